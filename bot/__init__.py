@@ -1,0 +1,1 @@
+"""People, jobs and rules; knows no chat platform and never imports torch."""

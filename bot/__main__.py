@@ -1,0 +1,262 @@
+"""The command line and the only wiring: config → store → engine → platforms → core. Nobody imports it."""
+
+import asyncio
+import errno
+import json
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+from adapters.web.server import WebPlatform
+from adapters.web.settings import WebSettings
+from bot import config, doctor, lock, oneshot, redact
+from bot.config import Config
+from bot.core import Core, CoreSettings
+from bot.images import ImageFolder
+from bot.limits import Rule
+from bot.moderation import Words
+from bot.replies import Replies
+from bot.store import Store
+from bot.types import Params, Refused
+from engine import profiles
+from engine.process import ProcessEngine
+from engine.types import EngineError, EngineSettings, ModelProfile, image_tokens
+
+USAGE = """usage: python -m bot [--config FILE] COMMAND
+
+  run                                        start the bot (the default)
+  imagine PROMPT [flags] --out FILE [--json] draw one picture, or as many as --count says
+  optimize WISH                              print the precise prompt for a rough wish
+  info FILE                                  print the parameters a picture carries
+  doctor                                     say what stands, what is missing, and what to do about it
+"""
+BAD_USE = 2
+
+UNUSABLE = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
+
+
+class UsageError(Exception):
+    """The command line, or the place the bot was started in, cannot be used; the message is one line."""
+
+
+class CommandError(Exception):
+    """The command was understood and could not be done; the message is one line."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command and exit: 0 done, 1 failed, 2 bad usage or configuration."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        sys.exit(_command(words))
+    except (config.ConfigError, UsageError, lock.DirectoryBusy) as error:
+        print(error, file=sys.stderr)
+        sys.exit(BAD_USE)
+    except CommandError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _command(words: list[str]) -> int:
+    if {"-h", "--help"} & set(words[:1]):
+        print(USAGE, end="")
+        return 0
+    path = _option(words, "--config")
+    settings = config.load(Path(path) if path else None)
+    _log(settings)
+    name, rest = (words[0], words[1:]) if words else ("run", [])
+    match name:
+        case "run" if not rest:
+            return asyncio.run(_run(settings))
+        case "imagine":
+            return _imagine(settings, rest)
+        case "optimize" if rest:
+            return asyncio.run(_optimize(settings, " ".join(rest)))
+        case "info" if len(rest) == 1:
+            return _info(Path(rest[0]))
+        case "doctor" if not rest:
+            return asyncio.run(_doctor(settings))
+    raise UsageError(f"cannot make sense of {' '.join(words)!r}\n{USAGE}")
+
+
+async def _run(settings: Config) -> int:
+    """Serve until a signal says stop."""
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(Store.open(settings.data_dir))
+        profile = profiles.profile(settings.model.name)
+        engine = _engine(settings, profile)
+        stack.push_async_callback(engine.close)
+        engine.start()
+        web = WebPlatform(_web(settings), settings.data_dir)
+        core = Core(
+            store=store,
+            images=ImageFolder(settings.data_dir / "pictures"),
+            engine=engine,
+            replies=Replies(profile, _defaults(settings)),
+            words=_words(settings),
+            settings=_core(settings, profile),
+            platforms={web.name: web},
+        )
+        await core.recover()
+        await _serve(core, web)
+    return 0
+
+
+async def _serve(core: Core, web: WebPlatform) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # Windows has no signal handlers on the loop; Ctrl+C raises there
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(core.run()), group.create_task(web.run(core))]
+            print(f"ready: {await web.started()}", flush=True)
+            await stop.wait()
+            for task in tasks:
+                task.cancel()
+    except* OSError as errors:
+        error = errors.exceptions[0]
+        if not isinstance(error, OSError) or error.errno not in UNUSABLE:
+            raise
+        raise UsageError(f"web: {error.strerror}; set web.port, or stop the other program") from None
+
+
+def _imagine(settings: Config, words: list[str]) -> int:
+    out = _option(words, "--out")
+    as_json = "--json" in words
+    text = " ".join(word for word in words if word != "--json")
+    if out is None or not text:
+        raise UsageError("imagine needs a prompt and --out FILE")
+    if not Path(out).absolute().parent.is_dir():
+        raise UsageError(f"--out {out}: there is no such folder; make it first")
+    made = asyncio.run(_draw(settings, text, Path(out)))
+    print(json.dumps(made, ensure_ascii=False) if as_json else "\n".join(map(_line, made)))
+    return 0
+
+
+async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
+    profile = profiles.profile(settings.model.name)
+    engine = _engine(settings, profile)
+    try:
+        return await oneshot.imagine(engine, profile, text, _defaults(settings), out, _progress)
+    except Refused as refused:
+        raise CommandError(Replies(profile).refused(refused, "en").text) from None
+    except EngineError as error:
+        raise CommandError(str(error)) from None
+    finally:
+        await engine.close()
+
+
+async def _optimize(settings: Config, wish: str) -> int:
+    engine = _engine(settings, profiles.profile(settings.model.name))
+    try:
+        print((await oneshot.optimize(engine, wish)).used)
+    except EngineError as error:
+        raise CommandError(str(error)) from None
+    finally:
+        await engine.close()
+    return 0
+
+
+def _info(file: Path) -> int:
+    try:
+        found = oneshot.info(file)
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}") from None
+    if found is None:
+        print(
+            f"{file}: carries no parameters (not a PNG of ours, or its metadata was removed)", file=sys.stderr
+        )
+        return 1
+    print(json.dumps(found, ensure_ascii=False, indent=2))
+    return 0
+
+
+async def _doctor(settings: Config) -> int:
+    findings = await doctor.examine(settings, profiles.locate(settings.model.name))
+    print("\n".join(map(str, findings)))
+    return int(any(finding.grade == "problem" for finding in findings))
+
+
+def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine:
+    model = settings.model
+    one_picture = image_tokens(profile.base_size, profile.base_size)
+    return ProcessEngine(EngineSettings(model.name, model.device, model.dtype, model.threads), one_picture)
+
+
+def _web(settings: Config) -> WebSettings:
+    web = settings.web
+    if not web.enabled:
+        raise UsageError("web.enabled = false leaves no platform to serve: switch it on")
+    try:
+        return WebSettings(web.host, web.port, web.token, web.hosts)
+    except ValueError as error:
+        raise config.ConfigError(str(error)) from None
+
+
+def _core(settings: Config, profile: ModelProfile) -> CoreSettings:
+    limits = settings.limits
+    rule = Rule(
+        per_minute=limits.per_minute,
+        per_day=limits.per_day,
+        waiting=limits.waiting,
+        queue=limits.queue,
+        max_count=limits.max_count,
+        max_megapixels=limits.max_megapixels,
+    )
+    return CoreSettings(profile, _defaults(settings), rule, settings.retention.picture_days)
+
+
+def _defaults(settings: Config) -> Params:
+    said = settings.defaults
+    return Params(
+        prompt="",
+        steps=said.steps,
+        guidance_scale=said.cfg,
+        count=said.count,
+        strength=said.strength,
+        optimize=said.optimize,
+        enhance=said.enhance,
+    )
+
+
+def _words(settings: Config) -> Words:
+    try:
+        return Words(settings.moderation.banned)
+    except ValueError as error:
+        raise config.ConfigError(f"moderation.banned: {error}") from None
+
+
+def _option(words: list[str], name: str) -> str | None:
+    """Take `name VALUE` out of `words`; the rest may be flags of the prompt and stays in order."""
+    if name not in words:
+        return None
+    place = words.index(name)
+    if place + 1 == len(words):
+        raise UsageError(f"{name} needs a value")
+    del words[place]
+    return words.pop(place)
+
+
+def _log(settings: Config) -> None:
+    level = getattr(logging, settings.log_level.upper())
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    redact.install(settings.secrets())
+
+
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _line(made: dict[str, Any]) -> str:
+    size, seed = f"{made['width']}×{made['height']}", made["seed"]
+    return f"{made['file']}: {made['used_prompt']} ({size}, seed {seed}, {made['seconds']} s)"
+
+
+if __name__ == "__main__":
+    main()

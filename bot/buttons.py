@@ -1,0 +1,96 @@
+"""What a press means: whose it is, which picture, and which request comes of it.
+
+Knows jobs and their parents; puts nothing in the line and shows nothing.
+"""
+
+from dataclasses import dataclass
+
+from bot import params
+from bot.images import ImageFolder
+from bot.store import Store
+from bot.types import Address, Job, JobPicture, Refused, Request, User, Verb
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """A person's press on picture `index`; what comes of it is shown at `address`."""
+
+    user: User
+    address: Address
+    event_id: str
+    verb: Verb
+    index: int
+
+
+async def own(store: Store, user: User, job_id: int) -> Job:
+    """Return the pressed job; raises `Refused` (`no-such-job`, `not-yours`)."""
+    job = await store.job(job_id)
+    if job is None:
+        raise Refused("no-such-job", job=job_id)
+    if job.request.user.person != user.person:
+        raise Refused("not-yours")
+    return job
+
+
+async def request(store: Store, dice: params.Dice, job: Job, click: Click) -> Request:
+    """Return the request that a reroll, vary, upscale, use or original makes of a job; raises `Refused`."""
+    user, address, event_id, index = click.user, click.address, click.event_id, click.index
+    if click.verb in ("use", "original"):
+        if click.verb == "use" and not job.used_prompt:
+            raise Refused("not-finished", job=job.id)
+        return params.chosen(job, click.verb, user, address, event_id)
+    if click.verb == "upscale":
+        picture_of(job, index)
+        return params.enlarge(job, index, user, address, event_id)
+    source, index = await _drawn(store, job, index)
+    if click.verb == "vary":
+        picture_of(source, index)
+        return params.vary(source, index, user, address, event_id, dice)
+    return params.again(source, user, address, event_id, dice)
+
+
+def picture_of(job: Job, index: int) -> JobPicture:
+    """Return picture `index` of a job; raises `Refused` (`not-finished`)."""
+    for picture in job.pictures:
+        if picture.index == index:
+            return picture
+    raise Refused("not-finished", job=job.id)
+
+
+async def source_size(store: Store, images: ImageFolder, request: Request) -> tuple[int, int] | None:
+    """Return the size of the picture a request starts from; raises `Refused` when it is gone or another's."""
+    if request.image is not None:
+        try:
+            return await images.input_size(request.image)
+        except FileNotFoundError as error:
+            raise Refused("picture-gone") from error
+    if request.kind != "upscale" or request.parent is None:
+        return None
+    picture = picture_of(await own(store, request.user, request.parent), request.index)
+    if picture.deleted:
+        raise Refused("picture-gone")
+    return picture.width, picture.height
+
+
+async def source(store: Store, images: ImageFolder, job: Job) -> bytes | None:
+    """Return the encoded picture a job starts from; raises `Refused` when it is gone meanwhile."""
+    request = job.request
+    try:
+        if request.image is not None:
+            return await images.read_input(request.image)
+        if request.kind != "upscale" or request.parent is None:
+            return None
+        parent = await own(store, request.user, request.parent)
+        return await images.read(picture_of(parent, request.index).file)
+    except FileNotFoundError as error:
+        raise Refused("picture-gone") from error
+
+
+async def _drawn(store: Store, job: Job, index: int) -> tuple[Job, int]:
+    """Follow upscales back to the job that drew the picture; an attached one has none behind it."""
+    while job.request.kind == "upscale" and job.request.image is None and job.request.parent is not None:
+        parent = await store.job(job.request.parent)
+        if parent is None:
+            raise Refused("no-such-job", job=job.request.parent)
+        job, index = parent, job.request.index
+    return job, index

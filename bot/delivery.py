@@ -1,0 +1,131 @@
+"""The newest reply wins: brings each job's message up to date, no faster than its platform allows.
+
+Knows jobs by number only. A reply is rendered at the moment it is sent, so that it is never out of date.
+Updates on the way may be dropped; the last word is repeated, ever more slowly, until the platform takes it.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from bot.types import Address, Platform, Reply
+
+FIRST_RETRY = 1.0
+LAST_RETRY = 300.0
+
+Render = Callable[[], Awaitable[Reply | None]]
+"""Make the reply as it should look now; None when there is nothing to say any more."""
+
+Shown = Callable[[int, Address, bool], Awaitable[None]]
+"""Told after each success: the job, where its message lives now, and whether that is the last word."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One job's message: what is to be shown next, not before `not_before` (seconds of the clock)."""
+
+    address: Address
+    attempted: asyncio.Event
+    render: Render | None = None
+    final: bool = False
+    failures: int = 0
+    not_before: float = 0.0
+
+
+class Delivery:
+    """Shows replies on `platforms`; `clock` and `sleep` are handed in so that tests need no real time."""
+
+    def __init__(
+        self,
+        platforms: Mapping[str, Platform],
+        shown: Shown,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._platforms = platforms
+        self._shown = shown
+        self._clock = clock
+        self._sleep = sleep
+        self._lanes: dict[int, _Lane] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._settled = asyncio.Event()
+
+    def offer(self, job: int, address: Address, render: Render) -> None:
+        """Show this soon, unless something newer comes first or the last word has been said."""
+        lane = self._lanes.get(job)
+        if lane is None or not lane.final:
+            self._put(job, address, render, final=False)
+
+    def finish(self, job: int, address: Address, render: Render) -> None:
+        """Show this as the job's last word until the platform takes it."""
+        self._put(job, address, render, final=True)
+
+    async def attempted(self, job: int) -> None:
+        """Wait until what was offered for a job has been tried once."""
+        if lane := self._lanes.get(job):
+            await lane.attempted.wait()
+
+    async def drained(self) -> None:
+        """Wait until nothing is left to show."""
+        while any(lane.render for lane in self._lanes.values()):
+            self._settled.clear()
+            await self._settled.wait()
+
+    async def close(self) -> None:
+        """Stop; what was not shown is shown after the next start."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _put(self, job: int, address: Address, render: Render, final: bool) -> None:
+        lane = self._lanes.get(job)
+        if lane is None:
+            lane = self._lanes[job] = _Lane(address, asyncio.Event())
+            task = asyncio.create_task(self._serve(job, lane), name=f"deliver {job}")
+            self._tasks.add(task)
+            task.add_done_callback(partial(self._retire, job, lane))
+        lane.render, lane.final = render, final
+
+    async def _serve(self, job: int, lane: _Lane) -> None:
+        """Show until there is nothing new for the length of one pause."""
+        while lane.render is not None:
+            render, final = lane.render, lane.final
+            shown = await self._attempt(job, lane, render, final)
+            if lane.render is render and (shown or not final):
+                lane.render = None
+            lane.attempted.set()
+            self._settled.set()
+            await self._sleep(max(0.0, lane.not_before - self._clock()))
+        del self._lanes[job]
+
+    def _retire(self, job: int, lane: _Lane, task: asyncio.Task[None]) -> None:
+        """Release who waits for a lane that was stopped, even before its first step."""
+        self._tasks.discard(task)
+        if self._lanes.get(job) is lane:
+            del self._lanes[job]
+        lane.attempted.set()
+        self._settled.set()
+
+    async def _attempt(self, job: int, lane: _Lane, render: Render, final: bool) -> bool:
+        platform = self._platforms[lane.address.platform]
+        try:
+            reply = await render()
+            if reply is not None:
+                lane.address = await platform.show(lane.address, reply)
+                await self._shown(job, lane.address, final and lane.render is render)
+        except Exception as error:  # noqa: BLE001 - an adapter may raise anything, and must not stop the rest
+            level = logging.WARNING if final else logging.INFO
+            log.log(level, "job %d: %s did not take a reply: %r", job, platform.name, error)
+            lane.failures += final
+            pause = min(FIRST_RETRY * 2 ** max(0, lane.failures - 1), LAST_RETRY)
+            lane.not_before = self._clock() + max(pause, platform.pace)
+            return False
+        lane.failures = 0
+        lane.not_before = self._clock() + platform.pace
+        return True

@@ -1,0 +1,209 @@
+"""What stands and what is missing on this machine, and what to do about each problem.
+
+Knows the configuration and how to ask; loads no model and changes nothing.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+
+from bot import lock
+from bot.config import Config
+from bot.store import DATABASE
+
+Grade = Literal["ok", "note", "problem"]
+GIB = 1024**3
+MARKS: dict[Grade, str] = {"ok": "✓", "note": "·", "problem": "✗"}
+EMBEDDED_NEEDS = 1.5 * GIB
+LARGE_NEEDS = 24 * GIB
+DISK_NEEDS = 1 * GIB
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report; `fix` says what to do where `grade` is a problem."""
+
+    grade: Grade
+    subject: str
+    text: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        line = f"{MARKS[self.grade]} {self.subject:<9} {self.text}"
+        return f"{line}\n  {'':<9} → {self.fix}" if self.fix else line
+
+
+async def examine(config: Config, where: Path | None) -> list[Finding]:
+    """Return every finding; `where` is the model's directory on this machine, None when it is not here."""
+    device = await probe()
+    return [
+        _python(),
+        *_packages(),
+        *_device(device, config),
+        _memory(config),
+        _model(config, where),
+        _database(config),
+        _disk(config),
+        *_platforms(config),
+    ]
+
+
+async def probe() -> dict[str, Any]:
+    """Ask torch, in a process of its own, what this machine offers; empty when torch does not start."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "engine.probe",
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    answer, _ = await child.communicate()
+    found: dict[str, Any] = json.loads(answer) if child.returncode == 0 else {}
+    return found
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("ok", "python", f"{version} on {sys.platform}")
+
+
+def _packages() -> Iterator[Finding]:
+    names = ("torch", "diffusers", "transformers", "accelerate", "aiohttp", "aiosqlite", "discord.py")
+    missing = [name for name in names if not _version(name)]
+    if missing:
+        yield Finding(
+            "problem", "packages", f"missing: {', '.join(missing)}", "run `pip install -e .` in the .venv"
+        )
+    else:
+        yield Finding("ok", "packages", ", ".join(f"{name} {_version(name)}" for name in names[:4]))
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _device(found: dict[str, Any], config: Config) -> Iterator[Finding]:
+    if not found:
+        yield Finding(
+            "problem", "device", "torch does not start", "run `python -c 'import torch'` and read its error"
+        )
+        return
+    wanted = config.model.device.partition(":")[0]
+    if wanted not in ("auto", "cpu", found["device"]):
+        fix = (
+            f'set model.device = "auto", or install the torch build for {wanted} (pytorch.org, "Get started")'
+        )
+        yield Finding(
+            "problem", "device", f"{config.model.device} is configured, torch sees {found['device']}", fix
+        )
+    memory = f", {found['free'] / GIB:.1f} of {found['total'] / GIB:.1f} GiB free" if found["free"] else ""
+    dtype = "bfloat16" if found["bfloat16"] else "float32"
+    yield Finding(
+        "ok", "device", f"{found['device']} ({found['name']}){memory}, {dtype}, {found['threads']} threads"
+    )
+    if found["device"] == "cpu" and config.model.name != "embedded":
+        fix = "a large model needs a GPU: install a CUDA or Metal build of torch, or use the embedded model"
+        yield Finding("problem", "device", f"{config.model.name} on a CPU takes minutes a picture", fix)
+
+
+def _memory(config: Config) -> Finding:
+    memory = psutil.virtual_memory()
+    text = f"{memory.available / GIB:.1f} of {memory.total / GIB:.1f} GiB free"
+    needs = EMBEDDED_NEEDS if config.model.name == "embedded" else LARGE_NEEDS
+    if memory.available < needs:
+        return Finding(
+            "problem", "memory", text, f"this model wants {needs / GIB:.1f} GiB: close other programs"
+        )
+    return Finding("ok", "memory", text)
+
+
+def _model(config: Config, where: Path | None) -> Finding:
+    name = config.model.name
+    if where is not None:
+        size = sum(file.stat().st_size for file in where.rglob("*") if file.is_file())
+        return Finding("ok", "model", f"{name}, {size / 1024**2:,.0f} MiB on disk")
+    if "/" in name and not Path(name).is_absolute() and not name.startswith("."):
+        fix = f"the first start downloads it (about 33 GB); or beforehand: `hf download {name}`"
+        return Finding("note", "model", f"{name} is not on this machine yet", fix)
+    return Finding(
+        "problem", "model", f"there is no model at {name}", "check model.name, or set it to embedded"
+    )
+
+
+def _database(config: Config) -> Finding:
+    file = config.data_dir / DATABASE
+    try:
+        with lock.exclusive(config.data_dir):
+            if not file.exists():
+                return Finding("ok", "database", f"{file} is made at the first start")
+            with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as connection:
+                (verdict,) = connection.execute("PRAGMA quick_check").fetchone()
+                (jobs,) = connection.execute("SELECT count(*) FROM jobs").fetchone()
+    except lock.DirectoryBusy:
+        return Finding("note", "database", f"{file} is in use: the bot is running")
+    except (OSError, sqlite3.Error) as error:
+        return Finding(
+            "problem", "database", f"{file}: {error}", "check the folder's permissions, or restore a backup"
+        )
+    if verdict != "ok":
+        return Finding(
+            "problem", "database", f"{file}: {verdict}", f"restore the newest backup beside {file}"
+        )
+    return Finding("ok", "database", f"{file}, {jobs} jobs")
+
+
+def _disk(config: Config) -> Finding:
+    place = config.data_dir.absolute()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    text = f"{free / GIB:.1f} GiB free at {config.data_dir}"
+    if not os.access(place, os.W_OK):
+        return Finding(
+            "problem", "disk", f"{place} cannot be written", "change its permissions or set data_dir"
+        )
+    if free < DISK_NEEDS:
+        return Finding("problem", "disk", text, "free some space, or set retention.picture_days")
+    return Finding("ok", "disk", text)
+
+
+def _platforms(config: Config) -> Iterator[Finding]:
+    web = config.web
+    if web.enabled and web.port and _taken(web.host, web.port):
+        fix = "stop the other program, or set web.port (if it is this bot, all is well)"
+        yield Finding("note", "web", f"port {web.port} on {web.host} is taken", fix)
+    elif web.enabled:
+        yield Finding("ok", "web", f"http://{web.host}:{web.port}")
+    else:
+        yield Finding("note", "web", "switched off")
+    for name, token in (("discord", config.discord.token), ("telegram", config.telegram.token)):
+        if token:
+            yield Finding(
+                "problem", name, "a token is set, but this version serves the web chat only", "unset it"
+            )
+
+
+def _taken(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        if os.name == "posix":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False

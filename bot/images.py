@@ -1,0 +1,178 @@
+"""Picture files on disk: finished pictures, kept inputs, grids and thumbnails.
+
+Knows names and pixels, not people or jobs beyond their number. File names come from ids and content hashes
+only, never from a prompt. CPU and disk work runs in threads.
+"""
+
+import asyncio
+import hashlib
+import io
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from bot.types import Refused
+
+MAX_PIXELS = 40_000_000
+MAX_BYTES = 20_000_000
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+_JPEG_QUALITY = 95
+
+
+class Encoded(NamedTuple):
+    """An encoded picture with its size in pixels."""
+
+    data: bytes
+    mime: str
+    width: int
+    height: int
+
+
+class ImageFolder:
+    """The folder with every finished picture; `inputs/` in it holds what people attached."""
+
+    def __init__(self, directory: Path) -> None:
+        self._pictures = directory
+        self._inputs = directory / "inputs"
+        self._inputs.mkdir(parents=True, exist_ok=True)
+
+    def path(self, name: str) -> Path:
+        """Return where a finished picture lies."""
+        return self._pictures / name
+
+    async def write(self, job: int, index: int, png: bytes) -> str:
+        """Write picture `index` of a job so that it is there whole or not at all; return its name."""
+        name = f"{job}-{index}.png"
+        await asyncio.to_thread(_write, self._pictures / name, png)
+        return name
+
+    async def read(self, name: str) -> bytes:
+        """Return a finished picture; raises FileNotFoundError."""
+        return await asyncio.to_thread((self._pictures / name).read_bytes)
+
+    async def keep(self, data: bytes) -> str:
+        """Check an attached picture, keep it as an upright RGB PNG and return its name.
+
+        Raises `Refused`: `image-too-large` above 20 MB or 40 megapixels, `bad-image` for anything unreadable.
+        """
+        return await asyncio.to_thread(self._keep, data)
+
+    async def read_input(self, name: str) -> bytes:
+        """Return a kept input; raises FileNotFoundError. Reading keeps it from being swept."""
+        return await asyncio.to_thread(_read_and_touch, self._inputs / name)
+
+    async def input_size(self, name: str) -> tuple[int, int]:
+        """Return the size of a kept input in pixels; raises FileNotFoundError."""
+        return await asyncio.to_thread(_size, self._inputs / name)
+
+    async def grid(self, names: Sequence[str]) -> Encoded:
+        """Return up to four pictures side by side in rows of two, as one JPEG; raises FileNotFoundError."""
+        return await asyncio.to_thread(_grid, [self._pictures / name for name in names])
+
+    async def thumbnail(self, name: str, side: int = 256) -> Encoded:
+        """Return a JPEG of a finished picture whose longer side is at most `side` pixels."""
+        return await asyncio.to_thread(_thumbnail, self._pictures / name, side)
+
+    async def delete(self, names: Iterable[str]) -> None:
+        """Remove finished pictures; those already gone are no error."""
+        await asyncio.to_thread(_remove, [self._pictures / name for name in names])
+
+    async def sweep(self, before: float) -> int:
+        """Remove every file last written or read as an input before then (Unix seconds); return how many."""
+        return await asyncio.to_thread(self._sweep, before)
+
+    def _keep(self, data: bytes) -> str:
+        if len(data) > MAX_BYTES:
+            raise Refused("image-too-large", limit=f"{MAX_BYTES // 10**6} MB")
+        png = _upright_png(data)
+        name = f"{hashlib.sha256(png).hexdigest()[:32]}.png"
+        _write(self._inputs / name, png)
+        return name
+
+    def _sweep(self, before: float) -> int:
+        old = [
+            path
+            for folder in (self._pictures, self._inputs)
+            for path in folder.iterdir()
+            if path.is_file() and path.stat().st_mtime < before
+        ]
+        _remove(old)
+        return len(old)
+
+
+def dimensions(data: bytes) -> tuple[int, int]:
+    """Return the size of an encoded picture in pixels, from its header."""
+    with Image.open(io.BytesIO(data)) as image:
+        return image.size
+
+
+def _upright_png(data: bytes) -> bytes:
+    """Decode, turn as EXIF says, lay on white where transparent, and encode as RGB PNG without metadata."""
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise Refused("image-too-large", limit=f"{MAX_PIXELS // 10**6} MP")
+            upright = ImageOps.exif_transpose(image).convert("RGBA")
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise Refused("image-too-large", limit=f"{MAX_PIXELS // 10**6} MP") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:
+        raise Refused("bad-image") from error
+    flat = Image.new("RGB", upright.size, "white")
+    flat.paste(upright, mask=upright.getchannel("A"))
+    return _encode(flat, "PNG")
+
+
+def _grid(paths: Sequence[Path]) -> Encoded:
+    images = []
+    for path in paths:
+        with Image.open(path) as image:
+            images.append(image.convert("RGB"))
+    width, height = images[0].size
+    sheet = Image.new("RGB", (2 * width, (len(images) + 1) // 2 * height), "white")
+    for place, picture in enumerate(images):
+        sheet.paste(picture, (place % 2 * width, place // 2 * height))
+    return Encoded(_encode(sheet, "JPEG"), "image/jpeg", *sheet.size)
+
+
+def _thumbnail(path: Path, side: int) -> Encoded:
+    with Image.open(path) as image:
+        small = image.convert("RGB")
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return Encoded(_encode(small, "JPEG"), "image/jpeg", *small.size)
+
+
+def _encode(image: Image.Image, form: str) -> bytes:
+    buffer = io.BytesIO()
+    if form == "JPEG":
+        image.save(buffer, form, quality=_JPEG_QUALITY, subsampling=0)
+    else:
+        image.save(buffer, form)
+    return buffer.getvalue()
+
+
+def _size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
+
+
+def _read_and_touch(path: Path) -> bytes:
+    data = path.read_bytes()
+    path.touch()
+    return data
+
+
+def _write(path: Path, data: bytes) -> None:
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(file.name).replace(path)
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)

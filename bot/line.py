@@ -1,0 +1,270 @@
+"""Open jobs, from their place in the line to their last word: wait in turn, run, deliver.
+
+Knows the engine's events and what a job looks like meanwhile. What must survive a crash is in the store; what
+is only worth showing (steps, previews, positions) is kept here while a job is open.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from bot import buttons, look, params
+from bot.delivery import Delivery, Shown
+from bot.images import ImageFolder, dimensions
+from bot.moderation import Words
+from bot.queue import FairQueue, Ticket
+from bot.replies import Replies
+from bot.store import Store
+from bot.types import Address, Image, Job, JobPicture, Refused, Reply
+from engine.types import Engine, EngineError, EngineLost, Picture, Progress, PromptReady
+
+MAX_ATTEMPTS = 2
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Open:
+    """An open job as it is now; `steps` holds (done, of) of each picture that was begun."""
+
+    job: Job
+    steps: dict[int, tuple[int, int]] = field(default_factory=dict)
+    preview: Image | None = None
+    position: int = 0
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def done(self) -> float:
+        """Return the share of the job's steps that are done, in [0, 1]."""
+        return sum(step / of for step, of in self.steps.values()) / params.count(self.job.request)
+
+    def progress(self) -> tuple[int, int]:
+        """Return (steps done, steps in all) over all pictures."""
+        of = max((of for _, of in self.steps.values()), default=self.job.request.params.steps)
+        return sum(step for step, _ in self.steps.values()), of * params.count(self.job.request)
+
+
+class Line:
+    """Every open job: `enter` them and `run` it. `deliver` makes the delivery that reports back to it."""
+
+    def __init__(
+        self,
+        store: Store,
+        images: ImageFolder,
+        engine: Engine,
+        replies: Replies,
+        words: Words,
+        deliver: Callable[[Shown], Delivery],
+        now: Callable[[], float],
+    ) -> None:
+        self.delivery = deliver(self.shown)
+        self._store = store
+        self._images = images
+        self._engine = engine
+        self._replies = replies
+        self._words = words
+        self._now = now
+        self._queue = FairQueue(lambda: engine.capacity)
+        self._open: dict[int, _Open] = {}
+        self._consumers: set[asyncio.Task[None]] = set()
+
+    def enter(self, job: Job) -> None:
+        """Queue the pictures that a job still lacks and show its place."""
+        count, steps = params.count(job.request), job.request.params.steps
+        made = {picture.index for picture in job.pictures}
+        self._open[job.id] = _Open(job, dict.fromkeys(made, (steps, steps)))
+        person, room, cost = job.request.user.person, params.room(job), max(1, job.cost // count)
+        self._queue.put(
+            Ticket(job.id, index, person, room, cost) for index in range(count) if index not in made
+        )
+        self._announce()
+
+    async def cancel(self, job: Job) -> bool:
+        """End an open job for its person, charged for the steps done; False when it had ended already."""
+        shown = self._open.get(job.id)
+        charge = round(job.cost * shown.done()) if shown else 0
+        if not await self._store.cancel(job.id, charge, self._now()):
+            return False
+        self._leave(job)
+        return True
+
+    def conclude(self, job: Job) -> None:
+        """Show an ended job's message anew until its platform takes it."""
+        self.delivery.finish(job.id, job.request.address, partial(self._last_word, job.id))
+
+    def position(self, job: Job) -> int:
+        """Return a job's place in the line, 1 being next; 0 when it is being drawn or has ended."""
+        shown = self._open.get(job.id)
+        return 0 if shown is None or shown.tasks else self._queue.position(job.id)
+
+    def waiting(self) -> int:
+        """Return how many jobs wait."""
+        return len(self._queue.positions())
+
+    async def reply(self, job: Job) -> Reply:
+        """Return a job's message as it should look now."""
+        shown = self._open.get(job.id)
+        if shown is not None:
+            return self._progress(shown)
+        return await look.stored(job, self._images, self._replies)
+
+    async def run(self) -> None:
+        """Hand out tickets until cancelled; what runs then goes back into the line."""
+        try:
+            while True:
+                self._begin(await self._queue.next())
+        finally:
+            for task in self._consumers:
+                task.cancel()
+            await asyncio.gather(*self._consumers, return_exceptions=True)
+            await self.delivery.close()
+            await self._store.requeue()
+
+    async def idle(self) -> None:
+        """Wait until every job has ended and every last word was taken."""
+        await self._queue.drained()
+        await self.delivery.drained()
+
+    async def shown(self, job_id: int, address: Address, final: bool) -> None:
+        """Record where a job's message lives now, and that its last word was taken."""
+        shown = self._open.get(job_id)
+        if final:
+            await self._store.shown(job_id, address)
+        elif shown is None or shown.job.request.address != address:
+            await self._store.moved(job_id, address)
+            if shown is not None:
+                shown.job = replace(shown.job, request=replace(shown.job.request, address=address))
+
+    def _begin(self, ticket: Ticket) -> None:
+        task = asyncio.create_task(self._consume(ticket), name=f"job {ticket.job} picture {ticket.index}")
+        shown = self._open[ticket.job]
+        for tasks in (self._consumers, shown.tasks):
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        task.add_done_callback(lambda _: self._queue.done(ticket))
+        self._offer(shown)
+        self._announce()
+
+    async def _consume(self, ticket: Ticket) -> None:
+        """Run one ticket to its end. A cancelled one says nothing: the row already says why."""
+        try:
+            job = await self._store.start(ticket.job, self._now())
+            if job is not None:
+                await self._draw(job, ticket)
+        except EngineError as error:
+            await self._fail(ticket.job, error.code, str(error))
+        except Refused as refused:
+            await self._fail(ticket.job, "refused", refused.code)
+        except Exception:
+            log.exception("job %d picture %d", ticket.job, ticket.index)
+            await self._fail(ticket.job, "internal", "")
+
+    async def _draw(self, job: Job, ticket: Ticket) -> None:
+        task = params.task(job, ticket.index, await buttons.source(self._store, self._images, job))
+        try:
+            async with aclosing(self._engine.run(task)) as events:
+                async for event in events:
+                    match event:
+                        case PromptReady():
+                            await self._prompt_ready(job.id, event)
+                        case Progress():
+                            self._stepped(job.id, ticket.index, event)
+                        case Picture():
+                            await self._keep(job.id, ticket.index, event)
+        except EngineLost as lost:
+            await self._retry(job, ticket, lost)
+
+    async def _prompt_ready(self, job_id: int, ready: PromptReady) -> None:
+        self._words.check(ready.used)
+        await self._store.prompt_ready(job_id, ready)
+        shown = self._open[job_id]
+        shown.job = replace(
+            shown.job, used_prompt=ready.used, negative_used=ready.negative_used, notes=ready.notes
+        )
+        if shown.job.request.kind != "optimize":
+            self._offer(shown)
+        elif await self._store.finish(job_id, self._now()):
+            self._leave(shown.job)
+
+    def _stepped(self, job_id: int, index: int, progress: Progress) -> None:
+        shown = self._open[job_id]
+        shown.steps[index] = (progress.step, max(1, progress.steps))
+        if progress.preview is not None:
+            size = dimensions(progress.preview)
+            shown.preview = Image(f"{job_id}-preview.jpg", progress.preview, "image/jpeg", *size)
+        self._offer(shown)
+
+    async def _keep(self, job_id: int, index: int, picture: Picture) -> None:
+        file = await self._images.write(job_id, index, picture.png)
+        row = JobPicture(
+            index, file, picture.width, picture.height, picture.seed, picture.seconds, picture.report
+        )
+        shown = self._open[job_id]
+        count = params.count(shown.job.request)
+        job = await self._store.add_picture(job_id, row, count, self._now())
+        if job is None:
+            await self._images.delete([file])
+        elif job.state == "finished":
+            self._leave(job)
+        else:
+            _, of = shown.steps.get(index, (0, 1))
+            shown.steps[index] = (of, of)
+            shown.job = replace(shown.job, pictures=job.pictures)
+            self._offer(shown)
+
+    async def _retry(self, job: Job, ticket: Ticket, lost: EngineLost) -> None:
+        """Put back a ticket that went down with the engine, to run alone: a poisonous one fails alone."""
+        attempts = job.attempts + 1
+        await self._store.lost(job.id, attempts)
+        if attempts >= MAX_ATTEMPTS:
+            raise lost
+        shown = self._open[job.id]
+        shown.steps.pop(ticket.index, None)
+        self._queue.suspect(ticket)
+        self._offer(shown)
+
+    async def _fail(self, job_id: int, code: str, detail: str) -> None:
+        shown = self._open.get(job_id)
+        if shown is not None and await self._store.fail(job_id, code, detail, self._now()):
+            self._leave(shown.job)
+
+    def _leave(self, job: Job) -> None:
+        """Take an ended job out of the line: drop what waits, stop what runs, say the last word."""
+        shown = self._open.pop(job.id, None)
+        self._queue.remove(job.id)
+        for task in shown.tasks if shown else ():
+            if task is not asyncio.current_task():
+                task.cancel()
+        self.conclude(shown.job if shown else job)
+        self._announce()
+
+    def _announce(self) -> None:
+        """Tell the waiting jobs whose place has changed."""
+        for job_id, position in self._queue.positions().items():
+            shown = self._open[job_id]
+            if not shown.tasks and _worth_telling(shown.position, position):
+                shown.position = position
+                self._offer(shown)
+
+    def _offer(self, shown: _Open) -> None:
+        self.delivery.offer(shown.job.id, shown.job.request.address, partial(self._present, shown.job.id))
+
+    async def _present(self, job_id: int) -> Reply | None:
+        shown = self._open.get(job_id)
+        return None if shown is None else self._progress(shown)
+
+    async def _last_word(self, job_id: int) -> Reply | None:
+        job = await self._store.job(job_id)
+        return None if job is None else await self.reply(job)
+
+    def _progress(self, shown: _Open) -> Reply:
+        if shown.tasks or shown.steps:
+            return self._replies.drawing(shown.job, *shown.progress(), shown.preview)
+        return self._replies.waiting(shown.job, max(1, self._queue.position(shown.job.id)))
+
+
+def _worth_telling(told: int, position: int) -> bool:
+    """Tell every step near the front, a quarter of the way further back: platforms count edits."""
+    return abs(told - position) >= max(1, told // 4)

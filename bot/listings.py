@@ -1,0 +1,84 @@
+"""The longer texts: help, the line, the history and what is left, line by line.
+
+Pure functions of the texts and what is to be listed; knows no buttons.
+"""
+
+from collections.abc import Sequence
+
+from bot import limits
+from bot.commands import COMMANDS
+from bot.flags import FLAGS
+from bot.limits import Rule, Usage
+from bot.texts import Texts
+from bot.types import Job
+from bot.wording import title
+from engine.types import ModelProfile
+
+EXAMPLES = 3
+
+
+def help_text(texts: Texts, profile: ModelProfile, locale: str) -> str:
+    """Return what one can say: the model's world, examples, every command and every flag."""
+    say = texts.say
+    lines = [say(locale, "help-intro")]
+    if profile.world:
+        lines.append(profile.world)
+    lines += [say(locale, "help-try", example=example) for example in profile.suggestions[:EXAMPLES]]
+    lines += ["", say(locale, "help-commands")]
+    for command in COMMANDS:
+        meaning = say(locale, f"command-{command.name}")
+        lines.append(say(locale, "help-line", name=f"/{command.name}", meaning=meaning))
+    lines += ["", say(locale, "help-flags")]
+    for flag in FLAGS:
+        if not flag.ignored:
+            name, meaning = f"--{flag.names[0]}", say(locale, f"flag-{flag.names[0]}")
+            allowed = "" if flag.allowed in ("", name) else f" ({flag.allowed})"
+            lines.append(say(locale, "help-line", name=name, meaning=meaning + allowed))
+    return "\n".join([*lines, say(locale, "help-ignored")])
+
+
+def queue_text(texts: Texts, locale: str, mine: Sequence[tuple[Job, int]], total: int) -> str:
+    """Return the length of the line and the person's places in it; place 0 is being drawn."""
+    lines = [texts.say(locale, "queue-total", total=total)]
+    for job, place in mine:
+        key = "queue-place" if place else "queue-running"
+        words, place_said = title(texts, locale, job), {"place": place} if place else {}
+        lines.append(texts.say(locale, key, job=str(job.id), words=words, **place_said))
+    if total and not mine:
+        lines.append(texts.say(locale, "queue-none"))
+    return "\n".join(lines)
+
+
+def history_text(texts: Texts, locale: str, jobs: Sequence[Job]) -> str:
+    """Return one line a job, in the order given."""
+    if not jobs:
+        return texts.say(locale, "history-empty")
+    lines = [texts.say(locale, "history-title")]
+    for job in jobs:
+        state = texts.say(locale, f"state-{_state(job)}")
+        words = title(texts, locale, job)
+        lines.append(texts.say(locale, "history-line", job=str(job.id), state=state, words=words))
+    return "\n".join(lines)
+
+
+def quota_text(texts: Texts, locale: str, rule: Rule, usage: Usage, now: float) -> str:
+    """Return what is used and left under each limit there is; pictures are counted to one decimal."""
+    spent = round(usage.spent(now), 1)
+    if rule.per_day:
+        left = limits.left(rule, usage, now)
+        lines = [texts.say(locale, "quota-day", spent=spent, limit=rule.per_day, left=left)]
+    else:
+        lines = [texts.say(locale, "quota-day-open", spent=spent)]
+    if rule.per_minute:
+        used = sum(time > now - limits.MINUTE for time in usage.requests)
+        lines.append(texts.say(locale, "quota-minute", used=used, limit=rule.per_minute))
+    if rule.waiting:
+        lines.append(texts.say(locale, "quota-waiting", used=usage.waiting, limit=rule.waiting))
+    return "\n".join(lines)
+
+
+def _state(job: Job) -> str:
+    """Return the state as a person sees it: `delivered` is done, a picture may be deleted since."""
+    if job.pictures and all(picture.deleted for picture in job.pictures):
+        return "deleted"
+    return "finished" if job.state == "delivered" else job.state

@@ -1,0 +1,198 @@
+# While it waits and runs
+waiting = { $ahead ->
+    [0] You're next.
+    [one] In line: 1 job is ahead of you.
+   *[other] In line: { $ahead } jobs are ahead of you.
+}
+working-optimize = Rewriting your words…
+working-upscale = Enlarging your picture…
+working-start = Getting ready to draw…
+working-one = Drawing… step { $step } of { $steps }
+working-many = Drawing { $count } pictures… { $percent }%
+
+# When it is done
+finished-one = Here is your picture · { $steps ->
+    [one] 1 step
+   *[other] { $steps } steps
+} · seed { $seed } · { $seconds } s
+finished-many = Here are your { $count } pictures · { $steps ->
+    [one] 1 step
+   *[other] { $steps } steps
+} · seeds { $seed } · { $seconds } s
+finished-upscale = Here is your picture, enlarged to { $width }×{ $height } · { $seconds } s
+finished-optimize = Here is your prompt, rewritten.
+finished-optimize-same = Your prompt is fine as it is; nothing was changed.
+cancelled-waiting = Cancelled before it started. It cost you nothing.
+cancelled-running = Cancelled. Only the steps already drawn count.
+deleted = Deleted.
+edit = Change what you like and send it again.
+
+# Small print
+note-original = Your words: { $words }
+note-ignored = No effect here, ignored: { $flags }
+note-cleaned = Invisible characters were removed.
+note-truncated = The prompt was too long for the model and was shortened.
+note-enhanced-place = Added a place.
+note-enhanced-time = Added a time of day.
+note-enhanced-light = Added light.
+note-outside-world = This small model may not know everything you named.
+note-negative-folded = What you didn't want was worked into the prompt.
+note-negative-unguided = The negative prompt has no effect at --cfg 1; use 1.1 or more.
+note-lanczos = Resized with Lanczos: larger, but no new detail.
+
+# When it fails
+error-out_of_memory = There wasn't enough memory for this. Try a smaller size.
+error-numerics = The picture came out broken, even on a second try. Another seed usually helps.
+error-bad_input = The model can't work with this.
+error-model_missing = The model isn't installed yet.
+error-lost = The drawing engine stopped in the middle of this, twice.
+error-internal = Something went wrong on our side.
+error-refused = This couldn't be drawn after all.
+error-free = { $reason } It cost you nothing.
+
+# Refusals
+refused-empty-prompt = Tell me what to draw, for example: a red sailboat on the sea at sunset.
+refused-prompt-too-long = Your text has { $length } characters; up to { $limit } are allowed.
+refused-unknown-flag = There is no flag { $flag }; /help lists the ones you can use.
+refused-flag-needs-value = { $flag } needs a value after it.
+refused-bad-value = { $flag } can't be “{ $value }”; allowed: { $allowed }.
+refused-banned-words = This contains words that aren't allowed here.
+refused-burst = That's more than { $limit ->
+    [one] 1 request
+   *[other] { $limit } requests
+} a minute; try again { $when }.
+refused-per-day = That's more than your { $limit ->
+    [one] 1 picture
+   *[other] { $limit } pictures
+} a day ({ $left } left); try again { $when }.
+refused-per-day-never = That's more than the { $limit ->
+    [one] 1 picture
+   *[other] { $limit } pictures
+} you may ask for in a day ({ $left } left); ask for fewer or smaller ones.
+refused-waiting = You already have { $limit ->
+    [one] 1 job
+   *[other] { $limit } jobs
+} in line, which is the limit; wait for one to finish or cancel one.
+refused-queue-full = The line is full ({ $limit } jobs); try again { $when }.
+refused-too-many = { $count } pictures at once are too many; up to { $limit } are allowed.
+refused-too-large = A picture of { $megapixels } megapixels is too large; the limit is { $limit }.
+refused-bad-image = I can't read that picture; send a PNG, JPEG or WebP file.
+refused-image-too-large = That picture is too large; the limit is { $limit }.
+refused-needs-image = Attach a picture, or give the number of one of your jobs, like /upscale 17.
+refused-no-such-job = You have no job #{ $job }; /history lists yours.
+refused-no-job-yet = You haven't made anything yet.
+refused-not-yours = Only the person who asked for this can do that.
+refused-nothing-to-cancel = You have nothing waiting or running.
+refused-picture-gone = This picture is no longer there.
+refused-not-finished = Job #{ $job } has no finished picture.
+refused-unknown-command = I don't know { $command }; /help lists what I can do.
+refused-internal = Something went wrong on our side; please try again.
+
+when-seconds = { $n ->
+    [one] in 1 second
+   *[other] in { $n } seconds
+}
+when-minutes = { $n ->
+    [one] in 1 minute
+   *[other] in { $n } minutes
+}
+when-hours = { $n ->
+    [one] in 1 hour
+   *[other] in { $n } hours
+}
+when-later = later
+
+# Info
+info-title = Job #{ $job } · picture { $picture } of { $count }
+info-job = Job #{ $job }
+info-picture = { $width }×{ $height } · { $steps ->
+    [one] 1 step
+   *[other] { $steps } steps
+} · guidance { $guidance } · seed { $seed }
+info-upscale = { $width }×{ $height } · enlarged
+info-negative = Negative prompt: { $words }
+info-strength = Drawn over your picture, strength { $strength }
+info-variation = Variation: seed { $seed }, prompt noise { $prompt }, latent noise { $latent }
+info-model = Model: { $name }
+info-seconds = Took { $seconds } s
+
+# Buttons
+button-reroll = Reroll
+    .hint = Draw it again, differently
+button-retry = Try again
+    .hint = Put it back in line
+button-vary = Vary
+    .hint = Draw a close relative of this picture
+button-upscale = Upscale
+    .hint = Make this picture larger
+button-edit = Edit
+    .hint = Change the prompt and send it again
+button-info = Info
+    .hint = Show all parameters
+button-delete = Delete
+    .hint = Delete this for good
+button-cancel = Cancel
+    .hint = Stop this job
+button-cancel-job = Cancel #{ $job }
+    .hint = Stop this job
+button-use = Draw this
+    .hint = Draw this prompt
+button-original = Draw mine
+    .hint = Draw your own words instead
+button-pick = { $letter }{ $number }
+    .upscale = Make picture { $number } larger
+    .vary = Draw close relatives of picture { $number }
+
+# Lists
+queue-total = { $total ->
+    [0] Nobody is waiting.
+    [one] 1 job is waiting.
+   *[other] { $total } jobs are waiting.
+}
+queue-none = None of them is yours.
+queue-running = #{ $job } · being drawn · { $words }
+queue-place = #{ $job } · number { $place } in line · { $words }
+history-empty = Nothing yet. Tell me what to draw!
+history-title = Your latest:
+history-line = #{ $job } · { $state } · { $words }
+state-queued = waiting
+state-running = being drawn
+state-finished = done
+state-failed = failed
+state-cancelled = cancelled
+state-deleted = deleted
+words-upscale = (enlarged picture)
+quota-day = Pictures in the last 24 hours: { $spent } of { $limit }, { $left } left.
+quota-day-open = Pictures in the last 24 hours: { $spent }, no limit.
+quota-minute = Requests in the last minute: { $used } of { $limit }.
+quota-waiting = Your jobs in line: { $used } of { $limit }.
+
+# Help
+help-intro = Tell me what to draw and I'll draw it, in plain words, English or Chinese.
+help-try = Try: { $example }
+help-commands = Commands
+help-flags = Flags, anywhere after the prompt
+help-line = { $name } – { $meaning }
+help-ignored = Midjourney flags without a meaning here are ignored.
+command-imagine = draw a picture
+command-optimize = turn a rough wish into a precise prompt
+command-upscale = make a picture larger
+command-reroll = draw your latest again, differently
+command-queue = see the line
+command-cancel = cancel your jobs, or one by its number
+command-history = list your latest jobs
+command-show = show a job again
+command-info = show all parameters of a picture
+command-quota = see what you have left
+command-help = show this
+flag-ar = shape of the picture, such as 16:9
+flag-size = exact size in pixels, such as 512x768
+flag-seed = start from this number; the same seed gives the same picture
+flag-steps = drawing steps
+flag-cfg = how closely to follow the prompt
+flag-count = number of pictures
+flag-strength = how much to change an attached picture
+flag-raw = my words as they are: no rewriting, nothing added
+flag-optimize = rewrite the prompt or not
+flag-enhance = add light, place and time or not
+flag-no = what should not be in the picture

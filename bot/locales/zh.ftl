@@ -1,0 +1,166 @@
+# 等待与进行中
+waiting = { $ahead ->
+    [0] 下一个就轮到你了。
+   *[other] 排队中，前面还有 { $ahead } 个任务。
+}
+working-optimize = 正在润色你的描述……
+working-upscale = 正在放大图片……
+working-start = 准备开画……
+working-one = 正在画……第 { $step } / { $steps } 步
+working-many = 正在画 { $count } 张图……{ $percent }%
+
+# 完成
+finished-one = 画好了 · { $steps } 步 · 种子 { $seed } · { $seconds } 秒
+finished-many = { $count } 张都画好了 · { $steps } 步 · 种子 { $seed } · { $seconds } 秒
+finished-upscale = 放大好了，{ $width }×{ $height } · { $seconds } 秒
+finished-optimize = 提示词润色好了。
+finished-optimize-same = 你的提示词已经很好，没有改动。
+cancelled-waiting = 已取消，还没开始画，不计入额度。
+cancelled-running = 已取消，只计已经画的步数。
+deleted = 已删除。
+edit = 改好之后再发一次就行。
+
+# 小字说明
+note-original = 你的原话：{ $words }
+note-ignored = 这里用不上，已忽略：{ $flags }
+note-cleaned = 去掉了看不见的字符。
+note-truncated = 提示词超出模型的长度，已截短。
+note-enhanced-place = 补充了地点。
+note-enhanced-time = 补充了时间。
+note-enhanced-light = 补充了光线。
+note-outside-world = 这个小模型不一定认识你说的所有东西。
+note-negative-folded = 你不想要的内容已经写进提示词里避开。
+note-negative-unguided = --cfg 为 1 时负面提示词不起作用，请用 1.1 或更高。
+note-lanczos = 用 Lanczos 算法放大：尺寸变大，不会多出细节。
+
+# 失败
+error-out_of_memory = 内存不够，画不下。换小一点的尺寸试试。
+error-numerics = 画出来的图是坏的，重试了一次也不行。换个种子通常就好。
+error-bad_input = 模型处理不了这个请求。
+error-model_missing = 模型还没有装好。
+error-lost = 绘图引擎中途停了两次，没能画完。
+error-internal = 我们这边出了点问题。
+error-refused = 这张最后没能画成。
+error-free = { $reason }这次不计入额度。
+
+# 拒绝
+refused-empty-prompt = 想画什么？比如：夕阳下海上的一艘红色帆船。
+refused-prompt-too-long = 文字有 { $length } 个字符，最多 { $limit } 个。
+refused-unknown-flag = 没有 { $flag } 这个参数，发 /help 看看有哪些。
+refused-flag-needs-value = { $flag } 后面要写一个值。
+refused-bad-value = { $flag } 不能是“{ $value }”，可用范围：{ $allowed }。
+refused-banned-words = 里面有这里不允许的词。
+refused-burst = 每分钟最多 { $limit } 次请求，请{ $when }再试。
+refused-per-day = 超出每天 { $limit } 张的额度了（还剩 { $left } 张），请{ $when }再试。
+refused-per-day-never = 超出每天 { $limit } 张的额度了（还剩 { $left } 张），请少画几张，或者画小一点。
+refused-waiting = 你已经有 { $limit } 个任务在排队，到上限了，请等一个画完或者先取消一个。
+refused-queue-full = 队列满了（{ $limit } 个任务），请{ $when }再试。
+refused-too-many = 一次画 { $count } 张太多了，最多 { $limit } 张。
+refused-too-large = { $megapixels } 百万像素的图太大了，上限是 { $limit } 百万像素。
+refused-bad-image = 这张图片读不出来，请发 PNG、JPEG 或 WebP 格式。
+refused-image-too-large = 图片太大了，上限是 { $limit }。
+refused-needs-image = 请附上一张图片，或者写上任务编号，比如 /upscale 17。
+refused-no-such-job = 你没有 #{ $job } 这个任务，发 /history 看看自己的任务。
+refused-no-job-yet = 你还没有画过图。
+refused-not-yours = 只有发起的人才能这么做。
+refused-nothing-to-cancel = 你没有在排队或正在画的任务。
+refused-picture-gone = 这张图已经不在了。
+refused-not-finished = 任务 #{ $job } 没有画好的图。
+refused-unknown-command = 不认识 { $command } 这个命令，发 /help 看看我会做什么。
+refused-internal = 我们这边出了点问题，请再试一次。
+
+when-seconds = { " " }{ $n } 秒后
+when-minutes = { " " }{ $n } 分钟后
+when-hours = { " " }{ $n } 小时后
+when-later = 稍后
+
+# 参数
+info-title = 任务 #{ $job } · 第 { $picture } 张，共 { $count } 张
+info-job = 任务 #{ $job }
+info-picture = { $width }×{ $height } · { $steps } 步 · 引导强度 { $guidance } · 种子 { $seed }
+info-upscale = { $width }×{ $height } · 已放大
+info-negative = 负面提示词：{ $words }
+info-strength = 以你的图片为底，改动强度 { $strength }
+info-variation = 变化：种子 { $seed }，提示词扰动 { $prompt }，初始噪声扰动 { $latent }
+info-model = 模型：{ $name }
+info-seconds = 用时 { $seconds } 秒
+
+# 按钮
+button-reroll = 重画
+    .hint = 再画一张不一样的
+button-retry = 再试一次
+    .hint = 重新排队
+button-vary = 变化
+    .hint = 画一张相近的图
+button-upscale = 放大
+    .hint = 把这张图放大
+button-edit = 编辑
+    .hint = 改一改提示词再发
+button-info = 参数
+    .hint = 查看全部参数
+button-delete = 删除
+    .hint = 彻底删除
+button-cancel = 取消
+    .hint = 停止这个任务
+button-cancel-job = 取消 #{ $job }
+    .hint = 停止这个任务
+button-use = 用这个画
+    .hint = 用这个提示词画
+button-original = 用原话画
+    .hint = 还是用你自己的话画
+button-pick = { $letter }{ $number }
+    .upscale = 放大第 { $number } 张
+    .vary = 画几张和第 { $number } 张相近的
+
+# 列表
+queue-total = { $total ->
+    [0] 现在没有人在排队。
+   *[other] 有 { $total } 个任务在排队。
+}
+queue-none = 其中没有你的任务。
+queue-running = #{ $job } · 正在画 · { $words }
+queue-place = #{ $job } · 排在第 { $place } 位 · { $words }
+history-empty = 还没有画过，说说想画什么吧！
+history-title = 你最近的任务：
+history-line = #{ $job } · { $state } · { $words }
+state-queued = 排队中
+state-running = 正在画
+state-finished = 已完成
+state-failed = 失败
+state-cancelled = 已取消
+state-deleted = 已删除
+words-upscale = （放大图片）
+quota-day = 最近 24 小时画了 { $spent } 张，上限 { $limit } 张，还剩 { $left } 张。
+quota-day-open = 最近 24 小时画了 { $spent } 张，不限量。
+quota-minute = 最近一分钟请求 { $used } 次，上限 { $limit } 次。
+quota-waiting = 排队中的任务 { $used } 个，上限 { $limit } 个。
+
+# 帮助
+help-intro = 直接说想画什么，中文英文都行。
+help-try = 试试：{ $example }
+help-commands = 命令
+help-flags = 参数，写在描述后面任意位置
+help-line = { $name }：{ $meaning }
+help-ignored = Midjourney 里在这儿用不上的参数会被忽略。
+command-imagine = 画图，也可以说“画图”
+command-optimize = 把大概的想法变成准确的提示词，也可以说“润色”
+command-upscale = 放大图片，也可以说“放大”
+command-reroll = 把最近一张换个样子重画，也可以说“再来一张”
+command-queue = 查看队列
+command-cancel = 取消全部任务，或按编号取消一个
+command-history = 查看最近的任务
+command-show = 再看一遍某个任务
+command-info = 查看图片的全部参数
+command-quota = 查看剩余额度
+command-help = 显示这份说明
+flag-ar = 画面比例，比如 16:9；直接写“3:4”也行
+flag-size = 具体尺寸（像素），比如 512x768
+flag-seed = 随机种子，种子相同画面就相同
+flag-steps = 步数
+flag-cfg = 对提示词的贴合程度
+flag-count = 张数
+flag-strength = 对附图的改动程度
+flag-raw = 原话照画：不润色，也不补充
+flag-optimize = 是否润色提示词
+flag-enhance = 是否补充光线、地点和时间
+flag-no = 不想出现的内容

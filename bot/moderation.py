@@ -1,0 +1,57 @@
+"""Words nobody may draw, checked before a job is admitted and again on the rewritten prompt.
+
+Knows the operator's list and how people hide a word in Unicode; knows no person and no picture.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from bot.types import Refused
+
+_CJK = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_CJK_GAP = re.compile(rf"(?<=[{_CJK}])\s+(?=[{_CJK}])")
+_LETTER = rf"(?![{_CJK}])\w"
+# Invisible characters that are letters or marks to Unicode: joiner, Hangul fillers, variation selectors.
+_INVISIBLE = re.compile("[\u034f\u115f\u1160\u3164\u180b-\u180e\ufe00-\ufe0f]")
+
+
+class Words:
+    """The banned words: each entry an exact word, `*part*` (a star opens that end) or `/regular expression/`.
+
+    Case, width, accents' encoding, invisible characters and spaces between Chinese characters don't matter. A
+    word in Chinese characters is found anywhere, since Chinese has no spaces. Raises ValueError naming an
+    entry that cannot be used.
+    """
+
+    def __init__(self, banned: Sequence[str]) -> None:
+        self._patterns = [_pattern(entry) for entry in banned]
+
+    def check(self, text: str) -> None:
+        """Raise `Refused` (banned-words) when the text holds one; it does not say which."""
+        seen = _normalized(text)
+        if any(pattern.search(seen) for pattern in self._patterns):
+            raise Refused("banned-words")
+
+
+def _normalized(text: str) -> str:
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    visible = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
+    return _CJK_GAP.sub("", _INVISIBLE.sub("", visible))
+
+
+def _pattern(entry: str) -> re.Pattern[str]:
+    entry = entry.strip()
+    if len(entry) > 2 and entry.startswith("/") and entry.endswith("/"):
+        try:
+            return re.compile(entry[1:-1], re.IGNORECASE)
+        except re.error as error:
+            raise ValueError(f"banned word {entry!r} is not a regular expression: {error}") from error
+    words = _normalized(entry.strip("*")).split()
+    if not words:
+        raise ValueError(f"banned word {entry!r} is empty; write a word, *part* or /regular expression/")
+    before = "" if entry.startswith("*") else f"(?<!{_LETTER})"
+    after = "" if entry.endswith("*") else f"(?!{_LETTER})"
+    inner = r"\s+".join(map(re.escape, words))
+    first, last = re.match(f"[{_CJK}]", words[0]), re.match(f"[{_CJK}]", words[-1][-1])
+    return re.compile(("" if first else before) + inner + ("" if last else after))

@@ -1,0 +1,88 @@
+"""One picture or one prompt from the command line, without a server, a queue or a database.
+
+Knows the engine's port and the flags; what it returns is what a script would want to read.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bot import flags, params
+from bot.types import Address, Job, Params, Request, User
+from engine.metadata import read
+from engine.types import Engine, Event, ModelProfile, Optimize, Picture, Progress, PromptReady, Task
+
+_USER = User("cli", "local", "local")
+_ADDRESS = Address("cli", "")
+
+Told = Callable[[str], None]
+
+
+async def imagine(
+    engine: Engine, profile: ModelProfile, text: str, defaults: Params, out: Path, told: Told
+) -> list[dict[str, Any]]:
+    """Draw `text` (a prompt with flags) into `out`, numbered when several; return what was made.
+
+    Raises `Refused` for words or flags that cannot be used, `EngineError` for a picture that cannot be made.
+    """
+    request = Request(_USER, _ADDRESS, "cli", "imagine", flags.parse(text, defaults))
+    resolved = params.resolve(request, profile, None, params.roll)
+    job = Job(1, request, "running", 0.0, resolved.width, resolved.height, resolved.seed, resolved.cost)
+    tasks = params.tasks(job, None)
+    files = [out] if len(tasks) == 1 else [_numbered(out, number) for number in range(1, len(tasks) + 1)]
+    return [await _draw(engine, task, file, told) for task, file in zip(tasks, files, strict=True)]
+
+
+async def optimize(engine: Engine, wish: str) -> PromptReady:
+    """Return the precise prompt for a rough wish."""
+    ready = None
+    async for event in _events(engine, Optimize(wish)):
+        if isinstance(event, PromptReady):
+            ready = event
+    assert ready is not None
+    return ready
+
+
+def info(file: Path) -> dict[str, Any] | None:
+    """Return the parameters a picture file carries, or None; raises OSError where it cannot be read."""
+    found = read(file.read_bytes())
+    return None if found is None else asdict(found)
+
+
+async def _draw(engine: Engine, task: Task, file: Path, told: Told) -> dict[str, Any]:
+    ready, picture = PromptReady("", ""), None
+    async for event in _events(engine, task):
+        match event:
+            case PromptReady():
+                ready = event
+            case Progress():
+                told(f"{file}: step {event.step} of {event.steps}")
+            case Picture():
+                picture = event
+    assert picture is not None
+    await asyncio.to_thread(file.write_bytes, picture.png)
+    return {
+        "file": str(file),
+        "prompt": ready.original,
+        "used_prompt": ready.used,
+        "negative_prompt": ready.negative_used,
+        "notes": list(ready.notes),
+        "width": picture.width,
+        "height": picture.height,
+        "seed": picture.seed,
+        "seconds": round(picture.seconds, 3),
+        "report": dict(picture.report),
+    }
+
+
+async def _events(engine: Engine, task: Task) -> AsyncIterator[Event]:
+    async with aclosing(engine.run(task)) as events:
+        async for event in events:
+            yield event
+
+
+def _numbered(out: Path, number: int) -> Path:
+    return out.with_name(f"{out.stem}-{number}{out.suffix}")

@@ -1,0 +1,199 @@
+"""Job to reply: every sentence and every button a person sees, in their language.
+
+Knows all states of a job and what is worth saying in each; knows no platform, so `text`, `prompt` and `note`
+are plain text, and whoever shows them escapes them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bot import flags, listings, wording
+from bot.keyboard import Keyboard
+from bot.limits import Rule, Usage
+from bot.params import picture_variation
+from bot.texts import Texts
+from bot.types import Image, Job, Params, Refused, Reply
+from engine.types import ModelProfile
+
+# Codes of what a person's words or pictures cannot become: trying again would fail again.
+_FINAL_ERRORS = ("bad_input", "refused")
+_EXPLAINED_ERRORS = ("bad_input", "model_missing")
+
+
+class Replies:
+    """The replies of one bot; `defaults` are the parameters that need not be written out in a command."""
+
+    def __init__(self, profile: ModelProfile, defaults: Params | None = None) -> None:
+        self.profile = profile
+        self.texts = Texts()
+        self._defaults = defaults
+        self._keys = Keyboard(self.texts)
+
+    def waiting(self, job: Job, position: int) -> Reply:
+        """Show a job in line; `position` 1 is next."""
+        text = self._say(job, "waiting", ahead=max(0, position - 1))
+        return Reply(text, wording.cut(wording.original(job)), actions=self._keys.open(job))
+
+    def drawing(self, job: Job, step: int, steps: int, preview: Image | None) -> Reply:
+        """Show a running job: `step` of `steps` over all its pictures, the used prompt once it is known."""
+        return Reply(
+            self._working(job, step, steps),
+            wording.cut(wording.used(job)),
+            wording.small_print(self.texts, job),
+            self._described(job, [preview] if preview else []),
+            self._keys.open(job),
+            (step, steps),
+        )
+
+    def finished(self, job: Job, images: Sequence[Image]) -> Reply:
+        """Show what was made: one picture, several as the one grid in `images`, or an optimized prompt."""
+        if job.request.kind == "optimize":
+            return self._optimized(job)
+        return Reply(
+            self._made(job),
+            wording.cut(wording.used(job)),
+            wording.small_print(self.texts, job),
+            self._described(job, images),
+            self._keys.pictures(job),
+        )
+
+    def failed(self, job: Job) -> Reply:
+        """Say why a job failed, that it cost nothing, and what can be done."""
+        reason = self._say(job, self._error_key(job))
+        note = job.error_detail if job.error in _EXPLAINED_ERRORS else ""
+        return Reply(
+            self._say(job, "error-free", reason=reason),
+            wording.cut(wording.original(job)),
+            wording.cut(note),
+            actions=self._keys.failed(job, job.error not in _FINAL_ERRORS),
+        )
+
+    def cancelled(self, job: Job) -> Reply:
+        """Say that a job was cancelled and what it cost."""
+        key = "cancelled-waiting" if job.started is None else "cancelled-running"
+        return Reply(
+            self._say(job, key),
+            wording.cut(wording.original(job)),
+            actions=self._keys.failed(job, again=True),
+        )
+
+    def deleted(self, job: Job) -> Reply:
+        """Say that a job's pictures are gone."""
+        return Reply(self._say(job, "deleted"))
+
+    def info(self, job: Job, index: int) -> Reply:
+        """Show all parameters of picture `index`, to its person only."""
+        lines = [self._say(job, "info-job", job=str(job.id))]
+        if job.request.kind != "optimize":
+            said = {"picture": index + 1, "count": self._count(job)}
+            lines = [self._say(job, "info-title", job=str(job.id), **said), *self._parameters(job, index)]
+        return Reply(
+            "\n".join(lines),
+            wording.cut(wording.used(job), wording.SHOWN_PROMPT_IN_FULL),
+            wording.small_print(self.texts, job),
+            private=True,
+        )
+
+    def edit(self, job: Job) -> Reply:
+        """Offer the job's command to be changed: the person's words, or the optimized ones."""
+        params = job.request.params
+        if job.request.kind == "optimize" and job.used_prompt:
+            params = replace(params, prompt=job.used_prompt, optimize=False)
+        command = f"/imagine {flags.render(params, self._defaults)}"
+        return Reply(self._say(job, "edit"), private=True, prefill=command)
+
+    def refused(self, refused: Refused, locale: str) -> Reply:
+        """Say why an ask cannot be met, what is allowed, and when to try again."""
+        key = f"refused-{refused.code}"
+        if refused.code == "no-such-job" and not refused.values.get("job"):
+            key = "refused-no-job-yet"
+        if refused.code == "per-day" and refused.retry_after is None:
+            key = "refused-per-day-never"
+        when = wording.when(self.texts, locale, refused.retry_after)
+        return Reply(self.texts.say(locale, key, **refused.values, when=when), private=True)
+
+    def help(self, locale: str) -> Reply:
+        """Show what one can say."""
+        return Reply(listings.help_text(self.texts, self.profile, locale), private=True)
+
+    def queue(self, locale: str, mine: Sequence[tuple[Job, int]], total: int) -> Reply:
+        """Show the line: the person's jobs with their positions (0: being drawn) and how many wait in all."""
+        text = listings.queue_text(self.texts, locale, mine, total)
+        actions = self._keys.cancels(locale, [job for job, _ in mine])
+        return Reply(text, actions=actions, private=True)
+
+    def history(self, locale: str, jobs: Sequence[Job]) -> Reply:
+        """List jobs, newest first as given."""
+        return Reply(listings.history_text(self.texts, locale, jobs), private=True)
+
+    def quota(self, locale: str, rule: Rule, usage: Usage, now: float) -> Reply:
+        """Show what is used and what is left under each limit."""
+        return Reply(listings.quota_text(self.texts, locale, rule, usage, now), private=True)
+
+    def _say(self, job: Job, key: str, /, **values: str | float) -> str:
+        return self.texts.say(job.request.user.locale, key, **values)
+
+    def _working(self, job: Job, step: int, steps: int) -> str:
+        count = self._count(job)
+        if job.request.kind != "imagine":
+            return self._say(job, f"working-{job.request.kind}")
+        if step == 0:
+            return self._say(job, "working-start")
+        if count == 1:
+            return self._say(job, "working-one", step=step, steps=steps)
+        return self._say(job, "working-many", count=count, percent=100 * step // steps)
+
+    def _made(self, job: Job) -> str:
+        seconds = wording.seconds(wording.took(job))
+        if job.request.kind == "upscale":
+            return self._say(job, "finished-upscale", width=job.width, height=job.height, seconds=seconds)
+        count, steps = len(job.pictures), job.request.params.steps
+        if count == 1:
+            return self._say(job, "finished-one", steps=steps, seed=wording.seeds(job), seconds=seconds)
+        return self._say(
+            job, "finished-many", count=count, steps=steps, seed=wording.seeds(job), seconds=seconds
+        )
+
+    def _optimized(self, job: Job) -> Reply:
+        changed = wording.used(job) != wording.original(job)
+        return Reply(
+            self._say(job, "finished-optimize" if changed else "finished-optimize-same"),
+            wording.cut(wording.used(job), wording.SHOWN_PROMPT_IN_FULL),
+            wording.small_print(self.texts, job),
+            actions=self._keys.prompt(job, changed),
+        )
+
+    def _error_key(self, job: Job) -> str:
+        if job.error == "refused" and job.error_detail in ("banned-words", "picture-gone"):
+            return f"refused-{job.error_detail}"
+        key = f"error-{job.error}"
+        return key if self.texts.has(key) else "error-internal"
+
+    def _parameters(self, job: Job, index: int) -> list[str]:
+        request, params = job.request, job.request.params
+        picture = next((made for made in job.pictures if made.index == index), None)
+        width, height = (picture.width, picture.height) if picture else (job.width, job.height)
+        if request.kind == "upscale":
+            lines = [self._say(job, "info-upscale", width=width, height=height)]
+        else:
+            seed, guidance = str(picture.seed if picture else job.seed), str(params.guidance_scale)
+            sizes = {"width": width, "height": height, "steps": params.steps}
+            lines = [self._say(job, "info-picture", **sizes, guidance=guidance, seed=seed)]
+        if negative := job.negative_used or params.negative_prompt:
+            lines.append(self._say(job, "info-negative", words=wording.cut(negative)))
+        if request.kind == "imagine" and request.image is not None:
+            lines.append(self._say(job, "info-strength", strength=str(params.strength)))
+        if noise := picture_variation(job, index):
+            said = {"prompt": str(noise.prompt_noise), "latent": str(noise.latent_noise)}
+            lines.append(self._say(job, "info-variation", seed=str(noise.seed), **said))
+        lines.append(self._say(job, "info-model", name=self.profile.name))
+        if picture:
+            lines.append(self._say(job, "info-seconds", seconds=wording.seconds(picture.seconds)))
+        return lines
+
+    def _count(self, job: Job) -> int:
+        return job.request.params.count if job.request.kind == "imagine" else 1
+
+    def _described(self, job: Job, images: Sequence[Image]) -> tuple[Image, ...]:
+        words = wording.cut(wording.original(job) or wording.used(job))
+        return tuple(image if image.alt else replace(image, alt=words) for image in images)

@@ -1,0 +1,97 @@
+"""Jobs and pictures as table rows and back. Knows the column names, runs no SQL."""
+
+import json
+import sqlite3
+from dataclasses import asdict
+from typing import Any
+
+from bot.params import Resolved
+from bot.types import Address, Job, JobPicture, Params, Request, User
+from engine.types import Variation
+
+Value = str | int | float | None
+
+
+def request_row(request: Request, resolved: Resolved, now: float) -> dict[str, Value]:
+    """Return the columns of a new queued job."""
+    return {
+        "platform": request.user.platform,
+        "event_id": request.event_id,
+        "person": request.user.person,
+        "user": _dump(asdict(request.user)),
+        "address_platform": request.address.platform,
+        "place": request.address.place,
+        "kind": request.kind,
+        "params": _dump(asdict(request.params)),
+        "image": request.image,
+        "parent": request.parent,
+        "picture": request.index,
+        "variation": request.variation and _dump(asdict(request.variation)),
+        "original": request.original,
+        "state": "queued",
+        "created": now,
+        "charge": resolved.cost,
+        **asdict(resolved),
+    }
+
+
+def picture_row(job: int, picture: JobPicture) -> dict[str, Value]:
+    """Return the columns of a picture."""
+    return {
+        "job": job,
+        "number": picture.index,
+        "file": picture.file,
+        "width": picture.width,
+        "height": picture.height,
+        "seed": picture.seed,
+        "seconds": picture.seconds,
+        "report": _dump(dict(picture.report)),
+        "deleted": int(picture.deleted),
+    }
+
+
+def to_job(row: sqlite3.Row) -> Job:
+    """Return the job of a row whose column `pictures` is a JSON list of `JobPicture`s in order."""
+    return Job(
+        id=row["id"],
+        request=_to_request(row),
+        state=row["state"],
+        created=row["created"],
+        width=row["width"],
+        height=row["height"],
+        seed=row["seed"],
+        cost=row["cost"],
+        attempts=row["attempts"],
+        used_prompt=row["used_prompt"],
+        negative_used=row["negative_used"],
+        notes=tuple(json.loads(row["notes"])),
+        pictures=tuple(JobPicture(**picture) for picture in json.loads(row["pictures"])),
+        error=row["error"],
+        error_detail=row["error_detail"],
+        started=row["started"],
+        finished=row["finished"],
+    )
+
+
+def _to_request(row: sqlite3.Row) -> Request:
+    params = json.loads(row["params"])
+    return Request(
+        user=User(**json.loads(row["user"])),
+        address=Address(row["address_platform"], row["place"]),
+        event_id=row["event_id"],
+        kind=row["kind"],
+        params=Params(**{**params, "ignored": tuple(params["ignored"])}),
+        image=row["image"],
+        parent=row["parent"],
+        index=row["picture"],
+        variation=_to_variation(json.loads(row["variation"] or "null")),
+        original=row["original"],
+    )
+
+
+def _to_variation(told: dict[str, Any] | None) -> Variation | None:
+    return Variation(**{**told, "base": _to_variation(told["base"])}) if told else None
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,286 @@
+"""Every job and picture, in SQLite. SQL lives only here and in migrations/*.sql.
+
+One connection, and one lock around every write: a second coroutine on the same connection would join or break
+a transaction. Knows rows and states; judges nothing and shows nothing. Times are Unix seconds.
+"""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from importlib.resources import files
+from operator import attrgetter
+from pathlib import Path
+from typing import Self
+
+import aiosqlite
+
+from bot import lock
+from bot.limits import DAY, MINUTE, Usage
+from bot.params import Resolved
+from bot.rows import Value, picture_row, request_row, to_job
+from bot.types import Address, Job, JobPicture, Request, State
+from engine.types import PromptReady
+
+Values = Iterable[Value] | Mapping[str, Value]
+
+DATABASE = "bot.db"
+MAX_CRASHES = 3
+_OPEN = "('queued', 'running')"
+_COLUMNS = """*, (
+    SELECT json_group_array(json_object(
+        'index', number, 'file', file, 'width', width, 'height', height, 'seed', seed,
+        'seconds', seconds, 'report', json(report), 'deleted', json(iif(deleted, 'true', 'false'))))
+    FROM (SELECT * FROM pictures WHERE pictures.job = jobs.id ORDER BY number)) AS pictures"""
+_SETTINGS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA busy_timeout = 1000",
+)
+
+
+class Store:
+    """The jobs table as methods; open it with `Store.open`."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._db = connection
+        self._writing = asyncio.Lock()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, directory: Path) -> AsyncIterator[Self]:
+        """Lock `directory`, open and migrate its database, and close both at the end.
+
+        Raises `lock.DirectoryBusy`, or RuntimeError for a database written by a newer bot.
+        """
+        with lock.exclusive(directory):
+            async with aiosqlite.connect(directory / DATABASE, isolation_level=None) as connection:
+                connection.row_factory = sqlite3.Row
+                for setting in _SETTINGS:
+                    await connection.execute(setting)
+                await _migrate(connection, directory)
+                yield cls(connection)
+
+    async def admit(
+        self, request: Request, resolved: Resolved, now: float, judge: Callable[[Usage], None]
+    ) -> tuple[Job, bool]:
+        """Insert a queued job if `judge` lets it pass, in one transaction; return it and whether it is new.
+
+        The same event again is the job it made before. Whatever `judge` raises leaves no trace.
+        """
+        async with self._transaction():
+            known = await self.by_event(request.user.platform, request.event_id)
+            if known is not None:
+                return known, False
+            judge(await self.usage(request.user.person, now))
+            row = request_row(request, resolved, now)
+            [job] = await self._written(f"INSERT INTO jobs {_values(row)} RETURNING {_COLUMNS}", row)
+        return job, True
+
+    async def usage(self, person: str, now: float) -> Usage:
+        """Return what `person` asked for in the day before `now`; charges are in token-steps."""
+        rows = await self._rows(
+            "SELECT created, charge FROM jobs WHERE person = ? AND created > ? ORDER BY created, id",
+            (person, now - DAY),
+        )
+        (waiting, queue), *_ = await self._rows(
+            f"SELECT count(*) FILTER (WHERE person = ?), count(*) FROM jobs WHERE state IN {_OPEN}", (person,)
+        )
+        return Usage(
+            requests=tuple(created for created, _ in rows if created > now - MINUTE),
+            charges=tuple((created, charge) for created, charge in rows if charge),
+            waiting=waiting,
+            queue=queue,
+        )
+
+    async def job(self, job_id: int) -> Job | None:
+        """Return a job with its pictures."""
+        return await self._job("id = ?", (job_id,))
+
+    async def by_event(self, platform: str, event_id: str) -> Job | None:
+        """Return the job that a platform's event made."""
+        return await self._job("platform = ? AND event_id = ?", (platform, event_id))
+
+    async def history(self, person: str, limit: int, before: int | None) -> list[Job]:
+        """Return a person's jobs, newest first, with ids below `before`."""
+        return await self._jobs(
+            "person = ? AND id < ? ORDER BY id DESC LIMIT ?", (person, before or 2**62, limit)
+        )
+
+    async def open_jobs(self, person: str | None = None) -> list[Job]:
+        """Return the queued and running jobs, of one person or of all, in the order they came."""
+        return await self._jobs(
+            f"state IN {_OPEN} AND (? IS NULL OR person = ?) ORDER BY id", (person, person)
+        )
+
+    async def unshown(self) -> list[Job]:
+        """Return the ended jobs whose last reply no platform has confirmed."""
+        return await self._jobs(f"shown = 0 AND state NOT IN {_OPEN} ORDER BY id")
+
+    async def start(self, job_id: int, now: float) -> Job | None:
+        """Mark an open job running and return it; None when it has ended meanwhile."""
+        async with self._writing:
+            jobs = await self._written(
+                "UPDATE jobs SET state = 'running', started = coalesce(started, ?) "
+                f"WHERE id = ? AND state IN {_OPEN} RETURNING {_COLUMNS}",
+                (now, job_id),
+            )
+        return next(iter(jobs), None)
+
+    async def prompt_ready(self, job_id: int, ready: PromptReady) -> None:
+        """Record what the model is given."""
+        await self._write(
+            "UPDATE jobs SET used_prompt = ?, negative_used = ?, notes = ? WHERE id = ?",
+            (ready.used, ready.negative_used, json.dumps(ready.notes), job_id),
+        )
+
+    async def add_picture(self, job_id: int, picture: JobPicture, count: int, now: float) -> Job | None:
+        """Record a picture of a running job; its `count`th finishes it. None when it was not running."""
+        row = picture_row(job_id, picture)
+        async with self._transaction():
+            jobs = await self._written(
+                "UPDATE jobs SET "
+                "state = CASE WHEN made + 1 >= :count THEN 'finished' ELSE state END, "
+                "finished = CASE WHEN made + 1 >= :count THEN :now END "
+                "FROM (SELECT count(*) AS made FROM pictures WHERE job = :id) "
+                f"WHERE id = :id AND state = 'running' RETURNING {_COLUMNS}",
+                {"id": job_id, "count": count, "now": now},
+            )
+            if not jobs:
+                return None
+            await self._db.execute(f"INSERT INTO pictures {_values(row)}", row)
+        [job] = jobs
+        return replace(job, pictures=tuple(sorted((*job.pictures, picture), key=attrgetter("index"))))
+
+    async def finish(self, job_id: int, now: float) -> bool:
+        """End a running job that makes no picture; False when it was not running."""
+        async with self._writing:
+            return await self._end(job_id, "finished", now)
+
+    async def fail(self, job_id: int, code: str, detail: str, now: float) -> bool:
+        """End an open job with an error; it costs nothing. False when it had ended already."""
+        async with self._writing:
+            return await self._end(job_id, "failed", now, charge=0, error=code, error_detail=detail)
+
+    async def cancel(self, job_id: int, charge: int, now: float) -> bool:
+        """End an open job for its person at the cost of what was done; False when it had ended already."""
+        async with self._writing:
+            return await self._end(job_id, "cancelled", now, charge=charge)
+
+    async def lost(self, job_id: int, attempts: int) -> None:
+        """Count an attempt that ended with the engine; tasks of one job lost together count once."""
+        await self._write("UPDATE jobs SET attempts = max(attempts, ?) WHERE id = ?", (attempts, job_id))
+
+    async def requeue(self) -> None:
+        """Put running jobs back into the line, at an orderly end."""
+        await self._write("UPDATE jobs SET state = 'queued' WHERE state = 'running'")
+
+    async def requeue_crashed(self, now: float) -> None:
+        """Put jobs that a killed bot left running back into the line; those it died with too often fail.
+
+        Only a job that the model had begun is held against: one with a used prompt.
+        """
+        async with self._transaction():
+            await self._db.execute(
+                "UPDATE jobs SET state = 'queued', crashes = crashes + (used_prompt <> '') "
+                "WHERE state = 'running'"
+            )
+            await self._db.execute(
+                "UPDATE jobs SET state = 'failed', error = 'lost', charge = 0, finished = ? "
+                "WHERE state = 'queued' AND crashes >= ?",
+                (now, MAX_CRASHES),
+            )
+
+    async def moved(self, job_id: int, address: Address) -> None:
+        """Record where the job's message lives now."""
+        await self._write(
+            "UPDATE jobs SET address_platform = ?, place = ? WHERE id = ?",
+            (address.platform, address.place, job_id),
+        )
+
+    async def shown(self, job_id: int, address: Address) -> None:
+        """Record that the platform has confirmed the job's last reply; a finished job is delivered by it."""
+        await self._write(
+            "UPDATE jobs SET shown = 1, address_platform = ?, place = ?, "
+            "state = CASE state WHEN 'finished' THEN 'delivered' ELSE state END "
+            f"WHERE id = ? AND state NOT IN {_OPEN}",
+            (address.platform, address.place, job_id),
+        )
+
+    async def delete_pictures(self, job_id: int) -> None:
+        """Mark a job's pictures deleted; its message has to be shown anew."""
+        async with self._transaction():
+            await self._db.execute("UPDATE pictures SET deleted = 1 WHERE job = ?", (job_id,))
+            await self._db.execute("UPDATE jobs SET shown = 0 WHERE id = ?", (job_id,))
+
+    async def expire(self, before: float) -> list[str]:
+        """Mark the pictures of jobs that ended before then deleted; return their files."""
+        async with self._writing:
+            rows = await self._rows(
+                "UPDATE pictures SET deleted = 1 WHERE deleted = 0 "
+                "AND job IN (SELECT id FROM jobs WHERE finished < ?) RETURNING file",
+                (before,),
+            )
+        return [row["file"] for row in rows]
+
+    async def _end(self, job_id: int, state: State, now: float, **columns: Value) -> bool:
+        changes = {"state": state, "finished": now, **columns}
+        assignments = ", ".join(f"{name} = :{name}" for name in changes)
+        cursor = await self._db.execute(
+            f"UPDATE jobs SET {assignments} WHERE id = :id AND state IN {_OPEN}", {**changes, "id": job_id}
+        )
+        return cursor.rowcount == 1
+
+    async def _job(self, where: str, values: Iterable[Value]) -> Job | None:
+        return next(iter(await self._jobs(where, values)), None)
+
+    async def _jobs(self, where: str, values: Iterable[Value] = ()) -> list[Job]:
+        return [to_job(row) for row in await self._rows(f"SELECT {_COLUMNS} FROM jobs WHERE {where}", values)]
+
+    async def _written(self, sql: str, values: Values) -> list[Job]:
+        """Run a statement that returns the jobs it wrote, inside a lock that is already held."""
+        return [to_job(row) for row in await self._rows(sql, values)]
+
+    async def _rows(self, sql: str, values: Values = ()) -> list[sqlite3.Row]:
+        return list(await self._db.execute_fetchall(sql, values))
+
+    async def _write(self, sql: str, values: Values = ()) -> None:
+        async with self._writing:
+            await self._db.execute(sql, values)
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[None]:
+        async with self._writing:
+            try:
+                await self._db.execute("BEGIN IMMEDIATE")
+                yield
+                await self._db.commit()
+            except BaseException:
+                await self._db.rollback()
+                raise
+
+
+def _values(row: Mapping[str, Value]) -> str:
+    return f"({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)})"
+
+
+async def _migrate(connection: aiosqlite.Connection, directory: Path) -> None:
+    """Bring the database to the newest version, a transaction a step, after a backup of an older one."""
+    ((version,),) = await connection.execute_fetchall("PRAGMA user_version")
+    scripts = sorted(
+        (file for file in files("bot").joinpath("migrations").iterdir() if file.name.endswith(".sql")),
+        key=lambda file: file.name,
+    )
+    if version > len(scripts):
+        raise RuntimeError(
+            f"{directory / DATABASE} has version {version}, this bot knows {len(scripts)}: use the newer bot"
+        )
+    if 0 < version < len(scripts):
+        async with aiosqlite.connect(directory / f"{DATABASE}.v{version}.bak") as backup:
+            await connection.backup(backup)
+    for number, script in enumerate(scripts[version:], start=version + 1):
+        sql = script.read_text(encoding="utf-8")
+        await connection.executescript(f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;")

@@ -1,0 +1,213 @@
+"""The words everybody in the bot speaks: who asked, what for, where to answer, how the answer looks.
+
+Frozen data and one protocol; no behaviour beyond packing, no platform and no database.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from engine.types import Variation
+
+if TYPE_CHECKING:
+    from bot.core import Core
+
+Kind = Literal["imagine", "optimize", "upscale"]
+State = Literal["queued", "running", "finished", "delivered", "failed", "cancelled"]
+Verb = Literal["reroll", "vary", "upscale", "edit", "info", "delete", "cancel", "use", "original"]
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person on one platform. `locale` is a BCP 47 tag such as `en-US` or `zh-CN`."""
+
+    platform: str
+    id: str
+    name: str
+    locale: str = "en"
+    admin: bool = False
+
+    @property
+    def person(self) -> str:
+        """The key under which limits, fairness and history are kept."""
+        return f"{self.platform}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a reply lives. `place` is opaque and storable; only the platform that made it can read it."""
+
+    platform: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Everything a person can say about a picture. None means: not said, the model or the dice decide."""
+
+    prompt: str
+    negative_prompt: str = ""
+    aspect: str | None = None
+    width: int | None = None
+    height: int | None = None
+    steps: int = 8
+    guidance_scale: float = 1.8
+    seed: int | None = None
+    count: int = 1
+    strength: float = 0.6
+    optimize: bool = True
+    enhance: bool = True
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A person's ask, already parsed, not yet judged.
+
+    `event_id` is the platform's own id of the event: the same event twice is one job. `image` is the name
+    of a kept input picture (see `Core.keep_image`). `parent`, `index` and `variation` are set when it came
+    from a button; `original` is the person's wording when `params.prompt` was already rewritten.
+    """
+
+    user: User
+    address: Address
+    event_id: str
+    kind: Kind
+    params: Params
+    image: str | None = None
+    parent: int | None = None
+    index: int = 0
+    variation: Variation | None = None
+    original: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobPicture:
+    """One finished picture of a job; `file` is its name in the picture folder, gone when `deleted`."""
+
+    index: int
+    file: str
+    width: int
+    height: int
+    seed: int
+    seconds: float
+    report: Mapping[str, Any] = field(default_factory=dict)
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A row. `width`, `height` and `seed` are the resolved ones; times are Unix seconds.
+
+    `error` is a code (an `EngineError.code` or `refused`), `used_prompt` what the model was given.
+    """
+
+    id: int
+    request: Request
+    state: State
+    created: float
+    width: int
+    height: int
+    seed: int
+    cost: int
+    attempts: int = 0
+    used_prompt: str = ""
+    negative_used: str = ""
+    notes: tuple[str, ...] = ()
+    pictures: tuple[JobPicture, ...] = ()
+    error: str | None = None
+    error_detail: str = ""
+    started: float | None = None
+    finished: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """All a button ever carries. Packed form: `verb:job:index`, at most 64 bytes."""
+
+    verb: Verb
+    job: int
+    index: int = 0
+
+    def pack(self) -> str:
+        """Return `verb:job:index`."""
+        return f"{self.verb}:{self.job}:{self.index}"
+
+    @classmethod
+    def unpack(cls, text: str) -> "Action":
+        """Read a packed action; raises ValueError when it is not one."""
+        verb, job, index = text.split(":")
+        if verb not in Verb.__args__:  # type: ignore[attr-defined]
+            raise ValueError(f"unknown verb {verb!r} in action {text!r}")
+        return cls(verb, int(job), int(index))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """An action with the words a person sees; `label` may be empty when the emoji says enough."""
+
+    action: Action
+    emoji: str
+    label: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An encoded picture to show: name, MIME type, size in pixels, and words for those who cannot see it."""
+
+    name: str
+    data: bytes
+    mime: str
+    width: int
+    height: int
+    alt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a message looks like, on every platform.
+
+    `text` is the sentence, `prompt` the quoted prompt, `note` the small print, `progress` (step, steps),
+    `prefill` a command to put into the person's text box or modal.
+    """
+
+    text: str
+    prompt: str = ""
+    note: str = ""
+    images: tuple[Image, ...] = ()
+    actions: tuple[tuple[Button, ...], ...] = ()
+    progress: tuple[int, int] | None = None
+    private: bool = False
+    prefill: str = ""
+
+
+class Refused(Exception):
+    """A person's ask that cannot be met: the exact reason as a message key with its values.
+
+    `code` names a message `refused-<code>` in the locales; `values` fill it. `retry_after` is seconds until
+    the same ask may succeed, where that is known.
+    """
+
+    def __init__(self, code: str, retry_after: float | None = None, **values: str | int | float) -> None:
+        super().__init__(f"{code} {values}" if values else code)
+        self.code = code
+        self.values = values
+        self.retry_after = retry_after
+
+
+class Platform(Protocol):
+    """A chat service: it feeds the core with requests and can make a message look like a reply."""
+
+    name: str
+    pace: float
+    """Seconds that must lie between two updates of one message."""
+
+    async def run(self, core: "Core") -> None:
+        """Serve until cancelled."""
+
+    async def show(self, address: Address, reply: Reply) -> Address:
+        """Make the message at `address` look like `reply`; return the address to use next time.
+
+        Idempotent: it may be repeated, skipped, or redone after a restart.
+        """

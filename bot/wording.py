@@ -1,0 +1,82 @@
+"""Parts of sentences: cut prompts, small print, times and places in words.
+
+Pure functions of a job and the texts; knows no buttons.
+"""
+
+import math
+
+from bot.texts import Texts, language
+from bot.types import Job
+
+SHOWN_PROMPT = 400
+SHOWN_PROMPT_IN_FULL = 1500
+SHOWN_PROMPT_IN_LIST = 60
+
+_LANCZOS = "lanczos"
+
+
+def cut(text: str, limit: int = SHOWN_PROMPT) -> str:
+    """Return the text, shortened to `limit` characters with "…" where it is longer."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def original(job: Job) -> str:
+    """Return the person's own words."""
+    return job.request.original or job.request.params.prompt
+
+
+def used(job: Job) -> str:
+    """Return the words the model is given, as far as they are known."""
+    return job.used_prompt or job.request.params.prompt
+
+
+def title(texts: Texts, locale: str, job: Job) -> str:
+    """Return the job's words in one short line."""
+    words = " ".join(original(job).split())
+    return cut(words, SHOWN_PROMPT_IN_LIST) or texts.say(locale, "words-upscale")
+
+
+def small_print(texts: Texts, job: Job) -> str:
+    """Return what was done to the words and what had no effect, one sentence a line."""
+    say, locale = texts.say, job.request.user.locale
+    lines = []
+    if original(job) and original(job) != used(job):
+        lines.append(say(locale, "note-original", words=cut(original(job))))
+    keys = [f"note-{note.replace(':', '-')}" for note in job.notes]
+    sentences = [say(locale, key) for key in keys if texts.has(key)]
+    if any(picture.report.get("method") == _LANCZOS for picture in job.pictures):
+        sentences.append(say(locale, "note-lanczos"))
+    if sentences:
+        lines.append(("" if language(locale) == "zh" else " ").join(sentences))
+    if job.request.params.ignored:
+        lines.append(say(locale, "note-ignored", flags=" ".join(job.request.params.ignored)))
+    return "\n".join(lines)
+
+
+def seconds(value: float) -> str:
+    """Return a duration with one decimal, and none from ten seconds on."""
+    return f"{value:.1f}" if value < 10 else f"{value:.0f}"
+
+
+def took(job: Job) -> float:
+    """Return the seconds a job's pictures took; of several, from the start to the end of the job."""
+    if len(job.pictures) > 1 and job.started is not None and job.finished is not None:
+        return job.finished - job.started
+    return sum(picture.seconds for picture in job.pictures)
+
+
+def seeds(job: Job) -> str:
+    """Return the seeds of a job's pictures: one where they share it, else the first and the last."""
+    first, last = job.pictures[0].seed, job.pictures[-1].seed
+    return str(first) if first == last else f"{first}–{last}"
+
+
+def when(texts: Texts, locale: str, seconds: float | None) -> str:
+    """Return "in 40 seconds", rounded up so that it is never too early."""
+    if seconds is None:
+        return texts.say(locale, "when-later")
+    if seconds <= 90:
+        return texts.say(locale, "when-seconds", n=max(1, math.ceil(seconds)))
+    if seconds <= 90 * 60:
+        return texts.say(locale, "when-minutes", n=math.ceil(seconds / 60))
+    return texts.say(locale, "when-hours", n=math.ceil(seconds / 3600))

@@ -1,0 +1,1 @@
+"""Prompts, pictures and devices; knows no user, chat or database."""

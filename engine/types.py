@@ -1,0 +1,178 @@
+"""The engine's port: the tasks it takes, the events it answers with, the errors it raises.
+
+Standard library only, so that everything above the engine can import it without torch.
+Sizes are pixels, times are seconds, images are encoded files (PNG, JPEG or WebP) as bytes.
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """Seeded noise that moves a picture away from its relatives, recorded so it can be made again.
+
+    `prompt_noise` is the noise on the caption embedding relative to its standard deviation;
+    `latent_noise` in [0, 1] turns the initial noise towards a second one drawn from `seed`. `base` is what
+    the parent picture was varied by: it is applied first, so that a relative of a relative stays near.
+    """
+
+    seed: int
+    prompt_noise: float = 0.0
+    latent_noise: float = 0.0
+    base: "Variation | None" = None
+
+    def layers(self) -> "tuple[Variation, ...]":
+        """Return every variation in the order they are applied, this one last."""
+        return (*(self.base.layers() if self.base else ()), self)
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """One picture. `guidance_scale` follows the standard convention: 1.0 is off.
+
+    `original` is what the person wrote when `prompt` was already rewritten; empty means `prompt` is it.
+    """
+
+    prompt: str
+    negative_prompt: str = ""
+    width: int = 1024
+    height: int = 1024
+    steps: int = 8
+    guidance_scale: float = 1.8
+    seed: int = 0
+    optimize: bool = True
+    enhance: bool = True
+    variation: Variation | None = None
+    init_image: bytes | None = None
+    strength: float = 0.6
+    original: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Optimize:
+    """Rewrite a rough wish into a precise prompt; ends in `PromptReady`."""
+
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upscale:
+    """Enlarge an encoded image `factor` times per side; `metadata` travels into the new file."""
+
+    image: bytes
+    factor: int = 2
+    method: Literal["auto", "lanczos"] = "auto"
+
+
+Task = Generate | Optimize | Upscale
+
+
+@dataclass(frozen=True, slots=True)
+class PromptReady:
+    """What the model is really given, known before the first step; `notes` are codes (`enhanced:time`)."""
+
+    original: str
+    used: str
+    negative_used: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`step` of `steps` is done; `preview` is a small JPEG from the latents, not at every step."""
+
+    step: int
+    steps: int
+    preview: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The finished PNG with its metadata; `report` holds dtype, plan, guard actions and seconds per stage."""
+
+    png: bytes
+    width: int
+    height: int
+    seed: int
+    seconds: float
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+
+Event = PromptReady | Progress | Picture
+
+ErrorCode = Literal["out_of_memory", "numerics", "bad_input", "model_missing", "lost", "internal"]
+
+
+class EngineError(Exception):
+    """This task cannot be done; `code` says why, the message names the value and the fix.
+
+    EngineError
+    └── EngineLost    the engine went away; the task itself may be fine
+    """
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.code: ErrorCode = code
+
+
+class EngineLost(EngineError):
+    """The engine went away while the task ran or waited; it may be tried again."""
+
+    def __init__(self, message: str = "the engine process ended") -> None:
+        super().__init__("lost", message)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelProfile:
+    """What people and the bot need to know of a model before it is loaded.
+
+    `base_size` is the side of its native square in pixels, `max_size` the longest side it may draw,
+    `suggestions` are prompts it does well, `world` is a sentence on what a limited model can draw, or empty.
+    """
+
+    name: str
+    base_size: int
+    max_size: int
+    suggestions: tuple[str, ...] = ()
+    world: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What the engine is told at start.
+
+    `model` is `embedded`, a directory or a hub id in `ZImagePipeline` layout; `device` and `dtype` are `auto`
+    or torch's names; `threads` is the number of CPU threads (0: all but one, so that the bot stays
+    answerable); `loader` names the function that builds the pipeline in the child, as `module:function`.
+    """
+
+    model: str = "embedded"
+    device: str = "auto"
+    dtype: str = "auto"
+    threads: int = 0
+    loader: str = "engine.zimage.load:load"
+
+
+class Engine(Protocol):
+    """A model on a device."""
+
+    @property
+    def capacity(self) -> int:
+        """Image tokens (16×16 pixels each) in flight that keep the engine busy; may change over time."""
+
+    def run(self, task: Task) -> AsyncGenerator[Event, None]:
+        """Yield events, the last one the result: `Picture`, or `PromptReady` for `Optimize`.
+
+        Wrap each use in `contextlib.aclosing`. Cancelling the asyncio task that iterates cancels the work.
+        Raises `EngineError` (a bad or impossible task) or `EngineLost` (try again).
+        """
+
+    async def close(self) -> None:
+        """End the engine; running tasks raise `EngineLost`."""
+
+
+def image_tokens(width: int, height: int) -> int:
+    """Return the transformer tokens of a `width`×`height` picture: one per 16×16 pixels."""
+    return (width // 16) * (height // 16)

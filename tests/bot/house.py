@@ -1,0 +1,160 @@
+"""A whole bot in small for tests: the real core, store and files between fake platform and fake engine."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from bot.moderation import Words
+from bot.replies import Replies
+
+from bot.core import Core, CoreSettings
+from bot.fake import FakePlatform
+from bot.images import ImageFolder
+from bot.limits import Rule
+from bot.store import Store
+from bot.types import Action, Address, Job, Params, Reply, Request, User, Verb
+from engine.fake import FakeEngine
+from engine.types import Generate, ModelProfile
+
+PROFILE = ModelProfile("small", base_size=64, max_size=256)
+TOKENS = 16
+FREE = Rule(0, 0, 0, 0, 4, 1.0)
+ANN = User("fake", "1", "Ann")
+BOB = User("fake", "2", "Bob")
+
+
+class Gate:
+    """Holds every picture before a chosen step until it is opened: time stops in mid-picture."""
+
+    def __init__(self, step: int = 1) -> None:
+        self._step = step
+        self._open = asyncio.Event()
+        self._reached = asyncio.Semaphore(0)
+
+    async def __call__(self, task: Generate, step: int) -> None:
+        if step == self._step and not self._open.is_set():
+            self._reached.release()
+            await self._open.wait()
+
+    async def reached(self, pictures: int = 1) -> None:
+        """Wait until so many pictures more stand at the gate."""
+        for _ in range(pictures):
+            await self._reached.acquire()
+
+    def open(self) -> None:
+        self._open.set()
+
+
+class House:
+    """One life of a bot over `directory`."""
+
+    def __init__(
+        self,
+        store: Store,
+        directory: Path,
+        engine: Any,
+        platform: FakePlatform,
+        rule: Rule,
+        banned: Sequence[str],
+    ) -> None:
+        self.store = store
+        self.engine = engine
+        self.platform = platform
+        self.time = 1000.0
+        self.images = ImageFolder(directory / "pictures")
+        self.core = Core(
+            store=store,
+            images=self.images,
+            engine=engine,
+            replies=Replies(PROFILE),
+            words=Words(banned),
+            settings=CoreSettings(PROFILE, Params(""), rule, retention_days=1.0),
+            platforms={platform.name: platform},
+            now=lambda: self.time,
+            sleep=self._sleep,
+        )
+        self._events = 0
+        self._running: asyncio.Task[None] | None = None
+
+    async def _sleep(self, seconds: float) -> None:
+        if seconds > 1000:
+            await asyncio.Event().wait()
+        await asyncio.sleep(0)
+
+    def run(self) -> None:
+        self._running = asyncio.create_task(self.core.run())
+
+    async def stop(self) -> None:
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
+    async def ask(self, prompt: str = "a boat", user: User = ANN, **said: Any) -> Job:
+        """Submit a prompt with the quickest parameters that are not said otherwise."""
+        self._events += 1
+        event = said.pop("event", f"{id(self)}-{self._events}")
+        kind, image = said.pop("kind", "imagine"), said.pop("image", None)
+        params = Params(prompt, **{"steps": 2, "seed": 5, **said})
+        return await self.core.submit(
+            Request(user, Address("fake", f"new {event}"), event, kind, params, image)
+        )
+
+    async def press(
+        self, verb: Verb, job: Job, index: int = 0, user: User = ANN, event: str = ""
+    ) -> Job | Reply | None:
+        self._events += 1
+        event = event or f"{id(self)}-{self._events}"
+        return await self.core.press(
+            user, Action(verb, job.id, index), Address("fake", f"new {event}"), event
+        )
+
+    async def pressed(self, verb: Verb, job: Job, index: int = 0) -> Job:
+        """Press a button that makes a job, wait for its end and return it."""
+        made = await self.press(verb, job, index)
+        assert isinstance(made, Job)
+        await self.core.idle()
+        return await self.row(made)
+
+    async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
+        """Let the bot work until a condition on its rows holds."""
+        for _ in range(10_000):
+            if await condition():
+                return
+        raise AssertionError("the bot came to rest before the condition held")
+
+    async def settled(self) -> None:
+        """Wait until every message is up to date, whatever still runs."""
+        await self.core._line.delivery.drained()
+
+    async def row(self, job: Job) -> Job:
+        row = await self.store.job(job.id)
+        assert row is not None
+        return row
+
+    async def message(self, job: Job) -> Reply:
+        """Return what the job's message shows now."""
+        return self.platform.latest[(await self.row(job)).request.address]
+
+
+@asynccontextmanager
+async def house(
+    directory: Path,
+    *,
+    engine: Any = None,
+    platform: FakePlatform | None = None,
+    rule: Rule = FREE,
+    banned: Sequence[str] = ("forbidden",),
+    run: bool = True,
+) -> AsyncIterator[House]:
+    """Open a bot, pick up what an earlier life left, and stop it in order at the end."""
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(Store.open(directory))
+        engine, platform = engine or FakeEngine(TOKENS), platform or FakePlatform()
+        home = House(store, directory, engine, platform, rule, banned)
+        stack.push_async_callback(home.stop)
+        await home.core.recover()
+        if run:
+            home.run()
+        yield home

@@ -1,0 +1,52 @@
+"""Facts about the first word of a message."""
+
+import pytest
+
+from bot.commands import COMMANDS, Command, parse
+from bot.types import Refused
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "rest"),
+    [
+        ("a cat", "imagine", "a cat"),
+        ("/imagine a cat", "imagine", "a cat"),
+        ("/imagine@some_bot a cat", "imagine", "a cat"),
+        ("/IMAGINE\na cat", "imagine", "a cat"),
+        ("／imagine：一只猫", "imagine", "一只猫"),
+        ("/imagine", "imagine", ""),
+        ('/imagine "--ar" sign', "imagine", '"--ar" sign'),
+        ("画图 一只猫", "imagine", "一只猫"),
+        ("约稿：一只猫", "imagine", "一只猫"),
+        ("/绘画一只猫", "imagine", "一只猫"),
+        ("画一只猫", "imagine", "画一只猫"),
+        ("润色 一只猫", "optimize", "一只猫"),
+        ("放大", "upscale", ""),
+        ("放大 17 2", "upscale", "17 2"),
+        ("放大镜下的蚂蚁", "imagine", "放大镜下的蚂蚁"),
+        ("再来一张！", "reroll", ""),
+        ("队列", "queue", ""),
+        ("取消 #3", "cancel", "#3"),
+        ("历史", "history", ""),
+        ("历史 古城", "imagine", "历史 古城"),
+        ("额度", "quota", ""),
+        ("帮助", "help", ""),
+        ("/start", "help", ""),
+        ("/cancel ３", "cancel", "3"),
+        ("history of a cat", "imagine", "history of a cat"),
+    ],
+)
+def test_a_message_is_a_command_and_the_text_behind_it(text: str, name: str, rest: str) -> None:
+    assert parse(text) == Command(name, rest)
+
+
+@pytest.mark.parametrize("text", ["/x", "/", "/imagines a cat"])
+def test_an_unknown_slash_command_is_refused_by_name(text: str) -> None:
+    with pytest.raises(Refused) as refused:
+        parse(text)
+    assert (refused.value.code, refused.value.values) == ("unknown-command", {"command": text.split()[0]})
+
+
+def test_every_name_and_alias_with_a_slash_is_its_command() -> None:
+    for entry in COMMANDS:
+        assert {parse(f"/{word}").name for word in (entry.name, *entry.aliases)} == {entry.name}

@@ -1,0 +1,75 @@
+"""The configuration: defaults, the file, the environment, and what a bad one says."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bot import config
+
+EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
+
+
+def test_the_example_file_names_every_setting_with_its_default() -> None:
+    assert config.load(EXAMPLE, {}) == config.Config()
+    table = tomllib.loads(EXAMPLE.read_text("utf-8"))
+    named = {
+        f"{key}.{inner}" if isinstance(value, dict) else key
+        for key, value in table.items()
+        for inner in (value if isinstance(value, dict) else [None])
+    }
+    assert named == {key for key, _, _ in config.leaves(config.Config())}
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text('data_dir = "here"\n[web]\nport = 1\nenabled = false\n')
+    loaded = config.load(file, {"ZIMAGE_BOT_WEB__PORT": "2", "ZIMAGE_BOT_MODERATION__BANNED": "a, b"})
+    assert loaded.web.port == 2
+    assert loaded.web.enabled is False
+    assert loaded.data_dir == Path("here")
+    assert loaded.moderation.banned == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({"ZIMAGE_BOT_WEB__PRT": "1"}, ("web.prt", "unknown key", "port")),
+        ({"ZIMAGE_BOT_WEB__PORT": "x"}, ("web.port", "'x'", "whole number")),
+        ({"ZIMAGE_BOT_WEB__PORT": "70000"}, ("web.port", "70000", "0 to 65535")),
+        ({"ZIMAGE_BOT_WEB__ENABLED": "maybe"}, ("web.enabled", "maybe", "true or false")),
+        ({"ZIMAGE_BOT_DEFAULTS__CFG": "nan"}, ("defaults.cfg", "nan", "1.0 to 5.0")),
+        ({"ZIMAGE_BOT_MODEL__DEVICE": "gpu"}, ("model.device", "gpu", "cuda:N")),
+        ({"ZIMAGE_BOT_LOG_LEVEL": "loud"}, ("log_level", "loud", "warning")),
+        ({"ZIMAGE_BOT_WEB": "1"}, ("web", "table")),
+        ({"ZIMAGE_BOT_WEB": "1", "ZIMAGE_BOT_WEB__PORT": "2"}, ("WEB", "exclude")),
+    ],
+)
+def test_a_bad_setting_is_one_line_that_names_key_value_and_fix(
+    environ: dict[str, str], words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(config.ConfigError) as caught:
+        config.load(None, environ)
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(config.ConfigError, match="no such file"):
+        config.load(tmp_path / "none.toml", {})
+    broken = tmp_path / "broken.toml"
+    broken.write_text("web = [")
+    with pytest.raises(config.ConfigError, match="not valid TOML"):
+        config.load(broken, {})
+
+
+def test_tokens_are_never_shown() -> None:
+    loaded = config.load(EXAMPLE, {"ZIMAGE_BOT_DISCORD__TOKEN": "hush-hush"})
+    assert "hush-hush" not in repr(loaded)
+    assert loaded.secrets() == ["hush-hush"]
+    with pytest.raises(config.ConfigError) as caught:
+        config.load(EXAMPLE, {"ZIMAGE_BOT_DISCORD": "hush-hush"})
+    assert "hush-hush" not in str(caught.value)

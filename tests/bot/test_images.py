@@ -1,0 +1,125 @@
+"""Picture files: whole or not there, upright, bounded, and gone when they should be."""
+
+import io
+import os
+import zlib
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bot import images
+from bot.images import ImageFolder
+from bot.types import Refused
+
+
+def picture(
+    size: tuple[int, int] = (40, 20), color: str = "red", form: str = "PNG", **options: object
+) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", size, color).save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> ImageFolder:
+    return ImageFolder(tmp_path)
+
+
+async def test_a_picture_is_named_by_job_and_index_and_nothing_half_written_stays(
+    folder: ImageFolder, tmp_path: Path
+) -> None:
+    assert await folder.write(7, 2, b"one") == "7-2.png"
+    assert await folder.write(7, 2, b"two") == "7-2.png"
+    assert await folder.read("7-2.png") == b"two"
+    assert names(tmp_path) == ["7-2.png", "inputs"]
+
+
+async def test_an_input_is_kept_once_by_its_content_as_rgb_png(folder: ImageFolder) -> None:
+    first, second = await folder.keep(picture(form="WEBP", lossless=True)), await folder.keep(picture())
+    assert first == second
+    assert await folder.input_size(first) == (40, 20)
+    with Image.open(io.BytesIO(await folder.read_input(first))) as kept:
+        assert (kept.format, kept.mode) == ("PNG", "RGB")
+
+
+async def test_a_phone_photo_is_turned_upright_and_loses_its_metadata(folder: ImageFolder) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    name = await folder.keep(picture(form="JPEG", exif=exif))
+    assert await folder.input_size(name) == (20, 40)
+    with Image.open(io.BytesIO(await folder.read_input(name))) as kept:
+        assert not kept.getexif()
+
+
+async def test_what_is_transparent_becomes_white(folder: ImageFolder) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGBA", (4, 4), (255, 0, 0, 0)).save(buffer, "PNG")
+    with Image.open(io.BytesIO(await folder.read_input(await folder.keep(buffer.getvalue())))) as kept:
+        assert kept.getpixel((0, 0)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"no picture", picture()[:60], picture(form="JPEG")[:200], picture(form="TIFF")]
+)
+async def test_what_cannot_be_read_is_refused(folder: ImageFolder, data: bytes) -> None:
+    with pytest.raises(Refused, match="bad-image"):
+        await folder.keep(data)
+
+
+@pytest.mark.parametrize("side", [7000, 11000, 20000])
+async def test_a_decompression_bomb_is_refused_before_it_is_decoded(folder: ImageFolder, side: int) -> None:
+    header = bytearray(picture((1, 1)))
+    header[16:24] = side.to_bytes(4, "big") * 2
+    header[29:33] = zlib.crc32(header[12:29]).to_bytes(4, "big")
+    with pytest.raises(Refused, match="image-too-large"):
+        await folder.keep(bytes(header))
+
+
+async def test_too_many_bytes_are_refused(folder: ImageFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MAX_BYTES", 10)
+    with pytest.raises(Refused, match="image-too-large"):
+        await folder.keep(picture())
+
+
+async def test_four_pictures_make_one_grid_in_reading_order(folder: ImageFolder) -> None:
+    colors = ("red", "lime", "blue")
+    files = [await folder.write(1, at, picture((16, 8), color)) for at, color in enumerate(colors)]
+    sheet = await folder.grid(files)
+    assert (sheet.mime, sheet.width, sheet.height) == ("image/jpeg", 32, 16)
+    with Image.open(io.BytesIO(sheet.data)) as image:
+        seen = [image.getpixel(at) for at in ((8, 4), (24, 4), (8, 12), (24, 12))]
+    assert [max(range(3), key=pixel.__getitem__) for pixel in seen[:3]] == [0, 1, 2]  # type: ignore[union-attr]
+    assert min(seen[3]) > 200  # type: ignore[type-var, arg-type]
+
+
+async def test_a_thumbnail_keeps_the_shape(folder: ImageFolder) -> None:
+    name = await folder.write(1, 0, picture((400, 200)))
+    small = await folder.thumbnail(name, 64)
+    assert (small.width, small.height) == (64, 32)
+    assert images.dimensions(small.data) == (64, 32)
+
+
+async def test_deleting_twice_is_no_error(folder: ImageFolder) -> None:
+    name = await folder.write(1, 0, b"png")
+    await folder.delete([name])
+    await folder.delete([name])
+    assert not folder.path(name).exists()
+
+
+async def test_the_sweep_removes_what_is_old_and_spares_an_input_in_use(
+    folder: ImageFolder, tmp_path: Path
+) -> None:
+    old, new = await folder.write(1, 0, b"old"), await folder.write(2, 0, b"new")
+    idle, used = await folder.keep(picture(color="red")), await folder.keep(picture(color="blue"))
+    for path in (folder.path(old), tmp_path / "inputs" / idle, tmp_path / "inputs" / used):
+        os.utime(path, (1000, 1000))
+    await folder.read_input(used)
+    assert await folder.sweep(2000) == 2
+    assert folder.path(new).exists()
+    with pytest.raises(FileNotFoundError):
+        await folder.read_input(idle)

@@ -1,0 +1,63 @@
+"""Facts about the longer texts: help, the line, the history and what is left."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.limits import Rule, Usage
+from bot.replies import Replies
+from engine.types import ModelProfile
+from tests.bot.jobs import job, picture
+
+PROFILE = ModelProfile("small", 128, 256, ("a red cat", "a blue dog"), "It draws cats and dogs.")
+
+
+@pytest.fixture(scope="module")
+def replies() -> Replies:
+    return Replies(PROFILE)
+
+
+def test_help_names_the_world_every_command_and_fits_a_message(replies: Replies) -> None:
+    for locale in ("en", "zh"):
+        text = replies.help(locale).text
+        assert len(text) < 1900
+        assert all(
+            word in text
+            for word in ("It draws cats and dogs.", "a red cat", "/imagine", "/quota", "--strength")
+        )
+
+
+def test_the_line_shows_ones_own_places_and_cancels(replies: Replies) -> None:
+    reply = replies.queue("en", [(job(), 0), (replace(job(), id=18), 3)], 5)
+    assert reply.text.splitlines() == [
+        "5 jobs are waiting.",
+        "#17 · being drawn · a cat",
+        "#18 · number 3 in line · a cat",
+    ]
+    assert [button.label for row in reply.actions for button in row] == ["Cancel #17", "Cancel #18"]
+    assert replies.queue("en", [], 0).text == "Nobody is waiting."
+
+
+def test_the_history_is_one_short_line_a_job(replies: Replies) -> None:
+    gone = job("x " * 100, pictures=(picture(deleted=True),))
+    lines = replies.history(
+        "en", [job(), gone, job("", kind="upscale", state="failed", pictures=())]
+    ).text.splitlines()
+    assert lines[1] == "#17 · done · a cat"
+    assert lines[2].startswith("#17 · deleted · x x")
+    assert lines[2].endswith("…")
+    assert lines[3] == "#17 · failed · (enlarged picture)"
+    assert replies.history("en", []).text == "Nothing yet. Tell me what to draw!"
+
+
+def test_the_quota_names_what_is_left_under_each_limit(replies: Replies) -> None:
+    usage = Usage((995.0,), ((900.0, 2.0), (950.0, 0.5)), 1, 3)
+    assert replies.quota("en", Rule(), usage, 1000.0).text.splitlines() == [
+        "Pictures in the last 24 hours: 2.5 of 200, 197 left.",
+        "Requests in the last minute: 1 of 10.",
+        "Your jobs in line: 1 of 10.",
+    ]
+    assert (
+        replies.quota("en", Rule(0, 0, 0, 0), usage, 1000.0).text
+        == "Pictures in the last 24 hours: 2.5, no limit."
+    )

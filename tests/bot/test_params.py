@@ -1,0 +1,162 @@
+"""What was left open is decided, and what a button asks for follows from the job it stands under."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot import params
+from bot.types import Address, Job, JobPicture, Params, Refused, Request, User
+from engine.types import Generate, ModelProfile, Optimize, Upscale, Variation
+
+SMALL = ModelProfile("small", base_size=128, max_size=256)
+LARGE = ModelProfile("large", base_size=1024, max_size=2048)
+ANN = User("web", "1", "Ann")
+HERE = Address("web", "here")
+THERE = Address("web", "there")
+
+
+def asked(kind: str = "imagine", image: str | None = None, **said: object) -> Request:
+    wish = Params(**{"prompt": "a boat", **said})  # type: ignore[arg-type]
+    return Request(ANN, HERE, "e1", kind, wish, image=image)  # type: ignore[arg-type]
+
+
+def made(request: Request, count: int = 1, used: str = "a fine boat") -> Job:
+    pictures = tuple(JobPicture(index, f"7-{index}.png", 128, 128, 40 + index, 1.0) for index in range(count))
+    return Job(7, request, "delivered", 0.0, 128, 128, 40, 512, used_prompt=used, pictures=pictures)
+
+
+def dice() -> int:
+    return 99
+
+
+@pytest.mark.parametrize("profile", [SMALL, LARGE])
+@pytest.mark.parametrize("aspect", params.ASPECTS)
+def test_every_aspect_keeps_the_native_area_on_the_grid(profile: ModelProfile, aspect: str) -> None:
+    width, height = params.aspect_size(profile, aspect)
+    across, down = (int(part) for part in aspect.split(":"))
+    assert width % 16 == height % 16 == 0
+    assert max(width, height) <= profile.max_size
+    assert width * height == pytest.approx(profile.base_size**2, rel=0.13)
+    assert width / height == pytest.approx(across / down, rel=0.16)
+
+
+@pytest.mark.parametrize(
+    ("said", "source", "size"),
+    [
+        ({}, None, (128, 128)),
+        ({"aspect": "16:9"}, None, (176, 96)),
+        ({"width": 100, "height": 250}, None, (96, 256)),
+        ({"width": 200}, None, (192, 192)),
+        ({}, (3000, 2000), (160, 112)),
+        ({"aspect": "1:1"}, (3000, 2000), (128, 128)),
+        ({}, (9000, 10), (256, 64)),
+    ],
+)
+def test_the_size_is_what_was_said_or_the_inputs_aspect_or_the_native_square(
+    said: dict[str, object], source: tuple[int, int] | None, size: tuple[int, int]
+) -> None:
+    resolved = params.resolve(asked(**said), SMALL, source, dice)
+    assert (resolved.width, resolved.height) == size
+
+
+@pytest.mark.parametrize("said", [{"width": 300}, {"width": 128, "height": 20}])
+def test_a_size_the_model_cannot_draw_is_refused_with_what_is_allowed(said: dict[str, object]) -> None:
+    with pytest.raises(Refused) as caught:
+        params.resolve(asked(**said), SMALL, None, dice)
+    assert (caught.value.code, caught.value.values["allowed"]) == ("bad-value", "64–256")
+
+
+def test_a_seed_is_drawn_only_when_none_was_said() -> None:
+    assert params.resolve(asked(seed=0), SMALL, None, dice).seed == 0
+    assert params.resolve(asked(), SMALL, None, dice).seed == 99
+    assert 0 <= params.random_seed() < params.SEEDS
+
+
+def test_cost_is_tokens_times_steps_times_pictures() -> None:
+    assert params.resolve(asked(steps=10, count=3), SMALL, None, dice).cost == 64 * 10 * 3
+    assert params.resolve(asked("optimize", count=3), SMALL, None, dice).cost == 64
+    assert params.resolve(asked("upscale", "in.png"), SMALL, (128, 64), dice).cost == 16 * 8
+    assert params.picture_cost(LARGE, 8) == 4096 * 8
+
+
+def test_an_upscale_needs_a_picture_and_not_too_large_a_one() -> None:
+    with pytest.raises(Refused, match="needs-image"):
+        params.resolve(asked("upscale"), SMALL, None, dice)
+    with pytest.raises(Refused, match="too-large"):
+        params.resolve(asked("upscale", "in.png"), SMALL, (9000, 9000), dice)
+
+
+def test_the_pictures_of_a_job_count_up_its_seed() -> None:
+    wish = asked(count=4, negative_prompt="fog", steps=12, strength=0.4)
+    drawn = params.tasks(made(wish), b"input")
+    assert [task.seed for task in drawn if isinstance(task, Generate)] == [40, 41, 42, 43]
+    assert drawn[0] == Generate("a boat", "fog", 128, 128, 12, 1.8, 40, init_image=b"input", strength=0.4)
+
+
+def test_optimize_and_upscale_make_one_task() -> None:
+    assert params.tasks(made(asked("optimize", count=4)), None) == [Optimize("a boat")]
+    assert params.tasks(made(asked("upscale")), b"png") == [Upscale(b"png", 2)]
+
+
+def test_a_reroll_keeps_everything_but_the_seed_and_adds_noise_to_the_prompt() -> None:
+    job = made(asked(count=2, seed=40, aspect="3:2", steps=9, image="in.png"))
+    request = params.again(job, ANN, THERE, "e2", dice)
+    assert request.params == replace(job.request.params, seed=None)
+    assert request.variation == Variation(99, prompt_noise=params.REROLL_PROMPT_NOISE)
+    assert (request.parent, request.address, request.event_id, request.image) == (7, THERE, "e2", "in.png")
+
+
+def test_a_reroll_of_a_reroll_is_another_reroll() -> None:
+    first = params.again(made(asked()), ANN, THERE, "e2", dice)
+    again = params.again(replace(made(first), id=8), ANN, THERE, "e3", lambda: 5)
+    assert again.variation == Variation(5, prompt_noise=params.REROLL_PROMPT_NOISE)
+    assert again.parent == 8
+
+
+def test_the_pictures_of_a_reroll_differ_in_seed_and_in_noise() -> None:
+    request = params.again(made(asked(count=2)), ANN, THERE, "e2", dice)
+    drawn = [task for task in params.tasks(made(request), None) if isinstance(task, Generate)]
+    assert [(task.seed, task.variation and task.variation.seed) for task in drawn] == [(40, 99), (41, 100)]
+
+
+def test_a_relative_of_a_rerolled_picture_is_varied_by_both() -> None:
+    rerolled = made(params.again(made(asked(count=2), count=2), ANN, THERE, "e2", dice), count=2)
+    request = params.vary(rerolled, 1, ANN, THERE, "e3", lambda: 5)
+    assert request.variation is not None
+    assert [layer.seed for layer in request.variation.layers()] == [100, 5]
+
+
+def test_drawing_an_optimized_prompt_keeps_what_the_wish_refused() -> None:
+    job = replace(made(asked("optimize")), used_prompt="a house in the mountains", negative_used="snow")
+    assert params.chosen(job, "use", ANN, THERE, "e2").params.negative_prompt == "snow"
+
+
+def test_vary_keeps_the_pictures_seed_and_used_prompt_and_carries_the_persons_words() -> None:
+    request = params.vary(made(asked(count=4), count=4), 2, ANN, THERE, "e2", dice)
+    wish = request.params
+    assert (wish.seed, wish.prompt, request.original) == (42, "a fine boat", "a boat")
+    assert not wish.optimize
+    assert not wish.enhance
+    job = replace(made(request), seed=42)
+    drawn = [task for task in params.tasks(job, None) if isinstance(task, Generate)]
+    assert {task.seed for task in drawn} == {42}
+    assert [task.variation and task.variation.seed for task in drawn] == [99, 100, 101, 102]
+    assert drawn[0].variation == Variation(99, params.VARY_PROMPT_NOISE, params.VARY_LATENT_NOISE)
+    assert drawn[0].original == "a boat"
+
+
+def test_upscale_names_the_parent_and_the_picture() -> None:
+    request = params.enlarge(made(asked(count=4, image="in.png"), count=4), 3, ANN, THERE, "e2")
+    assert (request.kind, request.parent, request.index, request.image) == ("upscale", 7, 3, None)
+    assert request.params.seed == 43
+    assert params.count(request) == 1
+
+
+def test_use_draws_the_optimized_words_and_original_the_persons_own() -> None:
+    job = made(asked("optimize"), count=0)
+    use = params.chosen(job, "use", ANN, THERE, "e2")
+    own = params.chosen(job, "original", ANN, THERE, "e3")
+    assert (use.kind, use.params.prompt, use.original) == ("imagine", "a fine boat", "a boat")
+    assert (own.kind, own.params.prompt, own.original) == ("imagine", "a boat", "")
+    assert not use.params.optimize
+    assert not own.params.optimize

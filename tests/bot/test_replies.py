@@ -1,0 +1,263 @@
+"""Facts about what people are shown in each state of a job."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot import flags, wording
+from bot.commands import parse
+from bot.replies import Replies
+from bot.types import Image, Job, Params, Refused, Reply
+from engine.types import ModelProfile, Variation
+from tests.bot.jobs import job, picture
+
+PROFILE = ModelProfile("small", 128, 256, ("a red cat", "a blue dog"), "It draws cats and dogs.")
+PREVIEW = Image("p.jpg", b"jpeg", "image/jpeg", 64, 64)
+
+
+@pytest.fixture(scope="module")
+def replies() -> Replies:
+    return Replies(PROFILE)
+
+
+def verbs(reply: Reply) -> list[list[str]]:
+    return [[button.action.verb for button in row] for row in reply.actions]
+
+
+def four(**changes: Any) -> Job:
+    pictures = tuple(picture(index, seed=50 + index) for index in range(4))
+    return job(count=4, pictures=pictures, started=1.0, finished=5.2, **changes)
+
+
+@pytest.mark.parametrize(
+    ("locale", "position", "text"),
+    [
+        ("en", 1, "You're next."),
+        ("en", 2, "In line: 1 job is ahead of you."),
+        ("en-US", 5, "In line: 4 jobs are ahead of you."),
+        ("zh-CN", 1, "下一个就轮到你了。"),
+        ("zh", 3, "排队中，前面还有 2 个任务。"),
+        ("fr", 1, "You're next."),
+    ],
+)
+def test_a_waiting_job_shows_its_place_and_a_cancel_button(
+    replies: Replies, locale: str, position: int, text: str
+) -> None:
+    reply = replies.waiting(job(locale=locale, pictures=()), position)
+    assert (reply.text, reply.prompt, verbs(reply), reply.private) == (text, "a cat", [["cancel"]], False)
+
+
+def test_a_running_job_shows_progress_and_the_used_prompt_once_known(replies: Replies) -> None:
+    starting = replies.drawing(job(pictures=()), 0, 8, None)
+    assert (starting.text, starting.prompt) == ("Getting ready to draw…", "a cat")
+    running = replies.drawing(job(pictures=(), used_prompt="a cat at noon"), 3, 8, PREVIEW)
+    assert (running.text, running.progress) == ("Drawing… step 3 of 8", (3, 8))
+    assert (running.prompt, running.note) == ("a cat at noon", "Your words: a cat")
+    assert running.images == (replace(PREVIEW, alt="a cat"),)
+    assert verbs(running) == [["cancel"]]
+
+
+def test_several_running_pictures_show_their_common_share(replies: Replies) -> None:
+    assert replies.drawing(four(), 13, 32, None).text == "Drawing 4 pictures… 40%"
+
+
+def test_one_finished_picture_says_how_it_was_made(replies: Replies) -> None:
+    reply = replies.finished(job(), [PREVIEW])
+    assert reply.text == "Here is your picture · 8 steps · seed 1234567 · 1.4 s"
+    assert verbs(reply) == [["reroll", "vary", "upscale"], ["edit", "info", "delete"]]
+    assert replies.finished(job(steps=1, locale="zh"), []).text == "画好了 · 1 步 · 种子 1234567 · 1.4 秒"
+
+
+def test_several_finished_pictures_have_a_row_of_u_and_a_row_of_v(replies: Replies) -> None:
+    reply = replies.finished(four(), [PREVIEW])
+    assert reply.text == "Here are your 4 pictures · 8 steps · seeds 50–53 · 4.2 s"
+    picks = [[(button.label, button.action.pack()) for button in row] for row in reply.actions[:2]]
+    assert picks[0] == [(f"U{number}", f"upscale:17:{number - 1}") for number in (1, 2, 3, 4)]
+    assert picks[1] == [(f"V{number}", f"vary:17:{number - 1}") for number in (1, 2, 3, 4)]
+    assert verbs(reply)[2] == ["reroll", "edit", "info", "delete"]
+
+
+def test_the_small_print_says_what_was_done_and_skips_unknown_codes(replies: Replies) -> None:
+    drawn = job(
+        "一只猫",
+        used_prompt="a cat at noon",
+        notes=("optimized", "optimizer:rules", "enhanced:time", "negative:unguided", "unheard-of"),
+        ignored=("--v 6", "--tile"),
+    )
+    assert replies.finished(drawn, []).note.splitlines() == [
+        "Your words: 一只猫",
+        "Added a time of day. The negative prompt has no effect at --cfg 1; use 1.1 or more.",
+        "No effect here, ignored: --v 6 --tile",
+    ]
+
+
+def test_an_unchanged_prompt_needs_no_small_print(replies: Replies) -> None:
+    assert replies.finished(job(used_prompt="a cat"), []).note == ""
+
+
+def test_an_enlarged_picture_names_its_size_and_lanczos(replies: Replies) -> None:
+    reply = replies.finished(
+        job(kind="upscale", parent=3, pictures=(picture(report={"method": "lanczos"}),)), []
+    )
+    assert reply.text == "Here is your picture, enlarged to 128×128 · 1.4 s"
+    assert "Lanczos" in reply.note
+
+
+def test_an_enlarged_attachment_offers_nothing_that_needs_a_prompt(replies: Replies) -> None:
+    assert verbs(replies.finished(job("", kind="upscale", image="kept"), [])) == [
+        ["upscale", "info", "delete"]
+    ]
+
+
+def test_an_optimized_prompt_stands_beside_the_original(replies: Replies) -> None:
+    reply = replies.finished(job(kind="optimize", used_prompt="a black cat", pictures=()), [])
+    assert (reply.prompt, reply.note) == ("a black cat", "Your words: a cat")
+    assert verbs(reply) == [["use", "edit", "original"]]
+
+
+def test_a_prompt_that_needed_no_change_says_so(replies: Replies) -> None:
+    reply = replies.finished(job(kind="optimize", used_prompt="a cat", pictures=()), [])
+    assert reply.text == "Your prompt is fine as it is; nothing was changed."
+    assert verbs(reply) == [["use", "edit"]]
+
+
+@pytest.mark.parametrize(
+    ("error", "detail", "text", "note", "buttons"),
+    [
+        (
+            "out_of_memory",
+            "CUDA",
+            "There wasn't enough memory for this. Try a smaller size.",
+            "",
+            ["reroll", "edit"],
+        ),
+        ("bad_input", "factor is 3", "The model can't work with this.", "factor is 3", ["edit"]),
+        ("refused", "banned-words", "This contains words that aren't allowed here.", "", ["edit"]),
+        ("refused", "not-finished", "This couldn't be drawn after all.", "", ["edit"]),
+        ("something-new", "x", "Something went wrong on our side.", "", ["reroll", "edit"]),
+    ],
+)
+def test_a_failed_job_says_why_that_it_was_free_and_what_helps(
+    replies: Replies, error: str, detail: str, text: str, note: str, buttons: list[str]
+) -> None:
+    reply = replies.failed(job(pictures=(), state="failed", error=error, error_detail=detail))
+    assert (reply.text, reply.note) == (f"{text} It cost you nothing.", note)
+    assert verbs(reply) == [buttons]
+
+
+def test_a_cancelled_job_says_what_it_cost(replies: Replies) -> None:
+    waiting = job(pictures=(), state="cancelled")
+    assert replies.cancelled(waiting).text == "Cancelled before it started. It cost you nothing."
+    assert (
+        replies.cancelled(replace(waiting, started=1.0)).text
+        == "Cancelled. Only the steps already drawn count."
+    )
+
+
+def test_a_deleted_job_keeps_neither_prompt_nor_buttons(replies: Replies) -> None:
+    assert replies.deleted(job()) == Reply("Deleted.")
+
+
+def test_info_is_private_and_names_every_parameter(replies: Replies) -> None:
+    made = four(
+        negative_prompt="dogs", image="kept", variation=Variation(7, 0.12, 0.3), used_prompt="x" * 1000
+    )
+    reply = replies.info(made, 2)
+    assert reply.private
+    assert reply.prompt == "x" * 1000
+    assert reply.text.splitlines() == [
+        "Job #17 · picture 3 of 4",
+        "128×128 · 8 steps · guidance 1.8 · seed 52",
+        "Negative prompt: dogs",
+        "Drawn over your picture, strength 0.6",
+        "Variation: seed 9, prompt noise 0.12, latent noise 0.3",
+        "Model: small",
+        "Took 1.4 s",
+    ]
+
+
+def test_edit_offers_a_command_that_asks_for_the_same(replies: Replies) -> None:
+    asked = job(steps=12, negative_prompt="dogs", optimize=False, enhance=False)
+    command = parse(replies.edit(asked).prefill)
+    assert command.name == "imagine"
+    assert flags.parse(command.rest, Params("")) == asked.request.params
+
+
+def test_edit_leaves_out_what_the_configured_defaults_say_already() -> None:
+    configured = Replies(PROFILE, Params("", steps=20))
+    assert configured.edit(job(steps=20)).prefill == "/imagine a cat"
+
+
+def test_edit_of_an_optimized_prompt_offers_the_new_words(replies: Replies) -> None:
+    reply = replies.edit(job(kind="optimize", used_prompt="a black cat", pictures=()))
+    assert reply.prefill == "/imagine a black cat --optimize off"
+
+
+@pytest.mark.parametrize(
+    ("refused", "english", "chinese"),
+    [
+        (
+            Refused("burst", 39.2, limit=10, left=0),
+            "That's more than 10 requests a minute; try again in 40 seconds.",
+            "每分钟最多 10 次请求，请 40 秒后再试。",
+        ),
+        (
+            Refused("per-day", 7300, limit=200, left=3),
+            "That's more than your 200 pictures a day (3 left); try again in 3 hours.",
+            "超出每天 200 张的额度了（还剩 3 张），请 3 小时后再试。",
+        ),
+        (
+            Refused("queue-full", limit=500, left=0),
+            "The line is full (500 jobs); try again later.",
+            "队列满了（500 个任务），请稍后再试。",
+        ),
+        (
+            Refused("bad-value", flag="--steps", value="99", allowed="1–50"),
+            "--steps can't be “99”; allowed: 1–50.",
+            "--steps 不能是“99”，可用范围：1–50。",
+        ),
+        (
+            Refused("no-such-job", job=12345),
+            "You have no job #12345; /history lists yours.",
+            "你没有 #12345 这个任务，发 /history 看看自己的任务。",
+        ),
+        (Refused("no-such-job", job=""), "You haven't made anything yet.", "你还没有画过图。"),
+    ],
+)
+def test_a_refusal_is_one_private_sentence_with_its_values(
+    replies: Replies, refused: Refused, english: str, chinese: str
+) -> None:
+    assert replies.refused(refused, "en") == Reply(english, private=True)
+    assert replies.refused(refused, "zh-CN") == Reply(chinese, private=True)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.2, "in 1 second"),
+        (90, "in 90 seconds"),
+        (91, "in 2 minutes"),
+        (5400, "in 90 minutes"),
+        (5401, "in 2 hours"),
+    ],
+)
+def test_a_wait_is_rounded_up(replies: Replies, seconds: float, text: str) -> None:
+    assert wording.when(replies.texts, "en", seconds) == text
+
+
+def test_a_long_prompt_is_cut_in_messages(replies: Replies) -> None:
+    reply = replies.waiting(job("x" * 2000), 1)
+    assert reply.prompt == "x" * (wording.SHOWN_PROMPT - 1) + "…"
+
+
+def test_every_row_fits_discord_and_every_button_has_words(replies: Replies) -> None:
+    shown = [
+        replies.finished(four(), []),
+        replies.finished(job(), []),
+        replies.queue("zh", [(job(), 1)] * 9, 9),
+    ]
+    rows = [row for reply in shown for row in reply.actions]
+    assert all(len(row) <= 5 for row in rows)
+    assert all(len(reply.actions) <= 5 for reply in shown)
+    assert all(button.hint and (button.label or button.emoji) for row in rows for button in row)

@@ -1,0 +1,215 @@
+"""The store: rows are judged and written in one step, survive, and know what they cost."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot import store as store_module
+from bot.limits import DAY, Rule, Usage, judge
+from bot.params import Resolved
+from bot.store import DATABASE, Store
+from bot.types import Address, Job, JobPicture, Params, Refused, Request, User
+from engine.types import PromptReady, Variation
+
+ANN = User("web", "1", "Ann", "zh-CN", admin=True)
+SIZE = Resolved(128, 96, 7, 400)
+
+
+def asked(event: str, user: User = ANN) -> Request:
+    return Request(user, Address("web", event), event, "imagine", Params("a boat", count=2))
+
+
+def anything(usage: Usage) -> None:
+    """Judge nothing."""
+
+
+async def admitted(store: Store, event: str, now: float = 0.0, user: User = ANN) -> Job:
+    job, _ = await store.admit(asked(event, user), SIZE, now, anything)
+    return job
+
+
+def picture(index: int) -> JobPicture:
+    return JobPicture(index, f"1-{index}.png", 128, 96, 7, 0.5, {"dtype": "float32"})
+
+
+async def test_a_job_comes_back_exactly_as_it_was_asked(tmp_path: Path) -> None:
+    request = replace(
+        asked("e1"),
+        image="in.png",
+        parent=3,
+        index=2,
+        variation=Variation(1, 0.5, 0.25, base=Variation(2, 0.125)),
+        original="ein Boot",
+        params=Params("a boat", aspect="3:2", seed=9, ignored=("--v 6",)),
+    )
+    async with Store.open(tmp_path) as store:
+        made, new = await store.admit(request, SIZE, 12.5, anything)
+        assert new
+    async with Store.open(tmp_path) as store:
+        assert await store.job(made.id) == made
+    assert made == Job(made.id, request, "queued", 12.5, 128, 96, 7, 400)
+
+
+async def test_the_same_event_is_the_same_job(tmp_path: Path) -> None:
+    async with Store.open(tmp_path) as store:
+        made = await asyncio.gather(*(admitted(store, "e1") for _ in range(10)))
+        assert len({job.id for job in made}) == 1
+        assert (await admitted(store, "e2")).id != made[0].id
+
+
+async def test_twenty_submits_at_once_never_exceed_the_rule(tmp_path: Path) -> None:
+    def strict(usage: Usage) -> None:
+        judge(Rule(waiting=5, per_day=0, per_minute=0), usage, 0.0)
+
+    async with Store.open(tmp_path) as store:
+        admissions = (store.admit(asked(f"e{at}"), SIZE, 0.0, strict) for at in range(20))
+        results = await asyncio.gather(*admissions, return_exceptions=True)
+        assert sum(isinstance(result, Refused) for result in results) == 15
+        assert len(await store.open_jobs()) == 5
+
+
+async def test_usage_charges_what_was_made_and_counts_every_request(tmp_path: Path) -> None:
+    async with Store.open(tmp_path) as store:
+        jobs = [await admitted(store, f"e{at}", now=100.0 + at) for at in range(5)]
+        await admitted(store, "other", 104.0, User("web", "2", "Bob"))
+        await admitted(store, "old", 104.0 - DAY)
+        await store.start(jobs[0].id, 110)
+        await store.fail(jobs[0].id, "numerics", "", 110)
+        await store.cancel(jobs[1].id, 0, 110)
+        await store.start(jobs[2].id, 110)
+        await store.cancel(jobs[2].id, 150, 110)
+        usage = await store.usage(ANN.person, 104.0)
+        assert usage.requests == (100, 101, 102, 103, 104)
+        assert usage.charges == ((102, 150), (103, 400), (104, 400))
+        assert (usage.waiting, usage.queue) == (3, 4)
+
+
+async def test_a_job_is_finished_with_its_last_picture_and_delivered_when_shown(tmp_path: Path) -> None:
+    async with Store.open(tmp_path) as store:
+        job = await admitted(store, "e1")
+        await store.start(job.id, 5)
+        await store.prompt_ready(job.id, PromptReady("a boat", "a fine boat", "fog", ("enhanced:time",)))
+        half = await store.add_picture(job.id, picture(1), 2, 6)
+        done = await store.add_picture(job.id, picture(0), 2, 7)
+        assert half is not None
+        assert half.state == "running"
+        assert done is not None
+        assert done.pictures == (picture(0), picture(1))
+        assert (done.state, done.started, done.finished) == ("finished", 5, 7)
+        assert (done.used_prompt, done.negative_used, done.notes) == (
+            "a fine boat",
+            "fog",
+            ("enhanced:time",),
+        )
+        assert await store.unshown() == [done]
+        await store.shown(job.id, Address("web", "message"))
+        shown = await store.job(job.id)
+        assert shown is not None
+        assert (shown.state, shown.request.address.place) == ("delivered", "message")
+        assert await store.unshown() == []
+
+
+async def test_an_ended_job_stays_as_it_ended(tmp_path: Path) -> None:
+    async with Store.open(tmp_path) as store:
+        job = await admitted(store, "e1")
+        assert await store.cancel(job.id, 0, 5)
+        assert not await store.cancel(job.id, 9, 6)
+        assert not await store.fail(job.id, "internal", "", 6)
+        assert not await store.finish(job.id, 6)
+        assert await store.start(job.id, 6) is None
+        assert await store.add_picture(job.id, picture(0), 2, 6) is None
+        ended = await store.job(job.id)
+        assert ended is not None
+        assert (ended.state, ended.finished) == ("cancelled", 5)
+
+
+async def test_history_is_newest_first_and_ones_own(tmp_path: Path) -> None:
+    async with Store.open(tmp_path) as store:
+        ids = [(await admitted(store, f"e{at}")).id for at in range(4)]
+        await admitted(store, "bob", user=User("web", "2", "Bob"))
+        assert [job.id for job in await store.history(ANN.person, 2, None)] == [ids[3], ids[2]]
+        assert [job.id for job in await store.history(ANN.person, 9, ids[2])] == [ids[1], ids[0]]
+
+
+async def test_a_job_the_bot_died_with_too_often_fails_but_a_waiting_one_never(tmp_path: Path) -> None:
+    async with Store.open(tmp_path) as store:
+        poison, patient = await admitted(store, "e1"), await admitted(store, "e2")
+        for crash in range(store_module.MAX_CRASHES):
+            assert {job.id for job in await store.open_jobs()} == {poison.id, patient.id}, crash
+            for job in (poison, patient):
+                await store.start(job.id, 1)
+            await store.prompt_ready(poison.id, PromptReady("a boat", "a boat"))
+            await store.requeue_crashed(2)
+        assert [job.id for job in await store.open_jobs()] == [patient.id]
+        failed = await store.job(poison.id)
+        assert failed is not None
+        assert (failed.state, failed.error) == ("failed", "lost")
+
+
+async def test_deleted_pictures_keep_their_rows_and_have_to_be_shown_anew(tmp_path: Path) -> None:
+    async with Store.open(tmp_path) as store:
+        job = await admitted(store, "e1")
+        await store.start(job.id, 1)
+        for index in range(2):
+            await store.add_picture(job.id, picture(index), 2, 2)
+        await store.shown(job.id, Address("web", "e1"))
+        assert await store.expire(2) == []
+        await store.delete_pictures(job.id)
+        [unshown] = await store.unshown()
+        assert [one.deleted for one in unshown.pictures] == [True, True]
+
+
+async def test_expired_pictures_are_named_once(tmp_path: Path) -> None:
+    async with Store.open(tmp_path) as store:
+        job = await admitted(store, "e1")
+        await store.start(job.id, 1)
+        for index in range(2):
+            await store.add_picture(job.id, picture(index), 2, 2)
+        assert sorted(await store.expire(3)) == ["1-0.png", "1-1.png"]
+        assert await store.expire(3) == []
+
+
+async def test_a_cancelled_write_leaves_the_store_usable(tmp_path: Path) -> None:
+    async with Store.open(tmp_path) as store:
+        for pauses in range(12):
+            writing = asyncio.ensure_future(admitted(store, f"e{pauses}"))
+            for _ in range(pauses):
+                await asyncio.sleep(0)
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+        await admitted(store, "after")
+        assert await store.by_event("web", "after") is not None
+
+
+async def test_an_older_database_is_backed_up_and_migrated_and_keeps_its_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Store.open(tmp_path) as store:
+        job = await admitted(store, "e1")
+    newer = tmp_path / "package" / "migrations"
+    newer.mkdir(parents=True)
+    known = Path(store_module.__file__).parent / "migrations"
+    for file in known.glob("*.sql"):
+        (newer / file.name).write_text(file.read_text())
+    version = len(list(known.glob("*.sql")))
+    (newer / f"{version + 1:03}_more.sql").write_text("ALTER TABLE jobs ADD COLUMN more TEXT;")
+    monkeypatch.setattr(store_module, "files", lambda package: newer.parent)
+    async with Store.open(tmp_path) as store:
+        assert await store.job(job.id) == job
+    with closing(sqlite3.connect(tmp_path / f"{DATABASE}.v{version}.bak")) as backup:
+        assert backup.execute("SELECT count(*) FROM jobs").fetchone() == (1,)
+        assert backup.execute("PRAGMA user_version").fetchone() == (version,)
+
+
+async def test_a_database_of_a_newer_bot_is_left_alone(tmp_path: Path) -> None:
+    async with Store.open(tmp_path):
+        pass
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    with pytest.raises(RuntimeError, match="newer bot"):
+        async with Store.open(tmp_path):
+            pass
