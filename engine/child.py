@@ -1,0 +1,223 @@
+"""One life of the engine's child process, seen from the event loop of the bot.
+
+It knows pipes, threads, exit codes and which event belongs to whom; it does not know why a child is started
+or what comes after it. Nothing here blocks the loop: one thread starts the process and reads reports until
+it is dead, another writes the orders. Threads, because only they work with pipes on every system.
+"""
+
+import asyncio
+import logging
+import multiprocessing
+import queue
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+
+from engine import worker
+from engine.messages import Drop, Emitted, Failed, Loaded, Order, Report, Take
+from engine.types import EngineSettings, Event, Progress, Task
+
+log = logging.getLogger(__name__)
+
+
+class Lane:
+    """The events of one task on their way to the generator that yields them; iterate it once.
+
+    Progress that nobody has read yet is replaced by newer progress; nothing else is ever dropped.
+    """
+
+    def __init__(self) -> None:
+        self._events: deque[Event] = deque()
+        self._wake = asyncio.Event()
+        self._failure: Failed | None = None
+        self.ended = False
+
+    def put(self, event: Event, last: bool) -> None:
+        """Add an event; after the `last` one the iteration ends."""
+        unread = self._events[-1] if self._events else None
+        if isinstance(event, Progress) and isinstance(unread, Progress):
+            event = replace(event, preview=event.preview or unread.preview)
+            self._events.pop()
+        self._events.append(event)
+        self.ended = last
+        self._wake.set()
+
+    def fail(self, failure: Failed) -> None:
+        """End the iteration with an error, after what has already arrived."""
+        self._failure = failure
+        self.ended = True
+        self._wake.set()
+
+    def __aiter__(self) -> "Lane":
+        return self
+
+    async def __anext__(self) -> Event:
+        while not self._events:
+            if self._failure is not None:
+                raise self._failure.error()
+            if self.ended:
+                raise StopAsyncIteration
+            self._wake.clear()
+            await self._wake.wait()
+        return self._events.popleft()
+
+
+class Child:
+    """A worker process, started `delay` seconds after construction inside a running loop, until its end.
+
+    `capacity` is None until the model is loaded; `ending` says why the process is over, or is about to be.
+    """
+
+    def __init__(self, settings: EngineSettings, delay: float = 0.0) -> None:
+        self.capacity: int | None = None
+        self.ending: Failed | None = None
+        self.process: SpawnProcess | None = None
+        self._settings = settings
+        self._delay = delay
+        self._loop = asyncio.get_running_loop()
+        self._lanes: dict[int, Lane] = {}
+        self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
+        self._settled = asyncio.Event()
+        self._gone = asyncio.Event()
+        self._refusal: Failed | None = None
+        self._unwanted = threading.Event()
+        self._threads = [threading.Thread(target=self._live, name="engine-reports", daemon=True)]
+        self._threads[0].start()
+
+    @property
+    def died_loading(self) -> bool:
+        """Whether the process was lost before its model was loaded."""
+        return self.ending is not None and self.ending.code == "lost" and self.capacity is None
+
+    async def loaded(self) -> None:
+        """Wait for the model; raise `EngineError` if it cannot load, `EngineLost` if the process dies."""
+        await self._settled.wait()
+        if self.ending is not None:
+            raise self.ending.error()
+
+    def open(self, number: int, task: Task) -> Lane:
+        """Order `task` and return its events."""
+        lane = self._lanes[number] = Lane()
+        self._orders.put(Take(number, task))
+        return lane
+
+    def shut(self, number: int) -> None:
+        """Forget task `number`; the worker drops it if it is not done."""
+        if not self._lanes.pop(number).ended:
+            self._orders.put(Drop(number))
+
+    async def end(self, grace: float) -> None:
+        """Lose every task and end the process: within `grace` seconds if it is loaded, else at once."""
+        self._unwanted.set()
+        self._conclude(Failed("lost", "the engine was closed"))
+        if self.capacity is None:
+            self._kill()
+        try:
+            async with asyncio.timeout(grace):
+                await self._gone.wait()
+        except TimeoutError:
+            log.warning("the engine process did not end within %.0f s and is killed", grace)
+        finally:
+            self._kill()
+        await self._gone.wait()
+        for thread in self._threads:
+            thread.join()
+
+    def _kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+
+    def _began(self, process: SpawnProcess, writer: threading.Thread) -> None:
+        self.process = process
+        self._threads.append(writer)
+        writer.start()
+        if self.ending is not None:
+            self._kill()
+
+    def _heard(self, report: Report) -> None:
+        if isinstance(report, Loaded):
+            self.capacity = report.capacity
+            self._settled.set()
+        elif report.number is None:
+            self._refusal = report
+            self._orders.put(None)
+        elif report.number in self._lanes:
+            self._route(self._lanes[report.number], report)
+
+    def _route(self, lane: Lane, report: Emitted | Failed) -> None:
+        if isinstance(report, Emitted):
+            lane.put(report.event, report.last)
+        else:
+            lane.fail(report)
+
+    def _ended(self, reason: str) -> None:
+        self._conclude(self._refusal or Failed("lost", reason))
+        if self.process is not None:
+            self.process.close()
+            self.process = None
+        self._gone.set()
+
+    def _conclude(self, ending: Failed) -> None:
+        if self.ending is not None:
+            return
+        self.ending = ending
+        log.log(logging.INFO if self._unwanted.is_set() else logging.WARNING, "engine: %s", ending.message)
+        self._orders.put(None)
+        self._settled.set()
+        for lane in self._lanes.values():
+            if not lane.ended:
+                lane.fail(ending)
+
+    def _live(self) -> None:
+        """Be the thread that starts the process and hands its reports to the loop until it is dead."""
+        reason = "the engine was closed"
+        if not self._unwanted.wait(self._delay):
+            reason = self._attend()
+        self._hand(self._ended, reason)
+
+    def _attend(self) -> str:
+        context = multiprocessing.get_context("spawn")
+        orders, outgoing = context.Pipe(duplex=False)
+        incoming, reports = context.Pipe(duplex=False)
+        level = logging.getLogger().getEffectiveLevel()
+        process = context.Process(
+            target=worker.main, args=(self._settings, orders, reports, level), name="engine", daemon=True
+        )
+        try:
+            process.start()
+        except OSError as error:
+            return f"the engine process cannot be started: {error}"
+        finally:
+            orders.close()
+            reports.close()
+        writer = threading.Thread(target=self._write, args=(outgoing,), name="engine-orders", daemon=True)
+        self._hand(self._began, process, writer)
+        with incoming, suppress(EOFError, OSError):
+            while True:
+                self._hand(self._heard, incoming.recv())
+        process.join()
+        return _reason(process.exitcode)
+
+    def _write(self, pipe: "Connection[Order, None]") -> None:
+        """Be the thread that writes orders; closing the pipe is the order to end."""
+        with pipe, suppress(OSError):
+            while (order := self._orders.get()) is not None:
+                pipe.send(order)
+
+    def _hand(self, call: Callable[..., None], *values: object) -> None:
+        """Have the loop make a call; once the loop is closed there is nobody left to be told."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(call, *values)
+
+
+def _reason(exitcode: int | None) -> str:
+    if exitcode is None or exitcode >= 0:
+        return f"the engine process ended with exit code {exitcode}"
+    name = signal.Signals(-exitcode).name
+    hint = "; if nobody sent it, the system ran out of memory" if name == "SIGKILL" else ""
+    return f"the engine process was ended by {name}{hint}"

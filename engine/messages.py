@@ -1,0 +1,56 @@
+"""What the bot process and the engine's child say to each other over their two pipes.
+
+Frozen data only. The parent gives orders, the child reports; the end of the order pipe is the order to end.
+"""
+
+from dataclasses import dataclass
+
+from engine.types import EngineError, EngineLost, ErrorCode, Event, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Do `task`; every report about it carries `number`."""
+
+    number: int
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Nobody wants task `number` any more; it may already be done."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The model is loaded, or its capacity (image tokens in flight) has changed."""
+
+    capacity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """An event of task `number`; after the `last` one there is none."""
+
+    number: int
+    event: Event
+    last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Task `number` cannot be done, or, with no number, the model cannot be loaded."""
+
+    code: ErrorCode
+    message: str
+    number: int | None = None
+
+    def error(self) -> EngineError:
+        """Return a fresh exception, because one instance must not be raised in several tasks."""
+        return EngineLost(self.message) if self.code == "lost" else EngineError(self.code, self.message)
+
+
+Order = Take | Drop
+Report = Loaded | Emitted | Failed

@@ -1,0 +1,112 @@
+"""The engine in a process of its own, so that the bot answers while the model loads, computes or crashes.
+
+It decides when a child process is started and what its end means to the tasks; `engine.child` is one such
+process, `engine.worker` what runs inside it. Imports no torch.
+"""
+
+import itertools
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.child import Child
+from engine.types import EngineLost, EngineSettings, Event, Task, image_tokens
+
+CLOSING_GRACE = 3.0
+"""Seconds the child may go on with its step when the engine is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """What the engine is doing; `message` says why it failed. The next task starts a failed engine again."""
+
+    phase: Literal["stopped", "loading", "ready", "failed", "closed"]
+    message: str = ""
+
+
+def backoff(deaths: int) -> float:
+    """Return the seconds to wait after the process died `deaths` times in a row while loading the model."""
+    return min(30.0, 2.0 ** (deaths - 1)) if deaths else 0.0
+
+
+class ProcessEngine:
+    """An `Engine` whose worker is a spawned child; made anywhere, used inside one event loop.
+
+    The child starts with `start()` or the first task. When it dies, running tasks raise `EngineLost` and the
+    next task starts another one; when the model cannot be loaded, the tasks waiting for it raise its
+    `EngineError` and the next one tries again.
+    """
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        capacity: int = image_tokens(1024, 1024),
+        delay: Callable[[int], float] = backoff,
+    ) -> None:
+        self._settings = settings
+        self._delay = delay
+        self._child: Child | None = None
+        self._capacity = capacity
+        self._deaths = 0
+        self._numbers = itertools.count(1)
+        self._closed = False
+
+    @property
+    def capacity(self) -> int:
+        """Image tokens in flight that keep the engine busy; one 1024×1024 picture until it is loaded."""
+        if self._child is not None and self._child.capacity is not None:
+            self._capacity = self._child.capacity
+        return self._capacity
+
+    @property
+    def state(self) -> EngineState:
+        """What the engine is doing now."""
+        if self._closed:
+            return EngineState("closed")
+        if self._child is None:
+            return EngineState("stopped")
+        if self._child.ending is not None:
+            return EngineState("failed", self._child.ending.message)
+        return EngineState("loading" if self._child.capacity is None else "ready")
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id while there is one."""
+        process = self._child.process if self._child is not None else None
+        return process.pid if process is not None else None
+
+    def start(self) -> None:
+        """Have the model loaded, unless it is loaded or loading; returns at once."""
+        self._living()
+
+    async def ready(self) -> None:
+        """Wait until the model is loaded, starting it if need be; raises like `run`."""
+        await self._living().loaded()
+
+    async def run(self, task: Task) -> AsyncGenerator[Event, None]:
+        """Yield the events of `task`; see `Engine.run`. Waits for the model, and its error is the task's."""
+        child = self._living()
+        await child.loaded()
+        number = next(self._numbers)
+        try:
+            async for event in child.open(number, task):
+                yield event
+        finally:
+            child.shut(number)
+
+    async def close(self) -> None:
+        """End the child; running and later tasks raise `EngineLost`."""
+        self._closed = True
+        if self._child is not None:
+            await self._child.end(CLOSING_GRACE)
+
+    def _living(self) -> Child:
+        """Return the child, or a new one when it is over."""
+        if self._closed:
+            raise EngineLost("the engine is closed")
+        if self._child is None or self._child.ending is not None:
+            died = self._child is not None and self._child.died_loading
+            self._deaths = self._deaths + 1 if died else 0
+            self._capacity = self.capacity
+            self._child = Child(self._settings, self._delay(self._deaths))
+        return self._child

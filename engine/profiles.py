@@ -1,0 +1,107 @@
+"""What people and the bot need to know of a model before it is loaded.
+
+Knows names, sizes and good prompts. Never loads a weight.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from engine import embedded
+from engine.embedded.world import COLOURS, PLACES, SUBJECTS, TIMES, Scene
+from engine.types import EngineError, ModelProfile
+
+EMBEDDED = "embedded"
+EMBEDDED_WEIGHTS = embedded.WEIGHTS
+FILE = "profile.json"
+
+_SCENES = (
+    Scene("sailboat", "red", "sea", "sunset"),
+    Scene("balloon", "yellow", "mountains", "dawn"),
+    Scene("house", "white", "snowfield", "night"),
+    Scene("tree", "green", "meadow", "noon"),
+    Scene("cat", "black", "city", "night"),
+    Scene("rocket", "orange", "desert", "sunset"),
+    Scene("mushroom", "purple", "meadow", "dawn"),
+    Scene("fish", "blue", "sea", "noon"),
+    Scene("house", "pink", "sea", "dawn"),
+    Scene("balloon", "blue", "city", "sunset"),
+)
+_SUGGESTIONS = (
+    "a lighthouse on a cliff in a storm, oil painting, dramatic clouds, warm light in the lantern room",
+    "portrait of an old fisherman mending a net, window light, shallow depth of field, film photograph",
+    'a bakery shop window with a hand-painted sign that reads "FRESH BREAD", morning sun, watercolour',
+    "a fox asleep in autumn leaves, soft rim light, close-up wildlife photograph",
+    "雨夜的上海小巷，霓虹灯招牌写着“茶馆”，石板路上有倒影，电影感",
+    "isometric cutaway of a cosy treehouse library, paper-craft style, pastel colours",
+    "a glass teapot with blooming tea on a dark wooden table, steam, side light, product photograph",
+    "an astronaut tending tomato plants in a greenhouse on Mars, late afternoon light, wide shot",
+)
+_DEFAULTS: dict[str, Any] = {"base_size": 1024, "max_size": 2048, "suggestions": _SUGGESTIONS, "world": ""}
+
+
+def profile(model: str) -> ModelProfile:
+    """Describe `embedded`, a model directory or a hub id.
+
+    A directory may carry a `profile.json` with any of name, base_size, max_size, suggestions and world; what
+    it leaves out is as for Z-Image. Raises `EngineError("bad_input")` when that file is wrong.
+    """
+    if model == EMBEDDED:
+        return _embedded()
+    folder = Path(model).expanduser()
+    if not folder.is_dir():
+        return ModelProfile(model.rpartition("/")[2], **_DEFAULTS)
+    told = _told(folder / FILE)
+    limits = {"max_size": min(_DEFAULTS["max_size"], _longest_side(folder / "transformer" / "config.json"))}
+    return ModelProfile(**({"name": folder.resolve().name} | _DEFAULTS | limits | told))
+
+
+def locate(model: str) -> Path | None:
+    """Return where a model's files are on this machine, or None; asks nobody else."""
+    folder = EMBEDDED_WEIGHTS if model == EMBEDDED else Path(model).expanduser()
+    if folder.is_dir():
+        return folder
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(model, local_files_only=True))
+    except (HFValidationError, LocalEntryNotFoundError):
+        return None
+
+
+def _embedded() -> ModelProfile:
+    world = (
+        f"This small model draws picture-book scenes: a {_either(SUBJECTS)}, in {len(COLOURS)} colours, "
+        f"in places such as {_either(PLACES)}, at {_either(TIMES)}."
+    )
+    return ModelProfile(EMBEDDED, 128, 256, tuple(scene.prompt for scene in _SCENES), world)
+
+
+def _either(words: tuple[str, ...]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _told(file: Path) -> dict[str, Any]:
+    """Read a `profile.json`; a missing one says nothing."""
+    if not file.exists():
+        return {}
+    try:
+        told = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise EngineError("bad_input", f"{file} is not JSON: {error}") from error
+    kinds = {"name": str, "base_size": int, "max_size": int, "suggestions": list, "world": str}
+    for key, value in told.items() if isinstance(told, dict) else [("the file", told)]:
+        if not isinstance(value, kinds.get(key, ())):
+            raise EngineError("bad_input", f"{file}: {key} is wrong; known are {', '.join(kinds)}")
+    if "suggestions" in told:
+        told["suggestions"] = tuple(map(str, told["suggestions"]))
+    return dict(told)
+
+
+def _longest_side(config: Path) -> int:
+    """Return the longest side the transformer has positions for: a token is 16 pixels."""
+    if not config.exists():
+        return int(_DEFAULTS["max_size"])
+    lengths = json.loads(config.read_bytes()).get("axes_lens", [1024, 512, 512])
+    return 16 * int(min(lengths[1:]))

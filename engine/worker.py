@@ -1,0 +1,295 @@
+"""The engine's child process: takes tasks, draws them together step by step, reports what happens.
+
+It knows orders, reports, admission and batching, and drives a `Pipeline`. It knows no tensor, no device and
+nothing of the bot; the function named by `EngineSettings.loader` brings the model.
+"""
+
+import faulthandler
+import importlib
+import logging
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any, Generic, Protocol, TypeVar
+
+from engine.messages import Drop, Emitted, Failed, Loaded, Order, Report, Take
+from engine.types import (
+    EngineError,
+    EngineSettings,
+    Generate,
+    Optimize,
+    Picture,
+    Progress,
+    PromptReady,
+    Task,
+    Upscale,
+    image_tokens,
+)
+
+GRACE = 5.0
+"""Seconds the child may take to end by itself once the order pipe is closed."""
+
+log = logging.getLogger(__name__)
+
+
+class Drawing(Protocol):
+    """A picture between its first noise and its last step."""
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+
+    @property
+    def steps(self) -> int:
+        """Steps this drawing will do; image-to-image does fewer than were asked for."""
+
+    @property
+    def tokens(self) -> int:
+        """Image tokens it occupies."""
+
+    @property
+    def batch_key(self) -> Hashable:
+        """Drawings with equal keys may share a forward; may change from step to step."""
+
+
+D = TypeVar("D", bound=Drawing)
+
+
+class Pipeline(Protocol[D]):
+    """A loaded model. Any method may raise `EngineError`, which becomes the answer to that task."""
+
+    @property
+    def capacity(self) -> int:
+        """Image tokens that fit one forward; may change when memory turns out scarce."""
+
+    def prompt(self, task: Generate | Optimize) -> PromptReady:
+        """Optimize and enhance the prompt as the task asks."""
+
+    def start(self, task: Generate, ready: PromptReady) -> D:
+        """Encode the prompt and make the initial latents."""
+
+    def step(self, drawings: Sequence[D]) -> None:
+        """Advance each drawing by one step. All share a `batch_key`; when it raises, none has changed."""
+
+    def preview(self, drawing: D) -> bytes | None:
+        """Return a small JPEG made from the latents, or None if this model has no previews."""
+
+    def finish(self, drawing: D) -> Picture:
+        """Decode, check and encode the finished drawing."""
+
+    def upscale(self, task: Upscale) -> Picture:
+        """Enlarge an encoded image."""
+
+
+@dataclass(slots=True)
+class _Work(Generic[D]):
+    """A task under way. `turn` is when it last made a step; `alone` means a batch with it has failed."""
+
+    number: int
+    drawing: D
+    turn: int = 0
+    alone: bool = False
+
+
+class Worker(Generic[D]):
+    """The loop around a pipeline: every turn obeys orders, begins what fits and makes one step of one batch.
+
+    Pictures begin in the order they came, never overtaken by smaller ones; one larger than the capacity runs
+    alone. Optimizing and upscaling need no place and are done between steps, one a turn.
+    """
+
+    def __init__(
+        self, pipeline: Pipeline[D], inbox: "queue.SimpleQueue[Order | None]", send: Callable[[Report], None]
+    ) -> None:
+        self._pipeline = pipeline
+        self._inbox = inbox
+        self._send = send
+        self._waiting: dict[int, Task] = {}
+        self._works: dict[int, _Work[D]] = {}
+        self._turn = 0
+        self._told = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether any task is waiting or under way."""
+        return bool(self._waiting or self._works)
+
+    def run(self) -> None:
+        """Work until the end of orders (None in the inbox)."""
+        while self.turn():
+            pass
+
+    def turn(self) -> bool:
+        """Do one turn, waiting for an order when there is nothing to do; False at the end of orders."""
+        self._tell_capacity()
+        if not self._obey():
+            return False
+        self._do_errand()
+        self._admit()
+        self._step()
+        self._finish()
+        return True
+
+    def _tell_capacity(self) -> None:
+        if self._told != self._pipeline.capacity:
+            self._told = self._pipeline.capacity
+            self._send(Loaded(self._told))
+
+    def _obey(self) -> bool:
+        idle = not self.busy
+        with suppress(queue.Empty):
+            while True:
+                order = self._inbox.get(block=idle)
+                idle = False
+                if order is None:
+                    return False
+                if isinstance(order, Take):
+                    self._waiting[order.number] = order.task
+                elif isinstance(order, Drop):
+                    self._waiting.pop(order.number, None)
+                    self._works.pop(order.number, None)
+        return True
+
+    def _do_errand(self) -> None:
+        errand = next(((n, t) for n, t in self._waiting.items() if not isinstance(t, Generate)), None)
+        if errand is None:
+            return
+        number, task = errand
+        del self._waiting[number]
+        with self._answering(number):
+            event = self._pipeline.upscale(task) if isinstance(task, Upscale) else self._pipeline.prompt(task)
+            self._send(Emitted(number, event, last=True))
+
+    def _admit(self) -> None:
+        pictures = [(n, t) for n, t in self._waiting.items() if isinstance(t, Generate)]
+        for number, task in pictures:
+            if not self._fits(image_tokens(task.width, task.height)):
+                return
+            del self._waiting[number]
+            with self._answering(number):
+                ready = self._pipeline.prompt(task)
+                self._send(Emitted(number, ready))
+                self._works[number] = _Work(number, self._pipeline.start(task, ready), self._turn)
+
+    def _fits(self, tokens: int) -> bool:
+        occupied = sum(work.drawing.tokens for work in self._works.values())
+        return not self._works or occupied + tokens <= self._pipeline.capacity
+
+    def _step(self) -> None:
+        self._turn += 1
+        for work in self._advance(self._batch()):
+            work.turn = self._turn
+            drawing = work.drawing
+            with self._answering(work.number):
+                preview = self._pipeline.preview(drawing) if _shows(drawing) else None
+                self._send(Emitted(work.number, Progress(drawing.step, drawing.steps, preview)))
+
+    def _batch(self) -> list[_Work[D]]:
+        """Return those that have waited longest for a step and may share a forward, up to the capacity."""
+        works = sorted((w for w in self._works.values() if not _done(w.drawing)), key=lambda work: work.turn)
+        batch: list[_Work[D]] = []
+        room = self._pipeline.capacity
+        for work in works:
+            fits = not batch or (not work.alone and not batch[0].alone and work.drawing.tokens <= room)
+            if fits and work.drawing.batch_key == (batch or [work])[0].drawing.batch_key:
+                batch.append(work)
+                room -= work.drawing.tokens
+        return batch
+
+    def _advance(self, batch: list[_Work[D]]) -> list[_Work[D]]:
+        """Make one step and return the works that made it; a batch that fails goes on one by one."""
+        if not batch:
+            return []
+        try:
+            self._pipeline.step([work.drawing for work in batch])
+        except Exception as error:  # noqa: BLE001 - the worker step boundary
+            if len(batch) == 1:
+                self._fail(batch[0].number, error)
+                return []
+            log.warning("a batch of %d failed and goes on one by one: %r", len(batch), error)
+            for work in batch:
+                work.alone = True
+            return [done for work in batch for done in self._advance([work])]
+        return batch
+
+    def _finish(self) -> None:
+        for work in [work for work in self._works.values() if _done(work.drawing)]:
+            with self._answering(work.number):
+                picture = self._pipeline.finish(work.drawing)
+                del self._works[work.number]
+                self._send(Emitted(work.number, picture, last=True))
+
+    @contextmanager
+    def _answering(self, number: int) -> Iterator[None]:
+        """Whatever goes wrong inside is the answer to task `number`; the others go on."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - the worker step boundary
+            self._fail(number, error)
+
+    def _fail(self, number: int, error: Exception) -> None:
+        self._works.pop(number, None)
+        self._send(_failed(error, number))
+
+
+def _done(drawing: Drawing) -> bool:
+    return drawing.step >= drawing.steps
+
+
+def _shows(drawing: Drawing) -> bool:
+    """Say whether a preview is due: every second step at most, four a picture at most, none at the end."""
+    every = max(2, -(-drawing.steps // 5))
+    return drawing.step % every == 0 and not _done(drawing)
+
+
+def _failed(error: Exception, number: int | None = None) -> Failed:
+    if isinstance(error, EngineError):
+        return Failed(error.code, str(error), number)
+    log.error("unexpected error in the engine", exc_info=error)
+    return Failed("internal", f"{type(error).__name__}: {str(error)[:200]}", number)
+
+
+def main(
+    settings: EngineSettings,
+    orders: "Connection[None, Order]",
+    reports: "Connection[Report, None]",
+    log_level: int,
+) -> None:
+    """Be the child: load the model, then work until the parent closes the order pipe or is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    faulthandler.enable()
+    logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    inbox: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(orders, inbox), name="orders", daemon=True).start()
+    with suppress(BrokenPipeError):
+        try:
+            pipeline = _load(settings)
+        except Exception as error:  # noqa: BLE001 - a model that cannot be loaded is an answer too
+            reports.send(_failed(error))
+            return
+        Worker(pipeline, inbox, reports.send).run()
+
+
+def _load(settings: EngineSettings) -> Pipeline[Any]:
+    module, _, function = settings.loader.partition(":")
+    load: Callable[[EngineSettings], Pipeline[Any]] = getattr(importlib.import_module(module), function)
+    return load(settings)
+
+
+def _receive(orders: "Connection[None, Order]", inbox: "queue.SimpleQueue[Order | None]") -> None:
+    """Pass orders on until the pipe ends, and then see to it that the process ends too.
+
+    A thread of its own, so that a parent never waits for a step, and an orphan never for a model to load.
+    """
+    with suppress(EOFError, OSError):
+        while True:
+            inbox.put(orders.recv())
+    inbox.put(None)
+    time.sleep(GRACE)
+    os._exit(1)

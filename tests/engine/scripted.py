@@ -1,0 +1,199 @@
+"""A pipeline without a model that asks the test before everything it does.
+
+In the test's own process `ask` is any function. In a real child the pipeline asks over a loopback socket,
+whose address travels in `EngineSettings.model`, and `Script` answers from the test's event loop. So a test
+sees every batch, holds the child at any point, and sees its death as the end of the connection.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from engine.fake import striped
+from engine.types import (
+    EngineError,
+    EngineSettings,
+    Generate,
+    Optimize,
+    Picture,
+    PromptReady,
+    Upscale,
+    image_tokens,
+)
+
+LOADER = "tests.engine.scripted:load"
+CAPACITY = 2 * image_tokens(128, 128)
+
+Ask = Callable[[str], str]
+"""Takes a question (`load`, `prompt P`, `step P|Q`, `finish P`) and returns `go` or how to go wrong."""
+
+
+@dataclass
+class ScriptedDrawing:
+    """A picture that only counts its steps."""
+
+    task: Generate
+    steps: int
+    tokens: int
+    step: int = 0
+
+    @property
+    def batch_key(self) -> tuple[int, int]:
+        return self.task.width, self.task.height
+
+
+@dataclass
+class ScriptedPipeline:
+    """Obeys `ask`: `go`, `die` (end the process), `raise` (a bug), or an error code."""
+
+    ask: Ask
+    capacity: int = CAPACITY
+
+    def prompt(self, task: Generate | Optimize) -> PromptReady:
+        obey(self.ask(f"prompt {task.prompt}"))
+        return PromptReady(task.prompt, f"{task.prompt}!")
+
+    def start(self, task: Generate, ready: PromptReady) -> ScriptedDrawing:
+        if task.init_image == b"not a picture":
+            raise EngineError("bad_input", "the input picture is none")
+        return ScriptedDrawing(task, task.steps, image_tokens(task.width, task.height))
+
+    def step(self, drawings: Sequence[ScriptedDrawing]) -> None:
+        obey(self.ask("step " + "|".join(drawing.task.prompt for drawing in drawings)))
+        for drawing in drawings:
+            drawing.step += 1
+
+    def preview(self, drawing: ScriptedDrawing) -> bytes | None:
+        return b"a small JPEG"
+
+    def finish(self, drawing: ScriptedDrawing) -> Picture:
+        task = drawing.task
+        obey(self.ask(f"finish {task.prompt}"))
+        return Picture(striped(repr(task), task.width, task.height), task.width, task.height, task.seed, 0.0)
+
+    def upscale(self, task: Upscale) -> Picture:
+        width, height = (int.from_bytes(task.image[at : at + 4], "big") * task.factor for at in (16, 20))
+        return Picture(striped(repr(task), width, height), width, height, 0, 0.0)
+
+
+def obey(answer: str) -> None:
+    """Do what the test said."""
+    match answer:
+        case "go":
+            return
+        case "die":
+            os._exit(7)
+        case "raise":
+            raise RuntimeError("a bug on request")
+        case "out_of_memory":
+            raise EngineError("out_of_memory", "no memory on request")
+        case "model_missing":
+            raise EngineError("model_missing", "no model on request")
+    raise AssertionError(answer)
+
+
+def load(settings: EngineSettings) -> ScriptedPipeline:
+    """Build the pipeline in the child; `settings.model` is the `HOST:PORT` to ask."""
+    host, _, port = settings.model.rpartition(":")
+    lines = socket.create_connection((host, int(port))).makefile("rw", encoding="utf-8", newline="\n")
+
+    def ask(question: str) -> str:
+        lines.write(question + "\n")
+        lines.flush()
+        return lines.readline().strip() or "die"
+
+    obey(ask("load"))
+    return ScriptedPipeline(ask)
+
+
+@dataclass
+class Hold:
+    """Questions that begin with `prefix` wait here for their answer."""
+
+    prefix: str
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    answer: asyncio.Future[str] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    def release(self, answer: str = "go") -> None:
+        """Answer the waiting question and every later one like it."""
+        self.answer.set_result(answer)
+
+
+class Script:
+    """The other end of the socket: answers `go` unless told otherwise, and remembers what was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.answers: dict[str, str] = {}
+        self.children = 0
+        self.gone = asyncio.Event()
+        self._holds: list[Hold] = []
+        self._server: asyncio.Server | None = None
+        self._talks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._server is not None
+        self._server.close()
+        for talk in list(self._talks):
+            talk.cancel()
+        await asyncio.gather(*self._talks, return_exceptions=True)
+
+    @property
+    def settings(self) -> EngineSettings:
+        """Settings of an engine whose child asks this script."""
+        assert self._server is not None
+        host, port = self._server.sockets[0].getsockname()
+        return EngineSettings(model=f"{host}:{port}", loader=LOADER)
+
+    def hold(self, prefix: str) -> Hold:
+        """Let questions that begin with `prefix` wait until they are released."""
+        self._holds.append(Hold(prefix))
+        return self._holds[-1]
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talk = asyncio.current_task()
+        assert talk is not None
+        self._talks.add(talk)
+        self.children += 1
+        self.gone.clear()
+        try:
+            with suppress(ConnectionError):
+                while line := await reader.readline():
+                    answer = await self._answer(line.decode().strip(), reader)
+                    writer.write(answer.encode() + b"\n")
+                    await writer.drain()
+        finally:
+            self.children -= 1
+            if not self.children:
+                self.gone.set()
+            writer.close()
+            self._talks.discard(talk)
+
+    async def _answer(self, question: str, reader: asyncio.StreamReader) -> str:
+        self.asked.append(question)
+        for hold in self._holds:
+            if question.startswith(hold.prefix):
+                hold.reached.set()
+                return await self._unless_gone(hold, reader)
+        return next((a for prefix, a in self.answers.items() if question.startswith(prefix)), "go")
+
+    async def _unless_gone(self, hold: Hold, reader: asyncio.StreamReader) -> str:
+        """Await the answer, or the child's death; it sends nothing while it waits."""
+        death: asyncio.Future[Any] = asyncio.ensure_future(reader.read(1))
+        await asyncio.wait({death, hold.answer}, return_when=asyncio.FIRST_COMPLETED)
+        if death.done():
+            return "die"
+        death.cancel()
+        await asyncio.gather(death, return_exceptions=True)
+        return hold.answer.result()

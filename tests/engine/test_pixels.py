@@ -1,0 +1,47 @@
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from engine import pixels
+from engine.types import EngineError
+
+
+def encoded(image: Image.Image, form: str = "PNG", **more: object) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, form, **more)
+    return buffer.getvalue()
+
+
+def test_transparency_becomes_white() -> None:
+    assert pixels.read(encoded(Image.new("RGBA", (2, 2), (9, 9, 9, 0)))).getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_a_photograph_is_turned_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert pixels.read(encoded(Image.new("RGB", (30, 20)), "JPEG", exif=exif)).size == (20, 30)
+
+
+def test_too_many_pixels_are_refused_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pixels, "LARGEST_PIXELS", 99)
+    with pytest.raises(EngineError, match="10×10"):
+        pixels.read(encoded(Image.new("RGB", (10, 10))))
+
+
+GIF = encoded(Image.new("RGB", (9, 9)), "GIF")
+TRUNCATED = encoded(Image.effect_noise((99, 99), 50))[:900]
+
+
+@pytest.mark.parametrize("data", [b"", b"text", GIF, TRUNCATED])
+def test_other_formats_and_damaged_files_are_refused(data: bytes) -> None:
+    with pytest.raises(EngineError, match="PNG, JPEG or WebP"):
+        pixels.read(data)
+
+
+def test_fitting_keeps_the_middle() -> None:
+    image = Image.new("RGB", (300, 100), "red")
+    image.paste("blue", (100, 0, 200, 100))
+    fitted = pixels.fit(image, 64, 64)
+    assert fitted.size == (64, 64)
+    assert fitted.getpixel((32, 32)) == (0, 0, 255)

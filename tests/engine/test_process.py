@@ -1,0 +1,299 @@
+"""ProcessEngine keeps the contract with a real child, and outlives whatever happens to it."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+
+import psutil
+import pytest
+
+from engine.child import Lane
+from engine.messages import Failed
+from engine.process import EngineState, ProcessEngine, backoff
+from engine.types import EngineError, EngineLost, Generate, Picture, Progress, PromptReady
+from tests.contracts.engine_contract import EngineContract, Kill, Record, each, played
+from tests.engine.scripted import CAPACITY, Script
+
+ROOT = Path(__file__).parents[2]
+
+PARENT = """
+import asyncio, sys
+from engine.process import ProcessEngine
+from engine.types import EngineSettings
+
+async def main():
+    engine = ProcessEngine(EngineSettings(model=sys.argv[1], loader=sys.argv[2]))
+    engine.start()
+    await asyncio.Event().wait()
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+@pytest.fixture
+async def script() -> AsyncIterator[Script]:
+    async with Script() as script:
+        yield script
+
+
+@pytest.fixture
+async def engine(script: Script) -> AsyncIterator[ProcessEngine]:
+    async for engine in each(ProcessEngine(script.settings, delay=lambda deaths: 0.0)):
+        yield engine
+
+
+def killed(engine: ProcessEngine) -> None:
+    assert engine.pid is not None
+    psutil.Process(engine.pid).kill()
+
+
+def small(prompt: str = "a cat", steps: int = 2) -> Generate:
+    return Generate(prompt, width=128, height=128, steps=steps)
+
+
+class TestProcessEngine(EngineContract):
+    @pytest.fixture
+    def engine(self, engine: ProcessEngine) -> ProcessEngine:
+        return engine
+
+    @pytest.fixture
+    def kill(self, engine: ProcessEngine) -> Kill:
+        async def kill() -> None:
+            killed(engine)
+
+        return kill
+
+
+async def test_the_state_tells_what_the_engine_is_doing(engine: ProcessEngine, script: Script) -> None:
+    assert engine.state == EngineState("stopped")
+    loading = script.hold("load")
+    engine.start()
+    await loading.reached.wait()
+    assert engine.state == EngineState("loading")
+    loading.release()
+    await engine.ready()
+    assert (engine.state, engine.capacity) == (EngineState("ready"), CAPACITY)
+    await engine.close()
+    assert engine.state == EngineState("closed")
+
+
+async def test_a_model_that_cannot_be_loaded_fails_every_waiting_task(
+    engine: ProcessEngine, script: Script
+) -> None:
+    script.answers["load"] = "model_missing"
+    outcomes = await asyncio.gather(*(played(engine, small()) for _ in range(3)), return_exceptions=True)
+    assert [outcome.code for outcome in outcomes if isinstance(outcome, EngineError)] == ["model_missing"] * 3
+    assert script.asked == ["load"]
+    assert engine.state == EngineState("failed", "no model on request")
+
+
+async def test_after_a_failed_load_the_next_task_tries_again(engine: ProcessEngine, script: Script) -> None:
+    script.answers["load"] = "model_missing"
+    with pytest.raises(EngineError):
+        await engine.ready()
+    script.answers["load"] = "go"
+    assert isinstance((await played(engine, small()))[-1], Picture)
+
+
+async def test_a_bug_in_the_loader_is_an_internal_error(engine: ProcessEngine, script: Script) -> None:
+    script.answers["load"] = "raise"
+    with pytest.raises(EngineError, match="RuntimeError: a bug on request") as failure:
+        await engine.ready()
+    assert failure.value.code == "internal"
+
+
+async def test_a_child_that_ends_while_loading_is_lost_with_its_exit_code(
+    engine: ProcessEngine, script: Script
+) -> None:
+    script.answers["load"] = "die"
+    with pytest.raises(EngineLost, match="exit code 7"):
+        await engine.ready()
+
+
+async def test_deaths_while_loading_are_counted_until_a_load_succeeds(script: Script) -> None:
+    counted: list[int] = []
+
+    def delay(deaths: int) -> float:
+        counted.append(deaths)
+        return 0.0
+
+    engine = ProcessEngine(script.settings, delay)
+    for answer in ("die", "die", "go"):
+        script.answers["load"] = answer
+        await asyncio.gather(engine.ready(), return_exceptions=True)
+    held = script.hold("step lost")
+    run = asyncio.create_task(played(engine, small("lost")))
+    await held.reached.wait()
+    killed(engine)
+    await asyncio.gather(run, return_exceptions=True)
+    await engine.ready()
+    await engine.close()
+    assert counted == [0, 1, 2, 0]
+
+
+def test_the_delay_after_deaths_while_loading_doubles_up_to_half_a_minute() -> None:
+    assert [backoff(deaths) for deaths in (0, 1, 2, 3, 6, 100)] == [0.0, 1.0, 2.0, 4.0, 30.0, 30.0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to name")
+async def test_a_killed_child_is_lost_with_the_signal_that_ended_it(
+    engine: ProcessEngine, script: Script
+) -> None:
+    held = script.hold("step")
+    run = asyncio.create_task(played(engine, small()))
+    await held.reached.wait()
+    killed(engine)
+    with pytest.raises(EngineLost, match=signal.SIGKILL.name):
+        await run
+
+
+async def test_a_killed_child_loses_every_running_and_waiting_task(
+    engine: ProcessEngine, script: Script
+) -> None:
+    held = script.hold("step")
+    runs = [asyncio.create_task(played(engine, small())) for _ in range(4)]
+    await held.reached.wait()
+    killed(engine)
+    outcomes = await asyncio.gather(*runs, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [EngineLost] * 4
+
+
+async def test_a_task_cancelled_while_the_model_loads_is_never_given_to_it(
+    engine: ProcessEngine, script: Script
+) -> None:
+    loading = script.hold("load")
+    run = asyncio.create_task(played(engine, small("unwanted")))
+    await loading.reached.wait()
+    run.cancel()
+    await asyncio.gather(run, return_exceptions=True)
+    loading.release()
+    await played(engine, small("wanted"))
+    assert "prompt unwanted" not in script.asked
+
+
+async def test_a_task_cancelled_while_it_waits_for_a_place_never_begins(
+    engine: ProcessEngine, script: Script
+) -> None:
+    held = script.hold("step")
+    runs = [asyncio.create_task(played(engine, small(name))) for name in ("a", "b", "unwanted", "wanted")]
+    await held.reached.wait()
+    runs[2].cancel()
+    await asyncio.gather(runs[2], return_exceptions=True)
+    held.release()
+    await asyncio.gather(*runs, return_exceptions=True)
+    assert "prompt wanted" in script.asked
+    assert "prompt unwanted" not in script.asked
+
+
+async def test_closing_loses_running_tasks_and_refuses_later_ones(
+    engine: ProcessEngine, script: Script
+) -> None:
+    held = script.hold("step")
+    run = asyncio.create_task(played(engine, small()))
+    await held.reached.wait()
+    closing = asyncio.create_task(engine.close())
+    with pytest.raises(EngineLost, match="closed"):
+        await run
+    held.release()
+    await closing
+    with pytest.raises(EngineLost, match="closed"):
+        await played(engine, small())
+
+
+async def test_closing_kills_a_child_that_is_stuck(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.process.CLOSING_GRACE", 0.0)
+    engine = ProcessEngine(script.settings)
+    held = script.hold("step")
+    run = asyncio.create_task(played(engine, small()))
+    await held.reached.wait()
+    await engine.close()
+    await script.gone.wait()
+    assert isinstance((await asyncio.gather(run, return_exceptions=True))[0], EngineLost)
+
+
+async def test_closing_does_not_wait_for_a_model_to_load(engine: ProcessEngine, script: Script) -> None:
+    loading = script.hold("load")
+    engine.start()
+    await loading.reached.wait()
+    await engine.close()
+    await script.gone.wait()
+
+
+async def test_a_closed_engine_leaves_no_process_and_no_thread(script: Script) -> None:
+    threads, before = set(threading.enumerate()), set(psutil.Process().children())
+    engine = ProcessEngine(script.settings)
+    await played(engine, small())
+    first = engine.pid
+    killed(engine)
+    await asyncio.gather(played(engine, small()), return_exceptions=True)
+    await engine.ready()
+    assert engine.pid not in (None, first)
+    await engine.close()
+    left = set(psutil.Process().children()) - before
+    assert [child for child in left if "resource_tracker" not in " ".join(child.cmdline())] == []
+    assert set(threading.enumerate()) <= threads
+
+
+async def test_a_child_whose_parent_is_killed_ends(script: Script) -> None:
+    held = script.hold("load")
+    settings = script.settings
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PARENT, settings.model, settings.loader, cwd=ROOT
+    )
+    await held.reached.wait()
+    held.release()
+    parent.kill()
+    await parent.wait()
+    await script.gone.wait()
+
+
+async def test_an_interrupt_from_the_keyboard_is_left_to_the_parent(engine: ProcessEngine) -> None:
+    await engine.ready()
+    psutil.Process(engine.pid).send_signal(signal.SIGINT)
+    assert isinstance((await played(engine, small()))[-1], Picture)
+
+
+def test_the_bot_process_imports_no_torch() -> None:
+    code = "import sys, engine.process, engine.fake; print([m for m in sys.modules if m.startswith('torch')])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+async def test_unread_progress_gives_way_to_newer_progress_and_nothing_else_does() -> None:
+    lane = Lane()
+    ready, picture = PromptReady("a", "a"), Picture(b"", 1, 1, 1, 0.0)
+    lane.put(ready, False)
+    for progress in (Progress(1, 3), Progress(2, 3, b"preview"), Progress(3, 3)):
+        lane.put(progress, False)
+    lane.put(picture, True)
+    assert [event async for event in lane] == [ready, Progress(3, 3, b"preview"), picture]
+
+
+async def test_an_error_comes_after_the_events_before_it() -> None:
+    lane = Lane()
+    lane.put(Progress(1, 3), False)
+    lane.fail(Failed("numerics", "not finite"))
+    assert await anext(lane) == Progress(1, 3)
+    with pytest.raises(EngineError, match="not finite"):
+        await anext(lane)
+
+
+async def test_a_task_given_while_another_runs_joins_its_batch(engine: ProcessEngine, script: Script) -> None:
+    held = script.hold("step a")
+    record = Record()
+    first = asyncio.create_task(record.play(engine, small("a", steps=50)))
+    await held.reached.wait()
+    async with aclosing(engine.run(small("b", steps=50))) as events:
+        second = asyncio.create_task(anext(events))
+        await asyncio.sleep(0)
+        held.release()
+        await second
+        assert [type(event) async for event in events][-1] is Picture
+    await first
+    assert "step a|b" in script.asked or "step b|a" in script.asked

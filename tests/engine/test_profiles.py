@@ -1,0 +1,51 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.profiles import profile
+from engine.types import EngineError
+
+
+def test_the_embedded_model_draws_128_and_tells_its_world() -> None:
+    told = profile("embedded")
+    assert (told.base_size, told.max_size) == (128, 256)
+    assert 8 <= len(told.suggestions) <= 12
+    assert told.suggestions[0] == "a red sailboat on the sea at sunset"
+    assert "sailboat" in told.world
+
+
+def test_a_hub_model_draws_1024_and_carries_its_short_name() -> None:
+    told = profile("Tongyi-MAI/Z-Image-Turbo")
+    assert (told.name, told.base_size, told.max_size, told.world) == ("Z-Image-Turbo", 1024, 2048, "")
+    assert len(told.suggestions) == 8
+
+
+def test_a_directory_is_limited_by_its_transformers_positions(tmp_path: Path) -> None:
+    (tmp_path / "transformer").mkdir()
+    (tmp_path / "transformer" / "config.json").write_text(json.dumps({"axes_lens": [1024, 96, 96]}))
+    told = profile(str(tmp_path))
+    assert (told.name, told.base_size, told.max_size) == (tmp_path.name, 1024, 1536)
+
+
+def test_a_directory_may_tell_its_own_profile(tmp_path: Path) -> None:
+    own = {"name": "mine", "base_size": 512, "max_size": 768, "suggestions": ["a", "b"], "world": "w"}
+    (tmp_path / "profile.json").write_text(json.dumps(own))
+    told = profile(str(tmp_path))
+    assert (told.name, told.base_size, told.max_size, told.suggestions, told.world) == (
+        "mine", 512, 768, ("a", "b"), "w",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"base_size": "big"}', '{"colour": 1}'])
+def test_a_wrong_profile_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "profile.json").write_text(text)
+    with pytest.raises(EngineError, match=r"profile\.json"):
+        profile(str(tmp_path))
+
+
+def test_profiles_are_read_without_torch() -> None:
+    code = "import sys, engine.profiles, engine.metadata; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

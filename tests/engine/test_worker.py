@@ -1,0 +1,209 @@
+"""The worker's loop: admission, batches, previews, cancels and errors at the step boundary."""
+
+import queue
+from collections import deque
+
+import pytest
+
+from engine.messages import Drop, Emitted, Failed, Loaded, Order, Report, Take
+from engine.types import Generate, Optimize, Picture, Progress, PromptReady, Upscale
+from engine.worker import Worker
+from tests.engine.scripted import CAPACITY, ScriptedPipeline
+
+
+class Bench:
+    """A worker on the test's own thread, with a pipeline that answers `go` unless told otherwise."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self.asked: list[str] = []
+        self.answers: dict[str, deque[str]] = {}
+        self.reports: list[Report] = []
+        self.inbox: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
+        self.pipeline = ScriptedPipeline(self._ask, capacity)
+        self.worker = Worker(self.pipeline, self.inbox, self.reports.append)
+
+    def draw(self, name: str, number: int, steps: int = 2, side: int = 128) -> None:
+        self.inbox.put(Take(number, Generate(name, width=side, height=side, steps=steps)))
+
+    def work(self) -> None:
+        """Work until every order so far is done."""
+        while self.worker.turn():
+            if not self.worker.busy and self.inbox.empty():
+                return
+
+    def steps(self) -> list[str]:
+        return [question.removeprefix("step ") for question in self.asked if question.startswith("step")]
+
+    def events(self, number: int) -> list[object]:
+        return [r.event for r in self.reports if isinstance(r, Emitted) and r.number == number]
+
+    def failures(self) -> dict[int | None, str]:
+        return {r.number: r.code for r in self.reports if isinstance(r, Failed)}
+
+    def pictures(self) -> list[int]:
+        return [r.number for r in self.reports if isinstance(r, Emitted) and isinstance(r.event, Picture)]
+
+    def _ask(self, question: str) -> str:
+        self.asked.append(question)
+        told = next((a for start, a in self.answers.items() if question.startswith(start) and a), None)
+        return told.popleft() if told else "go"
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_the_capacity_is_told_first_and_again_when_it_changes(bench: Bench) -> None:
+    bench.draw("a", 1)
+    bench.work()
+    bench.pipeline.capacity = 64
+    bench.draw("b", 2)
+    bench.work()
+    assert bench.reports[0] == Loaded(CAPACITY)
+    assert Loaded(64) in bench.reports
+
+
+def test_a_picture_reports_its_prompt_every_step_and_the_result(bench: Bench) -> None:
+    bench.draw("a", 1, steps=3)
+    bench.work()
+    ready, *progress, picture = bench.events(1)
+    assert ready == PromptReady("a", "a!")
+    assert [event.step for event in progress if isinstance(event, Progress)] == [1, 2, 3]
+    assert isinstance(picture, Picture)
+    assert [report.last for report in bench.reports if isinstance(report, Emitted)] == [False] * 4 + [True]
+
+
+def test_pictures_of_equal_shape_share_every_step(bench: Bench) -> None:
+    bench.draw("a", 1)
+    bench.draw("b", 2)
+    bench.work()
+    assert bench.steps() == ["a|b", "a|b"]
+
+
+def test_a_picture_that_comes_later_joins_at_the_step_boundary(bench: Bench) -> None:
+    bench.draw("a", 1, steps=3)
+    bench.worker.turn()
+    bench.draw("b", 2, steps=3)
+    bench.work()
+    assert [set(step.split("|")) for step in bench.steps()] == [{"a"}, {"a", "b"}, {"a", "b"}, {"b"}]
+
+
+def test_pictures_of_different_shape_take_turns(bench: Bench) -> None:
+    bench.pipeline.capacity = 1000
+    bench.draw("a", 1)
+    bench.draw("b", 2, side=256)
+    bench.work()
+    assert bench.steps() == ["a", "b", "a", "b"]
+
+
+def test_no_more_pictures_begin_than_fit_and_none_overtakes(bench: Bench) -> None:
+    bench.draw("a", 1)
+    bench.draw("large", 2, side=256)
+    bench.draw("b", 3)
+    bench.work()
+    assert bench.steps() == ["a", "a", "large", "large", "b", "b"]
+
+
+def test_a_capacity_that_shrinks_splits_the_batch(bench: Bench) -> None:
+    bench.draw("a", 1)
+    bench.draw("b", 2)
+    bench.worker.turn()
+    bench.pipeline.capacity = 64
+    bench.work()
+    assert bench.steps() == ["a|b", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("steps", "shown"), [(1, []), (2, []), (8, [2, 4, 6]), (10, [2, 4, 6, 8]), (50, [10, 20, 30, 40])]
+)
+def test_previews_come_at_most_four_times_and_never_at_the_end(steps: int, shown: list[int]) -> None:
+    bench = Bench()
+    bench.draw("a", 1, steps=steps)
+    bench.work()
+    assert [e.step for e in bench.events(1) if isinstance(e, Progress) and e.preview is not None] == shown
+
+
+def test_a_dropped_picture_makes_no_further_step_and_frees_its_place(bench: Bench) -> None:
+    for number, name in enumerate("abc"):
+        bench.draw(name, number)
+    bench.worker.turn()
+    bench.inbox.put(Drop(0))
+    bench.work()
+    assert [set(step.split("|")) for step in bench.steps()] == [{"a", "b"}, {"b", "c"}, {"c"}]
+    assert bench.pictures() == [1, 2]
+
+
+def test_a_dropped_task_that_waits_never_begins(bench: Bench) -> None:
+    for number, name in enumerate("abc"):
+        bench.draw(name, number)
+    bench.inbox.put(Drop(2))
+    bench.work()
+    assert "prompt c" not in bench.asked
+
+
+def test_dropping_what_is_done_or_unknown_changes_nothing(bench: Bench) -> None:
+    bench.draw("a", 1)
+    bench.work()
+    bench.inbox.put(Drop(1))
+    bench.inbox.put(Drop(99))
+    bench.work()
+    assert bench.pictures() == [1]
+
+
+def test_errands_are_done_between_steps_while_all_places_are_taken(bench: Bench) -> None:
+    bench.draw("large", 1, steps=3, side=256)
+    bench.worker.turn()
+    bench.inbox.put(Take(2, Optimize("wish")))
+    bench.inbox.put(Take(3, Upscale(b"\x00" * 16 + (4).to_bytes(4, "big") * 2)))
+    bench.work()
+    order = [report.number for report in bench.reports if isinstance(report, Emitted) and report.last]
+    assert order == [2, 3, 1]
+    assert bench.events(2) == [PromptReady("wish", "wish!")]
+
+
+def test_an_engine_error_is_the_answer_to_its_task_alone(bench: Bench) -> None:
+    bench.answers["prompt a"] = deque(["out_of_memory"])
+    bench.draw("a", 1)
+    bench.draw("b", 2)
+    bench.work()
+    assert bench.failures() == {1: "out_of_memory"}
+    assert bench.pictures() == [2]
+
+
+@pytest.mark.parametrize("where", ["prompt", "step", "finish"])
+def test_a_bug_becomes_an_internal_error_and_the_worker_goes_on(bench: Bench, where: str) -> None:
+    bench.answers[f"{where} a"] = deque(["raise"])
+    bench.draw("a", 1)
+    bench.work()
+    bench.draw("b", 2)
+    bench.work()
+    assert Failed("internal", "RuntimeError: a bug on request", 1) in bench.reports
+    assert bench.pictures() == [2]
+
+
+def test_in_a_batch_that_fails_only_the_bad_task_fails(bench: Bench) -> None:
+    bench.answers["step a|b"] = deque(["raise"])
+    bench.answers["step b"] = deque(["raise"])
+    bench.draw("a", 1)
+    bench.draw("b", 2)
+    bench.work()
+    assert bench.failures() == {2: "internal"}
+    assert bench.pictures() == [1]
+
+
+def test_tasks_of_a_batch_that_failed_do_not_share_again(bench: Bench) -> None:
+    bench.answers["step a|b"] = deque(["out_of_memory"])
+    bench.draw("a", 1)
+    bench.draw("b", 2)
+    bench.work()
+    assert bench.steps() == ["a|b", "a", "b", "a", "b"]
+    assert bench.pictures() == [1, 2]
+
+
+def test_the_end_of_orders_ends_the_loop_with_work_left(bench: Bench) -> None:
+    bench.draw("a", 1, steps=50)
+    bench.worker.turn()
+    bench.inbox.put(None)
+    bench.worker.run()
+    assert bench.steps() == ["a"]
