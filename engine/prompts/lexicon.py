@@ -1,0 +1,204 @@
+"""The words a wish is read with: what each means, and the longest match over Chinese and English text.
+
+Knows lexicon.toml and the vocabulary of a limited model. Knows nothing of grammar.
+"""
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+Kind = Literal[
+    "subject", "colour", "place", "time", "light",
+    "other", "vague", "modifier", "verb", "stop", "joiner", "count", "filler", "negator",
+    "punctuation", "unknown",
+]  # fmt: skip
+SECTIONS: Mapping[str, Kind] = {
+    "subjects": "subject", "colours": "colour", "places": "place", "times": "time", "lights": "light",
+}  # fmt: skip
+LISTS: Mapping[str, Kind] = {
+    "other": "other", "vague": "vague", "modifiers": "modifier", "verbs": "verb", "stops": "stop",
+    "joiners": "joiner", "counts": "count", "measures": "filler", "fillers": "filler", "negators": "negator",
+}  # fmt: skip
+HAN = r"\u3400-\u9fff\uf900-\ufaff"
+TOKEN = re.compile(rf"[{HAN}]|(?:[^\W{HAN}_])+(?:'[a-z]+)?|[^\s]")
+REPEATED = re.compile(r"([^\w\s])(?:\s*\1)+")
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """What a limited model can draw: for each key its words, the one it is best told with first.
+
+    `lights` are phrases that are true at a time, the plainest first; `colours` are keys and words in one.
+    """
+
+    subjects: Mapping[str, tuple[str, ...]]
+    colours: tuple[str, ...]
+    places: Mapping[str, tuple[str, ...]]
+    times: Mapping[str, tuple[str, ...]]
+    lights: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A meaning: its kind, its key there, an English wording, and whether that translates it exactly."""
+
+    kind: Kind
+    key: str = ""
+    english: str = ""
+    exact: bool = False
+
+
+UNKNOWN = Word("unknown")
+PUNCTUATION = Word("punctuation")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A word found in a text, with what it was found as, in lower case and simplified characters."""
+
+    word: Word
+    text: str
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of its word."""
+        return self.word.kind
+
+
+@dataclass(slots=True)
+class _Node:
+    next: "dict[str, _Node]" = field(default_factory=dict)
+    word: Word | None = None
+
+
+class Lexicon:
+    """Words in a tree of tokens: one Chinese character or one Latin word each."""
+
+    def __init__(self, traditional: Mapping[int, str]) -> None:
+        self._root = _Node()
+        self._traditional = traditional
+
+    def add(self, text: str, word: Word) -> None:
+        """Make `text` mean `word`; the first meaning given to a text stays."""
+        node = self._root
+        for token in self.tokens(text):
+            node = node.next.setdefault(token, _Node())
+        node.word = node.word or word
+
+    def tokens(self, text: str) -> list[str]:
+        """`text` folded (NFKC, lower case, simplified characters, plain dashes) and taken apart."""
+        folded = unicodedata.normalize("NFKC", text).casefold().translate(self._traditional)
+        plain = folded.replace("-", " ").replace("’", "'")
+        return TOKEN.findall(REPEATED.sub(r"\1", plain))
+
+    def items(self, text: str) -> Iterator[Item]:
+        """The words of `text` in order, by longest match; what is not known comes in whole runs."""
+        tokens = self.tokens(text)
+        start = 0
+        unknown: list[str] = []
+        while start < len(tokens):
+            end, word = self._longest(tokens, start)
+            if word is None and not _is_punctuation(tokens[start]):
+                unknown.append(tokens[start])
+            else:
+                if unknown:
+                    yield Item(UNKNOWN, _join(unknown))
+                    unknown = []
+                yield Item(word or PUNCTUATION, _join(tokens[start:end]))
+            start = end
+        if unknown:
+            yield Item(UNKNOWN, _join(unknown))
+
+    def _longest(self, tokens: list[str], start: int) -> tuple[int, Word | None]:
+        node, found, word = self._root, start + 1, None
+        for end in range(start, len(tokens)):
+            following = node.next.get(tokens[end])
+            if following is None:
+                break
+            node = following
+            if node.word is not None:
+                found, word = end + 1, node.word
+        return found, word
+
+
+@cache
+def lexicon(world: World | None) -> Lexicon:
+    """The lexicon of a world, or of everything lexicon.toml knows; built once for each."""
+    data = _data("lexicon.toml")
+    words = Lexicon(_pairs(data["traditional"]["pairs"]))
+    if world is not None:
+        _add_world(words, world)
+    for section, kind in SECTIONS.items():
+        for key, groups in data[section].items():
+            known = world is None or key in getattr(world, section)
+            for english, texts in groups.items():
+                word = Word(kind, key, english.lstrip("~"), english[0] != "~") if known else Word("other")
+                _add_texts(words, texts, word)
+    for name, kind in LISTS.items():
+        for text in data["words"][name]:
+            words.add(text, Word(kind))
+    for measure in data["words"]["measures"]:
+        words.add(f"一{measure}", Word("filler"))
+    return words
+
+
+def phrases() -> Mapping[str, Any]:
+    """What phrases.toml says; read once."""
+    return _data("phrases.toml")
+
+
+@cache
+def embedded_world() -> World:
+    """The vocabulary of the embedded model."""
+    from engine.embedded import world
+
+    return World(
+        subjects=world.SUBJECT_WORDS,
+        colours=world.COLOURS,
+        places={key: (phrase, *world.PLACE_WORDS[key]) for key, phrase in world.PLACE_PHRASES.items()},
+        times={key: (phrase, *world.TIME_WORDS[key]) for key, phrase in world.TIME_PHRASES.items()},
+        lights=world.LIGHT_PHRASES,
+    )
+
+
+def _add_world(words: Lexicon, world: World) -> None:
+    for section, kind in SECTIONS.items():
+        known = getattr(world, section)
+        for key in known:
+            texts = (key,) if section == "colours" else known[key]
+            for text in texts:
+                _add_texts(words, (text,), Word(kind, key, text if kind == "light" else ""))
+
+
+def _add_texts(words: Lexicon, texts: "tuple[str, ...] | list[str]", word: Word) -> None:
+    for text in texts:
+        words.add(text, word)
+        if text.isascii() and word.kind in {"subject", "place", "time", "other"}:
+            for plural in (f"{text}s", f"{text}es", re.sub("y$", "ies", text)):
+                words.add(plural, word)
+
+
+@cache
+def _data(name: str) -> Mapping[str, Any]:
+    return tomllib.loads((Path(__file__).parent / name).read_text(encoding="utf-8"))
+
+
+def _pairs(text: str) -> dict[int, str]:
+    return {ord(old): new for old, new in zip(text[::2], text[1::2], strict=True)}
+
+
+def _is_punctuation(token: str) -> bool:
+    return len(token) == 1 and unicodedata.category(token)[0] in "PSZ"
+
+
+def _join(tokens: list[str]) -> str:
+    """Latin words with spaces between, Chinese characters without."""
+    text = ""
+    for token in tokens:
+        text += f" {token}" if text and (text[-1].isascii() and token[0].isascii()) else token
+    return text

@@ -1,0 +1,230 @@
+"""From a wish in Chinese or English to a scene, and from a scene to the prompt it is best told with.
+
+Knows how colours, refusals and names hang together in a sentence. Knows no model.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from engine.prompts.lexicon import PUNCTUATION, Item, Lexicon, Word, World
+from engine.prompts.wording import QUOTED
+
+NAMES = frozenset({"subject", "colour", "place", "time", "light", "other", "unknown"})
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """A subject and its colour, where one was said."""
+
+    subject: Word
+    colour: Word | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What was understood. `colour` is one said of nothing in particular, `denied` what shall not be."""
+
+    things: tuple[Thing, ...] = ()
+    colour: Word | None = None
+    place: Word | None = None
+    time: Word | None = None
+    light: Word | None = None
+    denied: tuple[tuple[Word, ...], ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all was recognised."""
+        return self == Scene()
+
+
+def read(text: str, words: Lexicon) -> Scene:
+    """What `text` says in the words of a lexicon; what is said twice counts once, the first time.
+
+    What stands in quotation marks is to be written, not drawn; it counts only where nothing else is said.
+    """
+    unquoted = QUOTED.sub(" , ", text)
+    scene = _read(unquoted, words)
+    return _read(text, words) if scene.is_empty and unquoted != text else scene
+
+
+def _read(text: str, words: Lexicon) -> Scene:
+    wanted, denied = _split_refusals(list(words.items(text)), words)
+    alone = {group[0] for group in denied if len(group) == 1}
+    unwanted = {(word.kind, word.key) for word in alone}
+    kept = [item for item in wanted if (item.kind, item.word.key) not in unwanted]
+    things, colour = _things(kept)
+    time, light = _time_and_light(kept)
+    return Scene(things, colour, _first(kept, "place"), time, light, denied)
+
+
+def render(scene: Scene, world: World | None) -> str:
+    """The canonical English prompt, such as `a red sailboat on the sea at sunset, in warm evening light`."""
+    things = " and ".join(_noun(thing, world) for thing in scene.things)
+    colour = _name(scene.colour, world) + "," if scene.colour else ""
+    parts = [colour, things, _name(scene.place, world), _name(scene.time, world)]
+    text = " ".join(part for part in parts if part).strip(",")
+    if not scene.light:
+        return text
+    return f"{text}{', ' if world else ' '}{light_phrase(scene.light, world)}"
+
+
+def light_phrase(light: Word, world: World | None) -> str:
+    """The world's own wording of a light, or its plainest one of that time."""
+    if world is None or light.english in world.lights[light.key]:
+        return light.english
+    return world.lights[light.key][0]
+
+
+def denied_names(scene: Scene, world: World) -> tuple[str, ...]:
+    """The English names of what shall not be in the picture, as a negative prompt lists them."""
+    names = []
+    for group in scene.denied:
+        plain = [_bare(_name(word, world)) for word in group if word.kind not in {"other", "unknown"}]
+        if plain:
+            names.append(" ".join(plain))
+    return tuple(dict.fromkeys(names))
+
+
+def _split_refusals(items: list[Item], words: Lexicon) -> tuple[list[Item], tuple[tuple[Word, ...], ...]]:
+    """Wanted items, and the names after each "no", "without" or 不要 up to where that clause ends."""
+    wanted: list[Item] = []
+    denied: list[tuple[Word, ...]] = []
+    at = 0
+    while at < len(items):
+        if items[at].kind != "negator":
+            wanted.append(items[at])
+            at += 1
+            continue
+        end = _end_of_refusal(items, at + 1, words)
+        denied += _groups(items[at + 1 : end])
+        wanted.append(Item(PUNCTUATION, ","))
+        at = end
+    return wanted, tuple(dict.fromkeys(denied))
+
+
+def _end_of_refusal(items: Sequence[Item], start: int, words: Lexicon) -> int:
+    named = joined = False
+    for at in range(start, len(items)):
+        item = items[at]
+        if item.kind in {"punctuation", "negator"}:
+            return at
+        if item.kind == "joiner":
+            if named and _begins_anew(items, at):
+                return at
+            joined = True
+            continue
+        if item.kind in NAMES:
+            if named and not joined and _begins_with_preposition(item, words):
+                return at
+            named = named or item.kind != "colour"
+            joined = False
+        elif named and (item.kind == "stop" or item.text == "的"):
+            return at
+    return len(items)
+
+
+def _begins_anew(items: Sequence[Item], at: int) -> bool:
+    """Whether "and" is followed by an article or a count, which makes the next name a wish again."""
+    is_and = items[at].text in {"and", "和", "plus", "还有"}
+    following = items[at + 1] if at + 1 < len(items) else None
+    return is_and and following is not None and following.kind in {"filler", "count"}
+
+
+def _begins_with_preposition(item: Item, words: Lexicon) -> bool:
+    first, space, _ = item.text.partition(" ")
+    return bool(space) and next(words.items(first)).kind == "stop"
+
+
+def _groups(items: Sequence[Item]) -> list[tuple[Word, ...]]:
+    """Names that stand together: a subject with the colours before it, anything else alone."""
+    groups: list[tuple[Word, ...]] = []
+    colours: list[Word] = []
+    for item in items:
+        if item.kind == "colour":
+            colours.append(item.word)
+        elif item.kind in NAMES:
+            groups.append((*colours, item.word))
+            colours = []
+    return groups + [(colour,) for colour in colours]
+
+
+def _things(items: Sequence[Item]) -> tuple[tuple[Thing, ...], Word | None]:
+    """Subjects in order, each once per colour, and the first colour that belongs to none."""
+    colours: dict[int, Word] = {}
+    loose: Word | None = None
+    subjects = [at for at, item in enumerate(items) if item.kind == "subject"]
+    for at, item in enumerate(items):
+        if item.kind != "colour":
+            continue
+        owner = _owner(items, at)
+        if owner is None:
+            free = [s for s in reversed(subjects) if s < at and s not in colours]
+            free += [s for s in subjects if s > at and s not in colours]
+            owner = free[0] if free else None
+            loose = loose or (item.word if owner is None and not subjects else None)
+        if owner is not None:
+            colours.setdefault(owner, item.word)
+    return _merged([Thing(items[at].word, colours.get(at)) for at in subjects]), loose
+
+
+def _owner(items: Sequence[Item], at: int) -> int | None:
+    """Index of the name after the colour at `at`, as in "red wooden boat"; None where the phrase ends."""
+    unknown: int | None = None
+    for index in range(at + 1, len(items)):
+        kind = items[index].kind
+        if kind in {"subject", "place", "time", "light", "other"}:
+            return index
+        if kind == "unknown":
+            unknown = index
+        elif kind == "joiner" and index + 1 < len(items) and items[index + 1].kind == "colour":
+            continue
+        elif kind not in {"filler", "vague", "modifier", "colour"} or items[index].text == "the":
+            break
+    return unknown
+
+
+def _merged(things: Sequence[Thing]) -> tuple[Thing, ...]:
+    """Each subject once per colour; one named again without a colour is the same one."""
+    found: dict[tuple[str, str], Thing] = {}
+    for thing in things:
+        found.setdefault((thing.subject.key, thing.colour.key if thing.colour else ""), thing)
+    coloured = {key for key, colour in found if colour}
+    return tuple(thing for (key, colour), thing in found.items() if colour or key not in coloured)
+
+
+def _time_and_light(items: Sequence[Item]) -> tuple[Word | None, Word | None]:
+    """The time, said or implied by the light, and the first light that is true then."""
+    time = _first(items, "time")
+    lights = [item.word for item in items if item.kind == "light"]
+    if time is None and lights:
+        time = replace(lights[0], kind="time", english="", exact=False)
+    return time, next((light for light in lights if time and light.key == time.key), None)
+
+
+def _first(items: Sequence[Item], kind: str) -> Word | None:
+    return next((item.word for item in items if item.kind == kind), None)
+
+
+def _noun(thing: Thing, world: World | None) -> str:
+    words = [_name(thing.colour, world), _name(thing.subject, world)]
+    noun = " ".join(word for word in words if word)
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def _name(word: Word | None, world: World | None) -> str:
+    if word is None:
+        return ""
+    if world is None:
+        return word.english
+    if word.kind == "light":
+        return light_phrase(word, world)
+    tables = {"subject": world.subjects, "place": world.places, "time": world.times}
+    return tables[word.kind][word.key][0] if word.kind in tables else word.key
+
+
+def _bare(phrase: str) -> str:
+    """A phrase without its preposition and article: `in the snow` → `snow`."""
+    words = phrase.split()
+    while len(words) > 1 and words[0] in {"in", "on", "at", "under", "the", "a", "an"}:
+        words = words[1:]
+    return " ".join(words)

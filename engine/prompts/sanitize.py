@@ -1,0 +1,61 @@
+"""Text as it may go to a model: one line, composed, visible, not too long.
+
+Knows Unicode. Knows nothing of languages, worlds or models.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+LIMIT = 2000
+"""Characters of a prompt; about what 512 tokens of English hold."""
+
+INVISIBLE = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0" + "".join(map(chr, range(0x180B, 0x1810)))
+)
+"""Characters that draw nothing although Unicode calls them letters, marks or symbols."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A prompt after a step; `notes` are codes of what was done, `negative` what the person does not want."""
+
+    text: str
+    notes: tuple[str, ...] = ()
+    negative: str = ""
+
+
+def sanitize(text: str, limit: int = LIMIT) -> Rewritten:
+    """Return `text` in NFC on one line of at most `limit` characters, cut at a whole word where there is one.
+
+    Control, zero-width, bidi, tag, private-use and lone-surrogate characters and non-characters are removed
+    (note `cleaned`); white space of any kind is folded to single spaces; a cut is noted as `truncated`.
+    """
+    visible = text if _is_plain(text) else "".join(char for char in text if not _is_hidden(char))
+    folded = " ".join(unicodedata.normalize("NFC", visible).split())
+    short = _cut(folded, limit)
+    notes = ["cleaned"] if len(visible) != len(text) else []
+    if short != folded:
+        notes.append("truncated")
+    return Rewritten(short, tuple(notes))
+
+
+def _is_plain(text: str) -> bool:
+    return text.isprintable() and INVISIBLE.isdisjoint(text)
+
+
+def _is_hidden(char: str) -> bool:
+    if char.isspace() or _is_plain(char):
+        return False
+    code = ord(char)
+    is_noncharacter = 0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE
+    return is_noncharacter or char in INVISIBLE or unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co"}
+
+
+def _cut(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text
+    head = text[:limit]
+    if re.match(r"[a-zA-Z0-9À-ɏЀ-ӿ]", text[limit]) and " " in head:
+        head = head.rpartition(" ")[0]
+    return head.rstrip()

@@ -1,0 +1,47 @@
+"""Sanitizing: what may reach a model and what is said about the rest."""
+
+import pytest
+
+from engine.prompts import sanitize
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("a cat", "a cat"),
+        ("  a \t red\n\n cat\u3000 ", "a red cat"),
+        ("cafe\u0301", "café"),
+        ("a\u200bb\u200dc\ufeffd", "abcd"),
+        ("e\u200b\u0301", "é"),
+        ("\u202ecat\u202c", "cat"),
+        ("a\x00b\x1b[31mc\x7f", "ab[31mc"),
+        ("a\ud800b", "ab"),
+        ("hidden\U000e0041\U000e0042", "hidden"),
+        ("private\ue000\uffff", "private"),
+        ("ㅤfiller⠀", "filler"),
+        ("一只猫\u2028在海上", "一只猫 在海上"),
+        ("", ""),
+    ],
+)
+def test_a_prompt_becomes_one_visible_line(text: str, clean: str) -> None:
+    assert sanitize(text).text == clean
+
+
+def test_removed_characters_are_noted_but_folded_spaces_are_not() -> None:
+    assert sanitize("a\u200bcat").notes == ("cleaned",)
+    assert sanitize(" a   cat ").notes == ()
+
+
+def test_a_long_prompt_is_cut_at_a_whole_word_and_says_so() -> None:
+    short = sanitize("a sailboat on the sea", limit=12)
+    assert short.text == "a sailboat"
+    assert short.notes == ("truncated",)
+
+
+def test_a_long_word_and_chinese_are_cut_at_the_limit() -> None:
+    assert sanitize("x" * 50, limit=10).text == "x" * 10
+    assert sanitize("红" * 50, limit=10).text == "红" * 10
+
+
+def test_a_prompt_of_just_the_limit_is_not_cut() -> None:
+    assert sanitize("a cat", limit=5).notes == ()
