@@ -1,0 +1,54 @@
+"""The state of one picture while it is drawn.
+
+Knows what a drawing consists of and which drawings may share a forward. Computes nothing.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from engine.types import Generate, PromptReady, image_tokens
+
+
+@dataclass(eq=False)
+class Drawing:
+    """A picture between its first noise and its last step.
+
+    `latents` and `estimate` (the picture they are heading for) are `(16, h, w)` float32; `broken` says why
+    its numbers are of no more use.
+    """
+
+    task: Generate
+    ready: PromptReady
+    latents: Tensor
+    estimate: Tensor
+    sigmas: list[float]
+    caption: Tensor
+    negative: Tensor | None
+    guided: int
+    broken: str | None
+    step: int = 0
+    forwards: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> int:
+        """Steps this drawing will do; image-to-image does fewer than were asked for."""
+        return len(self.sigmas) - 1
+
+    @property
+    def tokens(self) -> int:
+        """Image tokens it occupies."""
+        return image_tokens(self.task.width, self.task.height)
+
+    @property
+    def is_guided(self) -> bool:
+        """Whether guidance acts on the next step."""
+        return self.step < self.guided
+
+    @property
+    def batch_key(self) -> Hashable:
+        """Shape of the next forward: size, padded caption lengths, guidance."""
+        negative = len(self.negative) if self.negative is not None and self.is_guided else 0
+        return (*self.latents.shape, len(self.caption), negative)

@@ -1,0 +1,167 @@
+"""A model directory or hub id in `ZImagePipeline` layout → a `ZImagePipeline` on a device.
+
+Knows folders, downloads, devices and precisions. Reads safetensors only. Heavy modules are imported from
+where they are defined, inside the functions, so that nothing is loaded before it is needed.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError
+
+from engine.profiles import EMBEDDED, EMBEDDED_WEIGHTS, profile
+from engine.prompts import embedded_world
+from engine.types import EngineError, EngineSettings
+from engine.zimage.pipeline import Components, ZImagePipeline
+from engine.zimage.preview import load_preview
+
+PARTS = ("tokenizer", "text_encoder", "transformer", "vae", "scheduler")
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+DOWNLOADED = [
+    "model_index.json",
+    "profile.json",
+    "preview.safetensors",
+    "scheduler/*.json",
+    "tokenizer/*",
+    *(f"{part}/{pattern}" for part in PARTS[1:4] for pattern in ("*.json", "*.safetensors")),
+]
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def load(settings: EngineSettings) -> ZImagePipeline:
+    """Load the model `settings` names, downloading it on first use.
+
+    Raises `EngineError("model_missing")` when it cannot be had and `EngineError("bad_input")` for an
+    impossible device or dtype; either message says what to do.
+    """
+    device = choose_device(settings.device)
+    dtype = choose_dtype(settings.dtype, device)
+    torch.set_num_threads(settings.threads or threads())
+    folder = find(settings.model)
+    try:
+        components = read(folder, settings.model, device, dtype)
+    except torch.OutOfMemoryError as error:
+        raise EngineError(
+            "out_of_memory",
+            f"{settings.model} does not fit on {device}; free memory there or use the cpu",
+        ) from error
+    log.info("loaded %s on %s in %s", components.profile.name, device, dtype)
+    return ZImagePipeline(components)
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` prefers CUDA, then Apple's MPS, then the CPU."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    kind = name.partition(":")[0]
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(kind, False):
+        raise EngineError("bad_input", f"device {name!r} is not here; use auto, cpu, cuda or mps")
+    return torch.device(name)
+
+
+def choose_dtype(name: str, device: torch.device) -> torch.dtype:
+    """`auto` is bfloat16 where the device computes in it, else float32; always float32 on a CPU."""
+    if name == "auto":
+        return torch.bfloat16 if _has_bfloat16(device) else torch.float32
+    if name not in DTYPES:
+        raise EngineError("bad_input", f"dtype {name!r} is not supported; use auto, {' or '.join(DTYPES)}")
+    return DTYPES[name]
+
+
+def threads() -> int:
+    """Return the CPU threads to compute with: all but one, and no more than torch thinks useful."""
+    return max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) - 1))
+
+
+def find(model: str) -> Path:
+    """Return the folder of `embedded`, a directory or a hub id; a hub id is downloaded once."""
+    folder = EMBEDDED_WEIGHTS if model == EMBEDDED else Path(model).expanduser()
+    if model != EMBEDDED and not folder.is_dir():
+        folder = _download(model)
+    missing = [part for part in PARTS if not (folder / part).is_dir()]
+    if missing:
+        raise EngineError(
+            "model_missing",
+            f"{folder} lacks {', '.join(missing)}; give the folder of a model in ZImagePipeline layout",
+        )
+    return folder
+
+
+def read(folder: Path, model: str, device: torch.device, dtype: torch.dtype) -> Components:
+    """Read every component of `folder` straight into `dtype` and move it to `device`."""
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers.models.transformers.transformer_z_image import ZImageTransformer2DModel
+    from transformers import AutoTokenizer
+    from transformers.models.qwen3.modeling_qwen3 import Qwen3Model
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+
+    def module(part: str, cls: Any) -> Any:
+        loaded = _readable(folder / part, partial(cls.from_pretrained, dtype=dtype, use_safetensors=True))
+        return loaded.to(device).eval().requires_grad_(False)
+
+    return Components(
+        profile=profile(model),
+        device=device,
+        dtype=dtype,
+        tokenizer=_readable(folder / "tokenizer", AutoTokenizer.from_pretrained),
+        text_encoder=module("text_encoder", Qwen3Model),
+        transformer=module("transformer", ZImageTransformer2DModel),
+        vae=module("vae", AutoencoderKL),
+        scheduler=_readable(folder / "scheduler" / "scheduler_config.json", _json),
+        preview=load_preview(folder),
+        world=embedded_world() if model == EMBEDDED else None,
+    )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_bytes()))
+
+
+def _readable(path: Path, read: Callable[[Path], T]) -> T:
+    try:
+        return read(path)
+    except torch.OutOfMemoryError:
+        raise
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = str(error).partition("\n")[0]
+        raise EngineError(
+            "model_missing", f"{path} cannot be read ({reason}); fetch the model again"
+        ) from error
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type == "mps" and torch.backends.mps.is_macos_or_newer(14, 0)
+
+
+def _download(model: str) -> Path:
+    from huggingface_hub import errors, snapshot_download
+
+    # The base error of whichever HTTP client the hub's own client uses.
+    network_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
+    try:
+        return Path(snapshot_download(model, allow_patterns=DOWNLOADED))
+    except (errors.HFValidationError, errors.RepositoryNotFoundError) as error:
+        raise EngineError(
+            "model_missing",
+            f"model {model!r} is neither a directory nor on the hub; use embedded, a directory or a hub id "
+            "such as Tongyi-MAI/Z-Image-Turbo (private ones need HF_TOKEN)",
+        ) from error
+    except (network_error, OSError) as error:
+        raise EngineError(
+            "model_missing",
+            f"model {model!r} is not on this machine and could not be downloaded; check the network and the "
+            "disk, or set the model to embedded or to a directory that holds it",
+        ) from error

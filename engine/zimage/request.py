@@ -1,0 +1,37 @@
+"""What may be asked of the pipeline: every limit of a `Generate` task, checked once.
+
+Knows ranges and sizes. Knows no tensor and no person's quota.
+"""
+
+from engine.types import EngineError, Generate, ModelProfile
+
+MULTIPLE = 16
+SMALLEST_SIDE = 32
+MOST_STEPS = 50
+HIGHEST_GUIDANCE = 20.0
+HIGHEST_SEED = 2**63 - 1
+HIGHEST_PROMPT_NOISE = 2.0
+
+
+def check(task: Generate, profile: ModelProfile) -> None:
+    """Raise `EngineError("bad_input")` naming the first value out of its range."""
+    if not task.prompt.strip():
+        raise EngineError("bad_input", "the prompt is empty; write what to draw")
+    for name, side in (("width", task.width), ("height", task.height)):
+        _between(name, side, SMALLEST_SIDE, profile.max_size)
+        if side % MULTIPLE:
+            raise EngineError("bad_input", f"{name} is {side}; it must be a multiple of {MULTIPLE}")
+    _between("steps", task.steps, 1, MOST_STEPS)
+    _between("guidance scale", task.guidance_scale, 1, HIGHEST_GUIDANCE)
+    _between("seed", task.seed, 0, HIGHEST_SEED)
+    if task.init_image is not None and not 0 < task.strength <= 1:
+        raise EngineError("bad_input", f"strength is {task.strength}; it must be above 0 and at most 1")
+    for layer in task.variation.layers() if task.variation else ():
+        _between("variation seed", layer.seed, 0, HIGHEST_SEED)
+        _between("prompt noise", layer.prompt_noise, 0, HIGHEST_PROMPT_NOISE)
+        _between("latent noise", layer.latent_noise, 0, 1)
+
+
+def _between(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise EngineError("bad_input", f"{name} is {value}; it must be from {low} to {high}")

@@ -1,0 +1,63 @@
+"""Prompts to caption embeddings: chat template, tokenizer, text encoder, cache.
+
+Knows the text encoder. Knows nothing of latents or of what a prompt ought to say.
+"""
+
+import copy
+from collections import OrderedDict
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+MAX_TOKENS = 512
+CACHED_PROMPTS = 64
+
+
+class TextEncoder:
+    """Encodes one prompt at a time, un-padded, and remembers the latest ones.
+
+    The caption is `hidden_states[-2]`, so the encoder's last layer and final norm are left out: a view
+    without them shares the weights of `model`, which stays whole.
+    """
+
+    def __init__(self, tokenizer: Any, model: Any) -> None:
+        self.tokenizer = tokenizer
+        self.model = model
+        self._trunk = _without_head(model)
+        self._cache: OrderedDict[str, Tensor] = OrderedDict()
+
+    def encode(self, prompt: str) -> Tensor:
+        """Return the caption embedding `(tokens, features)`; at most `MAX_TOKENS` tokens count."""
+        if prompt in self._cache:
+            self._cache.move_to_end(prompt)
+            return self._cache[prompt]
+        tokens = torch.tensor([self.tokens(prompt)], device=self.model.device)
+        caption: Tensor = self._trunk(input_ids=tokens, use_cache=False).last_hidden_state[0]
+        self._cache[prompt] = caption
+        if len(self._cache) > CACHED_PROMPTS:
+            self._cache.popitem(last=False)
+        return caption
+
+    def forget(self) -> None:
+        """Empty the cache, as when the encoder's precision changes."""
+        self._cache.clear()
+
+    def tokens(self, prompt: str) -> list[int]:
+        """Return the token ids the encoder is given, chat template included."""
+        text = self.tokenizer.apply_chat_template(
+            [{"role": "user", "content": prompt}],
+            tokenize=False,
+            add_generation_prompt=True,
+            enable_thinking=True,
+        )
+        ids: list[int] = self.tokenizer(text, truncation=True, max_length=MAX_TOKENS).input_ids
+        return ids
+
+
+def _without_head(model: Any) -> Any:
+    trunk = copy.copy(model)
+    trunk._modules = dict(model._modules)
+    trunk.layers = nn.ModuleList(list(model.layers)[:-1])
+    trunk.norm = nn.Identity()
+    return trunk

@@ -1,0 +1,47 @@
+"""Latents to pixels and back, in the VAE's own precision.
+
+Knows `AutoencoderKL` and its scaling. Pixels are float32 in [-1, 1], `(3, height, width)`.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from engine.zimage.sampling import noise
+
+
+class Vae:
+    """Encode and decode one picture at a time."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self._scale: float = model.config.scaling_factor
+        self._shift: float = model.config.shift_factor or 0.0
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Return the pixels of sampler-space latents `(16, h, w)` as `(3, 8h, 8w)`, not clamped."""
+        scaled = latents[None].to(self.model.dtype) / self._scale + self._shift
+        pixels: Tensor = self.model.decode(scaled, return_dict=False)[0]
+        return pixels[0].float()
+
+    def encode(self, pixels: Tensor, source: torch.Generator) -> Tensor:
+        """Return sampler-space latents `(16, h, w)`, float32, drawn from the posterior with `source`."""
+        posterior = self.model.encode(pixels[None].to(self.model.dtype)).latent_dist
+        height, width = pixels.shape[-2:]
+        spread = noise(width, height, source, channels=posterior.mean.shape[1]).to(posterior.mean.device)
+        latents: Tensor = posterior.mean[0].float() + posterior.std[0].float() * spread
+        return (latents - self._shift) * self._scale
+
+
+def to_pixels(image: Image.Image) -> Tensor:
+    """RGB picture → `(3, height, width)` in [-1, 1]."""
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 127.5 - 1
+
+
+def to_image(pixels: Tensor) -> Image.Image:
+    """`(3, height, width)` in [-1, 1], clamped → RGB picture."""
+    levels = ((pixels.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    return Image.fromarray(levels.permute(1, 2, 0).cpu().numpy())

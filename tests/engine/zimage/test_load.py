@@ -1,0 +1,64 @@
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.types import EngineError
+from engine.zimage import load
+
+
+def test_a_directory_that_is_no_model_is_named_with_what_it_lacks(tmp_path: Path) -> None:
+    (tmp_path / "vae").mkdir()
+    with pytest.raises(EngineError, match="lacks tokenizer, text_encoder, transformer, scheduler") as caught:
+        load.find(str(tmp_path))
+    assert caught.value.code == "model_missing"
+
+
+def test_weights_that_are_not_there_are_a_clear_line(tmp_path: Path) -> None:
+    for part in load.PARTS:
+        (tmp_path / part).mkdir()
+    with pytest.raises(EngineError, match="cannot be read") as caught:
+        load.read(tmp_path, str(tmp_path), torch.device("cpu"), torch.float32)
+    assert caught.value.code == "model_missing"
+    assert "\n" not in str(caught.value)
+
+
+def test_a_hub_model_without_a_network_is_one_line_that_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(EngineError, match="check the network") as caught:
+        load.find("Tongyi-MAI/Z-Image-Turbo")
+    assert caught.value.code == "model_missing"
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_that_can_be_no_model_is_refused() -> None:
+    with pytest.raises(EngineError, match="neither a directory nor on the hub") as caught:
+        load.find("no such/directory/here")
+    assert caught.value.code == "model_missing"
+
+
+def test_only_safetensors_and_small_files_are_downloaded() -> None:
+    def wanted(file: str) -> bool:
+        return any(fnmatch(file, pattern) for pattern in load.DOWNLOADED)
+
+    assert wanted("transformer/diffusion_pytorch_model-00001-of-00003.safetensors")
+    assert wanted("text_encoder/model.safetensors.index.json")
+    assert wanted("tokenizer/merges.txt")
+    assert not wanted("transformer/diffusion_pytorch_model.bin")
+    assert not wanted("assets/showcase.jpg")
+
+
+@pytest.mark.parametrize(("name", "expected"), [("auto", torch.float32), ("bfloat16", torch.bfloat16)])
+def test_a_cpu_computes_in_float32_unless_told(name: str, expected: torch.dtype) -> None:
+    assert load.choose_dtype(name, torch.device("cpu")) == expected
+
+
+def test_float16_and_unknown_devices_are_refused() -> None:
+    with pytest.raises(EngineError, match="float16"):
+        load.choose_dtype("float16", torch.device("cpu"))
+    with pytest.raises(EngineError, match="tpu"):
+        load.choose_device("tpu")

@@ -1,0 +1,247 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from io import BytesIO
+
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from engine import metadata
+from engine.pixels import read
+from engine.types import EngineError, EngineSettings, Generate, Optimize, PromptReady, Variation
+from engine.zimage.load import load
+from engine.zimage.pipeline import ZImagePipeline
+from engine.zimage.sampling import add_noise, generator
+from engine.zimage.vae import to_pixels
+from tests.engine.zimage.conftest import Task, begin, drawn, sampled
+
+BATCH_TOLERANCE = 1e-4
+"""Largest difference of latents in float32 between a picture drawn alone and in a batch."""
+
+
+def pixels(png: bytes) -> torch.Tensor:
+    image = Image.open(BytesIO(png))
+    return torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8).float()
+
+
+@contextmanager
+def counted(module: nn.Module) -> Iterator[list[int]]:
+    """Collect the batch size of every call of `module`."""
+    sizes: list[int] = []
+    hook = module.register_forward_hook(lambda _, inputs, __: sizes.append(len(inputs[0])))
+    try:
+        yield sizes
+    finally:
+        hook.remove()
+
+
+@contextmanager
+def poisoned(module: nn.Module, dtype: torch.dtype) -> Iterator[None]:
+    """Let `module` answer NaN whenever it computes in `dtype`."""
+
+    def spoil(_: nn.Module, __: object, output: torch.Tensor) -> torch.Tensor:
+        return torch.full_like(output, float("nan")) if output.dtype == dtype else output
+
+    hook = module.register_forward_hook(spoil)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def test_eight_steps_at_scale_1_8_cost_ten_forwards(pipeline: ZImagePipeline, task: Task) -> None:
+    with counted(pipeline.denoiser.transformer.layers[0]) as calls:
+        picture = drawn(pipeline, task(steps=8, guidance_scale=1.8))
+    assert len(calls) == 10
+    assert picture.report["forwards"] == 10
+    assert picture.report["guided_steps"] == 2
+
+
+def test_guidance_scale_1_never_runs_or_encodes_the_negative(pipeline: ZImagePipeline, task: Task) -> None:
+    with counted(pipeline.denoiser.transformer.layers[0]) as calls:
+        drawing = sampled(pipeline, task(steps=8, guidance_scale=1.0, negative_prompt="night"))
+    assert len(calls) == 8
+    assert drawing.negative is None
+
+
+def test_a_negative_prompt_changes_the_picture(pipeline: ZImagePipeline, task: Task) -> None:
+    plain, against = drawn(pipeline, task()), drawn(pipeline, task(negative_prompt="sunset, sea"))
+    assert not torch.equal(pixels(plain.png), pixels(against.png))
+
+
+def test_equal_tasks_alone_give_the_same_bytes(pipeline: ZImagePipeline, task: Task) -> None:
+    wish = task(variation=Variation(3, 0.3, 0.2))
+    assert drawn(pipeline, wish).png == drawn(pipeline, wish).png
+
+
+def test_three_in_a_batch_equal_three_alone(pipeline: ZImagePipeline, task: Task) -> None:
+    """Different prompts, seeds, schedules and scales share forwards as long as the shape is the same."""
+    wishes = [
+        task(seed=1, steps=4),
+        task("a blue cat", seed=2, steps=6),
+        task(seed=3, steps=4, guidance_scale=3.0),
+    ]
+    drawings = [begin(pipeline, wish) for wish in wishes]
+    assert len({drawing.batch_key for drawing in drawings}) == 1
+    pipeline.step(drawings)
+    for drawing, wish in zip(drawings, wishes, strict=True):
+        while drawing.step < drawing.steps:
+            pipeline.step([drawing])
+        alone = sampled(pipeline, wish)
+        torch.testing.assert_close(drawing.latents, alone.latents, atol=BATCH_TOLERANCE, rtol=0.0)
+
+
+def test_drawings_of_other_shapes_do_not_share_a_forward(pipeline: ZImagePipeline, task: Task) -> None:
+    keys = [
+        begin(pipeline, wish).batch_key
+        for wish in (
+            task(),
+            task(width=144, height=112),
+            task(guidance_scale=1.0),
+            task("a cat in the snow, " * 20),
+            task(negative_prompt="a cat in the snow, " * 20),
+        )
+    ]
+    assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize("variation", [Variation(5, prompt_noise=0.3), Variation(5, latent_noise=0.3)])
+def test_a_variation_changes_the_picture(pipeline: ZImagePipeline, task: Task, variation: Variation) -> None:
+    plain, varied, other = (
+        pixels(drawn(pipeline, task(variation=v)).png) for v in (None, variation, replace(variation, seed=6))
+    )
+    assert not torch.equal(plain, varied)
+    assert not torch.equal(varied, other)
+
+
+@torch.inference_mode()
+def test_image_to_image_begins_between_the_picture_and_its_noise_and_does_fewer_steps(
+    pipeline: ZImagePipeline, task: Task
+) -> None:
+    source = drawn(pipeline, task(seed=1)).png
+    near = begin(pipeline, task(seed=2, steps=8, init_image=source, strength=0.25))
+    far = begin(pipeline, task(seed=2, steps=8, init_image=source, strength=1.0))
+    picture = pipeline.vae.encode(to_pixels(read(source)), generator(2))
+    assert (near.steps, far.steps) == (2, 8)
+    torch.testing.assert_close(near.latents, add_noise(picture, far.latents, near.sigmas[0]))
+
+
+def test_an_init_image_of_another_shape_is_cropped_to_the_size(pipeline: ZImagePipeline, task: Task) -> None:
+    buffer = BytesIO()
+    Image.new("RGBA", (300, 70), (200, 30, 30, 128)).save(buffer, "WEBP")
+    picture = drawn(pipeline, task(width=96, height=128, init_image=buffer.getvalue(), strength=0.5))
+    assert Image.open(BytesIO(picture.png)).size == (96, 128)
+
+
+def test_previews_are_small_jpegs_of_the_pictures_shape(pipeline: ZImagePipeline, task: Task) -> None:
+    drawing = begin(pipeline, task(width=128, height=64))
+    pipeline.step([drawing])
+    preview = pipeline.preview(drawing)
+    assert preview is not None
+    with Image.open(BytesIO(preview)) as image:
+        assert (image.format, image.size) == ("JPEG", (256, 128))
+
+
+def test_a_model_without_a_preview_map_has_one_after_its_first_picture(
+    pipeline: ZImagePipeline, task: Task
+) -> None:
+    bare = ZImagePipeline(replace(pipeline.components, preview=None))
+    drawing = sampled(bare, task())
+    assert bare.preview(drawing) is None
+    bare.finish(drawing)
+    assert bare.preview(drawing) is not None
+
+
+def test_a_nan_in_the_weights_ends_in_a_numerics_error(pipeline: ZImagePipeline, task: Task) -> None:
+    with poisoned(pipeline.denoiser.transformer.layers[-1], torch.float32):
+        drawing = sampled(pipeline, task())
+    assert drawing.broken == "latents are not finite after step 1"
+    with pytest.raises(EngineError, match="not finite") as caught:
+        pipeline.finish(drawing)
+    assert caught.value.code == "numerics"
+
+
+def test_a_broken_picture_leaves_its_neighbours_in_the_batch_alone(
+    pipeline: ZImagePipeline, task: Task
+) -> None:
+    good, bad = begin(pipeline, task(steps=1)), begin(pipeline, task(steps=1, seed=8))
+    bad.latents = torch.full_like(bad.latents, float("nan"))
+    pipeline.step([good, bad])
+    assert (good.broken is None, bad.broken is None) == (True, False)
+    alone = sampled(pipeline, task(steps=1))
+    torch.testing.assert_close(good.latents, alone.latents, atol=BATCH_TOLERANCE, rtol=0.0)
+
+
+def test_a_flat_picture_is_caught(
+    pipeline: ZImagePipeline, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawing = sampled(pipeline, task())
+    monkeypatch.setattr(pipeline.vae, "decode", lambda latents: torch.full((3, 128, 128), -1.0))
+    with pytest.raises(EngineError, match="flat"):
+        pipeline.finish(drawing)
+
+
+def test_what_fails_in_bfloat16_is_drawn_again_in_float32(task: Task) -> None:
+    half = load(EngineSettings(device="cpu", dtype="bfloat16"))
+    wish = task(width=64, height=64, steps=1, guidance_scale=1.0)
+    before = drawn(half, wish)
+    with poisoned(half.denoiser.transformer.layers[-1], torch.bfloat16):
+        saved = drawn(half, wish)
+    assert saved.report["dtype"] == "float32"
+    assert saved.report["guards"] == ["latents are not finite after step 1; drawn again in float32"]
+    after = drawn(half, wish)
+    assert (before.report["dtype"], after.report["dtype"], after.report["guards"]) == (
+        "bfloat16",
+        "bfloat16",
+        [],
+    )
+    assert after.png == before.png != saved.png
+
+
+def test_the_png_carries_original_and_used_prompt_and_all_parameters(
+    pipeline: ZImagePipeline, task: Task
+) -> None:
+    wish = task(negative_prompt="night", variation=Variation(9, 0.1, 0.3), original="红色帆船")
+    picture = drawn(pipeline, wish)
+    told = metadata.read(picture.png)
+    assert told is not None
+    assert (told.original, told.prompt, told.negative_prompt) == ("红色帆船", wish.prompt, "night")
+    assert (told.seed, told.steps, told.guidance_scale, told.variation) == (7, 4, 1.8, wish.variation)
+
+
+def test_optimize_and_enhance_are_done_as_asked_and_the_original_is_kept(pipeline: ZImagePipeline) -> None:
+    raw = pipeline.prompt(Generate("海上的红色帆船", optimize=False, enhance=False))
+    full = pipeline.prompt(Generate("海上的红色帆船"))
+    assert raw == PromptReady("海上的红色帆船", "海上的红色帆船")
+    assert full.original == "海上的红色帆船"
+    assert "red sailboat" in full.used
+    assert "red sailboat" in pipeline.prompt(Optimize("海上的红色帆船")).used
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"prompt": "  "}, "prompt"),
+        ({"width": 100}, "width is 100"),
+        ({"height": 1024}, "height is 1024"),
+        ({"steps": 0}, "steps is 0"),
+        ({"steps": 51}, "steps is 51"),
+        ({"guidance_scale": float("nan")}, "guidance scale is nan"),
+        ({"seed": -1}, "seed is -1"),
+        ({"init_image": b"x", "strength": 0.0}, "strength is 0.0"),
+        ({"init_image": b"no picture"}, "cannot be read"),
+        ({"variation": Variation(1, latent_noise=1.5)}, "latent noise is 1.5"),
+    ],
+)
+def test_a_bad_task_is_refused_with_the_value_named(
+    pipeline: ZImagePipeline, task: Task, changes: dict[str, object], named: str
+) -> None:
+    with pytest.raises(EngineError, match=named) as caught:
+        begin(pipeline, task(**changes))
+    assert caught.value.code == "bad_input"
+
+
+def test_four_small_pictures_fit_the_capacity_of_a_cpu(pipeline: ZImagePipeline, task: Task) -> None:
+    assert pipeline.capacity == 4 * begin(pipeline, task()).tokens
