@@ -1,0 +1,1 @@
+"""One chat platform each; holds no state that matters."""

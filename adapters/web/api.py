@@ -1,0 +1,216 @@
+"""The HTTP handlers: each turns a request into one call of the core and the answer into JSON.
+
+Keeps nothing; knows how requests look, not who may send them.
+"""
+
+import re
+from dataclasses import replace
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from adapters.web.asking import address_of, ask, event_of, message_of, words_of
+from adapters.web.events import Hub
+from adapters.web.identity import Gate
+from adapters.web.payload import (
+    PAGE_PREFIX,
+    Json,
+    entry_json,
+    job_json,
+    read_action,
+    read_message,
+    reply_json,
+)
+from adapters.web.presence import Presence
+from bot.core import Core
+from bot.types import Job, Refused, Reply, User
+
+HEARTBEAT = 15.0
+HISTORY = 20
+STREAM_HEADERS = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+CHINESE = re.compile(r"[\u3400-\u9fff]")
+
+
+class Api:
+    """The routes under `/api`."""
+
+    def __init__(self, core: Core, gate: Gate, hub: Hub, presence: Presence) -> None:
+        self.core = core
+        self.gate = gate
+        self.hub = hub
+        self.presence = presence
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return every route with its handler."""
+        number = r"{job:\d{1,18}}"
+        return [
+            web.get("/api/hello", self.hello),
+            web.get("/api/events", self.events),
+            web.get("/api/history", self.history),
+            web.post("/api/messages", self.messages),
+            web.post("/api/leave", self.leave),
+            web.get(f"/api/jobs/{number}", self.job),
+            web.get(f"/api/jobs/{number}/images/" + r"{index:\d{1,4}}.png", self.image),
+            web.post(f"/api/jobs/{number}/actions", self.actions),
+        ]
+
+    @web.middleware
+    async def refusals(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer what the core refuses, in the language of the browser."""
+        try:
+            return await handler(request)
+        except Refused as refused:
+            return refusal(self.core, refused, self.gate.user(request).locale)
+
+    async def hello(self, request: web.Request) -> web.Response:
+        """What the page needs to know before the first message."""
+        user = self.gate.user(request)
+        self.presence.visit(user.id)
+        profile, defaults = self.core.profile, self.core.defaults(user)
+        return web.json_response(
+            {
+                "name": profile.name,
+                "world": profile.world,
+                "suggestions": profile.suggestions,
+                "defaults": {
+                    "enhance": defaults.enhance,
+                    "steps": defaults.steps,
+                    "guidance_scale": defaults.guidance_scale,
+                },
+            }
+        )
+
+    async def messages(self, request: web.Request) -> web.Response:
+        """Take words: a job, or a reply for a command that makes none."""
+        user = self.gate.user(request)
+        message = await read_message(request)
+        if CHINESE.search(message.text) and not user.locale.startswith("zh"):
+            user = replace(user, locale="zh-CN")
+        try:
+            answer = await ask(self.core, user, message)
+        except Refused as refused:
+            return refusal(self.core, refused, user.locale)
+        return await self._answer(user, answer, message.id)
+
+    async def actions(self, request: web.Request) -> web.Response:
+        """Press a button: a new job, a private reply, or nothing but a changed message."""
+        user = self.gate.user(request)
+        action, message = await read_action(request, _number(request, "job"))
+        answer = await self.core.press(user, action, address_of(user, message), event_of(user, message))
+        return await self._answer(user, answer, message)
+
+    async def job(self, request: web.Request) -> web.Response:
+        """One of the person's own jobs."""
+        user = self.gate.user(request)
+        job = await self.core.job(user, _number(request, "job"))
+        return web.json_response(job_json(job))
+
+    async def image(self, request: web.Request) -> web.StreamResponse:
+        """One original PNG of the person's own."""
+        user = self.gate.user(request)
+        path = await self.core.picture(user, _number(request, "job"), _number(request, "index"))
+        return web.FileResponse(path, headers={"Cache-Control": "private, max-age=3600"})
+
+    async def history(self, request: web.Request) -> web.Response:
+        """The person's latest exchanges, oldest first; `before` a job number for earlier ones."""
+        user = self.gate.user(request)
+        before = request.query.get("before", "")
+        if before and not before.isdecimal():
+            raise web.HTTPUnprocessableEntity(text=f"before must be a job number, not {before!r}.")
+        version = self.hub.version()
+        jobs = await self.core.jobs(user, HISTORY + 1, int(before) if before else None)
+        entries = [await self._entry(user, job, version) for job in reversed(jobs[:HISTORY])]
+        return web.json_response({"messages": entries, "more": len(jobs) > HISTORY})
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """Server-sent events: first every unfinished message as it looks now, then each change."""
+        user = self.gate.user(request)
+        response = web.StreamResponse(headers=STREAM_HEADERS)
+        await response.prepare(request)
+        page = request.query.get("page", "")
+        try:
+            with self.hub.open(user.id) as stream, self.presence.page(user.id, page):
+                await response.write(b"retry: 2000\n\n")
+                for entry in await self._unfinished(user):
+                    await response.write(_event_bytes(entry))
+                async for shown in stream.updates(HEARTBEAT):
+                    job = await self._job_of(user, shown.message, shown.reply) if shown else None
+                    if shown and job:
+                        entry = self._entry_json(user, job, shown.reply, shown.version)
+                        await response.write(_event_bytes(entry))
+                    else:
+                        await response.write(b": still here\n\n")
+        except ConnectionResetError:  # the page went away, which is how most streams end
+            return response
+        return response
+
+    async def leave(self, request: web.Request) -> web.Response:
+        """The page says goodbye."""
+        self.presence.goodbye(self.gate.user(request).id, request.query.get("page", ""))
+        return web.Response(status=204)
+
+    async def left(self, person: str) -> None:
+        """Cancel what somebody who left had asked for on the page; other clients' jobs stay."""
+        user = User("web", person, person)
+        for job in await self._waiting(user):
+            if message_of(job).startswith(PAGE_PREFIX):
+                await self.core.cancel(user, job.id)
+
+    async def _answer(self, user: User, answer: Job | Reply | None, message: str) -> web.Response:
+        if isinstance(answer, Job):
+            return web.json_response({"job": answer.id, "message": message_of(answer)})
+        if isinstance(answer, Reply):
+            numbers = _named_jobs(answer) if answer.images else []
+            job = await self.core.job(user, numbers[0]) if numbers else None
+            return web.json_response({"reply": reply_json(answer, job), "message": message})
+        return web.json_response({"message": message})
+
+    async def _entry(self, user: User, job: Job, version: int) -> Json:
+        latest = self.hub.latest(message_of(job))
+        if latest is not None:
+            return self._entry_json(user, job, latest.reply, latest.version)
+        return self._entry_json(user, job, await self.core.reply(job), version)
+
+    def _entry_json(self, user: User, job: Job, reply: Reply, version: int) -> Json:
+        words = words_of(job, self.core.defaults(user))
+        return entry_json(job, reply, message_of(job), words, version)
+
+    async def _unfinished(self, user: User) -> list[Json]:
+        version = self.hub.version()
+        return [await self._entry(user, job, version) for job in await self._waiting(user)]
+
+    async def _waiting(self, user: User) -> list[Job]:
+        jobs = await self.core.jobs(user)
+        return [job for job in reversed(jobs) if job.state in ("queued", "running")]
+
+    async def _job_of(self, user: User, message: str, reply: Reply) -> Job | None:
+        for number in _named_jobs(reply):
+            job = await self.core.job(user, number)
+            if message_of(job) == message:
+                return job
+        return next((job for job in await self.core.jobs(user) if message_of(job) == message), None)
+
+
+def refusal(core: Core, refused: Refused, locale: str) -> web.Response:
+    """Return the exact reason in the person's language; 429 where the same ask may succeed later."""
+    body: Json = {"error": core.replies.refused(refused, locale).text, "code": refused.code}
+    headers = {}
+    status = {"no-such-job": 404, "picture-gone": 404, "not-yours": 403}.get(refused.code, 422)
+    if refused.retry_after is not None or refused.code in ("burst", "per-day", "waiting", "queue-full"):
+        status = 429
+    if refused.retry_after is not None:
+        body["retry_after"] = round(refused.retry_after, 1)
+        headers["Retry-After"] = str(max(1, round(refused.retry_after)))
+    return web.json_response(body, status=status, headers=headers)
+
+
+def _named_jobs(reply: Reply) -> list[int]:
+    return list(dict.fromkeys(button.action.job for row in reply.actions for button in row))
+
+
+def _number(request: web.Request, name: str) -> int:
+    return int(request.match_info[name])
+
+
+def _event_bytes(entry: Json) -> bytes:
+    return b"data: " + web.json_response(entry).body + b"\n\n"  # type: ignore[operator]

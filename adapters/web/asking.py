@@ -1,0 +1,90 @@
+"""From the words of a message to the core: which command, which parameters, and where the answer goes.
+
+Knows commands, flags and the page's controls; knows no HTTP.
+"""
+
+import re
+from dataclasses import replace
+
+from adapters.web.payload import Json, Message
+from bot import commands, flags
+from bot.core import Core
+from bot.types import Action, Address, Job, Kind, Params, Refused, Reply, Request, User
+
+JOBS: dict[str, Kind] = {"imagine": "imagine", "optimize": "optimize"}
+
+
+async def ask(core: Core, user: User, message: Message) -> Job | Reply | None:
+    """Put what a person said before the core; raises `Refused`."""
+    command = commands.parse(message.text)
+    address, event = address_of(user, message.id), event_of(user, message.id)
+    if command.name in JOBS:
+        params = flags.parse(command.rest, _with_controls(core.defaults(user), message.controls))
+        image = await _kept(core, message)
+        return await core.submit(Request(user, address, event, JOBS[command.name], params, image))
+    if command.name == "upscale" and message.image is not None:
+        image = await _kept(core, message)
+        return await core.submit(Request(user, address, event, "upscale", core.defaults(user), image))
+    if command.name in ("upscale", "reroll"):
+        return await core.press(user, await _button(core, user, command), address, event)
+    return await core.answer(user, command)
+
+
+def address_of(user: User, message: str) -> Address:
+    """Return the address of a person's message."""
+    return Address("web", f"{user.id}/{message}")
+
+
+def event_of(user: User, message: str) -> str:
+    """Return the intake key of a person's message: sent twice, it is one job."""
+    return f"{user.id}/{message}"
+
+
+def read_place(address: Address) -> tuple[str, str]:
+    """Return the person and the message an address means."""
+    person, _, message = address.place.partition("/")
+    return person, message
+
+
+def message_of(job: Job) -> str:
+    """Return the message a job is shown in."""
+    return read_place(job.request.address)[1]
+
+
+def words_of(job: Job, defaults: Params) -> str:
+    """Return what the person typed, as far as the job keeps it; nothing where they pressed a button."""
+    request = job.request
+    if request.parent is not None:
+        return ""
+    if request.kind == "upscale":
+        return "/upscale"
+    line = flags.render(request.params, defaults)
+    return f"/optimize {line}" if request.kind == "optimize" else line
+
+
+async def _kept(core: Core, message: Message) -> str | None:
+    return None if message.image is None else await core.keep_image(message.image)
+
+
+async def _button(core: Core, user: User, command: commands.Command) -> Action:
+    """Return the button that a typed command stands for."""
+    if command.name == "reroll":
+        for job in await core.jobs(user):
+            if job.request.kind == "imagine":
+                return Action("reroll", job.id)
+        raise Refused("no-such-job", job="")
+    numbers = [int(number) for number in re.findall(r"[0-9]{1,18}", command.rest)]
+    if not numbers:
+        raise Refused("needs-image")
+    return Action("upscale", numbers[0], max(0, numbers[1] - 1) if len(numbers) > 1 else 0)
+
+
+def _with_controls(defaults: Params, controls: Json) -> Params:
+    # Through the table of flags, so that a control and its flag allow the same values.
+    line = "x"
+    if "steps" in controls:
+        line += f" --steps {controls['steps']}"
+    if "guidance_scale" in controls:
+        line += f" --cfg {controls['guidance_scale']}"
+    params = replace(flags.parse(line, defaults), prompt="")
+    return replace(params, enhance=controls.get("enhance", params.enhance))

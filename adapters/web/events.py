@@ -1,0 +1,99 @@
+"""Replies on their way to open pages: the newest per message, and the stream that carries them.
+
+Knows people by id and messages by id; knows no core, no job and no HTTP.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from bot.types import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a message looks like as of `version`; a larger version is newer, across restarts too."""
+
+    message: str
+    reply: Reply
+    version: int
+
+
+class Stream:
+    """One open page: what it has yet to be told, the newest state of each message only."""
+
+    def __init__(self) -> None:
+        self._pending: dict[str, Shown] = {}
+        self._wake = asyncio.Event()
+        self._closed = False
+
+    def put(self, shown: Shown) -> None:
+        """Keep `shown` in place of any older state of its message."""
+        self._pending[shown.message] = shown
+        self._wake.set()
+
+    def close(self) -> None:
+        """End `updates`."""
+        self._closed = True
+        self._wake.set()
+
+    async def updates(self, heartbeat: float) -> AsyncIterator[Shown | None]:
+        """Yield news as it comes, and None after each `heartbeat` seconds of silence."""
+        while not self._closed:
+            try:
+                async with asyncio.timeout(heartbeat):
+                    await self._wake.wait()
+            except TimeoutError:
+                yield None
+                continue
+            self._wake.clear()
+            pending, self._pending = self._pending, {}
+            for shown in pending.values():
+                yield shown
+
+
+class Hub:
+    """Takes replies from the bot and hands them to every open page of their person."""
+
+    def __init__(self) -> None:
+        self._streams: dict[str, set[Stream]] = {}
+        self._unfinished: dict[str, Shown] = {}
+        self._version = 0
+
+    def version(self) -> int:
+        """Return the next version: milliseconds of Unix time, always rising."""
+        self._version = max(self._version + 1, int(time.time() * 1000))
+        return self._version
+
+    def show(self, person: str, message: str, reply: Reply) -> None:
+        """Tell the person's pages; remember it while the message still changes, for pages that open now."""
+        shown = Shown(message, reply, self.version())
+        if any(button.action.verb == "cancel" for row in reply.actions for button in row):
+            self._unfinished[message] = shown
+        else:
+            self._unfinished.pop(message, None)
+        for stream in self._streams.get(person, ()):
+            stream.put(shown)
+
+    def latest(self, message: str) -> Shown | None:
+        """Return the newest state of a message that is not finished yet, preview included."""
+        return self._unfinished.get(message)
+
+    @contextmanager
+    def open(self, person: str) -> Iterator[Stream]:
+        """Hold one open page of a person."""
+        stream = Stream()
+        self._streams.setdefault(person, set()).add(stream)
+        try:
+            yield stream
+        finally:
+            self._streams[person].discard(stream)
+            if not self._streams[person]:
+                del self._streams[person]
+
+    def close(self) -> None:
+        """End every stream, so that the server can stop."""
+        for stream in [each for streams in self._streams.values() for each in streams]:
+            stream.close()

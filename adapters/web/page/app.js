@@ -1,0 +1,106 @@
+// The page: puts chat, composer and connection together.
+
+import { Chat } from "./chat.js";
+import { Composer } from "./composer.js";
+import { ask, follow, messageId } from "./net.js";
+import { localize, strings } from "./strings.js";
+
+const SUGGESTIONS = 6;
+
+const byId = (id) => document.getElementById(id);
+
+localize();
+const composer = new Composer(byId("composer"), send);
+const chat = new Chat({ scroll: byId("scroll"), log: byId("log"), status: byId("status"), viewer: byId("viewer"), press });
+
+byId("earlier").addEventListener("click", earlier);
+greet();
+follow({
+  changed: (entry) => apply(entry),
+  opened: () => {
+    byId("connection").hidden = true;
+    restore();
+  },
+  lost: () => {
+    byId("connection").textContent = strings.reconnecting;
+    byId("connection").hidden = false;
+  },
+});
+
+async function greet() {
+  const hello = await retried(() => ask("/api/hello"));
+  byId("model").textContent = hello.name;
+  byId("world").textContent = hello.world;
+  composer.defaults(hello.defaults);
+  byId("suggestions").replaceChildren(
+    ...hello.suggestions.slice(0, SUGGESTIONS).map((text) => {
+      const chip = document.createElement("button");
+      chip.type = "button";
+      chip.className = "chip";
+      chip.textContent = text;
+      chip.addEventListener("click", () => send({ text, controls: composer.controls() }));
+      const item = document.createElement("li");
+      item.append(chip);
+      return item;
+    }),
+  );
+}
+
+async function restore() {
+  const { messages, more } = await retried(() => ask("/api/history"));
+  if (!chat.size) byId("earlier").hidden = !more;
+  for (const entry of messages) chat.apply(entry);
+  byId("welcome").hidden = chat.size > 0;
+  document.body.dataset.ready = "true";
+}
+
+async function earlier() {
+  const { messages, more } = await ask(`/api/history?before=${chat.oldest()}`);
+  byId("earlier").hidden = !more;
+  chat.prepend(messages);
+}
+
+function apply(entry) {
+  byId("welcome").hidden = true;
+  chat.apply(entry);
+}
+
+/** Send words; what was typed stands in the chat at once. */
+async function send(message) {
+  const id = messageId();
+  byId("welcome").hidden = true;
+  chat.sent(id, message);
+  try {
+    const answer = await ask("/api/messages", { ...message, message: id });
+    if (answer.reply) chat.answered(id, answer.reply);
+  } catch (error) {
+    chat.refused(id, error.message, () => composer.fill(message.text));
+  }
+}
+
+/** Press a button of a card; what it says privately stands under that card. */
+async function press(action, card) {
+  const id = messageId();
+  try {
+    const body = { verb: action.verb, index: action.index, message: id };
+    const answer = await ask(`/api/jobs/${action.job}/actions`, body);
+    if (answer.reply?.prefill) edit(answer.reply.prefill);
+    else if (answer.reply) chat.notice(card, answer.reply);
+  } catch (error) {
+    chat.notice(card, { text: error.message, actions: [], images: [], error: true });
+  }
+}
+
+function edit(prefill) {
+  composer.fill(prefill);
+}
+
+async function retried(question) {
+  for (let wait = 500; ; wait = Math.min(wait * 2, 15000)) {
+    try {
+      return await question();
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+}

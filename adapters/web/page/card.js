@@ -1,0 +1,154 @@
+// One answer of the bot: its pictures, words, progress and buttons, changed in place so that focus stays.
+
+import { strings } from "./strings.js";
+
+const SHOWN = 512;
+const SMALLEST = 384;
+
+export class Card {
+  constructor({ press, enlarge }) {
+    this.press = press;
+    this.enlarge = enlarge;
+    this.said = "";
+    this.drawn = "";
+    this.buttons = "";
+    this.frame = element("div", { className: "frame", hidden: true });
+    this.parent = element("a", { className: "parent", hidden: true });
+    this.text = element("p", { className: "text" });
+    this.bar = element("progress", { hidden: true });
+    this.bar.setAttribute("aria-label", strings.progress);
+    this.prompt = element("blockquote", { hidden: true });
+    this.note = element("p", { className: "note", hidden: true });
+    this.actions = element("div", { className: "actions", hidden: true });
+    const body = element("div", { className: "body" }, this.parent, this.text, this.bar, this.prompt, this.note, this.actions);
+    this.element = element("div", { className: "card", hidden: true }, this.frame, body);
+  }
+
+  /** Look like the entry; returns whether its sentence is a new one, worth saying aloud. */
+  show(entry) {
+    const { reply, parent } = entry;
+    this.element.hidden = false;
+    this.element.dataset.progress = reply.progress ? "true" : "false";
+    this.showParent(parent);
+    put(this.text, reply.text);
+    put(this.prompt, reply.prompt);
+    put(this.note, reply.note);
+    this.bar.hidden = !reply.progress;
+    if (reply.progress) [this.bar.value, this.bar.max] = reply.progress;
+    this.showImages(entry);
+    this.showActions(reply.actions);
+    const stage = reply.progress ? "drawing" : reply.text;
+    const changed = stage !== this.said;
+    this.said = stage;
+    return changed;
+  }
+
+  showParent(job) {
+    this.parent.hidden = !job;
+    if (!job) return;
+    this.parent.textContent = `↳ ${strings.from.replace("{job}", job)}`;
+    this.parent.href = "#";
+    this.parent.onclick = (event) => {
+      event.preventDefault();
+      document.querySelector(`[data-job="${job}"]`)?.scrollIntoView({ block: "center" });
+    };
+  }
+
+  showImages({ reply, width, height }) {
+    const { images } = reply;
+    const drawn = images.map((image) => image.url).join(" ");
+    const preview = Boolean(reply.progress);
+    this.frame.hidden = !images.length;
+    this.frame.classList.toggle("preview", preview);
+    this.frame.classList.toggle("several", images.length > 1);
+    if (drawn === this.drawn) return;
+    this.drawn = drawn;
+    if (preview && this.frame.firstChild?.tagName === "IMG") {
+      this.frame.firstChild.src = images[0].url;
+      return;
+    }
+    this.frame.replaceChildren(...images.map((image) => (preview ? this.preview(image, width, height) : this.picture(image))));
+    const first = images[0];
+    if (first) {
+      const { width: across } = fit(preview ? width : first.width, preview ? height : first.height);
+      this.element.style.setProperty("--across", `${images.length > 1 ? SHOWN : across}px`);
+    }
+  }
+
+  preview(image, width, height) {
+    return element("img", { src: image.url, alt: image.alt, ...fit(width, height) });
+  }
+
+  picture(image) {
+    const img = element("img", { src: image.url, alt: image.alt, ...fit(image.width, image.height) });
+    const button = element("button", { type: "button", className: "picture", title: strings.enlarge }, img);
+    button.setAttribute("aria-label", `${strings.enlarge}: ${image.alt || image.file}`);
+    button.addEventListener("click", () => this.enlarge(image));
+    return button;
+  }
+
+  showActions(rows) {
+    const buttons = JSON.stringify(rows);
+    if (buttons === this.buttons) return;
+    const focused = this.actions.contains(document.activeElement);
+    this.buttons = buttons;
+    this.actions.hidden = !rows.length;
+    this.actions.replaceChildren(...rows.map((row) => element("div", { className: "row" }, ...row.map((each) => this.button(each)))));
+    if (focused) this.actions.querySelector("button")?.focus();
+  }
+
+  button(action) {
+    const parts = [action.emoji && element("span", { className: "emoji", textContent: action.emoji, ariaHidden: "true" })];
+    if (action.label) parts.push(element("span", { textContent: action.label }));
+    const button = element("button", { type: "button", className: "action" }, ...parts.filter(Boolean));
+    button.dataset.verb = action.verb;
+    button.dataset.index = action.index;
+    button.title = action.hint || action.label || action.verb;
+    button.setAttribute("aria-label", button.title);
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      await this.press(action);
+      button.disabled = false;
+    });
+    return button;
+  }
+
+  /** Show a private reply under the card, in place of an earlier one. */
+  notice(reply) {
+    this.element.querySelector(".notice")?.remove();
+    const inner = new Card({ press: this.press, enlarge: this.enlarge });
+    inner.show({ reply });
+    inner.element.classList.add("notice");
+    inner.element.classList.toggle("problem", Boolean(reply.error));
+    inner.dismissible(() => inner.element.remove());
+    this.element.append(inner.element);
+    inner.element.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Give the card a button that puts it away. */
+  dismissible(gone) {
+    const button = element("button", { type: "button", className: "dismiss", title: strings.dismiss, textContent: "✕" });
+    button.setAttribute("aria-label", strings.dismiss);
+    button.addEventListener("click", gone);
+    this.element.prepend(button);
+  }
+}
+
+/** Make an element with properties and children. */
+export function element(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+/** Show small pictures at least at twice their size, and none larger than the frame. */
+function fit(width, height) {
+  const longest = Math.max(width, height);
+  const factor = Math.min(Math.max(SMALLEST, longest * 2), SHOWN) / longest;
+  return { width: Math.round(width * factor), height: Math.round(height * factor) };
+}
+
+function put(target, text) {
+  target.hidden = !text;
+  if (target.textContent !== text) target.textContent = text ?? "";
+}

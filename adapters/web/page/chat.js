@@ -1,0 +1,138 @@
+// The conversation: one turn per message, each brought to what the bot last said it looks like.
+
+import { Card, element } from "./card.js";
+import { strings } from "./strings.js";
+
+export class Chat {
+  constructor({ scroll, log, status, viewer, press }) {
+    this.scroll = scroll;
+    this.log = log;
+    this.status = status;
+    this.viewer = viewer;
+    this.press = press;
+    this.turns = new Map();
+    viewer.addEventListener("click", (event) => event.target === viewer && viewer.close());
+  }
+
+  get size() {
+    return this.turns.size;
+  }
+
+  /** The smallest job number on the page. */
+  oldest() {
+    return Math.min(...[...this.turns.values()].map((turn) => turn.job ?? Infinity));
+  }
+
+  /** Show the person's words at once, before the bot has answered. */
+  sent(id, { text, image }) {
+    const turn = this.add(id);
+    turn.words.textContent = text;
+    turn.words.hidden = false;
+    if (image) turn.words.prepend(element("img", { className: "sent", src: image, alt: strings.attached }));
+    turn.element.classList.add("sending");
+    this.toBottom(true);
+  }
+
+  /** Bring a turn to what the bot says, unless that is older than what stands there. */
+  apply(entry) {
+    const turn = this.turns.get(entry.message) ?? this.add(entry.message, this.after(entry.job));
+    if (entry.version <= turn.version) return;
+    const follow = this.atBottom();
+    turn.version = entry.version;
+    turn.job = entry.job;
+    turn.element.dataset.job = entry.job;
+    turn.element.classList.remove("sending");
+    if (turn.words.hidden && entry.words) {
+      turn.words.textContent = entry.words;
+      turn.words.hidden = false;
+    }
+    if (turn.card.show(entry)) this.announce(entry.reply);
+    this.toBottom(follow);
+  }
+
+  /** Show the answer to a command that makes no job. */
+  answered(id, reply) {
+    const turn = this.turns.get(id);
+    turn.element.classList.remove("sending");
+    turn.card.show({ reply: { ...reply, private: true } });
+    if (reply.private || !reply.images.length) turn.card.dismissible(() => this.remove(id));
+    this.announce(reply);
+    turn.element.scrollIntoView({ block: turn.element.offsetHeight > this.scroll.clientHeight ? "start" : "end" });
+  }
+
+  /** Say next to the person's words why they were not taken. */
+  refused(id, sentence, putBack) {
+    const turn = this.turns.get(id);
+    turn.element.classList.remove("sending");
+    const again = element("button", { type: "button", className: "quiet", title: strings.again, textContent: "↩" });
+    again.setAttribute("aria-label", strings.again);
+    again.addEventListener("click", () => {
+      putBack();
+      this.remove(id);
+    });
+    const error = element("p", { className: "error" }, element("span", { textContent: sentence }), again);
+    turn.words.after(error);
+    this.announce({ text: sentence });
+    this.toBottom(true);
+  }
+
+  /** Show a private reply under a card until it is dismissed. */
+  notice(card, reply) {
+    const follow = this.atBottom();
+    card.notice(reply);
+    this.announce(reply);
+    this.toBottom(follow);
+  }
+
+  prepend(entries) {
+    const height = this.scroll.scrollHeight;
+    for (const entry of entries) this.apply(entry);
+    this.scroll.scrollTop += this.scroll.scrollHeight - height;
+  }
+
+  add(id, before = null) {
+    const words = element("p", { className: "words", hidden: true });
+    const card = new Card({ press: (action) => this.press(action, card), enlarge: (image) => this.enlarge(image) });
+    const turn = element("article", { className: "turn" }, words, card.element);
+    this.log.insertBefore(turn, before);
+    this.turns.set(id, { element: turn, words, card, version: 0, job: null });
+    return this.turns.get(id);
+  }
+
+  /** The turn of the next larger job: history may bring older ones after newer ones. */
+  after(job) {
+    const later = [...this.turns.values()].filter((turn) => turn.job > job);
+    later.sort((one, other) => one.job - other.job);
+    return later[0]?.element ?? null;
+  }
+
+  remove(id) {
+    this.turns.get(id).element.remove();
+    this.turns.delete(id);
+  }
+
+  enlarge(image) {
+    const large = this.viewer.querySelector("#large");
+    large.src = image.url;
+    large.alt = image.alt;
+    large.width = image.width;
+    large.height = image.height;
+    // Small pictures fill the screen up to four times their size, large ones shrink to fit.
+    large.style.setProperty("--width", `${image.width * 4}px`);
+    large.style.setProperty("--ratio", image.width / image.height);
+    Object.assign(this.viewer.querySelector("#download"), { href: image.url, download: image.file });
+    this.viewer.showModal();
+  }
+
+  announce(reply) {
+    this.status.textContent = reply.text;
+  }
+
+  atBottom() {
+    return this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight < 120;
+  }
+
+  toBottom(follow) {
+    if (follow) this.scroll.scrollTop = this.scroll.scrollHeight;
+  }
+}

@@ -1,0 +1,62 @@
+// Talking to the bot: one function per question, and the stream of changes.
+
+import { strings } from "./strings.js";
+
+/** This visit of the page; the server tells open pages apart by it. */
+export const page = randomId();
+
+/** An id for a message of this page. (crypto.randomUUID exists only on https and localhost.) */
+export function messageId() {
+  return `page-${randomId()}`;
+}
+
+function randomId() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Ask the bot; throws an Error whose message is a sentence for the person. */
+export async function ask(path, body) {
+  const options = body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch {
+    throw new Error(strings.unreachable);
+  }
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.error);
+  return answer;
+}
+
+/** Follow the changes: `changed(entry)` for each, `opened()` at every connect, `lost()` at every loss. */
+export function follow({ changed, opened, lost }) {
+  let source = null;
+  let timer = 0;
+  let wait = 1000;
+
+  function connect() {
+    clearTimeout(timer);
+    source?.close();
+    source = new EventSource(`/api/events?page=${page}`);
+    source.onopen = () => {
+      wait = 1000;
+      opened();
+    };
+    source.onmessage = (event) => changed(JSON.parse(event.data));
+    source.onerror = () => {
+      source.close();
+      lost();
+      timer = setTimeout(connect, wait * (0.75 + Math.random() / 2));
+      wait = Math.min(wait * 2, 15000);
+    };
+  }
+
+  addEventListener("pagehide", () => {
+    clearTimeout(timer);
+    source?.close();
+    navigator.sendBeacon(`/api/leave?page=${page}`);
+  });
+  addEventListener("pageshow", (event) => event.persisted && connect());
+  addEventListener("online", connect);
+  connect();
+}

@@ -1,0 +1,209 @@
+"""JSON in and out: what a client may send, and how jobs and replies look on the wire. Asks nobody."""
+
+import base64
+import binascii
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from json import JSONDecodeError
+from typing import Any
+
+from aiohttp import web
+
+from bot.types import Action, Image, Job, JobPicture, Reply, Verb
+
+Json = dict[str, Any]
+
+PAGE_PREFIX = "page-"
+"""Messages whose id begins so were sent by the page; only they end when the person leaves it."""
+
+CONTROLS: dict[str, tuple[type, ...]] = {
+    "prompt": (str,),
+    "enhance": (bool,),
+    "steps": (int,),
+    "guidance_scale": (int, float),
+}
+MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a person sent: words, the controls they set, a picture, and the sender's own id for it all."""
+
+    id: str
+    text: str
+    controls: Json
+    image: bytes | None
+
+
+async def read_message(request: web.Request) -> Message:
+    """Read `POST /api/messages`; raises HTTPUnprocessableEntity naming the value and the fix."""
+    body = await _read_object(request)
+    controls = body.get("controls") or {}
+    if not isinstance(controls, dict):
+        raise _bad(f"controls must be an object, not {controls!r}.")
+    for name, value in controls.items():
+        _check_control(name, value)
+    text = body.get("text", controls.get("prompt"))
+    if not isinstance(text, str):
+        raise _bad(f"text must be a string, not {text!r}.")
+    return Message(_message_id(body), text or controls.get("prompt", ""), controls, _image(body.get("image")))
+
+
+async def read_action(request: web.Request, job: int) -> tuple[Action, str]:
+    """Read `POST /api/jobs/N/actions` into the action and the id of the message its answer goes to.
+
+    Raises HTTPUnprocessableEntity naming the value and the fix.
+    """
+    body = await _read_object(request)
+    verb, index = body.get("verb"), body.get("index", 0)
+    verbs: tuple[str, ...] = Verb.__args__  # type: ignore[attr-defined]
+    if verb not in verbs:
+        raise _bad(f"verb must be one of {', '.join(verbs)}, not {verb!r}.")
+    if type(index) is not int or index < 0:
+        raise _bad(f"index must be a whole number from 0 on, not {index!r}.")
+    return Action(verb, job, index), _message_id(body)
+
+
+def job_json(job: Job) -> Json:
+    """Return a job as `GET /api/jobs/N` shows it."""
+    params = job.request.params
+    seconds = sum(picture.seconds for picture in job.pictures)
+    return {
+        "job": job.id,
+        "kind": job.request.kind,
+        "state": job.state,
+        "prompt": job.request.original or params.prompt,
+        "used_prompt": job.used_prompt,
+        "negative_prompt": job.negative_used or params.negative_prompt,
+        "seed": job.seed,
+        "width": job.width,
+        "height": job.height,
+        "steps": params.steps,
+        "guidance_scale": params.guidance_scale,
+        "seconds": round(seconds, 3),
+        "images": [picture_url(job, picture) for picture in kept_pictures(job)],
+        "error": job.error,
+    }
+
+
+def entry_json(job: Job, reply: Reply, message: str, words: str, version: int) -> Json:
+    """Return one exchange of the chat: the person's words and what the answer looks like as of `version`."""
+    return {
+        "message": message,
+        "version": version,
+        "job": job.id,
+        "parent": job.request.parent,
+        "words": words,
+        "created": job.created,
+        "width": job.width,
+        "height": job.height,
+        "reply": reply_json(reply, job),
+    }
+
+
+def reply_json(reply: Reply, job: Job | None = None) -> Json:
+    """Return a reply with its buttons; finished pictures by their address, previews and others inline."""
+    pictures = kept_pictures(job) if job is not None and reply.progress is None else ()
+    if job is not None and reply.images and pictures:
+        alt = reply.images[0].alt
+        images = [_picture_json(job, picture, alt) for picture in pictures]
+    else:
+        images = [_inline_json(image) for image in reply.images]
+    return {
+        "text": reply.text,
+        "prompt": reply.prompt,
+        "note": reply.note,
+        "images": images,
+        "actions": [
+            [
+                {
+                    "verb": button.action.verb,
+                    "job": button.action.job,
+                    "index": button.action.index,
+                    "emoji": button.emoji,
+                    "label": button.label,
+                    "hint": button.hint,
+                }
+                for button in row
+            ]
+            for row in reply.actions
+        ],
+        "progress": reply.progress,
+        "private": reply.private,
+        "prefill": reply.prefill,
+    }
+
+
+def kept_pictures(job: Job) -> Sequence[JobPicture]:
+    """Return the finished pictures that still have a file."""
+    return [picture for picture in job.pictures if not picture.deleted]
+
+
+def picture_url(job: Job, picture: JobPicture) -> str:
+    """Return the address of an original PNG."""
+    return f"/api/jobs/{job.id}/images/{picture.index}.png"
+
+
+async def _read_object(request: web.Request) -> Json:
+    try:
+        body = await request.json()
+    except (JSONDecodeError, UnicodeDecodeError) as error:
+        raise _bad(f"The body is not JSON: {error}.") from error
+    if not isinstance(body, dict):
+        raise _bad('The body must be a JSON object such as {"text": "a red sailboat"}.')
+    return body
+
+
+def _check_control(name: str, value: object) -> None:
+    if name not in CONTROLS:
+        raise _bad(f"controls has no {name!r}; it knows {', '.join(CONTROLS)}.")
+    # bool is an int in Python, a step count of `true` is still a mistake.
+    if not isinstance(value, CONTROLS[name]) or (isinstance(value, bool) and bool not in CONTROLS[name]):
+        wanted = " or ".join(each.__name__ for each in CONTROLS[name])
+        raise _bad(f"controls.{name} must be {wanted}, not {value!r}.")
+
+
+def _message_id(body: Json) -> str:
+    message = body.get("message", secrets.token_hex(12))
+    if not isinstance(message, str) or not MESSAGE_ID.fullmatch(message):
+        raise _bad(f"message must be 8 to 64 letters, digits, - or _, not {message!r}.")
+    return message
+
+
+def _image(value: object) -> bytes | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise _bad("image must be a picture file in base64.")
+    try:
+        return base64.b64decode(
+            value.partition(",")[2] if value.startswith("data:") else value, validate=True
+        )
+    except binascii.Error as error:
+        raise _bad(f"image must be a picture file in base64: {error}.") from error
+
+
+def _bad(sentence: str) -> web.HTTPUnprocessableEntity:
+    return web.HTTPUnprocessableEntity(text=sentence)
+
+
+def _picture_json(job: Job, picture: JobPicture, alt: str) -> Json:
+    return {
+        "url": picture_url(job, picture),
+        "file": f"{job.id}-{picture.index}.png",
+        "width": picture.width,
+        "height": picture.height,
+        "alt": alt,
+    }
+
+
+def _inline_json(image: Image) -> Json:
+    return {
+        "url": f"data:{image.mime};base64,{base64.b64encode(image.data).decode()}",
+        "file": image.name,
+        "width": image.width,
+        "height": image.height,
+        "alt": image.alt,
+    }
