@@ -1,0 +1,38 @@
+"""The README's tables say what the code does."""
+
+import re
+from pathlib import Path
+
+from bot import flags
+from bot.commands import COMMANDS
+from bot.types import Params
+
+README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+
+
+def test_the_readme_lists_every_command_with_its_chinese_names() -> None:
+    rows = re.findall(r"^\| `/(\w+)[^|]*\| ([^|]*) \|", README, re.MULTILINE)
+    chinese = {entry.name: [word for word in entry.aliases if not word.isascii()] for entry in COMMANDS}
+    assert {name: words.split() for name, words in rows} == chinese
+
+
+def test_the_readme_lists_every_flag() -> None:
+    rows = re.findall(r"^\| `--(\w+)` \|", README, re.MULTILINE)
+    assert sorted(rows) == sorted(flag.names[0] for flag in flags.FLAGS if not flag.ignored)
+
+
+def test_the_readme_states_the_defaults() -> None:
+    rows = dict(re.findall(r"^\| `--(\w+)` \|.*\| ([^|]+) \|$", README, re.MULTILINE))
+    default = Params("")
+    assert float(rows["steps"]) == default.steps
+    assert float(rows["cfg"]) == default.guidance_scale
+    assert float(rows["count"]) == default.count
+    assert float(rows["strength"]) == default.strength
+    assert (
+        [rows["optimize"], rows["enhance"]] == ["on", "on"] if default.optimize and default.enhance else False
+    )
+
+
+def test_the_readme_names_every_module_of_the_line() -> None:
+    for path in re.findall(r"`((?:bot|engine|adapters)/[\w/.]+)`", README):
+        assert (Path(__file__).parents[1] / path).exists(), path

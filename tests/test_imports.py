@@ -1,0 +1,93 @@
+"""Who may import whom, read from the source itself."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HEAVY = {"torch", "diffusers", "transformers", "accelerate"}
+TORCH_FREE = {
+    "types.py",
+    "messages.py",
+    "child.py",
+    "process.py",
+    "cluster.py",
+    "fake.py",
+    "metadata.py",
+    "pixels.py",
+    "profiles.py",
+}
+SEEN_ABOVE = {"engine.types", "engine.metadata"}
+WIRING = Path("bot/__main__.py")
+
+
+def _sources(package: str) -> list[Path]:
+    return sorted(path.relative_to(ROOT) for path in (ROOT / package).rglob("*.py"))
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} uses a relative import"
+            yield str(node.module)
+
+
+@pytest.mark.parametrize("path", _sources("engine"), ids=str)
+def test_the_engine_knows_nothing_of_the_bot(path: Path) -> None:
+    assert not [name for name in _imports(path) if name.split(".")[0] in ("bot", "adapters")]
+
+
+@pytest.mark.parametrize("path", _sources("bot"), ids=str)
+def test_the_bot_knows_only_the_engines_port(path: Path) -> None:
+    if path == WIRING:
+        return
+    names = list(_imports(path))
+    assert not [name for name in names if name.split(".")[0] == "adapters"]
+    assert not [name for name in names if name.split(".")[0] == "engine" and name not in SEEN_ABOVE]
+
+
+@pytest.mark.parametrize("path", _sources("adapters"), ids=str)
+def test_an_adapter_knows_the_bot_and_itself(path: Path) -> None:
+    own = ".".join(path.parts[:2])
+    for name in _imports(path):
+        if name.startswith("adapters"):
+            assert name.startswith(own)
+        assert name.split(".")[0] != "engine" or name in SEEN_ABOVE
+
+
+@pytest.mark.parametrize("path", [*_sources("bot"), *_sources("adapters")], ids=str)
+def test_nothing_above_the_engine_imports_torch(path: Path) -> None:
+    assert not [name for name in _imports(path) if name.split(".")[0] in HEAVY]
+
+
+@pytest.mark.parametrize("name", sorted(TORCH_FREE))
+def test_the_engines_outer_modules_import_no_torch(name: str) -> None:
+    path = ROOT / "engine" / name
+    if path.exists():
+        assert not [found for found in _imports(path.relative_to(ROOT)) if found.split(".")[0] in HEAVY]
+
+
+@pytest.mark.parametrize("path", [*_sources("bot"), *_sources("engine"), *_sources("adapters")], ids=str)
+def test_nobody_imports_the_wiring(path: Path) -> None:
+    assert "bot.__main__" not in _imports(path)
+
+
+def test_importing_the_wiring_loads_no_torch() -> None:
+    code = (
+        "import bot.__main__, sys; print(sorted({'torch', 'diffusers', 'transformers'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "path", [*_sources("bot"), *_sources("engine"), *_sources("adapters"), *_sources("tests")], ids=str
+)
+def test_no_file_is_longer_than_three_hundred_lines(path: Path) -> None:
+    assert len((ROOT / path).read_text("utf-8").splitlines()) <= 300
