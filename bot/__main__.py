@@ -20,7 +20,7 @@ from bot.images import ImageFolder
 from bot.limits import Rule
 from bot.moderation import Words
 from bot.replies import Replies
-from bot.store import Store
+from bot.store import NewerDatabaseError, Store
 from bot.types import Params, Refused
 from engine import profiles
 from engine.process import ProcessEngine
@@ -52,10 +52,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         sys.exit(_command(words))
-    except (config.ConfigError, UsageError, lock.DirectoryBusy) as error:
+    except (config.ConfigError, UsageError, lock.DirectoryBusy, NewerDatabaseError) as error:
         print(error, file=sys.stderr)
         sys.exit(BAD_USE)
-    except CommandError as error:
+    except (CommandError, EngineError) as error:
         print(error, file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
@@ -86,19 +86,19 @@ def _command(words: list[str]) -> int:
 
 async def _run(settings: Config) -> int:
     """Serve until a signal says stop."""
+    profile, words = profiles.profile(settings.model.name), _words(settings)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store.open(settings.data_dir))
-        profile = profiles.profile(settings.model.name)
+        web = _web(settings)
         engine = _engine(settings, profile)
         stack.push_async_callback(engine.close)
         engine.start()
-        web = WebPlatform(_web(settings), settings.data_dir)
         core = Core(
             store=store,
             images=ImageFolder(settings.data_dir / "pictures"),
             engine=engine,
             replies=Replies(profile, _defaults(settings)),
-            words=_words(settings),
+            words=words,
             settings=_core(settings, profile),
             platforms={web.name: web},
         )
@@ -146,8 +146,6 @@ async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
         return await oneshot.imagine(engine, profile, text, _defaults(settings), out, _progress)
     except Refused as refused:
         raise CommandError(Replies(profile).refused(refused, "en").text) from None
-    except EngineError as error:
-        raise CommandError(str(error)) from None
     finally:
         await engine.close()
 
@@ -156,8 +154,6 @@ async def _optimize(settings: Config, wish: str) -> int:
     engine = _engine(settings, profiles.profile(settings.model.name))
     try:
         print((await oneshot.optimize(engine, wish)).used)
-    except EngineError as error:
-        raise CommandError(str(error)) from None
     finally:
         await engine.close()
     return 0
@@ -189,12 +185,12 @@ def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine:
     return ProcessEngine(EngineSettings(model.name, model.device, model.dtype, model.threads), one_picture)
 
 
-def _web(settings: Config) -> WebSettings:
+def _web(settings: Config) -> WebPlatform:
     web = settings.web
     if not web.enabled:
         raise UsageError("web.enabled = false leaves no platform to serve: switch it on")
     try:
-        return WebSettings(web.host, web.port, web.token, web.hosts)
+        return WebPlatform(WebSettings(web.host, web.port, web.token, web.hosts), settings.data_dir)
     except ValueError as error:
         raise config.ConfigError(str(error)) from None
 

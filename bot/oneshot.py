@@ -29,7 +29,7 @@ async def imagine(
     Raises `Refused` for words or flags that cannot be used, `EngineError` for a picture that cannot be made.
     """
     request = Request(_USER, _ADDRESS, "cli", "imagine", flags.parse(text, defaults))
-    resolved = params.resolve(request, profile, None, params.roll)
+    resolved = params.resolve(request, profile, None, params.random_seed)
     job = Job(1, request, "running", 0.0, resolved.width, resolved.height, resolved.seed, resolved.cost)
     tasks = params.tasks(job, None)
     files = [out] if len(tasks) == 1 else [_numbered(out, number) for number in range(1, len(tasks) + 1)]

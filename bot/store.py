@@ -42,6 +42,10 @@ _SETTINGS = (
 )
 
 
+class NewerDatabaseError(Exception):
+    """The database was written by a newer bot; the message is one line that says what to do."""
+
+
 class Store:
     """The jobs table as methods; open it with `Store.open`."""
 
@@ -54,7 +58,7 @@ class Store:
     async def open(cls, directory: Path) -> AsyncIterator[Self]:
         """Lock `directory`, open and migrate its database, and close both at the end.
 
-        Raises `lock.DirectoryBusy`, or RuntimeError for a database written by a newer bot.
+        Raises `lock.DirectoryBusy` and `NewerDatabaseError`.
         """
         with lock.exclusive(directory):
             async with aiosqlite.connect(directory / DATABASE, isolation_level=None) as connection:
@@ -275,7 +279,7 @@ async def _migrate(connection: aiosqlite.Connection, directory: Path) -> None:
         key=lambda file: file.name,
     )
     if version > len(scripts):
-        raise RuntimeError(
+        raise NewerDatabaseError(
             f"{directory / DATABASE} has version {version}, this bot knows {len(scripts)}: use the newer bot"
         )
     if 0 < version < len(scripts):

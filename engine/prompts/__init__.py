@@ -23,8 +23,8 @@ def prepare(
     """Return what the model is really given: `text` sanitized, then optimized and enhanced as asked.
 
     `negative` is the person's own negative prompt and comes first in the result's; with both switches off
-    it is all there is in it. A wish that only refuses ("no snow") and is not enhanced stays as it is. Notes are
-    in the order of the steps, each once.
+    it is all there is in it. A wish that only refuses ("no snow") and is not enhanced stays as it is. Notes
+    are in the order of the steps, each once.
     """
     ready = sanitize(text)
     own, notes = sanitize(negative).text, ready.notes

@@ -11,7 +11,7 @@ import pytest
 from bot import store as store_module
 from bot.limits import DAY, Rule, Usage, judge
 from bot.params import Resolved
-from bot.store import DATABASE, Store
+from bot.store import DATABASE, NewerDatabaseError, Store
 from bot.types import Address, Job, JobPicture, Params, Refused, Request, User
 from engine.types import PromptReady, Variation
 
@@ -210,6 +210,6 @@ async def test_a_database_of_a_newer_bot_is_left_alone(tmp_path: Path) -> None:
         pass
     with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
         connection.execute("PRAGMA user_version = 999")
-    with pytest.raises(RuntimeError, match="newer bot"):
+    with pytest.raises(NewerDatabaseError, match="newer bot"):
         async with Store.open(tmp_path):
             pass

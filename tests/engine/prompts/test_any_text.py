@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.prompts import World, embedded_world, enhance, optimize, prepare, sanitize
-from engine.prompts.lexicon import lexicon
 from engine.prompts.sanitize import LIMIT
 from engine.prompts.wording import quoted
 
