@@ -18,8 +18,9 @@ ROOT = Path(__file__).parents[1]
 class Bot:
     """A running bot: its process, its address and its HTTP API."""
 
-    def __init__(self, process: asyncio.subprocess.Process, session: aiohttp.ClientSession) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, url: str, session: aiohttp.ClientSession) -> None:
         self.process = process
+        self.url = url
         self.session = session
 
     async def say(self, text: str, **controls: Any) -> int:
@@ -80,8 +81,9 @@ async def running(data: Path, **environment: str) -> AsyncIterator[Bot]:
     line = (await process.stdout.readline()).decode()
     assert line.startswith("ready: "), f"the bot said {line!r}"
     try:
-        async with aiohttp.ClientSession(line.removeprefix("ready: ").strip()) as session:
-            yield Bot(process, session)
+        url = line.removeprefix("ready: ").strip()
+        async with aiohttp.ClientSession(url) as session:
+            yield Bot(process, url, session)
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)

@@ -1,0 +1,9 @@
+"""A tiny model of Z-Image's own classes, trained from nothing on procedural picture-book scenes.
+
+Knows where its weights lie. Importing it loads no tensor library.
+"""
+
+from pathlib import Path
+
+WEIGHTS: Path = Path(__file__).parent / "weights"
+"""Folder in the layout of `diffusers.ZImagePipeline`."""

@@ -1,0 +1,49 @@
+"""Write the trained parts as a `ZImagePipeline` folder in float16, with the linear preview map.
+
+Knows the layout on disk and its limit. Parts without a checkpoint are written untrained.
+"""
+
+import shutil
+from pathlib import Path
+
+import torch
+from diffusers import ZImagePipeline
+from safetensors.torch import save_file
+
+from engine.embedded import WEIGHTS
+from engine.embedded.latents import CHUNK, load_latents, preview_map, scaling
+from engine.embedded.loop import Plan
+from engine.embedded.model import build_scheduler, build_tokenizer, build_vae
+from engine.embedded.train_flow import load_flow
+from engine.embedded.train_vae import load_pictures, load_vae
+
+LIMIT_BYTES = 24_000_000
+PREVIEW_PICTURES = 1_000
+
+
+def export(plan: Plan, folder: Path = WEIGHTS) -> None:
+    """Write every component under `folder`, replacing what is there."""
+    trained = any((plan.out / f"{name}.pt").exists() for name in ("vae", "decoder"))
+    vae = load_vae(plan, "decoder", "vae") if trained else build_vae()
+    weight, bias = torch.zeros(3, 16), torch.zeros(3)
+    if trained:
+        raw = load_latents(plan)
+        scale = scaling(raw)
+        vae.register_to_config(scaling_factor=scale.scale, shift_factor=scale.shift)
+        count = min(PREVIEW_PICTURES, CHUNK, len(raw))
+        latents = (raw[:count].float() - scale.shift) * scale.scale
+        weight, bias = preview_map(latents, load_pictures(plan)[:count])
+    models = load_flow(plan)
+    pipeline = ZImagePipeline(
+        scheduler=build_scheduler(),
+        vae=vae.half(),
+        text_encoder=models["text_encoder"].half(),
+        tokenizer=build_tokenizer(),
+        transformer=models["transformer"].half(),
+    )
+    shutil.rmtree(folder, ignore_errors=True)
+    pipeline.save_pretrained(folder)
+    save_file({"weight": weight, "bias": bias}, folder / "preview.safetensors")
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    if size > LIMIT_BYTES:
+        raise ValueError(f"{folder} holds {size} bytes, more than {LIMIT_BYTES}; make the model smaller")

@@ -1,0 +1,94 @@
+"""The flow-matching objective, and the transformer's forward pass for batches of equal length.
+
+Knows the same function as the stock forward, without its lists. Knows nothing of optimizers.
+"""
+
+import torch
+from diffusers import ZImageTransformer2DModel
+from transformers import PreTrainedTokenizerFast, Qwen3Model
+
+MULTIPLE = 32
+
+
+def tokenize(tokenizer: PreTrainedTokenizerFast, prompts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and validity mask of prompts in the chat template, (B, L), L a multiple of 32."""
+    chats = [
+        tokenizer.apply_chat_template(
+            [{"role": "user", "content": prompt}],
+            tokenize=False,
+            add_generation_prompt=True,
+            enable_thinking=True,
+        )
+        for prompt in prompts
+    ]
+    tokens = tokenizer(chats, padding=True, pad_to_multiple_of=MULTIPLE, return_tensors="pt")
+    return tokens.input_ids, tokens.attention_mask.bool()
+
+
+def encode_text(encoder: Qwen3Model, ids: torch.Tensor) -> torch.Tensor:
+    """Caption features (B, L, D). Causal with padding on the right, so valid places need no mask."""
+    states = encoder(input_ids=ids, output_hidden_states=True, use_cache=False).hidden_states
+    features: torch.Tensor = states[-2]
+    return features
+
+
+def forward(
+    model: ZImageTransformer2DModel,
+    latents: torch.Tensor,
+    time: torch.Tensor,
+    features: torch.Tensor,
+    valid: torch.Tensor,
+) -> torch.Tensor:
+    """Model output (B, C, H, W), equal to the stock forward on lists.
+
+    `time` (B,) runs from 0 at noise to 1 at the picture; H * W / 4 and L are multiples of 32.
+    """
+    batch, channels, height, width = latents.shape
+    rows, columns = height // 2, width // 2
+    length = features.shape[1]
+    signal = model.t_embedder(time * model.t_scale).type_as(latents)
+    patches = latents.view(batch, channels, rows, 2, columns, 2).permute(0, 2, 4, 3, 5, 1)
+    x = model.all_x_embedder["2-1"](patches.flatten(3).flatten(1, 2))
+    x_rope = _image_rope(model, length + 1, rows, columns)
+    for layer in model.noise_refiner:
+        x = layer(x, None, x_rope, signal)
+    caption = torch.where(valid[..., None], model.cap_embedder(features), model.cap_pad_token)
+    caption_rope = _caption_rope(model, length)
+    for layer in model.context_refiner:
+        caption = layer(caption, None, caption_rope)
+    joint, rope = torch.cat([x, caption], 1), torch.cat([x_rope, caption_rope], 1)
+    for layer in model.layers:
+        joint = layer(joint, None, rope, signal)
+    out = model.all_final_layer["2-1"](joint[:, : rows * columns], c=signal)
+    out = out.view(batch, rows, columns, 2, 2, channels).permute(0, 5, 1, 3, 2, 4)
+    return out.reshape(batch, channels, height, width)
+
+
+def _caption_rope(model: ZImageTransformer2DModel, length: int) -> torch.Tensor:
+    ids = torch.zeros(length, 3, dtype=torch.int32, device=model.device)
+    ids[:, 0] = torch.arange(1, length + 1)
+    return model.rope_embedder(ids)[None]
+
+
+def _image_rope(model: ZImageTransformer2DModel, start: int, rows: int, columns: int) -> torch.Tensor:
+    ids = model.create_coordinate_grid((1, rows, columns), (start, 0, 0), device=model.device)
+    return model.rope_embedder(ids.flatten(0, 2))[None]
+
+
+def sample_sigmas(batch: int, mean: float = 0.7, spread: float = 1.2, uniform: float = 0.15) -> torch.Tensor:
+    """Stratified noise levels (B,): logit-normal, a share of them uniform; 1 is pure noise."""
+    even = (torch.arange(batch) + torch.rand(batch)) / batch
+    sigmas = torch.sigmoid(mean + spread * torch.special.ndtri(even.clamp(1e-4, 1 - 1e-4)))
+    plain = torch.rand(batch) < uniform
+    return torch.where(plain, torch.rand(batch), sigmas)
+
+
+def flow_loss(
+    model: ZImageTransformer2DModel, latents: torch.Tensor, features: torch.Tensor, valid: torch.Tensor
+) -> torch.Tensor:
+    """Mean squared error of the predicted direction from noise to the picture."""
+    sigmas = sample_sigmas(len(latents)).to(latents.device)
+    noise = torch.randn_like(latents)
+    share = sigmas[:, None, None, None]
+    output = forward(model, (1 - share) * latents + share * noise, 1 - sigmas, features, valid)
+    return (output - (latents - noise)).square().mean()

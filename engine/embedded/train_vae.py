@@ -1,0 +1,104 @@
+"""The stage that trains both halves of the autoencoder; its end fixes the latent space.
+
+Knows losses on pictures. Knows nothing of captions.
+"""
+
+from random import Random
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from engine.embedded.dataset import rendered, to_tensor, training_scenes
+from engine.embedded.loop import Average, Plan, Stage, set_rate
+from engine.embedded.model import build_vae
+from engine.embedded.muon import Muon
+
+KL_WEIGHT = 2e-4
+CROPS_UNTIL = 0.6
+
+
+def train_vae(plan: Plan, peak: float = 4e-3) -> None:
+    """Encoder and decoder together: crops of 64 first, whole pictures for the last part."""
+    torch.manual_seed(1)
+    pictures = load_pictures(plan)
+    vae = build_vae().to(plan.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizers = build_optimizers(vae, peak)
+    average = Average(vae)
+    parts = {"model": vae, "muon": optimizers[0], "adam": optimizers[1], "average": average}
+    stage = Stage("vae", plan, parts)
+    rng = Random(2)
+
+    def step() -> torch.Tensor:
+        set_rate(optimizers, stage.rate)
+        batch = sample_batch(pictures, 64 if stage.share < CROPS_UNTIL else 128, rng).to(plan.device)
+        posterior = vae.encode(batch).latent_dist
+        latents = posterior.mean + 0.05 * torch.randn_like(posterior.mean)
+        loss = picture_loss(vae.decode(latents).sample, batch) + KL_WEIGHT * posterior.mean.square().mean()
+        return descend(vae, loss, optimizers, average, stage)
+
+    stage.run(step, samples=12)
+
+
+def build_optimizers(model: torch.nn.Module, peak: float) -> list[torch.optim.Optimizer]:
+    """Muon for the kernels between hidden layers, AdamW for norms, biases and the outermost kernels."""
+    hidden, rest = [], []
+    for name, parameter in model.named_parameters():
+        outer = "coder.conv_" in name or name.startswith("conv_")
+        (hidden if parameter.ndim == 4 and not outer else rest).append(parameter)
+    return [Muon(hidden, peak), torch.optim.AdamW([{"params": rest, "peak": peak}], weight_decay=1e-4)]
+
+
+def load_pictures(plan: Plan) -> NDArray[np.uint8]:
+    """The plan's training pictures, (N, 128, 128, 3)."""
+    return rendered(training_scenes(plan.scenes), plan.out / f"scenes-{plan.scenes}.npy")
+
+
+def load_vae(plan: Plan, *names: str) -> AutoencoderKL:
+    """The averaged autoencoder of the first of these stages that has a checkpoint."""
+    path = next((plan.out / f"{name}.pt" for name in names if (plan.out / f"{name}.pt").exists()), None)
+    if path is None:
+        raise FileNotFoundError(f"no checkpoint of {names} in {plan.out}; run --stage vae first")
+    vae = build_vae()
+    average = Average(vae)
+    average.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["average"])
+    average.copy_to(vae)
+    return vae
+
+
+def sample_batch(pictures: NDArray[np.uint8], side: int, rng: Random) -> torch.Tensor:
+    """Twelve crops of 64 or three whole pictures: (N, 3, side, side) in [-1, 1], channels last."""
+    count = 12 * 64 * 64 // (side * side)
+    room = pictures.shape[1] - side
+    crops = []
+    for _ in range(count):
+        top, left = rng.randint(0, room), rng.randint(0, room)
+        crops.append(pictures[rng.randrange(len(pictures)), top : top + side, left : left + side])
+    return to_tensor(np.stack(crops))
+
+
+def picture_loss(drawn: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+    """Absolute error of pixels, of their gradients, and of the picture at half size."""
+    small = functional.l1_loss(functional.avg_pool2d(drawn, 2), functional.avg_pool2d(real, 2))
+    across = functional.l1_loss(drawn.diff(dim=-1), real.diff(dim=-1))
+    down = functional.l1_loss(drawn.diff(dim=-2), real.diff(dim=-2))
+    return functional.l1_loss(drawn, real) + 0.5 * small + 0.5 * (across + down)
+
+
+def descend(
+    model: torch.nn.Module,
+    loss: torch.Tensor,
+    optimizers: list[torch.optim.Optimizer],
+    average: Average,
+    stage: Stage,
+) -> torch.Tensor:
+    """One clipped optimizer step and one step of the average; returns the loss."""
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    for optimizer in optimizers:
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    average.update(model, stage.progress.step)
+    return loss.detach()

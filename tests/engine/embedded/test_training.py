@@ -1,0 +1,69 @@
+"""Facts about the training stages, each at a scale of seconds."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import ZImagePipeline
+from safetensors.torch import load_file
+
+from engine.embedded.export import export
+from engine.embedded.judge import load_judge, train_judge
+from engine.embedded.loop import Plan
+from engine.embedded.model import build_vae
+from engine.embedded.train_decoder import train_decoder
+from engine.embedded.train_flow import train_flow
+from engine.embedded.train_vae import train_vae
+
+
+def tiny(out: Path, steps: int) -> Plan:
+    return Plan(out, minutes=5, scenes=8, max_steps=steps)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint folder in which the autoencoder has made one step."""
+    out = tmp_path_factory.mktemp("checkpoints")
+    train_vae(tiny(out, 1))
+    return out
+
+
+STAGES = [("vae", train_vae), ("decoder", train_decoder), ("flow", lambda plan: train_flow(plan, batch=2))]
+
+
+@pytest.mark.parametrize(("name", "train"), STAGES)
+def test_a_stage_resumes_where_it_stopped(trained: Path, name: str, train: Callable[[Plan], None]) -> None:
+    """A stage that stopped after one step goes on with the second and changes the weights."""
+    train(tiny(trained, 1))
+    before = torch.load(trained / f"{name}.pt", weights_only=True)
+    train(tiny(trained, 2))
+    after = torch.load(trained / f"{name}.pt", weights_only=True)
+    assert (before["step"], after["step"]) == (1, 2)
+    assert after["seconds"] > before["seconds"]
+    assert any(not torch.equal(before["model"][key], after["model"][key]) for key in after["model"])
+
+
+def test_the_decoder_stage_leaves_the_encoder_as_it_is(trained: Path) -> None:
+    """The latent space does not move while the decoder is refined."""
+    train_decoder(tiny(trained, 2))
+    first = torch.load(trained / "vae.pt", weights_only=True)["average"]
+    refined = torch.load(trained / "decoder.pt", weights_only=True)["average"]
+    encoder = len(list(build_vae().encoder.parameters()))
+    assert all(torch.equal(first[f"shadow.{n}"], refined[f"shadow.{n}"]) for n in range(encoder))
+
+
+def test_an_export_loads_as_a_pipeline(trained: Path, tmp_path: Path) -> None:
+    """Checkpoints export to a folder that loads, with its latents scaled and a preview map."""
+    export(tiny(trained, 1), tmp_path / "weights")
+    pipeline = ZImagePipeline.from_pretrained(tmp_path / "weights", dtype=torch.float32)
+    assert pipeline.vae.config.scaling_factor != 1.0
+    assert load_file(tmp_path / "weights" / "preview.safetensors")["weight"].shape == (3, 16)
+
+
+def test_the_judge_is_saved_as_it_was_trained(tmp_path: Path) -> None:
+    """The judge read back from disk gives the scores it had after training."""
+    judge = train_judge(tiny(tmp_path, 2), tmp_path / "judge.safetensors", batch=4)
+    pictures = torch.rand(2, 3, 128, 128) * 2 - 1
+    again = load_judge(tmp_path / "judge.safetensors")
+    assert all(torch.equal(judge(pictures)[name], again(pictures)[name]) for name in judge.heads)

@@ -1,0 +1,82 @@
+"""Facts about the weights that ship with the package."""
+
+import numpy as np
+import pytest
+import torch
+from diffusers import ZImagePipeline
+from safetensors.torch import load_file
+
+from engine.embedded import WEIGHTS
+from engine.embedded.evaluate import FLOOR, draw, shifted_sigmas
+from engine.embedded.judge import JUDGE_WEIGHTS, accuracy, held_out_scenes, load_judge, render_accuracy
+from engine.embedded.model import build_scheduler
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> ZImagePipeline:
+    pipeline = ZImagePipeline.from_pretrained(WEIGHTS, dtype=torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def test_the_weights_stay_small() -> None:
+    """The weights take at most 24 MB, the judge at most 2 MB."""
+    assert sum(file.stat().st_size for file in WEIGHTS.rglob("*") if file.is_file()) <= 24_000_000
+    assert JUDGE_WEIGHTS.stat().st_size <= 2_000_000
+
+
+def test_the_stock_pipeline_draws_with_the_weights(pipeline: ZImagePipeline) -> None:
+    """The stock pipeline loads the weights and draws a picture that is not flat."""
+    generator = torch.Generator().manual_seed(1)
+    picture = pipeline(
+        "a red sailboat on the sea at sunset",
+        height=128,
+        width=128,
+        num_inference_steps=4,
+        guidance_scale=0.0,
+        generator=generator,
+    ).images[0]
+    assert picture.size == (128, 128)
+    assert np.asarray(picture).std() > 20
+
+
+def test_every_weight_is_finite_in_half_precision(pipeline: ZImagePipeline) -> None:
+    """No weight overflowed when it was rounded to float16."""
+    parts = (pipeline.transformer, pipeline.text_encoder, pipeline.vae)
+    assert all(torch.isfinite(p).all() for part in parts for p in part.parameters())
+
+
+@torch.inference_mode()
+def test_a_long_caption_and_a_larger_picture_fit(pipeline: ZImagePipeline) -> None:
+    """A caption of 512 tokens and a picture of 256 pixels stay within the position tables."""
+    pipeline(
+        "sea " * 600, height=256, width=256, num_inference_steps=1, guidance_scale=0.0, output_type="latent"
+    )
+
+
+def test_the_preview_map_turns_latents_into_colours() -> None:
+    """The preview map takes sixteen latent channels to three colours."""
+    parts = load_file(WEIGHTS / "preview.safetensors")
+    assert parts["weight"].shape == (3, 16)
+    assert parts["bias"].shape == (3,)
+    assert parts["weight"].abs().max() > 0
+
+
+def test_the_schedule_is_the_schedulers_own() -> None:
+    """The evaluation's noise levels are those of the exported scheduler."""
+    scheduler = build_scheduler()
+    scheduler.set_timesteps(sigmas=[1 - i / 8 for i in range(8)])
+    assert scheduler.sigmas.tolist() == pytest.approx(shifted_sigmas(8), abs=1e-5)
+
+
+def test_the_judge_knows_renders_it_never_saw() -> None:
+    """The judge names at least 98 % of held-out renders on every head."""
+    assert min(render_accuracy(load_judge(), 200).values()) >= 0.98
+
+
+def test_the_model_draws_what_it_is_told() -> None:
+    """On a few held-out prompts every head stays within reach of its floor."""
+    scenes = held_out_scenes(24, seed=7)
+    pictures = draw([scene.prompt for scene in scenes], list(range(24)), steps=8, cfg=1.8)
+    drawn = accuracy(load_judge(), np.stack([np.asarray(picture) for picture in pictures]), scenes)
+    assert all(drawn[name] >= floor - 0.15 for name, floor in FLOOR.items())
