@@ -262,7 +262,9 @@ def main(
     log_level: int,
 ) -> None:
     """Be the child: load the model, then work until the parent closes the order pipe or is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Terminals and service managers signal the whole group; when the child ends is the parent's decision.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     faulthandler.enable()
     logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     inbox: queue.SimpleQueue[Order | None] = queue.SimpleQueue()

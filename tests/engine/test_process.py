@@ -83,6 +83,16 @@ async def test_the_state_tells_what_the_engine_is_doing(engine: ProcessEngine, s
     assert engine.state == EngineState("closed")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process on any signal")
+async def test_a_polite_signal_meant_for_the_bot_leaves_the_engine_working(
+    engine: ProcessEngine, script: Script
+) -> None:
+    await engine.ready()
+    assert engine.pid is not None
+    psutil.Process(engine.pid).terminate()
+    assert isinstance((await played(engine, small()))[-1], Picture)
+
+
 async def test_a_model_that_cannot_be_loaded_fails_every_waiting_task(
     engine: ProcessEngine, script: Script
 ) -> None:
@@ -123,7 +133,7 @@ async def test_deaths_while_loading_are_counted_until_a_load_succeeds(script: Sc
         counted.append(deaths)
         return 0.0
 
-    engine = ProcessEngine(script.settings, delay)
+    engine = ProcessEngine(script.settings, delay=delay)
     for answer in ("die", "die", "go"):
         script.answers["load"] = answer
         await asyncio.gather(engine.ready(), return_exceptions=True)
