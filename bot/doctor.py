@@ -11,6 +11,7 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -27,6 +28,8 @@ GIB = 1024**3
 MARKS: dict[Grade, str] = {"ok": "✓", "note": "·", "problem": "✗"}
 EMBEDDED_NEEDS = 1.5 * GIB
 LARGE_NEEDS = 24 * GIB
+CARD_NEEDS = 21 * GIB
+BESIDE_CARD_NEEDS = 8 * GIB
 DISK_NEEDS = 1 * GIB
 
 
@@ -51,7 +54,7 @@ async def examine(config: Config, where: Path | None) -> list[Finding]:
         _python(),
         *_packages(),
         *_device(device, config),
-        _memory(config),
+        _memory(config, device),
         _model(config, where),
         _database(config),
         _disk(config),
@@ -118,12 +121,16 @@ def _device(found: dict[str, Any], config: Config) -> Iterator[Finding]:
     if found["device"] == "cpu" and config.model.name != "embedded":
         fix = "a large model needs a GPU: install a CUDA or Metal build of torch, or use the embedded model"
         yield Finding("problem", "device", f"{config.model.name} on a CPU takes minutes a picture", fix)
+    if found["device"] == "cuda" and config.model.name != "embedded" and found["total"] < CARD_NEEDS:
+        text = f"{config.model.name} is kept on the card whole and wants {CARD_NEEDS / GIB:.0f} GiB"
+        yield Finding("problem", "device", text, "use a larger card, or the embedded model")
 
 
-def _memory(config: Config) -> Finding:
+def _memory(config: Config, device: dict[str, Any]) -> Finding:
     memory = psutil.virtual_memory()
     text = f"{memory.available / GIB:.1f} of {memory.total / GIB:.1f} GiB free"
-    needs = EMBEDDED_NEEDS if config.model.name == "embedded" else LARGE_NEEDS
+    large = BESIDE_CARD_NEEDS if device.get("device") == "cuda" else LARGE_NEEDS
+    needs = EMBEDDED_NEEDS if config.model.name == "embedded" else large
     if memory.available < needs:
         return Finding(
             "problem", "memory", text, f"this model wants {needs / GIB:.1f} GiB: close other programs"
@@ -146,13 +153,12 @@ def _model(config: Config, where: Path | None) -> Finding:
 
 def _database(config: Config) -> Finding:
     file = config.data_dir / DATABASE
+    if not file.exists():
+        return Finding("ok", "database", f"{file} is made at the first start")
     try:
-        with lock.exclusive(config.data_dir):
-            if not file.exists():
-                return Finding("ok", "database", f"{file} is made at the first start")
-            with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as connection:
-                (verdict,) = connection.execute("PRAGMA quick_check").fetchone()
-                (jobs,) = connection.execute("SELECT count(*) FROM jobs").fetchone()
+        with lock.exclusive(config.data_dir), closing(_read_only(file)) as connection:
+            (verdict,) = connection.execute("PRAGMA quick_check").fetchone()
+            (jobs,) = connection.execute("SELECT count(*) FROM jobs").fetchone()
     except lock.DirectoryBusy:
         return Finding("note", "database", f"{file} is in use: the bot is running")
     except (OSError, sqlite3.Error) as error:
@@ -164,6 +170,10 @@ def _database(config: Config) -> Finding:
             "problem", "database", f"{file}: {verdict}", f"restore the newest backup beside {file}"
         )
     return Finding("ok", "database", f"{file}, {jobs} jobs")
+
+
+def _read_only(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
 
 
 def _disk(config: Config) -> Finding:

@@ -15,6 +15,7 @@ from PIL import Image
 from bot import doctor
 from bot.config import Config
 from bot.lock import exclusive
+from bot.store import DATABASE, Store
 from engine import profiles
 from engine.metadata import Parameters, write
 
@@ -98,11 +99,20 @@ def test_info_on_a_picture_without_parameters_fails_kindly(tmp_path: Path) -> No
 
 
 def test_the_doctor_finds_a_healthy_demo_healthy(tmp_path: Path) -> None:
-    config = Config(data_dir=tmp_path)
+    config = Config(data_dir=tmp_path / "data")
     findings = asyncio.run(doctor.examine(config, profiles.locate("embedded")))
     subjects = {finding.subject: finding.grade for finding in findings}
     assert {"python", "packages", "device", "memory", "model", "database", "disk", "web"} <= set(subjects)
     assert not [str(finding) for finding in findings if finding.grade == "problem"]
+    assert not config.data_dir.exists()
+
+
+async def test_the_doctor_reads_the_database_of_a_bot_that_is_not_running(tmp_path: Path) -> None:
+    async with Store.open(tmp_path):
+        pass
+    findings = await doctor.examine(Config(data_dir=tmp_path), None)
+    [database] = [finding for finding in findings if finding.subject == "database"]
+    assert (database.grade, database.text) == ("ok", f"{tmp_path / DATABASE}, 0 jobs")
 
 
 def test_the_doctor_names_a_missing_model_and_the_way_out(tmp_path: Path) -> None:
