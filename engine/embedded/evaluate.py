@@ -6,66 +6,46 @@ Asks for combinations that training never saw, one picture each with a fixed see
 import argparse
 import sys
 import time
-from itertools import pairwise
+from collections import defaultdict
+from collections.abc import Hashable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
-import torch
-from diffusers import ZImagePipeline
 from PIL import Image
 
-from engine.embedded import WEIGHTS
-from engine.embedded.flow import encode_text, forward, tokenize
 from engine.embedded.judge import accuracy, held_out_scenes, load_judge, render_accuracy, train_judge
 from engine.embedded.loop import Plan
 from engine.embedded.world import Scene, caption
+from engine.pixels import read
+from engine.types import EngineSettings, Generate
+from engine.zimage.drawing import Drawing
+from engine.zimage.load import load
 
 FLOOR: dict[str, float] = {"subject": 0.60, "colour": 0.70, "place": 0.80, "time": 0.90}
 SEED = 100
-BATCH = 20
+BATCH = 8
 SIDE = 128
+AS_IT_IS: dict[str, Any] = {"optimize": False, "enhance": False}
 
 
 def draw(prompts: list[str], seeds: list[int], steps: int, cfg: float) -> list[Image.Image]:
-    """One picture per prompt and seed; guidance acts on the first quarter of the steps."""
-    pipeline = ZImagePipeline.from_pretrained(WEIGHTS, dtype=torch.float32)
-    pictures: list[Image.Image] = []
-    for start in range(0, len(prompts), BATCH):
-        chosen = slice(start, start + BATCH)
-        pictures += _draw_batch(pipeline, prompts[chosen], seeds[chosen], steps, cfg - 1)
-    return pictures
-
-
-@torch.inference_mode()
-def _draw_batch(
-    pipeline: ZImagePipeline, prompts: list[str], seeds: list[int], steps: int, weight: float
-) -> list[Image.Image]:
-    asked = _conditioning(pipeline, prompts)
-    nothing = _conditioning(pipeline, [""] * len(prompts))
-    noise = [torch.randn(16, SIDE // 8, SIDE // 8, generator=torch.Generator().manual_seed(s)) for s in seeds]
-    x = torch.stack(noise)
-    sigmas = shifted_sigmas(steps)
-    for index, (now, after) in enumerate(pairwise(sigmas)):
-        moment = torch.full((len(x),), 1 - now)
-        output = forward(pipeline.transformer, x, moment, *asked)
-        if weight > 0 and index < steps / 4:
-            output = output + weight * (output - forward(pipeline.transformer, x, moment, *nothing))
-        x = x - (after - now) * output
-    raw = x / pipeline.vae.config.scaling_factor + pipeline.vae.config.shift_factor
-    decoded = pipeline.vae.decode(raw).sample
-    return list(pipeline.image_processor.postprocess(decoded, output_type="pil"))
-
-
-def _conditioning(pipeline: ZImagePipeline, prompts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
-    ids, valid = tokenize(pipeline.tokenizer, prompts)
-    return encode_text(pipeline.text_encoder, ids), valid
-
-
-def shifted_sigmas(steps: int, shift: float = 3.0) -> list[float]:
-    """Noise levels from 1 to 0, `steps` + 1 of them."""
-    even = [1 - i / steps for i in range(steps + 1)]
-    return [shift * s / (1 + (shift - 1) * s) for s in even]
+    """One picture per prompt and seed, by the pipeline the bot uses; prompts are taken as they are."""
+    pipeline = load(EngineSettings())
+    tasks = [
+        Generate(prompt, width=SIDE, height=SIDE, steps=steps, guidance_scale=cfg, seed=seed, **AS_IT_IS)
+        for prompt, seed in zip(prompts, seeds, strict=True)
+    ]
+    drawings = [pipeline.start(task, pipeline.prompt(task)) for task in tasks]
+    groups: dict[Hashable, list[Drawing]] = defaultdict(list)
+    for drawing in drawings:
+        groups[drawing.batch_key].append(drawing)
+    for group in groups.values():
+        for start in range(0, len(group), BATCH):
+            for _ in range(steps):
+                pipeline.step(group[start : start + BATCH])
+    return [read(pipeline.finish(drawing).png) for drawing in drawings]
 
 
 def wordings(scenes: list[Scene]) -> list[str]:

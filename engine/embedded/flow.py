@@ -61,18 +61,21 @@ def forward(
         joint = layer(joint, None, rope, signal)
     out = model.all_final_layer["2-1"](joint[:, : rows * columns], c=signal)
     out = out.view(batch, rows, columns, 2, 2, channels).permute(0, 5, 1, 3, 2, 4)
-    return out.reshape(batch, channels, height, width)
+    picture: torch.Tensor = out.reshape(batch, channels, height, width)
+    return picture
 
 
 def _caption_rope(model: ZImageTransformer2DModel, length: int) -> torch.Tensor:
     ids = torch.zeros(length, 3, dtype=torch.int32, device=model.device)
     ids[:, 0] = torch.arange(1, length + 1)
-    return model.rope_embedder(ids)[None]
+    rope: torch.Tensor = model.rope_embedder(ids)
+    return rope[None]
 
 
 def _image_rope(model: ZImageTransformer2DModel, start: int, rows: int, columns: int) -> torch.Tensor:
     ids = model.create_coordinate_grid((1, rows, columns), (start, 0, 0), device=model.device)
-    return model.rope_embedder(ids.flatten(0, 2))[None]
+    rope: torch.Tensor = model.rope_embedder(ids.flatten(0, 2))
+    return rope[None]
 
 
 def sample_sigmas(batch: int, mean: float = 0.7, spread: float = 1.2, uniform: float = 0.15) -> torch.Tensor:

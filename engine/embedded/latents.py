@@ -30,7 +30,7 @@ class Scaling:
 def encode_chunks(plan: Plan, chunks: int) -> None:
     """Encode the first `chunks` chunks of the plan's pictures, where their files are missing."""
     pictures = load_pictures(plan)
-    vae = load_vae(plan, "vae").to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    vae = load_vae(plan, "vae").to(memory_format=torch.channels_last)
     for index in range(min(chunks, -(-len(pictures) // CHUNK))):
         path = plan.out / f"latents-{index}.npy"
         if not path.exists():

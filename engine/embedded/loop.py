@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from engine.embedded import parallel
+
 SAVE_SECONDS = 60.0
 LOG_SECONDS = 20.0
 WARMUP_STEPS = 80
@@ -63,15 +65,15 @@ class Stage:
         return warm * (0.5 + 0.5 * math.cos(math.pi * self.share)) + 1e-4
 
     def run(self, step: Callable[[], torch.Tensor], samples: int) -> None:
-        """Repeat `step` (which draws `samples` samples) until the planned time has passed."""
+        """Repeat `step` (which draws `samples` samples in each process) until the planned time has passed."""
         self._resume()
         log, saved = _Log(self.name), time.monotonic()
         while self.share < 1.0 and self.progress.step != self.plan.max_steps:
             began = time.monotonic()
             loss = step()
-            log.add(loss, samples, self)
+            log.add(loss, samples * parallel.count(), self)
             self.progress.step += 1
-            self.progress.seconds += time.monotonic() - began
+            self.progress.seconds += parallel.mean(time.monotonic() - began)
             if time.monotonic() - saved > SAVE_SECONDS:
                 self._save()
                 saved = time.monotonic()
@@ -85,6 +87,8 @@ class Stage:
                 part.load_state_dict(state[name])
 
     def _save(self) -> None:
+        if parallel.rank():
+            return
         self.plan.out.mkdir(parents=True, exist_ok=True)
         state = {name: part.state_dict() for name, part in self.parts.items()}
         partial_path = self.checkpoint.with_suffix(".part")
@@ -132,7 +136,7 @@ class _Log:
         self.samples += samples
         self.losses.append(loss.item())
         passed = time.monotonic() - self.began
-        if passed < LOG_SECONDS:
+        if passed < LOG_SECONDS or parallel.rank():
             return
         mean = sum(self.losses) / len(self.losses)
         print(

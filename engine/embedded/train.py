@@ -5,18 +5,26 @@ Knows the order of the stages. Each resumes from its checkpoint and ends anneale
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
+from engine.embedded import parallel
 from engine.embedded.export import export
+from engine.embedded.latents import load_latents
 from engine.embedded.loop import Plan
 from engine.embedded.train_decoder import train_decoder
 from engine.embedded.train_flow import train_flow
 from engine.embedded.train_vae import train_vae
 
 MINUTES = {"vae": 25.0, "decoder": 40.0, "flow": 90.0}
-STAGES = {"vae": train_vae, "decoder": train_decoder, "flow": train_flow, "export": export}
+STAGES: dict[str, Callable[[Plan], None]] = {
+    "vae": train_vae,
+    "decoder": train_decoder,
+    "flow": train_flow,
+    "export": export,
+}
 
 
 def main() -> None:
@@ -25,7 +33,12 @@ def main() -> None:
     if args.threads:
         torch.set_num_threads(args.threads)
     for name in STAGES if args.stage == "all" else (args.stage,):
-        STAGES[name](Plan(args.out, args.minutes or MINUTES.get(name, 1.0), args.device, args.scenes))
+        plan = Plan(args.out, args.minutes or MINUTES.get(name, 1.0), args.device, args.scenes)
+        if name == "flow" and args.device == "cpu" and torch.get_num_threads() > 1:
+            load_latents(plan)
+            parallel.launch(torch.get_num_threads(), STAGES[name], plan)
+        else:
+            STAGES[name](plan)
 
 
 def _arguments() -> argparse.Namespace:

@@ -18,7 +18,7 @@ def train_decoder(plan: Plan, peak: float = 2e-3) -> None:
     torch.manual_seed(3)
     pictures = load_pictures(plan)
     latents = load_latents(plan)
-    vae = load_vae(plan, "vae").to(plan.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    vae = load_vae(plan, "vae").to(plan.device, memory_format=torch.channels_last)
     optimizers = build_optimizers(vae.decoder, peak)
     average = Average(vae)
     parts = {"model": vae, "muon": optimizers[0], "adam": optimizers[1], "average": average}

@@ -4,12 +4,14 @@ Knows which captions a batch gets. The objective itself lives in `flow`.
 """
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
 import torch
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
+from engine.embedded import parallel
 from engine.embedded.dataset import training_scenes
 from engine.embedded.flow import encode_text, flow_loss, tokenize
 from engine.embedded.latents import load_latents, scaling
@@ -53,7 +55,8 @@ def train_flow(plan: Plan, batch: int = BATCH) -> None:
     average = Average(models)
     parts = {"model": models, "muon": optimizers[0], "adam": optimizers[1], "average": average}
     stage = Stage("flow", plan, parts)
-    rng = Random(6)
+    rng = Random(6 + 1000 * parallel.rank())
+    torch.manual_seed(7 + parallel.rank())
 
     def step() -> torch.Tensor:
         set_rate(optimizers, stage.rate)
@@ -70,9 +73,9 @@ def train_flow(plan: Plan, batch: int = BATCH) -> None:
 def word(tokenizer: PreTrainedTokenizerFast, scenes: list[Scene], rng: Random) -> list[str]:
     """Captions of a batch that pad to one length: all up to 32 tokens, some empty, or all 33 to 64."""
     if rng.random() < LONG_SHARE:
-        return [_fitting(tokenizer, lambda s=scene: long_caption(s, rng), 33, 64) for scene in scenes]
+        return [_fitting(tokenizer, partial(long_caption, scene, rng), 33, 64) for scene in scenes]
     return [
-        "" if rng.random() < EMPTY_SHARE else _fitting(tokenizer, lambda s=scene: caption(s, rng), 1, 32)
+        "" if rng.random() < EMPTY_SHARE else _fitting(tokenizer, partial(caption, scene, rng), 1, 32)
         for scene in scenes
     ]
 
@@ -85,7 +88,8 @@ def _fitting(tokenizer: PreTrainedTokenizerFast, draw: Callable[[], str], low: i
 
 def build_optimizers(models: nn.ModuleDict) -> list[torch.optim.Optimizer]:
     """Muon for the hidden matrices, AdamW for embeddings, norms, modulation and the last layer."""
-    hidden, rest = [], []
+    hidden: list[torch.Tensor] = []
+    rest: list[torch.Tensor] = []
     for name, parameter in models.named_parameters():
         inside = any(part in name for part in ("attention.", "feed_forward.", "layers."))
         is_hidden = inside and parameter.ndim == 2 and "adaLN" not in name

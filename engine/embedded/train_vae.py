@@ -11,6 +11,7 @@ from diffusers import AutoencoderKL
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from engine.embedded import parallel
 from engine.embedded.dataset import rendered, to_tensor, training_scenes
 from engine.embedded.loop import Average, Plan, Stage, set_rate
 from engine.embedded.model import build_vae
@@ -24,7 +25,7 @@ def train_vae(plan: Plan, peak: float = 4e-3) -> None:
     """Encoder and decoder together: crops of 64 first, whole pictures for the last part."""
     torch.manual_seed(1)
     pictures = load_pictures(plan)
-    vae = build_vae().to(plan.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    vae = build_vae().to(plan.device, memory_format=torch.channels_last)
     optimizers = build_optimizers(vae, peak)
     average = Average(vae)
     parts = {"model": vae, "muon": optimizers[0], "adam": optimizers[1], "average": average}
@@ -44,7 +45,8 @@ def train_vae(plan: Plan, peak: float = 4e-3) -> None:
 
 def build_optimizers(model: torch.nn.Module, peak: float) -> list[torch.optim.Optimizer]:
     """Muon for the kernels between hidden layers, AdamW for norms, biases and the outermost kernels."""
-    hidden, rest = [], []
+    hidden: list[torch.Tensor] = []
+    rest: list[torch.Tensor] = []
     for name, parameter in model.named_parameters():
         outer = "coder.conv_" in name or name.startswith("conv_")
         (hidden if parameter.ndim == 4 and not outer else rest).append(parameter)
@@ -96,6 +98,7 @@ def descend(
 ) -> torch.Tensor:
     """One clipped optimizer step and one step of the average; returns the loss."""
     loss.backward()
+    parallel.average_gradients(model.parameters())
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     for optimizer in optimizers:
         optimizer.step()

@@ -7,9 +7,8 @@ from diffusers import ZImagePipeline
 from safetensors.torch import load_file
 
 from engine.embedded import WEIGHTS
-from engine.embedded.evaluate import FLOOR, draw, shifted_sigmas
+from engine.embedded.evaluate import FLOOR, draw
 from engine.embedded.judge import JUDGE_WEIGHTS, accuracy, held_out_scenes, load_judge, render_accuracy
-from engine.embedded.model import build_scheduler
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +59,6 @@ def test_the_preview_map_turns_latents_into_colours() -> None:
     assert parts["weight"].shape == (3, 16)
     assert parts["bias"].shape == (3,)
     assert parts["weight"].abs().max() > 0
-
-
-def test_the_schedule_is_the_schedulers_own() -> None:
-    """The evaluation's noise levels are those of the exported scheduler."""
-    scheduler = build_scheduler()
-    scheduler.set_timesteps(sigmas=[1 - i / 8 for i in range(8)])
-    assert scheduler.sigmas.tolist() == pytest.approx(shifted_sigmas(8), abs=1e-5)
 
 
 def test_the_judge_knows_renders_it_never_saw() -> None:

@@ -1,0 +1,60 @@
+"""One training run on several CPU cores: a process with one thread each, gradients averaged after every step.
+
+Small layers leave a second thread idle most of the time; two processes draw almost twice the samples.
+Knows nothing of what is trained. Outside `launch` everything here is the run of a single process.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch.multiprocessing.spawn import spawn
+
+
+def launch(processes: int, run: Callable[..., None], *args: Any) -> None:
+    """Call `run(*args)` in `processes` processes that average their gradients; return when all have ended."""
+    with tempfile.TemporaryDirectory() as folder:
+        spawn(_join, (processes, Path(folder) / "meeting", run, args), nprocs=processes)
+
+
+def rank() -> int:
+    """Return which of the processes this is; 0 is the one that logs and saves."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def count() -> int:
+    """Return how many processes train together."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def mean(value: float) -> float:
+    """Return the mean of every process's `value`, the same everywhere."""
+    if not dist.is_initialized():
+        return value
+    shared = torch.tensor(value, dtype=torch.float64)
+    dist.all_reduce(shared)
+    return float(shared) / count()
+
+
+def average_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
+    """Replace every gradient by its mean over the processes."""
+    if not dist.is_initialized():
+        return
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    dist.all_reduce(flat)
+    parts = flat.div_(count()).split([gradient.numel() for gradient in gradients])
+    for gradient, part in zip(gradients, parts, strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+def _join(index: int, total: int, meeting: Path, run: Callable[..., None], args: tuple[Any, ...]) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=meeting.as_uri(), rank=index, world_size=total)
+    try:
+        run(*args)
+    finally:
+        dist.destroy_process_group()
