@@ -24,8 +24,8 @@ from engine.embedded.world import Scene, caption, long_caption
 BATCH = 32
 EMPTY_SHARE = 0.1
 LONG_SHARE = 0.1
-MUON_PEAK = 4e-3
-ADAM_PEAK = 2e-3
+MUON_PEAK = 2.5e-3
+ADAM_PEAK = 1e-3
 GATE = 0.3
 
 
