@@ -264,7 +264,9 @@ def _option(words: list[str], name: str) -> str | None:
 def _log(settings: Config) -> None:
     level = getattr(logging, settings.log_level.upper())
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(max(level, logging.WARNING))  # it tells of every single poll
+    # These tell of every single poll, and of every proxy's error page with a traceback.
+    logging.getLogger("httpx").setLevel(max(level, logging.WARNING))
+    logging.getLogger("telegram.request").setLevel(logging.CRITICAL)
     redact.install(settings.secrets())
 
 

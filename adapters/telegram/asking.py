@@ -48,12 +48,11 @@ async def _draw(
     kind, words = JOBS[command.name], command.rest
     if not words and heard.picture is None:
         return Question(kind)
-    changed = None
-    if kind == "imagine" and heard.job is not None and heard.picture is None:
-        changed = await core.job(user, heard.job)
-    if changed is not None and changed.request.kind != "optimize" and changed.request.params.prompt:
-        params = _changed(changed, words)
-        return await _submit(core, user, kind, params, place, image=changed.request.image)
+    if heard.job is not None and heard.picture is None and not heard.text.startswith("/"):
+        job = await core.job(user, heard.job)
+        if job.request.kind != "optimize" and job.request.params.prompt:
+            image = job.request.image if job.request.kind == "imagine" else None
+            return await _submit(core, user, kind, _changed(job, words), place, image=image)
     params = flags.parse(words, core.defaults(user))
     data = await fetch() if heard.picture is not None else None
     return await _submit(core, user, kind, params, place, data)

@@ -4,7 +4,9 @@ Knows Telegram's files and the core's pictures; knows no message text.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
 from telegram import Document, PhotoSize, ReplyParameters
 from telegram.constants import FileSizeLimit
@@ -17,6 +19,8 @@ from bot.types import Refused, User
 
 TRIES = 4
 MEGABYTE = 10**6
+
+log = logging.getLogger(__name__)
 
 
 class Files:
@@ -33,7 +37,7 @@ class Files:
         self._sleep = sleep
 
     async def fetch(self, picture: PhotoSize | Document | None) -> bytes:
-        """Return a sent picture; raises `Refused` (`needs-image`, `image-too-large`, `bad-image`)."""
+        """Return a sent picture; raises `Refused`: needs-image, image-too-large, bad-image, internal."""
         if picture is None:
             raise Refused("needs-image")
         if (picture.file_size or 0) > FileSizeLimit.FILESIZE_DOWNLOAD:
@@ -45,17 +49,20 @@ class Files:
             except BadRequest:
                 raise Refused("bad-image") from None
             except NetworkError:
-                if attempt == TRIES:
-                    raise
+                log.info("a picture was not fetched, try %d of %d", attempt, TRIES)
                 await self._sleep(2.0 ** (attempt - 1))
-        raise AssertionError("unreachable")
+        log.warning("a picture could not be fetched from Telegram")
+        raise Refused("internal")
 
-    async def send(self, user: User, job_id: int, place: Place) -> None:
-        """Send the original PNGs of a person's job as documents; raises `Refused`."""
+    async def originals(self, user: User, job_id: int) -> list[Path]:
+        """Return the original PNGs of a person's job; raises `Refused`."""
         job = await self._core.job(user, job_id)
         if not job.pictures:
             raise Refused("not-finished", job=job_id)
-        paths = [await self._core.picture(user, job_id, made.index) for made in job.pictures]
+        return [await self._core.picture(user, job_id, made.index) for made in job.pictures]
+
+    async def send(self, paths: Sequence[Path], place: Place) -> None:
+        """Send pictures as documents, which keep every pixel and the metadata."""
         for path in paths:
             await self._bot.send_document(
                 place.chat,

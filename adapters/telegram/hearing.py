@@ -42,13 +42,13 @@ def hear(message: Message, me: Account) -> Heard | None:
     name = re.compile(rf"@{re.escape(me.username or '')}\b", re.IGNORECASE)
     named = name.search(text) is not None
     spoken = message.chat.type == "private" or ours or named
-    if not command:
-        text = " ".join(name.sub(" ", text).split()) if named else text
-        if not spoken:
-            return None
-    picture = _picture(message)
-    if message.media_group_id and not text:
+    empty = not text and (message.media_group_id or not message.effective_attachment)
+    if empty or not (
+        spoken or command
+    ):  # the pictures of an album come one by one, its words with one of them
         return None
+    text = " ".join(name.sub(" ", text).split()) if named else text
+    picture = _picture(message)
     if answered is None:
         return Heard(text, picture, spoken=spoken)
     if not ours:

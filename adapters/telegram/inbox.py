@@ -1,7 +1,7 @@
 """What people do on Telegram, one update at a time: say something, press a button, react to a picture.
 
-Knows updates, the core and the outbox; knows no offset. Refusals and private words go only to the one who asked:
-as an answer to their message, or in a pop-up over the button.
+Knows updates, the core and the outbox; knows no offset. Refusals and private words go only to
+the one who asked: as an answer to their message, or in a pop-up over the button.
 """
 
 import asyncio
@@ -107,14 +107,17 @@ class Inbox:
         place = Place(message.chat.id, f"query/{query.id}", thread=thread, reply=message.message_id)
         try:
             if (job := markup.read_file(data)) is not None:
-                await self._files.send(user, job, place)
+                paths = await self._files.originals(user, job)
                 await self._pop_up(query)
+                await self._files.send(paths, place)
             elif action := hearing.read_button(data):
                 await self._press(query, user, action, place)
             else:
                 await self._pop_up(query)
         except Refused as refused:
             await self._pop_up(query, self._core.replies.refused(refused, user.locale))
+        except TelegramError as error:
+            log.warning("chat %d: the answer to a press was not taken: %r", place.chat, error)
 
     async def _press(self, query: CallbackQuery, user: User, action: Action, place: Place) -> None:
         """Press, and answer as soon as there is a job: its first message may have to wait for its turn."""
@@ -133,8 +136,16 @@ class Inbox:
             pressing.cancel()
         if isinstance(found, Reply):
             await self._tell(query, user, action, place, found)
-        else:
-            await self._pop_up(query)
+            return
+        await self._pop_up(query)
+        if action.verb == "delete":
+            await self._remove_copy(user, action.job, place)
+
+    async def _remove_copy(self, user: User, job: int, pressed: Place) -> None:
+        """Take away a message that `/show` made; the job's own one changes by itself."""
+        address = (await self._core.job(user, job)).request.address
+        if pressed.reply is not None and not _shows(address, pressed.chat, pressed.reply):
+            await self._outbox.remove(replace(pressed, message=pressed.reply))
 
     async def _tell(
         self, query: CallbackQuery, user: User, action: Action, place: Place, reply: Reply

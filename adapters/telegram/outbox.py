@@ -105,6 +105,11 @@ class Outbox:
             reply_parameters=_in_reply(place),
         )
 
+    async def remove(self, place: Place) -> None:
+        """Delete a message, if it is still there and young enough to be deleted."""
+        with suppress(BadRequest):
+            await self._bot.delete_message(place.chat, place.message or 0)
+
     async def _show(self, place: Place, reply: Reply, buttons: Markup) -> Place:
         if place.message is None:
             place = await self._begin(place, reply, buttons)
@@ -152,7 +157,7 @@ class Outbox:
             gone = place
             place = await self._begin(place, replace(reply, images=()), buttons)
             await self._edit_media(place, media, buttons)
-            await self._remove(gone)
+            await self.remove(gone)
         place = replace(place, photo=True)
         self._places[place.event] = place
         self._remember(place, look, buttons)
@@ -169,10 +174,6 @@ class Outbox:
                 await self._edit_media(place, blank, buttons)
                 return place
         return await self._begin(place, reply, buttons)
-
-    async def _remove(self, place: Place) -> None:
-        with suppress(BadRequest):  # it is gone already, or too old to be taken back
-            await self._bot.delete_message(place.chat, place.message or 0)
 
     async def _edit_media(self, place: Place, media: InputMediaPhoto, buttons: Markup) -> None:
         await self._bot.edit_message_media(

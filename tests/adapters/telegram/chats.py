@@ -71,7 +71,7 @@ class Chats:
         return {"file_id": name, "file_unique_id": f"u{name}", "file_size": len(data)}
 
     async def says(self, text: str = "", who: Json = ANN, chat: int | None = None, **more: Any) -> Json:
-        """A person writes; with `reply_to` in answer to a message, with `photo` or `file` a picture of bytes."""
+        """A person writes; `reply_to` is a message they answer, `photo` or `file` a picture's bytes."""
         content: Json = {}
         if (answered := more.pop("reply_to", None)) is not None:
             content["reply_to_message"] = {k: v for k, v in answered.items() if k != "reply_to_message"}

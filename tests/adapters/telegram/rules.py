@@ -1,4 +1,4 @@
-"""What Telegram refuses in a call: limits, bad HTML, impossible buttons and pictures. Each refusal is a 400."""
+"""What Telegram refuses in a call: limits, bad HTML, impossible buttons and pictures."""
 
 import io
 import re

@@ -33,6 +33,7 @@ class Telegram:
         self.offsets: list[int] = []
         self.url = ""
         self.down = False
+        self.too_old = False
         self._faults: defaultdict[str, list[Fault]] = defaultdict(list)
         self._poll: asyncio.Event | None = None
 
@@ -163,6 +164,8 @@ class Telegram:
 
     async def do_deleteMessage(self, said: Json, files: Json) -> bool:  # noqa: N802
         self.chats.own(said["chat_id"], said["message_id"])
+        if self.too_old:
+            raise bad("message can't be deleted for everyone")
         del self.chats.messages[said["chat_id"], said["message_id"]]
         return True
 

@@ -130,6 +130,35 @@ async def test_a_reply_to_a_picture_changes_it_with_its_prompt_and_seed(here: To
     assert (second.seed, second.width, second.height) == (5, first.width, first.height)
 
 
+async def test_a_reply_with_a_command_is_a_new_picture(here: Town) -> None:
+    picture = await here.said("a boat --raw")
+    await here.said("/imagine a cat --raw", reply_to=picture)
+    assert here.home.engine.tasks[1].prompt == "a cat"
+
+
+async def test_commands_name_the_picture_they_answer(here: Town) -> None:
+    picture = await here.said("a boat")
+    await here.said("a cat")
+    assert (await here.said("/info", reply_to=picture))["text"].startswith("Job #1 ")
+    assert "enlarged" in (await here.said("/upscale", reply_to=picture))["caption"]
+    await here.said("再来一张", reply_to=picture)
+    assert "boat" in here.home.engine.tasks[-1].prompt
+
+
+async def test_an_edited_message_makes_no_second_picture(here: Town) -> None:
+    asked = await here.chats.says("a boat")
+    await here.chats.tell({"edited_message": {**asked, "text": "a cat"}})
+    await here.chats.says("a dog")
+    await here.settled()
+    assert len(here.home.engine.tasks) == 2
+
+
+async def test_what_says_nothing_is_left_alone(here: Town) -> None:
+    await here.chats.says("", pinned_message=await here.said("a boat"))
+    await here.settled()
+    assert len(here.chats.of_bot()) == 1
+
+
 async def test_commands_are_offered_in_each_language(here: Town) -> None:
     await here.said("/help")
     assert {"imagine", "queue", "help"} <= {entry["command"] for entry in here.server.commands[""]}

@@ -75,6 +75,13 @@ async def test_delete_takes_the_picture_away(here: Town) -> None:
     assert "photo" not in left
 
 
+async def test_delete_takes_away_what_show_made_too(here: Town) -> None:
+    await here.said("a boat")
+    await here.pressed(await here.said("/show"), "Delete")
+    [left] = here.chats.of_bot()
+    assert left["text"] == "Deleted."
+
+
 async def test_an_optimized_prompt_is_drawn_by_its_button(here: Town) -> None:
     prompt = await here.said("/optimize 一只猫")
     await here.pressed(prompt, "Draw this")

@@ -1,7 +1,8 @@
 """A whole bot on a small Telegram: the real core and adapter, a fake engine, sockets between."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from bot.config import TelegramConfig
 from tests.adapters.telegram.chats import ANN, Json
 from tests.adapters.telegram.server import TOKEN, Telegram
 from tests.bot.house import House, house
+
+Sleep = Callable[[float], Awaitable[None]]
 
 
 class Town:
@@ -49,11 +52,16 @@ async def _at_once(seconds: float) -> None:
 
 @asynccontextmanager
 async def town(
-    server: Telegram, directory: Path, chats: tuple[str, ...] = (), **more: Any
+    server: Telegram,
+    directory: Path,
+    chats: tuple[str, ...] = (),
+    sleep: Sleep = _at_once,
+    clock: Callable[[], float] = time.monotonic,
+    **more: Any,
 ) -> AsyncIterator[Town]:
     """Start a bot on `server` and stop it at the end; the same directory again is the same bot restarted."""
     config = TelegramConfig(TOKEN, f"{server.url}/bot", f"{server.url}/file/bot", chats)
-    platform = TelegramPlatform(config, sleep=_at_once)
+    platform = TelegramPlatform(config, clock, sleep)
     async with house(directory, platform=platform, **more) as home:
         serving = asyncio.create_task(platform.run(home.core))
         try:
