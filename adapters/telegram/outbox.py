@@ -155,9 +155,14 @@ class Outbox:
             await self._edit_media(place, media, buttons)
         except BadRequest:
             gone = place
-            place = await self._begin(place, replace(reply, images=()), buttons)
-            await self._edit_media(place, media, buttons)
-            await self.remove(gone)
+            place = await self._text(replace(place, photo=False), replace(reply, images=()), buttons)
+            if place.message != gone.message:
+                await self.remove(gone)
+            try:
+                await self._edit_media(place, media, buttons)
+            except BadRequest as error:  # the words and their buttons stay: one of them sends the file
+                log.warning("chat %d takes no photo: %s", place.chat, error)
+                return place
         place = replace(place, photo=True)
         self._places[place.event] = place
         self._remember(place, look, buttons)

@@ -44,6 +44,13 @@ class Accepted:
         for done in self._waited.pop(event, ()):
             done.set()
 
+    def forget(self, event: str, done: asyncio.Event) -> None:
+        """Wait no longer: the update was handled to its end."""
+        done.set()
+        self._waited[event].discard(done)
+        if not self._waited[event]:
+            del self._waited[event]
+
 
 class Polling:
     """Hands each update to `handle`, those of one chat in their order. `event_of` names an update's event."""
@@ -93,20 +100,22 @@ class Polling:
             chat = update.effective_chat.id if update.effective_chat else 0
             event = self._event_of(update)
             done = self._accepted.expect(event)
-            task = asyncio.create_task(self._one(update, done, last.get(chat)), name=f"update {event}")
+            task = asyncio.create_task(self._one(update, event, done, last.get(chat)), name=f"update {event}")
             self._tasks.add(task)
             task.add_done_callback(self._ended)
             last[chat] = done
             waits.append(done.wait())
         await asyncio.gather(*waits)
 
-    async def _one(self, update: Update, done: asyncio.Event, before: asyncio.Event | None) -> None:
+    async def _one(
+        self, update: Update, event: str, done: asyncio.Event, before: asyncio.Event | None
+    ) -> None:
         if before is not None:
             await before.wait()
         try:
             await self._handle(update)
         finally:
-            done.set()
+            self._accepted.forget(event, done)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

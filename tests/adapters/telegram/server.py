@@ -34,6 +34,7 @@ class Telegram:
         self.url = ""
         self.down = False
         self.too_old = False
+        self.no_photos = False
         self._faults: defaultdict[str, list[Fault]] = defaultdict(list)
         self._poll: asyncio.Event | None = None
 
@@ -156,6 +157,8 @@ class Telegram:
 
     async def do_editMessageMedia(self, said: Json, files: Json) -> Json:  # noqa: N802
         message = self.chats.own(said["chat_id"], said["message_id"])
+        if self.no_photos:
+            raise bad("not enough rights to send photos to the chat")
         media = said["media"]
         caption = rules.text_of(media, "caption", rules.CAPTION)
         photo = self._photo(files[media["media"].removeprefix("attach://")])

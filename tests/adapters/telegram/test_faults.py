@@ -200,6 +200,20 @@ async def test_a_picture_too_old_to_be_deleted_is_covered(here: Town) -> None:
     assert left["photo"][0]["file_id"] != before
 
 
+async def test_a_chat_that_takes_no_photos_gets_the_words_and_the_file(here: Town) -> None:
+    here.server.no_photos = True
+    message = await here.said("a boat")
+    assert message["text"].startswith("Here is your picture")
+    assert len(here.server.made("sendMessage")) == 1
+    await here.pressed(message, "PNG")
+    assert here.chats.of_bot()[-1]["document"]
+
+
+async def test_nothing_is_remembered_of_updates_that_are_done(here: Town) -> None:
+    await here.pressed(await here.said("a boat"), "Info")
+    assert not here.platform._accepted._waited
+
+
 async def test_a_group_is_edited_at_most_every_three_seconds(server: Telegram, tmp_path: Path) -> None:
     time = [0.0]
     edits: list[float] = []
