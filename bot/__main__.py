@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+from adapters.telegram import TelegramPlatform
 from adapters.web.server import WebPlatform
 from adapters.web.settings import WebSettings
 from bot import config, doctor, lock, oneshot, redact
@@ -21,7 +22,7 @@ from bot.limits import Rule
 from bot.moderation import Words
 from bot.replies import Replies
 from bot.store import NewerDatabaseError, Store
-from bot.types import Params, Refused
+from bot.types import Params, Platform, Refused
 from engine import profiles
 from engine.process import ProcessEngine
 from engine.types import EngineError, EngineSettings, ModelProfile, image_tokens
@@ -89,7 +90,7 @@ async def _run(settings: Config) -> int:
     profile, words = profiles.profile(settings.model.name), _words(settings)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store.open(settings.data_dir))
-        web = _web(settings)
+        platforms = _platforms(settings)
         engine = _engine(settings, profile)
         stack.push_async_callback(engine.close)
         engine.start()
@@ -100,30 +101,41 @@ async def _run(settings: Config) -> int:
             replies=Replies(profile, _defaults(settings)),
             words=words,
             settings=_core(settings, profile),
-            platforms={web.name: web},
+            platforms={platform.name: platform for platform in platforms},
         )
         await core.recover()
-        await _serve(core, web)
+        await _serve(core, platforms)
     return 0
 
 
-async def _serve(core: Core, web: WebPlatform) -> None:
+async def _serve(core: Core, platforms: Sequence[Platform]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows has no signal handlers on the loop; Ctrl+C raises there
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(core.run()), group.create_task(web.run(core))]
-            print(f"ready: {await web.started()}", flush=True)
+            tasks = [group.create_task(served.run(core)) for served in platforms]
+            tasks.append(group.create_task(core.run()))
+            print(f"ready: {await _ready(platforms)}", flush=True)
             await stop.wait()
             for task in tasks:
                 task.cancel()
+    except* config.ConfigError as errors:
+        raise errors.exceptions[0] from None
     except* OSError as errors:
         error = errors.exceptions[0]
         if not isinstance(error, OSError) or error.errno not in UNUSABLE:
             raise
         raise UsageError(f"web: {error.strerror}; set web.port, or stop the other program") from None
+
+
+async def _ready(platforms: Sequence[Platform]) -> str:
+    """Return where the bot can be met: the web chat's address once it listens, or what else is served."""
+    for served in platforms:
+        if isinstance(served, WebPlatform):
+            return await served.started()
+    return ", ".join(served.name for served in platforms)
 
 
 def _imagine(settings: Config, words: list[str]) -> int:
@@ -185,10 +197,20 @@ def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine:
     return ProcessEngine(EngineSettings(model.name, model.device, model.dtype, model.threads), one_picture)
 
 
+def _platforms(settings: Config) -> list[Platform]:
+    """Return every platform that is configured; raises UsageError where there is none."""
+    platforms: list[Platform] = []
+    if settings.web.enabled:
+        platforms.append(_web(settings))
+    if settings.telegram.token:
+        platforms.append(TelegramPlatform(settings.telegram))
+    if not platforms:
+        raise UsageError("web.enabled = false leaves no platform to serve: switch it on, or set a token")
+    return platforms
+
+
 def _web(settings: Config) -> WebPlatform:
     web = settings.web
-    if not web.enabled:
-        raise UsageError("web.enabled = false leaves no platform to serve: switch it on")
     try:
         return WebPlatform(WebSettings(web.host, web.port, web.token, web.hosts), settings.data_dir)
     except ValueError as error:
@@ -242,6 +264,9 @@ def _option(words: list[str], name: str) -> str | None:
 def _log(settings: Config) -> None:
     level = getattr(logging, settings.log_level.upper())
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # These tell of every single poll, and of every proxy's error page with a traceback.
+    logging.getLogger("httpx").setLevel(max(level, logging.WARNING))
+    logging.getLogger("telegram.request").setLevel(logging.CRITICAL)
     redact.install(settings.secrets())
 
 

@@ -96,9 +96,12 @@ class DiscordConfig:
 
 @dataclass(frozen=True, slots=True)
 class TelegramConfig:
-    """The Telegram bot's token."""
+    """The Telegram bot: its token, the Bot API server to ask, and the chats it serves (none named: all)."""
 
     token: str = _setting("", secret=True)
+    base_url: str = "https://api.telegram.org/bot"
+    base_file_url: str = "https://api.telegram.org/file/bot"
+    chats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

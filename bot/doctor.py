@@ -200,11 +200,10 @@ def _platforms(config: Config) -> Iterator[Finding]:
         yield Finding("ok", "web", f"http://{web.host}:{web.port}")
     else:
         yield Finding("note", "web", "switched off")
-    for name, token in (("discord", config.discord.token), ("telegram", config.telegram.token)):
-        if token:
-            yield Finding(
-                "problem", name, "a token is set, but this version serves the web chat only", "unset it"
-            )
+    if config.discord.token:
+        yield Finding("problem", "discord", "a token is set, but this version does not serve it", "unset it")
+    if config.telegram.token:
+        yield Finding("ok", "telegram", f"a token is set; it is used at {config.telegram.base_url}")
 
 
 def _taken(host: str, port: int) -> bool:

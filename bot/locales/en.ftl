@@ -196,3 +196,11 @@ flag-raw = my words as they are: no rewriting, nothing added
 flag-optimize = rewrite the prompt or not
 flag-enhance = add light, place and time or not
 flag-no = what should not be in the picture
+
+# Telegram
+telegram-ask-imagine = What shall I draw? Answer this message.
+telegram-ask-optimize = Which words shall I turn into a prompt? Answer this message.
+telegram-ask-hint = a red sailboat on the sea at sunset
+telegram-closed = I only answer in chats my operator has chosen. This chat is number { $chat }.
+telegram-copy-prompt = Copy the prompt
+telegram-copy-seed = Copy the seed

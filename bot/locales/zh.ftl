@@ -164,3 +164,11 @@ flag-raw = 原话照画：不润色，也不补充
 flag-optimize = 是否润色提示词
 flag-enhance = 是否补充光线、地点和时间
 flag-no = 不想出现的内容
+
+# Telegram
+telegram-ask-imagine = 想画什么？请回复这条消息。
+telegram-ask-optimize = 要润色哪段话？请回复这条消息。
+telegram-ask-hint = 夕阳下海上的一艘红色帆船
+telegram-closed = 我只在管理员指定的聊天里回答。这个聊天的编号是 { $chat }。
+telegram-copy-prompt = 复制提示词
+telegram-copy-seed = 复制种子

@@ -1,0 +1,96 @@
+"""From what a person says to the core: which command, which parameters, which picture.
+
+Knows commands, flags and the core; fetches no file and sends nothing.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from adapters.telegram.hearing import Heard
+from adapters.telegram.place import Place
+from bot import commands, flags
+from bot.commands import Command
+from bot.core import Core
+from bot.types import Action, Job, Kind, Params, Refused, Reply, Request, User
+
+JOBS: dict[str, Kind] = {"imagine": "imagine", "optimize": "optimize"}
+
+Fetch = Callable[[], Awaitable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A command came without words: ask for them. `kind` names what they are for."""
+
+    kind: Kind
+
+
+async def ask(
+    core: Core, user: User, heard: Heard, place: Place, fetch: Fetch
+) -> Job | Reply | Question | None:
+    """Put what a person said before the core; raises `Refused`."""
+    command = commands.parse(heard.text)
+    if command.name in JOBS:
+        return await _draw(core, user, command, heard, place, fetch)
+    if command.name == "upscale" and heard.picture is not None:
+        return await _submit(core, user, "upscale", core.defaults(user), place, await fetch())
+    if command.name in ("upscale", "reroll"):
+        return await core.press(user, await _button(core, user, command, heard), place.address(), place.event)
+    if command.name in ("show", "info") and not command.rest and heard.job is not None:
+        command = replace(command, rest=str(heard.job))
+    return await core.answer(user, command)
+
+
+async def _draw(
+    core: Core, user: User, command: Command, heard: Heard, place: Place, fetch: Fetch
+) -> Job | Question:
+    kind, words = JOBS[command.name], command.rest
+    if not words and heard.picture is None:
+        return Question(kind)
+    if heard.job is not None and heard.picture is None and not heard.text.startswith("/"):
+        job = await core.job(user, heard.job)
+        if job.request.kind != "optimize" and job.request.params.prompt:
+            image = job.request.image if job.request.kind == "imagine" else None
+            return await _submit(core, user, kind, _changed(job, words), place, image=image)
+    params = flags.parse(words, core.defaults(user))
+    data = await fetch() if heard.picture is not None else None
+    return await _submit(core, user, kind, params, place, data)
+
+
+async def _submit(
+    core: Core,
+    user: User,
+    kind: Kind,
+    params: Params,
+    place: Place,
+    data: bytes | None = None,
+    image: str | None = None,
+) -> Job:
+    if data is not None:
+        image = await core.keep_image(data)
+    return await core.submit(Request(user, place.address(), place.event, kind, params, image))
+
+
+def _changed(job: Job, words: str) -> Params:
+    """Return a picture's parameters with the new words behind its own and with its seed."""
+    kept = replace(job.request.params, seed=job.seed, ignored=())
+    own = job.request.original or kept.prompt
+    return flags.parse(f"{own}, {words}", replace(kept, prompt=""))
+
+
+async def _button(core: Core, user: User, command: Command, heard: Heard) -> Action:
+    """Return the button that a typed command stands for."""
+    numbers = [int(number) for number in re.findall(r"[0-9]{1,18}", command.rest)]
+    if command.name == "upscale":
+        if not numbers and heard.job is not None:
+            numbers = [heard.job]
+        if not numbers:
+            raise Refused("needs-image")
+        return Action("upscale", numbers[0], max(0, numbers[1] - 1) if len(numbers) > 1 else 0)
+    if heard.job is not None:
+        return Action("reroll", heard.job)
+    for job in await core.jobs(user):
+        if job.request.kind == "imagine":
+            return Action("reroll", job.id)
+    raise Refused("no-such-job", job="")

@@ -1,0 +1,266 @@
+"""A small Telegram Bot API on a loopback port, as strict as the real one; python-telegram-bot talks to it.
+
+`calls` records every call in order. `fail` scripts faults: a flood error, a bad gateway, a conflict, or a
+connection that is cut before (`cut`) or after (`lost`) the call was done.
+"""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+from aiohttp import web
+
+from tests.adapters.telegram import rules
+from tests.adapters.telegram.chats import BOT, GROUP, TOPIC, Chats, Json
+from tests.adapters.telegram.rules import Refusal, bad
+from tests.adapters.telegram.spec import Spec
+
+TOKEN = "4242424242:" + "AbCdE-_" * 5
+Fault = Literal["flood", "gateway", "conflict", "cut", "lost"]
+
+
+class Telegram:
+    """The server; `url` is where it listens once it runs."""
+
+    def __init__(self) -> None:
+        self.chats = Chats()
+        self.spec = Spec.beside()
+        self.calls: list[tuple[str, Json]] = []
+        self.commands: dict[str, list[Json]] = {}
+        self.offsets: list[int] = []
+        self.url = ""
+        self.down = False
+        self.too_old = False
+        self.no_photos = False
+        self._faults: defaultdict[str, list[Fault]] = defaultdict(list)
+        self._poll: asyncio.Event | None = None
+
+    def fail(self, method: str, *faults: Fault) -> None:
+        """Let the next calls of `method` fail, one after the other."""
+        self._faults[method] += faults
+
+    def made(self, *methods: str) -> list[Json]:
+        """Return what the calls of these methods carried."""
+        return [said for method, said in self.calls if method in methods]
+
+    async def until(self, true: Any) -> Any:
+        """Wait until `true()` holds and return it."""
+        async with self.chats.changed:
+            while not (found := true()):
+                await self.chats.changed.wait()
+        return found
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        if self.down:
+            _cut(request)
+        if request.match_info["token"] != TOKEN:
+            return _refused(Refusal(401, "Unauthorized"))
+        method = request.match_info["method"]
+        said, files = await _read(request)
+        fault = self._faults[method].pop(0) if self._faults[method] else None
+        if fault == "gateway":
+            return web.Response(status=502, text="<html>Bad Gateway</html>", content_type="text/html")
+        if fault == "cut":
+            _cut(request)
+        try:
+            if fault == "flood":
+                raise Refusal(429, "Too Many Requests: retry after 1", retry_after=1)
+            if fault == "conflict":
+                raise Refusal(409, "Conflict: terminated by other getUpdates request")
+            if self.spec is not None:
+                self.spec.check(method, said, set(files))
+            result = await getattr(self, f"do_{method}")(said, files)
+        except Refusal as refusal:
+            self.calls.append((f"refused {method}", said | {"why": refusal.description}))
+            await self.chats.notify()
+            return _refused(refusal)
+        if method != "getUpdates":
+            self.calls.append((method, said))
+        await self.chats.notify()
+        if fault == "lost":
+            _cut(request)
+        return web.json_response({"ok": True, "result": result})
+
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        if self._faults["file"]:
+            self._faults["file"].pop(0)
+            _cut(request)
+        name = request.match_info["name"].removeprefix("photos/")
+        if request.match_info["token"] != TOKEN or name not in self.chats.files:
+            raise web.HTTPNotFound
+        return web.Response(body=self.chats.files[name])
+
+    async def do_getMe(self, said: Json, files: Json) -> Json:  # noqa: N802
+        return {**BOT, "can_join_groups": True, "can_read_all_group_messages": False}
+
+    async def do_getUpdates(self, said: Json, files: Json) -> list[Json]:  # noqa: N802
+        if self._poll is not None:
+            self._poll.set()
+        mine = self._poll = asyncio.Event()
+        offset = said.get("offset", 0)
+        self.offsets.append(offset)
+        waiting = self.chats.updates
+        waiting[:] = [update for update in waiting if update["update_id"] >= offset]
+        await self.chats.notify()
+        try:
+            async with asyncio.timeout(said.get("timeout", 0)), self.chats.changed:
+                while not waiting and not mine.is_set():
+                    await self.chats.changed.wait()
+        except TimeoutError:
+            pass
+        if mine.is_set():
+            raise Refusal(409, "Conflict: terminated by other getUpdates request")
+        allowed = said.get("allowed_updates") or []
+        return [update for update in waiting if set(update) & {"update_id", *allowed} != {"update_id"}][:100]
+
+    async def do_deleteWebhook(self, said: Json, files: Json) -> bool:  # noqa: N802
+        return True
+
+    async def do_setMyCommands(self, said: Json, files: Json) -> bool:  # noqa: N802
+        rules.check_commands(said["commands"])
+        self.commands[said.get("language_code", "")] = said["commands"]
+        return True
+
+    async def do_sendChatAction(self, said: Json, files: Json) -> bool:  # noqa: N802
+        self.chats.chat(said["chat_id"])
+        return True
+
+    async def do_answerCallbackQuery(self, said: Json, files: Json) -> bool:  # noqa: N802
+        if self.chats.queries.pop(said["callback_query_id"], None) is None:
+            raise bad("query is too old and response timeout expired or query ID is invalid")
+        if len(said.get("text", "")) > 200:
+            raise bad("MESSAGE_TOO_LONG")
+        self.chats.answers[said["callback_query_id"]] = said
+        return True
+
+    async def do_sendMessage(self, said: Json, files: Json) -> Json:  # noqa: N802
+        return self._send(said, text=rules.text_of(said, "text", rules.TEXT))
+
+    async def do_sendPhoto(self, said: Json, files: Json) -> Json:  # noqa: N802
+        photo = self._photo(files[said.get("photo", "attach://photo").removeprefix("attach://")])
+        return self._send(said, photo=photo, caption=rules.text_of(said, "caption", rules.CAPTION))
+
+    async def do_sendDocument(self, said: Json, files: Json) -> Json:  # noqa: N802
+        data = files[said.get("document", "attach://document").removeprefix("attach://")]
+        if len(data) > rules.DOCUMENT_BYTES:
+            raise Refusal(413, "Request Entity Too Large")
+        return self._send(said, document=self.chats.keep(data))
+
+    async def do_editMessageText(self, said: Json, files: Json) -> Json:  # noqa: N802
+        message = self.chats.own(said["chat_id"], said["message_id"])
+        if "text" not in message:
+            raise bad("there is no text in the message to edit")
+        return self._edit(message, said, text=rules.text_of(said, "text", rules.TEXT))
+
+    async def do_editMessageMedia(self, said: Json, files: Json) -> Json:  # noqa: N802
+        message = self.chats.own(said["chat_id"], said["message_id"])
+        if self.no_photos:
+            raise bad("not enough rights to send photos to the chat")
+        media = said["media"]
+        caption = rules.text_of(media, "caption", rules.CAPTION)
+        photo = self._photo(files[media["media"].removeprefix("attach://")])
+        message.pop("text", None)
+        return self._edit(message, said, photo=photo, caption=caption)
+
+    async def do_deleteMessage(self, said: Json, files: Json) -> bool:  # noqa: N802
+        self.chats.own(said["chat_id"], said["message_id"])
+        if self.too_old:
+            raise bad("message can't be deleted for everyone")
+        del self.chats.messages[said["chat_id"], said["message_id"]]
+        return True
+
+    async def do_getFile(self, said: Json, files: Json) -> Json:  # noqa: N802
+        if said["file_id"] not in self.chats.files:
+            raise bad("invalid file_id")
+        name = said["file_id"]
+        return {"file_id": name, "file_unique_id": f"u{name}", "file_path": f"photos/{name}"}
+
+    def _photo(self, data: bytes) -> list[Json]:
+        width, height = rules.check_photo(data)
+        return [{**self.chats.keep(data), "width": width, "height": height}]
+
+    def _send(self, said: Json, **content: Any) -> Json:
+        chat = said["chat_id"]
+        self.chats.chat(chat)
+        rules.check_markup(said.get("reply_markup"))
+        if said.get("message_thread_id") not in (None, TOPIC if chat == GROUP else None):
+            raise bad("message thread not found")
+        answered = said.get("reply_parameters", {}).get("message_id")
+        there = (chat, answered) in self.chats.messages
+        if answered and not there and not said["reply_parameters"].get("allow_sending_without_reply"):
+            raise bad("message to be replied not found")
+        shown = said.get("reply_markup", {})
+        extra: Json = {"reply_markup": shown} if "inline_keyboard" in shown else {}
+        if there:
+            extra["reply_to_message"] = self.chats.messages[chat, answered]
+        if "message_thread_id" in said:
+            extra |= {"message_thread_id": said["message_thread_id"], "is_topic_message": True}
+        message = self.chats.post(chat, BOT, **content, **extra)
+        return {key: value for key, value in message.items() if key != "reply_to_message"}
+
+    def _edit(self, message: Json, said: Json, **content: Any) -> Json:
+        rules.check_markup(said.get("reply_markup"))
+        after = {**message, **content}
+        after.pop("reply_markup", None)
+        if said.get("reply_markup"):
+            after["reply_markup"] = said["reply_markup"]
+        if after == message:
+            raise bad("message is not modified")
+        message.clear()
+        message.update(after)
+        return {key: value for key, value in message.items() if key != "reply_to_message"}
+
+
+@asynccontextmanager
+async def telegram() -> AsyncIterator[Telegram]:
+    """Run a server on a free port."""
+    server = Telegram()
+    app = web.Application(client_max_size=64 * 1024**2)
+    app.router.add_post("/bot{token:[^/]+}/{method}", server.serve)
+    app.router.add_get("/file/bot{token:[^/]+}/{name:.+}", server.file)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield server
+    finally:
+        await runner.cleanup()
+
+
+async def _read(request: web.Request) -> tuple[Json, dict[str, bytes]]:
+    """Return a call's parameters, JSON decoded where they are JSON, and its files."""
+    said: Json = {}
+    files: dict[str, bytes] = {}
+    for name, value in (await request.post()).items():
+        if isinstance(value, web.FileField):
+            files[name] = value.file.read()
+        else:
+            said[name] = _decoded(name, str(value))
+    return said, files
+
+
+def _decoded(name: str, value: str) -> Any:
+    if name in ("text", "caption", "callback_query_id", "file_id", "language_code"):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _refused(refusal: Refusal) -> web.Response:
+    body = {"ok": False, "error_code": refusal.code, "description": refusal.description}
+    if refusal.parameters:
+        body["parameters"] = refusal.parameters
+    return web.json_response(body, status=refusal.code)
+
+
+def _cut(request: web.Request) -> None:
+    assert request.transport is not None
+    request.transport.abort()
+    raise web.HTTPInternalServerError

@@ -1,0 +1,134 @@
+"""Buttons and reactions on Telegram: each survives the round trip, and only its person may use it."""
+
+from pathlib import Path
+
+from bot.types import User
+from tests.adapters.telegram.chats import ANN, BOB, GROUP
+from tests.adapters.telegram.server import Telegram
+from tests.adapters.telegram.town import Town, buttons, town
+
+
+async def test_reroll_vary_and_upscale_answer_the_picture_with_new_ones(here: Town) -> None:
+    picture = await here.said("a boat")
+    for button in ("Reroll", "Vary", "Upscale"):
+        assert "text" not in await here.pressed(picture, button)
+        made = here.chats.of_bot()[-1]
+        assert made["reply_to_message"]["message_id"] == picture["message_id"]
+        assert "📄 PNG" in buttons(made)
+    assert len(here.chats.of_bot()) == 4
+
+
+async def test_four_pictures_are_one_grid_with_a_button_each(here: Town) -> None:
+    picture = await here.said("a boat --count 4")
+    assert buttons(picture)[:8] == ["U1", "U2", "U3", "U4", "V1", "V2", "V3", "V4"]
+    await here.pressed(picture, "U3")
+    assert "enlarged" in here.chats.of_bot()[-1]["caption"]
+
+
+async def test_edit_offers_the_command_to_copy(here: Town) -> None:
+    picture = await here.said("a boat")
+    await here.pressed(picture, "Edit")
+    offer = here.chats.of_bot()[-1]
+    assert "/imagine a boat" in offer["text"]
+    [[copy]] = offer["reply_markup"]["inline_keyboard"]
+    assert copy["copy_text"]["text"] == "/imagine a boat"
+
+
+async def test_info_offers_prompt_and_seed_to_copy(here: Town) -> None:
+    picture = await here.said("a boat --seed 5")
+    await here.pressed(picture, "Info")
+    [[prompt, seed]] = here.chats.of_bot()[-1]["reply_markup"]["inline_keyboard"]
+    assert prompt["copy_text"]["text"].startswith("a picture of a boat")
+    assert seed["copy_text"]["text"] == "5"
+
+
+async def test_private_words_do_not_reach_the_group(here: Town) -> None:
+    picture = await here.said("/imagine a boat --steps 1", chat=GROUP)
+    await here.pressed(picture, "Info")
+    assert here.chats.of_bot(GROUP)[-1] is picture
+    assert here.chats.of_bot(ANN["id"])[-1]["text"].startswith("Job #1")
+
+
+async def test_a_stranger_learns_why_in_a_pop_up_alone(here: Town) -> None:
+    picture = await here.said("/imagine a boat --steps 1", chat=GROUP)
+    for button in ("Reroll", "PNG"):
+        answer = await here.pressed(picture, button, BOB)
+        assert answer["show_alert"] is True
+        assert answer["text"]
+    assert here.chats.of_bot() == [picture]
+
+
+async def test_the_file_button_sends_the_originals(here: Town) -> None:
+    picture = await here.said("a boat --count 2")
+    await here.pressed(picture, "PNG")
+    sent = [here.chats.files[message["document"]["file_id"]] for message in here.chats.of_bot()[1:]]
+    assert len(sent) == 2
+    user = User("telegram", str(ANN["id"]), "Ann")
+    assert sent == [(await here.home.core.picture(user, 1, index)).read_bytes() for index in (0, 1)]
+
+
+async def test_delete_takes_the_picture_away(here: Town) -> None:
+    picture = await here.said("a boat")
+    await here.pressed(picture, "Delete")
+    [left] = here.chats.of_bot()
+    assert left["text"] == "Deleted."
+    assert "photo" not in left
+
+
+async def test_delete_takes_away_what_show_made_too(here: Town) -> None:
+    await here.said("a boat")
+    await here.pressed(await here.said("/show"), "Delete")
+    [left] = here.chats.of_bot()
+    assert left["text"] == "Deleted."
+
+
+async def test_an_optimized_prompt_is_drawn_by_its_button(here: Town) -> None:
+    prompt = await here.said("/optimize 一只猫")
+    await here.pressed(prompt, "Draw this")
+    assert "一只猫" in here.chats.of_bot()[-1]["caption"]
+
+
+async def test_the_same_press_twice_is_one_picture(here: Town) -> None:
+    picture = await here.said("a boat")
+    query = await here.chats.presses(picture, "Reroll")
+    await here.settled()
+    here.chats.queries[query["id"]] = query
+    await here.chats.tell({"callback_query": query})
+    await here.settled()
+    assert len(here.chats.of_bot()) == 2
+
+
+async def test_an_unknown_button_is_answered_all_the_same(here: Town) -> None:
+    picture = await here.said("a boat")
+    picture["reply_markup"]["inline_keyboard"].append([{"text": "Old", "callback_data": "melt:1:0"}])
+    assert "text" not in await here.pressed(picture, "Old")
+
+
+async def test_a_press_that_is_answered_too_late_still_counts(here: Town) -> None:
+    picture = await here.said("a boat")
+    query = await here.chats.presses(picture, "Reroll")
+    del here.chats.queries[query["id"]]
+    await here.settled()
+    assert len(here.chats.of_bot()) == 2
+
+
+async def test_a_reaction_presses_the_button_it_stands_for(here: Town) -> None:
+    picture = await here.said("a boat")
+    await here.chats.reacts(picture, "⚡", BOB)
+    await here.chats.reacts(picture, "👍")
+    await here.settled()
+    assert len(here.chats.of_bot()) == 1
+    await here.chats.reacts(picture, "⚡")
+    await here.settled()
+    assert here.chats.of_bot()[-1]["photo"]
+    assert len(here.chats.of_bot()) == 2
+
+
+async def test_old_buttons_and_reactions_work_after_a_restart(server: Telegram, tmp_path: Path) -> None:
+    async with town(server, tmp_path) as before:
+        picture = await before.said("a boat")
+    async with town(server, tmp_path) as after:
+        await after.pressed(picture, "Upscale")
+        await after.chats.reacts(picture, "⚡")
+        await after.settled()
+        assert len(after.chats.of_bot()) == 3

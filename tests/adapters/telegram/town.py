@@ -1,0 +1,77 @@
+"""A whole bot on a small Telegram: the real core and adapter, a fake engine, sockets between."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from adapters.telegram import TelegramPlatform
+from bot.config import TelegramConfig
+from tests.adapters.telegram.chats import ANN, Json
+from tests.adapters.telegram.server import TOKEN, Telegram
+from tests.bot.house import House, house
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Town:
+    """One life of a bot that serves `server`."""
+
+    def __init__(self, server: Telegram, home: House, platform: TelegramPlatform) -> None:
+        self.server = server
+        self.home = home
+        self.platform = platform
+        self.chats = server.chats
+
+    async def settled(self) -> None:
+        """Wait until every update was taken and every message is up to date."""
+        await self.server.until(lambda: self.server.offsets and not self.chats.updates)
+        handling = [task for task in asyncio.all_tasks() if task.get_name().startswith("update ")]
+        await asyncio.gather(*handling)
+        await self.home.core.idle()
+
+    async def said(self, text: str = "", who: Json = ANN, **more: Any) -> Json:
+        """A person writes; return the bot's newest message in the chat once all is done."""
+        message = await self.chats.says(text, who, **more)
+        await self.settled()
+        return self.chats.of_bot(message["chat"]["id"])[-1]
+
+    async def pressed(self, message: Json, button: str, who: Json = ANN) -> Json:
+        """A person presses; return how the press was answered once all is done."""
+        query = await self.chats.presses(message, button, who)
+        answer: Json = await self.server.until(lambda: self.chats.answers.get(query["id"]))
+        await self.settled()
+        return answer
+
+
+async def _at_once(seconds: float) -> None:
+    await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def town(
+    server: Telegram,
+    directory: Path,
+    chats: tuple[str, ...] = (),
+    sleep: Sleep = _at_once,
+    clock: Callable[[], float] = time.monotonic,
+    **more: Any,
+) -> AsyncIterator[Town]:
+    """Start a bot on `server` and stop it at the end; the same directory again is the same bot restarted."""
+    config = TelegramConfig(TOKEN, f"{server.url}/bot", f"{server.url}/file/bot", chats)
+    platform = TelegramPlatform(config, clock, sleep)
+    async with house(directory, platform=platform, **more) as home:
+        serving = asyncio.create_task(platform.run(home.core))
+        try:
+            yield Town(server, home, platform)
+        finally:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+
+
+def buttons(message: Json) -> list[str]:
+    """Return the words of a message's buttons."""
+    rows = message.get("reply_markup", {}).get("inline_keyboard", [])
+    return [button["text"] for row in rows for button in row]
