@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+from adapters.discord import DiscordPlatform, DiscordSettings
 from adapters.web.server import WebPlatform
 from adapters.web.settings import WebSettings
 from bot import config, doctor, lock, oneshot, redact
@@ -21,7 +22,7 @@ from bot.limits import Rule
 from bot.moderation import Words
 from bot.replies import Replies
 from bot.store import NewerDatabaseError, Store
-from bot.types import Params, Refused
+from bot.types import Params, Platform, Refused
 from engine import profiles
 from engine.process import ProcessEngine
 from engine.types import EngineError, EngineSettings, ModelProfile, image_tokens
@@ -89,7 +90,7 @@ async def _run(settings: Config) -> int:
     profile, words = profiles.profile(settings.model.name), _words(settings)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store.open(settings.data_dir))
-        web = _web(settings)
+        platforms = _platforms(settings)
         engine = _engine(settings, profile)
         stack.push_async_callback(engine.close)
         engine.start()
@@ -100,25 +101,31 @@ async def _run(settings: Config) -> int:
             replies=Replies(profile, _defaults(settings)),
             words=words,
             settings=_core(settings, profile),
-            platforms={web.name: web},
+            platforms={platform.name: platform for platform in platforms},
         )
         await core.recover()
-        await _serve(core, web)
+        await _serve(core, platforms)
     return 0
 
 
-async def _serve(core: Core, web: WebPlatform) -> None:
+async def _serve(core: Core, platforms: Sequence[Platform]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows has no signal handlers on the loop; Ctrl+C raises there
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(core.run()), group.create_task(web.run(core))]
-            print(f"ready: {await web.started()}", flush=True)
+            tasks = [
+                group.create_task(part) for part in (core.run(), *(each.run(core) for each in platforms))
+            ]
+            for platform in platforms:
+                place = await platform.started() if isinstance(platform, WebPlatform) else platform.name
+                print(f"ready: {place}", flush=True)
             await stop.wait()
             for task in tasks:
                 task.cancel()
+    except* config.ConfigError as errors:
+        raise errors.exceptions[0] from None
     except* OSError as errors:
         error = errors.exceptions[0]
         if not isinstance(error, OSError) or error.errno not in UNUSABLE:
@@ -185,10 +192,33 @@ def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine:
     return ProcessEngine(EngineSettings(model.name, model.device, model.dtype, model.threads), one_picture)
 
 
+def _platforms(settings: Config) -> list[Platform]:
+    """Return what is served: the web chat unless it is off, and every service with a token."""
+    found: list[Platform] = [_web(settings)] if settings.web.enabled else []
+    if settings.discord.token:
+        found.append(_discord(settings))
+    if not found:
+        raise UsageError("web.enabled = false leaves no platform to serve: switch it on, or set a token")
+    return found
+
+
+def _discord(settings: Config) -> DiscordPlatform:
+    said = settings.discord
+    discord = DiscordSettings(
+        token=said.token,
+        api_base=said.api_base,
+        gateway_url=said.gateway_url,
+        command=said.command,
+        reactions=said.add_reactions,
+        guilds=frozenset(map(int, said.guilds)),
+        spoiler_channels=frozenset(map(int, said.spoiler_channels)),
+        shards=said.shards,
+    )
+    return DiscordPlatform(discord, settings.data_dir)
+
+
 def _web(settings: Config) -> WebPlatform:
     web = settings.web
-    if not web.enabled:
-        raise UsageError("web.enabled = false leaves no platform to serve: switch it on")
     try:
         return WebPlatform(WebSettings(web.host, web.port, web.token, web.hosts), settings.data_dir)
     except ValueError as error:

@@ -190,11 +190,10 @@ def _platforms(config: Config) -> Iterator[Finding]:
         yield Finding("ok", "web", f"http://{web.host}:{web.port}")
     else:
         yield Finding("note", "web", "switched off")
-    for name, token in (("discord", config.discord.token), ("telegram", config.telegram.token)):
-        if token:
-            yield Finding(
-                "problem", name, "a token is set, but this version serves the web chat only", "unset it"
-            )
+    yield Finding("ok", "discord", "on") if config.discord.token else Finding("note", "discord", "no token")
+    if config.telegram.token:
+        fix = "unset it"
+        yield Finding("problem", "telegram", "a token is set, but this version does not serve Telegram", fix)
 
 
 def _taken(host: str, port: int) -> bool:
