@@ -3,6 +3,7 @@
 Knows interactions and requests; knows neither how commands are declared nor how replies look.
 """
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,6 +20,13 @@ from bot.commands import Command
 from bot.core import Core
 from bot.reading import told
 from bot.types import Action, Address, Kind, Params, Refused, Reply, Request, User
+
+PUBLIC = "public"
+"""Marks an interaction that was acknowledged for all to see."""
+ALREADY_ACKNOWLEDGED = 40060
+UNKNOWN_INTERACTION = 10062
+
+log = logging.getLogger(__name__)
 
 Show = Callable[[Address, Reply], Awaitable[Address]]
 
@@ -104,11 +112,12 @@ class Desk:
 
     async def tell(self, asked: Asked, reply: Reply) -> None:
         """Say something that only the asker sees, whatever was acknowledged before."""
-        if asked.response.type is discord.InteractionResponseType.deferred_channel_message:
-            # The first follow-up takes the place of the acknowledgement, and that is public: it goes first.
+        public = PUBLIC in asked.extras
+        if public:
+            # The first follow-up takes the place of the acknowledgement, and everybody sees that: it goes.
             await asked.delete_original_response()
         said = (await look(reply)).send()
-        if asked.response.is_done():
+        if public or asked.response.is_done():
             await asked.followup.send(ephemeral=True, **said)
         else:
             await asked.response.send_message(ephemeral=True, **said)
@@ -120,6 +129,10 @@ class Desk:
             yield
         except Refused as refused:
             await self.tell(asked, self.core.replies.refused(refused, str(asked.locale)))
+        except discord.NotFound as error:
+            if error.code != UNKNOWN_INTERACTION:
+                raise
+            log.warning("an interaction came too late to be answered: is the machine overloaded?")
 
     def enter(self, asked: Asked) -> None:
         """Check before anything is made that it may be asked for and can be posted here."""
@@ -177,8 +190,15 @@ class Desk:
 
     async def _acknowledge(self, asked: Asked) -> Address:
         """Say within Discord's three seconds that an answer comes, and return where it will stand."""
-        answer: Any = await asked.response.defer(thinking=True)
-        return self.place(asked, answer.message_id).address()
+        asked.extras[PUBLIC] = True
+        try:
+            answer: Any = await asked.response.defer(thinking=True)
+            return self.place(asked, answer.message_id).address()
+        except discord.HTTPException as error:
+            if error.code != ALREADY_ACKNOWLEDGED:
+                raise
+            # An answer that was lost on its way back was repeated; the message stands all the same.
+            return self.place(asked, (await asked.original_response()).id).address()
 
     async def _submit(
         self, asked: Asked, address: Address, kind: Kind, params: Params, image: str | None

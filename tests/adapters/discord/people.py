@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.adapters.discord.gateway import channel_json
 from tests.adapters.discord.rest import Discord
-from tests.adapters.discord.world import Interaction, Json, Message, Person
+from tests.adapters.discord.world import LOADING, Interaction, Json, Message, Person
 
 KINDS: dict[type, int] = {str: 3, int: 4, bool: 5, float: 10, bytes: 11}
 
@@ -95,11 +95,12 @@ class Chat:
 
     def whispers(self) -> list[Message]:
         """Every message for this person's eyes only."""
-        return [message for message in self.world.messages.values() if message.seen_by == self.person.id]
+        said = [message for message in self.world.messages.values() if not message.flags & LOADING]
+        return [message for message in said if message.seen_by == self.person.id]
 
     async def _ask(self, kind: int, data: Json, pressed: Message | None = None) -> Interaction:
-        asked = Interaction(self.world.id(), f"aW50{secrets.token_urlsafe(40)}", self.world.now(), self.person,
-                            self.channel, kind, self.limit, pressed)  # fmt: skip
+        number, token, now = self.world.id(), f"aW50{secrets.token_urlsafe(40)}", self.world.now()
+        asked = Interaction(number, token, now, self.person, self.channel, kind, self.limit, pressed)
         self.world.interactions[asked.token] = asked
         await self.discord.gateway.tell("INTERACTION_CREATE", self._event(asked, data), self.channel.guild)
         return asked
@@ -108,9 +109,9 @@ class Chat:
         channel, person, guild = asked.channel, asked.person, asked.channel.guild
         owners = {"0": str(guild)} if guild and self.installed else {"1": str(person.id)}
         event = {
-            "id": str(asked.id), "application_id": str(self.world.application), "type": asked.kind, "version": 1,
-            "token": asked.token, "data": data, "channel": channel_json(channel), "entitlements": [],
-            "channel_id": str(channel.id), "app_permissions": str(channel.permissions),
+            "id": str(asked.id), "application_id": str(self.world.application), "type": asked.kind,
+            "version": 1, "token": asked.token, "data": data, "channel": channel_json(channel),
+            "entitlements": [], "channel_id": str(channel.id), "app_permissions": str(channel.permissions),
             "locale": person.locale, "authorizing_integration_owners": owners,
             "context": 0 if guild else 1, "attachment_size_limit": asked.limit,
         }  # fmt: skip
@@ -122,8 +123,8 @@ class Chat:
         return event | {"guild_id": str(guild), "guild": server, "member": self._member()}
 
     def _member(self) -> Json:
-        return {"user": self.person.json(), "roles": [], "joined_at": "2026-01-01T00:00:00+00:00", "deaf": False,
-                "mute": False, "flags": 0, "permissions": "0", "nick": None}  # fmt: skip
+        return {"user": self.person.json(), "roles": [], "joined_at": "2026-01-01T00:00:00+00:00",
+                "deaf": False, "mute": False, "flags": 0, "permissions": "0", "nick": None}  # fmt: skip
 
     def _value(self, value: Any, files: Json) -> Any:
         if not isinstance(value, bytes):
@@ -131,15 +132,16 @@ class Chat:
         number = str(self.world.id())
         self.world.files[number] = value
         url = f"{self.discord.base}/cdn/{number}"
-        files[number] = {"id": number, "filename": "mine.png", "size": len(value), "url": url, "proxy_url": url,
-                         "content_type": "image/png", "width": 64, "height": 64}  # fmt: skip
+        files[number] = {"id": number, "filename": "mine.png", "size": len(value), "url": url, "width": 64,
+                         "proxy_url": url, "content_type": "image/png", "height": 64}  # fmt: skip
         return number
 
     def _told(self, message: Message) -> Json:
         told = message.json()
         base = self.discord.base
         told["attachments"] = [
-            {**one, "url": one["url"] if "://" in one["url"] else base + one["url"]} for one in told["attachments"]
+            {**one, "url": one["url"] if "://" in one["url"] else base + one["url"]}
+            for one in told["attachments"]
         ]
         return told
 
@@ -150,5 +152,3 @@ def words(message: Message) -> str:
     parts = [message.text, *(embed.get("description") or "" for embed in embeds)]
     parts += [embed["footer"]["text"] for embed in embeds if "footer" in embed]
     return "\n".join(part for part in parts if part)
-
-

@@ -15,6 +15,7 @@ from tests.adapters.discord.gateway import Gateway, channel_json
 from tests.adapters.discord.world import Channel, Message, World, Wrong
 
 TOKEN = "loopback-token"
+CUT = 0
 BODY = web.RequestKey("body", Any)  # type: ignore[arg-type]
 FILES = web.RequestKey("files", list)
 BOTH = r"/webhooks/{app}/{token}/messages/{message}"
@@ -22,7 +23,10 @@ BOTH = r"/webhooks/{app}/{token}/messages/{message}"
 
 @dataclass
 class Fault:
-    """The next `times` calls that match answer `status`; with `late` they were carried out all the same."""
+    """The next `times` calls that match answer `status`, or nothing at all where that is `CUT`.
+
+    With `late` they were carried out all the same.
+    """
 
     method: str
     path: str
@@ -41,6 +45,8 @@ class Discord:
         self.token = token
         self.base = ""
         self.down = False
+        self.gateway_down = False
+        self.turned_away = 0
 
     def fail(self, method: str, path: str, status: int, times: int = 1, late: bool = False) -> None:
         self.faults.append(Fault(method, path, status, times, late))
@@ -82,7 +88,9 @@ class Discord:
     @web.middleware
     async def _middle(self, request: web.Request, handler: Any) -> web.StreamResponse:
         if request.path.startswith("/gateway"):
-            if self.down:
+            if self.down or self.gateway_down:
+                self.turned_away += 1
+                self.world.change()
                 raise web.HTTPServiceUnavailable
             return await handler(request)  # type: ignore[no-any-return]
         fault = self._fault(request)
@@ -96,6 +104,11 @@ class Discord:
             return _json({"message": wrong.text, "code": wrong.code}, wrong.status)
         finally:
             self.world.change()
+        if fault.status == CUT:
+            assert request.transport is not None
+            request.transport.close()
+        if fault.status == 401:
+            return _json({"message": "Invalid Webhook Token", "code": 50027}, 401)
         if fault.status == 429:
             told = {"message": "You are being rate limited.", "retry_after": 0.05, "global": False}
             return _json(told, 429, Via="1.1 google")
@@ -103,6 +116,7 @@ class Discord:
 
     def _fault(self, request: web.Request) -> Fault | None:
         if self.down:
+            self.turned_away += 1
             return Fault("", "", 503)
         for fault in self.faults:
             if fault.times and request.method == fault.method and re.search(fault.path, request.path):

@@ -11,7 +11,7 @@ try:
 except ModuleNotFoundError:
     jsonschema = None  # type: ignore[assignment]
 
-SNOWFLAKES = 1 << 50
+SNOWFLAKES = 1 << 54
 FILE = Path(__file__).parents[4] / "shared" / "specs" / "discord-openapi.json"
 
 

@@ -82,14 +82,18 @@ async def living(
     rule: Rule = FREE,
     banned: Sequence[str] = ("forbidden",),
     ready: bool = True,
+    hurried: bool = True,
     **said: Any,
 ) -> AsyncIterator[Studio]:
-    """Let the bot live on a small Discord; it stops in order at the end, and what it broke is told."""
+    """Let the bot live on a small Discord; it stops in order at the end, and what it broke is told.
+
+    `hurried`, it waits a hundredth of a second wherever it would wait longer.
+    """
 
     async def sleep(seconds: float) -> None:
         if seconds > 1000:
             await asyncio.Event().wait()
-        await asyncio.sleep(min(seconds, 0.01))
+        await asyncio.sleep(min(seconds, 0.01) if hurried else seconds)
 
     settings = DiscordSettings(TOKEN, discord.api_base, discord.gateway_url)
     platform = DiscordPlatform(replace(settings, **said), directory, discord.world.now, sleep)

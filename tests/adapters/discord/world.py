@@ -101,6 +101,7 @@ class World:
 
     def __init__(self) -> None:
         self.shift = 0.0
+        self.deadline = DEADLINE
         self.messages: dict[int, Message] = {}
         self.deleted: list[Message] = []
         self.interactions: dict[str, Interaction] = {}
@@ -146,11 +147,11 @@ class World:
             await self._changed.wait()
         return found
 
-    def interaction(self, token: str, deadline: float = TOKEN_LIFE) -> Interaction:
+    def interaction(self, token: str) -> Interaction:
         found = self.interactions.get(token)
         if found is None:
             raise Wrong(404, 10015, "Unknown Webhook")
-        if self.now() - found.created > deadline:
+        if self.now() - found.created > TOKEN_LIFE:
             raise Wrong(401, 50027, "Invalid Webhook Token")
         return found
 
@@ -159,7 +160,7 @@ class World:
     ) -> Message | None:
         """The first answer to an interaction; only one is taken, and only for three seconds."""
         asked = self.interactions.get(token)
-        if asked is None or asked.id != number or self.now() - asked.created > DEADLINE:
+        if asked is None or asked.id != number or self.now() - asked.created > self.deadline:
             raise Wrong(404, 10062, "Unknown interaction")
         if asked.answer:
             raise Wrong(400, 40060, "Interaction has already been acknowledged.")
