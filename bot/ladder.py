@@ -10,7 +10,7 @@ from pathlib import PurePath
 from PIL import Image as Pillow
 
 from bot.types import Image
-from engine import metadata
+from engine.metadata import read, to_text
 
 RUNGS = (("WEBP", 95), ("WEBP", 85), ("JPEG", 85), ("JPEG", 70))
 MIMES = {"WEBP": "image/webp", "JPEG": "image/jpeg"}
@@ -44,7 +44,7 @@ def _encode(pixels: Pillow.Image, form: str, quality: int, exif: bytes) -> bytes
 def _exif(data: bytes) -> bytes:
     """Return the parameters in AUTOMATIC1111's form as an EXIF user comment."""
     exif = Pillow.Exif()
-    if found := metadata.read(data):
-        text = metadata.to_text(found).encode("utf-16-be")
+    if found := read(data):
+        text = to_text(found).encode("utf-16-be")
         exif.get_ifd(EXIF_BLOCK)[USER_COMMENT] = b"UNICODE\0" + text
     return exif.tobytes()

@@ -6,12 +6,12 @@ Knows encoded pictures and texts; knows no job.
 from bot.texts import Texts
 from bot.types import Refused, Reply
 from bot.wording import SHOWN_PROMPT_IN_FULL, cut
-from engine import metadata
+from engine.metadata import read
 
 
 def told(texts: Texts, locale: str, image: bytes) -> Reply:
     """Return the parameters in an encoded picture; raises `Refused` (`no-parameters`)."""
-    found = metadata.read(image)
+    found = read(image)
     if found is None:
         raise Refused("no-parameters")
     picture = {"width": found.width, "height": found.height, "steps": found.steps}

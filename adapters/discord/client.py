@@ -52,7 +52,8 @@ class Client(discord.Client):
 
     async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
         """Take a reaction, on old messages too."""
-        await self._reactions.added(event)
+        with self.desk.working():
+            await self._reactions.added(event)
 
 
 class ShardedClient(Client, discord.AutoShardedClient):

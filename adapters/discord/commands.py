@@ -1,7 +1,7 @@
 """The slash commands and message menus as Discord is told them. Knows options and texts; does nothing."""
 
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
 from typing import TYPE_CHECKING, Any, Literal
 
 import discord
@@ -15,6 +15,7 @@ from bot.texts import Texts
 if TYPE_CHECKING:
     from adapters.discord.desk import Desk
 
+Callback = Callable[..., Coroutine[Any, Any, None]]
 Aspect = Literal["1:1", "3:2", "2:3", "4:3", "3:4", "16:9", "9:16", "21:9"]
 Prompt = Range[str, 1, 2000]
 Negative = Range[str, 1, 1000]
@@ -44,6 +45,16 @@ OPTIONS = {
 
 def declare(tree: app_commands.CommandTree[Any], desk: "Desk", imagine_name: str) -> None:
     """Add every command to the tree; `imagine_name` is what `/imagine` is called."""
+    texts = desk.core.replies.texts
+    for command in (*_makers(desk), *_questions(desk)):
+        name = command.__name__
+        tree.add_command(_command(texts, command, imagine_name if name == "imagine" else name, name))
+    for name, callback in _menus(desk).items():
+        tree.add_command(app_commands.ContextMenu(name=name, callback=callback))
+
+
+def _makers(desk: "Desk") -> tuple[Callback, ...]:
+    """Return the commands that make a job."""
 
     async def imagine(
         asked: Asked,
@@ -75,6 +86,12 @@ def declare(tree: app_commands.CommandTree[Any], desk: "Desk", imagine_name: str
     ) -> None:
         await desk.upscale(asked, image, job or 0, picture or 1)
 
+    return imagine, optimize, upscale
+
+
+def _questions(desk: "Desk") -> tuple[Callback, ...]:
+    """Return the commands that are answered at once."""
+
     async def queue(asked: Asked) -> None:
         await desk.answer(asked, "queue")
 
@@ -96,10 +113,11 @@ def declare(tree: app_commands.CommandTree[Any], desk: "Desk", imagine_name: str
     async def help(asked: Asked) -> None:
         await desk.answer(asked, "help")
 
-    texts = desk.core.replies.texts
-    for command in (imagine, optimize, upscale, queue, cancel, history, show, info, quota, help):
-        name = command.__name__
-        tree.add_command(_command(texts, command, imagine_name if name == "imagine" else name, name))
+    return queue, cancel, history, show, info, quota, help
+
+
+def _menus(desk: "Desk") -> dict[str, Callback]:
+    """Return the menus of a message."""
 
     async def read_message(asked: Asked, message: discord.Message) -> None:
         await desk.read(asked, message)
@@ -107,8 +125,7 @@ def declare(tree: app_commands.CommandTree[Any], desk: "Desk", imagine_name: str
     async def upscale_message(asked: Asked, message: discord.Message) -> None:
         await desk.upscale_message(asked, message)
 
-    tree.add_command(app_commands.ContextMenu(name="Picture info", callback=read_message))
-    tree.add_command(app_commands.ContextMenu(name="Upscale picture", callback=upscale_message))
+    return {"Picture info": read_message, "Upscale picture": upscale_message}
 
 
 class Names(app_commands.Translator):

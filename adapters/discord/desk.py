@@ -3,9 +3,10 @@
 Knows interactions and requests; knows neither how commands are declared nor how replies look.
 """
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import discord
@@ -25,6 +26,7 @@ PUBLIC = "public"
 """Marks an interaction that was acknowledged for all to see."""
 ALREADY_ACKNOWLEDGED = 40060
 UNKNOWN_INTERACTION = 10062
+GRACE = 3.0
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,16 @@ class Desk:
         self.core = core
         self._settings = settings
         self._show = show
+        self._work: set[asyncio.Task[Any]] = set()
+
+    async def close(self) -> None:
+        """Let what was begun come to its end for a moment, then stop it: the store closes after this."""
+        if not self._work:
+            return
+        _, late = await asyncio.wait(self._work, timeout=GRACE)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
     async def draw(
         self,
@@ -62,17 +74,13 @@ class Desk:
                 raise Refused("needs-image")
             if picture is None:
                 await self._press(asked, Action("upscale", job, number - 1))
-                return
-            self.enter(asked)
-            address = await self._acknowledge(asked)
-            kept = await pictures.keep(self.core, picture)
-            await self._submit(asked, address, "upscale", self.core.defaults(user_of(asked)), kept)
+            else:
+                await self._enlarge(asked, picture)
 
     async def upscale_message(self, asked: Asked, message: discord.Message) -> None:
         """Enlarge the picture of any message."""
         async with self.refusing(asked):
-            picture = pictures.of(message)
-        await self.upscale(asked, picture, 0, 1)
+            await self._enlarge(asked, pictures.of(message))
 
     async def answer(self, asked: Asked, name: str, rest: str = "") -> None:
         """Answer a command that makes no job, for the person's eyes only."""
@@ -126,13 +134,25 @@ class Desk:
     async def refusing(self, asked: Asked) -> AsyncIterator[None]:
         """Answer what the core refuses, in the person's language."""
         try:
-            yield
+            with self.working():
+                yield
         except Refused as refused:
             await self.tell(asked, self.core.replies.refused(refused, str(asked.locale)))
         except discord.NotFound as error:
             if error.code != UNKNOWN_INTERACTION:
                 raise
             log.warning("an interaction came too late to be answered: is the machine overloaded?")
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Hold while something is done that `close` must wait for: the library keeps these tasks itself."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._work.add(task)
+        try:
+            yield
+        finally:
+            self._work.discard(task)
 
     def enter(self, asked: Asked) -> None:
         """Check before anything is made that it may be asked for and can be posted here."""
@@ -157,6 +177,12 @@ class Desk:
         for name, value in options.items():
             params = flags.assign(params, name, value)
         return params
+
+    async def _enlarge(self, asked: Asked, picture: discord.Attachment) -> None:
+        self.enter(asked)
+        address = await self._acknowledge(asked)
+        kept = await pictures.keep(self.core, picture)
+        await self._submit(asked, address, "upscale", self.core.defaults(user_of(asked)), kept)
 
     async def _press(self, asked: Asked, action: Action) -> None:
         user, event = user_of(asked), str(asked.id)

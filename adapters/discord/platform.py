@@ -132,6 +132,7 @@ class DiscordPlatform:
                 raise ConnectionError(f"no gateway at {self.settings.gateway_url}") from None
             finally:
                 self._online.clear()
+                await client.desk.close()
 
     async def _attempts(self) -> AsyncIterator[None]:
         """Yield for each try, ever more slowly while they fail quickly."""

@@ -208,6 +208,15 @@ async def test_a_picture_without_parameters_says_so(studio: Studio) -> None:
     assert "carries no parameters" in await studio.ann.told()
 
 
+@pytest.mark.parametrize("menu", ["Picture info", "Upscale picture"])
+async def test_a_message_without_a_picture_says_so(
+    studio: Studio, menu: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await studio.ann.menu(menu, await studio.ann.post(b"a song", "audio/ogg"))
+    assert "no picture in this message" in await studio.ann.told()
+    assert "exception" not in caplog.text
+
+
 async def test_a_smaller_file_still_tells_how_it_was_made(studio: Studio) -> None:
     noise = Image.effect_noise((256, 256), 90).convert("RGB")
     file = io.BytesIO()

@@ -150,6 +150,19 @@ async def test_fifty_people_at_once_are_all_acknowledged_in_time(tmp_path: Path)
         await studio.world.until(lambda: all(each.answer == 5 for each in asked))
 
 
+async def test_what_was_begun_when_the_bot_stops_is_kept_and_done_by_the_next(tmp_path: Path) -> None:
+    async with running() as small:
+        async with living(small, tmp_path) as studio:
+            people = [studio.person(f"P{number}") for number in range(10)]
+            asked = await asyncio.gather(
+                *(each.slash("imagine", prompt="a boat", steps=1) for each in people)
+            )
+            await small.world.until(lambda: all(each.answer for each in asked))
+        async with living(small, tmp_path) as studio:
+            for each in asked:
+                assert (await studio.drawn(each)).files
+
+
 async def test_a_bad_token_is_named_and_not_tried_again(tmp_path: Path) -> None:
     async with running() as small:
         settings = DiscordSettings("wrong", small.api_base, small.gateway_url)
