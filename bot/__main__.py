@@ -8,10 +8,10 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from adapters.telegram import TelegramPlatform
 from adapters.web.server import WebPlatform
 from adapters.web.settings import WebSettings
 from bot import config, doctor, lock, oneshot, redact
@@ -36,7 +36,6 @@ USAGE = """usage: python -m bot [--config FILE] COMMAND
   doctor                                     say what stands, what is missing, and what to do about it
 """
 BAD_USE = 2
-
 UNUSABLE = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 
 
@@ -115,8 +114,7 @@ async def _serve(core: Core, platforms: Sequence[Platform]) -> None:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(served.run(core)) for served in platforms]
-            tasks.append(group.create_task(core.run()))
+            tasks = [group.create_task(part) for part in (core.run(), *(one.run(core) for one in platforms))]
             print(f"ready: {await _ready(platforms)}", flush=True)
             await stop.wait()
             for task in tasks:
@@ -132,10 +130,8 @@ async def _serve(core: Core, platforms: Sequence[Platform]) -> None:
 
 async def _ready(platforms: Sequence[Platform]) -> str:
     """Return where the bot can be met: the web chat's address once it listens, or what else is served."""
-    for served in platforms:
-        if isinstance(served, WebPlatform):
-            return await served.started()
-    return ", ".join(served.name for served in platforms)
+    web = next((one for one in platforms if isinstance(one, WebPlatform)), None)
+    return await web.started() if web else ", ".join(one.name for one in platforms)
 
 
 def _imagine(settings: Config, words: list[str]) -> int:
@@ -155,7 +151,9 @@ async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
     profile = profiles.profile(settings.model.name)
     engine = _engine(settings, profile)
     try:
-        return await oneshot.imagine(engine, profile, text, _defaults(settings), out, _progress)
+        return await oneshot.imagine(
+            engine, profile, text, _defaults(settings), out, partial(print, file=sys.stderr)
+        )
     except Refused as refused:
         raise CommandError(Replies(profile).refused(refused, "en").text) from None
     finally:
@@ -198,15 +196,37 @@ def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine:
 
 
 def _platforms(settings: Config) -> list[Platform]:
-    """Return every platform that is configured; raises UsageError where there is none."""
-    platforms: list[Platform] = []
-    if settings.web.enabled:
-        platforms.append(_web(settings))
+    """Return what is served: the web chat unless it is off, and every service with a token.
+
+    A client library is imported only where it is used: each costs half a second of every start.
+    """
+    found: list[Platform] = [_web(settings)] if settings.web.enabled else []
+    if settings.discord.token:
+        found.append(_discord(settings))
     if settings.telegram.token:
-        platforms.append(TelegramPlatform(settings.telegram))
-    if not platforms:
+        from adapters.telegram import TelegramPlatform
+
+        found.append(TelegramPlatform(settings.telegram))
+    if not found:
         raise UsageError("web.enabled = false leaves no platform to serve: switch it on, or set a token")
-    return platforms
+    return found
+
+
+def _discord(settings: Config) -> Platform:
+    from adapters.discord import DiscordPlatform, DiscordSettings
+
+    said = settings.discord
+    chosen = DiscordSettings(
+        token=said.token,
+        api_base=said.api_base,
+        gateway_url=said.gateway_url,
+        command=said.command,
+        reactions=said.add_reactions,
+        guilds=frozenset(map(int, said.guilds)),
+        spoiler_channels=frozenset(map(int, said.spoiler_channels)),
+        shards=said.shards,
+    )
+    return DiscordPlatform(chosen, settings.data_dir)
 
 
 def _web(settings: Config) -> WebPlatform:
@@ -268,10 +288,6 @@ def _log(settings: Config) -> None:
     logging.getLogger("httpx").setLevel(max(level, logging.WARNING))
     logging.getLogger("telegram.request").setLevel(logging.CRITICAL)
     redact.install(settings.secrets())
-
-
-def _progress(line: str) -> None:
-    print(line, file=sys.stderr)
 
 
 def _line(made: dict[str, Any]) -> str:

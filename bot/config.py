@@ -89,9 +89,16 @@ class WebConfig:
 
 @dataclass(frozen=True, slots=True)
 class DiscordConfig:
-    """The Discord bot's token."""
+    """The Discord bot; a token switches it on. `shards` 0 is one plain connection."""
 
     token: str = _setting("", secret=True)
+    command: str = _setting("imagine", pattern=r"[a-z0-9_-]{1,32}", fix="1–32 of a–z, 0–9, - and _")
+    add_reactions: bool = False
+    guilds: tuple[str, ...] = _setting((), each=r"\d{5,20}", fix="ids, which are long numbers")
+    spoiler_channels: tuple[str, ...] = _setting((), each=r"\d{5,20}", fix="ids, which are long numbers")
+    shards: int = _setting(0, 0, 1024)
+    api_base: str = "https://discord.com/api/v10"
+    gateway_url: str = "wss://gateway.discord.gg/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +215,8 @@ def _check(key: str, value: Any, hint: Any, rules: Mapping[str, Any], origin: st
         raise ConfigError(f"{origin}: {key} = {shown} must be one of {', '.join(choices)}")
     if (pattern := rules.get("pattern")) and not re.fullmatch(pattern, found):
         raise ConfigError(f"{origin}: {key} = {shown} must be {rules['fix']}")
+    if (each := rules.get("each")) and not all(re.fullmatch(each, part) for part in found):
+        raise ConfigError(f"{origin}: {key} = {shown} must be a list of {rules['fix']}")
     low, high = rules.get("low"), rules.get("high")
     if low is not None and high is not None and not low <= found <= high:
         raise ConfigError(f"{origin}: {key} = {shown} must be from {low} to {high}")

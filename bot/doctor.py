@@ -200,10 +200,8 @@ def _platforms(config: Config) -> Iterator[Finding]:
         yield Finding("ok", "web", f"http://{web.host}:{web.port}")
     else:
         yield Finding("note", "web", "switched off")
-    if config.discord.token:
-        yield Finding("problem", "discord", "a token is set, but this version does not serve it", "unset it")
-    if config.telegram.token:
-        yield Finding("ok", "telegram", f"a token is set; it is used at {config.telegram.base_url}")
+    for name, token in (("discord", config.discord.token), ("telegram", config.telegram.token)):
+        yield Finding("ok", name, "on") if token else Finding("note", name, "no token")
 
 
 def _taken(host: str, port: int) -> bool:

@@ -204,3 +204,21 @@ telegram-ask-hint = a red sailboat on the sea at sunset
 telegram-closed = I only answer in chats my operator has chosen. This chat is number { $chat }.
 telegram-copy-prompt = Copy the prompt
 telegram-copy-seed = Copy the seed
+
+# Discord
+discord-option-prompt = what to draw; flags such as --ar 16:9 may stand in it
+discord-option-image = a picture to start from
+discord-option-job = number of one of your jobs
+discord-option-picture = which picture of the job, from 1
+discord-edit-title = Edit the prompt
+discord-edit-label = Prompt and flags
+discord-comma = { ", " }
+discord-permission-view-channel = View Channel
+discord-permission-send-messages = Send Messages
+discord-permission-send-messages-in-threads = Send Messages in Threads
+discord-permission-attach-files = Attach Files
+discord-permission-embed-links = Embed Links
+refused-not-here = This bot isn't open to this server; ask its operator.
+refused-missing-permissions = I couldn't post a picture here: I lack { $permissions }. Ask a moderator to allow it, or try another channel.
+refused-no-picture = There is no picture in this message.
+refused-no-parameters = This picture carries no parameters; they are lost in screenshots and re-encoded files.

@@ -172,3 +172,21 @@ telegram-ask-hint = 夕阳下海上的一艘红色帆船
 telegram-closed = 我只在管理员指定的聊天里回答。这个聊天的编号是 { $chat }。
 telegram-copy-prompt = 复制提示词
 telegram-copy-seed = 复制种子
+
+# Discord
+discord-option-prompt = 想画什么；里面可以写参数，比如 --ar 16:9
+discord-option-image = 用来打底的图片
+discord-option-job = 你的任务编号
+discord-option-picture = 任务里的第几张，从 1 开始
+discord-edit-title = 编辑描述
+discord-edit-label = 描述和参数
+discord-comma = 、
+discord-permission-view-channel = 查看频道
+discord-permission-send-messages = 发送消息
+discord-permission-send-messages-in-threads = 在子区内发送消息
+discord-permission-attach-files = 上传文件
+discord-permission-embed-links = 嵌入链接
+refused-not-here = 这个机器人没有对本服务器开放，请联系它的管理员。
+refused-missing-permissions = 我没法在这里发图，缺少这些权限：{ $permissions }。请让管理员开启，或者换个频道。
+refused-no-picture = 这条消息里没有图片。
+refused-no-parameters = 这张图片里没有参数；截图或重新压缩过的图片会丢失参数。

@@ -41,6 +41,8 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ({"ZIMAGE_BOT_DEFAULTS__CFG": "nan"}, ("defaults.cfg", "nan", "1.0 to 5.0")),
         ({"ZIMAGE_BOT_MODEL__DEVICE": "gpu"}, ("model.device", "gpu", "cuda:N")),
         ({"ZIMAGE_BOT_LOG_LEVEL": "loud"}, ("log_level", "loud", "warning")),
+        ({"ZIMAGE_BOT_DISCORD__GUILDS": "12345678,House"}, ("discord.guilds", "House", "ids")),
+        ({"ZIMAGE_BOT_DISCORD__COMMAND": "Paint it"}, ("discord.command", "Paint it", "a–z")),
         ({"ZIMAGE_BOT_WEB": "1"}, ("web", "table")),
         ({"ZIMAGE_BOT_WEB": "1", "ZIMAGE_BOT_WEB__PORT": "2"}, ("WEB", "exclude")),
     ],

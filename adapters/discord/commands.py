@@ -1,0 +1,167 @@
+"""The slash commands and message menus as Discord is told them. Knows options and texts; does nothing."""
+
+import inspect
+from collections.abc import Callable, Collection, Coroutine
+from typing import TYPE_CHECKING, Any, Literal
+
+import discord
+from discord import Locale, app_commands
+from discord.app_commands import Range, locale_str
+
+from adapters.discord.door import Asked
+from adapters.discord.names import localized
+from bot.texts import Texts
+
+if TYPE_CHECKING:
+    from adapters.discord.desk import Desk
+
+Callback = Callable[..., Coroutine[Any, Any, None]]
+Aspect = Literal["1:1", "3:2", "2:3", "4:3", "3:4", "16:9", "9:16", "21:9"]
+Prompt = Range[str, 1, 2000]
+Negative = Range[str, 1, 1000]
+Count = Range[int, 1, 4]
+Steps = Range[int, 1, 50]
+Cfg = Range[float, 1.0, 5.0]
+Seed = Range[int, 0, 2**32 - 1]
+Strength = Range[float, 0.05, 1.0]
+Number = Range[int, 1, 2**53 - 1]
+OPTIONS = {
+    "prompt": "discord-option-prompt",
+    "aspect": "flag-ar",
+    "count": "flag-count",
+    "steps": "flag-steps",
+    "cfg": "flag-cfg",
+    "seed": "flag-seed",
+    "negative": "flag-no",
+    "enhance": "flag-enhance",
+    "optimize": "flag-optimize",
+    "image": "discord-option-image",
+    "strength": "flag-strength",
+    "job": "discord-option-job",
+    "picture": "discord-option-picture",
+}
+"""The message that describes each option."""
+
+
+def declare(tree: app_commands.CommandTree[Any], desk: "Desk", imagine_name: str) -> None:
+    """Add every command to the tree; `imagine_name` is what `/imagine` is called."""
+    texts = desk.core.replies.texts
+    for command in (*_makers(desk), *_questions(desk)):
+        name = command.__name__
+        tree.add_command(_command(texts, command, imagine_name if name == "imagine" else name, name))
+    for name, callback in _menus(desk).items():
+        tree.add_command(app_commands.ContextMenu(name=name, callback=callback))
+
+
+def _makers(desk: "Desk") -> tuple[Callback, ...]:
+    """Return the commands that make a job."""
+
+    async def imagine(
+        asked: Asked,
+        prompt: Prompt,
+        aspect: Aspect | None = None,
+        count: Count | None = None,
+        steps: Steps | None = None,
+        cfg: Cfg | None = None,
+        seed: Seed | None = None,
+        negative: Negative | None = None,
+        enhance: bool | None = None,
+        optimize: bool | None = None,
+        image: discord.Attachment | None = None,
+        strength: Strength | None = None,
+    ) -> None:
+        said: dict[str, Any] = {"ar": aspect, "count": count, "steps": steps, "cfg": cfg, "seed": seed}
+        said |= {"no": negative, "enhance": enhance, "optimize": optimize, "strength": strength}
+        options = {name: _word(value) for name, value in said.items() if value is not None}
+        await desk.draw(asked, "imagine", prompt, options, image)
+
+    async def optimize(asked: Asked, prompt: Prompt) -> None:
+        await desk.draw(asked, "optimize", prompt, {})
+
+    async def upscale(
+        asked: Asked,
+        image: discord.Attachment | None = None,
+        job: Number | None = None,
+        picture: Count | None = None,
+    ) -> None:
+        await desk.upscale(asked, image, job or 0, picture or 1)
+
+    return imagine, optimize, upscale
+
+
+def _questions(desk: "Desk") -> tuple[Callback, ...]:
+    """Return the commands that are answered at once."""
+
+    async def queue(asked: Asked) -> None:
+        await desk.answer(asked, "queue")
+
+    async def cancel(asked: Asked, job: Number | None = None) -> None:
+        await desk.answer(asked, "cancel", _rest(job))
+
+    async def history(asked: Asked) -> None:
+        await desk.answer(asked, "history")
+
+    async def show(asked: Asked, job: Number | None = None) -> None:
+        await desk.show_job(asked, _rest(job))
+
+    async def info(asked: Asked, job: Number | None = None) -> None:
+        await desk.answer(asked, "info", _rest(job))
+
+    async def quota(asked: Asked) -> None:
+        await desk.answer(asked, "quota")
+
+    async def help(asked: Asked) -> None:
+        await desk.answer(asked, "help")
+
+    return queue, cancel, history, show, info, quota, help
+
+
+def _menus(desk: "Desk") -> dict[str, Callback]:
+    """Return the menus of a message."""
+
+    async def read_message(asked: Asked, message: discord.Message) -> None:
+        await desk.read(asked, message)
+
+    async def upscale_message(asked: Asked, message: discord.Message) -> None:
+        await desk.upscale_message(asked, message)
+
+    return {"Picture info": read_message, "Upscale picture": upscale_message}
+
+
+class Names(app_commands.Translator):
+    """Names from the table of names, descriptions from the message files."""
+
+    def __init__(self, texts: Texts) -> None:
+        super().__init__()
+        self._texts = texts
+
+    async def translate(
+        self, string: locale_str, locale: Locale, context: app_commands.TranslationContextTypes
+    ) -> str | None:
+        """Return the text in a locale, None where the English one stands."""
+        if key := string.extras.get("key"):
+            return self._texts.say("zh", key) if locale.value.startswith("zh") else None
+        return localized(string.message, locale)
+
+
+def _command(texts: Texts, callback: Any, name: str, meaning: str) -> app_commands.Command[Any, Any, Any]:
+    described = {option: _text(texts, key) for option, key in OPTIONS.items() if option in _options(callback)}
+    app_commands.describe(**described)(callback)
+    description = _text(texts, f"command-{meaning}")
+    return app_commands.Command(name=name, description=description, callback=callback)
+
+
+def _options(callback: Callable[..., Any]) -> Collection[str]:
+    return inspect.signature(callback).parameters
+
+
+def _text(texts: Texts, key: str) -> locale_str:
+    return locale_str(texts.say("en", key), key=key)
+
+
+def _word(value: str | float | bool) -> str:
+    return ("on" if value else "off") if isinstance(value, bool) else str(value)
+
+
+def _rest(job: int | None) -> str:
+    return "" if job is None else str(job)

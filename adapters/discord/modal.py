@@ -1,0 +1,57 @@
+"""The edit window. Its `custom_id` says which job it edits, so that it works after a restart too."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import discord
+
+from adapters.discord.door import Asked
+from bot.texts import Texts
+from bot.types import Reply
+
+PATTERN = re.compile(r"zi-edit:(?P<job>[0-9]{1,18})")
+LONGEST = 4000
+LIFE = 3600.0
+COMMAND = "/imagine "
+
+
+class Edit(discord.ui.Modal):
+    """The words of a job, to be changed; what comes of them arrives as an interaction of its own."""
+
+    def __init__(self, texts: Texts, locale: str, job: int, reply: Reply) -> None:
+        super().__init__(
+            title=texts.say(locale, "discord-edit-title"), timeout=LIFE, custom_id=f"zi-edit:{job}"
+        )
+        words: discord.ui.TextInput[Any] = discord.ui.TextInput(
+            style=discord.TextStyle.paragraph,
+            custom_id="words",
+            default=reply.prefill.removeprefix(COMMAND)[:LONGEST],
+            max_length=LONGEST,
+        )
+        label = texts.say(locale, "discord-edit-label")
+        self.add_item(discord.ui.Label(text=label, description=reply.text, component=words))
+
+
+def is_edit(asked: Asked) -> bool:
+    """Say whether this is an edit window that was sent off."""
+    data: Mapping[str, Any] = asked.data or {}
+    sent = asked.type is discord.InteractionType.modal_submit
+    return sent and PATTERN.fullmatch(data["custom_id"]) is not None
+
+
+def read(asked: Asked) -> tuple[int, str]:
+    """Return the job of an edit window that was sent off, and its words."""
+    data: Any = asked.data
+    match = PATTERN.fullmatch(data["custom_id"])
+    assert match is not None
+    words = next(_values(data["components"]))
+    return int(match["job"]), words.strip().removeprefix(COMMAND)
+
+
+def _values(components: list[Any]) -> Iterator[str]:
+    for component in components:
+        if "value" in component:
+            yield component["value"]
+        yield from _values(component.get("components", []))
+        yield from _values([component["component"]] if "component" in component else [])

@@ -1,0 +1,171 @@
+"""Discord as the bot sees it: serve until cancelled, and make a message look like a reply. Holds no job."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import aiohttp
+import discord
+import yarl
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+
+from adapters.discord import place as places
+from adapters.discord.client import Client, client_class
+from adapters.discord.place import Place
+from adapters.discord.reactions import OFFERED
+from adapters.discord.render import Look, look
+from adapters.discord.settings import DiscordSettings
+from bot.config import ConfigError
+from bot.core import Core
+from bot.types import Address, Reply
+
+FIRST_RETRY = 1.0
+LAST_RETRY = 120.0
+BAD_TOKEN = "discord.token is not accepted by Discord; copy it anew from the developer portal, page Bot"
+AUTHENTICATION_FAILED = 4004
+UNKNOWN_MESSAGE = 10008
+
+log = logging.getLogger(__name__)
+
+
+class DiscordPlatform:
+    """A Discord bot. `data_dir` remembers which commands Discord was told; `now` is Unix seconds."""
+
+    name = places.PLATFORM
+    pace = 1.5
+
+    def __init__(
+        self,
+        settings: DiscordSettings,
+        data_dir: Path,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.settings = settings
+        self.now = now
+        self._data_dir = data_dir
+        self._sleep = sleep
+        self._client: Client | None = None
+        self._online = asyncio.Event()
+
+    async def run(self, core: Core) -> None:
+        """Serve until cancelled, however often Discord goes away; raises `ConfigError` for a bad token."""
+        _point(self.settings)
+        async for _ in self._attempts():
+            try:
+                await self._serve(core)
+            except discord.LoginFailure:
+                raise ConfigError(BAD_TOKEN) from None
+            except discord.ConnectionClosed as error:
+                if error.code == AUTHENTICATION_FAILED:
+                    raise ConfigError(BAD_TOKEN) from None
+                log.warning("the gateway closed the connection: %s", error)
+            except (OSError, TimeoutError, aiohttp.ClientError, discord.DiscordException) as error:
+                log.warning("Discord cannot be reached: %s", error)
+
+    async def show(self, address: Address, reply: Reply) -> Address:
+        """Make the message look like `reply`: by the interaction's token, else as the bot, else by DM.
+
+        Waits while Discord was never reached; raises what the library raises where a later try may succeed.
+        """
+        await self._online.wait()
+        client = self._client
+        assert client is not None
+        place = places.read(address)
+        shown = await look(reply, place)
+        try:
+            place = await self._put(client, place, shown)
+        except discord.NotFound as error:
+            if error.code != UNKNOWN_MESSAGE:
+                place = await self._by_message(client, place, shown, reply)
+            else:
+                log.info("message %d was deleted; the job's pictures stay at /show", place.message)
+        except discord.Forbidden:
+            place = await self._by_message(client, place, shown, reply)
+        if self.settings.reactions and reply.images and _has_ended(reply):
+            await _offer_reactions(client, place)
+        return place.address()
+
+    async def _put(self, client: Client, place: Place, shown: Look) -> Place:
+        if place.by_token(self.now()):
+            try:
+                webhook = discord.Webhook.partial(client.application_id or 0, place.token, client=client)
+                await webhook.edit_message(place.message, **shown.edit())
+                return place
+            except discord.HTTPException as error:
+                if not _token_is_dead(error):
+                    raise
+        channel = client.get_partial_messageable(place.channel)
+        if place.message:
+            await channel.get_partial_message(place.message).edit(**shown.edit())
+            return place
+        message = await channel.send(nonce=place.nonce, **shown.send())
+        return replace(place, message=message.id)
+
+    async def _by_message(self, client: Client, place: Place, shown: Look, reply: Reply) -> Place:
+        """Send by DM what has no place in its channel any more; only the last word is worth that."""
+        if not _has_ended(reply) or not (reply.images or reply.actions):
+            return place
+        try:
+            channel = await client.create_dm(discord.Object(place.user))
+            message = await channel.send(nonce=str(place.message or place.nonce), **shown.send())
+        except discord.Forbidden:
+            log.info("user %d can be reached nowhere; the job's pictures stay at /show", place.user)
+            return place
+        return replace(place, channel=channel.id, message=message.id, token="")
+
+    async def _serve(self, core: Core) -> None:
+        async with client_class(self.settings)(core, self.settings, self.show, self._data_dir) as client:
+            await client.login(self.settings.token)
+            self._client = client
+            self._online.set()
+            try:
+                await client.connect()
+            except AttributeError:
+                # The library resumes a connection that was never made when the very first one fails.
+                if client.ws is not None:
+                    raise
+                raise ConnectionError(f"no gateway at {self.settings.gateway_url}") from None
+            finally:
+                self._online.clear()
+                await client.desk.close()
+
+    async def _attempts(self) -> AsyncIterator[None]:
+        """Yield for each try, ever more slowly while they fail quickly."""
+        pause = FIRST_RETRY
+        while True:
+            begun = self.now()
+            yield
+            pause = FIRST_RETRY if self.now() - begun > LAST_RETRY else pause
+            await self._sleep(pause)
+            pause = min(2 * pause, LAST_RETRY)
+
+
+def _point(settings: DiscordSettings) -> None:
+    """Point the library where the operator says; it has no other way than these class attributes."""
+    Route.BASE = settings.api_base.rstrip("/")
+    DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.gateway_url)
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
+
+
+def _has_ended(reply: Reply) -> bool:
+    """Say whether this is the last word on a job: an open one can be cancelled."""
+    return not any(button.action.verb == "cancel" for row in reply.actions for button in row)
+
+
+def _token_is_dead(error: discord.HTTPException) -> bool:
+    """Say whether an interaction's token ended early: unknown webhook, or invalid webhook token."""
+    return error.code in (10015, 50027)
+
+
+async def _offer_reactions(client: Client, place: Place) -> None:
+    message = client.get_partial_messageable(place.channel).get_partial_message(place.message)
+    try:
+        for emoji in OFFERED:
+            await message.add_reaction(emoji)
+    except discord.HTTPException as error:
+        log.info("no reactions under message %d: %s", place.message, error)

@@ -1,0 +1,26 @@
+"""What a picture says of how it was made, in words: ours, or anybody's in AUTOMATIC1111's form.
+
+Knows encoded pictures and texts; knows no job.
+"""
+
+from bot.texts import Texts
+from bot.types import Refused, Reply
+from bot.wording import SHOWN_PROMPT_IN_FULL, cut
+from engine.metadata import read
+
+
+def told(texts: Texts, locale: str, image: bytes) -> Reply:
+    """Return the parameters in an encoded picture; raises `Refused` (`no-parameters`)."""
+    found = read(image)
+    if found is None:
+        raise Refused("no-parameters")
+    picture = {"width": found.width, "height": found.height, "steps": found.steps}
+    guidance, seed = str(found.guidance_scale), str(found.seed)
+    lines = [texts.say(locale, "info-picture", **picture, guidance=guidance, seed=seed)]
+    if found.negative_prompt:
+        lines.append(texts.say(locale, "info-negative", words=cut(found.negative_prompt)))
+    if found.model:
+        lines.append(texts.say(locale, "info-model", name=found.model))
+    original = found.original if found.original != found.prompt else ""
+    note = texts.say(locale, "note-original", words=cut(original)) if original else ""
+    return Reply("\n".join(lines), cut(found.prompt, SHOWN_PROMPT_IN_FULL), note, private=True)

@@ -1,0 +1,133 @@
+"""The bot on a small Discord: the real client library, core and store; only the engine is the fake one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from adapters.discord import DiscordPlatform, DiscordSettings
+from bot.core import Core, CoreSettings
+from bot.images import ImageFolder
+from bot.limits import Rule
+from bot.moderation import Words
+from bot.replies import Replies
+from bot.store import Store
+from bot.types import Job, Params
+from engine.fake import FakeEngine
+from engine.types import ModelProfile
+from tests.adapters.discord.people import Chat
+from tests.adapters.discord.rest import TOKEN, Discord, running
+from tests.adapters.discord.world import Interaction, Message
+
+PROFILE = ModelProfile("small", base_size=64, max_size=256)
+FREE = Rule(0, 0, 0, 0, 4, 1.0)
+
+
+class Studio:
+    """One life of the bot, and the Discord it lives on."""
+
+    def __init__(self, discord: Discord, platform: DiscordPlatform, core: Core, store: Store) -> None:
+        self.discord = discord
+        self.world = discord.world
+        self.platform = platform
+        self.core = core
+        self.store = store
+        self.ann = Chat(discord, "Ann")
+        self.pauses: list[float] = []
+
+    def person(self, name: str, locale: str = "en-US") -> Chat:
+        return Chat(self.discord, name, locale)
+
+    async def draw(self, prompt: str = "a boat", who: Chat | None = None, **options: Any) -> Message:
+        """Ask for a picture and wait for it."""
+        asked = await (who or self.ann).slash("imagine", prompt=prompt, **{"steps": 2, **options})
+        return await self.drawn(asked)
+
+    async def drawn(self, asked: Interaction) -> Message:
+        """Wait until the answer to an interaction is a finished job."""
+        return await self.finished(await self.ann.answered(asked))
+
+    async def finished(self, message: Message) -> Message:
+        """Wait until a message shows an ended job."""
+
+        def ended() -> bool:
+            ids = message.custom_ids
+            return bool(ids) and not any(":cancel:" in each for each in ids)
+
+        await self.world.until(ended)
+        return message
+
+    async def job(self, message: Message) -> Job:
+        """The job that a message shows."""
+        row = await self.store.job(int(message.custom_ids[0].split(":")[2]))
+        assert row is not None
+        return row
+
+    async def newest(self) -> Job:
+        """The newest job of all."""
+        number = 0
+        while (row := await self.store.job(number + 1)) is not None:
+            number, found = number + 1, row
+        return found
+
+
+@asynccontextmanager
+async def living(
+    discord: Discord,
+    directory: Path,
+    *,
+    engine: Any = None,
+    rule: Rule = FREE,
+    banned: Sequence[str] = ("forbidden",),
+    ready: bool = True,
+    hurried: bool = True,
+    **said: Any,
+) -> AsyncIterator[Studio]:
+    """Let the bot live on a small Discord; it stops in order at the end, and what it broke is told.
+
+    `hurried`, it waits a hundredth of a second wherever it would wait longer.
+    """
+
+    async def sleep(seconds: float) -> None:
+        if seconds > 1000:
+            await asyncio.Event().wait()
+        await asyncio.sleep(min(seconds, 0.01) if hurried else seconds)
+
+    settings = DiscordSettings(TOKEN, discord.api_base, discord.gateway_url)
+    platform = DiscordPlatform(replace(settings, **said), directory, discord.world.now, sleep)
+    async with Store.open(directory) as store:
+        core = Core(
+            store=store,
+            images=ImageFolder(directory / "pictures"),
+            engine=engine or FakeEngine(64),
+            replies=Replies(PROFILE),
+            words=Words(banned),
+            settings=CoreSettings(PROFILE, Params(""), rule),
+            platforms={platform.name: platform},
+            now=discord.world.now,
+            sleep=sleep,
+        )
+        await core.recover()
+        tasks = [asyncio.create_task(core.run()), asyncio.create_task(platform.run(core))]
+        tasks[1].add_done_callback(lambda _: discord.world.change())
+        try:
+            if ready:
+                shards = max(1, platform.settings.shards)
+                await discord.world.until(lambda: tasks[1].done() or discord.gateway.ready(shards))
+                if tasks[1].done():
+                    await tasks[1]
+            yield Studio(discord, platform, core, store)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+    assert discord.world.broken == [], "\n".join(discord.world.broken)
+
+
+@asynccontextmanager
+async def opened(directory: Path, **said: Any) -> AsyncIterator[Studio]:
+    """A small Discord with the bot on it."""
+    async with running() as discord, living(discord, directory, **said) as studio:
+        yield studio

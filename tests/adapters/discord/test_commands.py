@@ -1,0 +1,229 @@
+"""Slash commands over a real socket: what they make, what they refuse, and who sees it."""
+
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bot.ladder import fit
+from bot.limits import Rule
+from bot.types import Image as Shown
+from engine.metadata import Parameters, read, write
+from tests.adapters.discord.people import words
+from tests.adapters.discord.rest import running
+from tests.adapters.discord.studio import Studio, living, opened
+from tests.adapters.discord.world import ATTACH, EVERYTHING, SEND
+
+
+def png(side: int = 64) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (side, side), "teal").save(file, "PNG")
+    return file.getvalue()
+
+
+async def test_a_command_becomes_a_picture_in_the_message_that_acknowledged_it(studio: Studio) -> None:
+    asked = await studio.ann.slash("imagine", prompt="a boat", steps=2, seed=5)
+    message = await studio.drawn(asked)
+    assert asked.answer == 5
+    assert message is asked.original
+    assert message.text.startswith(f"<@{studio.ann.person.id}> Here is your picture")
+    assert len(message.files) == 1
+    assert message.files[0].startswith(b"\x89PNG")
+    assert message.custom_ids == [f"zi:{verb}:1:0" for verb in
+                                  ("reroll", "vary", "upscale", "edit", "info", "delete")]  # fmt: skip
+
+
+async def test_options_and_flags_in_the_text_mean_the_same(studio: Studio) -> None:
+    await studio.draw(
+        "a boat", aspect="16:9", seed=7, cfg=2.5, negative="text", enhance=False, optimize=False
+    )
+    await studio.draw("a boat --ar 16:9 --seed 7 --cfg 2.5 --enhance off --optimize off --no text")
+    one, two = await studio.store.job(1), await studio.store.job(2)
+    assert one is not None
+    assert two is not None
+    assert one.request.params == two.request.params
+    assert (one.request.params.aspect, one.request.params.negative_prompt) == ("16:9", "text")
+
+
+async def test_several_pictures_are_one_grid_with_a_button_for_each(studio: Studio) -> None:
+    message = await studio.draw(count=4)
+    assert len(message.files) == 1
+    assert [len(row["components"]) for row in message.body["components"]] == [4, 4, 4]
+
+
+async def test_an_attached_picture_is_fetched_after_the_acknowledgement_and_drawn_over(
+    studio: Studio,
+) -> None:
+    message = await studio.draw(image=png(), strength=0.5)
+    job = await studio.job(message)
+    assert job.request.image is not None
+    assert job.request.params.strength == 0.5
+
+
+async def test_an_unreadable_attachment_is_refused_for_the_askers_eyes_only(studio: Studio) -> None:
+    bob = studio.person("Bob")
+    await studio.ann.slash("imagine", prompt="a boat", image=b"no picture")
+    assert "can't read that picture" in await studio.ann.told()
+    assert bob.sees() == []
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [("a cat --zoom 2", "--zoom"), ("a cat --steps 99", "1–50"), ("something forbidden", "aren't allowed")],
+)
+async def test_a_refusal_reaches_only_the_asker(studio: Studio, prompt: str, said: str) -> None:
+    bob = studio.person("Bob")
+    await studio.ann.slash("imagine", prompt=prompt)
+    assert said in await studio.ann.told()
+    assert bob.sees() == []
+
+
+async def test_a_limit_is_refused_for_the_askers_eyes_only(tmp_path: Path) -> None:
+    async with opened(tmp_path, rule=Rule(1, 0, 0, 0, 4, 1.0)) as studio:
+        await studio.draw()
+        await studio.ann.slash("imagine", prompt="another")
+        assert "1 request a minute" in await studio.ann.told()
+        assert len(studio.person("Bob").sees()) == 1
+
+
+async def test_answers_come_in_the_language_of_the_client(studio: Studio) -> None:
+    mei = studio.person("Mei", "zh-TW")
+    message = await studio.draw("一只猫", mei)
+    assert "画好了" in message.text
+    await mei.slash("imagine", prompt="猫 --zoom 2")
+    assert "没有 --zoom 这个参数" in await mei.told()
+
+
+@pytest.mark.parametrize(("bit", "said"), [(ATTACH, "Attach Files"), (SEND, "Send Messages")])
+async def test_missing_permissions_are_named_before_anything_is_queued(
+    studio: Studio, bit: int, said: str
+) -> None:
+    studio.ann.channel.permissions = EVERYTHING & ~(1 << bit)
+    await studio.ann.slash("imagine", prompt="a boat")
+    assert f"I lack {said}." in await studio.ann.told()
+    assert await studio.store.job(1) is None
+
+
+async def test_a_thread_needs_the_permission_of_threads(studio: Studio) -> None:
+    thread = studio.world.add_channel(11, permissions=EVERYTHING & ~(1 << 38))
+    studio.ann.channel = thread
+    await studio.ann.slash("imagine", prompt="a boat")
+    assert "Send Messages in Threads" in await studio.ann.told()
+
+
+async def test_who_installed_the_bot_for_themselves_needs_no_permission_anywhere(studio: Studio) -> None:
+    studio.ann.installed = False
+    studio.ann.channel = studio.world.add_channel(0, guild=studio.world.id(), permissions=0)
+    message = await studio.draw()
+    assert message.files
+
+
+async def test_a_server_that_is_not_on_the_list_is_told_so(tmp_path: Path) -> None:
+    async with opened(tmp_path, guilds=frozenset({1})) as studio:
+        await studio.ann.slash("imagine", prompt="a boat")
+        assert "isn't open to this server" in await studio.ann.told()
+        studio.ann.channel = studio.world.dm(studio.ann.person)
+        assert (await studio.draw()).files
+
+
+async def test_pictures_are_covered_in_channels_for_spoilers(tmp_path: Path) -> None:
+    async with running() as discord:
+        covered = frozenset({discord.world.channel.id})
+        async with living(discord, tmp_path, spoiler_channels=covered) as studio:
+            first = await studio.draw()
+            studio.ann.channel = discord.world.add_channel()
+            second = await studio.draw()
+    assert first.body["attachments"][0]["filename"] == "SPOILER_1-0.png"
+    assert second.body["attachments"][0]["filename"] == "2-0.png"
+
+
+async def test_a_picture_too_large_for_the_server_is_sent_smaller_and_kept_whole(studio: Studio) -> None:
+    studio.ann.limit = 300
+    message = await studio.draw(aspect="21:9")
+    assert len(message.files[0]) <= 300
+    job = await studio.job(message)
+    assert (await studio.core.picture(job.request.user, job.id, 0)).read_bytes().startswith(b"\x89PNG")
+
+
+async def test_optimize_offers_the_prompt_and_use_draws_it(studio: Studio) -> None:
+    asked = await studio.ann.slash("optimize", prompt="一只猫")
+    offer = await studio.drawn(asked)
+    assert "> a picture of 一只猫" in words(offer)
+    drawn = await studio.drawn(await studio.ann.press(offer, "use"))
+    assert drawn.files
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [("queue", "Nobody is waiting"), ("history", "#1 · done · a boat"), ("info", "Job #1"),
+     ("quota", "Pictures in the last 24 hours"), ("help", "--seed"), ("cancel", "nothing waiting")],
+)  # fmt: skip
+async def test_a_question_is_answered_for_the_askers_eyes_only(
+    studio: Studio, command: str, said: str
+) -> None:
+    await studio.draw()
+    await studio.ann.slash(command)
+    assert said in (await studio.ann.told()).replace("\\", "")
+
+
+async def test_show_puts_a_job_with_its_buttons_before_everybody_again(studio: Studio) -> None:
+    first = await studio.draw()
+    again = await studio.drawn(await studio.ann.slash("show", job=1))
+    assert again is not first
+    assert again.files == first.files
+    assert again.custom_ids == first.custom_ids
+
+
+async def test_a_number_that_is_not_ones_own_is_refused(studio: Studio) -> None:
+    await studio.draw()
+    bob = studio.person("Bob")
+    await bob.slash("show", job=1)
+    assert "You have no job #1" in await bob.told()
+    await bob.slash("upscale", job=1)
+    assert "Only the person" in await bob.told(2)
+
+
+async def test_upscale_takes_an_attachment_a_job_or_nothing_else(studio: Studio) -> None:
+    larger = await studio.drawn(await studio.ann.slash("upscale", image=png(32)))
+    assert "enlarged to 64×64" in larger.text
+    await studio.draw(aspect="1:1")
+    assert "128×128" in (await studio.drawn(await studio.ann.slash("upscale", job=2, picture=1))).text
+    await studio.ann.slash("upscale")
+    assert "Attach a picture" in await studio.ann.told()
+
+
+async def test_the_menus_of_a_message_enlarge_its_picture_and_read_its_parameters(studio: Studio) -> None:
+    post = await studio.ann.post(write(png(), Parameters("a red fox", seed=77, steps=8, width=64, height=64)))
+    larger = await studio.drawn(await studio.ann.menu("Upscale picture", post))
+    assert "128×128" in larger.text
+    await studio.ann.menu("Picture info", post)
+    told = await studio.ann.told()
+    assert "a red fox" in told
+    assert "seed 77" in told
+
+
+async def test_a_picture_without_parameters_says_so(studio: Studio) -> None:
+    await studio.ann.menu("Picture info", await studio.ann.post(png()))
+    assert "carries no parameters" in await studio.ann.told()
+
+
+@pytest.mark.parametrize("menu", ["Picture info", "Upscale picture"])
+async def test_a_message_without_a_picture_says_so(
+    studio: Studio, menu: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await studio.ann.menu(menu, await studio.ann.post(b"a song", "audio/ogg"))
+    assert "no picture in this message" in await studio.ann.told()
+    assert "exception" not in caplog.text
+
+
+async def test_a_smaller_file_still_tells_how_it_was_made(studio: Studio) -> None:
+    noise = Image.effect_noise((256, 256), 90).convert("RGB")
+    file = io.BytesIO()
+    noise.save(file, "PNG")
+    whole = write(file.getvalue(), Parameters("一只狐狸", seed=77, steps=8, width=256, height=256))
+    small = fit(Shown("1-0.png", whole, "image/png", 256, 256), 60_000)
+    assert (small.mime, small.name) == ("image/webp", "1-0.webp")
+    found = read(small.data)
+    assert found is not None
+    assert (found.prompt, found.seed) == ("一只狐狸", 77)

@@ -1,0 +1,81 @@
+"""Discord keeps what every platform promises."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from bot.types import Address
+from tests.adapters.discord.people import words
+from tests.adapters.discord.rest import Discord, running
+from tests.adapters.discord.studio import Studio, living
+from tests.adapters.discord.world import Message
+from tests.contracts.platform_contract import PlatformContract, Seen
+
+
+class DiscordStage:
+    """Ann in a channel of a small Discord, and Bob who looks on."""
+
+    def __init__(self, small: Discord, directory: Path) -> None:
+        self._small = small
+        self._directory = directory
+        self._life = AsyncExitStack()
+        self._studio: Studio
+
+    async def begin(self) -> None:
+        self._studio = await self._life.enter_async_context(living(self._small, self._directory))
+        self.platform = self._studio.platform
+        self._ann, self._bob = getattr(self, "_ann", self._studio.ann), self._studio.person("Bob")
+
+    async def end(self) -> None:
+        await self._life.aclose()
+
+    async def place(self) -> Address:
+        asked = await self._ann.slash("imagine", prompt="x")
+        message = await self._studio.drawn(asked)
+        await self._studio.core.idle()
+        job = await self._studio.job(message)
+        return job.request.address
+
+    async def seen(self) -> Sequence[Seen]:
+        return [_seen(message) for message in self._ann.sees()]
+
+    async def seen_by_others(self) -> Sequence[Seen]:
+        return [_seen(message) for message in self._bob.sees()]
+
+    async def ask(self, prompt: str) -> None:
+        asked = await self._ann.slash("imagine", prompt=prompt)
+        if "--zoom" in prompt:
+            await self._ann.told()
+        else:
+            await self._studio.drawn(asked)
+
+    async def press(self, verb: str) -> None:
+        last = [each for each in self._ann.sees() if any(f":{verb}:" in one for one in each.custom_ids)][-1]
+        await self._studio.drawn(await self._ann.press(last, verb))
+
+    async def throttle(self, times: int) -> None:
+        self._small.fail("PATCH", "/messages/", 429, times)
+
+    async def restart(self) -> None:
+        await self.end()
+        await self.begin()
+
+
+def _seen(message: Message) -> Seen:
+    ids = tuple(each.removeprefix("zi:") for each in message.custom_ids)
+    return Seen(words(message).replace("\\", ""), len(message.files), ids)
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[DiscordStage]:
+    async with running() as small:
+        found = DiscordStage(small, tmp_path)
+        await found.begin()
+        yield found
+        await found.end()
+
+
+class TestFacts(PlatformContract):
+    """All of them."""
