@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 
@@ -14,9 +13,9 @@ import pytest
 
 from engine.child import Lane
 from engine.messages import Failed
-from engine.process import EngineState, ProcessEngine, backoff
+from engine.process import EngineState, ProcessEngine
 from engine.types import EngineError, EngineLost, Generate, Picture, Progress, PromptReady
-from tests.contracts.engine_contract import EngineContract, Kill, Record, each, played
+from tests.contracts.engine_contract import EngineContract, Kill, Record, played
 from tests.engine.scripted import CAPACITY, Script
 
 ROOT = Path(__file__).parents[2]
@@ -34,18 +33,6 @@ async def main():
 if __name__ == "__main__":
     asyncio.run(main())
 """
-
-
-@pytest.fixture
-async def script() -> AsyncIterator[Script]:
-    async with Script() as script:
-        yield script
-
-
-@pytest.fixture
-async def engine(script: Script) -> AsyncIterator[ProcessEngine]:
-    async for engine in each(ProcessEngine(script.settings, delay=lambda deaths: 0.0)):
-        yield engine
 
 
 def killed(engine: ProcessEngine) -> None:
@@ -91,64 +78,6 @@ async def test_a_polite_signal_meant_for_the_bot_leaves_the_engine_working(
     assert engine.pid is not None
     psutil.Process(engine.pid).terminate()
     assert isinstance((await played(engine, small()))[-1], Picture)
-
-
-async def test_a_model_that_cannot_be_loaded_fails_every_waiting_task(
-    engine: ProcessEngine, script: Script
-) -> None:
-    script.answers["load"] = "model_missing"
-    outcomes = await asyncio.gather(*(played(engine, small()) for _ in range(3)), return_exceptions=True)
-    assert [outcome.code for outcome in outcomes if isinstance(outcome, EngineError)] == ["model_missing"] * 3
-    assert script.asked == ["load"]
-    assert engine.state == EngineState("failed", "no model on request")
-
-
-async def test_after_a_failed_load_the_next_task_tries_again(engine: ProcessEngine, script: Script) -> None:
-    script.answers["load"] = "model_missing"
-    with pytest.raises(EngineError):
-        await engine.ready()
-    script.answers["load"] = "go"
-    assert isinstance((await played(engine, small()))[-1], Picture)
-
-
-async def test_a_bug_in_the_loader_is_an_internal_error(engine: ProcessEngine, script: Script) -> None:
-    script.answers["load"] = "raise"
-    with pytest.raises(EngineError, match="RuntimeError: a bug on request") as failure:
-        await engine.ready()
-    assert failure.value.code == "internal"
-
-
-async def test_a_child_that_ends_while_loading_is_lost_with_its_exit_code(
-    engine: ProcessEngine, script: Script
-) -> None:
-    script.answers["load"] = "die"
-    with pytest.raises(EngineLost, match="exit code 7"):
-        await engine.ready()
-
-
-async def test_deaths_while_loading_are_counted_until_a_load_succeeds(script: Script) -> None:
-    counted: list[int] = []
-
-    def delay(deaths: int) -> float:
-        counted.append(deaths)
-        return 0.0
-
-    engine = ProcessEngine(script.settings, delay=delay)
-    for answer in ("die", "die", "go"):
-        script.answers["load"] = answer
-        await asyncio.gather(engine.ready(), return_exceptions=True)
-    held = script.hold("step lost")
-    run = asyncio.create_task(played(engine, small("lost")))
-    await held.reached.wait()
-    killed(engine)
-    await asyncio.gather(run, return_exceptions=True)
-    await engine.ready()
-    await engine.close()
-    assert counted == [0, 1, 2, 0]
-
-
-def test_the_delay_after_deaths_while_loading_doubles_up_to_half_a_minute() -> None:
-    assert [backoff(deaths) for deaths in (0, 1, 2, 3, 6, 100)] == [0.0, 1.0, 2.0, 4.0, 30.0, 30.0]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to name")
