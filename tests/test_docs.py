@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bot import flags
 from bot.commands import COMMANDS
+from bot.keyboard import EMOJIS
 from bot.types import Params
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
@@ -31,6 +32,12 @@ def test_the_readme_states_the_defaults() -> None:
     assert (
         [rows["optimize"], rows["enhance"]] == ["on", "on"] if default.optimize and default.enhance else False
     )
+
+
+def test_the_readme_lists_every_button_under_a_picture() -> None:
+    rows = dict(re.findall(r"^\| (\S+) \| (reroll|vary|upscale|edit|info|delete)\b", README, re.MULTILINE))
+    assert {word: emoji for emoji, word in rows.items()} == {word: EMOJIS[word] for word in rows.values()}
+    assert len(rows) == 6
 
 
 def test_the_readme_names_every_module_of_the_line() -> None:
