@@ -18,7 +18,7 @@ from engine.embedded.train_decoder import train_decoder
 from engine.embedded.train_flow import train_flow
 from engine.embedded.train_vae import train_vae
 
-MINUTES = {"vae": 25.0, "decoder": 40.0, "flow": 90.0}
+MINUTES = {"vae": 33.0, "decoder": 26.0, "flow": 86.0}
 STAGES: dict[str, Callable[[Plan], None]] = {
     "vae": train_vae,
     "decoder": train_decoder,

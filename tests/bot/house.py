@@ -6,13 +6,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from bot.moderation import Words
-from bot.replies import Replies
-
 from bot.core import Core, CoreSettings
 from bot.fake import FakePlatform
 from bot.images import ImageFolder
 from bot.limits import Rule
+from bot.moderation import Words
+from bot.replies import Replies
 from bot.store import Store
 from bot.types import Action, Address, Job, Params, Reply, Request, User, Verb
 from engine.fake import FakeEngine
