@@ -14,7 +14,7 @@ import pytest
 from engine.child import Lane
 from engine.messages import Failed
 from engine.process import EngineState, ProcessEngine
-from engine.types import EngineError, EngineLost, Generate, Picture, Progress, PromptReady
+from engine.types import EngineError, EngineLost, Generate, Optimize, Picture, Progress, PromptReady
 from tests.contracts.engine_contract import EngineContract, Kill, Record, played
 from tests.engine.scripted import CAPACITY, Script
 
@@ -120,12 +120,19 @@ async def test_a_task_cancelled_while_it_waits_for_a_place_never_begins(
     engine: ProcessEngine, script: Script
 ) -> None:
     held = script.hold("step")
-    runs = [asyncio.create_task(played(engine, small(name))) for name in ("a", "b", "unwanted", "wanted")]
+    endless = [asyncio.create_task(played(engine, small(name, steps=50_000))) for name in ("a", "b")]
     await held.reached.wait()
-    runs[2].cancel()
-    await asyncio.gather(runs[2], return_exceptions=True)
+    unwanted = asyncio.create_task(played(engine, small("unwanted")))
+    wanted = asyncio.create_task(played(engine, small("wanted")))
+    await asyncio.sleep(0)
+    unwanted.cancel()
+    await asyncio.gather(unwanted, return_exceptions=True)
     held.release()
-    await asyncio.gather(*runs, return_exceptions=True)
+    # Orders are obeyed as they came: once this one is answered, the cancel has been heard.
+    await played(engine, Optimize("a marker"))
+    for task in endless:
+        task.cancel()
+    await wanted
     assert "prompt wanted" in script.asked
     assert "prompt unwanted" not in script.asked
 
