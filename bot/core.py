@@ -58,6 +58,7 @@ class Core:
     ) -> None:
         self.profile = settings.profile
         self.rule = settings.rule
+        self.standard = settings.defaults
         self.replies = replies
         self._settings = settings
         self._store = store
@@ -72,7 +73,7 @@ class Core:
         self._unit = params.picture_cost(self.profile, settings.defaults.steps)
         self._protected: set[asyncio.Task[Any]] = set()
 
-    def defaults(self, user: User) -> Params:
+    async def defaults(self, user: User) -> Params:
         """Return the parameters that hold where this person says nothing."""
         return self._settings.defaults
 

@@ -42,7 +42,7 @@ class Replies:
             wording.small_print(self.texts, job),
             self._described(job, [preview] if preview else []),
             self._keys.open(job),
-            (step, steps),
+            progress=(step, steps),
         )
 
     def finished(self, job: Job, images: Sequence[Image]) -> Reply:

@@ -74,9 +74,9 @@ def to_job(row: sqlite3.Row) -> Job:
 
 
 def _to_request(row: sqlite3.Row) -> Request:
-    params = json.loads(row["params"])
+    params, user = json.loads(row["params"]), json.loads(row["user"])
     return Request(
-        user=User(**json.loads(row["user"])),
+        user=User(**{**user, "groups": tuple(user["groups"])}),
         address=Address(row["address_platform"], row["place"]),
         event_id=row["event_id"],
         kind=row["kind"],

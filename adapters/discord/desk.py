@@ -62,7 +62,7 @@ class Desk:
         """Take a prompt: flags in the text, `options` by their flags' names, a picture to start from."""
         async with self.refusing(asked):
             self.enter(asked)
-            params = self._params(asked, text, options)
+            params = await self._params(asked, text, options)
             address = await self._acknowledge(asked)
             kept = await pictures.keep(self.core, picture) if picture else None
             await self._submit(asked, address, kind, params, kept)
@@ -113,7 +113,7 @@ class Desk:
         async with self.refusing(asked):
             self.enter(asked)
             job_id, text = modal.read(asked)
-            params = self._params(asked, text, {})
+            params = await self._params(asked, text, {})
             job = await self.core.job(user_of(asked), job_id)
             image = job.request.image if job.request.kind == "imagine" else None
             await self._submit(asked, await self._acknowledge(asked), "imagine", params, image)
@@ -172,8 +172,8 @@ class Desk:
             bool(near & self._settings.spoiler_channels),
         )
 
-    def _params(self, asked: Asked, text: str, options: Mapping[str, str]) -> Params:
-        params = flags.parse(text, self.core.defaults(user_of(asked)))
+    async def _params(self, asked: Asked, text: str, options: Mapping[str, str]) -> Params:
+        params = flags.parse(text, await self.core.defaults(user_of(asked)))
         for name, value in options.items():
             params = flags.assign(params, name, value)
         return params
@@ -182,7 +182,7 @@ class Desk:
         self.enter(asked)
         address = await self._acknowledge(asked)
         kept = await pictures.keep(self.core, picture)
-        await self._submit(asked, address, "upscale", self.core.defaults(user_of(asked)), kept)
+        await self._submit(asked, address, "upscale", await self.core.defaults(user_of(asked)), kept)
 
     async def _press(self, asked: Asked, action: Action) -> None:
         user, event = user_of(asked), str(asked.id)

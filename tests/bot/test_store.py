@@ -15,7 +15,7 @@ from bot.store import DATABASE, NewerDatabaseError, Store
 from bot.types import Address, Job, JobPicture, Params, Refused, Request, User
 from engine.types import PromptReady, Variation
 
-ANN = User("web", "1", "Ann", "zh-CN", admin=True)
+ANN = User("web", "1", "Ann", "zh-CN", ("discord:role:5",))
 SIZE = Resolved(128, 96, 7, 400)
 
 
