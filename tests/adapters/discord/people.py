@@ -1,6 +1,7 @@
 """What people do on a small Discord: commands, buttons, menus, edit windows and reactions."""
 
 import secrets
+import time
 from typing import Any
 
 from tests.adapters.discord.gateway import channel_json
@@ -102,6 +103,7 @@ class Chat:
         number, token, now = self.world.id(), f"aW50{secrets.token_urlsafe(40)}", self.world.now()
         asked = Interaction(number, token, now, self.person, self.channel, kind, self.limit, pressed)
         self.world.interactions[asked.token] = asked
+        asked.sent = time.monotonic()
         await self.discord.gateway.tell("INTERACTION_CREATE", self._event(asked, data), self.channel.guild)
         return asked
 

@@ -90,6 +90,7 @@ class Interaction:
     kind: int
     limit: int
     pressed: Message | None = None
+    sent: float = 0.0
     answer: int = 0
     answered: float = 0.0
     original: Message | None = None
