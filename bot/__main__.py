@@ -17,11 +17,12 @@ from adapters.web.settings import WebSettings
 from bot import config, doctor, lock, oneshot, redact
 from bot.config import Config
 from bot.core import Core, CoreSettings
+from bot.database import NewerDatabaseError
 from bot.images import ImageFolder
 from bot.limits import Rule
 from bot.moderation import Words
 from bot.replies import Replies
-from bot.store import NewerDatabaseError, Store
+from bot.store import Store
 from bot.types import Params, Platform, Refused
 from engine import profiles
 from engine.process import ProcessEngine
@@ -97,7 +98,7 @@ async def _run(settings: Config) -> int:
             store=store,
             images=ImageFolder(settings.data_dir / "pictures"),
             engine=engine,
-            replies=Replies(profile, _defaults(settings)),
+            replies=Replies(profile),
             words=words,
             settings=_core(settings, profile),
             platforms={platform.name: platform for platform in platforms},

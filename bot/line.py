@@ -16,7 +16,7 @@ from bot.delivery import Delivery, Shown
 from bot.images import ImageFolder, dimensions
 from bot.moderation import Words
 from bot.queue import FairQueue, Ticket
-from bot.replies import Replies
+from bot.replies import REPEATED, Replies
 from bot.store import Store
 from bot.types import Address, Image, Job, JobPicture, Refused, Reply
 from engine.types import Engine, EngineError, EngineLost, Picture, Progress, PromptReady
@@ -178,8 +178,10 @@ class Line:
 
     async def _prompt_ready(self, job_id: int, ready: PromptReady) -> None:
         self._words.check(ready.used)
-        await self._store.prompt_ready(job_id, ready)
         shown = self._open[job_id]
+        if await self._repeats(shown.job, ready.used):
+            ready = replace(ready, notes=(*ready.notes, REPEATED))
+        await self._store.prompt_ready(job_id, ready)
         shown.job = replace(
             shown.job, used_prompt=ready.used, negative_used=ready.negative_used, notes=ready.notes
         )
@@ -187,6 +189,17 @@ class Line:
             self._offer(shown)
         elif await self._store.finish(job_id, self._now()):
             self._leave(shown.job)
+
+    async def _repeats(self, job: Job, used: str) -> bool:
+        """Say whether another wording that was asked for came out as one of those before."""
+        while job.request.kind == "optimize" and job.request.index and job.request.parent is not None:
+            parent = await self._store.job(job.request.parent)
+            if parent is None:
+                return False
+            if parent.used_prompt == used:
+                return True
+            job = parent
+        return False
 
     def _stepped(self, job_id: int, index: int, progress: Progress) -> None:
         shown = self._open[job_id]

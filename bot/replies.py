@@ -7,7 +7,7 @@ are plain text, and whoever shows them escapes them.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot import flags, listings, wording
+from bot import flags, listings, settings, wording
 from bot.keyboard import Keyboard
 from bot.limits import Rule, Usage
 from bot.params import picture_variation
@@ -18,15 +18,16 @@ from engine.types import ModelProfile
 # Codes of what a person's words or pictures cannot become: trying again would fail again.
 _FINAL_ERRORS = ("bad_input", "refused")
 _EXPLAINED_ERRORS = ("bad_input", "model_missing")
+REPEATED = "repeated"
+"""The note on an optimized prompt that was asked for in another wording and came out the same."""
 
 
 class Replies:
-    """The replies of one bot; `defaults` are the parameters that need not be written out in a command."""
+    """The replies of one bot."""
 
-    def __init__(self, profile: ModelProfile, defaults: Params | None = None) -> None:
+    def __init__(self, profile: ModelProfile) -> None:
         self.profile = profile
         self.texts = Texts()
-        self._defaults = defaults
         self._keys = Keyboard(self.texts)
 
     def waiting(self, job: Job, position: int) -> Reply:
@@ -43,6 +44,7 @@ class Replies:
             self._described(job, [preview] if preview else []),
             self._keys.open(job),
             progress=(step, steps),
+            spoiler=job.request.params.spoiler,
         )
 
     def finished(self, job: Job, images: Sequence[Image]) -> Reply:
@@ -55,6 +57,7 @@ class Replies:
             wording.small_print(self.texts, job),
             self._described(job, images),
             self._keys.pictures(job),
+            spoiler=job.request.params.spoiler,
         )
 
     def failed(self, job: Job) -> Reply:
@@ -94,12 +97,15 @@ class Replies:
             private=True,
         )
 
-    def edit(self, job: Job) -> Reply:
-        """Offer the job's command to be changed: the person's words, or the optimized ones."""
+    def edit(self, job: Job, defaults: Params) -> Reply:
+        """Offer the job's command to be changed: the person's words, or the optimized ones.
+
+        `defaults` are those of whoever will send it: what they say already need not be written out.
+        """
         params = job.request.params
         if job.request.kind == "optimize" and job.used_prompt:
             params = replace(params, prompt=job.used_prompt, optimize=False)
-        command = f"/imagine {flags.render(params, self._defaults)}"
+        command = f"/imagine {flags.render(params, defaults)}"
         return Reply(self._say(job, "edit"), private=True, prefill=command)
 
     def refused(self, refused: Refused, locale: str) -> Reply:
@@ -109,12 +115,30 @@ class Replies:
             key = "refused-no-job-yet"
         if refused.code == "per-day" and refused.retry_after is None:
             key = "refused-per-day-never"
+        if refused.code == "banned" and refused.retry_after is None:
+            key = "refused-banned-for-good"
         when = wording.when(self.texts, locale, refused.retry_after)
-        return Reply(self.texts.say(locale, key, **refused.values, when=when), private=True)
+        reason = str(refused.values.get("reason", ""))
+        note = self.texts.say(locale, "refused-reason", reason=reason) if reason else ""
+        return Reply(self.texts.say(locale, key, **refused.values, when=when), note=note, private=True)
 
-    def help(self, locale: str) -> Reply:
-        """Show what one can say."""
-        return Reply(listings.help_text(self.texts, self.profile, locale), private=True)
+    def help(self, locale: str, admin: bool = False) -> Reply:
+        """Show what one can say; an administrator's commands to administrators only."""
+        return Reply(listings.help_text(self.texts, self.profile, locale, admin), private=True)
+
+    def settings(self, locale: str, standard: Params, mine: Params, max_count: int) -> Reply:
+        """Show a person's own defaults over the operator's `standard`, each with its options."""
+        return Reply(
+            self.texts.say(locale, "settings"),
+            actions=self._keys.reset(locale) if mine != standard else (),
+            choices=settings.choices(self.texts, locale, standard, mine, max_count),
+            private=True,
+        )
+
+    def favourite(self, job: Job, kept: bool) -> Reply:
+        """Say that a job is a favourite from now on, or no longer."""
+        key = "favourite-on" if kept else "favourite-off"
+        return Reply(self._say(job, key, job=str(job.id)), private=True)
 
     def queue(self, locale: str, mine: Sequence[tuple[Job, int]], total: int) -> Reply:
         """Show the line: the person's jobs with their positions (0: being drawn) and how many wait in all."""
@@ -122,9 +146,9 @@ class Replies:
         actions = self._keys.cancels(locale, [job for job, _ in mine])
         return Reply(text, actions=actions, private=True)
 
-    def history(self, locale: str, jobs: Sequence[Job]) -> Reply:
-        """List jobs, newest first as given."""
-        return Reply(listings.history_text(self.texts, locale, jobs), private=True)
+    def history(self, locale: str, jobs: Sequence[Job], favourites: Sequence[Job] = ()) -> Reply:
+        """List jobs, newest first as given, below the favourites."""
+        return Reply(listings.history_text(self.texts, locale, jobs, favourites), private=True)
 
     def quota(self, locale: str, rule: Rule, usage: Usage, now: float) -> Reply:
         """Show what is used and what is left under each limit."""
@@ -156,11 +180,13 @@ class Replies:
 
     def _optimized(self, job: Job) -> Reply:
         changed = wording.used(job) != wording.original(job)
+        repeated = REPEATED in job.notes
+        key = "finished-optimize" if changed else "finished-optimize-same"
         return Reply(
-            self._say(job, "finished-optimize" if changed else "finished-optimize-same"),
+            self._say(job, "finished-optimize-repeated" if repeated else key),
             wording.cut(wording.used(job), wording.SHOWN_PROMPT_IN_FULL),
             wording.small_print(self.texts, job),
-            actions=self._keys.prompt(job, changed),
+            actions=self._keys.prompt(job, changed, more=not repeated),
         )
 
     def _error_key(self, job: Job) -> str:

@@ -79,4 +79,6 @@ def when(texts: Texts, locale: str, seconds: float | None) -> str:
         return texts.say(locale, "when-seconds", n=max(1, math.ceil(seconds)))
     if seconds <= 90 * 60:
         return texts.say(locale, "when-minutes", n=math.ceil(seconds / 60))
-    return texts.say(locale, "when-hours", n=math.ceil(seconds / 3600))
+    if seconds <= 48 * 3600:
+        return texts.say(locale, "when-hours", n=math.ceil(seconds / 3600))
+    return texts.say(locale, "when-days", n=math.ceil(seconds / 86_400))
