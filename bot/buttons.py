@@ -92,6 +92,16 @@ async def source(store: Store, images: ImageFolder, job: Job) -> bytes | None:
         raise Refused("picture-gone") from error
 
 
+async def repeats(store: Store, job: Job, used: str) -> bool:
+    """Say whether another wording that was asked for came out as one of those before."""
+    while job.request.kind == "optimize" and job.request.index and job.request.parent is not None:
+        parent = await store.job(job.request.parent)
+        if parent is None or parent.used_prompt == used:
+            return parent is not None
+        job = parent
+    return False
+
+
 async def _drawn(store: Store, job: Job, index: int) -> tuple[Job, int]:
     """Follow upscales back to the job that drew the picture; an attached one has none behind it."""
     while job.request.kind == "upscale" and job.request.image is None and job.request.parent is not None:

@@ -15,6 +15,7 @@ from bot import buttons, look, params
 from bot.delivery import Delivery, Shown
 from bot.images import ImageFolder, dimensions
 from bot.moderation import Words
+from bot.pace import Pace
 from bot.queue import FairQueue, Ticket
 from bot.replies import REPEATED, Replies
 from bot.store import Store
@@ -34,7 +35,7 @@ class _Open:
     steps: dict[int, tuple[int, int]] = field(default_factory=dict)
     preview: Image | None = None
     position: int = 0
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    tasks: set[asyncio.Task[bool]] = field(default_factory=set)
 
     def done(self) -> float:
         """Return the share of the job's steps that are done, in [0, 1]."""
@@ -67,8 +68,9 @@ class Line:
         self._words = words
         self._now = now
         self._queue = FairQueue(lambda: engine.capacity)
+        self._pace = Pace(now)
         self._open: dict[int, _Open] = {}
-        self._consumers: set[asyncio.Task[None]] = set()
+        self._consumers: set[asyncio.Task[bool]] = set()
 
     def enter(self, job: Job) -> None:
         """Queue the pictures that a job still lacks and show its place."""
@@ -102,6 +104,13 @@ class Line:
     def waiting(self) -> int:
         """Return how many jobs wait."""
         return len(self._queue.positions())
+
+    def pause(self, paused: bool) -> None:
+        """Begin nothing new, or go on; who waits is told."""
+        self._queue.pause(paused)
+        for shown in self._open.values():
+            if not shown.tasks:
+                self._offer(shown)
 
     async def reply(self, job: Job) -> Reply:
         """Return a job's message as it should look now."""
@@ -143,16 +152,21 @@ class Line:
         for tasks in (self._consumers, shown.tasks):
             tasks.add(task)
             task.add_done_callback(tasks.discard)
-        task.add_done_callback(lambda _: self._queue.done(ticket))
+        self._pace.began()
+        task.add_done_callback(partial(self._end, ticket))
         self._offer(shown)
         self._announce()
 
-    async def _consume(self, ticket: Ticket) -> None:
-        """Run one ticket to its end. A cancelled one says nothing: the row already says why."""
+    def _end(self, ticket: Ticket, task: "asyncio.Task[bool]") -> None:
+        made = not task.cancelled() and task.exception() is None and task.result()
+        self._pace.ended(ticket.cost if made else 0)
+        self._queue.done(ticket)
+
+    async def _consume(self, ticket: Ticket) -> bool:
+        """Run one ticket to its end; True where it was made. The row of a cancelled one says why already."""
         try:
             job = await self._store.start(ticket.job, self._now())
-            if job is not None:
-                await self._draw(job, ticket)
+            return job is not None and await self._draw(job, ticket)
         except EngineError as error:
             await self._fail(ticket.job, error.code, str(error))
         except Refused as refused:
@@ -160,8 +174,9 @@ class Line:
         except Exception:
             log.exception("job %d picture %d", ticket.job, ticket.index)
             await self._fail(ticket.job, "internal", "")
+        return False
 
-    async def _draw(self, job: Job, ticket: Ticket) -> None:
+    async def _draw(self, job: Job, ticket: Ticket) -> bool:
         task = params.task(job, ticket.index, await buttons.source(self._store, self._images, job))
         try:
             async with aclosing(self._engine.run(task)) as events:
@@ -175,11 +190,13 @@ class Line:
                             await self._keep(job.id, ticket.index, event)
         except EngineLost as lost:
             await self._retry(job, ticket, lost)
+            return False
+        return True
 
     async def _prompt_ready(self, job_id: int, ready: PromptReady) -> None:
         self._words.check(ready.used)
         shown = self._open[job_id]
-        if await self._repeats(shown.job, ready.used):
+        if await buttons.repeats(self._store, shown.job, ready.used):
             ready = replace(ready, notes=(*ready.notes, REPEATED))
         await self._store.prompt_ready(job_id, ready)
         shown.job = replace(
@@ -189,17 +206,6 @@ class Line:
             self._offer(shown)
         elif await self._store.finish(job_id, self._now()):
             self._leave(shown.job)
-
-    async def _repeats(self, job: Job, used: str) -> bool:
-        """Say whether another wording that was asked for came out as one of those before."""
-        while job.request.kind == "optimize" and job.request.index and job.request.parent is not None:
-            parent = await self._store.job(job.request.parent)
-            if parent is None:
-                return False
-            if parent.used_prompt == used:
-                return True
-            job = parent
-        return False
 
     def _stepped(self, job_id: int, index: int, progress: Progress) -> None:
         shown = self._open[job_id]
@@ -275,7 +281,10 @@ class Line:
     def _progress(self, shown: _Open) -> Reply:
         if shown.tasks or shown.steps:
             return self._replies.drawing(shown.job, *shown.progress(), shown.preview)
-        return self._replies.waiting(shown.job, max(1, self._queue.position(shown.job.id)))
+        job, paused = shown.job, self._queue.paused
+        place, left = max(1, self._queue.position(job.id)), self._pace.seconds(self._queue.ahead(job.id))
+        due = None if paused or left is None else round(self._now() + left)
+        return self._replies.waiting(job, place, due, paused)
 
 
 def _worth_telling(told: int, position: int) -> bool:

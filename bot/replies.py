@@ -30,10 +30,11 @@ class Replies:
         self.texts = Texts()
         self._keys = Keyboard(self.texts)
 
-    def waiting(self, job: Job, position: int) -> Reply:
-        """Show a job in line; `position` 1 is next."""
+    def waiting(self, job: Job, position: int, eta: float | None = None, paused: bool = False) -> Reply:
+        """Show a job in line; `position` 1 is next, `eta` the Unix time when it should be done."""
         text = self._say(job, "waiting", ahead=max(0, position - 1))
-        return Reply(text, wording.cut(wording.original(job)), actions=self._keys.open(job))
+        note = self._say(job, "paused") if paused else ""
+        return Reply(text, wording.cut(wording.original(job)), note, actions=self._keys.open(job), eta=eta)
 
     def drawing(self, job: Job, step: int, steps: int, preview: Image | None) -> Reply:
         """Show a running job: `step` of `steps` over all its pictures, the used prompt once it is known."""
@@ -153,6 +154,10 @@ class Replies:
     def quota(self, locale: str, rule: Rule, usage: Usage, now: float) -> Reply:
         """Show what is used and what is left under each limit."""
         return Reply(listings.quota_text(self.texts, locale, rule, usage, now), private=True)
+
+    def about(self, locale: str, seconds: float) -> str:
+        """Return "about 2 minutes", for platforms that cannot count down to `Reply.eta` themselves."""
+        return wording.about(self.texts, locale, seconds)
 
     def _say(self, job: Job, key: str, /, **values: str | float) -> str:
         return self.texts.say(job.request.user.locale, key, **values)

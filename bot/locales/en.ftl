@@ -4,6 +4,7 @@ waiting = { $ahead ->
     [one] In line: 1 job is ahead of you.
    *[other] In line: { $ahead } jobs are ahead of you.
 }
+paused = Drawing is paused for now; your place in line is kept.
 working-optimize = Rewriting your words…
 working-upscale = Enlarging your picture…
 working-start = Getting ready to draw…
@@ -112,6 +113,15 @@ when-days = { $n ->
    *[other] in { $n } days
 }
 when-later = later
+about-seconds = about { $n } seconds
+about-minutes = { $n ->
+    [one] about 1 minute
+   *[other] about { $n } minutes
+}
+about-hours = { $n ->
+    [one] about 1 hour
+   *[other] about { $n } hours
+}
 
 # Info
 info-title = Job #{ $job } · picture { $picture } of { $count }
@@ -253,6 +263,11 @@ discord-option-prompt = what to draw; flags such as --ar 16:9 may stand in it
 discord-option-image = a picture to start from
 discord-option-job = number of one of your jobs
 discord-option-picture = which picture of the job, from 1
+discord-option-code = the code from the other platform, or “off” to separate again
+discord-option-person = somebody on Discord
+discord-option-name = somebody by name, such as telegram:user:123
+discord-option-days = for how many days; for good if you don't say
+discord-option-reason = what the person is told
 discord-edit-title = Edit the prompt
 discord-edit-label = Prompt and flags
 discord-comma = { ", " }

@@ -3,6 +3,7 @@ waiting = { $ahead ->
     [0] 下一个就轮到你了。
    *[other] 排队中，前面还有 { $ahead } 个任务。
 }
+paused = 暂时停画，你的位置会保留。
 working-optimize = 正在润色你的描述……
 working-upscale = 正在放大图片……
 working-start = 准备开画……
@@ -81,6 +82,9 @@ when-minutes = { " " }{ $n } 分钟后
 when-hours = { " " }{ $n } 小时后
 when-days = { " " }{ $n } 天后
 when-later = 稍后
+about-seconds = 大约 { $n } 秒
+about-minutes = 大约 { $n } 分钟
+about-hours = 大约 { $n } 小时
 
 # 参数
 info-title = 任务 #{ $job } · 第 { $picture } 张，共 { $count } 张
@@ -218,6 +222,11 @@ discord-option-prompt = 想画什么；里面可以写参数，比如 --ar 16:9
 discord-option-image = 用来打底的图片
 discord-option-job = 你的任务编号
 discord-option-picture = 任务里的第几张，从 1 开始
+discord-option-code = 另一个平台给出的绑定码；填 off 可解除绑定
+discord-option-person = Discord 上的某个人
+discord-option-name = 用名称指定，比如 telegram:user:123
+discord-option-days = 多少天；不填就是永久
+discord-option-reason = 告诉对方的原因
 discord-edit-title = 编辑描述
 discord-edit-label = 描述和参数
 discord-comma = 、

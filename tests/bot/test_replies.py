@@ -266,6 +266,22 @@ def test_a_wait_is_rounded_up(replies: Replies, seconds: float, text: str) -> No
     assert wording.when(replies.texts, "en", seconds) == text
 
 
+@pytest.mark.parametrize(
+    ("seconds", "english", "chinese"),
+    [
+        (1, "about 5 seconds", "大约 5 秒"),
+        (42, "about 40 seconds", "大约 40 秒"),
+        (59, "about 1 minute", "大约 1 分钟"),
+        (130, "about 2 minutes", "大约 2 分钟"),
+        (7000, "about 2 hours", "大约 2 小时"),
+    ],
+)
+def test_a_guess_is_rounded_to_what_it_deserves(
+    replies: Replies, seconds: float, english: str, chinese: str
+) -> None:
+    assert (replies.about("en", seconds), replies.about("zh-CN", seconds)) == (english, chinese)
+
+
 def test_a_long_prompt_is_cut_in_messages(replies: Replies) -> None:
     reply = replies.waiting(job("x" * 2000), 1)
     assert reply.prompt == "x" * (wording.SHOWN_PROMPT - 1) + "…"
