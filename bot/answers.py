@@ -26,6 +26,10 @@ async def answer(core: "Core", user: User, command: Command) -> Reply:
             return core.replies.help(user.locale, core.access.administers(user))
         case "settings":
             return await core.settings(user)
+        case "forget":
+            return core.replies.forget(user.locale)
+        case "link":
+            return await core.links.answer(core.people.known(user), command.rest)
         case "queue":
             return core.replies.queue(user.locale, *await core.waiting(user))
         case "quota":

@@ -63,7 +63,7 @@ _BY_WORD = {word: entry for entry in COMMANDS for word in (entry.name, *entry.al
 _CHINESE = {word: entry for word, entry in _BY_WORD.items() if not word.isascii()}
 _SLASH = re.compile(r"/(?P<word>[^\s@:,]*)(?:@\w*)?")
 _NUMBERS = re.compile(r"(?:#?[0-9]+(?:\s+[0-9]+)?)?")
-_CODE = re.compile(r"[0-9A-Za-z-]*")
+_CODE = re.compile(r"[0-9A-Za-z-]*|关闭|解除")
 _NAME = re.compile(r"(?:#[0-9]+|[a-z]+:[a-z-]+:\S+)(?:\s.*)?", re.DOTALL)
 _AFTER_WORD = re.compile(r"$|[\s:,.!~。]")
 _CLOSING = " .!?~。、"
@@ -117,4 +117,4 @@ def _fits(entry: Entry, rest: str) -> bool:
 
 
 def _rest(entry: Entry, rest: str) -> str:
-    return rest if entry.takes == "prompt" else flagtext.plain(rest).strip(_CLOSING)
+    return rest if entry.takes in ("prompt", "name") else flagtext.plain(rest).strip(_CLOSING)

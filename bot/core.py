@@ -12,15 +12,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bot import answers, buttons, limits, params, settings
+from bot import answers, buttons, limits, params, retention, settings
 from bot.access import Access
 from bot.commands import Command
 from bot.delivery import Delivery
+from bot.forget import forget
 from bot.images import ImageFolder
 from bot.limits import Rule, Usage
 from bot.line import Line
+from bot.links import Links
 from bot.moderation import Words
 from bot.replies import Replies
+from bot.retention import Retention
 from bot.store import Store
 from bot.types import Action, Address, Job, Params, Platform, Refused, Reply, Request, User
 from engine.types import Engine, ModelProfile
@@ -31,12 +34,12 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class CoreSettings:
-    """The operator's choices; pictures older than `retention_days` are removed, 0 keeps them."""
+    """The operator's choices."""
 
     profile: ModelProfile
     defaults: Params
     rule: Rule = field(default_factory=Rule)
-    retention_days: float = 0.0
+    retention: Retention = field(default_factory=Retention)
     access: Access = field(default_factory=Access)
 
 
@@ -74,6 +77,7 @@ class Core:
         self._platforms = platforms
         deliver = partial(Delivery, platforms, clock=clock, sleep=sleep)
         self._line = Line(store, images, engine, replies, words, deliver, now)
+        self.links = Links(self.people, replies, now)
         self._unit = params.picture_cost(self.profile, settings.defaults.steps)
         self._protected: set[asyncio.Task[Any]] = set()
 
@@ -130,6 +134,8 @@ class Core:
         user = self.people.known(user)
         if action.verb == "set":
             return await self._set(user, action.value)
+        if action.verb == "forget":
+            return await self._forget(user, action.value)
         known = await self._store.by_event(user.platform, event_id)
         if known is not None:
             return known
@@ -232,17 +238,18 @@ class Core:
         await self._line.idle()
 
     async def sweep(self) -> None:
-        """Remove the pictures that are older than the operator keeps them."""
-        if not self._settings.retention_days:
-            return
-        before = self.now() - self._settings.retention_days * limits.DAY
-        await self._images.delete(await self._store.expire(before))
-        await self._images.sweep(before)
+        """Remove what is older than the operator keeps it."""
+        await retention.sweep(self._store, self._images, self._settings.retention, self.now())
 
     async def _set(self, user: User, change: str) -> Reply:
         said = settings.changed(self.standard, await self.people.settings(user.person), change)
         await self.people.set(user.person, said)
         return await self.settings(user)
+
+    async def _forget(self, user: User, answer: str) -> Reply:
+        if answer == "yes":
+            await self._protect(forget(self._store, self._images, self._line, user, self.now()))
+        return self.replies.forgotten(user.locale, answer == "yes")
 
     async def _admit(self, request: Request) -> Job:
         source = await buttons.source_size(self._store, self._images, request)

@@ -24,6 +24,7 @@ _SETTINGS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
     "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",
     "PRAGMA busy_timeout = 1000",
 )
 
@@ -66,6 +67,11 @@ class Database:
         """Run one statement as a write of its own; return how many rows it changed."""
         async with self.writing:
             return await self.execute(sql, values)
+
+    async def flush(self) -> None:
+        """Move what was written into the database file and empty the log: nothing deleted is left."""
+        async with self.writing:
+            await self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:

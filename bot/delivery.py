@@ -16,6 +16,8 @@ from bot.types import Address, Gone, Platform, Reply
 
 FIRST_RETRY = 1.0
 LAST_RETRY = 300.0
+DOUBLINGS = 20
+"""More would overflow after days without an answer."""
 
 Render = Callable[[], Awaitable[Reply | None]]
 """Make the reply as it should look now; None when there is nothing to say any more."""
@@ -128,7 +130,7 @@ class Delivery:
             level = logging.WARNING if final else logging.INFO
             log.log(level, "job %d: %s did not take a reply: %r", job, platform.name, error)
             lane.failures += final
-            pause = min(FIRST_RETRY * 2 ** max(0, lane.failures - 1), LAST_RETRY)
+            pause = min(FIRST_RETRY * 2 ** min(max(0, lane.failures - 1), DOUBLINGS), LAST_RETRY)
             lane.not_before = self._clock() + max(pause, platform.pace)
             return False
         if job in self._gone and final:

@@ -8,13 +8,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 from bot import buttons, look, params
 from bot.delivery import Delivery, Shown
 from bot.images import ImageFolder, dimensions
 from bot.moderation import Words
+from bot.opened import Open
 from bot.pace import Pace
 from bot.queue import FairQueue, Ticket
 from bot.replies import REPEATED, Replies
@@ -25,26 +26,6 @@ from engine.types import Engine, EngineError, EngineLost, Picture, Progress, Pro
 MAX_ATTEMPTS = 2
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Open:
-    """An open job as it is now; `steps` holds (done, of) of each picture that was begun."""
-
-    job: Job
-    steps: dict[int, tuple[int, int]] = field(default_factory=dict)
-    preview: Image | None = None
-    position: int = 0
-    tasks: set[asyncio.Task[bool]] = field(default_factory=set)
-
-    def done(self) -> float:
-        """Return the share of the job's steps that are done, in [0, 1]."""
-        return sum(step / of for step, of in self.steps.values()) / params.count(self.job.request)
-
-    def progress(self) -> tuple[int, int]:
-        """Return (steps done, steps in all) over all pictures."""
-        of = max((of for _, of in self.steps.values()), default=self.job.request.params.steps)
-        return sum(step for step, _ in self.steps.values()), of * params.count(self.job.request)
 
 
 class Line:
@@ -69,14 +50,14 @@ class Line:
         self._now = now
         self._queue = FairQueue(lambda: engine.capacity)
         self._pace = Pace(now)
-        self._open: dict[int, _Open] = {}
+        self._open: dict[int, Open] = {}
         self._consumers: set[asyncio.Task[bool]] = set()
 
     def enter(self, job: Job) -> None:
         """Queue the pictures that a job still lacks and show its place."""
         count, steps = params.count(job.request), job.request.params.steps
         made = {picture.index for picture in job.pictures}
-        self._open[job.id] = _Open(job, dict.fromkeys(made, (steps, steps)))
+        self._open[job.id] = Open(job, dict.fromkeys(made, (steps, steps)))
         person, room, cost = job.request.user.person, params.room(job), max(1, job.cost // count)
         self._queue.put(
             Ticket(job.id, index, person, room, cost) for index in range(count) if index not in made
@@ -95,6 +76,10 @@ class Line:
     def conclude(self, job: Job) -> None:
         """Show an ended job's message anew until its platform takes it."""
         self.delivery.finish(job.id, job.request.address, partial(self._last_word, job.id))
+
+    def farewell(self, job: Job) -> None:
+        """Say a forgotten job's last word; its row is gone."""
+        self.delivery.finish(job.id, job.request.address, partial(_ready, self._replies.deleted(job)))
 
     def position(self, job: Job) -> int:
         """Return a job's place in the line, 1 being next; 0 when it is being drawn or has ended."""
@@ -267,7 +252,7 @@ class Line:
                 shown.position = position
                 self._offer(shown)
 
-    def _offer(self, shown: _Open) -> None:
+    def _offer(self, shown: Open) -> None:
         self.delivery.offer(shown.job.id, shown.job.request.address, partial(self._present, shown.job.id))
 
     async def _present(self, job_id: int) -> Reply | None:
@@ -278,13 +263,17 @@ class Line:
         job = await self._store.job(job_id)
         return None if job is None else await self.reply(job)
 
-    def _progress(self, shown: _Open) -> Reply:
+    def _progress(self, shown: Open) -> Reply:
         if shown.tasks or shown.steps:
             return self._replies.drawing(shown.job, *shown.progress(), shown.preview)
         job, paused = shown.job, self._queue.paused
         place, left = max(1, self._queue.position(job.id)), self._pace.seconds(self._queue.ahead(job.id))
         due = None if paused or left is None else round(self._now() + left)
         return self._replies.waiting(job, place, due, paused)
+
+
+async def _ready(reply: Reply) -> Reply:
+    return reply
 
 
 def _worth_telling(told: int, position: int) -> bool:

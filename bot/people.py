@@ -126,6 +126,7 @@ class People:
         async with self._db.transaction():
             await self._db.execute("DELETE FROM settings WHERE person = ?", (user.person,))
             await self._db.execute("DELETE FROM links WHERE account = ?", (user.account,))
+        await self._db.flush()
         self._settings.pop(user.person, None)
         for name in self.members(user.account):
             del self._links[name]

@@ -12,7 +12,7 @@ from bot.keyboard import Keyboard
 from bot.limits import Rule, Usage
 from bot.params import picture_variation
 from bot.texts import Texts
-from bot.types import Image, Job, Params, Refused, Reply
+from bot.types import Image, Job, Params, Refused, Reply, User
 from engine.types import ModelProfile
 
 # Codes of what a person's words or pictures cannot become: trying again would fail again.
@@ -135,6 +135,29 @@ class Replies:
             choices=settings.choices(self.texts, locale, standard, mine, max_count),
             private=True,
         )
+
+    def forget(self, locale: str) -> Reply:
+        """Ask whether everything about the person shall be deleted."""
+        text = self.texts.say(locale, "forget")
+        return Reply(text, actions=self._keys.forget(locale), private=True)
+
+    def forgotten(self, locale: str, done: bool) -> Reply:
+        """Say that everything is deleted, or that nothing is."""
+        return Reply(self.texts.say(locale, "forget-done" if done else "forget-kept"), private=True)
+
+    def link(self, locale: str, code: str) -> Reply:
+        """Show a one-time code, and the command to enter it with."""
+        command = f"/link {code}"
+        return Reply(self.texts.say(locale, "link-code"), command, private=True)
+
+    def linked(self, locale: str, other: User) -> Reply:
+        """Say whom the person is one with from now on."""
+        known = {"name": other.name, "platform": other.platform.capitalize()}
+        return Reply(self.texts.say(locale, "link-done", **known), private=True)
+
+    def unlinked(self, locale: str) -> Reply:
+        """Say that the accounts are separate again."""
+        return Reply(self.texts.say(locale, "link-off"), private=True)
 
     def favourite(self, job: Job, kept: bool) -> Reply:
         """Say that a job is a favourite from now on, or no longer."""

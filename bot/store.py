@@ -61,8 +61,10 @@ class Store:
     async def usage(self, person: str, now: float) -> Usage:
         """Return what `person` asked for in the day before `now`; charges are in token-steps."""
         rows = await self._db.rows(
-            "SELECT created, charge FROM jobs WHERE person = ? AND created > ? ORDER BY created, id",
-            (person, now - DAY),
+            "SELECT created, charge FROM jobs WHERE person = :person AND created > :since UNION ALL "
+            "SELECT created, charge FROM forgotten WHERE who IN (SELECT value FROM json_each(:hashes)) "
+            "AND created > :since ORDER BY created",
+            {"person": person, "since": now - DAY, "hashes": json.dumps(self.people.hashes(person))},
         )
         (waiting, queue), *_ = await self._db.rows(
             f"SELECT count(*) FILTER (WHERE person = ?), count(*) FROM jobs WHERE state IN {_OPEN}", (person,)
@@ -203,14 +205,59 @@ class Store:
             await self._db.execute("UPDATE jobs SET shown = 0 WHERE id = ?", (job_id,))
 
     async def expire(self, before: float) -> list[str]:
-        """Mark the pictures of jobs that ended before then deleted; return their files."""
+        """Mark the pictures of jobs that ended before then deleted, save favourites; return their files."""
         async with self._db.writing:
             rows = await self._db.rows(
                 "UPDATE pictures SET deleted = 1 WHERE deleted = 0 "
-                "AND job IN (SELECT id FROM jobs WHERE finished < ?) RETURNING file",
+                "AND job IN (SELECT id FROM jobs WHERE finished < ? AND NOT favourite) RETURNING file",
                 (before,),
             )
         return [row["file"] for row in rows]
+
+    async def favourite_files(self) -> set[str]:
+        """Return the names of the pictures and inputs of every favourite."""
+        rows = await self._db.rows(
+            "SELECT file FROM pictures JOIN jobs ON job = id WHERE favourite "
+            "UNION SELECT image FROM jobs WHERE favourite AND image IS NOT NULL"
+        )
+        return {row["file"] for row in rows}
+
+    async def erase_prompts(self, before: float) -> None:
+        """Empty the texts of jobs that ended before then, save favourites."""
+        await self._db.write(
+            "UPDATE jobs SET params = json_set(params, '$.prompt', '', '$.negative_prompt', ''), "
+            "original = '', used_prompt = '', negative_used = '', error_detail = '' "
+            "WHERE finished < ? AND NOT favourite AND json_extract(params, '$.prompt') <> ''",
+            (before,),
+        )
+
+    async def forget(self, person: str, now: float) -> tuple[list[str], list[str]]:
+        """Delete a person's jobs; return the pictures' files and the inputs that nobody else uses.
+
+        What they cost in the day before `now` stays, under the keyed hash of who asked.
+        """
+        mine = "SELECT id FROM jobs WHERE person = ?"
+        async with self._db.transaction():
+            costs = await self._db.rows(
+                "SELECT platform || ':user:' || json_extract(user, '$.id') AS name, created, charge "
+                "FROM jobs WHERE person = ? AND created > ?",
+                (person, now - DAY),
+            )
+            for name, created, charge in costs:
+                row = (self.people.hashed(name), created, charge)
+                await self._db.execute("INSERT INTO forgotten VALUES (?, ?, ?)", row)
+            pictures = await self._db.rows(f"SELECT file FROM pictures WHERE job IN ({mine})", (person,))
+            inputs = await self._db.rows(
+                "SELECT image FROM jobs WHERE image IS NOT NULL GROUP BY image "
+                "HAVING max(person = ?) AND NOT max(person <> ?)",
+                (person, person),
+            )
+            await self._db.execute("DELETE FROM jobs WHERE person = ?", (person,))
+        return [row["file"] for row in pictures], [row["image"] for row in inputs]
+
+    async def forget_costs(self, before: float) -> None:
+        """Drop what forgotten people spent before then."""
+        await self._db.write("DELETE FROM forgotten WHERE created < ?", (before,))
 
     async def _end(self, job_id: int, state: State, now: float, **columns: Value) -> bool:
         changes: dict[str, Value] = {"id": job_id, "state": state, "finished": now, **columns}

@@ -90,6 +90,10 @@ refused-admins-only = Only administrators of this bot can do that.
 refused-banned = You've been shut out of this bot; come back { $when }.
 refused-banned-for-good = You've been shut out of this bot.
 refused-reason = Reason: { $reason }
+refused-bad-code = This code is wrong or too old; /link on the other platform gives a new one.
+refused-too-many-tries = Too many wrong codes; try again { $when }.
+refused-own-code = That is your own code; send it on the other platform.
+refused-not-linked = You haven't linked any accounts.
 refused-nothing-to-cancel = You have nothing waiting or running.
 refused-picture-gone = This picture is no longer there.
 refused-not-finished = Job #{ $job } has no finished picture.
@@ -198,6 +202,13 @@ quota-minute = Requests in the last minute: { $used } of { $limit }.
 quota-waiting = Your jobs in line: { $used } of { $limit }.
 # Settings
 settings = This is what holds where you say nothing; a flag in a prompt still wins.
+# A person's own things
+forget = This deletes your pictures, prompts, favourites, settings and links for good, on every platform you linked, and cancels what you have in line. Messages already posted stay where they are.
+forget-done = Done: nothing about you is left, except what you asked for in the last 24 hours, counted without your name.
+forget-kept = Nothing was deleted.
+link-code = Send this to me on your other platform within ten minutes. Tell nobody else: whoever sends it shares your history.
+link-done = You are one person now with { $name } on { $platform }: one history, one quota. /link off separates you again.
+link-off = Your accounts are separate again.
 setting-aspect = Aspect ratio
 setting-steps = Steps
 setting-cfg = Guidance

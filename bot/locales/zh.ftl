@@ -71,6 +71,10 @@ refused-admins-only = 只有这个机器人的管理员才能这么做。
 refused-banned = 你被暂停使用这个机器人，请{ $when }再来。
 refused-banned-for-good = 你已被禁止使用这个机器人。
 refused-reason = 原因：{ $reason }
+refused-bad-code = 绑定码不对或已过期，请在另一个平台发 /link 重新获取。
+refused-too-many-tries = 输错太多次了，请{ $when }再试。
+refused-own-code = 这是你自己的绑定码，请在另一个平台上发送。
+refused-not-linked = 你还没有绑定任何账号。
 refused-nothing-to-cancel = 你没有在排队或正在画的任务。
 refused-picture-gone = 这张图已经不在了。
 refused-not-finished = 任务 #{ $job } 没有画好的图。
@@ -157,6 +161,13 @@ quota-minute = 最近一分钟请求 { $used } 次，上限 { $limit } 次。
 quota-waiting = 排队中的任务 { $used } 个，上限 { $limit } 个。
 # 设置
 settings = 没有特别说明时按这些设置来画；写在描述里的参数优先。
+# 个人
+forget = 这会永久删除你的图片、描述、收藏、设置和绑定（包括所有绑定的平台），并取消排队中的任务。已经发出的消息会留在原处。
+forget-done = 已全部删除。只保留最近 24 小时的用量，不含你的身份。
+forget-kept = 什么都没有删除。
+link-code = 十分钟内在另一个平台上把它发给我。不要告诉别人：谁发了它，谁就能看到你的历史。
+link-done = 你和 { $platform } 上的 { $name } 现在是同一个人：共用历史和额度。发 /link off 可以解除。
+link-off = 账号已解除绑定。
 setting-aspect = 画面比例
 setting-steps = 步数
 setting-cfg = 引导强度

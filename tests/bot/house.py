@@ -13,6 +13,7 @@ from bot.images import ImageFolder
 from bot.limits import Rule
 from bot.moderation import Words
 from bot.replies import Replies
+from bot.retention import Retention
 from bot.store import Store
 from bot.types import Action, Address, Job, Params, Reply, Request, User, Verb
 from engine.fake import FakeEngine
@@ -159,7 +160,7 @@ async def house(
 
     What else is `said` are fields of its `CoreSettings`.
     """
-    settings = CoreSettings(PROFILE, Params(""), rule, **{"retention_days": 1.0, **said})
+    settings = CoreSettings(PROFILE, Params(""), rule, **{"retention": Retention(1.0), **said})
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store.open(directory))
         engine, platform = engine or FakeEngine(TOKENS), platform or FakePlatform()
