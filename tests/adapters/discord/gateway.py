@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from tests.adapters.discord.world import Json, World
+from tests.adapters.discord.world import EVERYTHING, Json, World
 
 PRIVILEGED = 1 << 1 | 1 << 8 | 1 << 15
 
@@ -149,7 +149,7 @@ class Gateway:
 
 def guild_json(world: World) -> Json:
     """The server as the gateway tells it; its first role is everybody's."""
-    roles = [role_json(number, bits) for number, bits in ((world.guild, 0), *world.roles.items())]
+    roles = [role_json(number, bits) for number, bits in ((world.guild, EVERYTHING), *world.roles.items())]
     return {
         "id": str(world.guild), "name": "House", "owner_id": "1", "roles": roles, "emojis": [],
         "features": [], "members": [], "member_count": 2, "voice_states": [], "presences": [], "threads": [],

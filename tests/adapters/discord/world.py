@@ -188,6 +188,10 @@ class World:
         if kind == 6:
             asked.original = asked.pressed
             return asked.pressed
+        if kind == 7:
+            assert asked.pressed is not None
+            asked.original = self.edit(asked.pressed, body, files, asked.limit)
+            return asked.original
         flags = body.get("flags", 0) | (LOADING if kind == 5 else 0)
         asked.original = self.create(asked.channel, body, files, flags, asked)
         return asked.original
