@@ -242,7 +242,7 @@ ROWS: tuple[Row, ...] = (
     *_calls("acknowledgement", acknowledgement),
     *_calls("edit by the interaction's token", edit_by_token),
     *_calls("edit by the bot, after 15 minutes", edit_by_bot),
-    Row(CLOUDFLARE, "edit by the interaction's token", AGAIN,
+    Row(CLOUDFLARE, "edit by the interaction's token", "sends nothing for as long as it says, then goes on",
         partial(edit_by_token, status=429, scope="cloudflare")),
     Row("connection cut in the middle of an upload", "picture", "uploads it again into the same message",
         partial(upload, status=CUT)),
