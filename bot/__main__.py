@@ -191,7 +191,10 @@ async def _doctor(settings: Config) -> int:
 def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine:
     model = settings.model
     one_picture = image_tokens(profile.base_size, profile.base_size)
-    return ProcessEngine(EngineSettings(model.name, model.device, model.dtype, model.threads), one_picture)
+    chosen = EngineSettings(
+        model.name, model.device, model.dtype, model.threads, classifier=settings.moderation.classifier
+    )
+    return ProcessEngine(chosen, one_picture)
 
 
 def _platforms(settings: Config) -> list[Platform]:
@@ -221,7 +224,6 @@ def _discord(settings: Config) -> Platform:
         gateway_url=said.gateway_url,
         command=said.command,
         reactions=said.add_reactions,
-        guilds=frozenset(map(int, said.guilds)),
         spoiler_channels=frozenset(map(int, said.spoiler_channels)),
         shards=said.shards,
     )

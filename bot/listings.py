@@ -9,9 +9,10 @@ from bot import limits
 from bot.commands import COMMANDS
 from bot.flags import FLAGS
 from bot.limits import Rule, Usage
+from bot.stats import Stats
 from bot.texts import Texts
 from bot.types import Job
-from bot.wording import title
+from bot.wording import seconds, title
 from engine.types import ModelProfile
 
 EXAMPLES = 3
@@ -83,6 +84,24 @@ def quota_text(texts: Texts, locale: str, rule: Rule, usage: Usage, now: float) 
     if rule.waiting:
         lines.append(texts.say(locale, "quota-waiting", used=usage.waiting, limit=rule.waiting))
     return "\n".join(lines)
+
+
+def stats_text(texts: Texts, locale: str, stats: Stats, waiting: int) -> str:
+    """Return the last day in numbers, one fact a line."""
+    say = texts.say
+    states = [f"{say(locale, f'state-{state}')} {number}" for state, number in stats.states.items()]
+    platforms = [f"{name.capitalize()} {n}" for name, n in stats.platforms.items()]
+    lines = [
+        say(locale, "stats-title"),
+        say(locale, "stats-jobs", total=sum(stats.states.values()), states=" · ".join(states) or "–"),
+        say(locale, "stats-people", people=stats.people, platforms=" · ".join(platforms) or "–"),
+        say(locale, "stats-pace", pictures=f"{stats.pictures_per_hour:.1f}", waiting=waiting),
+    ]
+    if stats.waited is not None:
+        lines.append(say(locale, "stats-waited", seconds=seconds(stats.waited)))
+    if stats.drew is not None:
+        lines.append(say(locale, "stats-drew", seconds=seconds(stats.drew)))
+    return "\n".join([*lines, say(locale, "stats-losses", losses=stats.losses)])
 
 
 def _state(job: Job) -> str:

@@ -11,6 +11,7 @@ from bot import flags, listings, settings, wording
 from bot.keyboard import Keyboard
 from bot.limits import Rule, Usage
 from bot.params import picture_variation
+from bot.stats import Stats
 from bot.texts import Texts
 from bot.types import Image, Job, Params, Refused, Reply, User
 from engine.types import ModelProfile
@@ -18,6 +19,7 @@ from engine.types import ModelProfile
 # Codes of what a person's words or pictures cannot become: trying again would fail again.
 _FINAL_ERRORS = ("bad_input", "refused")
 _EXPLAINED_ERRORS = ("bad_input", "model_missing")
+_EXPLAINED_REFUSALS = ("banned-words", "picture-gone", "unfit-picture")
 REPEATED = "repeated"
 """The note on an optimized prompt that was asked for in another wording and came out the same."""
 
@@ -159,6 +161,25 @@ class Replies:
         """Say that the accounts are separate again."""
         return Reply(self.texts.say(locale, "link-off"), private=True)
 
+    def operated(self, locale: str, key: str, waiting: int) -> Reply:
+        """Say what an operator did to the line and how many jobs wait in it."""
+        total = self.texts.say(locale, "queue-total", total=waiting)
+        return Reply(f"{self.texts.say(locale, key)}\n{total}", private=True)
+
+    def stats(self, locale: str, stats: Stats, waiting: int) -> Reply:
+        """Show the last day in numbers."""
+        return Reply(listings.stats_text(self.texts, locale, stats, waiting), private=True)
+
+    def banned(self, locale: str, name: str, days: int | None) -> Reply:
+        """Say that somebody is shut out."""
+        if days is None:
+            return Reply(self.texts.say(locale, "banned-for-good", name=name), private=True)
+        return Reply(self.texts.say(locale, "banned", name=name, days=days), private=True)
+
+    def unbanned(self, locale: str, name: str) -> Reply:
+        """Say that somebody may come in again."""
+        return Reply(self.texts.say(locale, "unbanned", name=name), private=True)
+
     def favourite(self, job: Job, kept: bool) -> Reply:
         """Say that a job is a favourite from now on, or no longer."""
         key = "favourite-on" if kept else "favourite-off"
@@ -218,7 +239,7 @@ class Replies:
         )
 
     def _error_key(self, job: Job) -> str:
-        if job.error == "refused" and job.error_detail in ("banned-words", "picture-gone"):
+        if job.error == "refused" and job.error_detail in _EXPLAINED_REFUSALS:
             return f"refused-{job.error_detail}"
         key = f"error-{job.error}"
         return key if self.texts.has(key) else "error-internal"

@@ -16,6 +16,7 @@ from bot.limits import DAY, MINUTE, Usage
 from bot.params import Resolved
 from bot.people import People
 from bot.rows import Value, picture_row, request_row, to_job
+from bot.stats import Past
 from bot.types import Address, Job, JobPicture, Request, State
 from engine.types import PromptReady
 
@@ -89,6 +90,15 @@ class Store:
         return await self._jobs(
             "person = ? AND id < ? ORDER BY id DESC LIMIT ?", (person, before or 2**62, limit)
         )
+
+    async def past(self, since: float) -> list[Past]:
+        """Return what is counted of the jobs asked for since then."""
+        rows = await self._db.rows(
+            "SELECT platform, person, state, created, started, finished, "
+            "(SELECT count(*) FROM pictures WHERE job = id), attempts FROM jobs WHERE created > ?",
+            (since,),
+        )
+        return [Past(*row) for row in rows]
 
     async def favourites(self, person: str, limit: int) -> list[Job]:
         """Return a person's favourites, newest first."""

@@ -93,6 +93,10 @@ refused-reason = Reason: { $reason }
 refused-bad-code = This code is wrong or too old; /link on the other platform gives a new one.
 refused-too-many-tries = Too many wrong codes; try again { $when }.
 refused-own-code = That is your own code; send it on the other platform.
+refused-bad-name = “{ $name }” names nobody; write discord:user:ID, telegram:user:ID, or #JOB for the asker of a job.
+refused-not-banned = { $name } isn't shut out.
+refused-draining = Nothing new is accepted right now, as the bot is about to be restarted; try again in a while.
+refused-unfit-picture = The picture turned out as something that isn't shown here.
 refused-not-linked = You haven't linked any accounts.
 refused-nothing-to-cancel = You have nothing waiting or running.
 refused-picture-gone = This picture is no longer there.
@@ -209,6 +213,23 @@ forget-kept = Nothing was deleted.
 link-code = Send this to me on your other platform within ten minutes. Tell nobody else: whoever sends it shares your history.
 link-done = You are one person now with { $name } on { $platform }: one history, one quota. /link off separates you again.
 link-off = Your accounts are separate again.
+# For administrators
+paused-by-operator = Paused: nothing new starts until /resume; people may go on asking.
+resumed-by-operator = Going on.
+draining-by-operator = Draining: nothing new is accepted until /resume or a restart; what waits is made.
+banned = { $name } is shut out for { $days ->
+    [one] 1 day
+   *[other] { $days } days
+}.
+banned-for-good = { $name } is shut out for good.
+unbanned = { $name } may come in again.
+stats-title = The last 24 hours:
+stats-jobs = Jobs: { $total } ({ $states })
+stats-people = People: { $people } ({ $platforms })
+stats-pace = Pictures an hour: { $pictures } · waiting now: { $waiting }
+stats-waited = Waited, median: { $seconds } s
+stats-drew = Drew, median: { $seconds } s
+stats-losses = Begun again after the engine was lost: { $losses }
 setting-aspect = Aspect ratio
 setting-steps = Steps
 setting-cfg = Guidance
@@ -287,7 +308,7 @@ discord-permission-send-messages = Send Messages
 discord-permission-send-messages-in-threads = Send Messages in Threads
 discord-permission-attach-files = Attach Files
 discord-permission-embed-links = Embed Links
-refused-not-here = This bot isn't open to this server; ask its operator.
+refused-not-here = This bot isn't open here. Its operator can open it by allowing { $place }.
 refused-missing-permissions = I couldn't post a picture here: I lack { $permissions }. Ask a moderator to allow it, or try another channel.
 refused-no-picture = There is no picture in this message.
 refused-no-parameters = This picture carries no parameters; they are lost in screenshots and re-encoded files.
