@@ -27,7 +27,7 @@ PAIRS = (
     "继繼 续續 编編 补補 计計 认認 记記 设設 诉訴 词詞 话話 说說 账帳 贴貼 这這 间間 "
     "随隨 队隊 额額 于於 机機 种種 "
 )
-CHARACTERS = str.maketrans({simplified: other for simplified, other in PAIRS.split()})
+CHARACTERS = str.maketrans({pair[0]: pair[1] for pair in PAIRS.split()})
 
 
 def traditional(text: str) -> str:
