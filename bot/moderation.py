@@ -67,7 +67,8 @@ class Fitness:
                 message = f"moderation.refuse names {label!r}; the classifier's labels are {known}"
                 log.error(message)
                 raise EngineError("internal", message)
-            if scores[label] >= limit:
+            # Put this way round, a score that is not a number refuses, too.
+            if not scores[label] < limit:
                 raise Refused("unfit-picture")
 
 
