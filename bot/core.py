@@ -155,7 +155,8 @@ class Core:
             case "info":
                 return self.replies.info(buttons.read_by(job, user), action.index)
             case "edit":
-                return self.replies.edit(buttons.read_by(job, user), await self.defaults(user))
+                job = buttons.read_by(buttons.worded(job), user)
+                return self.replies.edit(job, await self.defaults(user))
             case "favourite":
                 await self._store.set_favourite(job.id, not job.favourite)
                 return self.replies.favourite(job, not job.favourite)

@@ -100,6 +100,7 @@ refused-unfit-picture = The picture turned out as something that isn't shown her
 refused-not-linked = You haven't linked any accounts.
 refused-nothing-to-cancel = You have nothing waiting or running.
 refused-picture-gone = This picture is no longer there.
+refused-prompt-gone = The words of this job are no longer kept.
 refused-not-finished = Job #{ $job } has no finished picture.
 refused-unknown-command = I don't know { $command }; /help lists what I can do.
 refused-internal = Something went wrong on our side; please try again.
@@ -286,9 +287,13 @@ flag-no = what should not be in the picture
 telegram-ask-imagine = What shall I draw? Answer this message.
 telegram-ask-optimize = Which words shall I turn into a prompt? Answer this message.
 telegram-ask-hint = a red sailboat on the sea at sunset
-telegram-closed = I only answer in chats my operator has chosen. This chat is number { $chat }.
+telegram-closed = I only answer people and groups my operator has let in. This one goes by “{ $name }” in the configuration.
 telegram-copy-prompt = Copy the prompt
 telegram-copy-seed = Copy the seed
+telegram-private = That's for your eyes only, so I answer in private. Open our chat, press Start, and I'll show you there.
+telegram-open = Open our chat
+telegram-back = All settings
+telegram-as-file = Telegram strips the parameters from photos. Send the picture as a file, and I can read them.
 
 # Discord
 discord-option-prompt = what to draw; flags such as --ar 16:9 may stand in it

@@ -81,6 +81,7 @@ refused-unfit-picture = 画出来的内容不适合在这里展示。
 refused-not-linked = 你还没有绑定任何账号。
 refused-nothing-to-cancel = 你没有在排队或正在画的任务。
 refused-picture-gone = 这张图已经不在了。
+refused-prompt-gone = 这个任务的描述已经不再保存。
 refused-not-finished = 任务 #{ $job } 没有画好的图。
 refused-unknown-command = 不认识 { $command } 这个命令，发 /help 看看我会做什么。
 refused-internal = 我们这边出了点问题，请再试一次。
@@ -242,9 +243,13 @@ flag-no = 不想出现的内容
 telegram-ask-imagine = 想画什么？请回复这条消息。
 telegram-ask-optimize = 要润色哪段话？请回复这条消息。
 telegram-ask-hint = 夕阳下海上的一艘红色帆船
-telegram-closed = 我只在管理员指定的聊天里回答。这个聊天的编号是 { $chat }。
+telegram-closed = 我只回答管理员允许的人和群。这里在配置里叫“{ $name }”。
 telegram-copy-prompt = 复制提示词
 telegram-copy-seed = 复制种子
+telegram-private = 这些内容只给你看，我会私聊回复。请打开和我的私聊，点“开始”，就能看到。
+telegram-open = 打开私聊
+telegram-back = 全部设置
+telegram-as-file = Telegram 会去掉照片里的参数。请把图片作为文件发送，我就能读出来。
 
 # Discord
 discord-option-prompt = 想画什么；里面可以写参数，比如 --ar 16:9

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.limits import DAY, Rule
+from bot.retention import Retention
 from bot.types import Action, Job, Params, Refused, Reply, User
 from engine.fake import FakeEngine
 from engine.types import Generate
@@ -107,6 +108,26 @@ async def test_a_favourite_stands_first_in_the_history_and_outlives_the_sweep(tm
             await home.core.picture(ANN, gone.id, 0)
         await home.press("favourite", kept)
         assert not (await home.row(kept)).favourite
+
+
+async def test_old_prompts_are_erased_but_those_of_favourites(tmp_path: Path) -> None:
+    async with house(tmp_path, retention=Retention(prompt_days=3)) as home:
+        kept, old = await home.ask("kept boat"), await home.ask("old boat", negative_prompt="dogs")
+        await home.core.idle()
+        await home.press("favourite", kept)
+        home.time += 4 * DAY
+        new = await home.ask("new boat")
+        await home.core.idle()
+        await home.core.sweep()
+        words = [(await home.row(job)).request.params.prompt for job in (kept, old, new)]
+        assert words == ["kept boat", "", "new boat"]
+        row = await home.row(old)
+        assert (row.used_prompt, row.request.params.negative_prompt) == ("", "")
+        assert (await home.core.picture(ANN, old.id, 0)).exists()
+        for verb in ("reroll", "vary", "edit"):
+            with pytest.raises(Refused, match="prompt-gone"):
+                await home.press(verb, old)  # type: ignore[arg-type]
+        assert (await home.pressed("upscale", old)).state == "delivered"
 
 
 async def test_linked_accounts_share_history_quota_and_settings_and_can_be_separated(tmp_path: Path) -> None:
