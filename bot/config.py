@@ -131,12 +131,13 @@ class DiscordConfig:
 
 @dataclass(frozen=True, slots=True)
 class TelegramConfig:
-    """The Telegram bot: its token, the Bot API server to ask, and the chats it serves (none named: all)."""
+    """The Telegram bot: its token, the Bot API server to ask; without a webhook, updates are fetched."""
 
     token: str = setting("", secret=True)
+    webhook_url: str = setting("", pattern=r"|https://\S+", fix="an https:// address, or empty")
+    webhook_listen: str = setting("127.0.0.1:8443", pattern=r"\S+:\d{1,5}", fix="host:port")
     base_url: str = "https://api.telegram.org/bot"
     base_file_url: str = "https://api.telegram.org/file/bot"
-    chats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
