@@ -97,7 +97,10 @@ def _makers(desk: "Desk") -> tuple[Callback, ...]:
     ) -> None:
         await desk.upscale(asked, image, job or 0, picture or 1, _options_said({"spoiler": spoiler}))
 
-    return imagine, optimize, upscale
+    async def reroll(asked: Asked) -> None:
+        await desk.reroll(asked)
+
+    return imagine, optimize, upscale, reroll
 
 
 def _questions(desk: "Desk") -> tuple[Callback, ...]:

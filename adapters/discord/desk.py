@@ -91,6 +91,14 @@ class Desk:
         async with self.refusing(asked):
             await self._enlarge(asked, pictures.of(message), {})
 
+    async def reroll(self, asked: Asked) -> None:
+        """Draw the person's latest picture again."""
+        async with self.refusing(asked):
+            for job in await self.core.jobs(of_interaction(asked)):
+                if job.request.kind == "imagine":
+                    return await self.draw_by(asked, Action("reroll", job.id))
+            raise Refused("no-job-yet")
+
     async def answer(self, asked: Asked, name: str, rest: str = "") -> None:
         """Answer a command that makes no job, for the person's eyes only."""
         async with self.refusing(asked):
