@@ -87,8 +87,8 @@ class Core:
 
     async def defaults(self, user: User) -> Params:
         """Return the parameters that hold where this person says nothing."""
-        said = await self.people.settings(self.people.known(user).person)
-        return settings.applied(self.standard, said)
+        mine = settings.applied(self.standard, await self.people.settings(self.people.known(user).person))
+        return replace(mine, count=min(mine.count, self.rule(user).max_count or mine.count))
 
     def rule(self, user: User) -> Rule:
         """Return the limits that hold for a person where they ask."""
@@ -158,8 +158,9 @@ class Core:
                 job = buttons.read_by(buttons.worded(job), user)
                 return self.replies.edit(job, await self.defaults(user))
             case "favourite":
-                await self._store.set_favourite(job.id, not job.favourite)
-                return self.replies.favourite(job, not job.favourite)
+                kept = {"on": True, "off": False}.get(action.value, not job.favourite)
+                await self._store.set_favourite(job.id, kept)
+                return self.replies.favourite(buttons.read_by(job, user), kept)
             case "cancel":
                 await self._protect(self._line.cancel(job))
                 return None

@@ -57,7 +57,9 @@ class People:
 
     def members(self, account: str) -> list[str]:
         """Return the members who are one person by this account."""
-        return [one for one, other in self._links.items() if account and other == account]
+        if not account:
+            return []
+        return [one for one, other in self._links.items() if other == account]
 
     def banned(self, user: User, now: float) -> Ban | None:
         """Return the ban in force against a person, by whichever account."""
