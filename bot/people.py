@@ -69,6 +69,10 @@ class People:
                 return ban
         return None
 
+    def bans(self, now: float) -> dict[str, Ban]:
+        """Return who is shut out."""
+        return {name: ban for name, ban in self._bans.items() if ban.until is None or ban.until > now}
+
     async def ban(self, name: str, ban: Ban) -> None:
         """Shut a member out."""
         await self._db.write("REPLACE INTO bans VALUES (?, ?, ?)", (name, ban.until, ban.reason))

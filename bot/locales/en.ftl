@@ -224,6 +224,10 @@ banned = { $name } is shut out for { $days ->
 }.
 banned-for-good = { $name } is shut out for good.
 unbanned = { $name } may come in again.
+bans-none = Nobody is shut out.
+bans-title = Shut out:
+bans-for-good = for good
+bans-until = back { $when }
 stats-title = The last 24 hours:
 stats-jobs = Jobs: { $total } ({ $states })
 stats-people = People: { $people } ({ $platforms })

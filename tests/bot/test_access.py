@@ -216,6 +216,12 @@ async def test_a_ban_shuts_a_person_out_for_its_days_on_every_linked_account(tmp
 async def test_a_ban_without_days_lasts_until_it_is_lifted(tmp_path: Path) -> None:
     async with house(tmp_path, access=ADMINS) as home:
         assert await administered(home, "ban", "fake:user:2 spam") == "fake:user:2 is shut out for good."
+        await administered(home, "ban", "other:user:3 5d")
+        assert (await administered(home, "ban")).splitlines() == [
+            "Shut out:",
+            "fake:user:2 · for good · spam",
+            "other:user:3 · back in 5 days",
+        ]
         home.time += 900 * DAY
         with pytest.raises(Refused, match="banned"):
             await home.ask(user=BOB)

@@ -207,6 +207,26 @@ async def test_an_older_database_is_backed_up_and_migrated_and_keeps_its_jobs(
         assert backup.execute("PRAGMA user_version").fetchone() == (version,)
 
 
+async def test_jobs_of_the_first_version_are_read_as_they_were(tmp_path: Path) -> None:
+    script = Path(database_module.__file__).parent / "migrations" / "001_jobs.sql"
+    user = '{"platform":"web","id":"1","name":"Ann","locale":"zh-CN"}'
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
+        connection.executescript(script.read_text("utf-8"))
+        connection.execute(
+            "INSERT INTO jobs (platform, event_id, person, user, address_platform, place, kind, params, "
+            "picture, original, state, created, width, height, seed, cost, charge) VALUES "
+            "('web', 'e1', 'web:1', ?, 'web', 'e1', 'imagine', ?, 0, '', 'queued', 0, 128, 96, 7, 400, 400)",
+            (user, '{"prompt":"a boat","count":2,"ignored":[]}'),
+        )
+        connection.execute("PRAGMA user_version = 1")
+        connection.commit()
+    async with Store.open(tmp_path) as store:
+        [job] = await store.open_jobs()
+        assert job.request == asked("e1", replace(ANN, groups=()))
+        assert not job.favourite
+        assert await store.people.settings("web:1") == {}
+
+
 async def test_a_database_of_a_newer_bot_is_left_alone(tmp_path: Path) -> None:
     async with Store.open(tmp_path):
         pass
