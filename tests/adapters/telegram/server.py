@@ -175,7 +175,7 @@ class Telegram:
         data = files[said.get("document", "attach://document").removeprefix("attach://")]
         if len(data) > rules.DOCUMENT_BYTES:
             raise Refusal(413, "Request Entity Too Large")
-        return self._send(said, document=self.chats.keep(data))
+        return self._send(said, document={**self.chats.keep(data), "mime_type": "image/png"})
 
     async def do_editMessageText(self, said: Json, files: Json) -> Json:  # noqa: N802
         message = self.chats.own(said["chat_id"], said["message_id"])

@@ -8,11 +8,11 @@ import pytest
 
 from adapters.telegram import TelegramPlatform
 from bot import __main__
-from bot.config import Config, ConfigError, TelegramConfig, WebConfig
+from bot.config import Config, ConfigError, WebConfig
 from engine.fake import FakeEngine, striped
 from tests.adapters.telegram.chats import ANN, BOB, GROUP
 from tests.adapters.telegram.server import TOKEN, Fault, Telegram
-from tests.adapters.telegram.town import Town, town
+from tests.adapters.telegram.town import Town, config, town
 from tests.bot.house import Gate
 
 # Method, what happens to it, and how many messages the bot may have sent in the end.
@@ -69,21 +69,17 @@ async def test_a_picture_that_cannot_be_fetched_at_once_is_fetched_later(here: T
 async def test_a_bad_token_is_one_line_without_the_token(server: Telegram, tmp_path: Path) -> None:
     async with town(server, tmp_path) as here:
         wrong = TOKEN.replace("A", "B")
-        config = _config(server, wrong)
         with pytest.raises(ConfigError, match=r"telegram\.token") as caught:
-            await TelegramPlatform(config).run(here.home.core)
+            await TelegramPlatform(config(server, token=wrong)).run(here.home.core)
     assert wrong not in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 async def test_a_bad_token_ends_the_bot_like_any_bad_setting(server: Telegram, tmp_path: Path) -> None:
-    config = Config(
-        web=WebConfig(enabled=False),
-        telegram=_config(server, "1:x"),
-    )
+    settings = Config(web=WebConfig(enabled=False), telegram=config(server, token="1:x"))
     async with town(server, tmp_path) as here:
         with pytest.raises(ConfigError, match=r"telegram\.token"):
-            await __main__._serve(here.home.core, __main__._platforms(config))
+            await __main__._serve(here.home.core, __main__._platforms(settings))
 
 
 async def test_an_update_is_confirmed_only_when_its_job_is_kept(server: Telegram, tmp_path: Path) -> None:
@@ -242,7 +238,3 @@ async def test_two_people_are_served_while_one_chat_is_flooded(here: Town) -> No
     await here.chats.says("a cat", BOB)
     await here.settled()
     assert len(here.chats.of_bot()) == 2
-
-
-def _config(server: Telegram, token: str) -> TelegramConfig:
-    return TelegramConfig(token, base_url=f"{server.url}/bot", base_file_url=f"{server.url}/file/bot")
