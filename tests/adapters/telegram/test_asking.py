@@ -86,13 +86,6 @@ async def test_a_forum_topic_is_answered_in_the_topic(here: Town) -> None:
     assert message["message_thread_id"] == TOPIC
 
 
-async def test_a_closed_topic_is_answered_in_the_chat(here: Town) -> None:
-    topic = {"message_thread_id": TOPIC + 1, "is_topic_message": True}
-    message = await here.said("/imagine a cat --steps 1", chat=GROUP, **topic)
-    assert message["photo"]
-    assert "message_thread_id" not in message
-
-
 async def test_a_photo_with_words_is_drawn_over(here: Town) -> None:
     await here.said("as a painting", photo=PNG)
     await here.said("as a sketch", file=PNG)
