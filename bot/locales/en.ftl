@@ -201,6 +201,7 @@ state-failed = failed
 state-cancelled = cancelled
 state-deleted = deleted
 words-upscale = (enlarged picture)
+words-gone = (words no longer kept)
 quota-day = Pictures in the last 24 hours: { $spent } of { $limit }, { $left } left.
 quota-day-open = Pictures in the last 24 hours: { $spent }, no limit.
 quota-minute = Requests in the last minute: { $used } of { $limit }.

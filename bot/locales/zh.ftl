@@ -160,6 +160,7 @@ state-failed = 失败
 state-cancelled = 已取消
 state-deleted = 已删除
 words-upscale = （放大图片）
+words-gone = （描述已不再保存）
 quota-day = 最近 24 小时画了 { $spent } 张，上限 { $limit } 张，还剩 { $left } 张。
 quota-day-open = 最近 24 小时画了 { $spent } 张，不限量。
 quota-minute = 最近一分钟请求 { $used } 次，上限 { $limit } 次。
