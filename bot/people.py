@@ -157,13 +157,17 @@ class People:
         return usage, bool(row["known"])
 
     async def forget(self, user: User) -> None:
-        """Drop settings and links; bans stay."""
+        """Drop settings and links; a ban stays, on every account, or forgetting would be a way around it."""
+        accounts = self.members(user.account)
+        for ban in [self._bans[name] for name in accounts if name in self._bans][:1]:
+            for name in accounts:
+                await self.ban(name, self._bans.get(name, ban))
         async with self._db.transaction():
             await self._db.execute("DELETE FROM settings WHERE person = ?", (user.person,))
             await self._db.execute("DELETE FROM links WHERE account = ?", (user.account,))
         await self._db.flush()
         self._settings.pop(user.person, None)
-        for name in self.members(user.account):
+        for name in accounts:
             del self._links[name]
 
     def hashes(self, person: str) -> list[str]:

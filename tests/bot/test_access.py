@@ -206,9 +206,10 @@ async def test_a_ban_shuts_a_person_out_for_its_days_on_every_linked_account(tmp
             assert caught.value.values == {"reason": "too much spam"}
         with pytest.raises(Refused, match="banned"):
             await home.press("reroll", job)
-        await home.act(Action("forget", 0, 0, "yes"))
-        with pytest.raises(Refused, match="banned"):
-            await home.core.enter(ANN)
+        await home.act(Action("forget", 0, 0, "yes"), elsewhere)
+        for user in (ANN, elsewhere):
+            with pytest.raises(Refused, match="banned"):
+                await home.core.enter(user)
         home.time += 2 * DAY + 1
         await home.core.enter(ANN)
 
