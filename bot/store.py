@@ -105,6 +105,10 @@ class Store:
             f"state IN {_OPEN} AND (? IS NULL OR person = ?) ORDER BY id", (person, person)
         )
 
+    def drop_backups(self, before: float) -> None:
+        """Delete the database's backups made before then."""
+        self._db.drop_backups(before)
+
     async def unshown(self) -> list[Job]:
         """Return the ended jobs whose last reply no platform has confirmed."""
         return await self._jobs(f"shown = 0 AND state NOT IN {_OPEN} ORDER BY id")
