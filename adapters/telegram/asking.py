@@ -20,6 +20,8 @@ JOBS: dict[str, Kind] = {"imagine": "imagine", "optimize": "optimize"}
 PUBLIC = ("help", "queue", "cancel")
 """Private elsewhere, but in a group Telegram shows nothing to one person alone, and these betray nothing."""
 
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
+
 Fetch = Callable[[], Awaitable[bytes]]
 
 
@@ -111,7 +113,8 @@ def _changed(job: Job, words: str) -> Params:
     """Return a picture's parameters with the new words behind its own and with its seed."""
     kept = replace(job.request.params, seed=job.seed, ignored=())
     own = job.request.original or kept.prompt
-    return flags.parse(f"{own}, {words}", replace(kept, prompt=""))
+    comma = "，" if _CHINESE.search(own + words) else ", "
+    return flags.parse(f"{own}{comma}{words}", replace(kept, prompt=""))
 
 
 async def _button(core: Core, user: User, command: Command, heard: Heard) -> Action:

@@ -234,7 +234,8 @@ class Telegram:
         if answered and not there and not said["reply_parameters"].get("allow_sending_without_reply"):
             raise bad("message to be replied not found")
         shown = said.get("reply_markup", {})
-        extra: Json = {"reply_markup": shown} if "inline_keyboard" in shown else {}
+        extra: Json = {"html": said.get("text") or said.get("caption", "")}
+        extra |= {"reply_markup": shown} if "inline_keyboard" in shown else {}
         if there:
             extra["reply_to_message"] = self.chats.messages[chat, answered]
         if "message_thread_id" in said:
@@ -244,7 +245,8 @@ class Telegram:
 
     def _edit(self, message: Json, said: Json, **content: Any) -> Json:
         rules.check_markup(said.get("reply_markup"))
-        after = {**message, **content}
+        words = said.get("media", said)
+        after = {**message, **content, "html": words.get("text") or words.get("caption", "")}
         after.pop("reply_markup", None)
         if said.get("reply_markup"):
             after["reply_markup"] = said["reply_markup"]

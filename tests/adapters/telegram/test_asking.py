@@ -124,6 +124,12 @@ async def test_a_reply_to_a_picture_changes_it_with_its_prompt_and_seed(here: To
     assert (second.seed, second.width, second.height) == (5, first.width, first.height)
 
 
+async def test_chinese_words_are_put_behind_a_chinese_comma(here: Town) -> None:
+    picture = await here.said("一艘船 --raw", BOB)
+    await here.said("在夜里", BOB, reply_to=picture)
+    assert here.home.engine.tasks[1].prompt == "一艘船，在夜里"
+
+
 async def test_a_reply_with_a_command_is_a_new_picture(here: Town) -> None:
     picture = await here.said("a boat --raw")
     await here.said("/imagine a cat --raw", reply_to=picture)

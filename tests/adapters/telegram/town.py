@@ -70,8 +70,7 @@ async def town(
 ) -> AsyncIterator[Town]:
     """Start a bot on `server` and stop it at the end; the same directory again is the same bot restarted."""
     platform = TelegramPlatform(config(server, webhook), clock, sleep)
-    async with house(directory, platform=platform, **more) as home:
-        home.core.access = access or Access()
+    async with house(directory, platform=platform, access=access or Access(), **more) as home:
         serving = asyncio.create_task(platform.run(home.core))
         try:
             yield Town(server, home, platform)
