@@ -157,6 +157,9 @@ async def closed_topic(folder: Path) -> None:
         message = await here.said("/imagine a boat --steps 1", chat=GROUP, **topic)
         assert message["photo"]
         assert "message_thread_id" not in message
+        message |= topic
+        await here.pressed(message, "PNG")
+        assert here.chats.of_bot()[-1]["document"]
 
 
 async def no_photos(folder: Path) -> None:

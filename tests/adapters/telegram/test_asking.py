@@ -197,6 +197,16 @@ async def test_cancel_stops_what_waits_in_its_message(server: Telegram, tmp_path
         assert here.chats.of_bot()[0]["text"].startswith("Cancelled.")
 
 
+async def test_a_group_is_let_in_by_its_number_or_its_name(server: Telegram, tmp_path: Path) -> None:
+    only = Access(allow=frozenset(["telegram:chat:@painters", "telegram:chat:-1"]))
+    async with town(server, tmp_path, access=only) as here:
+        await here.chats.says("/imagine a cat", chat=GROUP)
+        await here.settled()
+        assert here.chats.of_bot(GROUP) == []
+        here.chats.usernames[GROUP] = "painters"
+        assert "a cat" in (await here.said("/imagine a cat --steps 1", chat=GROUP))["caption"]
+
+
 async def test_a_chat_that_is_not_served_is_told_so_once_and_draws_nothing(
     server: Telegram, tmp_path: Path
 ) -> None:

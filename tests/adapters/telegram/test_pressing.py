@@ -128,6 +128,13 @@ async def test_a_reaction_presses_the_button_it_stands_for(here: Town) -> None:
     assert len(here.chats.of_bot()) == 2
 
 
+async def test_a_reaction_under_a_copy_that_show_made_counts(here: Town) -> None:
+    await here.said("a boat")
+    await here.chats.reacts(await here.said("/show"), "⚡")
+    await here.settled()
+    assert len(here.home.engine.tasks) == 2
+
+
 async def test_old_buttons_and_reactions_work_after_a_restart(server: Telegram, tmp_path: Path) -> None:
     async with town(server, tmp_path) as before:
         picture = await before.said("a boat")

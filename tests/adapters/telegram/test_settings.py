@@ -7,6 +7,8 @@ from tests.adapters.telegram.chats import ANN, BOB, GROUP, Json
 from tests.adapters.telegram.server import Telegram
 from tests.adapters.telegram.town import Town, buttons, town
 
+NAMES = (f"telegram:user:{ANN['id']}", "telegram:user:999", f"telegram:chat:{GROUP}", "discord:user:1")
+
 
 async def test_settings_show_their_values_and_a_toggle_flips_at_once(here: Town) -> None:
     panel = await here.said("/settings")
@@ -88,9 +90,16 @@ async def test_two_accounts_become_one_by_a_code(here: Town) -> None:
 
 
 async def test_administrators_see_their_commands_and_others_do_not(server: Telegram, tmp_path: Path) -> None:
-    admins = Access(admins=frozenset([f"telegram:user:{ANN['id']}", "telegram:user:999", "discord:user:1"]))
+    server.chats.migrated[GROUP] = -100777
+    admins = Access(admins=frozenset([*NAMES]))
     async with town(server, tmp_path, access=admins) as here:
         assert "Jobs" in (await here.said("/stats"))["text"]
-        assert "管理员" in (await here.said("/stats", chat=GROUP, who={**BOB, "id": 9}))["text"]
+        assert "管理员" in (await here.said("/stats", BOB))["text"]
     assert "stats" in {entry["command"] for entry in server.menus[ANN["id"], "zh"]}
     assert "stats" not in {entry["command"] for entry in server.commands["zh"]}
+
+
+async def test_a_link_that_anybody_can_post_does_nothing_at_once(here: Town) -> None:
+    await here.said("a boat --steps 1")
+    assert "Tell me what to draw" in (await here.said("/start reroll"))["text"]
+    assert len(here.home.engine.tasks) == 1
