@@ -67,7 +67,7 @@ async def probe() -> dict[str, Any]:
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "engine.probe",
+        "engine.memory.probe",
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
