@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Generic, Protocol, TypeVar
 
+from engine.memory.probe import prepare_environment
 from engine.messages import Drop, Emitted, Failed, Loaded, Order, Report, Take
 from engine.types import (
     EngineError,
@@ -279,6 +280,7 @@ def main(
 
 
 def _load(settings: EngineSettings) -> Pipeline[Any]:
+    prepare_environment()
     module, _, function = settings.loader.partition(":")
     load: Callable[[EngineSettings], Pipeline[Any]] = getattr(importlib.import_module(module), function)
     return load(settings)

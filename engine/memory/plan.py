@@ -6,6 +6,7 @@ where streaming whole ones would not fit in main memory.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -30,6 +31,8 @@ TILE = 512
 SLOTS = 2
 """Streamed blocks on the device at once: one computes while the next arrives."""
 SMALLER = (768, 512)
+CAPACITY = 4096
+"""Image tokens of one forward on a device with memory of its own; one 1024×1024 picture."""
 
 _DTYPE_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
 # A scale of four bytes for each row of a few thousand, or for each group of 64.
@@ -90,9 +93,13 @@ class Plan:
         if self.text_encoder == "resident":
             held += self._outside(encoder) + encoder.blocks * self._block(encoder)
             encoding = 0.0
-        tokens = max(4096, image_tokens(wish.width, wish.height))
-        denoising = tokens * sizes.token_values * wide
-        return int(held + max(denoising, encoding, self._decoding()))
+        return int(held + max(encoding, self.transient(wish.width, wish.height)))
+
+    def transient(self, width: int, height: int) -> int:
+        """Return the bytes that come and go while a picture of this size is drawn and decoded."""
+        tokens = max(CAPACITY, image_tokens(width, height))
+        denoising = tokens * self.sizes.token_values * _DTYPE_BYTES[self.dtype]
+        return int(max(denoising, self._decoding(width * height)))
 
     @property
     def host(self) -> int:
@@ -147,9 +154,8 @@ class Plan:
         wide = _DTYPE_BYTES[self.dtype]
         return stack.linear * _WEIGHT_BYTES.get(self.weights, wide) + stack.other * wide
 
-    def _decoding(self) -> float:
-        sizes, wish = self.sizes, self.wish
-        pixels = wish.width * wish.height
+    def _decoding(self, pixels: int) -> float:
+        sizes = self.sizes
         whole, strips = 4 * sizes.wide, 1.2 * (sizes.wide + 2 * sizes.narrow)
         values = {"whole": whole * pixels, "strips": strips * pixels, "tiles": whole * TILE**2 + 9 * pixels}
         return values[self.decode] * _DTYPE_BYTES[self.dtype]
@@ -168,6 +174,18 @@ def choose(facts: Facts, sizes: Sizes, wish: Wish) -> Plan:
         last = plan
     assert last is not None
     raise EngineError("out_of_memory", _refusal(last, facts))
+
+
+def choose_largest(facts: Facts, sizes: Sizes, wish: Wish) -> Plan:
+    """Like `choose`, but for a smaller picture where the wished one fits no plan."""
+    try:
+        return choose(facts, sizes, wish)
+    except EngineError as refusal:
+        for side in SMALLER:
+            if refusal.code == "out_of_memory" and side < max(wish.width, wish.height):
+                with suppress(EngineError):
+                    return choose(facts, sizes, replace(wish, width=side, height=side))
+        raise
 
 
 def fits(plan: Plan, facts: Facts) -> bool:

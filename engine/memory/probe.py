@@ -3,9 +3,11 @@
 Knows torch's ways to ask. Decides nothing.
 """
 
+import os
 import platform
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +18,8 @@ Kind = Literal["cuda", "mps", "cpu"]
 READINGS = 4
 PAUSE = 0.1
 """Seconds between two readings of free memory."""
+SETTINGS = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
+"""What torch's allocators read, by its present and its former name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,15 @@ def settled(read: Callable[[], int], pause: Callable[[float], None] = time.sleep
             break
         last = value
     return largest
+
+
+def prepare_environment(environ: MutableMapping[str, str] = os.environ) -> None:
+    """Have CUDA's allocator grow its segments, which leaves few holes; must be set before torch is imported.
+
+    What the environment already says is kept. Windows does not have it.
+    """
+    if sys.platform != "win32" and not any(name in environ for name in SETTINGS):
+        environ[SETTINGS[0]] = "expandable_segments:True"
 
 
 def _host_free() -> int:

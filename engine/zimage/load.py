@@ -15,6 +15,11 @@ from typing import Any, TypeVar
 import torch
 from safetensors import SafetensorError
 
+from engine.memory import filling, placement, sizes
+from engine.memory.placement import Placement
+from engine.memory.plan import Plan, Wish, choose_largest
+from engine.memory.probe import probe
+from engine.memory.weights import PackedLinear
 from engine.profiles import EMBEDDED, EMBEDDED_WEIGHTS, profile
 from engine.prompts import embedded_world
 from engine.types import EngineError, EngineSettings
@@ -39,15 +44,19 @@ T = TypeVar("T")
 def load(settings: EngineSettings) -> ZImagePipeline:
     """Load the model `settings` names, downloading it on first use.
 
-    Raises `EngineError("model_missing")` when it cannot be had and `EngineError("bad_input")` for an
-    impossible device or dtype; either message says what to do.
+    Raises `EngineError("model_missing")` when it cannot be had, `EngineError("bad_input")` for an impossible
+    device, dtype or form of weights, `EngineError("out_of_memory")` when no plan fits; all say what to do.
     """
     device = choose_device(settings.device)
     dtype = choose_dtype(settings.dtype, device)
     torch.set_num_threads(settings.threads or threads())
     folder = find(settings.model)
+    described = profile(settings.model)
+    wish = Wish(described.base_size, described.base_size, name_of(dtype), settings.weights)
+    plan = choose_largest(probe(settings.device), sizes.read(folder), wish)
+    log.info("plan for %s: %s (%s)", described.name, plan.describe(), plan.why)
     try:
-        components = read(folder, settings.model, device, dtype)
+        components = read(folder, settings.model, device, plan)
     except torch.OutOfMemoryError as error:
         raise EngineError(
             "out_of_memory",
@@ -77,6 +86,11 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     return DTYPES[name]
 
 
+def name_of(dtype: torch.dtype) -> str:
+    """Return torch's own short name of a dtype."""
+    return str(dtype).removeprefix("torch.")
+
+
 def threads() -> int:
     """Return the CPU threads to compute with: all but one, and no more than torch thinks useful."""
     return max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) - 1))
@@ -96,31 +110,47 @@ def find(model: str) -> Path:
     return folder
 
 
-def read(folder: Path, model: str, device: torch.device, dtype: torch.dtype) -> Components:
-    """Read every component of `folder` straight into `dtype` and move it to `device`."""
+def read(folder: Path, model: str, device: torch.device, plan: Plan) -> Components:
+    """Read every component of `folder` as `plan` says, each tensor straight to its place."""
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.transformers.transformer_z_image import ZImageTransformer2DModel
     from transformers import AutoTokenizer
+    from transformers.models.qwen3.configuration_qwen3 import Qwen3Config
     from transformers.models.qwen3.modeling_qwen3 import Qwen3Model
-    from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()
+    dtype = getattr(torch, plan.dtype)
 
-    def module(part: str, cls: Any) -> Any:
-        loaded = _readable(folder / part, partial(cls.from_pretrained, dtype=dtype, use_safetensors=True))
-        return loaded.to(device).eval().requires_grad_(False)
+    def filled(part: str, build: Callable[[Path], Any]) -> Any:
+        module = _readable(folder / part, lambda place: filling.empty(lambda: build(place)))
+        where = partial(placement.place_for, plan, device, part)
+        form = partial(placement.form_for, plan)
+        _readable(folder / part, lambda place: filling.fill(module, place, dtype, device, where, form))
+        for owner in module.modules():
+            for name, buffer in owner.named_buffers(recurse=False):
+                if not isinstance(owner, PackedLinear):
+                    setattr(owner, name, buffer.to(device))
+        return module.eval().requires_grad_(False)
 
+    def transformer(place: Path) -> Any:
+        return ZImageTransformer2DModel.from_config(ZImageTransformer2DModel.load_config(place))
+
+    encoder = filled("text_encoder", lambda place: Qwen3Model(Qwen3Config.from_pretrained(place)))
+    placement.table_for(encoder, device)
+    denoiser = filled("transformer", transformer)
+    vae = _readable(folder / "vae", partial(AutoencoderKL.from_pretrained, dtype=dtype, use_safetensors=True))
+    vae = vae.to(device).eval().requires_grad_(False)
     return Components(
         profile=profile(model),
         device=device,
         dtype=dtype,
         tokenizer=_readable(folder / "tokenizer", AutoTokenizer.from_pretrained),
-        text_encoder=module("text_encoder", Qwen3Model),
-        transformer=module("transformer", ZImageTransformer2DModel),
-        vae=module("vae", AutoencoderKL),
+        text_encoder=encoder,
+        transformer=denoiser,
+        vae=vae,
         scheduler=_readable(folder / "scheduler" / "scheduler_config.json", _json),
         preview=load_preview(folder),
         world=embedded_world() if model == EMBEDDED else None,
+        plan=Placement(plan, device, denoiser, encoder, vae),
     )
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from engine import guards, metadata, pixels, prompts
+from engine.memory.placement import Placement
 from engine.prompts import World
 from engine.types import (
     EngineError,
@@ -42,7 +43,10 @@ GUIDED_SHARE = 0.25
 
 @dataclass(frozen=True)
 class Components:
-    """A loaded model; `scheduler` is that component's config, `world` what a limited model knows."""
+    """A loaded model; `scheduler` is that component's config, `world` what a limited model knows.
+
+    `plan` is how its parts are laid out in memory, None where everything simply lies on `device`.
+    """
 
     profile: ModelProfile
     device: torch.device
@@ -54,6 +58,7 @@ class Components:
     scheduler: dict[str, Any]
     preview: PreviewMap | None = None
     world: World | None = None
+    plan: Placement | None = None
 
 
 class ZImagePipeline:
@@ -99,6 +104,8 @@ class ZImagePipeline:
     def start(self, task: Generate, ready: PromptReady) -> Drawing:
         """Check the task, encode its prompt and make the initial latents."""
         check(task, self.components.profile)
+        if self.components.plan is not None:
+            self.components.plan.make_room(task.width, task.height)
         with _memory_errors(task):
             started = time.perf_counter()
             drawing = self._begin(task, ready)

@@ -1,6 +1,10 @@
 """Facts about this machine, and readings that settle."""
 
-from engine.memory.probe import probe, settled
+import sys
+
+import pytest
+
+from engine.memory.probe import SETTINGS, prepare_environment, probe, settled
 
 
 def test_the_largest_of_several_readings_counts() -> None:
@@ -20,3 +24,13 @@ def test_a_cpu_has_one_memory_and_computes_in_float32() -> None:
     assert 0 < facts.free <= facts.total
     assert facts.shared
     assert not facts.bfloat16
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no expandable segments")
+def test_cuda_grows_its_segments_unless_the_environment_says_otherwise() -> None:
+    fresh: dict[str, str] = {}
+    prepare_environment(fresh)
+    assert fresh == {SETTINGS[0]: "expandable_segments:True"}
+    told = {SETTINGS[1]: "backend:cudaMallocAsync"}
+    prepare_environment(told)
+    assert told == {SETTINGS[1]: "backend:cudaMallocAsync"}
