@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -192,7 +193,9 @@ async def _doctor(settings: Config) -> int:
 def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine:
     model = settings.model
     one_picture = image_tokens(profile.base_size, profile.base_size)
-    return ProcessEngine(EngineSettings(model.name, model.device, model.dtype, model.threads), one_picture)
+    told = EngineSettings(model.name, model.device, model.dtype, model.threads)
+    told = replace(told, weights=model.weights, loras=model.loras)
+    return ProcessEngine(told, one_picture, idle=60 * model.idle_minutes)
 
 
 def _platforms(settings: Config) -> list[Platform]:

@@ -15,6 +15,7 @@ from typing import Any, get_type_hints
 PREFIX = "ZIMAGE_BOT_"
 DEFAULT_FILE = Path("config.toml")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+WEIGHTS = ("auto", "plain", "bfloat16", "int8", "float8", "4bit")
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -36,6 +37,9 @@ class ModelConfig:
     device: str = _setting("auto", pattern=r"auto|cpu|mps|cuda(:\d+)?", fix="auto, cpu, mps, cuda or cuda:N")
     dtype: str = _setting("auto", choices=DTYPES)
     threads: int = _setting(0, 0, 1024)
+    weights: str = _setting("auto", choices=WEIGHTS)
+    idle_minutes: float = _setting(0.0, 0.0, 10_000.0)
+    loras: str = ""
 
 
 @dataclass(frozen=True, slots=True)

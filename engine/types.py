@@ -146,7 +146,8 @@ class EngineSettings:
     `model` is `embedded`, a directory or a hub id in `ZImagePipeline` layout; `device` and `dtype` are `auto`
     or torch's names; `threads` is the number of CPU threads (0: all but one, so that the bot stays
     answerable); `loader` names the function that builds the pipeline in the child, as `module:function`.
-    `weights` is the form the large matrices are kept in: `auto`, plain, bfloat16, int8, float8 or 4bit.
+    `weights` is the form the large matrices are kept in: `auto`, plain, bfloat16, int8, float8 or 4bit;
+    `loras` is a folder of LoRA files, or empty.
     """
 
     model: str = "embedded"
@@ -155,6 +156,7 @@ class EngineSettings:
     threads: int = 0
     loader: str = "engine.zimage.load:load"
     weights: str = "auto"
+    loras: str = ""
 
 
 class Engine(Protocol):
