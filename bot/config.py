@@ -68,9 +68,10 @@ class LimitsConfig:
 
 @dataclass(frozen=True, slots=True)
 class RetentionConfig:
-    """How long finished pictures stay on disk; 0 keeps them for ever."""
+    """How long picture files and the texts of jobs are kept; 0 keeps them for ever."""
 
     picture_days: int = _setting(0, 0, 36_500)
+    prompt_days: int = _setting(0, 0, 36_500)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,23 +14,38 @@ if TYPE_CHECKING:
 
 Kind = Literal["imagine", "optimize", "upscale"]
 State = Literal["queued", "running", "finished", "delivered", "failed", "cancelled"]
-Verb = Literal["reroll", "vary", "upscale", "edit", "info", "delete", "cancel", "use", "original"]
+Verb = Literal[
+    "reroll", "vary", "upscale", "edit", "info", "delete", "cancel", "favourite",
+    "use", "original", "another", "set", "forget",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person on one platform. `locale` is a BCP 47 tag such as `en-US` or `zh-CN`."""
+    """A person on one platform, as they are where they ask. `locale` is a BCP 47 tag such as `zh-CN`.
+
+    `groups` say where and as what they ask, in the words of the configuration: `discord:role:5`,
+    `discord:server:1`, `discord:channel:2`, `discord:age-restricted`, `telegram:chat:-100`. A `moderator` may
+    remove others' messages there. `account` is the person they are linked to, filled in by the core.
+    """
 
     platform: str
     id: str
     name: str
     locale: str = "en"
-    admin: bool = False
+    groups: tuple[str, ...] = ()
+    moderator: bool = False
+    account: str = ""
 
     @property
     def person(self) -> str:
         """The key under which limits, fairness and history are kept."""
-        return f"{self.platform}:{self.id}"
+        return self.account or f"{self.platform}:{self.id}"
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every name by which the configuration may mean this person: `discord:user:7` and their groups."""
+        return frozenset((f"{self.platform}:user:{self.id}", *self.groups))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +72,7 @@ class Params:
     strength: float = 0.6
     optimize: bool = True
     enhance: bool = True
+    spoiler: bool = False
     ignored: tuple[str, ...] = ()
 
 
@@ -66,7 +82,8 @@ class Request:
 
     `event_id` is the platform's own id of the event: the same event twice is one job. `image` is the name
     of a kept input picture (see `Core.keep_image`). `parent`, `index` and `variation` are set when it came
-    from a button; `original` is the person's wording when `params.prompt` was already rewritten.
+    from a button; of an `optimize`, `index` counts the wordings asked for. `original` is the person's wording
+    when `params.prompt` was already rewritten.
     """
 
     user: User
@@ -99,7 +116,8 @@ class JobPicture:
 class Job:
     """A row. `width`, `height` and `seed` are the resolved ones; times are Unix seconds.
 
-    `error` is a code (an `EngineError.code` or `refused`), `used_prompt` what the model was given.
+    `error` is a code (an `EngineError.code` or `refused`), `used_prompt` what the model was given. A
+    `favourite` outlives the retention of pictures and prompts.
     """
 
     id: int
@@ -119,27 +137,29 @@ class Job:
     error_detail: str = ""
     started: float | None = None
     finished: float | None = None
+    favourite: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """All a button ever carries. Packed form: `verb:job:index`, at most 64 bytes."""
+    """All a button ever carries. Packed form: `verb:job:index`, then `:value` if any; at most 64 bytes."""
 
     verb: Verb
     job: int
     index: int = 0
+    value: str = ""
 
     def pack(self) -> str:
-        """Return `verb:job:index`."""
-        return f"{self.verb}:{self.job}:{self.index}"
+        """Return `verb:job:index`, followed by `:value` where there is one."""
+        return f"{self.verb}:{self.job}:{self.index}" + (f":{self.value}" if self.value else "")
 
     @classmethod
     def unpack(cls, text: str) -> "Action":
         """Read a packed action; raises ValueError when it is not one."""
-        verb, job, index = text.split(":")
+        verb, job, index, *value = text.split(":", 3)
         if verb not in Verb.__args__:  # type: ignore[attr-defined]
             raise ValueError(f"unknown verb {verb!r} in action {text!r}")
-        return cls(verb, int(job), int(index))  # type: ignore[arg-type]
+        return cls(verb, int(job), int(index), *value)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +185,31 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class Option:
+    """One thing a choice may be set to; pressing it is `action`."""
+
+    label: str
+    action: Action
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A setting with its options, the present one `chosen`; a `toggle` has two, off first."""
+
+    name: str
+    label: str
+    options: tuple[Option, ...]
+    toggle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What a message looks like, on every platform.
 
     `text` is the sentence, `prompt` the quoted prompt, `note` the small print, `progress` (step, steps),
-    `prefill` a command to put into the person's text box or modal.
+    `eta` the Unix time when a waiting job is expected to be done, `choices` the settings in a settings panel,
+    `prefill` a command to put into the person's text box or modal. A `spoiler` picture is covered.
     """
 
     text: str
@@ -177,8 +217,11 @@ class Reply:
     note: str = ""
     images: tuple[Image, ...] = ()
     actions: tuple[tuple[Button, ...], ...] = ()
+    choices: tuple[Choice, ...] = ()
     progress: tuple[int, int] | None = None
+    eta: float | None = None
     private: bool = False
+    spoiler: bool = False
     prefill: str = ""
 
 
@@ -196,6 +239,10 @@ class Refused(Exception):
         self.retry_after = retry_after
 
 
+class Gone(Exception):
+    """The message or its chat is out of reach for good: showing it again is no use."""
+
+
 class Platform(Protocol):
     """A chat service: it feeds the core with requests and can make a message look like a reply."""
 
@@ -209,5 +256,6 @@ class Platform(Protocol):
     async def show(self, address: Address, reply: Reply) -> Address:
         """Make the message at `address` look like `reply`; return the address to use next time.
 
-        Idempotent: it may be repeated, skipped, or redone after a restart.
+        Idempotent: it may be repeated, skipped, or redone after a restart. Raises `Gone` where no later try
+        can succeed.
         """

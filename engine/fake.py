@@ -32,6 +32,8 @@ from engine.types import (
 Pace = Callable[[Generate, int], Awaitable[object]]
 """Awaited before each step with the task and the number of the step, counted from 1."""
 
+WORDINGS = 3
+"""How many wordings of one wish the fake knows before it begins again."""
 _SCRIPTED = re.compile(r"(fail|lost)(?: (\w+))?:")
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8", b"RIFF")
 
@@ -167,6 +169,8 @@ async def _unless(loss: "asyncio.Future[None]", work: Awaitable[object]) -> None
 def _ready(task: Generate | Optimize, optimize: bool, enhance: bool) -> PromptReady:
     used = f"a picture of {task.prompt}" if optimize else task.prompt
     used = f"{used}, at sunset" if enhance else used
+    if isinstance(task, Optimize) and task.wording % WORDINGS:
+        used = f"{used}, wording {task.wording % WORDINGS}"
     notes = ("optimized",) * optimize + ("enhanced:time",) * enhance
     if isinstance(task, Optimize):
         return PromptReady(task.prompt, used, "", notes)

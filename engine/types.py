@@ -52,9 +52,13 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class Optimize:
-    """Rewrite a rough wish into a precise prompt; ends in `PromptReady`."""
+    """Rewrite a rough wish into a precise prompt; ends in `PromptReady`.
+
+    `wording` 0 is the best one; each further number asks for another wording of the same wish.
+    """
 
     prompt: str
+    wording: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ async def ask(
     if command.name in JOBS:
         return await _draw(core, user, command, heard, place, fetch)
     if command.name == "upscale" and heard.picture is not None:
-        return await _submit(core, user, "upscale", core.defaults(user), place, await fetch())
+        return await _submit(core, user, "upscale", await core.defaults(user), place, await fetch())
     if command.name in ("upscale", "reroll"):
         return await core.press(user, await _button(core, user, command, heard), place.address(), place.event)
     if command.name in ("show", "info") and not command.rest and heard.job is not None:
@@ -53,7 +53,7 @@ async def _draw(
         if job.request.kind != "optimize" and job.request.params.prompt:
             image = job.request.image if job.request.kind == "imagine" else None
             return await _submit(core, user, kind, _changed(job, words), place, image=image)
-    params = flags.parse(words, core.defaults(user))
+    params = flags.parse(words, await core.defaults(user))
     data = await fetch() if heard.picture is not None else None
     return await _submit(core, user, kind, params, place, data)
 

@@ -12,12 +12,12 @@ from functools import partial
 from telegram import BotCommand
 from telegram.error import InvalidToken
 from telegram.ext import AIORateLimiter, ExtBot
-from telegram.request import HTTPXRequest
 
 from adapters.telegram import place
 from adapters.telegram.inbox import Inbox, event_of
 from adapters.telegram.outbox import Outbox
 from adapters.telegram.polling import Accepted, Polling, patiently
+from adapters.telegram.wire import Wire
 from bot.commands import COMMANDS
 from bot.config import ConfigError, TelegramConfig
 from bot.core import Core
@@ -85,9 +85,7 @@ def _bot(settings: TelegramConfig) -> "ExtBot[int]":
         settings.token,
         base_url=settings.base_url,
         base_file_url=settings.base_file_url,
-        request=HTTPXRequest(
-            CONNECTIONS, read_timeout=30, write_timeout=20, pool_timeout=30, media_write_timeout=60
-        ),
-        get_updates_request=HTTPXRequest(1, read_timeout=10, pool_timeout=10),
+        request=Wire(CONNECTIONS, read_timeout=30, write_timeout=20, pool_timeout=30, media_write_timeout=60),
+        get_updates_request=Wire(1, read_timeout=10, pool_timeout=10),
         rate_limiter=AIORateLimiter(max_retries=FLOOD_RETRIES),
     )

@@ -66,7 +66,7 @@ class Api:
         """What the page needs to know before the first message."""
         user = self.gate.user(request)
         self.presence.visit(user.id)
-        profile, defaults = self.core.profile, self.core.defaults(user)
+        profile, defaults = self.core.profile, await self.core.defaults(user)
         return web.json_response(
             {
                 "name": profile.name,
@@ -172,7 +172,7 @@ class Api:
         return self._entry_json(user, job, await self.core.reply(job), version)
 
     def _entry_json(self, user: User, job: Job, reply: Reply, version: int) -> Json:
-        words = words_of(job, self.core.defaults(user))
+        words = words_of(job, self.core.standard)
         return entry_json(job, reply, message_of(job), words, version)
 
     async def _unfinished(self, user: User) -> list[Json]:

@@ -19,12 +19,12 @@ async def ask(core: Core, user: User, message: Message) -> Job | Reply | None:
     command = commands.parse(message.text)
     address, event = address_of(user, message.id), event_of(user, message.id)
     if command.name in JOBS:
-        params = flags.parse(command.rest, _with_controls(core.defaults(user), message.controls))
+        params = flags.parse(command.rest, _with_controls(await core.defaults(user), message.controls))
         image = await _kept(core, message)
         return await core.submit(Request(user, address, event, JOBS[command.name], params, image))
     if command.name == "upscale" and message.image is not None:
         image = await _kept(core, message)
-        return await core.submit(Request(user, address, event, "upscale", core.defaults(user), image))
+        return await core.submit(Request(user, address, event, "upscale", await core.defaults(user), image))
     if command.name in ("upscale", "reroll"):
         return await core.press(user, await _button(core, user, command), address, event)
     return await core.answer(user, command)

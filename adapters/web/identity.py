@@ -18,6 +18,8 @@ from bot.types import User
 
 COOKIE = "zimage_person"
 COOKIE_SECONDS = 400 * 24 * 3600
+OPERATOR = "web:local"
+"""The group of who sits at the machine itself, where the chat asks nobody for a token."""
 FORWARDING = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
 
 
@@ -68,7 +70,7 @@ class Gate:
         if person is not None:
             return User("web", person, person, locale)
         if self._is_local(request):
-            return User("web", "local", "local", locale)
+            return User("web", "local", "local", locale, () if self.settings.token else (OPERATOR,))
         raise web.HTTPUnauthorized(text="Open /?token=… once in this browser, or send the token as bearer.")
 
     def knows(self, token: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.types import Action, Image, Job, JobPicture, Reply, Verb
+from bot.types import Action, Button, Choice, Image, Job, JobPicture, Reply, Verb
 
 Json = dict[str, Any]
 
@@ -57,13 +57,15 @@ async def read_action(request: web.Request, job: int) -> tuple[Action, str]:
     Raises HTTPUnprocessableEntity naming the value and the fix.
     """
     body = await _read_object(request)
-    verb, index = body.get("verb"), body.get("index", 0)
+    verb, index, value = body.get("verb"), body.get("index", 0), body.get("value", "")
     verbs: tuple[str, ...] = Verb.__args__  # type: ignore[attr-defined]
     if verb not in verbs:
         raise _bad(f"verb must be one of {', '.join(verbs)}, not {verb!r}.")
     if type(index) is not int or index < 0:
         raise _bad(f"index must be a whole number from 0 on, not {index!r}.")
-    return Action(verb, job, index), _message_id(body)
+    if not isinstance(value, str):
+        raise _bad(f"value must be a string, not {value!r}.")
+    return Action(verb, job, index, value), _message_id(body)
 
 
 def job_json(job: Job) -> Json:
@@ -116,22 +118,12 @@ def reply_json(reply: Reply, job: Job | None = None) -> Json:
         "prompt": reply.prompt,
         "note": reply.note,
         "images": images,
-        "actions": [
-            [
-                {
-                    "verb": button.action.verb,
-                    "job": button.action.job,
-                    "index": button.action.index,
-                    "emoji": button.emoji,
-                    "label": button.label,
-                    "hint": button.hint,
-                }
-                for button in row
-            ]
-            for row in reply.actions
-        ],
+        "actions": [[_button_json(button) for button in row] for row in reply.actions],
+        "choices": [_choice_json(choice) for choice in reply.choices],
         "progress": reply.progress,
+        "eta": reply.eta,
         "private": reply.private,
+        "spoiler": reply.spoiler,
         "prefill": reply.prefill,
     }
 
@@ -187,6 +179,22 @@ def _image(value: object) -> bytes | None:
 
 def _bad(sentence: str) -> web.HTTPUnprocessableEntity:
     return web.HTTPUnprocessableEntity(text=sentence)
+
+
+def _button_json(button: Button) -> Json:
+    return {**_action_json(button.action), "emoji": button.emoji, "label": button.label, "hint": button.hint}
+
+
+def _choice_json(choice: Choice) -> Json:
+    options = [
+        {"label": option.label, "chosen": option.chosen, **_action_json(option.action)}
+        for option in choice.options
+    ]
+    return {"name": choice.name, "label": choice.label, "toggle": choice.toggle, "options": options}
+
+
+def _action_json(action: Action) -> Json:
+    return {"verb": action.verb, "job": action.job, "index": action.index, "value": action.value}
 
 
 def _picture_json(job: Job, picture: JobPicture, alt: str) -> Json:

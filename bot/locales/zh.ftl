@@ -3,6 +3,7 @@ waiting = { $ahead ->
     [0] 下一个就轮到你了。
    *[other] 排队中，前面还有 { $ahead } 个任务。
 }
+paused = 暂时停画，你的位置会保留。
 working-optimize = 正在润色你的描述……
 working-upscale = 正在放大图片……
 working-start = 准备开画……
@@ -15,10 +16,13 @@ finished-many = { $count } 张都画好了 · { $steps } 步 · 种子 { $seed }
 finished-upscale = 放大好了，{ $width }×{ $height } · { $seconds } 秒
 finished-optimize = 提示词润色好了。
 finished-optimize-same = 你的提示词已经很好，没有改动。
+finished-optimize-repeated = 想不出别的写法了。
 cancelled-waiting = 已取消，还没开始画，不计入额度。
 cancelled-running = 已取消，只计已经画的步数。
 deleted = 已删除。
 edit = 改好之后再发一次就行。
+favourite-on = ⭐ 任务 #{ $job } 已收藏，清理旧图时会保留。
+favourite-off = 任务 #{ $job } 已取消收藏。
 
 # 小字说明
 note-original = 你的原话：{ $words }
@@ -63,6 +67,14 @@ refused-needs-image = 请附上一张图片，或者写上任务编号，比如 
 refused-no-such-job = 你没有 #{ $job } 这个任务，发 /history 看看自己的任务。
 refused-no-job-yet = 你还没有画过图。
 refused-not-yours = 只有发起的人才能这么做。
+refused-admins-only = 只有这个机器人的管理员才能这么做。
+refused-banned = 你被暂停使用这个机器人，请{ $when }再来。
+refused-banned-for-good = 你已被禁止使用这个机器人。
+refused-reason = 原因：{ $reason }
+refused-bad-code = 绑定码不对或已过期，请在另一个平台发 /link 重新获取。
+refused-too-many-tries = 输错太多次了，请{ $when }再试。
+refused-own-code = 这是你自己的绑定码，请在另一个平台上发送。
+refused-not-linked = 你还没有绑定任何账号。
 refused-nothing-to-cancel = 你没有在排队或正在画的任务。
 refused-picture-gone = 这张图已经不在了。
 refused-not-finished = 任务 #{ $job } 没有画好的图。
@@ -72,7 +84,11 @@ refused-internal = 我们这边出了点问题，请再试一次。
 when-seconds = { " " }{ $n } 秒后
 when-minutes = { " " }{ $n } 分钟后
 when-hours = { " " }{ $n } 小时后
+when-days = { " " }{ $n } 天后
 when-later = 稍后
+about-seconds = 大约 { $n } 秒
+about-minutes = 大约 { $n } 分钟
+about-hours = 大约 { $n } 小时
 
 # 参数
 info-title = 任务 #{ $job } · 第 { $picture } 张，共 { $count } 张
@@ -108,6 +124,14 @@ button-use = 用这个画
     .hint = 用这个提示词画
 button-original = 用原话画
     .hint = 还是用你自己的话画
+button-another = 换个写法
+    .hint = 换一种说法再写一遍
+button-reset = 恢复默认
+    .hint = 恢复成机器人的默认设置
+button-forget = 全部删除
+    .hint = 删除后无法恢复
+button-keep = 保留
+    .hint = 什么都不改
 button-pick = { $letter }{ $number }
     .upscale = 放大第 { $number } 张
     .vary = 画几张和第 { $number } 张相近的
@@ -121,6 +145,7 @@ queue-none = 其中没有你的任务。
 queue-running = #{ $job } · 正在画 · { $words }
 queue-place = #{ $job } · 排在第 { $place } 位 · { $words }
 history-empty = 还没有画过，说说想画什么吧！
+history-favourites = ⭐ 你的收藏：
 history-title = 你最近的任务：
 history-line = #{ $job } · { $state } · { $words }
 state-queued = 排队中
@@ -134,6 +159,26 @@ quota-day = 最近 24 小时画了 { $spent } 张，上限 { $limit } 张，还�
 quota-day-open = 最近 24 小时画了 { $spent } 张，不限量。
 quota-minute = 最近一分钟请求 { $used } 次，上限 { $limit } 次。
 quota-waiting = 排队中的任务 { $used } 个，上限 { $limit } 个。
+# 设置
+settings = 没有特别说明时按这些设置来画；写在描述里的参数优先。
+# 个人
+forget = 这会永久删除你的图片、描述、收藏、设置和绑定（包括所有绑定的平台），并取消排队中的任务。已经发出的消息会留在原处。
+forget-done = 已全部删除。只保留最近 24 小时的用量，不含你的身份。
+forget-kept = 什么都没有删除。
+link-code = 十分钟内在另一个平台上把它发给我。不要告诉别人：谁发了它，谁就能看到你的历史。
+link-done = 你和 { $platform } 上的 { $name } 现在是同一个人：共用历史和额度。发 /link off 可以解除。
+link-off = 账号已解除绑定。
+setting-aspect = 画面比例
+setting-steps = 步数
+setting-cfg = 引导强度
+setting-count = 张数
+setting-optimize = 润色描述
+setting-enhance = 补充光线、地点和时间
+setting-spoiler = 遮住图片
+setting-value-auto = 自动
+setting-value-unguided = { $value }（关闭）
+setting-value-on = 开
+setting-value-off = 关
 
 # 帮助
 help-intro = 直接说想画什么，中文英文都行。
@@ -152,7 +197,16 @@ command-history = 查看最近的任务
 command-show = 再看一遍某个任务
 command-info = 查看图片的全部参数
 command-quota = 查看剩余额度
+command-settings = 查看和修改自己的默认设置
+command-link = 把几个平台的账号绑定成一个
+command-forget = 删除关于你的一切，也可以说“忘记我”
 command-help = 显示这份说明
+command-pause = 暂停开画，仍可继续提交
+command-resume = 解除 /pause 或 /drain
+command-drain = 不再接受新任务，把排队的画完
+command-stats = 查看今天的统计
+command-ban = 禁止某人使用：名称或 #任务、天数、原因
+command-unban = 解除禁止：名称或 #任务
 flag-ar = 画面比例，比如 16:9；直接写“3:4”也行
 flag-size = 具体尺寸（像素），比如 512x768
 flag-seed = 随机种子，种子相同画面就相同
@@ -163,6 +217,7 @@ flag-strength = 对附图的改动程度
 flag-raw = 原话照画：不润色，也不补充
 flag-optimize = 是否润色提示词
 flag-enhance = 是否补充光线、地点和时间
+flag-spoiler = 图片先遮住，点开才看得到
 flag-no = 不想出现的内容
 
 # Telegram
@@ -178,6 +233,11 @@ discord-option-prompt = 想画什么；里面可以写参数，比如 --ar 16:9
 discord-option-image = 用来打底的图片
 discord-option-job = 你的任务编号
 discord-option-picture = 任务里的第几张，从 1 开始
+discord-option-code = 另一个平台给出的绑定码；填 off 可解除绑定
+discord-option-person = Discord 上的某个人
+discord-option-name = 用名称指定，比如 telegram:user:123
+discord-option-days = 多少天；不填就是永久
+discord-option-reason = 告诉对方的原因
 discord-edit-title = 编辑描述
 discord-edit-label = 描述和参数
 discord-comma = 、

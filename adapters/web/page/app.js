@@ -6,6 +6,7 @@ import { ask, follow, messageId } from "./net.js";
 import { localize, strings } from "./strings.js";
 
 const SUGGESTIONS = 6;
+const PANELS = new Set(["set", "forget"]);
 
 const byId = (id) => document.getElementById(id);
 
@@ -29,9 +30,9 @@ follow({
 
 async function greet() {
   const hello = await retried(() => ask("/api/hello"));
+  composer.defaults(hello.defaults);
   byId("model").textContent = hello.name;
   byId("world").textContent = hello.world;
-  composer.defaults(hello.defaults);
   byId("suggestions").replaceChildren(
     ...hello.suggestions.slice(0, SUGGESTIONS).map((text) => {
       const chip = document.createElement("button");
@@ -78,21 +79,23 @@ async function send(message) {
   }
 }
 
-/** Press a button of a card; what it says privately stands under that card. */
-async function press(action, card) {
-  const id = messageId();
+/** Press a button of a card; what it says privately stands under that card, or in it where it is a panel. */
+async function press({ verb, job, index, value }, card) {
   try {
-    const body = { verb: action.verb, index: action.index, message: id };
-    const answer = await ask(`/api/jobs/${action.job}/actions`, body);
-    if (answer.reply?.prefill) edit(answer.reply.prefill);
+    const answer = await ask(`/api/jobs/${job}/actions`, { verb, index, value, message: messageId() });
+    if (answer.reply?.prefill) composer.fill(answer.reply.prefill);
+    else if (PANELS.has(verb) && answer.reply) await turned(verb, answer.reply, card);
     else if (answer.reply) chat.notice(card, answer.reply);
   } catch (error) {
     chat.notice(card, { text: error.message, actions: [], images: [], error: true });
   }
 }
 
-function edit(prefill) {
-  composer.fill(prefill);
+/** A panel says what its press came to; the controls and the conversation follow. */
+async function turned(verb, reply, card) {
+  card.show({ reply });
+  if (verb === "set") composer.defaults((await ask("/api/hello")).defaults);
+  else if ((await ask("/api/history")).messages.length === 0) chat.forget();
 }
 
 async function retried(question) {

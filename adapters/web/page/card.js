@@ -1,9 +1,12 @@
 // One answer of the bot: its pictures, words, progress and buttons, changed in place so that focus stays.
 
-import { strings } from "./strings.js";
+import { locale, strings } from "./strings.js";
 
 const SHOWN = 512;
 const SMALLEST = 384;
+const TICK = 5000;
+
+const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
 
 export class Card {
   constructor({ press, enlarge }) {
@@ -13,14 +16,18 @@ export class Card {
     this.drawn = "";
     this.buttons = "";
     this.frame = element("div", { className: "frame", hidden: true });
+    this.frame.dataset.cover = strings.reveal;
     this.parent = element("a", { className: "parent", hidden: true });
     this.text = element("p", { className: "text" });
+    this.eta = element("p", { className: "eta", hidden: true });
     this.bar = element("progress", { hidden: true });
     this.bar.setAttribute("aria-label", strings.progress);
     this.prompt = element("blockquote", { hidden: true });
     this.note = element("p", { className: "note", hidden: true });
+    this.choices = element("div", { className: "choices", hidden: true });
     this.actions = element("div", { className: "actions", hidden: true });
-    const body = element("div", { className: "body" }, this.parent, this.text, this.bar, this.prompt, this.note, this.actions);
+    const parts = [this.parent, this.text, this.eta, this.bar, this.prompt, this.note, this.choices, this.actions];
+    const body = element("div", { className: "body" }, ...parts);
     this.element = element("div", { className: "card", hidden: true }, this.frame, body);
   }
 
@@ -33,14 +40,52 @@ export class Card {
     put(this.text, reply.text);
     put(this.prompt, reply.prompt);
     put(this.note, reply.note);
+    this.showEta(reply.eta);
     this.bar.hidden = !reply.progress;
     if (reply.progress) [this.bar.value, this.bar.max] = reply.progress;
     this.showImages(entry);
+    this.showChoices(reply.choices ?? []);
     this.showActions(reply.actions);
     const stage = reply.progress ? "drawing" : reply.text;
     const changed = stage !== this.said;
     this.said = stage;
     return changed;
+  }
+
+  /** Say when a waiting picture is expected, for as long as it waits. */
+  showEta(eta) {
+    clearTimeout(this.ticking);
+    this.eta.hidden = !eta;
+    if (!eta) return;
+    const seconds = Math.max(1, Math.round(eta - Date.now() / 1000));
+    const when = seconds < 90 ? relative.format(seconds, "second") : relative.format(Math.ceil(seconds / 60), "minute");
+    this.eta.textContent = strings.expected.replace("{when}", when);
+    this.ticking = setTimeout(() => this.showEta(eta), TICK);
+  }
+
+  /** Show settings: a switch for each one of two states, a list for the rest. */
+  showChoices(choices) {
+    this.choices.hidden = !choices.length;
+    const focused = document.activeElement?.closest?.("[data-choice]")?.dataset.choice;
+    this.choices.replaceChildren(...choices.map((choice) => (choice.toggle ? this.toggle(choice) : this.select(choice))));
+    if (focused) this.choices.querySelector(`[data-choice="${focused}"] :is(input, select)`)?.focus();
+  }
+
+  toggle({ name, label, options: [off, on] }) {
+    const input = element("input", { type: "checkbox", role: "switch", checked: on.chosen });
+    input.addEventListener("change", () => this.press(input.checked ? on : off));
+    const row = element("label", { className: "choice switch" }, element("span", { textContent: label }), input);
+    row.dataset.choice = name;
+    return row;
+  }
+
+  select({ name, label, options }) {
+    const items = options.map((option) => element("option", { textContent: option.label, selected: option.chosen }));
+    const list = element("select", {}, ...items);
+    list.addEventListener("change", () => this.press(options[list.selectedIndex]));
+    const row = element("label", { className: "choice" }, element("span", { textContent: label }), list);
+    row.dataset.choice = name;
+    return row;
   }
 
   showParent(job) {
@@ -61,6 +106,7 @@ export class Card {
     this.frame.hidden = !images.length;
     this.frame.classList.toggle("preview", preview);
     this.frame.classList.toggle("several", images.length > 1);
+    this.frame.classList.toggle("covered", Boolean(reply.spoiler) && !this.uncovered);
     if (drawn === this.drawn) return;
     this.drawn = drawn;
     if (preview && this.frame.firstChild?.tagName === "IMG") {
@@ -83,8 +129,16 @@ export class Card {
     const img = element("img", { src: image.url, alt: image.alt, ...fit(image.width, image.height) });
     const button = element("button", { type: "button", className: "picture", title: strings.enlarge }, img);
     button.setAttribute("aria-label", `${strings.enlarge}: ${image.alt || image.file}`);
-    button.addEventListener("click", () => this.enlarge(image));
+    button.addEventListener("click", () => (this.uncover() ? undefined : this.enlarge(image)));
     return button;
+  }
+
+  /** Show what was covered; returns whether anything was. */
+  uncover() {
+    this.uncovered = true;
+    const covered = this.frame.classList.contains("covered");
+    this.frame.classList.remove("covered");
+    return covered;
   }
 
   showActions(rows) {
@@ -103,6 +157,7 @@ export class Card {
     const button = element("button", { type: "button", className: "action" }, ...parts.filter(Boolean));
     button.dataset.verb = action.verb;
     button.dataset.index = action.index;
+    if (action.value) button.dataset.value = action.value;
     button.title = action.hint || action.label || action.verb;
     button.setAttribute("aria-label", button.title);
     button.addEventListener("click", async () => {

@@ -106,6 +106,11 @@ export class Chat {
     return later[0]?.element ?? null;
   }
 
+  /** Take away every turn that showed a job. */
+  forget() {
+    for (const [id, turn] of [...this.turns]) if (turn.job) this.remove(id);
+  }
+
   remove(id) {
     this.turns.get(id).element.remove();
     this.turns.delete(id);

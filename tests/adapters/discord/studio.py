@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.discord import DiscordPlatform, DiscordSettings
+from bot.access import Access
 from bot.core import Core, CoreSettings
 from bot.images import ImageFolder
 from bot.limits import Rule
@@ -22,6 +23,7 @@ from tests.adapters.discord.rest import TOKEN, Discord, running
 from tests.adapters.discord.world import Interaction, Message
 
 PROFILE = ModelProfile("small", base_size=64, max_size=256)
+EVERYWHERE = Access()
 FREE = Rule(0, 0, 0, 0, 4, 1.0)
 
 
@@ -81,6 +83,7 @@ async def living(
     engine: Any = None,
     rule: Rule = FREE,
     banned: Sequence[str] = ("forbidden",),
+    access: Access = EVERYWHERE,
     ready: bool = True,
     hurried: bool = True,
     **said: Any,
@@ -104,7 +107,7 @@ async def living(
             engine=engine or FakeEngine(64),
             replies=Replies(PROFILE),
             words=Words(banned),
-            settings=CoreSettings(PROFILE, Params(""), rule),
+            settings=CoreSettings(PROFILE, Params(""), rule, access=access),
             platforms={platform.name: platform},
             now=discord.world.now,
             sleep=sleep,

@@ -48,7 +48,7 @@ async def test_an_empty_command_asks_for_words_and_takes_the_answer(here: Town) 
     question = await here.said("/optimize")
     assert here.server.made("sendMessage")[-1]["reply_markup"]["force_reply"] is True
     done = await here.said("a boat", reply_to=question)
-    assert buttons(done) == ["🎨 Draw this", "✏️ Edit", "💬 Draw mine"]
+    assert buttons(done) == ["🎨 Draw this", "✏️ Edit", "💬 Draw mine", "🔁 Reword"]
 
 
 async def test_a_refusal_answers_the_asker_in_their_language(here: Town) -> None:
