@@ -32,7 +32,7 @@ class Variation:
 class Generate:
     """One picture. `guidance_scale` follows the standard convention: 1.0 is off.
 
-    `original` is what the person wrote when `prompt` was already rewritten; empty means `prompt` is it.
+    `loras` are names of LoRA files and their weights. `original` is what the person wrote when `prompt` was already rewritten; empty means `prompt` is it.
     """
 
     prompt: str
@@ -48,6 +48,7 @@ class Generate:
     init_image: bytes | None = None
     strength: float = 0.6
     original: str = ""
+    loras: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ class EngineSettings:
     device: str = "auto"
     dtype: str = "auto"
     threads: int = 0
-    loader: str = "engine.zimage.load:load"
+    loader: str = "engine.load:load"
     weights: str = "auto"
     loras: str = ""
 

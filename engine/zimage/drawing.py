@@ -49,6 +49,6 @@ class Drawing:
 
     @property
     def batch_key(self) -> Hashable:
-        """Shape of the next forward: size, padded caption lengths, guidance."""
+        """What the next forward depends on: size, padded caption lengths, guidance, LoRA files."""
         negative = len(self.negative) if self.negative is not None and self.is_guided else 0
-        return (*self.latents.shape, len(self.caption), negative)
+        return (*self.latents.shape, len(self.caption), negative, self.task.loras)
