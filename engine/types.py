@@ -32,7 +32,8 @@ class Variation:
 class Generate:
     """One picture. `guidance_scale` follows the standard convention: 1.0 is off.
 
-    `loras` are names of LoRA files and their weights. `original` is what the person wrote when `prompt` was already rewritten; empty means `prompt` is it.
+    `loras` are names of LoRA files and their weights.
+    `original` is what the person wrote when `prompt` was already rewritten; empty means `prompt` is it.
     """
 
     prompt: str

@@ -163,7 +163,7 @@ def _matched(file: Path, transformer: Any) -> dict[str, Pair]:
         named = ", ".join(unknown[:SHOWN]) + (f" and {len(unknown) - SHOWN} more" if unknown[SHOWN:] else "")
         raise EngineError("bad_input", f"LoRA {file.stem}: made for another model, unknown keys: {named}")
     device = next(iter(transformer.parameters())).device
-    found = {}
+    pairs: dict[str, Pair] = {}
     for targets, down in downs.items():
         scale = _scale(alphas.get(targets), len(down), metadata)
         for path, up in zip(targets, ups[targets].chunk(len(targets)), strict=True):
@@ -172,8 +172,8 @@ def _matched(file: Path, transformer: Any) -> dict[str, Pair]:
                 raise EngineError(
                     "bad_input", f"LoRA {file.stem}: {path} has another size; made for another model"
                 )
-            found[path] = Pair(down.to(device), (up * scale).to(device))
-    return found
+            pairs[path] = Pair(down.to(device), (up * scale).to(device))
+    return pairs
 
 
 def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
