@@ -33,6 +33,7 @@ from engine.zimage.drawing import Drawing
 from engine.zimage.preview import PreviewMap, fit_preview
 from engine.zimage.request import check
 from engine.zimage.sampling import Schedule
+from engine.zimage.speed import Speed
 from engine.zimage.text import TextEncoder
 from engine.zimage.vae import Vae, to_image, to_pixels
 
@@ -59,15 +60,19 @@ class Components:
 class ZImagePipeline:
     """The worker's pipeline for one loaded model on one device.
 
-    `guided_share` in [0, 1] is the share of the steps that guidance acts on, 1 meaning every step.
+    `guided_share` in [0, 1] is the share of the steps that guidance acts on, 1 meaning every step; `speed`
+    says which speed-ups are used, by default those that suit the device.
     """
 
-    def __init__(self, components: Components, guided_share: float = GUIDED_SHARE) -> None:
+    def __init__(
+        self, components: Components, guided_share: float = GUIDED_SHARE, speed: Speed | None = None
+    ) -> None:
         self.components = components
+        self.speed = Speed.of(components.device.type) if speed is None else speed
         self.guided_share = guided_share
         self.text = TextEncoder(components.tokenizer, components.text_encoder)
-        self.denoiser = Denoiser(components.transformer)
-        self.vae = Vae(components.vae)
+        self.denoiser = Denoiser(components.transformer, self.speed)
+        self.vae = Vae(components.vae, self.speed.channels_last)
         self.schedule = Schedule.from_config(components.scheduler)
         self._preview = components.preview
 
@@ -164,6 +169,7 @@ class ZImagePipeline:
         for layer in task.variation.layers() if task.variation else ():
             embedding = sampling.disturb_caption(embedding, layer.seed, layer.prompt_noise)
         sigmas = self._sigmas(task)
+        self.denoiser.prepare(sigmas[:-1])
         guided = sampling.guided_steps(len(sigmas) - 1, task.guidance_scale, self.guided_share)
         negative = self.text.encode(ready.negative_used) if guided else None
         latents = self._initial_latents(task, sigmas[0])
@@ -201,13 +207,14 @@ class ZImagePipeline:
         if not drawings:
             return
         latents = torch.stack([drawing.latents for drawing in drawings])
-        sigma = self._column([drawing.sigmas[drawing.step] for drawing in drawings])
+        sigmas = [drawing.sigmas[drawing.step] for drawing in drawings]
+        sigma = self._column(sigmas)
         following = self._column([drawing.sigmas[drawing.step + 1] for drawing in drawings])
         captions = torch.stack([drawing.caption for drawing in drawings])
-        velocity = self.denoiser.velocity(latents, sigma.flatten(), captions)
+        velocity = self.denoiser.velocity(latents, sigmas, captions)
         negatives = [d.negative for d in drawings if d.negative is not None and d.is_guided]
         if negatives:
-            against = self.denoiser.velocity(latents, sigma.flatten(), torch.stack(negatives))
+            against = self.denoiser.velocity(latents, sigmas, torch.stack(negatives))
             scale = self._column([drawing.task.guidance_scale for drawing in drawings])
             velocity = sampling.guide(velocity, against, scale)
         estimate = sampling.euler(latents, velocity, sigma, torch.zeros_like(sigma))
