@@ -118,11 +118,11 @@ def test_a_schedule_is_prepared_once_and_forgotten_on_refresh(pipeline: ZImagePi
         lambda _, given, __: calls.append(len(given[0]))
     )
     try:
-        denoiser.prepare([1.0, 0.7, 0.3])
-        denoiser.prepare([1.0, 0.7, 0.3])
-        denoiser.prepare([1.0, 0.5])
+        for step in range(3):
+            denoiser.moment([1.0, 0.7, 0.3], step)
+        denoiser.moment([1.0, 0.5], 0)
         denoiser.refresh()
-        denoiser.prepare([1.0])
+        denoiser.moment([1.0, 0.7, 0.3], 0)
     finally:
         hook.remove()
-    assert calls == [3, 1, 1]
+    assert calls == [3, 2, 3]

@@ -1,0 +1,34 @@
+"""What a loaded model consists of, handed from the loader to the pipeline.
+
+Knows the parts and nothing of how they are loaded or used.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from engine.prompts import World
+from engine.types import ModelProfile
+from engine.zimage.preview import PreviewMap
+
+
+@dataclass(frozen=True)
+class Components:
+    """A loaded model; `scheduler` is that component's config, `world` what a limited model knows.
+
+    `tighten` is called when memory runs out: it makes the model take less of it and says whether it could.
+    """
+
+    profile: ModelProfile
+    device: torch.device
+    dtype: torch.dtype
+    tokenizer: Any
+    text_encoder: Any
+    transformer: Any
+    vae: Any
+    scheduler: dict[str, Any]
+    preview: PreviewMap | None = None
+    world: World | None = None
+    tighten: Callable[[], bool] | None = None
