@@ -50,20 +50,20 @@ class Placement:
         room.give_back(self._device)
         return True
 
-    def make_room(self, width: int, height: int) -> None:
+    def make_room(self, width: int, height: int) -> bool:
         """Before a picture: see that what it needs at once is free, tightening the plan where it is not.
 
-        Raises `EngineError("out_of_memory")` when the picture cannot fit. Refusing by estimate matters on
-        Windows, where a card's driver spills into main memory instead of failing.
+        Returns whether it was tightened. Raises `EngineError("out_of_memory")` when the picture cannot fit.
+        Refusing by estimate matters on Windows, where a card's driver spills into main memory and crawls.
         """
-        if self._device.type != "cuda":
-            return
-        while not room.made(self._device, self.plan.transient(width, height)):
+        before = self.plan
+        while self._device.type == "cuda" and not room.made(self._device, self.plan.transient(width, height)):
             if not self.tighter():
                 raise EngineError(
                     "out_of_memory",
                     f"a {width}×{height} picture does not fit in memory; ask for a smaller one",
                 )
+        return self.plan is not before
 
     def _apply(self, plan: Plan) -> None:
         self.plan = plan

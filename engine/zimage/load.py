@@ -139,6 +139,7 @@ def read(folder: Path, model: str, device: torch.device, plan: Plan) -> Componen
     denoiser = filled("transformer", transformer)
     vae = _readable(folder / "vae", partial(AutoencoderKL.from_pretrained, dtype=dtype, use_safetensors=True))
     vae = vae.to(device).eval().requires_grad_(False)
+    placed = Placement(plan, device, denoiser, encoder, vae)
     return Components(
         profile=profile(model),
         device=device,
@@ -150,7 +151,8 @@ def read(folder: Path, model: str, device: torch.device, plan: Plan) -> Componen
         scheduler=_readable(folder / "scheduler" / "scheduler_config.json", _json),
         preview=load_preview(folder),
         world=embedded_world() if model == EMBEDDED else None,
-        plan=Placement(plan, device, denoiser, encoder, vae),
+        tighten=placed.tighter,
+        make_room=placed.make_room,
     )
 
 
