@@ -260,7 +260,9 @@ class ZImagePipeline:
     def _encode(self, drawing: Drawing, picture: Tensor) -> Picture:
         started = time.perf_counter()
         model = self.components.profile.name
-        png = metadata.write(pixels.png(to_image(picture)), record.parameters(drawing, model))
+        png = metadata.write(
+            pixels.png(to_image(picture)), record.parameters(drawing.task, drawing.ready, model)
+        )
         drawing.seconds["png"] = time.perf_counter() - started
         return Picture(
             png,

@@ -6,12 +6,12 @@ Knows the task, the drawing and their names in the file. Computes nothing.
 from typing import Any
 
 from engine import metadata
+from engine.types import Generate, PromptReady
 from engine.zimage.drawing import Drawing
 
 
-def parameters(drawing: Drawing, model: str) -> metadata.Parameters:
+def parameters(task: Generate, ready: PromptReady, model: str) -> metadata.Parameters:
     """Return what goes into the PNG, enough to draw the picture again."""
-    task, ready = drawing.task, drawing.ready
     return metadata.Parameters(
         prompt=ready.used,
         negative_prompt=ready.negative_used,
