@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from engine import prepare
+from engine.load import OURS, kind
 from engine.types import EngineError
 
 
@@ -32,9 +33,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _find(model: str) -> Path:
-    from engine.zimage.load import find
+    if kind(model) in OURS:
+        from engine.zimage.load import find
 
-    return find(model)
+        return find(model)
+    from engine.generic.load import fetch
+
+    return fetch(model)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
+from engine.load import OURS, kind
 from engine.memory import sizes
 from engine.memory.plan import Wish, choose_largest
 from engine.memory.probe import Facts, probe
@@ -36,10 +37,13 @@ def _planned(facts: Facts, model: str, dtype: str, weights: str) -> dict[str, An
 
 
 def _sizes(model: str) -> Sizes | None:
-    """Measure a model that is here; before a download it is taken for Z-Image if its name says so."""
+    """Measure a Z-Image model that is here; before a download it is taken for one if its name says so.
+
+    Other models have no plan: diffusers' own offloading is all there is for them.
+    """
     folder = locate(model)
     if folder is not None:
-        return sizes.read(folder)
+        return sizes.read(folder) if kind(model) in OURS else None
     return Z_IMAGE if "z-image" in model.casefold() else None
 
 

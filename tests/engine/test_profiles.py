@@ -39,6 +39,15 @@ def test_a_directory_may_tell_its_own_profile(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_a_unet_model_draws_the_size_it_was_trained_at(tmp_path: Path) -> None:
+    for part, config in (("unet", {"sample_size": 64}), ("vae", {"block_out_channels": [1, 2, 4, 4]})):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "config.json").write_text(json.dumps(config))
+    told = profile(str(tmp_path))
+    assert (told.base_size, told.max_size) == (512, 1024)
+    assert profile("stabilityai/sdxl-turbo").base_size == 512
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"base_size": "big"}', '{"colour": 1}'])
 def test_a_wrong_profile_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "profile.json").write_text(text)
