@@ -86,7 +86,7 @@ def _command(words: list[str]) -> int:
 
 async def _run(settings: Config) -> int:
     """Serve until a signal says stop."""
-    profile, words = profiles.profile(settings.model.name), setup.words(settings)
+    profile, words = profiles.profile(settings.model.name, settings.model.size), setup.words(settings)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store.open(settings.data_dir))
         platforms = _platforms(settings)
@@ -148,7 +148,7 @@ def _imagine(settings: Config, words: list[str]) -> int:
 
 
 async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
-    profile = profiles.profile(settings.model.name)
+    profile = profiles.profile(settings.model.name, settings.model.size)
     engine = _engine(settings, profile)
     try:
         return await oneshot.imagine(
@@ -161,7 +161,7 @@ async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
 
 
 async def _optimize(settings: Config, wish: str) -> int:
-    engine = _engine(settings, profiles.profile(settings.model.name))
+    engine = _engine(settings, profiles.profile(settings.model.name, settings.model.size))
     try:
         print((await oneshot.optimize(engine, wish)).used)
     finally:

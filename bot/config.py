@@ -38,6 +38,7 @@ class ModelConfig:
     dtype: str = _setting("auto", choices=DTYPES)
     threads: int = _setting(0, 0, 1024)
     weights: str = _setting("auto", choices=WEIGHTS)
+    size: int = _setting(0, 0, 4096)
     idle_minutes: float = _setting(0.0, 0.0, 10_000.0)
     loras: str = ""
 

@@ -4,6 +4,7 @@ Knows names, sizes and good prompts. Never loads a weight.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from engine.types import EngineError, ModelProfile
 EMBEDDED = "embedded"
 EMBEDDED_WEIGHTS = embedded.WEIGHTS
 FILE = "profile.json"
+GRID = 16
 
 _SCENES = (
     Scene("sailboat", "red", "sea", "sunset"),
@@ -49,12 +51,18 @@ _HUB: dict[str, dict[str, Any]] = {
 """Few-step models that draw something else than Z-Image's sizes; their cards say so."""
 
 
-def profile(model: str) -> ModelProfile:
-    """Describe `embedded`, a model directory or a hub id.
+def profile(model: str, size: int = 0) -> ModelProfile:
+    """Describe `embedded`, a model directory or a hub id; `size` replaces its native side, 0 leaves it.
 
     A directory may carry a `profile.json` with any of name, base_size, max_size, suggestions and world; what
     it leaves out is as for Z-Image. Raises `EngineError("bad_input")` when that file is wrong.
     """
+    told = _described(model)
+    side = min(size, told.max_size) // GRID * GRID
+    return replace(told, base_size=side) if size else told
+
+
+def _described(model: str) -> ModelProfile:
     if model == EMBEDDED:
         return _embedded()
     folder = Path(model).expanduser()

@@ -23,6 +23,11 @@ def test_a_hub_model_draws_1024_and_carries_its_short_name() -> None:
     assert len(told.suggestions) == 8
 
 
+def test_another_native_size_stays_on_the_grid_and_within_what_the_model_draws() -> None:
+    assert profile("Tongyi-MAI/Z-Image-Turbo", 770).base_size == 768
+    assert profile("embedded", 4096).base_size == 256
+
+
 def test_a_directory_is_limited_by_its_transformers_positions(tmp_path: Path) -> None:
     (tmp_path / "transformer").mkdir()
     (tmp_path / "transformer" / "config.json").write_text(json.dumps({"axes_lens": [1024, 96, 96]}))
