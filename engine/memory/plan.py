@@ -194,8 +194,9 @@ def fits(plan: Plan, facts: Facts) -> bool:
 
 
 def budget(facts: Facts) -> int:
-    """Return the bytes a plan may take on the device."""
-    return max(0, facts.free - KEPT_FREE - (WORKSPACE if facts.kind == "cuda" else 0))
+    """Return the bytes a plan may take on the device; in main memory others come and go, and more is left."""
+    margin = {"cuda": WORKSPACE, "cpu": facts.free // 25, "mps": 0}[facts.kind]
+    return max(0, facts.free - KEPT_FREE - margin)
 
 
 def compute_dtype(facts: Facts, wish: str) -> str:

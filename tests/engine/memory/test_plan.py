@@ -1,11 +1,16 @@
 """Which plan each card gets: the table of docs/memory.md, line by line."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from engine.memory.plan import GIB, Plan, Wish, budget, choose, fits
 from engine.memory.probe import Facts
 from engine.memory.sizes import Z_IMAGE
 from engine.types import EngineError
+
+DOCS = (Path(__file__).parents[3] / "docs" / "memory.md").read_text("utf-8")
 
 
 def card(gib: float, host: float = 28, bfloat16: bool = True) -> Facts:
@@ -89,7 +94,7 @@ def test_an_apple_machine_never_streams_from_the_memory_it_shares(gib: float, we
     assert (dtype, kept, blocks, encoder) == ("bfloat16", weights, 30, "resident")
 
 
-@pytest.mark.parametrize(("gib", "weights"), [(12, "4bit"), (18, "int8"), (24, "bfloat16"), (64, "plain")])
+@pytest.mark.parametrize(("gib", "weights"), [(12, "4bit"), (18, "int8"), (26, "bfloat16"), (64, "plain")])
 def test_a_cpu_computes_in_float32(gib: float, weights: str) -> None:
     dtype, kept, *_ = row(cpu(gib))
     assert (dtype, kept) == ("float32", weights)
@@ -130,3 +135,26 @@ def test_a_larger_picture_leaves_room_for_fewer_blocks() -> None:
     small, large = (choose(card(12), Z_IMAGE, Wish(side, side)) for side in (1024, 2048))
     assert large.resident_blocks < small.resident_blocks
     assert not fits(small, card(8))
+
+
+def machine(words: str) -> Facts:
+    """The machine a row of docs/memory.md speaks of."""
+    gib = float(re.findall(r"(\d+) GB", words)[0])
+    if words.startswith("Apple"):
+        return apple(gib)
+    if words.startswith("CPU"):
+        return cpu(gib)
+    host = re.search(r"(\d+) GB of main memory", words)
+    return card(gib, float(host[1]) if host else 28, "without bfloat16" not in words)
+
+
+@pytest.mark.parametrize("line", re.findall(r"^\| (?:\d+ GB|Apple|CPU).*$", DOCS, re.MULTILINE))
+def test_the_documents_table_is_what_is_planned(line: str) -> None:
+    words, told, peak, host = (cell.strip() for cell in line.strip("|").split("|"))
+    plan = choose(machine(words), Z_IMAGE, Wish())
+    assert (told, peak, host) == (plan.describe(), f"{plan.peak / GIB:.1f}", f"{plan.host / GIB:.1f}")
+
+
+def test_the_documents_table_has_every_card() -> None:
+    rows = re.findall(r"^\| (\d+) GB card \|", DOCS, re.MULTILINE)
+    assert rows == ["80", "48", "24", "16", "12", "10", "8", "6"]
