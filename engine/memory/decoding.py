@@ -31,7 +31,12 @@ class StripDecoder(nn.Module):
     def forward(self, latents: Tensor, *unused: object) -> Tensor:
         """Decode `(B, C, h, w)` as the decoder does."""
         decoder = self.decoder
-        values = decoder.mid_block(decoder.conv_in(latents))
+        middle = decoder.mid_block
+        values = self._resnet(middle.resnets[0], decoder.conv_in(latents))
+        for attention, resnet in zip(middle.attentions, middle.resnets[1:], strict=True):
+            if attention is not None:
+                values = self._attended(attention, values)
+            values = self._resnet(resnet, values)
         for block in decoder.up_blocks:
             for resnet in block.resnets:
                 values = self._resnet(resnet, values)
@@ -50,6 +55,23 @@ class StripDecoder(nn.Module):
             added = shortcut + _rows(resnet.conv2, normed, top, bottom, values.shape[2])
             result[:, :, top:bottom] = added / resnet.output_scale_factor
         return result
+
+    def _attended(self, attention: Any, values: Tensor) -> Tensor:
+        """Attend over all places, some queries at a time, so that no matrix of every pair is ever made."""
+        batch, channels, height, width = values.shape
+        flat = values.view(batch, channels, height * width)
+        normed = attention.group_norm(flat).transpose(1, 2)
+        key, value = (self._heads(attention, each(normed)) for each in (attention.to_k, attention.to_v))
+        result = torch.empty_like(flat)
+        rows = max(1, self.strip_values // (height * width))
+        for first in range(0, height * width, rows):
+            query = self._heads(attention, attention.to_q(normed[:, first : first + rows]))
+            found = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+            result[:, :, first : first + rows] = attention.to_out[0](found).transpose(1, 2)
+        return ((result + flat) / attention.rescale_output_factor).view(values.shape)
+
+    def _heads(self, attention: Any, values: Tensor) -> Tensor:
+        return values.unflatten(-1, (attention.heads, -1)).transpose(1, 2)
 
     def _upsampled(self, conv: nn.Conv2d, values: Tensor) -> Tensor:
         def doubled(top: int, bottom: int) -> Tensor:
