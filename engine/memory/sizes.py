@@ -50,7 +50,7 @@ Z_IMAGE = Sizes(
     transformer=Stack(blocks=30, linear=176_947_200, other=3_963_136, rest=726_600_000),
     text_encoder=Stack(blocks=36, linear=100_925_440, other=5_376, rest=388_959_488, embedding=388_956_160),
     vae=83_819_683,
-    token_values=56_320,
+    token_values=84_480,
     wide=256,
     narrow=128,
 )
@@ -66,7 +66,7 @@ def read(folder: Path) -> Sizes:
         transformer=_stack(transformer),
         text_encoder=_stack(dict(shapes(folder / "text_encoder"))),
         vae=sum(map(math.prod, vae.values())),
-        token_values=4 * max((sum(shape) for shape in transformer.values() if len(shape) == 2), default=0),
+        token_values=6 * max((sum(shape) for shape in transformer.values() if len(shape) == 2), default=0),
         wide=wide,
         narrow=narrow,
     )
