@@ -212,7 +212,7 @@ class ZImagePipeline:
             drawing.actions.append(action)
         picture = self._pixels(drawing)
         reason = guards.pixels(picture)
-        if reason is not None and self.components.dtype != torch.float32:
+        if reason is not None:
             drawing.actions.append(f"{reason}; decoded again in float32")
             with self.vae.in_float32():
                 picture = self._pixels(drawing)
@@ -245,7 +245,8 @@ class ZImagePipeline:
             yield
 
     def _reliefs(self) -> Iterator[bool]:
-        """Make room step by step, as far as the plan of the model's memory goes."""
+        """Make room: first what `with_room` frees by itself, then as far as the plan of the memory goes."""
+        yield True
         while self.components.tighten is not None and self.components.tighten():
             log.warning("memory ran out; the model takes less of it from now on")
             self.denoiser.refresh()

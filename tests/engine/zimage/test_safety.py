@@ -175,7 +175,7 @@ def test_out_of_memory_takes_the_next_plan_and_the_picture_is_the_same(
     plans = ["stream"]
     roomy = ZImagePipeline(replace(pipeline.components, tighten=lambda: bool(plans and plans.pop())))
     twin = sampled(pipeline, task())
-    monkeypatch.setattr(roomy.denoiser, stage, scarce(getattr(roomy.denoiser, stage), 1))
+    monkeypatch.setattr(roomy.denoiser, stage, scarce(getattr(roomy.denoiser, stage), 2))
     assert torch.equal(sampled(roomy, task()).latents, twin.latents)
     assert plans == []
 
@@ -185,7 +185,7 @@ def test_out_of_memory_without_a_smaller_plan_is_a_refusal_and_the_next_picture_
     pipeline: ZImagePipeline, task: Task, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline.denoiser, stage, scarce(getattr(pipeline.denoiser, stage), 1))
+        patch.setattr(pipeline.denoiser, stage, scarce(getattr(pipeline.denoiser, stage), 2))
         with pytest.raises(EngineError, match="128×128 picture does not fit") as caught:
             sampled(pipeline, task())
     assert caught.value.code == "out_of_memory"
