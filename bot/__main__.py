@@ -192,9 +192,11 @@ async def _doctor(settings: Config) -> int:
 def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine:
     model = settings.model
     one_picture = image_tokens(profile.base_size, profile.base_size)
-    told = EngineSettings(model.name, model.device, model.dtype, model.threads)
-    told = replace(told, weights=model.weights, loras=model.loras)
-    return ProcessEngine(told, one_picture, idle=60 * model.idle_minutes)
+    chosen = EngineSettings(
+        model.name, model.device, model.dtype, model.threads, classifier=settings.moderation.classifier
+    )
+    chosen = replace(chosen, weights=model.weights, loras=model.loras)
+    return ProcessEngine(chosen, one_picture, idle=60 * model.idle_minutes)
 
 
 def _platforms(settings: Config) -> list[Platform]:
@@ -224,7 +226,6 @@ def _discord(settings: Config) -> Platform:
         gateway_url=said.gateway_url,
         command=said.command,
         reactions=said.add_reactions,
-        guilds=frozenset(map(int, said.guilds)),
         spoiler_channels=frozenset(map(int, said.spoiler_channels)),
         shards=said.shards,
     )

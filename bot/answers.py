@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from bot import admin
 from bot.commands import COMMANDS, Command
 from bot.types import Job, Refused, Reply, User
 
@@ -17,10 +18,12 @@ ADMINS = frozenset(entry.name for entry in COMMANDS if entry.admins)
 
 async def answer(core: "Core", user: User, command: Command) -> Reply:
     """Return the reply to a command; raises `Refused`, `unknown-command` for one that makes a job."""
+    if command.name in ADMINS:
+        if not core.access.administers(user):
+            raise Refused("admins-only")
+        return await admin.answer(core, user, command)
     if command.name not in ALWAYS:
         await core.enter(user)
-    if command.name in ADMINS and not core.access.administers(user):
-        raise Refused("admins-only")
     match command.name:
         case "help":
             return core.replies.help(user.locale, core.access.administers(user))
@@ -34,7 +37,7 @@ async def answer(core: "Core", user: User, command: Command) -> Reply:
             return core.replies.queue(user.locale, *await core.waiting(user))
         case "quota":
             now = core.now()
-            return core.replies.quota(user.locale, core.rule, await core.usage(user), now)
+            return core.replies.quota(user.locale, core.rule(user), await core.usage(user), now)
         case "history":
             favourites = await core.favourites(user, FAVOURITES)
             return core.replies.history(user.locale, await core.jobs(user, HISTORY), favourites)

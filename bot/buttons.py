@@ -30,6 +30,13 @@ async def known(store: Store, job_id: int) -> Job:
     return job
 
 
+def worded(job: Job) -> Job:
+    """Return the job; raises `Refused` (`prompt-gone`) where its words were erased with age."""
+    if job.request.kind != "upscale" and not job.request.params.prompt:
+        raise Refused("prompt-gone")
+    return job
+
+
 def read_by(job: Job, user: User) -> Job:
     """Return the job as told to somebody, in their language."""
     reader = replace(job.request.user, locale=user.locale)
@@ -40,15 +47,16 @@ async def request(store: Store, dice: params.Dice, job: Job, click: Click) -> Re
     """Return the request that a button of a job makes; raises `Refused`."""
     user, address, event_id, index = click.user, click.address, click.event_id, click.index
     if click.verb == "another":
-        return params.another(job, user, address, event_id)
+        return params.another(worded(job), user, address, event_id)
     if click.verb in ("use", "original"):
         if click.verb == "use" and not job.used_prompt:
             raise Refused("not-finished", job=job.id)
-        return params.chosen(job, click.verb, user, address, event_id)
+        return params.chosen(worded(job), click.verb, user, address, event_id)
     if click.verb == "upscale":
         picture_of(job, index)
         return params.enlarge(job, index, user, address, event_id)
     source, index = await _drawn(store, job, index)
+    worded(source)
     if click.verb == "vary":
         picture_of(source, index)
         return params.vary(source, index, user, address, event_id, dice)

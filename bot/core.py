@@ -6,30 +6,31 @@ of the line, where people ask; `bot.line` is the far half, where open jobs wait,
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
 from bot import answers, buttons, limits, params, retention, settings
 from bot.access import Access
 from bot.commands import Command
+from bot.control import Control
 from bot.delivery import Delivery
 from bot.forget import forget
 from bot.images import ImageFolder
 from bot.limits import Rule, Usage
 from bot.line import Line
 from bot.links import Links
-from bot.moderation import Words
+from bot.moderation import Fitness, Words
 from bot.replies import Replies
 from bot.retention import Retention
+from bot.rules import Grant, Rules
+from bot.shelter import Shelter
 from bot.store import Store
 from bot.types import Action, Address, Job, Params, Platform, Refused, Reply, Request, User
 from engine.types import Engine, ModelProfile
 
 _HOUR = 3600.0
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class CoreSettings:
     rule: Rule = field(default_factory=Rule)
     retention: Retention = field(default_factory=Retention)
     access: Access = field(default_factory=Access)
+    grants: tuple[Grant, ...] = ()
+    fitness: Fitness = field(default_factory=Fitness)
 
 
 class Core:
@@ -62,7 +65,7 @@ class Core:
         dice: params.Dice = params.random_seed,
     ) -> None:
         self.profile = settings.profile
-        self.rule = settings.rule
+        self._rules = Rules(settings.rule, settings.grants)
         self.standard = settings.defaults
         self.access = settings.access
         self.people = store.people
@@ -76,15 +79,20 @@ class Core:
         self._dice = dice
         self._platforms = platforms
         deliver = partial(Delivery, platforms, clock=clock, sleep=sleep)
-        self._line = Line(store, images, engine, replies, words, deliver, now)
+        self._line = Line(store, images, engine, replies, words, deliver, now, self._weight, settings.fitness)
+        self.control = Control(store, self._line, now)
         self.links = Links(self.people, replies, now)
         self._unit = params.picture_cost(self.profile, settings.defaults.steps)
-        self._protected: set[asyncio.Task[Any]] = set()
+        self._protect = Shelter()
 
     async def defaults(self, user: User) -> Params:
         """Return the parameters that hold where this person says nothing."""
-        said = await self.people.settings(self.people.known(user).person)
-        return settings.applied(self.standard, said)
+        mine = settings.applied(self.standard, await self.people.settings(self.people.known(user).person))
+        return replace(mine, count=min(mine.count, self.rule(user).max_count or mine.count))
+
+    def rule(self, user: User) -> Rule:
+        """Return the limits that hold for a person where they ask."""
+        return self._rules.of(self.people.names(self.people.known(user)))
 
     async def enter(self, user: User) -> None:
         """Raise `Refused` (`banned`, `not-here`) for a person who may not ask here; asks no database."""
@@ -120,6 +128,8 @@ class Core:
         if known is not None:
             return known
         await self.enter(request.user)
+        if self.control.draining:
+            raise Refused("draining")
         if request.kind != "upscale":
             if not request.params.prompt.strip():
                 raise Refused("empty-prompt")
@@ -145,10 +155,12 @@ class Core:
             case "info":
                 return self.replies.info(buttons.read_by(job, user), action.index)
             case "edit":
-                return self.replies.edit(buttons.read_by(job, user), await self.defaults(user))
+                job = buttons.read_by(buttons.worded(job), user)
+                return self.replies.edit(job, await self.defaults(user))
             case "favourite":
-                await self._store.set_favourite(job.id, not job.favourite)
-                return self.replies.favourite(job, not job.favourite)
+                kept = {"on": True, "off": False}.get(action.value, not job.favourite)
+                await self._store.set_favourite(job.id, kept)
+                return self.replies.favourite(buttons.read_by(job, user), kept)
             case "cancel":
                 await self._protect(self._line.cancel(job))
                 return None
@@ -208,7 +220,7 @@ class Core:
     async def settings(self, user: User) -> Reply:
         """Show a person's own defaults."""
         mine = await self.defaults(user)
-        return self.replies.settings(user.locale, self.standard, mine, self.rule.max_count)
+        return self.replies.settings(user.locale, self.standard, mine, self.rule(user).max_count)
 
     async def reply(self, job: Job) -> Reply:
         """Return the job's message as it should look now, pictures loaded."""
@@ -255,17 +267,20 @@ class Core:
         source = await buttons.source_size(self._store, self._images, request)
         resolved = params.resolve(request, self.profile, source, self._dice)
         if request.kind == "imagine":
-            limits.fits(self.rule, request.params.count, resolved.width, resolved.height)
+            limits.fits(self.rule(request.user), request.params.count, resolved.width, resolved.height)
         now = self.now()
-        judge = partial(self._judge, now, resolved.cost)
+        judge = partial(self._judge, self.rule(request.user), now, resolved.cost)
         job, new = await self._store.admit(request, resolved, now, judge)
         if new:
             self._line.enter(job)
             await self._line.delivery.attempted(job.id)
         return job
 
-    def _judge(self, now: float, cost: int, usage: Usage) -> None:
-        limits.judge(self.rule, limits.in_pictures(usage, self._unit), now, cost / self._unit)
+    def _weight(self, user: User) -> int:
+        return 1 + self.rule(user).priority
+
+    def _judge(self, rule: Rule, now: float, cost: int, usage: Usage) -> None:
+        limits.judge(rule, limits.in_pictures(usage, self._unit), now, cost / self._unit)
 
     async def _delete(self, job: Job) -> None:
         if job.state in ("queued", "running"):
@@ -278,10 +293,3 @@ class Core:
         while True:
             await self.sweep()
             await self._sleep(_HOUR)
-
-    async def _protect(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Finish what was begun even if the caller is cancelled: a stored job must enter the line."""
-        task = asyncio.create_task(work)
-        self._protected.add(task)
-        task.add_done_callback(self._protected.discard)
-        return await asyncio.shield(task)

@@ -14,13 +14,13 @@ from functools import partial
 from bot import buttons, look, params
 from bot.delivery import Delivery, Shown
 from bot.images import ImageFolder, dimensions
-from bot.moderation import Words
+from bot.moderation import Fitness, Words
 from bot.opened import Open
 from bot.pace import Pace
 from bot.queue import FairQueue, Ticket
 from bot.replies import REPEATED, Replies
 from bot.store import Store
-from bot.types import Address, Image, Job, JobPicture, Refused, Reply
+from bot.types import Address, Image, Job, JobPicture, Refused, Reply, User
 from engine.types import Engine, EngineError, EngineLost, Picture, Progress, PromptReady
 
 MAX_ATTEMPTS = 2
@@ -40,6 +40,8 @@ class Line:
         words: Words,
         deliver: Callable[[Shown], Delivery],
         now: Callable[[], float],
+        weigh: Callable[[User], int] = lambda user: 1,
+        fitness: Fitness | None = None,
     ) -> None:
         self.delivery = deliver(self.shown)
         self._store = store
@@ -48,6 +50,8 @@ class Line:
         self._replies = replies
         self._words = words
         self._now = now
+        self._weigh = weigh
+        self._fitness = fitness or Fitness()
         self._queue = FairQueue(lambda: engine.capacity)
         self._pace = Pace(now)
         self._open: dict[int, Open] = {}
@@ -58,9 +62,12 @@ class Line:
         count, steps = params.count(job.request), job.request.params.steps
         made = {picture.index for picture in job.pictures}
         self._open[job.id] = Open(job, dict.fromkeys(made, (steps, steps)))
-        person, room, cost = job.request.user.person, params.room(job), max(1, job.cost // count)
+        user, room, cost = job.request.user, params.room(job), max(1, job.cost // count)
+        weight = self._weigh(user)
         self._queue.put(
-            Ticket(job.id, index, person, room, cost) for index in range(count) if index not in made
+            Ticket(job.id, index, user.person, room, cost, weight)
+            for index in range(count)
+            if index not in made
         )
         self._announce()
 
@@ -156,6 +163,8 @@ class Line:
             await self._fail(ticket.job, error.code, str(error))
         except Refused as refused:
             await self._fail(ticket.job, "refused", refused.code)
+            if refused.code == "unfit-picture":
+                await self._discard(ticket.job)
         except Exception:
             log.exception("job %d picture %d", ticket.job, ticket.index)
             await self._fail(ticket.job, "internal", "")
@@ -179,6 +188,7 @@ class Line:
         return True
 
     async def _prompt_ready(self, job_id: int, ready: PromptReady) -> None:
+        self._pace.ready()
         self._words.check(ready.used)
         shown = self._open[job_id]
         if await buttons.repeats(self._store, shown.job, ready.used):
@@ -195,12 +205,21 @@ class Line:
     def _stepped(self, job_id: int, index: int, progress: Progress) -> None:
         shown = self._open[job_id]
         shown.steps[index] = (progress.step, max(1, progress.steps))
-        if progress.preview is not None:
+        if progress.preview is not None and not self._fitness.applies(shown.job.request.user):
             size = dimensions(progress.preview)
             shown.preview = Image(f"{job_id}-preview.jpg", progress.preview, "image/jpeg", *size)
         self._offer(shown)
 
+    async def _discard(self, job_id: int) -> None:
+        """Delete what a job has made so far."""
+        job = await self._store.job(job_id)
+        if job is not None and job.pictures:
+            await self._store.delete_pictures(job_id)
+            await self._images.delete(picture.file for picture in job.pictures)
+            self.conclude(job)
+
     async def _keep(self, job_id: int, index: int, picture: Picture) -> None:
+        self._fitness.check(self._open[job_id].job.request.user, picture.report)
         file = await self._images.write(job_id, index, picture.png)
         row = JobPicture(
             index, file, picture.width, picture.height, picture.seed, picture.seconds, picture.report

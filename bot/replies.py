@@ -4,13 +4,15 @@ Knows all states of a job and what is worth saying in each; knows no platform, s
 are plain text, and whoever shows them escapes them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot import flags, listings, settings, wording
 from bot.keyboard import Keyboard
 from bot.limits import Rule, Usage
 from bot.params import picture_variation
+from bot.people import Ban
+from bot.stats import Stats
 from bot.texts import Texts
 from bot.types import Image, Job, Params, Refused, Reply, User
 from engine.types import ModelProfile
@@ -18,6 +20,7 @@ from engine.types import ModelProfile
 # Codes of what a person's words or pictures cannot become: trying again would fail again.
 _FINAL_ERRORS = ("bad_input", "refused")
 _EXPLAINED_ERRORS = ("bad_input", "model_missing")
+_EXPLAINED_REFUSALS = ("banned-words", "picture-gone", "unfit-picture")
 REPEATED = "repeated"
 """The note on an optimized prompt that was asked for in another wording and came out the same."""
 
@@ -159,6 +162,29 @@ class Replies:
         """Say that the accounts are separate again."""
         return Reply(self.texts.say(locale, "link-off"), private=True)
 
+    def operated(self, locale: str, key: str, waiting: int) -> Reply:
+        """Say what an operator did to the line and how many jobs wait in it."""
+        total = self.texts.say(locale, "queue-total", total=waiting)
+        return Reply(f"{self.texts.say(locale, key)}\n{total}", private=True)
+
+    def stats(self, locale: str, stats: Stats, waiting: int) -> Reply:
+        """Show the last day in numbers."""
+        return Reply(listings.stats_text(self.texts, locale, stats, waiting), private=True)
+
+    def banned(self, locale: str, name: str, days: int | None) -> Reply:
+        """Say that somebody is shut out."""
+        if days is None:
+            return Reply(self.texts.say(locale, "banned-for-good", name=name), private=True)
+        return Reply(self.texts.say(locale, "banned", name=name, days=days), private=True)
+
+    def bans(self, locale: str, bans: Mapping[str, Ban], now: float) -> Reply:
+        """List who is shut out, until when and why."""
+        return Reply(listings.bans_text(self.texts, locale, bans, now), private=True)
+
+    def unbanned(self, locale: str, name: str) -> Reply:
+        """Say that somebody may come in again."""
+        return Reply(self.texts.say(locale, "unbanned", name=name), private=True)
+
     def favourite(self, job: Job, kept: bool) -> Reply:
         """Say that a job is a favourite from now on, or no longer."""
         key = "favourite-on" if kept else "favourite-off"
@@ -218,7 +244,7 @@ class Replies:
         )
 
     def _error_key(self, job: Job) -> str:
-        if job.error == "refused" and job.error_detail in ("banned-words", "picture-gone"):
+        if job.error == "refused" and job.error_detail in _EXPLAINED_REFUSALS:
             return f"refused-{job.error_detail}"
         key = f"error-{job.error}"
         return key if self.texts.has(key) else "error-internal"

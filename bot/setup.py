@@ -1,10 +1,12 @@
 """From the operator's configuration to what the core works by. Knows both; opens nothing."""
 
+from bot.access import Access
 from bot.config import Config, ConfigError
 from bot.core import CoreSettings
 from bot.limits import Rule
-from bot.moderation import Words
+from bot.moderation import Fitness, Words
 from bot.retention import Retention
+from bot.rules import Grant
 from bot.types import Params
 from engine.types import ModelProfile
 
@@ -21,7 +23,31 @@ def core_settings(settings: Config, profile: ModelProfile) -> CoreSettings:
         max_megapixels=limits.max_megapixels,
     )
     kept = Retention(settings.retention.picture_days, settings.retention.prompt_days)
-    return CoreSettings(profile, defaults(settings), rule, kept)
+    said, output = settings.access, settings.moderation
+    access = Access(
+        frozenset(said.allow), frozenset(said.block), frozenset(said.admins), said.anyone_may_press
+    )
+    fitness = Fitness(output.refuse if output.classifier else {}, frozenset(output.exempt))
+    return CoreSettings(profile, defaults(settings), rule, kept, access, grants(settings), fitness)
+
+
+def grants(settings: Config) -> tuple[Grant, ...]:
+    """Return what is granted beyond the limits; raises `ConfigError` for a rule that is for nobody."""
+    for at, rule in enumerate(settings.rules, start=1):
+        if not rule.match:
+            raise ConfigError(f"rules[{at}].match = [] is for nobody; name a role, chat or person")
+    return tuple(
+        Grant(
+            frozenset(rule.match),
+            rule.per_minute,
+            rule.per_day,
+            rule.waiting,
+            rule.max_count,
+            rule.max_megapixels,
+            rule.priority,
+        )
+        for rule in settings.rules
+    )
 
 
 def defaults(settings: Config) -> Params:

@@ -143,7 +143,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """All a button ever carries. Packed form: `verb:job:index`, then `:value` if any; at most 64 bytes."""
+    """All a button ever carries. Packed form: `verb:job:index`, then `:value` if any; at most 64 bytes.
+
+    `set` says `name=value` or `reset`, `forget` says `yes` or `no`, `favourite` may say `on` or `off`.
+    """
 
     verb: Verb
     job: int

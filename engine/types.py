@@ -151,9 +151,11 @@ class EngineSettings:
 
     `model` is `embedded`, a directory or a hub id in `ZImagePipeline` layout; `device` and `dtype` are `auto`
     or torch's names; `threads` is the number of CPU threads (0: all but one, so that the bot stays
-    answerable); `loader` names the function that builds the pipeline in the child, as `module:function`.
-    `weights` is the form the large matrices are kept in: `auto`, plain, bfloat16, int8, float8 or 4bit;
-    `loras` is a folder of LoRA files, or empty.
+    answerable); `loader` names the function that builds the pipeline in the child, as `module:function`;
+    `classifier` is a directory or hub id of a `transformers` image-classification model that scores every
+    picture in `Picture.report["scores"]`, empty for none; `weights` is the form the large
+    matrices are kept in: `auto`, plain, bfloat16, int8, float8 or 4bit; `loras` is a folder of LoRA files, or
+    empty.
     """
 
     model: str = "embedded"
@@ -161,6 +163,7 @@ class EngineSettings:
     dtype: str = "auto"
     threads: int = 0
     loader: str = "engine.load:load"
+    classifier: str = ""
     weights: str = "auto"
     loras: str = ""
 

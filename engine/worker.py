@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Generic
 
 from engine.aside import Aside, Opened, Settled, fitted
+from engine.checker import checked
 from engine.memory.probe import prepare_environment
 from engine.messages import Drop, Emitted, Failed, Loaded, Order, Report, Take
 from engine.port import D, Drawing, Pipeline
@@ -269,7 +270,8 @@ def _load(settings: EngineSettings) -> Pipeline[Any]:
     prepare_environment()
     module, _, function = settings.loader.partition(":")
     load: Callable[[EngineSettings], Pipeline[Any]] = getattr(importlib.import_module(module), function)
-    return load(settings)
+    pipeline: Pipeline[Any] = checked(load(settings), settings.classifier)
+    return pipeline
 
 
 def _receive(orders: "Connection[None, Order]", inbox: "queue.SimpleQueue[Any]") -> None:

@@ -19,7 +19,10 @@ STYLES = {
     "use": discord.ButtonStyle.primary,
     "delete": discord.ButtonStyle.danger,
     "cancel": discord.ButtonStyle.danger,
+    "forget": discord.ButtonStyle.danger,
 }
+HARMLESS = ("no",)
+"""The answers to a question that leave everything as it is."""
 LABEL = 80
 OPTION = 100
 
@@ -88,6 +91,8 @@ def actions(message: discord.Message) -> Sequence[Action]:
 
 def _button(button: Button) -> Press:
     style = STYLES.get(button.action.verb, discord.ButtonStyle.secondary)
+    if button.action.value in HARMLESS:
+        style = discord.ButtonStyle.secondary
     return _press(button.action, style, button.label, button.emoji)
 
 
@@ -96,7 +101,7 @@ def _toggle(choice: Choice) -> Press:
     off, on = choice.options
     style = discord.ButtonStyle.success if on.chosen else discord.ButtonStyle.secondary
     now, other = (on, off) if on.chosen else (off, on)
-    return _press(other.action, style, f"{choice.label}: {now.label}")
+    return _press(other.action, style, f"{choice.label} · {now.label}")
 
 
 def _press(action: Action, style: discord.ButtonStyle, label: str, emoji: str = "") -> Press:
@@ -107,10 +112,10 @@ def _press(action: Action, style: discord.ButtonStyle, label: str, emoji: str = 
 
 
 def _select(choice: Choice, row: int) -> discord.ui.Select[Any]:
-    # A select shows only what is chosen, so every option names its setting.
+    # A select shows nothing but what is chosen, so every option names its setting.
     options = [
         discord.SelectOption(
-            label=f"{choice.label}: {option.label}"[:OPTION],
+            label=f"{choice.label} · {option.label}"[:OPTION],
             value=option.action.pack(),
             default=option.chosen,
         )

@@ -9,7 +9,8 @@ from discord import Locale, app_commands
 from discord.app_commands import Range, locale_str
 
 from adapters.discord.door import Asked
-from adapters.discord.names import localized
+from adapters.discord.names import PLACES, localized
+from adapters.discord.traditional import traditional
 from bot.texts import Texts
 
 if TYPE_CHECKING:
@@ -96,7 +97,10 @@ def _makers(desk: "Desk") -> tuple[Callback, ...]:
     ) -> None:
         await desk.upscale(asked, image, job or 0, picture or 1, _options_said({"spoiler": spoiler}))
 
-    return imagine, optimize, upscale
+    async def reroll(asked: Asked) -> None:
+        await desk.reroll(asked)
+
+    return imagine, optimize, upscale, reroll
 
 
 def _questions(desk: "Desk") -> tuple[Callback, ...]:
@@ -203,9 +207,11 @@ class Names(app_commands.Translator):
         self, string: locale_str, locale: Locale, context: app_commands.TranslationContextTypes
     ) -> str | None:
         """Return the text in a locale, None where the English one stands."""
-        if key := string.extras.get("key"):
-            return self._texts.say(locale.value, key) if locale.value.startswith("zh") else None
-        return localized(string.message, locale)
+        key = string.extras.get("key")
+        if key is None or locale not in PLACES:
+            return localized(string.message, locale)
+        text = self._texts.say(locale.value, key)
+        return traditional(text) if locale is Locale.taiwan_chinese else text
 
 
 def _command(texts: Texts, callback: Any, name: str, meaning: str) -> app_commands.Command[Any, Any, Any]:

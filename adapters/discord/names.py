@@ -10,6 +10,7 @@ CHINESE: dict[str, tuple[str, str]] = {
     "imagine": ("画图", "畫圖"),
     "optimize": ("润色", "潤色"),
     "upscale": ("放大", "放大"),
+    "reroll": ("再来一张", "再來一張"),
     "queue": ("队列", "佇列"),
     "cancel": ("取消", "取消"),
     "history": ("历史", "歷史"),

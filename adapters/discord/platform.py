@@ -28,6 +28,7 @@ LAST_RETRY = 120.0
 BAD_TOKEN = "discord.token is not accepted by Discord; copy it anew from the developer portal, page Bot"
 AUTHENTICATION_FAILED = 4004
 UNKNOWN_MESSAGE = 10008
+TOO_MANY = 429
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class DiscordPlatform:
         self._data_dir = data_dir
         self._sleep = sleep
         self._client: Client | None = None
+        self._shut_until = 0.0
         self._online = asyncio.Event()
 
     async def run(self, core: Core) -> None:
@@ -74,6 +76,8 @@ class DiscordPlatform:
         the library raises where a later try may succeed.
         """
         await self._online.wait()
+        if (wait := self._shut_until - self.now()) > 0:
+            await self._sleep(wait)
         client = self._client
         assert client is not None
         place = places.read(address)
@@ -86,9 +90,17 @@ class DiscordPlatform:
             place = await self._by_message(client, place, shown, reply)
         except discord.Forbidden:
             place = await self._by_message(client, place, shown, reply)
+        except discord.HTTPException as error:
+            self._heed(error)
+            raise
         if self.settings.reactions and reply.images and _has_ended(reply):
             await _offer_reactions(client, place)
         return place.address()
+
+    def _heed(self, error: discord.HTTPException) -> None:
+        """Send nothing for as long as Cloudflare says; the library obeys Discord's own limits itself."""
+        if error.status == TOO_MANY:
+            self._shut_until = self.now() + float(error.response.headers.get("Retry-After", LAST_RETRY))
 
     async def _put(self, client: Client, place: Place, shown: Look) -> Place:
         if place.by_token(self.now()):

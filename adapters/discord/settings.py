@@ -19,6 +19,5 @@ class DiscordSettings:
     gateway_url: str = GATEWAY_URL
     command: str = "imagine"
     reactions: bool = False
-    guilds: frozenset[int] = frozenset()
     spoiler_channels: frozenset[int] = frozenset()
     shards: int = 0

@@ -8,14 +8,15 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from telegram import Document, PhotoSize, ReplyParameters
+from telegram import Document, PhotoSize
 from telegram.constants import FileSizeLimit
 from telegram.error import BadRequest, NetworkError
 from telegram.ext import ExtBot
 
 from adapters.telegram.place import Place
+from adapters.telegram.post import Post
 from bot.core import Core
-from bot.types import Refused, User
+from bot.types import Action, Refused, User
 
 TRIES = 4
 MEGABYTE = 10**6
@@ -34,6 +35,7 @@ class Files:
     ) -> None:
         self._core = core
         self._bot = bot
+        self._post = Post(bot)
         self._sleep = sleep
 
     async def fetch(self, picture: PhotoSize | Document | None) -> bytes:
@@ -55,20 +57,14 @@ class Files:
         raise Refused("internal")
 
     async def originals(self, user: User, job_id: int) -> list[Path]:
-        """Return the original PNGs of a person's job; raises `Refused`."""
-        job = await self._core.job(user, job_id)
+        """Return the original PNGs of a job that the person may see; raises `Refused`."""
+        job = await self._core.may(user, Action("info", job_id))
         if not job.pictures:
             raise Refused("not-finished", job=job_id)
-        return [await self._core.picture(user, job_id, made.index) for made in job.pictures]
+        owner = job.request.user
+        return [await self._core.picture(owner, job_id, made.index) for made in job.pictures]
 
     async def send(self, paths: Sequence[Path], place: Place) -> None:
         """Send pictures as documents, which keep every pixel and the metadata."""
         for path in paths:
-            await self._bot.send_document(
-                place.chat,
-                await asyncio.to_thread(path.read_bytes),
-                filename=path.name,
-                message_thread_id=place.thread,
-                disable_content_type_detection=True,
-                reply_parameters=ReplyParameters(place.reply or 0, allow_sending_without_reply=True),
-            )
+            await self._post.document(place, await asyncio.to_thread(path.read_bytes), path.name)

@@ -18,7 +18,7 @@ from engine.bench.fullsize import full_size
 from engine.bench.inject import inject
 from engine.bench.speed import Row, Sides
 from engine.types import EngineSettings
-from engine.zimage.load import choose_device, choose_dtype, find, read
+from engine.zimage.load import choose_device, choose_dtype, find, planned, read
 from engine.zimage.pipeline import ZImagePipeline
 
 CPU_SIZES, CUDA_SIZES = [128, 256], [512, 768, 1024, 2048]
@@ -58,9 +58,9 @@ def compare(sides: Sides, sizes: list[int], rounds: int, only: list[str]) -> dic
 
 def ours(settings: EngineSettings) -> ZImagePipeline:
     """Our pipeline around a freshly read model."""
+    folder = find(settings.model)
     device = choose_device(settings.device)
-    dtype = choose_dtype(settings.dtype, device)
-    return ZImagePipeline(read(find(settings.model), settings.model, device, dtype))
+    return ZImagePipeline(read(folder, settings.model, device, planned(settings, folder)))
 
 
 def small_sides(settings: EngineSettings) -> Sides:

@@ -61,17 +61,15 @@ class StripDecoder(nn.Module):
         batch, channels, height, width = values.shape
         flat = values.view(batch, channels, height * width)
         normed = attention.group_norm(flat).transpose(1, 2)
-        key, value = (self._heads(attention, each(normed)) for each in (attention.to_k, attention.to_v))
+        key, value = (_heads(attention.heads, each(normed)) for each in (attention.to_k, attention.to_v))
         result = torch.empty_like(flat)
         rows = max(1, self.strip_values // (height * width))
         for first in range(0, height * width, rows):
-            query = self._heads(attention, attention.to_q(normed[:, first : first + rows]))
+            query = _heads(attention.heads, attention.to_q(normed[:, first : first + rows]))
             found = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
             result[:, :, first : first + rows] = attention.to_out[0](found).transpose(1, 2)
-        return ((result + flat) / attention.rescale_output_factor).view(values.shape)
-
-    def _heads(self, attention: Any, values: Tensor) -> Tensor:
-        return values.unflatten(-1, (attention.heads, -1)).transpose(1, 2)
+        attended: Tensor = (result + flat) / attention.rescale_output_factor
+        return attended.view(values.shape)
 
     def _upsampled(self, conv: nn.Conv2d, values: Tensor) -> Tensor:
         def doubled(top: int, bottom: int) -> Tensor:
@@ -145,6 +143,11 @@ def _rows(conv: nn.Conv2d, strip: Strip, top: int, bottom: int, height: int) -> 
     above, below = int(top > 0), int(bottom < height)
     values = functional.pad(strip(top - above, bottom + below), (1, 1, 1 - above, 1 - below))
     return functional.conv2d(values, conv.weight, conv.bias)
+
+
+def _heads(count: int, values: Tensor) -> Tensor:
+    batch, places, width = values.shape
+    return values.view(batch, places, count, width // count).transpose(1, 2)
 
 
 def _grouped(values: Tensor, norm: nn.GroupNorm) -> Tensor:

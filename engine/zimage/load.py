@@ -48,13 +48,10 @@ def load(settings: EngineSettings) -> ZImagePipeline:
     device, dtype or form of weights, `EngineError("out_of_memory")` when no plan fits; all say what to do.
     """
     device = choose_device(settings.device)
-    dtype = choose_dtype(settings.dtype, device)
     torch.set_num_threads(settings.threads or threads())
     folder = find(settings.model)
-    described = profile(settings.model)
-    wish = Wish(described.base_size, described.base_size, name_of(dtype), settings.weights)
-    plan = choose_largest(probe(settings.device), sizes.read(folder), wish)
-    log.info("plan for %s: %s (%s)", described.name, plan.describe(), plan.why)
+    plan = planned(settings, folder)
+    log.info("plan for %s: %s (%s)", settings.model, plan.describe(), plan.why)
     try:
         components = read(folder, settings.model, device, plan)
     except torch.OutOfMemoryError as error:
@@ -62,8 +59,16 @@ def load(settings: EngineSettings) -> ZImagePipeline:
             "out_of_memory",
             f"{settings.model} does not fit on {device}; free memory there or use the cpu",
         ) from error
-    log.info("loaded %s on %s in %s", components.profile.name, device, dtype)
+    log.info("loaded %s on %s in %s", components.profile.name, device, plan.dtype)
     return ZImagePipeline(components)
+
+
+def planned(settings: EngineSettings, folder: Path) -> Plan:
+    """Return how the model in `folder` is to be laid out on the device there is now."""
+    dtype = choose_dtype(settings.dtype, choose_device(settings.device))
+    side = profile(settings.model).base_size
+    wish = Wish(side, side, str(dtype).removeprefix("torch."), settings.weights)
+    return choose_largest(probe(settings.device), sizes.read(folder), wish)
 
 
 def choose_device(name: str) -> torch.device:
@@ -84,11 +89,6 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     if name not in DTYPES:
         raise EngineError("bad_input", f"dtype {name!r} is not supported; use auto, {' or '.join(DTYPES)}")
     return DTYPES[name]
-
-
-def name_of(dtype: torch.dtype) -> str:
-    """Return torch's own short name of a dtype."""
-    return str(dtype).removeprefix("torch.")
 
 
 def threads() -> int:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from bot.limits import DAY, Rule
+from bot.retention import Retention
+from bot.rules import Grant
 from bot.types import Action, Job, Params, Refused, Reply, User
 from engine.fake import FakeEngine
 from engine.types import Generate
@@ -81,6 +83,14 @@ async def test_what_the_panel_does_not_offer_is_refused(tmp_path: Path, change: 
         assert await home.core.defaults(ANN) == Params("")
 
 
+async def test_a_count_set_under_a_role_that_is_lost_is_cut_to_what_is_allowed(tmp_path: Path) -> None:
+    grants = (Grant(frozenset(["fake:role:5"]), max_count=4),)
+    async with house(tmp_path, rule=replace(FREE, max_count=2), grants=grants) as home:
+        member = replace(ANN, groups=("fake:role:5",))
+        await setting(home, "count=4", member)
+        assert [(await home.core.defaults(user)).count for user in (member, ANN)] == [4, 2]
+
+
 async def test_an_edited_command_leaves_out_what_ones_own_settings_say(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
         job = await home.ask(seed=None, steps=12)
@@ -105,8 +115,29 @@ async def test_a_favourite_stands_first_in_the_history_and_outlives_the_sweep(tm
         assert (await home.core.picture(ANN, kept.id, 0)).exists()
         with pytest.raises(Refused, match="picture-gone"):
             await home.core.picture(ANN, gone.id, 0)
+        for value, favourite in (("", False), ("on", True), ("on", True), ("off", False), ("", True)):
+            await home.act(Action("favourite", kept.id, 0, value))
+            assert (await home.row(kept)).favourite == favourite
+
+
+async def test_old_prompts_are_erased_but_those_of_favourites(tmp_path: Path) -> None:
+    async with house(tmp_path, retention=Retention(prompt_days=3)) as home:
+        kept, old = await home.ask("kept boat"), await home.ask("old boat", negative_prompt="dogs")
+        await home.core.idle()
         await home.press("favourite", kept)
-        assert not (await home.row(kept)).favourite
+        home.time += 4 * DAY
+        new = await home.ask("new boat")
+        await home.core.idle()
+        await home.core.sweep()
+        words = [(await home.row(job)).request.params.prompt for job in (kept, old, new)]
+        assert words == ["kept boat", "", "new boat"]
+        row = await home.row(old)
+        assert (row.used_prompt, row.request.params.negative_prompt) == ("", "")
+        assert (await home.core.picture(ANN, old.id, 0)).exists()
+        for verb in ("reroll", "vary", "edit"):
+            with pytest.raises(Refused, match="prompt-gone"):
+                await home.press(verb, old)  # type: ignore[arg-type]
+        assert (await home.pressed("upscale", old)).state == "delivered"
 
 
 async def test_linked_accounts_share_history_quota_and_settings_and_can_be_separated(tmp_path: Path) -> None:

@@ -264,7 +264,8 @@ def _json(told: Any, status: int = 200, **headers: str) -> web.Response:
 
 def _limited(scope: str) -> web.Response:
     if scope == "cloudflare":
-        return web.Response(text="error code: 1015", status=429, headers={"Retry-After": "1"})
+        told = "error code: 1015"
+        return web.Response(text=told, status=429, headers={"Retry-After": str(RETRY_AFTER)})
     told = {"message": "You are being rate limited.", "retry_after": RETRY_AFTER, "global": scope == "global"}
     headers = {"Via": "1.1 google", "Retry-After": "1", "X-RateLimit-Scope": scope or "user"}
     if scope == "global":

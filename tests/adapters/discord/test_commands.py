@@ -175,6 +175,13 @@ async def test_show_puts_a_job_with_its_buttons_before_everybody_again(studio: S
     assert again.custom_ids == first.custom_ids
 
 
+async def test_reroll_draws_the_latest_picture_again(studio: Studio) -> None:
+    await studio.ann.slash("reroll")
+    assert "haven't made anything" in await studio.ann.told()
+    first = await studio.draw()
+    assert (await studio.drawn(await studio.ann.slash("reroll"))).files != first.files
+
+
 async def test_a_number_that_is_not_ones_own_is_refused(studio: Studio) -> None:
     await studio.draw()
     bob = studio.person("Bob")

@@ -149,3 +149,23 @@ async def test_a_code_joins_two_people_and_off_separates_them(studio: Studio) ->
     assert "a boat" in await bob.told(2)
     await bob.slash("link", code="off")
     assert "separate again" in await bob.told(3)
+
+
+async def test_an_administrator_bans_a_person_for_a_time_and_lets_them_in_again(tmp_path: Path) -> None:
+    async with running() as discord:
+        role = discord.world.add_role()
+        access = Access(admins=frozenset({f"discord:role:{role}"}))
+        async with living(discord, tmp_path, access=access) as studio:
+            boss, ann = studio.person("Boss"), studio.ann
+            boss.person.roles = [role]
+            await boss.slash("ban", person=ann.person, days=2, reason="spam")
+            await boss.told()
+            await ann.slash("imagine", prompt="a boat")
+            assert "spam" in await ann.told()
+            await boss.slash("unban", person=ann.person)
+            await boss.told(2)
+            first = await studio.draw()
+            await boss.slash("ban", job=(await studio.job(first)).id)
+            await boss.told(3)
+            await ann.press(first, "reroll")
+            assert "shut out" in await ann.told(2)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.telegram import TelegramPlatform
+from bot.access import Access
 from bot.config import TelegramConfig
 from tests.adapters.telegram.chats import ANN, Json
 from tests.adapters.telegram.server import TOKEN, Telegram
@@ -46,6 +47,13 @@ class Town:
         return answer
 
 
+def config(server: Telegram, webhook: tuple[str, str] = ("", ""), token: str = TOKEN) -> TelegramConfig:
+    """Return the settings of a bot on `server`."""
+    return TelegramConfig(
+        token, *webhook, base_url=f"{server.url}/bot", base_file_url=f"{server.url}/file/bot"
+    )
+
+
 async def _at_once(seconds: float) -> None:
     await asyncio.sleep(0)
 
@@ -54,15 +62,15 @@ async def _at_once(seconds: float) -> None:
 async def town(
     server: Telegram,
     directory: Path,
-    chats: tuple[str, ...] = (),
     sleep: Sleep = _at_once,
     clock: Callable[[], float] = time.monotonic,
+    access: Access | None = None,
+    webhook: tuple[str, str] = ("", ""),
     **more: Any,
 ) -> AsyncIterator[Town]:
     """Start a bot on `server` and stop it at the end; the same directory again is the same bot restarted."""
-    config = TelegramConfig(TOKEN, f"{server.url}/bot", f"{server.url}/file/bot", chats)
-    platform = TelegramPlatform(config, clock, sleep)
-    async with house(directory, platform=platform, **more) as home:
+    platform = TelegramPlatform(config(server, webhook), clock, sleep)
+    async with house(directory, platform=platform, access=access or Access(), **more) as home:
         serving = asyncio.create_task(platform.run(home.core))
         try:
             yield Town(server, home, platform)
