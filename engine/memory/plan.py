@@ -259,6 +259,8 @@ def _why(plan: Plan, facts: Facts) -> str:
         return f"{free}: everything fits"
     if plan.streams:
         return f"{free}: the transformer does not fit whole, main memory holds the rest"
+    if plan.weights == plan.wish.weights:
+        return f"{free}: model.weights is set to {plan.weights}"
     if facts.shared:
         return f"{free}: the model does not fit in a wider form"
     if plan.weights not in ("plain", "bfloat16"):

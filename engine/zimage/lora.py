@@ -54,6 +54,7 @@ class Loras:
         self._folder = folder
         self._transformer = transformer
         self._files: OrderedDict[str, dict[str, Pair]] = OrderedDict()
+        self._latest: tuple[Chosen, dict[str, Pair]] = ((), {})
 
     def names(self) -> list[str]:
         """Return the names that may be asked for."""
@@ -74,6 +75,8 @@ class Loras:
 
     def _summed(self, chosen: Chosen) -> dict[str, Pair]:
         """Return one pair per layer: the pairs of all files side by side are the sum of their products."""
+        if chosen == self._latest[0]:
+            return self._latest[1]
         found: dict[str, list[Pair]] = {}
         for name, weight in chosen:
             for path, pair in self._pairs(name).items():

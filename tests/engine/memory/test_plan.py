@@ -115,6 +115,7 @@ def test_a_refusal_names_the_smaller_picture_that_would_fit() -> None:
 def test_what_the_configuration_insists_on_is_obeyed_or_refused() -> None:
     assert row(card(24), Wish(weights="int8"))[1] == "int8"
     assert row(card(24), Wish(weights="float8"))[1] == "float8"
+    assert choose(card(48), Z_IMAGE, Wish(weights="int8")).why.endswith("model.weights is set to int8")
     assert row(card(48), Wish(dtype="float32"))[:2] == ("float32", "plain")
     with pytest.raises(EngineError, match="auto, plain, bfloat16, int8, float8, 4bit"):
         choose(card(24), Z_IMAGE, Wish(weights="2bit"))
@@ -129,6 +130,20 @@ def test_each_tighter_plan_takes_no_more_and_the_last_takes_less(facts: Facts) -
     assert peaks == sorted(peaks, reverse=True)
     assert peaks[-1] < peaks[0]
     assert plans[-1].resident_blocks == (0 if facts.kind == "cuda" else 30)
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        (card(24), "everything fits"),
+        (card(16), "transformer and text encoder do not fit together"),
+        (card(12), "the transformer does not fit whole, main memory holds the rest"),
+        (card(12, host=12), "whole weights fit neither there nor in 12.0 GiB of main memory"),
+        (apple(24), "the model does not fit in a wider form"),
+    ],
+)
+def test_a_plan_says_why_it_was_chosen(facts: Facts, why: str) -> None:
+    assert choose(facts, Z_IMAGE, Wish()).why.endswith(why)
 
 
 def test_a_larger_picture_leaves_room_for_fewer_blocks() -> None:
