@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,7 @@ def _command(words: list[str]) -> int:
 
 async def _run(settings: Config) -> int:
     """Serve until a signal says stop."""
-    profile, words = profiles.profile(settings.model.name), setup.words(settings)
+    profile, words = profiles.profile(settings.model.name, settings.model.size), setup.words(settings)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store.open(settings.data_dir))
         platforms = _platforms(settings)
@@ -147,7 +148,7 @@ def _imagine(settings: Config, words: list[str]) -> int:
 
 
 async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
-    profile = profiles.profile(settings.model.name)
+    profile = profiles.profile(settings.model.name, settings.model.size)
     engine = _engine(settings, profile)
     try:
         return await oneshot.imagine(
@@ -160,7 +161,7 @@ async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
 
 
 async def _optimize(settings: Config, wish: str) -> int:
-    engine = _engine(settings, profiles.profile(settings.model.name))
+    engine = _engine(settings, profiles.profile(settings.model.name, settings.model.size))
     try:
         print((await oneshot.optimize(engine, wish)).used)
     finally:
@@ -194,7 +195,8 @@ def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine:
     chosen = EngineSettings(
         model.name, model.device, model.dtype, model.threads, classifier=settings.moderation.classifier
     )
-    return ProcessEngine(chosen, one_picture)
+    chosen = replace(chosen, weights=model.weights, loras=model.loras)
+    return ProcessEngine(chosen, one_picture, idle=60 * model.idle_minutes)
 
 
 def _platforms(settings: Config) -> list[Platform]:

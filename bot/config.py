@@ -18,6 +18,7 @@ __all__ = ["Config", "ConfigError", "leaves", "load"]
 PREFIX = "ZIMAGE_BOT_"
 DEFAULT_FILE = Path("config.toml")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+WEIGHTS = ("auto", "plain", "bfloat16", "int8", "float8", "4bit")
 LEVELS = ("debug", "info", "warning", "error")
 NAME = (
     r"discord:(server|channel|role|user):\d{1,20}|discord:age-restricted|telegram:user:\d{1,20}"
@@ -38,6 +39,10 @@ class ModelConfig:
     device: str = setting("auto", pattern=r"auto|cpu|mps|cuda(:\d+)?", fix="auto, cpu, mps, cuda or cuda:N")
     dtype: str = setting("auto", choices=DTYPES)
     threads: int = setting(0, 0, 1024)
+    weights: str = setting("auto", choices=WEIGHTS)
+    size: int = setting(0, 0, 4096)
+    idle_minutes: float = setting(0.0, 0.0, 10_000.0)
+    loras: str = ""
 
 
 @dataclass(frozen=True, slots=True)

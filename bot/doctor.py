@@ -27,9 +27,6 @@ Grade = Literal["ok", "note", "problem"]
 GIB = 1024**3
 MARKS: dict[Grade, str] = {"ok": "✓", "note": "·", "problem": "✗"}
 EMBEDDED_NEEDS = 1.5 * GIB
-LARGE_NEEDS = 24 * GIB
-CARD_NEEDS = 21 * GIB
-BESIDE_CARD_NEEDS = 8 * GIB
 DISK_NEEDS = 1 * GIB
 
 
@@ -49,12 +46,13 @@ class Finding:
 
 async def examine(config: Config, where: Path | None) -> list[Finding]:
     """Return every finding; `where` is the model's directory on this machine, None when it is not here."""
-    device = await probe()
+    device = await probe(config)
     return [
         _python(),
         *_packages(),
         *_device(device, config),
-        _memory(config, device),
+        *plan(device),
+        _memory(device),
         _model(config, where),
         _database(config),
         _disk(config),
@@ -62,12 +60,15 @@ async def examine(config: Config, where: Path | None) -> list[Finding]:
     ]
 
 
-async def probe() -> dict[str, Any]:
-    """Ask torch, in a process of its own, what this machine offers; empty when torch does not start."""
+async def probe(config: Config) -> dict[str, Any]:
+    """Ask, in a process of its own, what this machine offers and how the model would be laid out on it.
+
+    Empty when torch does not start.
+    """
+    model = config.model
     child = await asyncio.create_subprocess_exec(
         sys.executable,
-        "-m",
-        "engine.probe",
+        *("-m", "engine.memory", model.name, model.device, model.dtype, model.weights),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
@@ -113,28 +114,39 @@ def _device(found: dict[str, Any], config: Config) -> Iterator[Finding]:
         yield Finding(
             "problem", "device", f"{config.model.device} is configured, torch sees {found['device']}", fix
         )
-    memory = f", {found['free'] / GIB:.1f} of {found['total'] / GIB:.1f} GiB free" if found["free"] else ""
-    dtype = "bfloat16" if found["bfloat16"] else "float32"
+    memory = f", {found['free'] / GIB:.1f} of {found['total'] / GIB:.1f} GiB free"
+    bits = "bfloat16" if found["bfloat16"] else "no bfloat16"
     yield Finding(
-        "ok", "device", f"{found['device']} ({found['name']}){memory}, {dtype}, {found['threads']} threads"
+        "ok", "device", f"{found['device']} ({found['name']}){memory}, {bits}, {found['threads']} threads"
     )
+    if found["device"] == "cpu" and shutil.which("nvidia-smi"):
+        fix = 'install the CUDA build of the same torch version (pytorch.org, "Get started")'
+        yield Finding("problem", "device", "there is an NVIDIA card, but torch cannot use it", fix)
     if found["device"] == "cpu" and config.model.name != "embedded":
         fix = "a large model needs a GPU: install a CUDA or Metal build of torch, or use the embedded model"
         yield Finding("problem", "device", f"{config.model.name} on a CPU takes minutes a picture", fix)
-    if found["device"] == "cuda" and config.model.name != "embedded" and found["total"] < CARD_NEEDS:
-        text = f"{config.model.name} is kept on the card whole and wants {CARD_NEEDS / GIB:.0f} GiB"
-        yield Finding("problem", "device", text, "use a larger card, or the embedded model")
 
 
-def _memory(config: Config, device: dict[str, Any]) -> Finding:
+def plan(found: dict[str, Any]) -> Iterator[Finding]:
+    """Tell how the model would be laid out in memory now, and what that takes."""
+    if "refusal" in found:
+        yield Finding("problem", "plan", found["refusal"])
+        return
+    if "plan" not in found:
+        return
+    peak, side = found["peak"] / GIB, found["side"]
+    beside = f" and {found['host'] / GIB:.1f} GiB of main memory" if found["host"] else ""
+    text = f"{found['plan']}; {side}×{side} takes {peak:.1f} GiB there{beside} ({found['why']})"
+    yield Finding("ok", "plan", text)
+
+
+def _memory(found: dict[str, Any]) -> Finding:
+    """Judge main memory: what the plan keeps there, or at least what the bot and the small model take."""
     memory = psutil.virtual_memory()
     text = f"{memory.available / GIB:.1f} of {memory.total / GIB:.1f} GiB free"
-    large = BESIDE_CARD_NEEDS if device.get("device") == "cuda" else LARGE_NEEDS
-    needs = EMBEDDED_NEEDS if config.model.name == "embedded" else large
+    needs = max(found.get("host", 0), EMBEDDED_NEEDS)
     if memory.available < needs:
-        return Finding(
-            "problem", "memory", text, f"this model wants {needs / GIB:.1f} GiB: close other programs"
-        )
+        return Finding("problem", "memory", text, f"{needs / GIB:.1f} GiB are wanted: close other programs")
     return Finding("ok", "memory", text)
 
 

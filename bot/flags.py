@@ -4,6 +4,7 @@ One row of `FLAGS` is all there is to a flag. Knows no platform and no model: wh
 and whether a person may have it, is judged elsewhere.
 """
 
+import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from bot.types import Params, Refused
 PROMPT_LIMIT = 2000
 TEXT_LIMIT = 4 * PROMPT_LIMIT
 SHOWN_VALUE = 40
+LORA_LIMIT = 2.0
 
 Changes = Mapping[str, Any]
 
@@ -27,6 +29,9 @@ _SIZE = r"[0-9]+\s?[xX*]\s?[0-9]+"
 _ON = ("on", "true", "开", "开启")
 _SWITCH = r"(?i:on|off|true|false)(?![A-Za-z])|(?:开启?|关闭?)(?!\w)"
 _LINKS = r"(?:https?://[!-~]+|[0-9]+|random)(?:\s+https?://[!-~]+)*"
+# Behind a comma a weight is a must: without one the words of the prompt may follow.
+_LORA = r"[0-9A-Za-z_][0-9A-Za-z_.-]*"
+_LORAS = rf"{_LORA}(?:\s?:\s?-?{_NUMBER})?(?:,{_LORA}\s?:\s?-?{_NUMBER})*"
 _REST = r".+"
 # Where a value ends: not in front of more letters, and not in the middle of a longer number.
 _END = r"(?![0-9A-Za-z_]|[-.:/*][0-9])"
@@ -40,7 +45,8 @@ class Flag:
 
     `read` turns a value of that shape into changed fields of `Params` and raises ValueError for an illegal
     one; `write` gives the value back, or None where there is nothing to say. With `bare` the value may be
-    left out and is read as that. An `ignored` flag changes nothing and is reported.
+    left out and is read as that. An `ignored` flag changes nothing and is reported. Where `add` names a field
+    and how two of its values go together, a flag said twice means both; else the last one counts.
     """
 
     names: tuple[str, ...]
@@ -50,6 +56,7 @@ class Flag:
     write: Callable[[Params], str | None]
     bare: str | None = None
     ignored: bool = False
+    add: tuple[str, Callable[[Any, Any], Any]] | None = None
 
 
 def parse(text: str, defaults: Params) -> Params:
@@ -131,8 +138,9 @@ def _with(params: Params, flag: Flag, name: str, value: str | None, repeated: bo
             raise Refused("flag-needs-value", flag=f"--{name}")
         value = flag.bare
     changed = assign(params, name, value)
-    if flag.shape == _REST and repeated:
-        return replace(changed, negative_prompt=f"{params.negative_prompt}, {changed.negative_prompt}")
+    if flag.add is not None and repeated:
+        field, joined = flag.add
+        return replace(changed, **{field: joined(getattr(params, field), getattr(changed, field))})
     return changed
 
 
@@ -199,6 +207,21 @@ def _write_size(params: Params) -> str | None:
     return None if params.width is None else f"{params.width}x{params.height}"
 
 
+def _read_loras(value: str) -> Changes:
+    """Read `NAME:WEIGHT,NAME:WEIGHT`; one name may stand without its weight, which is 1."""
+    found = []
+    for item in value.split(","):
+        name, _, weight = (part.strip() for part in item.partition(":"))
+        if not -LORA_LIMIT <= float(weight or 1) <= LORA_LIMIT:
+            raise ValueError(value)
+        found.append((name, float(weight or 1)))
+    return {"loras": tuple(found)}
+
+
+def _write_loras(params: Params) -> str | None:
+    return ",".join(f"{name}:{weight}" for name, weight in params.loras) or None
+
+
 def _read_raw(value: str) -> Changes:
     return {"optimize": False, "enhance": False}
 
@@ -220,6 +243,7 @@ FLAGS: tuple[Flag, ...] = (
     _number("cfg", "guidance_scale", float, 1.0, 5.0),
     _number("count", "count", int, 1, 4),
     _number("strength", "strength", float, 0.05, 1.0),
+    Flag(("lora",), _LORAS, "NAME:-2–2", _read_loras, _write_loras, add=("loras", operator.add)),
     Flag(("raw",), "", "--raw", _read_raw, _write_raw, bare=""),
     _switch("optimize"),
     _switch("enhance"),
@@ -235,7 +259,14 @@ FLAGS: tuple[Flag, ...] = (
     _ignored("tile"),
     _ignored("relax"),
     _ignored("turbo"),
-    Flag(("no",), _REST, "", lambda value: {"negative_prompt": value}, lambda p: p.negative_prompt or None),
+    Flag(
+        ("no",),
+        _REST,
+        "",
+        lambda value: {"negative_prompt": value},
+        lambda params: params.negative_prompt or None,
+        add=("negative_prompt", "{}, {}".format),
+    ),
 )
 
 _BY_NAME = {name: flag for flag in FLAGS for name in flag.names}

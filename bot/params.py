@@ -107,6 +107,7 @@ def task(job: Job, index: int, image: bytes | None) -> Task:
         init_image=image,
         strength=params.strength,
         original=job.request.original,
+        loras=params.loras,
     )
 
 

@@ -263,6 +263,8 @@ class Replies:
             lines.append(self._say(job, "info-negative", words=wording.cut(negative)))
         if request.kind == "imagine" and request.image is not None:
             lines.append(self._say(job, "info-strength", strength=str(params.strength)))
+        if loras := flags.value(params, "lora"):
+            lines.append(self._say(job, "info-loras", loras=loras))
         if noise := picture_variation(job, index):
             said = {"prompt": str(noise.prompt_noise), "latent": str(noise.latent_noise)}
             lines.append(self._say(job, "info-variation", seed=str(noise.seed), **said))

@@ -75,19 +75,23 @@ def to_job(row: sqlite3.Row) -> Job:
 
 
 def _to_request(row: sqlite3.Row) -> Request:
-    params = json.loads(row["params"])
     return Request(
         user=_to_user(row),
         address=Address(row["address_platform"], row["place"]),
         event_id=row["event_id"],
         kind=row["kind"],
-        params=Params(**{**params, "ignored": tuple(params["ignored"])}),
+        params=_to_params(json.loads(row["params"])),
         image=row["image"],
         parent=row["parent"],
         index=row["picture"],
         variation=_to_variation(json.loads(row["variation"] or "null")),
         original=row["original"],
     )
+
+
+def _to_params(told: dict[str, Any]) -> Params:
+    loras = tuple((name, weight) for name, weight in told.get("loras", ()))
+    return Params(**{**told, "ignored": tuple(told["ignored"]), "loras": loras})
 
 
 def _to_user(row: sqlite3.Row) -> User:

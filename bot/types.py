@@ -73,6 +73,7 @@ class Params:
     optimize: bool = True
     enhance: bool = True
     spoiler: bool = False
+    loras: tuple[tuple[str, float], ...] = ()
     ignored: tuple[str, ...] = ()
 
 

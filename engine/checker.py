@@ -31,9 +31,10 @@ class Checked:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._pipeline, name)
 
-    def finish(self, drawing: Any) -> Picture:
-        """Decode, check, encode and score the finished drawing."""
-        return self._scored(self._pipeline.finish(drawing))
+    def finish(self, drawing: Any) -> Callable[[], Picture]:
+        """Decode and check the finished drawing; the function returned encodes and scores it."""
+        encode = self._pipeline.finish(drawing)
+        return lambda: self._scored(encode())
 
     def upscale(self, task: Upscale) -> Picture:
         """Enlarge an encoded image and score it."""

@@ -1,18 +1,30 @@
-"""Numbers that went wrong: cheap checks after encoding, every step and decoding, and the way back in float32.
+"""Numbers that went wrong and memory that ran out: cheap checks, and the ways back.
 
-Knows tensors and bounds. Each check returns why something is broken, or None. Knows no model in particular.
+Knows tensors, bounds and modules. Each check returns why something is broken, or None. Knows no model in
+particular and no order of stages.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-LARGEST_LATENT = 100.0
+from engine.types import EngineError
+
+LARGEST_LATENT = 10.0
 """Latents have about unit variance in the sampler's space; far beyond this no VAE was trained."""
+LARGEST_SPREAD = 2.0
+"""Standard deviation of latents that were out of range above which they are brought back to 1."""
 SMALLEST_SPREAD = 0.01
 """Standard deviation of pixels in [-1, 1] below which a picture is one flat colour; about one level."""
+BLACK = -0.97
+"""Pixels in [-1, 1] below this are black; about four levels."""
+MOST_BLACK = 0.995
+"""The share of black pixels above which a picture is black."""
+
+T = TypeVar("T")
 
 
 def embedding(caption: Tensor) -> str | None:
@@ -20,43 +32,93 @@ def embedding(caption: Tensor) -> str | None:
     return None if bool(torch.isfinite(caption).all()) else "caption embedding is not finite"
 
 
-def latents(batch: Tensor) -> list[str | None]:
-    """Check each picture of `batch` (B, C, h, w) after a step; the device is waited for once."""
-    flags: list[bool] = torch.isfinite(batch).flatten(1).all(dim=1).tolist()
-    return [None if finite else "latents are not finite" for finite in flags]
+def first_broken(sums: Tensor) -> list[int | None]:
+    """Return, for each of B pictures, the first of n places whose sum `(n, B)` is not finite, or None.
+
+    The device is waited for once.
+    """
+    broken: list[list[bool]] = (~torch.isfinite(sums)).T.tolist()
+    return [places.index(True) if any(places) else None for places in broken]
 
 
-def final_latents(final: Tensor) -> str | None:
-    """Check the latents `(C, h, w)` that go to the VAE. A value that is no number fails, too."""
-    largest = float(final.abs().max())
-    return (
-        None
-        if largest <= LARGEST_LATENT
-        else f"final latents reach {largest:.3g}, allowed {LARGEST_LATENT:g}"
-    )
+def settle(latents: Tensor) -> tuple[Tensor, str | None]:
+    """Bring final latents `(C, h, w)` into the range a VAE knows; what is in range is returned as it is.
+
+    Values beyond `LARGEST_LATENT` are clamped; if the spread is still too wide it is brought back to 1.
+    """
+    largest = float(latents.abs().max())
+    if largest <= LARGEST_LATENT:
+        return latents, None
+    clamped = latents.clamp(-LARGEST_LATENT, LARGEST_LATENT)
+    spread, centre = float(clamped.std()), clamped.mean()
+    if spread > LARGEST_SPREAD:
+        clamped = (clamped - centre) / spread + centre
+    return clamped, f"final latents reached {largest:.3g}; clamped to {LARGEST_LATENT:g}"
 
 
 def pixels(picture: Tensor) -> str | None:
     """Check decoded pixels `(3, height, width)` in [-1, 1]: finite, and neither black nor one flat colour."""
     spread = float(picture.clamp(-1, 1).flatten(1).std(dim=1).max())
-    if spread >= SMALLEST_SPREAD and bool(torch.isfinite(picture).all()):
-        return None
-    return f"pixels are flat or not finite (spread {spread:.3g})"
+    if not (spread >= SMALLEST_SPREAD and bool(torch.isfinite(picture).all())):
+        return f"pixels are flat or not finite (spread {spread:.3g})"
+    black = float((picture.amax(dim=0) < BLACK).float().mean())
+    return None if black <= MOST_BLACK else f"{black:.1%} of the pixels are black"
 
 
 @contextmanager
-def in_float32(*modules: nn.Module) -> Iterator[None]:
-    """Hold the bfloat16 parameters of `modules` in float32 inside the block; there and back loses nothing."""
-    narrow = [p for module in modules for p in module.parameters() if p.dtype == torch.bfloat16]
-    _cast(narrow, torch.float32)
-    try:
+def in_float32(*models: nn.Module) -> Iterator[None]:
+    """Compute `models` in float32 inside the block, one part after the other, so that memory does not double.
+
+    Each child of a model, and each member of its lists, holds its parameters in float32 only while it runs.
+    The parameters themselves come back as they were. Inputs must be float32; buffers are left alone.
+    """
+    with ExitStack() as hooks:
+        for part in (part for model in models for part in _parts(model)):
+            widened: list[tuple[nn.Parameter, Tensor]] = []
+            before = part.register_forward_pre_hook(_widen(widened))
+            after = part.register_forward_hook(_restore(widened), prepend=True, always_call=True)
+            hooks.callback(before.remove)
+            hooks.callback(after.remove)
         yield
-    finally:
-        _cast(narrow, torch.bfloat16)
 
 
-def _cast(parameters: list[nn.Parameter], dtype: torch.dtype) -> None:
-    # Not Module.to: it would narrow the buffers that are always float32 (rotary frequencies).
-    with torch.inference_mode(False):
-        for parameter in parameters:
-            parameter.data = parameter.data.to(dtype)
+def with_room(attempt: Callable[[], T], reliefs: Iterator[bool], refusal: str) -> T:
+    """Return `attempt()`; when memory runs out, go on to the next of `reliefs` that helps, and try again.
+
+    Each item of `reliefs` is made when it is asked for and says whether it freed anything. Raises
+    `EngineError("out_of_memory")` with `refusal` when there is none left.
+    """
+    while True:
+        with suppress(torch.OutOfMemoryError):
+            return attempt()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        if not any(reliefs):
+            raise EngineError("out_of_memory", refusal)
+
+
+def _parts(model: nn.Module) -> Iterator[nn.Module]:
+    for child in model.children():
+        yield from child.children() if isinstance(child, nn.ModuleList | nn.ModuleDict) else (child,)
+
+
+def _widen(widened: list[tuple[nn.Parameter, Tensor]]) -> Callable[[nn.Module, Any], None]:
+    def hook(part: nn.Module, _: object) -> None:
+        # Not Module.to: it would touch the buffers, of which some are always float32 (rotary frequencies).
+        with torch.inference_mode(False):
+            for parameter in part.parameters():
+                if parameter.dtype in (torch.bfloat16, torch.float16) and type(parameter.data) is Tensor:
+                    widened.append((parameter, parameter.data))
+                    parameter.data = parameter.data.float()
+
+    return hook
+
+
+def _restore(widened: list[tuple[nn.Parameter, Tensor]]) -> Callable[[nn.Module, Any, Any], None]:
+    def hook(*_: object) -> None:
+        with torch.inference_mode(False):
+            for parameter, data in widened:
+                parameter.data = data
+        widened.clear()
+
+    return hook

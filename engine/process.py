@@ -4,6 +4,7 @@ It decides when a child process is started and what its end means to the tasks; 
 process, `engine.worker` what runs inside it. Imports no torch.
 """
 
+import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
@@ -34,7 +35,8 @@ class ProcessEngine:
 
     The child starts with `start()` or the first task. When it dies, running tasks raise `EngineLost` and the
     next task starts another one; when the model cannot be loaded, the tasks waiting for it raise its
-    `EngineError` and the next one tries again.
+    `EngineError` and the next one tries again. After `idle` seconds without a task the child ends and with it
+    all the memory it has (0: never); the next task loads the model again.
     """
 
     def __init__(
@@ -42,9 +44,14 @@ class ProcessEngine:
         settings: EngineSettings,
         capacity: int = image_tokens(1024, 1024),
         delay: Callable[[int], float] = backoff,
+        idle: float = 0.0,
     ) -> None:
         self._settings = settings
         self._delay = delay
+        self._idle = idle
+        self._running = 0
+        self._rest: asyncio.TimerHandle | None = None
+        self._unloading: asyncio.Task[None] | None = None
         self._child: Child | None = None
         self._capacity = capacity
         self._deaths = 0
@@ -81,24 +88,62 @@ class ProcessEngine:
 
     async def ready(self) -> None:
         """Wait until the model is loaded, starting it if need be; raises like `run`."""
-        await self._living().loaded()
+        self._began()
+        try:
+            await self._unloaded()
+            await self._living().loaded()
+        finally:
+            self._ended()
 
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
         """Yield the events of `task`; see `Engine.run`. Waits for the model, and its error is the task's."""
-        child = self._living()
-        await child.loaded()
-        number = next(self._numbers)
+        self._began()
         try:
-            async for event in child.open(number, task):
-                yield event
+            await self._unloaded()
+            child = self._living()
+            await child.loaded()
+            number = next(self._numbers)
+            try:
+                async for event in child.open(number, task):
+                    yield event
+            finally:
+                child.shut(number)
         finally:
-            child.shut(number)
+            self._ended()
 
     async def close(self) -> None:
         """End the child; running and later tasks raise `EngineLost`."""
         self._closed = True
+        self._stay()
+        await self._unloaded()
         if self._child is not None:
             await self._child.end(CLOSING_GRACE)
+
+    def _began(self) -> None:
+        self._running += 1
+        self._stay()
+
+    def _ended(self) -> None:
+        self._running -= 1
+        if self._idle and not self._running and not self._closed:
+            self._rest = asyncio.get_running_loop().call_later(self._idle, self._unload)
+
+    def _stay(self) -> None:
+        """Call off the end of an idle child."""
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
+
+    def _unload(self) -> None:
+        child, self._capacity, self._child = self._child, self.capacity, None
+        if child is not None:
+            self._unloading = asyncio.create_task(child.end(CLOSING_GRACE))
+
+    async def _unloaded(self) -> None:
+        """Wait until a child that was idle is gone, so that two models never share the memory."""
+        if self._unloading is not None:
+            await asyncio.shield(self._unloading)
+            self._unloading = None
 
     def _living(self) -> Child:
         """Return the child, or a new one when it is over."""

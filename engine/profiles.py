@@ -4,6 +4,7 @@ Knows names, sizes and good prompts. Never loads a weight.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from engine.types import EngineError, ModelProfile
 EMBEDDED = "embedded"
 EMBEDDED_WEIGHTS = embedded.WEIGHTS
 FILE = "profile.json"
+GRID = 16
 
 _SCENES = (
     Scene("sailboat", "red", "sea", "sunset"),
@@ -40,19 +42,37 @@ _SUGGESTIONS = (
 _DEFAULTS: dict[str, Any] = {"base_size": 1024, "max_size": 2048, "suggestions": _SUGGESTIONS, "world": ""}
 
 
-def profile(model: str) -> ModelProfile:
-    """Describe `embedded`, a model directory or a hub id.
+_SMALL: dict[str, Any] = {"base_size": 512, "max_size": 1024}
+_HUB: dict[str, dict[str, Any]] = {
+    "stabilityai/sd-turbo": _SMALL,
+    "stabilityai/sdxl-turbo": _SMALL,
+    "simianluo/lcm_dreamshaper_v7": {"base_size": 768, "max_size": 1024},
+}
+"""Few-step models that draw something else than Z-Image's sizes; their cards say so."""
+
+
+def profile(model: str, size: int = 0) -> ModelProfile:
+    """Describe `embedded`, a model directory or a hub id; `size` replaces its native side, 0 leaves it.
 
     A directory may carry a `profile.json` with any of name, base_size, max_size, suggestions and world; what
     it leaves out is as for Z-Image. Raises `EngineError("bad_input")` when that file is wrong.
     """
+    told = _described(model)
+    side = min(size, told.max_size) // GRID * GRID
+    return replace(told, base_size=side) if size else told
+
+
+def _described(model: str) -> ModelProfile:
     if model == EMBEDDED:
         return _embedded()
     folder = Path(model).expanduser()
     if not folder.is_dir():
-        return ModelProfile(model.rpartition("/")[2], **_DEFAULTS)
+        return ModelProfile(
+            **(_DEFAULTS | {"name": model.rpartition("/")[2]} | _HUB.get(model.casefold(), {}))
+        )
     told = _told(folder / FILE)
     limits = {"max_size": min(_DEFAULTS["max_size"], _longest_side(folder / "transformer" / "config.json"))}
+    limits |= _trained_size(folder)
     return ModelProfile(**({"name": folder.resolve().name} | _DEFAULTS | limits | told))
 
 
@@ -97,6 +117,16 @@ def _told(file: Path) -> dict[str, Any]:
     if "suggestions" in told:
         told["suggestions"] = tuple(map(str, told["suggestions"]))
     return dict(told)
+
+
+def _trained_size(folder: Path) -> dict[str, int]:
+    """Return the sizes of a UNet model: it was trained at one and comes apart far beyond it."""
+    unet, vae = folder / "unet" / "config.json", folder / "vae" / "config.json"
+    if not (unet.exists() and vae.exists()):
+        return {}
+    factor = 2 ** (len(json.loads(vae.read_bytes()).get("block_out_channels", [0] * 4)) - 1)
+    side = int(json.loads(unet.read_bytes()).get("sample_size") or 64) * factor
+    return {"base_size": side, "max_size": 2 * side}
 
 
 def _longest_side(config: Path) -> int:

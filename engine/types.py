@@ -32,6 +32,7 @@ class Variation:
 class Generate:
     """One picture. `guidance_scale` follows the standard convention: 1.0 is off.
 
+    `loras` are names of LoRA files and their weights.
     `original` is what the person wrote when `prompt` was already rewritten; empty means `prompt` is it.
     """
 
@@ -48,6 +49,7 @@ class Generate:
     init_image: bytes | None = None
     strength: float = 0.6
     original: str = ""
+    loras: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +153,19 @@ class EngineSettings:
     or torch's names; `threads` is the number of CPU threads (0: all but one, so that the bot stays
     answerable); `loader` names the function that builds the pipeline in the child, as `module:function`;
     `classifier` is a directory or hub id of a `transformers` image-classification model that scores every
-    picture in `Picture.report["scores"]`, empty for none.
+    picture in `Picture.report["scores"]`, empty for none; `weights` is the form the large
+    matrices are kept in: `auto`, plain, bfloat16, int8, float8 or 4bit; `loras` is a folder of LoRA files, or
+    empty.
     """
 
     model: str = "embedded"
     device: str = "auto"
     dtype: str = "auto"
     threads: int = 0
-    loader: str = "engine.zimage.load:load"
+    loader: str = "engine.load:load"
     classifier: str = ""
+    weights: str = "auto"
+    loras: str = ""
 
 
 class Engine(Protocol):

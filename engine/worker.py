@@ -12,14 +12,17 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic
 
+from engine.aside import Aside, Opened, Settled, fitted
 from engine.checker import checked
+from engine.memory.probe import prepare_environment
 from engine.messages import Drop, Emitted, Failed, Loaded, Order, Report, Take
+from engine.port import D, Drawing, Pipeline
 from engine.types import (
     EngineError,
     EngineSettings,
@@ -27,7 +30,6 @@ from engine.types import (
     Optimize,
     Picture,
     Progress,
-    PromptReady,
     Task,
     Upscale,
     image_tokens,
@@ -37,55 +39,6 @@ GRACE = 5.0
 """Seconds the child may take to end by itself once the order pipe is closed."""
 
 log = logging.getLogger(__name__)
-
-
-class Drawing(Protocol):
-    """A picture between its first noise and its last step."""
-
-    @property
-    def step(self) -> int:
-        """Steps done."""
-
-    @property
-    def steps(self) -> int:
-        """Steps this drawing will do; image-to-image does fewer than were asked for."""
-
-    @property
-    def tokens(self) -> int:
-        """Image tokens it occupies."""
-
-    @property
-    def batch_key(self) -> Hashable:
-        """Drawings with equal keys may share a forward; may change from step to step."""
-
-
-D = TypeVar("D", bound=Drawing)
-
-
-class Pipeline(Protocol[D]):
-    """A loaded model. Any method may raise `EngineError`, which becomes the answer to that task."""
-
-    @property
-    def capacity(self) -> int:
-        """Image tokens that fit one forward; may change when memory turns out scarce."""
-
-    def prompt(self, task: Generate | Optimize) -> PromptReady:
-        """Optimize and enhance the prompt as the task asks."""
-
-    def start(self, task: Generate, ready: PromptReady) -> D:
-        """Encode the prompt and make the initial latents."""
-
-    def step(self, drawings: Sequence[D]) -> None:
-        """Advance each drawing by one step. All share a `batch_key`; when it raises, none has changed."""
-
-    def preview(self, drawing: D) -> bytes | None:
-        """Return a small JPEG made from the latents, or None if this model has no previews."""
-
-    def finish(self, drawing: D) -> Picture:
-        """Decode, check and encode the finished drawing."""
-
-    def upscale(self, task: Upscale) -> Picture:
-        """Enlarge an encoded image."""
 
 
 @dataclass(slots=True)
@@ -102,16 +55,19 @@ class Worker(Generic[D]):
     """The loop around a pipeline: every turn obeys orders, begins what fits and makes one step of one batch.
 
     Pictures begin in the order they came, never overtaken by smaller ones; one larger than the capacity runs
-    alone. Optimizing and upscaling need no place and are done between steps, one a turn.
+    alone. Optimizing needs no place and is done between steps, one a turn. Uploads are opened, files encoded
+    and pictures enlarged in threads beside it; their results go out when they are ready.
     """
 
     def __init__(
-        self, pipeline: Pipeline[D], inbox: "queue.SimpleQueue[Order | None]", send: Callable[[Report], None]
+        self, pipeline: Pipeline[D], inbox: "queue.SimpleQueue[Any]", send: Callable[[Report], None]
     ) -> None:
         self._pipeline = pipeline
         self._inbox = inbox
-        self._send = send
-        self._waiting: dict[int, Task] = {}
+        self._pipe = send
+        self._pipe_lock = threading.Lock()
+        self._aside = Aside(inbox.put)
+        self._waiting: dict[int, Generate | Optimize] = {}
         self._works: dict[int, _Work[D]] = {}
         self._turn = 0
         self._told = 0
@@ -119,23 +75,28 @@ class Worker(Generic[D]):
     @property
     def busy(self) -> bool:
         """Whether any task is waiting or under way."""
-        return bool(self._waiting or self._works)
+        return bool(self._waiting or self._works or self._aside.busy)
 
     def run(self) -> None:
         """Work until the end of orders (None in the inbox)."""
         while self.turn():
             pass
+        self._aside.end()
 
     def turn(self) -> bool:
         """Do one turn, waiting for an order when there is nothing to do; False at the end of orders."""
         self._tell_capacity()
         if not self._obey():
             return False
-        self._do_errand()
+        self._optimize()
         self._admit()
         self._step()
         self._finish()
         return True
+
+    def _send(self, report: Report) -> None:
+        with self._pipe_lock:
+            self._pipe(report)
 
     def _tell_capacity(self) -> None:
         if self._told != self._pipeline.capacity:
@@ -143,29 +104,55 @@ class Worker(Generic[D]):
             self._send(Loaded(self._told))
 
     def _obey(self) -> bool:
-        idle = not self.busy
+        idle = not (self._waiting or self._works)
         with suppress(queue.Empty):
             while True:
                 order = self._inbox.get(block=idle)
                 idle = False
-                if order is None:
-                    return False
-                if isinstance(order, Take):
-                    self._waiting[order.number] = order.task
-                elif isinstance(order, Drop):
-                    self._waiting.pop(order.number, None)
-                    self._works.pop(order.number, None)
+                match order:
+                    case None:
+                        return False
+                    case Take(number, task):
+                        self._take(number, task)
+                    case Opened(number, task) if self._aside.settle(number):
+                        self._waiting[number] = task
+                    case Settled(number):
+                        self._aside.settle(number)
+                    case Drop(number):
+                        self._waiting.pop(number, None)
+                        self._works.pop(number, None)
+                        self._aside.settle(number)
         return True
 
-    def _do_errand(self) -> None:
-        errand = next(((n, t) for n, t in self._waiting.items() if not isinstance(t, Generate)), None)
-        if errand is None:
+    def _take(self, number: int, task: Task) -> None:
+        if isinstance(task, Upscale):
+            self._beside(number, lambda: self._pipeline.upscale(task))
+        elif isinstance(task, Generate) and task.init_image is not None:
+            self._beside(number, lambda: fitted(task))
+        else:
+            self._waiting[number] = task
+
+    def _beside(self, number: int, job: Callable[[], Picture | Generate]) -> None:
+        """Do a job in a thread; its result is the answer, or the task to go on with."""
+
+        def run() -> Opened | Settled:
+            with self._answering(number):
+                result = job()
+                if isinstance(result, Generate):
+                    return Opened(number, result)
+                self._send(Emitted(number, result, last=True))
+            return Settled(number)
+
+        self._aside.begin(number, run)
+
+    def _optimize(self) -> None:
+        wish = next(((n, t) for n, t in self._waiting.items() if isinstance(t, Optimize)), None)
+        if wish is None:
             return
-        number, task = errand
+        number, task = wish
         del self._waiting[number]
         with self._answering(number):
-            event = self._pipeline.upscale(task) if isinstance(task, Upscale) else self._pipeline.prompt(task)
-            self._send(Emitted(number, event, last=True))
+            self._send(Emitted(number, self._pipeline.prompt(task), last=True))
 
     def _admit(self) -> None:
         pictures = [(n, t) for n, t in self._waiting.items() if isinstance(t, Generate)]
@@ -222,9 +209,9 @@ class Worker(Generic[D]):
     def _finish(self) -> None:
         for work in [work for work in self._works.values() if _done(work.drawing)]:
             with self._answering(work.number):
-                picture = self._pipeline.finish(work.drawing)
+                encode = self._pipeline.finish(work.drawing)
                 del self._works[work.number]
-                self._send(Emitted(work.number, picture, last=True))
+                self._beside(work.number, encode)
 
     @contextmanager
     def _answering(self, number: int) -> Iterator[None]:
@@ -268,7 +255,7 @@ def main(
         signal.signal(number, signal.SIG_IGN)
     faulthandler.enable()
     logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    inbox: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(orders, inbox), name="orders", daemon=True).start()
     with suppress(BrokenPipeError):
         try:
@@ -280,13 +267,14 @@ def main(
 
 
 def _load(settings: EngineSettings) -> Pipeline[Any]:
+    prepare_environment()
     module, _, function = settings.loader.partition(":")
     load: Callable[[EngineSettings], Pipeline[Any]] = getattr(importlib.import_module(module), function)
     pipeline: Pipeline[Any] = checked(load(settings), settings.classifier)
     return pipeline
 
 
-def _receive(orders: "Connection[None, Order]", inbox: "queue.SimpleQueue[Order | None]") -> None:
+def _receive(orders: "Connection[None, Order]", inbox: "queue.SimpleQueue[Any]") -> None:
     """Pass orders on until the pipe ends, and then see to it that the process ends too.
 
     A thread of its own, so that a parent never waits for a step, and an orphan never for a model to load.

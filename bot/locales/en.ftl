@@ -141,6 +141,7 @@ info-picture = { $width }×{ $height } · { $steps ->
 } · guidance { $guidance } · seed { $seed }
 info-upscale = { $width }×{ $height } · enlarged
 info-negative = Negative prompt: { $words }
+info-loras = LoRA: { $loras }
 info-strength = Drawn over your picture, strength { $strength }
 info-variation = Variation: seed { $seed }, prompt noise { $prompt }, latent noise { $latent }
 info-model = Model: { $name }
@@ -281,6 +282,7 @@ flag-seed = start from this number; the same seed gives the same picture
 flag-steps = drawing steps
 flag-cfg = how closely to follow the prompt
 flag-count = number of pictures
+flag-lora = styles from LoRA files on this server, such as ink:0.8
 flag-strength = how much to change an attached picture
 flag-raw = my words as they are: no rewriting, nothing added
 flag-optimize = rewrite the prompt or not

@@ -45,7 +45,7 @@ def draw(prompts: list[str], seeds: list[int], steps: int, cfg: float) -> list[I
         for start in range(0, len(group), BATCH):
             for _ in range(steps):
                 pipeline.step(group[start : start + BATCH])
-    return [read(pipeline.finish(drawing).png) for drawing in drawings]
+    return [read(pipeline.finish(drawing)().png) for drawing in drawings]
 
 
 def wordings(scenes: list[Scene]) -> list[str]:

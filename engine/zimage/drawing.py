@@ -16,7 +16,8 @@ class Drawing:
     """A picture between its first noise and its last step.
 
     `latents` and `estimate` (the picture they are heading for) are `(16, h, w)` float32; `broken` says why
-    its numbers are of no more use.
+    its numbers are of no more use; `actions` are the guards' deeds in words, `skipped` the steps of them that
+    were made without a prediction.
     """
 
     task: Generate
@@ -30,6 +31,8 @@ class Drawing:
     broken: str | None
     step: int = 0
     forwards: int = 0
+    skipped: int = 0
+    actions: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -49,6 +52,6 @@ class Drawing:
 
     @property
     def batch_key(self) -> Hashable:
-        """Shape of the next forward: size, padded caption lengths, guidance."""
+        """What the next forward depends on: size, padded caption lengths, guidance, LoRA files."""
         negative = len(self.negative) if self.negative is not None and self.is_guided else 0
-        return (*self.latents.shape, len(self.caption), negative)
+        return (*self.latents.shape, len(self.caption), negative, self.task.loras)

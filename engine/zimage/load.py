@@ -15,6 +15,11 @@ from typing import Any, TypeVar
 import torch
 from safetensors import SafetensorError
 
+from engine.memory import filling, placement, sizes
+from engine.memory.placement import Placement
+from engine.memory.plan import Plan, Wish, choose_largest
+from engine.memory.probe import probe
+from engine.memory.weights import PackedLinear
 from engine.profiles import EMBEDDED, EMBEDDED_WEIGHTS, profile
 from engine.prompts import embedded_world
 from engine.types import EngineError, EngineSettings
@@ -39,22 +44,31 @@ T = TypeVar("T")
 def load(settings: EngineSettings) -> ZImagePipeline:
     """Load the model `settings` names, downloading it on first use.
 
-    Raises `EngineError("model_missing")` when it cannot be had and `EngineError("bad_input")` for an
-    impossible device or dtype; either message says what to do.
+    Raises `EngineError("model_missing")` when it cannot be had, `EngineError("bad_input")` for an impossible
+    device, dtype or form of weights, `EngineError("out_of_memory")` when no plan fits; all say what to do.
     """
     device = choose_device(settings.device)
-    dtype = choose_dtype(settings.dtype, device)
     torch.set_num_threads(settings.threads or threads())
     folder = find(settings.model)
+    plan = planned(settings, folder)
+    log.info("plan for %s: %s (%s)", settings.model, plan.describe(), plan.why)
     try:
-        components = read(folder, settings.model, device, dtype)
+        components = read(folder, settings.model, device, plan)
     except torch.OutOfMemoryError as error:
         raise EngineError(
             "out_of_memory",
             f"{settings.model} does not fit on {device}; free memory there or use the cpu",
         ) from error
-    log.info("loaded %s on %s in %s", components.profile.name, device, dtype)
+    log.info("loaded %s on %s in %s", components.profile.name, device, plan.dtype)
     return ZImagePipeline(components)
+
+
+def planned(settings: EngineSettings, folder: Path) -> Plan:
+    """Return how the model in `folder` is to be laid out on the device there is now."""
+    dtype = choose_dtype(settings.dtype, choose_device(settings.device))
+    side = profile(settings.model).base_size
+    wish = Wish(side, side, str(dtype).removeprefix("torch."), settings.weights)
+    return choose_largest(probe(settings.device), sizes.read(folder), wish)
 
 
 def choose_device(name: str) -> torch.device:
@@ -96,31 +110,49 @@ def find(model: str) -> Path:
     return folder
 
 
-def read(folder: Path, model: str, device: torch.device, dtype: torch.dtype) -> Components:
-    """Read every component of `folder` straight into `dtype` and move it to `device`."""
+def read(folder: Path, model: str, device: torch.device, plan: Plan) -> Components:
+    """Read every component of `folder` as `plan` says, each tensor straight to its place."""
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.transformers.transformer_z_image import ZImageTransformer2DModel
     from transformers import AutoTokenizer
+    from transformers.models.qwen3.configuration_qwen3 import Qwen3Config
     from transformers.models.qwen3.modeling_qwen3 import Qwen3Model
-    from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()
+    dtype = getattr(torch, plan.dtype)
 
-    def module(part: str, cls: Any) -> Any:
-        loaded = _readable(folder / part, partial(cls.from_pretrained, dtype=dtype, use_safetensors=True))
-        return loaded.to(device).eval().requires_grad_(False)
+    def filled(part: str, build: Callable[[Path], Any]) -> Any:
+        module = _readable(folder / part, lambda place: filling.empty(lambda: build(place)))
+        where = partial(placement.place_for, plan, device, part)
+        form = partial(placement.form_for, plan)
+        _readable(folder / part, lambda place: filling.fill(module, place, dtype, device, where, form))
+        for owner in module.modules():
+            for name, buffer in owner.named_buffers(recurse=False):
+                if not isinstance(owner, PackedLinear):
+                    setattr(owner, name, buffer.to(device))
+        return module.eval().requires_grad_(False)
 
+    def transformer(place: Path) -> Any:
+        return ZImageTransformer2DModel.from_config(ZImageTransformer2DModel.load_config(place))
+
+    encoder = filled("text_encoder", lambda place: Qwen3Model(Qwen3Config.from_pretrained(place)))
+    placement.table_for(encoder, device)
+    denoiser = filled("transformer", transformer)
+    vae = _readable(folder / "vae", partial(AutoencoderKL.from_pretrained, dtype=dtype, use_safetensors=True))
+    vae = vae.to(device).eval().requires_grad_(False)
+    placed = Placement(plan, device, denoiser, encoder, vae)
     return Components(
         profile=profile(model),
         device=device,
         dtype=dtype,
         tokenizer=_readable(folder / "tokenizer", AutoTokenizer.from_pretrained),
-        text_encoder=module("text_encoder", Qwen3Model),
-        transformer=module("transformer", ZImageTransformer2DModel),
-        vae=module("vae", AutoencoderKL),
+        text_encoder=encoder,
+        transformer=denoiser,
+        vae=vae,
         scheduler=_readable(folder / "scheduler" / "scheduler_config.json", _json),
         preview=load_preview(folder),
         world=embedded_world() if model == EMBEDDED else None,
+        tighten=placed.tighter,
+        make_room=placed.make_room,
     )
 
 

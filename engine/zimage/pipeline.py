@@ -5,77 +5,77 @@ progress reporting; the worker calls it step by step. A picture drawn alone is b
 parameters.
 """
 
+import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
+from functools import partial
+from itertools import chain
 
 import torch
 from torch import Tensor
 
 from engine import guards, metadata, pixels, prompts
-from engine.prompts import World
 from engine.types import (
     EngineError,
     Generate,
-    ModelProfile,
     Optimize,
     Picture,
     PromptReady,
     Upscale,
+    Variation,
     image_tokens,
 )
 from engine.upscale import upscale
-from engine.zimage import sampling
+from engine.zimage import record, sampling
+from engine.zimage.components import Components as Components
 from engine.zimage.denoiser import Denoiser
 from engine.zimage.drawing import Drawing
-from engine.zimage.preview import PreviewMap, fit_preview
+from engine.zimage.preview import fit_preview
 from engine.zimage.request import check
+from engine.zimage.sampler import advance
 from engine.zimage.sampling import Schedule
+from engine.zimage.speed import Speed
 from engine.zimage.text import TextEncoder
 from engine.zimage.vae import Vae, to_image, to_pixels
 
 GUIDED_SHARE = 0.25
 """The share of the steps guidance acts on; the first steps decide what is drawn and where."""
+MOST_TOKENS = 4096
+"""Image tokens in one forward: a square of 1024 pixels, or four of 512."""
+OTHER_SEED = 0x5EED << 32
+"""Turns the seed of a picture that failed into one that none of its neighbours has."""
 
-
-@dataclass(frozen=True)
-class Components:
-    """A loaded model; `scheduler` is that component's config, `world` what a limited model knows."""
-
-    profile: ModelProfile
-    device: torch.device
-    dtype: torch.dtype
-    tokenizer: Any
-    text_encoder: Any
-    transformer: Any
-    vae: Any
-    scheduler: dict[str, Any]
-    preview: PreviewMap | None = None
-    world: World | None = None
+log = logging.getLogger(__name__)
 
 
 class ZImagePipeline:
     """The worker's pipeline for one loaded model on one device.
 
-    `guided_share` in [0, 1] is the share of the steps that guidance acts on, 1 meaning every step.
+    `guided_share` in [0, 1] is the share of the steps that guidance acts on, 1 meaning every step; `speed`
+    says which speed-ups are used, by default those that suit the device.
     """
 
-    def __init__(self, components: Components, guided_share: float = GUIDED_SHARE) -> None:
+    def __init__(
+        self, components: Components, guided_share: float = GUIDED_SHARE, speed: Speed | None = None
+    ) -> None:
         self.components = components
+        self.speed = Speed.of(components.device.type) if speed is None else speed
         self.guided_share = guided_share
         self.text = TextEncoder(components.tokenizer, components.text_encoder)
-        self.denoiser = Denoiser(components.transformer)
-        self.vae = Vae(components.vae)
+        self.denoiser = Denoiser(components.transformer, self.speed)
+        self.vae = Vae(components.vae, self.speed.channels_last)
         self.schedule = Schedule.from_config(components.scheduler)
         self._preview = components.preview
+        side = components.profile.base_size
+        on_cpu = components.device.type == "cpu"
+        self._capacity = min(4 * image_tokens(side, side), MOST_TOKENS) if on_cpu else MOST_TOKENS
 
     @property
     def capacity(self) -> int:
         """Image tokens that fit one forward; on a CPU four pictures of a small model or one of a large."""
-        side = self.components.profile.base_size
-        return min(4 * image_tokens(side, side), 4096) if self.components.device.type == "cpu" else 4096
+        return self._capacity
 
     def prompt(self, task: Generate | Optimize) -> PromptReady:
         """Optimize and enhance the prompt as the task asks; what was written first is kept as `original`."""
@@ -99,19 +99,25 @@ class ZImagePipeline:
     def start(self, task: Generate, ready: PromptReady) -> Drawing:
         """Check the task, encode its prompt and make the initial latents."""
         check(task, self.components.profile)
-        with _memory_errors(task):
-            started = time.perf_counter()
-            drawing = self._begin(task, ready)
-            drawing.seconds["encode"] = time.perf_counter() - started
-            return drawing
+        if self.components.make_room is not None and self.components.make_room(task.width, task.height):
+            self.denoiser.refresh()
+        started = time.perf_counter()
+        drawing = guards.with_room(lambda: self._begin(task, ready), self._reliefs(), _refusal(task))
+        drawing.seconds["encode"] = time.perf_counter() - started
+        return drawing
 
     @torch.inference_mode()
     def step(self, drawings: Sequence[Drawing]) -> None:
         """Advance each drawing by one step in one forward (two with guidance); they share a `batch_key`."""
-        with _memory_errors(drawings[0].task):
-            started = time.perf_counter()
-            self._advance([drawing for drawing in drawings if drawing.broken is None])
-            took = time.perf_counter() - started
+        sound = [drawing for drawing in drawings if drawing.broken is None]
+        started = time.perf_counter()
+        if sound:
+            guards.with_room(
+                lambda: advance(self.denoiser, sound),
+                self._reliefs() if len(drawings) == 1 else self._split(drawings),
+                _refusal(drawings[0].task),
+            )
+        took = time.perf_counter() - started
         for drawing in drawings:
             drawing.step += 1
             drawing.seconds["steps"] = drawing.seconds.get("steps", 0.0) + took
@@ -124,61 +130,61 @@ class ZImagePipeline:
         return self._preview.jpeg(drawing.estimate)
 
     @torch.inference_mode()
-    def finish(self, drawing: Drawing) -> Picture:
-        """Decode, check and encode; a broken picture is drawn once more in float32.
+    def finish(self, drawing: Drawing) -> Callable[[], Picture]:
+        """Decode and check; the function returned encodes the file, in any thread and at any time.
 
-        Raises `EngineError("numerics")` when it is still broken.
+        A broken picture is drawn once more, in the safe form and from another seed. Raises
+        `EngineError("numerics")` when that one is broken, too.
         """
-        with _memory_errors(drawing.task):
-            started = time.perf_counter()
+        started = time.perf_counter()
+        picture, reason = self._decode(drawing)
+        if reason is not None:
+            drawing = self._redrawn(drawing, reason)
             picture, reason = self._decode(drawing)
-            actions = []
-            if reason is not None and self.components.dtype != torch.float32:
-                actions.append(f"{reason}; drawn again in float32")
-                drawing, picture, reason = self._redraw(drawing)
-            if picture is None or reason is not None:
-                raise EngineError(
-                    "numerics", f"the picture failed its checks: {reason}; try another seed or other settings"
-                )
-            drawing.seconds["decode"] = time.perf_counter() - started
+        if reason is not None:
+            raise EngineError(
+                "numerics", f"the picture failed its checks: {reason}; try another seed or other settings"
+            )
         if self._preview is None:
             self._preview = fit_preview(drawing.latents, picture)
-        started = time.perf_counter()
-        png = metadata.write(pixels.png(to_image(picture)), self._parameters(drawing))
-        drawing.seconds["png"] = time.perf_counter() - started
-        return Picture(
-            png,
-            drawing.task.width,
-            drawing.task.height,
-            drawing.task.seed,
-            sum(drawing.seconds.values()),
-            self._report(drawing, actions),
-        )
+        drawing.seconds["decode"] = time.perf_counter() - started
+        return partial(self._encode, drawing, picture)
 
     def upscale(self, task: Upscale) -> Picture:
         """Enlarge an encoded image."""
         return upscale(task)
 
     def _begin(self, task: Generate, ready: PromptReady) -> Drawing:
-        embedding = self.text.encode(ready.used)
-        for layer in task.variation.layers() if task.variation else ():
-            embedding = sampling.disturb_caption(embedding, layer.seed, layer.prompt_noise)
         sigmas = self._sigmas(task)
         guided = sampling.guided_steps(len(sigmas) - 1, task.guidance_scale, self.guided_share)
-        negative = self.text.encode(ready.negative_used) if guided else None
+        layers = task.variation.layers() if task.variation else ()
         latents = self._initial_latents(task, sigmas[0])
-        return Drawing(
+        drawing = Drawing(
             task,
             ready,
             latents,
             estimate=latents,
             sigmas=sigmas,
-            caption=self.denoiser.caption(embedding),
-            negative=None if negative is None else self.denoiser.caption(negative),
+            caption=self._caption(ready.used, layers),
+            negative=self._caption(ready.negative_used) if guided else None,
             guided=guided,
-            broken=guards.embedding(embedding)
-            or (guards.embedding(negative) if negative is not None else None),
+            broken=None,
         )
+        fault = _unsound(drawing)
+        if fault is not None:
+            self.text.forget()
+            with self._in_float32():
+                drawing.caption = self._caption(ready.used, layers)
+                drawing.negative = self._caption(ready.negative_used) if guided else None
+            drawing.actions.append(f"{fault}; encoded again in float32")
+            drawing.broken = _unsound(drawing)
+        return drawing
+
+    def _caption(self, prompt: str, layers: Sequence[Variation] = ()) -> Tensor:
+        embedding = self.text.encode(prompt)
+        for layer in layers:
+            embedding = sampling.disturb_caption(embedding, layer.seed, layer.prompt_noise)
+        return self.denoiser.caption(embedding)
 
     def _sigmas(self, task: Generate) -> list[float]:
         sigmas = self.schedule.sigmas(task.steps, image_tokens(task.width, task.height))
@@ -197,88 +203,82 @@ class ZImagePipeline:
         initial = initial.to(device)
         return initial if clean is None else sampling.add_noise(clean, initial, sigma)
 
-    def _advance(self, drawings: Sequence[Drawing]) -> None:
-        if not drawings:
-            return
-        latents = torch.stack([drawing.latents for drawing in drawings])
-        sigma = self._column([drawing.sigmas[drawing.step] for drawing in drawings])
-        following = self._column([drawing.sigmas[drawing.step + 1] for drawing in drawings])
-        captions = torch.stack([drawing.caption for drawing in drawings])
-        velocity = self.denoiser.velocity(latents, sigma.flatten(), captions)
-        negatives = [d.negative for d in drawings if d.negative is not None and d.is_guided]
-        if negatives:
-            against = self.denoiser.velocity(latents, sigma.flatten(), torch.stack(negatives))
-            scale = self._column([drawing.task.guidance_scale for drawing in drawings])
-            velocity = sampling.guide(velocity, against, scale)
-        estimate = sampling.euler(latents, velocity, sigma, torch.zeros_like(sigma))
-        latents = sampling.euler(latents, velocity, sigma, following)
-        for index, (drawing, reason) in enumerate(zip(drawings, guards.latents(latents), strict=True)):
-            drawing.latents, drawing.estimate = latents[index], estimate[index]
-            drawing.forwards += 2 if negatives else 1
-            drawing.broken = None if reason is None else f"{reason} after step {drawing.step + 1}"
-
-    def _column(self, values: list[float]) -> Tensor:
-        return torch.tensor(values, device=self.components.device)[:, None, None, None]
-
-    def _decode(self, drawing: Drawing) -> tuple[Tensor | None, str | None]:
-        reason = drawing.broken or guards.final_latents(drawing.latents)
+    def _decode(self, drawing: Drawing) -> tuple[Tensor, str | None]:
+        """Return the pixels of a finished drawing and why they must not be shown, if so."""
+        if drawing.broken is not None:
+            return drawing.latents, drawing.broken
+        drawing.latents, action = guards.settle(drawing.latents)
+        if action is not None:
+            drawing.actions.append(action)
+        picture = self._pixels(drawing)
+        reason = guards.pixels(picture)
         if reason is not None:
-            return None, reason
-        picture = self.vae.decode(drawing.latents)
-        return picture, guards.pixels(picture)
+            drawing.actions.append(f"{reason}; decoded again in float32")
+            with self.vae.in_float32():
+                picture = self._pixels(drawing)
+            reason = guards.pixels(picture)
+        return picture, reason
 
-    def _redraw(self, drawing: Drawing) -> tuple[Drawing, Tensor | None, str | None]:
-        models = (self.components.text_encoder, self.components.transformer, self.components.vae)
-        self.text.forget()
-        with guards.in_float32(*models):
-            again = self._begin(drawing.task, drawing.ready)
-            while again.step < again.steps and again.broken is None:
-                self._advance([again])
-                again.step += 1
-            picture, reason = self._decode(again)
-        self.text.forget()
-        again.seconds = dict(drawing.seconds)
-        again.forwards += drawing.forwards
-        return again, picture, reason
-
-    def _parameters(self, drawing: Drawing) -> metadata.Parameters:
-        task, ready = drawing.task, drawing.ready
-        return metadata.Parameters(
-            prompt=ready.used,
-            negative_prompt=ready.negative_used,
-            original=ready.original,
-            width=task.width,
-            height=task.height,
-            steps=task.steps,
-            guidance_scale=task.guidance_scale,
-            seed=task.seed,
-            model=self.components.profile.name,
-            variation=task.variation,
-            strength=None if task.init_image is None else task.strength,
-            notes=ready.notes,
+    def _pixels(self, drawing: Drawing) -> Tensor:
+        return guards.with_room(
+            lambda: self.vae.decode(drawing.latents),
+            chain((self.vae.tile() for _ in range(1)), self._reliefs()),
+            _refusal(drawing.task),
         )
 
-    def _report(self, drawing: Drawing, actions: list[str]) -> dict[str, Any]:
-        return {
-            "model": self.components.profile.name,
-            "device": str(self.components.device),
-            "dtype": str(drawing.caption.dtype).removeprefix("torch."),
-            "seconds": {stage: round(seconds, 4) for stage, seconds in drawing.seconds.items()},
-            "forwards": drawing.forwards,
-            "steps": drawing.steps,
-            "sigmas": [round(sigma, 4) for sigma in drawing.sigmas],
-            "guided_steps": drawing.guided,
-            "guards": actions,
-        }
+    def _redrawn(self, drawing: Drawing, reason: str) -> Drawing:
+        """Draw the task again from another seed in the safe form."""
+        task = replace(drawing.task, seed=drawing.task.seed ^ OTHER_SEED)
+        with self._in_float32():
+            again = self._begin(task, drawing.ready)
+            while again.step < again.steps and again.broken is None:
+                advance(self.denoiser, [again])
+                again.step += 1
+        again.seconds = dict(drawing.seconds)
+        again.forwards += drawing.forwards
+        again.actions[:0] = [*drawing.actions, f"{reason}; drawn again in float32 from seed {task.seed}"]
+        return again
+
+    @contextmanager
+    def _in_float32(self) -> Iterator[None]:
+        with self.text.in_float32(), self.denoiser.in_float32():
+            yield
+
+    def _reliefs(self) -> Iterator[bool]:
+        """Make room: first what `with_room` frees by itself, then as far as the plan of the memory goes."""
+        yield True
+        while self.components.tighten is not None and self.components.tighten():
+            log.warning("memory ran out; the model takes less of it from now on")
+            self.denoiser.refresh()
+            yield True
+
+    def _split(self, drawings: Sequence[Drawing]) -> Iterator[bool]:
+        """Leave it to the worker to go on one by one; larger batches are not begun any more."""
+        self._capacity = sum(drawing.tokens for drawing in drawings) // 2
+        log.warning("memory ran out with %d pictures at once; capacity is %d", len(drawings), self._capacity)
+        yield False
+
+    def _encode(self, drawing: Drawing, picture: Tensor) -> Picture:
+        started = time.perf_counter()
+        model = self.components.profile.name
+        png = metadata.write(
+            pixels.png(to_image(picture)), record.parameters(drawing.task, drawing.ready, model)
+        )
+        drawing.seconds["png"] = time.perf_counter() - started
+        return Picture(
+            png,
+            drawing.task.width,
+            drawing.task.height,
+            drawing.task.seed,
+            sum(drawing.seconds.values()),
+            record.report(drawing, model, str(self.components.device)),
+        )
 
 
-@contextmanager
-def _memory_errors(task: Generate) -> Iterator[None]:
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        torch.cuda.empty_cache()
-        raise EngineError(
-            "out_of_memory",
-            f"a {task.width}×{task.height} picture does not fit in memory; ask for a smaller one",
-        ) from error
+def _unsound(drawing: Drawing) -> str | None:
+    negative = None if drawing.negative is None else guards.embedding(drawing.negative)
+    return guards.embedding(drawing.caption) or negative
+
+
+def _refusal(task: Generate) -> str:
+    return f"a {task.width}×{task.height} picture does not fit in memory; ask for a smaller one"

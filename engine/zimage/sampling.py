@@ -133,6 +133,6 @@ def guide(positive: Tensor, negative: Tensor, guidance_scale: Tensor) -> Tensor:
     return positive + (guidance_scale - 1) * (positive - negative)
 
 
-def euler(latents: Tensor, velocity: Tensor, sigma: Tensor, following: Tensor) -> Tensor:
+def euler(latents: Tensor, velocity: Tensor, sigma: float, following: float) -> Tensor:
     """One Euler step from `sigma` to `following` along d latents / d sigma = `velocity`."""
     return latents + (following - sigma) * velocity

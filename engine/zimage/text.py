@@ -5,10 +5,14 @@ Knows the text encoder. Knows nothing of latents or of what a prompt ought to sa
 
 import copy
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from engine import guards
 
 MAX_TOKENS = 512
 CACHED_PROMPTS = 64
@@ -40,8 +44,18 @@ class TextEncoder:
         return caption
 
     def forget(self) -> None:
-        """Empty the cache, as when the encoder's precision changes."""
+        """Empty the cache, as when an embedding in it turned out broken."""
         self._cache.clear()
+
+    @contextmanager
+    def in_float32(self) -> Iterator[None]:
+        """Encode anew and in float32 inside the block."""
+        usual, self._cache = self._cache, OrderedDict()
+        try:
+            with guards.in_float32(self.model):
+                yield
+        finally:
+            self._cache = usual
 
     def tokens(self, prompt: str) -> list[int]:
         """Return the token ids the encoder is given, chat template included."""

@@ -39,6 +39,15 @@ DEFAULTS = Params("")
         ("a cat --optimize OFF on a mat", "a cat on a mat", {"optimize": False}),
         ("一只猫 --enhance 关", "一只猫", {"enhance": False}),
         ("a cat --spoiler", "a cat", {"spoiler": True}),
+        ("a cat --lora ink:0.8", "a cat", {"loras": (("ink", 0.8),)}),
+        ("a cat --lora ink, on a mat", "a cat, on a mat", {"loras": (("ink", 1.0),)}),
+        (
+            "a cat --lora ink:.5,film-2:-1 on a mat",
+            "a cat on a mat",
+            {"loras": (("ink", 0.5), ("film-2", -1.0))},
+        ),
+        ("a cat --lora ink:1 --lora oil:2", "a cat", {"loras": (("ink", 1.0), ("oil", 2.0))}),
+        ("一只猫－－lora ink：0.8，在垫子上", "一只猫，在垫子上", {"loras": (("ink", 0.8),)}),
         ("a cat --ar 3:4 --ar auto", "a cat", {}),
     ],
 )
@@ -131,6 +140,8 @@ def test_midjourney_flags_are_accepted_with_their_values_and_reported() -> None:
         ),
         ("a --count 5", "bad-value", {"flag": "--count", "value": "5", "allowed": "1–4"}),
         ("a --strength 0.01", "bad-value", {"flag": "--strength", "value": "0.01", "allowed": "0.05–1.0"}),
+        ("a --lora ink:3", "bad-value", {"flag": "--lora", "value": "ink:3", "allowed": "NAME:-2–2"}),
+        ("a --lora", "flag-needs-value", {"flag": "--lora"}),
         ("a --ar 9:1", "bad-value", {"flag": "--ar", "value": "9:1", "allowed": "1:4–4:1, auto"}),
         ("a --ar 1:0", "bad-value", {"flag": "--ar", "value": "1:0", "allowed": "1:4–4:1, auto"}),
         ("a --ar wide", "bad-value", {"flag": "--ar", "value": "wide", "allowed": "1:4–4:1, auto"}),
@@ -206,6 +217,9 @@ PARAMS = st.builds(
     optimize=st.booleans(),
     enhance=st.booleans(),
     spoiler=st.booleans(),
+    loras=st.lists(
+        st.tuples(st.sampled_from(["ink", "film-2", "a.b"]), st.sampled_from([-2.0, 0.5, 1.0])), max_size=2
+    ).map(tuple),
     ignored=st.lists(st.sampled_from(["--v 6", "--tile", "--s 250", "--niji"]), max_size=2).map(tuple),
 )
 

@@ -103,7 +103,9 @@ def test_the_doctor_finds_a_healthy_demo_healthy(tmp_path: Path) -> None:
     config = Config(data_dir=tmp_path / "data")
     findings = asyncio.run(doctor.examine(config, profiles.locate("embedded")))
     subjects = {finding.subject: finding.grade for finding in findings}
-    assert {"python", "packages", "device", "memory", "model", "database", "disk", "web"} <= set(subjects)
+    assert {"python", "packages", "device", "plan", "memory", "model", "database", "disk", "web"} <= set(
+        subjects
+    )
     assert not [str(finding) for finding in findings if finding.grade == "problem"]
     assert not config.data_dir.exists()
 
@@ -114,6 +116,16 @@ async def test_the_doctor_reads_the_database_of_a_bot_that_is_not_running(tmp_pa
     findings = await doctor.examine(Config(data_dir=tmp_path), None)
     [database] = [finding for finding in findings if finding.subject == "database"]
     assert (database.grade, database.text) == ("ok", f"{tmp_path / DATABASE}, 0 jobs")
+
+
+async def test_the_doctor_tells_the_plan_and_refuses_what_cannot_fit() -> None:
+    fits = {"plan": "bfloat16; all stays", "peak": 21 * doctor.GIB, "host": 2 * doctor.GIB, "side": 1024}
+    [plan] = doctor.plan(fits | {"why": "23 GiB free"})
+    assert plan.grade == "ok"
+    assert "1024×1024 takes 21.0 GiB there and 2.0 GiB of main memory (23 GiB free)" in plan.text
+    [refused] = doctor.plan({"refusal": "the smallest plan needs 9.0 GiB"})
+    assert (refused.grade, refused.text) == ("problem", "the smallest plan needs 9.0 GiB")
+    assert not list(doctor.plan({}))
 
 
 def test_the_doctor_names_a_missing_model_and_the_way_out(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ async def test_a_job_comes_back_exactly_as_it_was_asked(tmp_path: Path) -> None:
         index=2,
         variation=Variation(1, 0.5, 0.25, base=Variation(2, 0.125)),
         original="ein Boot",
-        params=Params("a boat", aspect="3:2", seed=9, ignored=("--v 6",)),
+        params=Params("a boat", aspect="3:2", seed=9, loras=(("ink", 0.5),), ignored=("--v 6",)),
     )
     async with Store.open(tmp_path) as store:
         made, new = await store.admit(request, SIZE, 12.5, anything)

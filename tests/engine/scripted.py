@@ -49,18 +49,22 @@ class ScriptedDrawing:
 
 @dataclass
 class ScriptedPipeline:
-    """Obeys `ask`: `go`, `die` (end the process), `raise` (a bug), or an error code."""
+    """Obeys `ask`: `go`, `die` (end the process), `raise` (a bug), or an error code.
+
+    `started` are the tasks as they came in; `encoding` is called with the prompt by the thread that encodes.
+    """
 
     ask: Ask
     capacity: int = CAPACITY
+    started: list[Generate] = field(default_factory=list)
+    encoding: Callable[[str], object] = str
 
     def prompt(self, task: Generate | Optimize) -> PromptReady:
         obey(self.ask(f"prompt {task.prompt}"))
         return PromptReady(task.prompt, f"{task.prompt}!")
 
     def start(self, task: Generate, ready: PromptReady) -> ScriptedDrawing:
-        if task.init_image == b"not a picture":
-            raise EngineError("bad_input", "the input picture is none")
+        self.started.append(task)
         return ScriptedDrawing(task, task.steps, image_tokens(task.width, task.height))
 
     def step(self, drawings: Sequence[ScriptedDrawing]) -> None:
@@ -71,9 +75,13 @@ class ScriptedPipeline:
     def preview(self, drawing: ScriptedDrawing) -> bytes | None:
         return b"a small JPEG"
 
-    def finish(self, drawing: ScriptedDrawing) -> Picture:
+    def finish(self, drawing: ScriptedDrawing) -> Callable[[], Picture]:
         task = drawing.task
         obey(self.ask(f"finish {task.prompt}"))
+        return lambda: self._encode(task)
+
+    def _encode(self, task: Generate) -> Picture:
+        self.encoding(task.prompt)
         return Picture(striped(repr(task), task.width, task.height), task.width, task.height, task.seed, 0.0)
 
     def upscale(self, task: Upscale) -> Picture:

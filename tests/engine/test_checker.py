@@ -1,5 +1,6 @@
 """Every finished picture is scored by the configured classifier, or not handed out."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ class Pipeline:
 
     capacity = 7
 
-    def finish(self, drawing: str) -> Picture:
-        return Picture(striped(drawing, 32, 32), 32, 32, 1, 0.5, {"dtype": "float32"})
+    def finish(self, drawing: str) -> Callable[[], Picture]:
+        return lambda: Picture(striped(drawing, 32, 32), 32, 32, 1, 0.5, {"dtype": "float32"})
 
     def upscale(self, task: Upscale) -> Picture:
         return Picture(task.image, 32, 32, 0, 0.5)
@@ -38,11 +39,11 @@ def classifier(directory: Path, **said: object) -> str:
 def test_scores_travel_in_the_report_of_pictures_and_enlarged_ones(tmp_path: Path) -> None:
     checked = checker.checked(Pipeline(), classifier(tmp_path))
     assert checked.capacity == 7
-    for picture in (checked.finish("a boat"), checked.upscale(Upscale(striped("x", 32, 32)))):
+    for picture in (checked.finish("a boat")(), checked.upscale(Upscale(striped("x", 32, 32)))):
         scores = picture.report["scores"]
         assert set(scores) == {"normal", "nsfw"}
         assert sum(scores.values()) == pytest.approx(1)
-    assert checked.finish("a boat").report["dtype"] == "float32"
+    assert checked.finish("a boat")().report["dtype"] == "float32"
 
 
 def test_labels_that_do_not_exclude_each_other_are_scored_each_by_itself(tmp_path: Path) -> None:
@@ -68,4 +69,4 @@ def test_a_picture_that_cannot_be_scored_is_not_handed_out() -> None:
         raise MemoryError
 
     with pytest.raises(MemoryError):
-        checker.Checked(Pipeline(), fail).finish("a boat")
+        checker.Checked(Pipeline(), fail).finish("a boat")()

@@ -1,7 +1,11 @@
+from collections.abc import Iterator
+
+import pytest
 import torch
 from torch import nn
 
 from engine import guards
+from engine.types import EngineError
 
 
 def test_a_finite_embedding_passes_and_one_nan_is_named() -> None:
@@ -11,16 +15,34 @@ def test_a_finite_embedding_passes_and_one_nan_is_named() -> None:
     assert guards.embedding(caption) == "caption embedding is not finite"
 
 
-def test_only_the_broken_picture_of_a_batch_is_reported() -> None:
-    batch = torch.randn(3, 16, 4, 4)
-    batch[1, 0, 0, 0] = float("inf")
-    assert guards.latents(batch) == [None, "latents are not finite", None]
+def test_the_first_broken_place_of_each_picture_is_named() -> None:
+    sums = torch.randn(4, 3)
+    sums[2:, 1] = float("inf")
+    sums[0, 2] = float("nan")
+    assert guards.first_broken(sums) == [None, 2, 0]
 
 
-def test_final_latents_out_of_range_or_not_a_number_fail() -> None:
-    assert guards.final_latents(torch.randn(16, 4, 4)) is None
-    assert guards.final_latents(torch.full((16, 4, 4), 1e4)) is not None
-    assert guards.final_latents(torch.full((16, 4, 4), float("nan"))) is not None
+def test_latents_in_range_are_not_touched() -> None:
+    latents = torch.randn(16, 4, 4).clamp(-3, 3) * 3
+    settled, action = guards.settle(latents)
+    assert settled is latents
+    assert action is None
+
+
+def test_one_outlier_is_clamped_and_the_rest_left() -> None:
+    latents = torch.randn(16, 4, 4)
+    latents[3, 1, 2] = 80.0
+    settled, action = guards.settle(latents)
+    assert action == "final latents reached 80; clamped to 10"
+    assert float(settled[3, 1, 2]) == 10
+    latents[3, 1, 2] = 10
+    assert torch.equal(settled, latents)
+
+
+def test_latents_out_of_range_everywhere_come_back_to_unit_spread() -> None:
+    settled, action = guards.settle(torch.randn(16, 8, 8) * 30)
+    assert action is not None
+    assert float(settled.std()) == pytest.approx(1, abs=0.01)
 
 
 def test_black_flat_and_nan_pictures_fail_and_a_faint_one_passes() -> None:
@@ -31,16 +53,81 @@ def test_black_flat_and_nan_pictures_fail_and_a_faint_one_passes() -> None:
     assert guards.pixels(torch.linspace(0, 0.1, 256).expand(3, 256).view(3, 16, 16)) is None
 
 
-def test_modules_are_wide_inside_the_block_and_unchanged_after_it_even_after_an_error() -> None:
-    module = nn.BatchNorm1d(4)
-    module.weight.data = torch.randn(4).bfloat16()
-    before, buffer = module.weight.clone(), module.running_mean
-    try:
-        with guards.in_float32(module):
-            assert module.weight.dtype == torch.float32
-            raise KeyError
-    except KeyError:
-        pass
-    assert torch.equal(module.weight, before)
-    assert module.weight.dtype == torch.bfloat16
-    assert module.running_mean is buffer
+def test_a_black_picture_with_one_bright_pixel_is_black_and_a_night_is_not() -> None:
+    picture = torch.full((3, 64, 64), -1.0)
+    picture[:, 5, 5] = 1.0
+    assert guards.pixels(picture) == "100.0% of the pixels are black"
+    picture[:, :8] = -0.5
+    assert guards.pixels(picture) is None
+
+
+class Pair(nn.Module):
+    """Two parts, the second in a list, which notes the precision of both while it computes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.LayerNorm(4)
+        self.rest = nn.ModuleList([nn.Sequential(Watcher(self), nn.Linear(4, 4))])
+        self.bfloat16()
+        self.seen: list[tuple[torch.dtype, torch.dtype]] = []
+
+    def dtypes(self) -> tuple[torch.dtype, torch.dtype]:
+        return self.first.weight.dtype, self.rest[0][1].weight.dtype
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return self.rest[0](self.first(values))
+
+
+class Watcher(nn.Module):
+    def __init__(self, owner: Pair) -> None:
+        super().__init__()
+        self.owner = [owner]
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        self.owner[0].seen.append(self.owner[0].dtypes())
+        return values
+
+
+def test_one_part_at_a_time_is_wide_and_all_are_as_before_afterwards() -> None:
+    module = Pair().eval()
+    before = [parameter.data_ptr() for parameter in module.parameters()]
+    with guards.in_float32(module):
+        assert module(torch.randn(2, 4)).dtype == torch.float32
+    assert module.seen == [(torch.bfloat16, torch.float32)]
+    assert [parameter.data_ptr() for parameter in module.parameters()] == before
+    assert module(torch.randn(2, 4).bfloat16()).dtype == torch.bfloat16
+
+
+def test_a_part_that_fails_is_narrow_again() -> None:
+    module = Pair().eval()
+    with guards.in_float32(module), pytest.raises(RuntimeError):
+        module.rest[0](torch.randn(2, 3))
+    assert module.dtypes() == (torch.bfloat16, torch.bfloat16)
+
+
+def scarce(free: list[str], needed: int) -> str:
+    if len(free) < needed:
+        raise torch.OutOfMemoryError
+    return "done"
+
+
+def helping(free: list[str], *deeds: str) -> Iterator[bool]:
+    """Each deed frees something, except those that say `nothing`."""
+    for deed in deeds:
+        if deed != "nothing":
+            free.append(deed)
+        yield deed != "nothing"
+
+
+def test_memory_is_freed_deed_by_deed_until_it_is_enough() -> None:
+    free: list[str] = []
+    reliefs = helping(free, "nothing", "tiles", "nothing", "streaming", "not needed")
+    assert guards.with_room(lambda: scarce(free, 2), reliefs, "no") == "done"
+    assert free == ["tiles", "streaming"]
+
+
+def test_when_nothing_helps_the_refusal_is_said() -> None:
+    free: list[str] = []
+    with pytest.raises(EngineError, match="ask for less") as caught:
+        guards.with_room(lambda: scarce(free, 9), helping(free, "tiles", "nothing"), "ask for less")
+    assert caught.value.code == "out_of_memory"

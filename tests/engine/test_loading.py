@@ -1,4 +1,4 @@
-"""What ProcessEngine does when its child cannot load the model, or dies of it."""
+"""When ProcessEngine loads and unloads the model, and what it does when that goes wrong."""
 
 import asyncio
 
@@ -72,3 +72,32 @@ async def test_deaths_while_loading_are_counted_until_a_load_succeeds(script: Sc
 
 def test_the_delay_after_deaths_while_loading_doubles_up_to_half_a_minute() -> None:
     assert [backoff(deaths) for deaths in (0, 1, 2, 3, 6, 100)] == [0.0, 1.0, 2.0, 4.0, 30.0, 30.0]
+
+
+async def test_after_a_while_without_a_task_the_child_is_gone_and_the_next_task_loads_again(
+    script: Script,
+) -> None:
+    engine = ProcessEngine(script.settings, delay=lambda deaths: 0.0, idle=0.01)
+    held = script.hold("finish a cat")
+    run = asyncio.create_task(played(engine, small()))
+    await held.reached.wait()
+    process = psutil.Process(engine.pid)
+    held.release()
+    await run
+    await asyncio.to_thread(process.wait)
+    assert engine.state == EngineState("stopped")
+    assert isinstance((await played(engine, small()))[-1], Picture)
+    await engine.close()
+    assert script.asked.count("load") == 2
+
+
+async def test_a_task_calls_the_end_of_an_idle_child_off(script: Script) -> None:
+    engine = ProcessEngine(script.settings, delay=lambda deaths: 0.0, idle=3600)
+    await played(engine, small())
+    assert engine._rest is not None
+    first, resting = engine.pid, engine._rest
+    await played(engine, small())
+    assert resting.cancelled()
+    assert engine.pid == first
+    await engine.close()
+    assert engine._rest is None

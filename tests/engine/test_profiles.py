@@ -23,6 +23,11 @@ def test_a_hub_model_draws_1024_and_carries_its_short_name() -> None:
     assert len(told.suggestions) == 8
 
 
+def test_another_native_size_stays_on_the_grid_and_within_what_the_model_draws() -> None:
+    assert profile("Tongyi-MAI/Z-Image-Turbo", 770).base_size == 768
+    assert profile("embedded", 4096).base_size == 256
+
+
 def test_a_directory_is_limited_by_its_transformers_positions(tmp_path: Path) -> None:
     (tmp_path / "transformer").mkdir()
     (tmp_path / "transformer" / "config.json").write_text(json.dumps({"axes_lens": [1024, 96, 96]}))
@@ -37,6 +42,15 @@ def test_a_directory_may_tell_its_own_profile(tmp_path: Path) -> None:
     assert (told.name, told.base_size, told.max_size, told.suggestions, told.world) == (
         "mine", 512, 768, ("a", "b"), "w",
     )  # fmt: skip
+
+
+def test_a_unet_model_draws_the_size_it_was_trained_at(tmp_path: Path) -> None:
+    for part, config in (("unet", {"sample_size": 64}), ("vae", {"block_out_channels": [1, 2, 4, 4]})):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "config.json").write_text(json.dumps(config))
+    told = profile(str(tmp_path))
+    assert (told.base_size, told.max_size) == (512, 1024)
+    assert profile("stabilityai/sdxl-turbo").base_size == 512
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"base_size": "big"}', '{"colour": 1}'])

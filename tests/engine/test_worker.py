@@ -1,9 +1,12 @@
 """The worker's loop: admission, batches, previews, cancels and errors at the step boundary."""
 
 import queue
+import threading
 from collections import deque
+from io import BytesIO
 
 import pytest
+from PIL import Image
 
 from engine.messages import Drop, Emitted, Failed, Loaded, Order, Report, Take
 from engine.types import Generate, Optimize, Picture, Progress, PromptReady, Upscale
@@ -207,3 +210,62 @@ def test_the_end_of_orders_ends_the_loop_with_work_left(bench: Bench) -> None:
     bench.inbox.put(None)
     bench.worker.run()
     assert bench.steps() == ["a"]
+
+
+def picture_file(side: int) -> bytes:
+    buffer = BytesIO()
+    Image.new("RGB", (side, side), "red").save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def test_an_upload_is_opened_beside_the_loop_and_comes_in_at_the_pictures_size(bench: Bench) -> None:
+    bench.inbox.put(Take(1, Generate("a", width=64, height=32, steps=1, init_image=picture_file(200))))
+    bench.work()
+    assert bench.pictures() == [1]
+    with Image.open(BytesIO(bench.pipeline.started[0].init_image or b"")) as image:
+        assert image.size == (64, 32)
+
+
+def test_an_upload_that_is_none_fails_before_anything_begins(bench: Bench) -> None:
+    bench.inbox.put(Take(1, Generate("a", init_image=b"no picture")))
+    bench.work()
+    assert bench.failures() == {1: "bad_input"}
+    assert bench.asked == []
+
+
+def test_others_go_on_while_a_file_is_encoded(bench: Bench) -> None:
+    encoder = threading.Event()
+    bench.pipeline.encoding = lambda prompt: encoder.wait()
+    bench.draw("a", 1, steps=1)
+    bench.worker.turn()
+    bench.draw("b", 2, steps=2)
+    bench.worker.turn()
+    assert bench.steps() == ["a", "b"]
+    assert bench.pictures() == []
+    encoder.set()
+    bench.work()
+    assert sorted(bench.pictures()) == [1, 2]
+
+
+def test_a_picture_that_was_dropped_while_encoding_waits_is_forgotten(bench: Bench) -> None:
+    encoder = threading.Event()
+    bench.pipeline.encoding = lambda prompt: encoder.wait()
+    for number in range(4):
+        bench.draw("a", number, steps=1)
+        bench.worker.turn()
+    bench.inbox.put(Drop(3))
+    bench.inbox.put(Drop(2))
+    bench.draw("b", 9, steps=5)
+    bench.worker.turn()
+    encoder.set()
+    bench.work()
+    assert sorted(bench.pictures()) == [0, 1, 9]
+
+
+def test_a_file_that_cannot_be_encoded_is_the_answer_to_its_task_alone(bench: Bench) -> None:
+    bench.pipeline.encoding = {"b": "fine"}.__getitem__
+    bench.draw("a", 1)
+    bench.draw("b", 2)
+    bench.work()
+    assert bench.failures() == {1: "internal"}
+    assert bench.pictures() == [2]

@@ -46,4 +46,4 @@ def sampled(pipeline: ZImagePipeline, task: Generate) -> Drawing:
 
 
 def drawn(pipeline: ZImagePipeline, task: Generate) -> Picture:
-    return pipeline.finish(sampled(pipeline, task))
+    return pipeline.finish(sampled(pipeline, task))()

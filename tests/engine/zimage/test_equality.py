@@ -1,5 +1,6 @@
 """The same latents as diffusers' own pipelines, in float32: largest difference 1e-3."""
 
+from copy import deepcopy
 from io import BytesIO
 
 import pytest
@@ -10,6 +11,8 @@ from PIL import Image
 
 from engine.types import Generate
 from engine.zimage.pipeline import ZImagePipeline
+from engine.zimage.speed import EXACT, Speed
+from engine.zimage.vae import Vae
 from tests.engine.zimage.conftest import Task, sampled
 
 TOLERANCE = {"atol": 1e-3, "rtol": 0.0}
@@ -80,3 +83,22 @@ def test_image_to_image_latents_are_the_stock_pipelines(
     wish = task(width=112, height=144, guidance_scale=1.0, init_image=buffer.getvalue(), strength=strength)
     expected = stock_latents(ZImageImg2ImgPipeline, pipeline, wish, image=image, strength=strength)
     torch.testing.assert_close(sampled(pipeline, wish).latents, expected, **TOLERANCE)
+
+
+@pytest.mark.parametrize("flag", [None, *EXACT])
+def test_no_speed_up_and_each_alone_give_the_stock_pipelines_latents(
+    pipeline: ZImagePipeline, task: Task, flag: str | None
+) -> None:
+    speed = Speed.none() if flag is None else Speed.none(**{flag: True})
+    wish = task(width=144, height=112)
+    alone = ZImagePipeline(pipeline.components, guided_share=1.0, speed=speed)
+    expected = stock_latents(StockPipeline, pipeline, wish)
+    torch.testing.assert_close(sampled(alone, wish).latents, expected, **TOLERANCE)
+
+
+@torch.inference_mode()
+def test_the_vae_channels_last_gives_the_stock_pipelines_pixels(pipeline: ZImagePipeline) -> None:
+    latents = torch.randn((16, 18, 14), generator=torch.Generator().manual_seed(1))
+    plain = deepcopy(pipeline.components.vae).to(memory_format=torch.contiguous_format)
+    fast, slow = Vae(deepcopy(plain)), Vae(plain, channels_last=False)
+    torch.testing.assert_close(fast.decode(latents), slow.decode(latents), **TOLERANCE)

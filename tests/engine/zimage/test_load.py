@@ -4,6 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.memory.plan import Wish, choose
+from engine.memory.probe import Facts
+from engine.memory.sizes import Z_IMAGE
 from engine.types import EngineError
 from engine.zimage import load
 
@@ -18,8 +21,9 @@ def test_a_directory_that_is_no_model_is_named_with_what_it_lacks(tmp_path: Path
 def test_weights_that_are_not_there_are_a_clear_line(tmp_path: Path) -> None:
     for part in load.PARTS:
         (tmp_path / part).mkdir()
+    plan = choose(Facts("cpu", "CPU", 2**36, 2**36, False, 2**36, 2**36), Z_IMAGE, Wish(weights="4bit"))
     with pytest.raises(EngineError, match="cannot be read") as caught:
-        load.read(tmp_path, str(tmp_path), torch.device("cpu"), torch.float32)
+        load.read(tmp_path, str(tmp_path), torch.device("cpu"), plan)
     assert caught.value.code == "model_missing"
     assert "\n" not in str(caught.value)
 

@@ -1,0 +1,46 @@
+"""The engine's own command line: `python -m engine prepare MODEL --dtype bf16 --out DIR`.
+
+Knows arguments and exit codes.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from engine import prepare
+from engine.load import OURS, kind
+from engine.types import EngineError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0 done, 1 failed, 2 bad usage."""
+    parser = argparse.ArgumentParser(prog="python -m engine")
+    commands = parser.add_subparsers(required=True)
+    command = commands.add_parser("prepare", help="convert a model's files once, for a smaller, faster start")
+    command.add_argument("model", help="a directory or a hub id, which is downloaded first")
+    command.add_argument("--dtype", default="bf16", choices=prepare.DTYPES)
+    command.add_argument("--out", type=Path, required=True, help="the folder to write to")
+    chosen = parser.parse_args(argv)
+    try:
+        prepare.prepare(_find(chosen.model), chosen.out, chosen.dtype, partial(print, flush=True))
+    except EngineError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f'ready: set model.name = "{chosen.out}"')
+    return 0
+
+
+def _find(model: str) -> Path:
+    if kind(model) in OURS:
+        from engine.zimage.load import find
+
+        return find(model)
+    from engine.generic.load import fetch
+
+    return fetch(model)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""Work beside the worker's loop: encoding files, opening uploads, enlarging pictures.
+
+Knows threads and who still wants a result. Knows no model; what goes wrong is the caller's to tell.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from io import BytesIO
+
+from engine import pixels
+from engine.types import Generate
+
+THREADS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Task `number` may go on, its upload made ready."""
+
+    number: int
+    task: Generate
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The job for task `number` is done and answered."""
+
+    number: int
+
+
+class Aside:
+    """Runs jobs in threads and posts what they return. All methods belong to one thread, the loop's."""
+
+    def __init__(self, post: Callable[[Opened | Settled], None]) -> None:
+        self._post = post
+        self._wanted: set[int] = set()
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="aside")
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is wanted and not yet settled."""
+        return bool(self._wanted)
+
+    def begin(self, number: int, job: Callable[[], Opened | Settled]) -> None:
+        """Run `job` for task `number` unless it is dropped before its turn. It must not raise."""
+        self._wanted.add(number)
+        self._pool.submit(self._run, number, job)
+
+    def settle(self, number: int) -> bool:
+        """Forget task `number`, done or dropped; False if it was forgotten before."""
+        known = number in self._wanted
+        self._wanted.discard(number)
+        return known
+
+    def end(self) -> None:
+        """Begin no more jobs."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self, number: int, job: Callable[[], Opened | Settled]) -> None:
+        if number in self._wanted:
+            self._post(job())
+
+
+def fitted(task: Generate) -> Generate:
+    """Return `task` with its upload cropped to the picture's size and stored so that it opens at once."""
+    if task.init_image is None:
+        return task
+    image = pixels.fit(pixels.read(task.init_image), task.width, task.height)
+    buffer = BytesIO()
+    image.save(buffer, "PNG", compress_level=0)
+    return replace(task, init_image=buffer.getvalue())

@@ -1,0 +1,1 @@
+"""Measurements of the engine: speed beside the stock pipeline, injected faults, verdicts on schedules."""

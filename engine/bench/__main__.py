@@ -1,0 +1,146 @@
+"""`python -m engine.bench`: the engine's speed beside stock diffusers, its faults and its verdicts."""
+
+import argparse
+import json
+import platform
+import sys
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.bench import speed
+from engine.bench.contenders import PROMPT, stock_pipeline
+from engine.bench.floor import matmul_ceiling
+from engine.bench.fullsize import full_size
+from engine.bench.inject import inject
+from engine.bench.speed import Row, Sides
+from engine.types import EngineSettings
+from engine.zimage.load import choose_device, choose_dtype, find, planned, read
+from engine.zimage.pipeline import ZImagePipeline
+
+CPU_SIZES, CUDA_SIZES = [128, 256], [512, 768, 1024, 2048]
+STEP_SIZES = [64, 96, 128, 160, 192, 256]
+
+
+def main() -> None:
+    """Measure what is asked for and print it."""
+    args = _arguments()
+    settings = EngineSettings(args.model, args.device, args.dtype, args.threads)
+    torch.set_num_threads(args.threads)
+    results: dict[str, Any] = {"machine": machine(settings)}
+    if args.inject:
+        results["inject"] = inject(ours(settings), args.inject)
+    else:
+        sides = full_sides(settings) if args.full_size else small_sides(settings)
+        results |= compare(sides, args.sizes, args.rounds, args.only)
+    sys.stdout.write(json.dumps(results, indent=1) + "\n" if args.json else "".join(_shown(results)))
+
+
+def compare(sides: Sides, sizes: list[int], rounds: int, only: list[str]) -> dict[str, Any]:
+    """Return the rows of every table asked for, all of them by default."""
+    device = sides.components.device
+    sizes = sizes or (CUDA_SIZES if device.type == "cuda" else CPU_SIZES)
+    small = sizes[0]
+    tables: dict[str, Callable[[], list[Row]]] = {
+        "whole": lambda: [speed.whole(sides, side, rounds) for side in sizes if sides.encodes],
+        "denoising": lambda: [speed.above_floor(sides, side, rounds) for side in sizes],
+        "decoding": lambda: [speed.decoding(sides, side, rounds) for side in sizes],
+        "batches": lambda: [speed.above_floor(sides, small, rounds, batch) for batch in (1, 2, 4, 8)],
+        "guidance": lambda: speed.guidance(sides, small, rounds),
+        "flags": lambda: speed.flags_alone(sides, small, rounds),
+        "steps": lambda: list(speed.step_costs(sides, _step_sizes(sides, sizes), rounds)),
+    }
+    return {name: table() for name, table in tables.items() if not only or name in only}
+
+
+def ours(settings: EngineSettings) -> ZImagePipeline:
+    """Our pipeline around a freshly read model."""
+    folder = find(settings.model)
+    device = choose_device(settings.device)
+    return ZImagePipeline(read(folder, settings.model, device, planned(settings, folder)))
+
+
+def small_sides(settings: EngineSettings) -> Sides:
+    """Both sides around a model with a text encoder, read twice."""
+    pipeline = ours(settings)
+    stock = stock_pipeline(ours(settings).components)
+    stock.vae.to(memory_format=torch.contiguous_format)
+    with torch.inference_mode():
+        return Sides(pipeline, stock, pipeline.text.encode(PROMPT))
+
+
+def full_sides(settings: EngineSettings) -> Sides:
+    """Both sides around one full-size model of random weights; the fused weights serve both."""
+    device = choose_device(settings.device)
+    components, embedding = full_size(device, choose_dtype(settings.dtype, device))
+    return Sides(ZImagePipeline(components), stock_pipeline(components), embedding, encodes=False)
+
+
+def machine(settings: EngineSettings) -> Row:
+    """Say what was measured on and when."""
+    device = choose_device(settings.device)
+    is_cuda = device.type == "cuda"
+    dtype = choose_dtype(settings.dtype, device)
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "model": settings.model,
+        "device": torch.cuda.get_device_name(device) if is_cuda else _processor(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "dtype": str(dtype).removeprefix("torch."),
+        "matmul GFLOP/s": round(matmul_ceiling(device, dtype, 8192 if is_cuda else 512) / 1e9, 1),
+    }
+
+
+def _processor() -> str:
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text("utf-8").splitlines() if file.exists() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
+
+
+def _step_sizes(sides: Sides, sizes: list[int]) -> list[int]:
+    return sizes if sides.components.device.type == "cuda" else STEP_SIZES
+
+
+def _shown(results: dict[str, Any]) -> Iterable[str]:
+    for name, rows in results.items():
+        rows = [rows] if isinstance(rows, dict) else rows
+        yield f"\n### {name}\n\n"
+        if rows:
+            yield _line(rows[0])
+            yield _line(["---"] * len(rows[0]))
+        for row in rows:
+            yield _line(_figure(value) for value in row.values())
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _figure(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "" if value is None else str(value)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m engine.bench", description=__doc__)
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads for both sides")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each contender; the best one counts")
+    parser.add_argument("--sizes", type=int, nargs="*", default=[], help="sides in pixels")
+    parser.add_argument("--only", nargs="*", default=[], help="tables to make, by name")
+    parser.add_argument("--full-size", action="store_true", help="the 6 B architecture with random weights")
+    parser.add_argument("--inject", type=int, metavar="RUNS", help="put faults into so many pictures")
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Fair timing: contenders take turns within one run, and each is judged by its best turn.
+
+Knows clocks and devices. Knows nothing of what is timed.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+
+import torch
+
+
+def best_of(contenders: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Return the shortest seconds of each contender over `rounds` interleaved turns, after one to warm up.
+
+    The shortest, because whatever else runs on the machine can only make a turn longer.
+    """
+    best = dict.fromkeys(contenders, float("inf"))
+    for turn in range(rounds + 1):
+        for name, run in contenders.items():
+            seconds = timed(run)
+            if turn:
+                best[name] = min(best[name], seconds)
+    return best
+
+
+def timed(run: Callable[[], object]) -> float:
+    """Return the seconds of one call, the device's work included."""
+    _wait()
+    started = time.perf_counter()
+    run()
+    _wait()
+    return time.perf_counter() - started
+
+
+def _wait() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()

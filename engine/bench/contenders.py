@@ -1,0 +1,112 @@
+"""The same work for both sides: our pipeline and the stock `ZImagePipeline`, each with its own weights.
+
+Knows how to make either draw one picture, from the prompt to the PNG or from embeddings to latents.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine import pixels
+from engine.types import Generate, PromptReady, image_tokens
+from engine.zimage import sampling
+from engine.zimage.components import Components
+from engine.zimage.drawing import Drawing
+from engine.zimage.pipeline import ZImagePipeline
+from engine.zimage.sampler import advance
+
+PROMPT = "a red sailboat on the sea at sunset"
+
+
+def asked(side: int, steps: int, guidance_scale: float) -> Generate:
+    """One square picture, its prompt taken as it is."""
+    return Generate(
+        PROMPT,
+        width=side,
+        height=side,
+        steps=steps,
+        guidance_scale=guidance_scale,
+        seed=1,
+        optimize=False,
+        enhance=False,
+    )
+
+
+def stock_pipeline(components: Components) -> Any:
+    """The stock pipeline around `components`, silent."""
+    from diffusers import FlowMatchEulerDiscreteScheduler, ZImagePipeline
+
+    made = ZImagePipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler.from_config(components.scheduler),
+        vae=components.vae,
+        text_encoder=components.text_encoder,
+        tokenizer=components.tokenizer,
+        transformer=components.transformer,
+    )
+    made.set_progress_bar_config(disable=True)
+    return made
+
+
+def ours_whole(pipeline: ZImagePipeline, task: Generate) -> Callable[[], object]:
+    """Prompt to PNG; nothing is remembered of the prompt."""
+
+    def run() -> object:
+        pipeline.text.forget()
+        drawing = pipeline.start(task, PromptReady(task.prompt, task.prompt))
+        while drawing.step < drawing.steps:
+            pipeline.step([drawing])
+        return pipeline.finish(drawing)()
+
+    return run
+
+
+def stock_whole(stock: Any, task: Generate) -> Callable[[], object]:
+    """Prompt to PNG."""
+    return lambda: pixels.png(_stock(stock, task, output_type="pil", prompt=task.prompt).images[0])
+
+
+def ours_latents(
+    pipeline: ZImagePipeline, task: Generate, embedding: Tensor, batch: int = 1
+) -> Callable[[], object]:
+    """Embeddings to latents, `batch` pictures in one forward."""
+
+    @torch.inference_mode()
+    def run() -> object:
+        drawings = [_drawing(pipeline, replace(task, seed=seed), embedding) for seed in range(batch)]
+        for _ in range(task.steps):
+            advance(pipeline.denoiser, drawings)
+            for drawing in drawings:
+                drawing.step += 1
+        return drawings
+
+    return run
+
+
+def stock_latents(stock: Any, task: Generate, embedding: Tensor, batch: int = 1) -> Callable[[], object]:
+    """Embeddings to latents, `batch` pictures in one forward."""
+    embeds = {"prompt_embeds": [embedding], "negative_prompt_embeds": [embedding]}
+    return lambda: _stock(stock, task, output_type="latent", num_images_per_prompt=batch, **embeds)
+
+
+def _stock(stock: Any, task: Generate, **more: Any) -> Any:
+    return stock(
+        width=task.width,
+        height=task.height,
+        num_inference_steps=task.steps,
+        guidance_scale=task.guidance_scale - 1,
+        generator=torch.Generator().manual_seed(task.seed),
+        **more,
+    )
+
+
+def _drawing(pipeline: ZImagePipeline, task: Generate, embedding: Tensor) -> Drawing:
+    sigmas = pipeline.schedule.sigmas(task.steps, image_tokens(task.width, task.height))
+    guided = sampling.guided_steps(task.steps, task.guidance_scale, pipeline.guided_share)
+    latents = sampling.noise(task.width, task.height, sampling.generator(task.seed)).to(embedding.device)
+    caption = pipeline.denoiser.caption(embedding)
+    negative = pipeline.denoiser.caption(embedding) if guided else None
+    ready = PromptReady(task.prompt, task.prompt)
+    return Drawing(task, ready, latents, latents, sigmas, caption, negative, guided, broken=None)

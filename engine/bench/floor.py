@@ -1,0 +1,62 @@
+"""The floor: a forward's matrix products alone, at the model's own shapes and with its own weights.
+
+What a forward takes above it is what an implementation can save. Knows the transformer's linear layers and
+the two products of attention; everything between them is left out.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from engine.zimage.denoiser import PATCH, padded
+
+
+def products(transformer: Any, tokens: int, caption: int, batch: int) -> Callable[[], None]:
+    """Return a function that computes the products of one forward of `batch` pictures.
+
+    `tokens` image tokens and `caption` refined caption tokens a picture. What depends on the prompt or on the
+    noise level alone is not part of it.
+    """
+    image = padded(tokens)
+    key = f"{PATCH}-1"
+    work = [_linear(transformer.all_x_embedder[key], batch, tokens)]
+    for blocks, length in ((transformer.noise_refiner, image), (transformer.layers, image + caption)):
+        for block in blocks:
+            work += _block(block, batch, length)
+    work.append(_linear(transformer.all_final_layer[key].linear, batch, tokens))
+
+    def run() -> None:
+        for step in work:
+            step()
+
+    return run
+
+
+def matmul_ceiling(device: torch.device, dtype: torch.dtype, side: int) -> float:
+    """Return the operations per second of one square matrix product of `side`, the best of ten."""
+    from engine.bench.clock import best_of
+
+    left = torch.randn((side, side), device=device).to(dtype)
+    return 2 * side**3 / best_of({"product": lambda: left @ left}, 10)["product"]
+
+
+def _block(block: Any, batch: int, length: int) -> Iterator[Callable[[], Tensor]]:
+    attention, feed = block.attention, block.feed_forward
+    layers = (attention.to_q, attention.to_k, attention.to_v, attention.to_out[0], feed.w1, feed.w3, feed.w2)
+    for layer in layers:
+        yield _linear(layer, batch, length)
+    weight = attention.to_q.weight
+    shape = (batch * attention.heads, length, weight.shape[0] // attention.heads)
+    query = torch.randn(shape, device=weight.device).to(weight.dtype)
+    scores = torch.randn((*shape[:2], length), device=weight.device).to(weight.dtype)
+    yield lambda: torch.bmm(query, query.transpose(1, 2))
+    yield lambda: torch.bmm(scores, query)
+
+
+def _linear(layer: Any, batch: int, length: int) -> Callable[[], Tensor]:
+    weight: Tensor = layer.weight
+    values = torch.randn((batch, length, weight.shape[1]), device=weight.device).to(weight.dtype)
+    return lambda: functional.linear(values, weight)

@@ -1,0 +1,63 @@
+"""Which backend draws with a model: the one place that knows them all.
+
+Knows folders and their `model_index.json`. The backends themselves are imported when they are needed.
+"""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from engine.profiles import EMBEDDED, locate
+from engine.types import EngineError, EngineSettings
+
+INDEX = "model_index.json"
+OURS = ("ZImagePipeline", "ZImageImg2ImgPipeline", "")
+"""What the Z-Image backend draws with. A folder that does not say is left to it, to tell what is missing."""
+
+
+def load(settings: EngineSettings) -> Any:
+    """Build the worker's pipeline for `settings`; raises `EngineError` as the backends do."""
+    if kind(settings.model) not in OURS:
+        from engine.generic import load as generic
+
+        return generic.load(settings, generic.fetch(settings.model))
+    from engine.zimage.load import load as load_zimage
+    from engine.zimage.lora import Loras, WithLoras
+
+    loras = _folder(settings.loras)
+    pipeline = load_zimage(settings)
+    return WithLoras(pipeline, Loras(loras, pipeline.components.transformer))
+
+
+def kind(model: str) -> str:
+    """Return the pipeline class a model was made for, empty where nobody says."""
+    if model == EMBEDDED:
+        return OURS[0]
+    folder = locate(model)
+    file = _index_on_the_hub(model) if folder is None else folder / INDEX
+    if file is None or not file.exists():
+        return ""
+    try:
+        return str(json.loads(file.read_bytes()).get("_class_name", ""))
+    except ValueError as error:
+        raise EngineError("model_missing", f"{file} is not JSON ({error}); fetch the model again") from error
+
+
+def _index_on_the_hub(model: str) -> Path | None:
+    from huggingface_hub import errors, hf_hub_download
+
+    network_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
+    with suppress(network_error, errors.HFValidationError, OSError):
+        return Path(hf_hub_download(model, INDEX))
+    return None
+
+
+def _folder(name: str) -> Path | None:
+    """Return the folder of LoRA files, None where none is configured."""
+    if not name:
+        return None
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        raise EngineError("bad_input", f'model.loras = {name!r} is no folder; make it, or set it to ""')
+    return folder

@@ -1,0 +1,93 @@
+"""From safetensors files into a module, tensor by tensor, each straight to its place and form.
+
+Knows files, names and meta tensors. Main memory holds one tensor at a time beside what stays there: a file is
+memory-mapped, and a tensor that is already in its form is used where it lies.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from engine.memory.plan import Weights
+from engine.memory.weights import PackedLinear
+from engine.types import EngineError
+
+Place = Callable[[str], torch.device]
+Form = Callable[[str, Tensor], Weights]
+_MATRICES = (nn.Linear, nn.Embedding)
+
+
+def empty(build: Callable[[], Any]) -> Any:
+    """Build a module whose parameters are only shapes; its computed buffers are real."""
+    from accelerate import init_empty_weights
+
+    with init_empty_weights(include_buffers=False):
+        return build()
+
+
+def fill(
+    module: nn.Module, folder: Path, dtype: torch.dtype, device: torch.device, place: Place, form: Form
+) -> None:
+    """Give every parameter of `module` its value from the files in `folder`.
+
+    `place` says where a tensor goes, `form` how it is kept; packing is computed on `device`. Names may carry
+    the prefix `model.`, and what the module does not have, such as an output head, is passed over. Raises
+    `EngineError("model_missing")` for a tensor that is not there or has another shape.
+    """
+    for name, tensor in tensors(folder):
+        path, _, leaf = name.removeprefix("model.").rpartition(".")
+        owner = _descend(module, path)
+        if owner is None or not isinstance(owner._parameters.get(leaf), nn.Parameter):
+            continue
+        expected = owner._parameters[leaf].shape  # type: ignore[union-attr]
+        if tensor.shape != expected:
+            raise EngineError(
+                "model_missing",
+                f"{folder}: {name} is {tuple(tensor.shape)}, its config.json says {tuple(expected)}; "
+                "fetch the model again",
+            )
+        chosen = form(name, tensor) if leaf == "weight" and isinstance(owner, _MATRICES) else "plain"
+        if chosen == "plain" or isinstance(owner, nn.Embedding):
+            value = tensor.to(place(name), torch.bfloat16 if chosen == "bfloat16" else dtype)
+            owner._parameters[leaf] = nn.Parameter(value, requires_grad=False)
+        else:
+            _pack(module, path, tensor.to(device), chosen, place(name))
+    missing = [name for name, parameter in module.named_parameters() if parameter.is_meta]
+    if missing:
+        raise EngineError(
+            "model_missing",
+            f"{folder} lacks {len(missing)} tensors, {missing[0]} for one; fetch the model again",
+        )
+
+
+def tensors(folder: Path) -> Iterator[tuple[str, Tensor]]:
+    """Yield every tensor of the safetensors files in `folder`; raises OSError when there is no file."""
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise FileNotFoundError(f"no .safetensors file in {folder}")
+    for file in files:
+        with safe_open(file, framework="pt") as opened:
+            for name in opened.keys():  # noqa: SIM118 - the opened file is no mapping
+                yield name, opened.get_tensor(name)
+
+
+def _pack(module: nn.Module, path: str, weight: Tensor, form: Weights, place: torch.device) -> None:
+    parent, _, child = path.rpartition(".")
+    owner = module.get_submodule(parent)
+    bias = owner._modules[child]._parameters.get("bias")  # type: ignore[union-attr]
+    packed = PackedLinear(weight, None if bias is None else bias.data, form)
+    for name, buffer in packed.named_buffers():
+        setattr(packed, name, buffer.to(place))
+    owner._modules[child] = packed
+
+
+def _descend(module: nn.Module, path: str) -> nn.Module | None:
+    for part in path.split(".") if path else ():
+        if part not in module._modules:
+            return None
+        module = module._modules[part]  # type: ignore[assignment]
+    return module

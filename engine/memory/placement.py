@@ -1,0 +1,113 @@
+"""A plan applied to a loaded model, and tightened while it runs.
+
+Knows the stacks of blocks inside transformer and text encoder, and the VAE. Knows no prompt and no step.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine.memory import decoding, room
+from engine.memory.plan import Plan, Weights
+from engine.memory.sizes import BLOCK, is_linear
+from engine.memory.streaming import Streamer
+from engine.types import EngineError
+
+CPU = torch.device("cpu")
+
+log = logging.getLogger(__name__)
+
+
+class Placement:
+    """Where one model's parts live on `device`.
+
+    The modules are used as ever; hooks on blocks and on the token table bring what is not there. Blocks of
+    the transformer that are streamed must be called as modules.
+    """
+
+    def __init__(
+        self, plan: Plan, device: torch.device, transformer: Any, text_encoder: Any, vae: Any
+    ) -> None:
+        self.plan = plan
+        self._device = device
+        self._vae = vae
+        self._encoder = text_encoder
+        self._blocks: Sequence[nn.Module] = getattr(transformer, "layers", ())
+        self._stream: Streamer | None = None
+        self._encoder_stream: Streamer | None = None
+        self._apply(plan)
+
+    def tighter(self) -> bool:
+        """Go over to the next smaller plan; False when there is none."""
+        following = self.plan.tighter()
+        if following is None:
+            return False
+        log.warning("memory is scarce; from now on: %s", following.describe())
+        self._apply(following)
+        room.give_back(self._device)
+        return True
+
+    def make_room(self, width: int, height: int) -> bool:
+        """Before a picture: see that what it needs at once is free, tightening the plan where it is not.
+
+        Returns whether it was tightened. Raises `EngineError("out_of_memory")` when the picture cannot fit.
+        Refusing by estimate matters on Windows, where a card's driver spills into main memory and crawls.
+        """
+        before = self.plan
+        while self._device.type == "cuda" and not room.made(self._device, self.plan.transient(width, height)):
+            if not self.tighter():
+                raise EngineError(
+                    "out_of_memory",
+                    f"a {width}×{height} picture does not fit in memory; ask for a smaller one",
+                )
+        return self.plan is not before
+
+    def _apply(self, plan: Plan) -> None:
+        self.plan = plan
+        if self._stream is not None:
+            self._stream.keep(plan.resident_blocks)
+        elif plan.streams:
+            self._stream = Streamer(self._blocks, self._device, plan.resident_blocks)
+        if plan.text_encoder == "streamed" and self._encoder_stream is None:
+            self._encoder_stream = self._evict_encoder()
+        if hasattr(self._vae, "decoder"):
+            decoding.apply(self._vae, plan.decode)
+
+    def _evict_encoder(self) -> Streamer:
+        """Stream the encoder's layers, look tokens up in main memory, free the slots after a prompt."""
+        table = self._encoder.embed_tokens
+        with torch.inference_mode(False):
+            table.weight.data = table.weight.data.to(CPU)
+        stream = Streamer(self._encoder.layers, self._device, resident=0)
+        self._encoder.register_forward_hook(lambda module, given, result: stream.release())
+        return stream
+
+
+def place_for(plan: Plan, device: torch.device, stack: str, name: str) -> torch.device:
+    """Return where a tensor of `stack` (`transformer` or `text_encoder`) is loaded to."""
+    block = BLOCK.search(name)
+    if stack == "text_encoder":
+        away = plan.text_encoder == "streamed" and (block is not None or "embed_tokens" in name)
+    else:
+        away = block is not None and int(block[1]) >= plan.resident_blocks
+    return CPU if away else device
+
+
+def form_for(plan: Plan, name: str, tensor: Tensor) -> Weights:
+    """Return how a matrix is kept: the blocks' as planned, others at least in bfloat16."""
+    if plan.weights == "plain":
+        return "plain"
+    if is_linear(name, tuple(tensor.shape)):
+        return plan.weights
+    around = "embed_tokens" in name or ("refiner." in name and "adaLN" not in name)
+    return "bfloat16" if around and plan.dtype == "float32" else "plain"
+
+
+def table_for(encoder: Any, device: torch.device) -> None:
+    """Have the token table's rows arrive on `device` in the layers' dtype, however the table is kept."""
+    encoder.embed_tokens.register_forward_hook(
+        lambda module, given, rows: rows.to(device, encoder.norm.weight.dtype)
+    )

@@ -1,0 +1,67 @@
+"""Free memory on a CUDA device just before it is needed.
+
+Knows the caching allocator: what it has reserved and what of that is in use. Gives nothing away that is not
+asked for, because memory given back has to be fetched again.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from engine.memory.plan import KEPT_FREE
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Bytes the device has left, bytes the allocator has reserved, and bytes of those in use."""
+
+    free: int
+    reserved: int
+    allocated: int
+
+    @property
+    def idle(self) -> int:
+        """Bytes reserved and not in use."""
+        return self.reserved - self.allocated
+
+
+def helps(reading: Reading, wanted: int) -> bool:
+    """Say whether giving idle memory back is worth it.
+
+    Yes when the device is left with less than is kept free for others, and when neither what is free nor what
+    is idle is enough alone: a tensor cannot lie in both. No after a picture of the same size, whose memory
+    is just what the next one needs.
+    """
+    short = reading.free < wanted and reading.idle < wanted
+    return reading.idle > 0 and (reading.free < KEPT_FREE or short)
+
+
+def enough(reading: Reading, wanted: int) -> bool:
+    """Say whether `wanted` bytes can be had, from the device or from what is idle, and some are left over."""
+    return reading.free + reading.idle >= wanted + KEPT_FREE
+
+
+def made(device: torch.device, wanted: int) -> bool:
+    """Make room for `wanted` bytes on a CUDA device; False when there is not that much."""
+    reading = read(device)
+    if helps(reading, wanted):
+        give_back(device)
+        reading = read(device)
+    return enough(reading, wanted)
+
+
+def read(device: torch.device) -> Reading:
+    """Read a CUDA device."""
+    return Reading(
+        int(torch.cuda.mem_get_info(device)[0]),
+        int(torch.cuda.memory_reserved(device)),
+        int(torch.cuda.memory_allocated(device)),
+    )
+
+
+def give_back(device: torch.device) -> None:
+    """Give idle memory back to the device."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()

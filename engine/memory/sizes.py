@@ -1,0 +1,121 @@
+"""How large a model's parts are, from the headers of its safetensors files.
+
+Knows file headers and the shape of a transformer with a stack of equal blocks. Reads no weight.
+"""
+
+import json
+import math
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.types import EngineError
+
+BLOCK = re.compile(r"(?:^|\.)layers\.(\d+)\.")
+_UP = re.compile(r"^decoder\.up_blocks\.(\d+)\.resnets\.0\.conv1\.weight$")
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A part with equal blocks, in parameters: a block's `linear` matrices and what else it holds.
+
+    `rest` is everything outside the blocks; `embedding` the share of it that is a token table.
+    """
+
+    blocks: int
+    linear: int
+    other: int
+    rest: int
+    embedding: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """A whole model. `token_values` are the numbers alive at once for one image token in a forward,
+    `wide` and `narrow` the channels of the VAE's last up block, before and after its first convolution."""
+
+    transformer: Stack
+    text_encoder: Stack
+    vae: int
+    token_values: int
+    wide: int
+    narrow: int
+
+
+Z_IMAGE = Sizes(
+    transformer=Stack(blocks=30, linear=176_947_200, other=3_963_136, rest=726_600_000),
+    text_encoder=Stack(blocks=36, linear=100_925_440, other=5_376, rest=388_959_488, embedding=388_956_160),
+    vae=83_819_683,
+    token_values=84_480,
+    wide=256,
+    narrow=128,
+)
+"""Z-Image-Turbo, for a plan before it is downloaded."""
+
+
+def read(folder: Path) -> Sizes:
+    """Measure the model in `folder`; raises `EngineError("model_missing")` for an unreadable file."""
+    transformer = dict(shapes(folder / "transformer"))
+    vae = dict(shapes(folder / "vae"))
+    wide, narrow = _last_up_block(vae)
+    return Sizes(
+        transformer=_stack(transformer),
+        text_encoder=_stack(dict(shapes(folder / "text_encoder"))),
+        vae=sum(map(math.prod, vae.values())),
+        token_values=6 * max((sum(shape) for shape in transformer.values() if len(shape) == 2), default=0),
+        wide=wide,
+        narrow=narrow,
+    )
+
+
+def shapes(folder: Path) -> Iterator[tuple[str, Shape]]:
+    """Yield name and shape of every tensor in the safetensors files of `folder`."""
+    for file in sorted(folder.glob("*.safetensors")):
+        for name, entry in header(file).items():
+            yield name, tuple(entry["shape"])
+
+
+def header(file: Path) -> dict[str, dict[str, list[int]]]:
+    """Return the header of a safetensors file: name → dtype, shape and data_offsets."""
+    try:
+        with file.open("rb") as stream:
+            (length,) = struct.unpack("<Q", stream.read(8))
+            if length > file.stat().st_size:
+                raise ValueError("its header is longer than the file")
+            found = json.loads(stream.read(length))
+    except (OSError, ValueError, struct.error) as error:
+        raise EngineError(
+            "model_missing", f"{file} cannot be read ({error}); fetch the model again"
+        ) from error
+    return {name: entry for name, entry in found.items() if name != "__metadata__"}
+
+
+def is_linear(name: str, shape: Shape) -> bool:
+    """Say whether a tensor is one of a block's large matrices, which may be stored in fewer bits.
+
+    The modulation (adaLN) is small and sensitive, and stays as it is.
+    """
+    return len(shape) == 2 and BLOCK.search(name) is not None and "adaLN" not in name
+
+
+def _stack(tensors: dict[str, Shape]) -> Stack:
+    inside = {name: shape for name, shape in tensors.items() if BLOCK.search(name)}
+    linear = sum(math.prod(shape) for name, shape in inside.items() if is_linear(name, shape))
+    total = sum(map(math.prod, inside.values()))
+    blocks = len({BLOCK.search(name)[1] for name in inside})  # type: ignore[index]
+    outside = {name: shape for name, shape in tensors.items() if name not in inside}
+    table = sum(math.prod(shape) for name, shape in outside.items() if "embed_tokens" in name)
+    each = max(blocks, 1)
+    return Stack(
+        blocks, linear // each, (total - linear) // each, sum(map(math.prod, outside.values())), table
+    )
+
+
+def _last_up_block(vae: dict[str, Shape]) -> tuple[int, int]:
+    found = {int(match[1]): shape for name, shape in vae.items() if (match := _UP.match(name))}
+    narrow, wide = found[max(found)][:2] if found else (0, 0)
+    return wide, narrow

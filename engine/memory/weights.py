@@ -1,0 +1,104 @@
+"""Linear layers whose matrix is kept in fewer bits and unpacked for each product.
+
+Knows formats and rounding: bfloat16 (exact for weights that were trained in it), int8 and float8 with a scale
+per row, 4 bits with a scale per 64 weights. Works on every device torch runs on and needs no other library.
+What it costs is reading the matrix once more per product, which at 1024×1024 is small beside the product.
+"""
+
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.memory.plan import Weights
+
+GROUP = 64
+_LARGEST_FLOAT8 = 448.0
+# NormalFloat4: the quantiles of a normal distribution (Dettmers et al. 2023, arXiv:2305.14314, appendix E).
+_NORMAL_FLOAT = (
+    -1.0,
+    -0.6961928009986877,
+    -0.5250730514526367,
+    -0.39491748809814453,
+    -0.28444138169288635,
+    -0.18477343022823334,
+    -0.09105003625154495,
+    0.0,
+    0.07958029955625534,
+    0.16093020141124725,
+    0.24611230194568634,
+    0.33791524171829224,
+    0.44070982933044434,
+    0.5626170039176941,
+    0.7229568362236023,
+    1.0,
+)
+
+
+class PackedLinear(nn.Module):
+    """A linear layer that keeps `weight` (out, in) as `form`; its result has its input's dtype.
+
+    A matrix whose width is no multiple of 64 is kept in int8 where 4 bits were asked for.
+    """
+
+    packed: Tensor
+    scale: Tensor | None
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, form: Weights) -> None:
+        super().__init__()
+        self.form: Weights = "int8" if form == "4bit" and weight.shape[1] % GROUP else form
+        self.out_features, self.in_features = weight.shape
+        packed, scale = pack(weight, self.form)
+        self.register_buffer("packed", packed)
+        self.register_buffer("scale", scale)
+        self.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Multiply `values` (…, in) by the unpacked matrix."""
+        return functional.linear(values, self.unpacked(values.dtype), self.bias)
+
+    def unpacked(self, dtype: torch.dtype) -> Tensor:
+        """Return the matrix (out, in) in `dtype`."""
+        return unpack(self.packed, self.scale, self.form, dtype).view(self.out_features, self.in_features)
+
+
+def pack(weight: Tensor, form: Weights) -> tuple[Tensor, Tensor | None]:
+    """Return `weight` (out, in) in fewer bits and its float32 scales: per row, or per group of 64."""
+    if form == "plain":
+        return weight, None
+    if form == "bfloat16":
+        return weight.to(torch.bfloat16), None
+    values = weight.float()
+    if form == "4bit":
+        return _pack_four_bits(values.reshape(-1, GROUP))
+    top = 127.0 if form == "int8" else _LARGEST_FLOAT8
+    scale = values.abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / top
+    scaled = values / scale
+    return scaled.round().to(torch.int8) if form == "int8" else scaled.to(torch.float8_e4m3fn), scale
+
+
+def unpack(packed: Tensor, scale: Tensor | None, form: Weights, dtype: torch.dtype) -> Tensor:
+    """Return what `pack` was given, rounded, in `dtype`; 4 bits come back as groups of 64."""
+    if scale is None:
+        return packed.to(dtype)
+    if form != "4bit":
+        return packed.to(dtype) * scale.to(dtype)
+    pairs = _pairs(packed.device, dtype).index_select(0, packed.flatten().int())
+    return pairs.view(-1, GROUP) * scale.to(dtype)
+
+
+def _pack_four_bits(groups: Tensor) -> tuple[Tensor, Tensor]:
+    scale = groups.abs().amax(dim=1, keepdim=True).clamp(min=1e-12)
+    levels = torch.tensor(_NORMAL_FLOAT, device=groups.device)
+    nearest = torch.bucketize(groups / scale, (levels[1:] + levels[:-1]) / 2).to(torch.uint8)
+    return nearest[:, ::2] << 4 | nearest[:, 1::2], scale
+
+
+@cache
+def _pairs(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Every byte's two weights (256, 2): one look-up for both."""
+    with torch.inference_mode(False):
+        levels = torch.tensor(_NORMAL_FLOAT, device=device, dtype=dtype)
+        byte = torch.arange(256, device=device)
+        return torch.stack([levels[byte >> 4], levels[byte & 15]], dim=1)

@@ -1,0 +1,58 @@
+"""What the worker needs of a loaded model: a pipeline, and drawings under way.
+
+Standard library only. Knows the order of calls; knows no tensor.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Protocol, TypeVar
+
+from engine.types import Generate, Optimize, Picture, PromptReady, Upscale
+
+
+class Drawing(Protocol):
+    """A picture between its first noise and its last step."""
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+
+    @property
+    def steps(self) -> int:
+        """Steps this drawing will do; image-to-image does fewer than were asked for."""
+
+    @property
+    def tokens(self) -> int:
+        """Image tokens it occupies."""
+
+    @property
+    def batch_key(self) -> Hashable:
+        """Drawings with equal keys may share a forward; may change from step to step."""
+
+
+D = TypeVar("D", bound=Drawing)
+
+
+class Pipeline(Protocol[D]):
+    """A loaded model. Any method may raise `EngineError`, which becomes the answer to that task."""
+
+    @property
+    def capacity(self) -> int:
+        """Image tokens that fit one forward; may change when memory turns out scarce."""
+
+    def prompt(self, task: Generate | Optimize) -> PromptReady:
+        """Optimize and enhance the prompt as the task asks."""
+
+    def start(self, task: Generate, ready: PromptReady) -> D:
+        """Encode the prompt and make the initial latents."""
+
+    def step(self, drawings: Sequence[D]) -> None:
+        """Advance each drawing by one step. All share a `batch_key`; when it raises, none has changed."""
+
+    def preview(self, drawing: D) -> bytes | None:
+        """Return a small JPEG made from the latents, or None if this model has no previews."""
+
+    def finish(self, drawing: D) -> Callable[[], Picture]:
+        """Decode and check the finished drawing; the function returned encodes it, in another thread."""
+
+    def upscale(self, task: Upscale) -> Picture:
+        """Enlarge an encoded image; called in another thread."""

@@ -1,0 +1,210 @@
+"""One transformer block of Z-Image, computed with fewer and larger operations than the stock one.
+
+Knows the modules inside diffusers' `ZImageTransformerBlock` and reads their weights where they lie. Knows
+neither the order of the blocks nor what a time or a position is.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.zimage.speed import Speed
+
+FP16_SHIFT = 2.0**-6
+"""What half precision is scaled by before the two products that outgrow it; exact, a power of two."""
+
+Layer = Tensor | nn.Module
+"""A bias-free linear layer: its weight `(outputs, inputs)`, or a module where the weight does not say all."""
+
+
+class Parts(NamedTuple):
+    """What a block computes with; `inputs` and `gates` are one fused layer or several.
+
+    `pair_norm` (2 * heads, head_dim) are the weights of the queries' and keys' norm.
+    """
+
+    inputs: tuple[Layer, ...]
+    out: Layer
+    gates: tuple[Layer, ...]
+    down: Layer
+    pair_norm: Tensor
+    heads: int
+    eps: float
+    eps_pair: float
+
+
+class Operations(NamedTuple):
+    """How a block computes: each is one of two functions with the same result."""
+
+    norm: Callable[[Tensor, float], Tensor]
+    rotate: Callable[[Tensor, Tensor], Tensor]
+    add: Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def run_block(tokens: Tensor, rope: Tensor, factors: Tensor, parts: Parts, use: Operations) -> Tensor:
+    """Return `tokens` (B, n, dim) after the block; `factors` is `(4, B, 1, dim)` from `Block.modulation`."""
+    eps_out = parts.eps * FP16_SHIFT**2 if tokens.dtype == torch.float16 else parts.eps
+    attended = _attend(use.norm(tokens, parts.eps) * factors[0], rope, parts, use)
+    tokens = use.add(tokens, factors[1], use.norm(attended, eps_out))
+    gate, value = _gated(use.norm(tokens, parts.eps) * factors[2], parts.gates)
+    fed = _linear(functional.silu(gate) * _shifted(value), parts.down)
+    return use.add(tokens, factors[3], use.norm(fed, eps_out))
+
+
+def _attend(tokens: Tensor, rope: Tensor, parts: Parts, use: Operations) -> Tensor:
+    pair, value = _projected(tokens, parts.inputs)
+    pair = pair.unflatten(-1, (2 * parts.heads, -1))
+    pair = use.rotate(use.norm(pair, parts.eps_pair) * parts.pair_norm, rope).transpose(1, 2)
+    query, key = pair.chunk(2, dim=1)
+    value = value.unflatten(-1, (parts.heads, -1)).transpose(1, 2)
+    attended = functional.scaled_dot_product_attention(query, key, value)
+    return _linear(_shifted(attended.transpose(1, 2).flatten(2)), parts.out)
+
+
+def _projected(tokens: Tensor, layers: tuple[Layer, ...]) -> tuple[Tensor, Tensor]:
+    """Return queries and keys side by side `(B, n, 2 * dim)`, and the values `(B, n, dim)`."""
+    if len(layers) == 1:
+        dim = tokens.shape[-1]
+        pair, value = _linear(tokens, layers[0]).split([2 * dim, dim], dim=-1)
+        return pair, value
+    query, key, value = (_linear(tokens, layer) for layer in layers)
+    return torch.cat([query, key], dim=-1), value
+
+
+def _gated(tokens: Tensor, layers: tuple[Layer, ...]) -> tuple[Tensor, Tensor]:
+    if len(layers) == 1:
+        gate, value = _linear(tokens, layers[0]).chunk(2, dim=-1)
+        return gate, value
+    gate, value = (_linear(tokens, layer) for layer in layers)
+    return gate, value
+
+
+def _linear(tokens: Tensor, layer: Layer) -> Tensor:
+    return functional.linear(tokens, layer) if isinstance(layer, Tensor) else layer(tokens)
+
+
+def _shifted(values: Tensor) -> Tensor:
+    """Scale half precision down before a product that would not fit; the norm after it undoes that."""
+    return values * FP16_SHIFT if values.dtype == torch.float16 else values
+
+
+class Block:
+    """A callable view of one `ZImageTransformerBlock`; the module stays usable and owns the weights.
+
+    With `fused_weights` its query, key, value, w1 and w3 become views of two larger tensors, which costs no
+    memory. Linear layers that are wrapped, hooked, quantised or were moved are called as modules.
+    """
+
+    def __init__(self, module: Any, speed: Speed) -> None:
+        self.module = module
+        attention, feed = module.attention, module.feed_forward
+        self._linears = [
+            (attention, "to_q"), (attention, "to_k"), (attention, "to_v"), (attention.to_out, "0"),
+            (feed, "w1"), (feed, "w3"), (feed, "w2"),
+        ]  # fmt: skip
+        layers = self._layers()
+        fusible = speed.fused_weights and _plain(layers) and not self.is_whole
+        self._tensors = self._fused(layers) if fusible else None
+        self._pointers = _pointers(layers) if self._tensors else []
+        self._use = Operations(
+            native_norm if speed.native_norm else plain_norm,
+            rotate_real if speed.real_rope else rotate_complex,
+            torch.addcmul if speed.addcmul else _add_product,
+        )
+        self._run = torch.compile(run_block) if speed.compiled else run_block
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the block was hooked, so that it must be called as the module it is."""
+        return not untouched(self.module)
+
+    def modulation(self, time: Tensor) -> Tensor:
+        """Return the factors `(4, S, dim)` around attention and feed-forward for time embeddings `(S, 256)`.
+
+        In the order scale, gate, scale, gate, each multiplied by the weight of the norm it belongs to.
+        """
+        module = self.module
+        norms = (module.attention_norm1, module.attention_norm2, module.ffn_norm1, module.ffn_norm2)
+        weights = torch.stack([norm.weight for norm in norms])[:, None]
+        if not module.modulation:
+            return weights.expand(4, len(time), -1)
+        scale_a, gate_a, scale_f, gate_f = module.adaLN_modulation(time).chunk(4, dim=1)
+        return weights * torch.stack([1 + scale_a, gate_a.tanh(), 1 + scale_f, gate_f.tanh()])
+
+    def __call__(self, tokens: Tensor, rope: Tensor, factors: Tensor) -> Tensor:
+        """Return `tokens` (B, n, dim) after the block; `rope` (1, n, head_dim/2) complex."""
+        return self._run(tokens, rope, factors, self._usable(), self._use)
+
+    def _usable(self) -> Parts:
+        layers = self._layers()
+        fused = self._tensors
+        if fused is not None and _plain(layers) and self._pointers == _pointers(layers):
+            return fused
+        return self._parts(tuple(layers[:3]), layers[3], tuple(layers[4:6]), layers[6])
+
+    def _layers(self) -> list[Any]:
+        return [parent._modules[name] for parent, name in self._linears]
+
+    def _fused(self, layers: list[Any]) -> Parts:
+        return self._parts((fuse(layers[:3]),), layers[3].weight, (fuse(layers[4:6]),), layers[6].weight)
+
+    def _parts(self, inputs: tuple[Layer, ...], out: Layer, gates: tuple[Layer, ...], down: Layer) -> Parts:
+        attention = self.module.attention
+        norms = attention.norm_q.weight, attention.norm_k.weight
+        pair = torch.cat([weight.expand(attention.heads, -1) for weight in norms])
+        eps = self.module.ffn_norm1.eps
+        return Parts(inputs, out, gates, down, pair, attention.heads, eps, attention.norm_q.eps)
+
+
+def untouched(module: nn.Module) -> bool:
+    """Say whether nobody has hooked or wrapped `module`, so that its weights say all it does."""
+    return not (module._forward_hooks or module._forward_pre_hooks or "forward" in module.__dict__)
+
+
+def fuse(layers: list[nn.Linear]) -> Tensor:
+    """Return the weights of `layers` as one tensor `(sum of outputs, inputs)` that they become views of."""
+    with torch.inference_mode(False), torch.no_grad():
+        fused = torch.cat([layer.weight for layer in layers])
+        for layer, part in zip(layers, fused.split([layer.out_features for layer in layers]), strict=True):
+            layer.weight.data = part
+    return fused
+
+
+def native_norm(values: Tensor, eps: float) -> Tensor:
+    """RMSNorm over the last axis without a weight."""
+    return functional.rms_norm(values, values.shape[-1:], None, eps)
+
+
+def plain_norm(values: Tensor, eps: float) -> Tensor:
+    """RMSNorm in the stock pipeline's single operations, the variance in float32."""
+    variance = values.float().pow(2).mean(-1, keepdim=True)
+    return (values * torch.rsqrt(variance + eps)).to(values.dtype)
+
+
+def rotate_complex(values: Tensor, rope: Tensor) -> Tensor:
+    """Rotate pairs of `values` (B, n, heads, d) by complex factors `rope` (1, n, d/2)."""
+    pairs = torch.view_as_complex(values.float().unflatten(-1, (-1, 2)))
+    return torch.view_as_real(pairs * rope[:, :, None]).flatten(-2).to(values.dtype)
+
+
+def rotate_real(values: Tensor, rope: Tensor) -> Tensor:
+    """Rotate in real numbers; bit-exactly the same."""
+    first, second = values.float().unflatten(-1, (-1, 2)).unbind(-1)
+    cos, sin = rope.real[:, :, None], rope.imag[:, :, None]
+    turned = torch.stack([first * cos - second * sin, first * sin + second * cos], -1)
+    return turned.flatten(-2).to(values.dtype)
+
+
+def _plain(layers: list[Any]) -> bool:
+    return all(type(layer) is nn.Linear and layer.bias is None and untouched(layer) for layer in layers)
+
+
+def _pointers(layers: list[Any]) -> list[int]:
+    return [layer.weight.data_ptr() for layer in layers]
+
+
+def _add_product(base: Tensor, factor: Tensor, value: Tensor) -> Tensor:
+    return base + factor * value

@@ -1,0 +1,37 @@
+"""What a loaded model consists of, handed from the loader to the pipeline.
+
+Knows the parts and nothing of how they are loaded or used.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from engine.prompts import World
+from engine.types import ModelProfile
+from engine.zimage.preview import PreviewMap
+
+
+@dataclass(frozen=True)
+class Components:
+    """A loaded model; `scheduler` is that component's config, `world` what a limited model knows.
+
+    `tighten` is called when memory runs out: it makes the model take less of it and says whether it could.
+    `make_room` is called with a picture's width and height before it is begun, and may tighten, too; it says
+    whether it did.
+    """
+
+    profile: ModelProfile
+    device: torch.device
+    dtype: torch.dtype
+    tokenizer: Any
+    text_encoder: Any
+    transformer: Any
+    vae: Any
+    scheduler: dict[str, Any]
+    preview: PreviewMap | None = None
+    world: World | None = None
+    tighten: Callable[[], bool] | None = None
+    make_room: Callable[[int, int], bool] | None = None

@@ -1,0 +1,74 @@
+"""The measuring itself: both sides do the same work and every table can be made. No time is judged."""
+
+from contextlib import nullcontext
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from engine.bench import __main__ as bench
+from engine.bench import contenders
+from engine.bench.clock import best_of
+from engine.bench.faults import FAULTS
+from engine.bench.floor import products
+from engine.bench.inject import Stage, inject
+from engine.bench.speed import Sides
+from engine.types import EngineSettings, Picture
+
+
+@pytest.fixture(scope="module")
+def sides() -> Sides:
+    torch.set_num_threads(1)
+    return bench.small_sides(EngineSettings(device="cpu"))
+
+
+def test_contenders_take_turns_and_the_warm_up_does_not_count() -> None:
+    turns: list[str] = []
+    best = best_of({"a": lambda: turns.append("a"), "b": lambda: turns.append("b")}, rounds=2)
+    assert turns == ["a", "b"] * 3
+    assert set(best) == {"a", "b"}
+
+
+@torch.inference_mode()
+def test_both_sides_draw_the_same_picture(sides: Sides) -> None:
+    task = contenders.asked(64, 2, 1.0)
+    drawing = contenders.ours_latents(sides.ours, task, sides.embedding)()[0]  # type: ignore[index]
+    stock = contenders.stock_latents(sides.stock, task, sides.embedding)().images  # type: ignore[attr-defined]
+    first = contenders.ours_latents(sides.ours, task, sides.embedding, batch=2)()[1]  # type: ignore[index]
+    torch.testing.assert_close(first.latents, stock[0], atol=1e-3, rtol=0.0)
+    assert not torch.equal(drawing.latents, first.latents)
+
+
+@torch.inference_mode()
+def test_the_floor_is_the_products_of_the_stock_forward_without_the_captions_own(sides: Sides) -> None:
+    model = sides.components.transformer
+    with FlopCounterMode(display=False) as whole:
+        contenders.stock_latents(sides.stock, contenders.asked(128, 1, 1.0), sides.embedding)()
+    with FlopCounterMode(display=False) as floor:
+        products(model, 64, 32, 1)()
+    # Of the stock forward the counter sees the linear layers only, not attention's two products.
+    counts = floor.get_flop_counts()["Global"]
+    linear, attention = counts[torch.ops.aten.mm], counts[torch.ops.aten.bmm]
+    assert 0.93 < linear / whole.get_total_flops() < 1
+    assert attention == sum(4 * model.dim * tokens**2 for tokens in (64, *[96] * len(model.layers)))
+
+
+def test_every_table_can_be_made(sides: Sides, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.bench.speed.STEPS", 1)
+    monkeypatch.setattr(bench, "STEP_SIZES", [32, 64])
+    tables = bench.compare(sides, [32], 1, [])
+    assert set(tables) == {"whole", "denoising", "decoding", "batches", "guidance", "flags", "steps"}
+    assert all(rows for rows in tables.values())
+    assert "| 32 |" in "".join(bench._shown(tables))
+
+
+def test_faults_leave_no_black_picture_no_fault_behind_and_the_worker_alive(sides: Sides) -> None:
+    rows = inject(sides.ours, runs=len(FAULTS))
+    total = rows[-1]
+    assert (total["runs"], total["black"], total["worker lost"]) == (len(FAULTS), 0, 0)
+    ends = {row["fault"]: row for row in rows}
+    assert ends["NaN or inf in a block, once"]["same"] == 1
+    assert ends["out of memory while decoding, always"]["refused"] == 1
+    after = Stage(sides.ours).draw(contenders.asked(64, 2, 1.8), nullcontext())
+    assert isinstance(after, Picture)
+    assert after.report["guards"] == []

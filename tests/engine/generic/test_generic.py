@@ -1,0 +1,197 @@
+"""Other models through the same port: a UNet one and a diffusion transformer, step by step as in one call."""
+
+import gc
+import json
+import threading
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+from PIL import Image
+
+from engine.embedded import WEIGHTS
+from engine.generic.drawing import Drawing
+from engine.generic.load import load as load_generic
+from engine.generic.pipeline import GenericPipeline
+from engine.load import kind, load
+from engine.types import EngineError, EngineSettings, Generate, Optimize, Picture, PromptReady, Variation
+
+# diffusers' Euler scheduler hands tensors to numpy the old way.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+TASK = Generate("a red cat", width=64, height=64, steps=3, guidance_scale=2.0, seed=7)
+
+
+@pytest.fixture(scope="module")
+def unet(stable_diffusion: Path) -> GenericPipeline:
+    found = load(EngineSettings(model=str(stable_diffusion), device="cpu"))
+    assert isinstance(found, GenericPipeline)
+    return found
+
+
+def begin(pipeline: GenericPipeline, task: Generate) -> Drawing:
+    return pipeline.start(task, PromptReady(task.prompt, task.prompt, task.negative_prompt))
+
+
+def drawn(pipeline: GenericPipeline, task: Generate) -> Picture:
+    drawing = begin(pipeline, task)
+    while drawing.step < drawing.steps:
+        pipeline.step([drawing])
+    return pipeline.finish(drawing)()
+
+
+def pixels(picture: Picture) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
+    return np.asarray(Image.open(BytesIO(picture.png))).astype(np.int16)
+
+
+def upload(side: int = 80) -> bytes:
+    buffer = BytesIO()
+    Image.linear_gradient("L").resize((side, side)).convert("RGB").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_a_picture_drawn_in_steps_is_the_one_the_stock_pipeline_draws_in_one_call(
+    unet: GenericPipeline, stable_diffusion: Path
+) -> None:
+    stock = StableDiffusionPipeline.from_pretrained(stable_diffusion, safety_checker=None)
+    stock.set_progress_bar_config(disable=True)
+    source = torch.Generator("cpu").manual_seed(7)
+    arguments = {"width": 64, "height": 64, "num_inference_steps": 3, "guidance_scale": 2.0}
+    expected = stock("a red cat", negative_prompt="sea", generator=source, **arguments).images[0]
+    found = drawn(unet, replace(TASK, negative_prompt="sea"))
+    assert np.abs(pixels(found) - np.asarray(expected).astype(np.int16)).max() <= 1
+    assert found.report["steps"] == 3
+    assert found.report["guards"] == []
+
+
+def test_pictures_drawn_in_turns_do_not_disturb_each_other(unet: GenericPipeline) -> None:
+    tasks = [TASK, replace(TASK, seed=8, steps=2, guidance_scale=1.0)]
+    alone = [pixels(drawn(unet, task)) for task in tasks]
+    drawings = [begin(unet, task) for task in tasks]
+    assert drawings[0].batch_key != drawings[1].batch_key
+    while unfinished := [drawing for drawing in drawings if drawing.step < drawing.steps]:
+        for drawing in unfinished:
+            unet.step([drawing])
+    for drawing, expected in zip(drawings, alone, strict=True):
+        assert np.array_equal(pixels(unet.finish(drawing)()), expected)
+
+
+@pytest.mark.parametrize(("steps", "strength", "done"), [(4, 0.5, 2), (2, 0.2, 1), (3, 1.0, 3)])
+def test_image_to_image_does_its_share_of_the_steps_and_at_least_one(
+    unet: GenericPipeline, steps: int, strength: float, done: int
+) -> None:
+    task = replace(TASK, init_image=upload(), strength=strength, steps=steps)
+    assert begin(unet, task).steps == done
+    picture = drawn(unet, task)
+    assert picture.report["steps"] == done
+    assert not np.array_equal(pixels(picture), pixels(drawn(unet, replace(task, init_image=None))))
+
+
+def test_a_variation_draws_a_relative_of_the_picture(unet: GenericPipeline) -> None:
+    base = pixels(drawn(unet, TASK))
+    near = pixels(drawn(unet, replace(TASK, variation=Variation(3, latent_noise=0.1))))
+    far = pixels(drawn(unet, replace(TASK, variation=Variation(3, latent_noise=0.9))))
+    assert 0 < np.abs(near - base).mean() < np.abs(far - base).mean()
+
+
+def test_a_dropped_drawing_ends_its_thread(unet: GenericPipeline) -> None:
+    drawing = begin(unet, TASK)
+    unet.step([drawing])
+    names = [thread.name for thread in threading.enumerate()]
+    assert "pipeline" in names
+    del drawing
+    gc.collect()
+    assert "pipeline" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_numbers_that_go_wrong_once_are_drawn_again_in_float32_from_another_seed(
+    unet: GenericPipeline,
+) -> None:
+    poison = iter([True])
+    hook = unet.pipe.unet.register_forward_hook(
+        lambda module, given, result: (result[0] * float("nan"), *result[1:]) if next(poison, False) else None
+    )
+    picture = drawn(unet, TASK)
+    hook.remove()
+    assert picture.report["guards"][0].startswith(
+        "latents are not finite after step 1; drawn again in float32"
+    )
+    assert pixels(picture).std() > 1
+
+
+def test_numbers_that_stay_wrong_are_an_error_that_says_what_to_try(unet: GenericPipeline) -> None:
+    hook = unet.pipe.unet.register_forward_hook(
+        lambda module, given, result: (result[0] * float("nan"), *result[1:])
+    )
+    with pytest.raises(EngineError, match="try another seed") as caught:
+        drawn(unet, TASK)
+    hook.remove()
+    assert caught.value.code == "numerics"
+
+
+def test_memory_that_runs_out_in_a_step_costs_that_step_only(unet: GenericPipeline) -> None:
+    expected = pixels(drawn(unet, TASK))
+    failures = iter([False, True])
+
+    def fail(module: object, given: object) -> None:
+        if next(failures, False):
+            raise torch.OutOfMemoryError("no memory on request")
+
+    hook = unet.pipe.unet.register_forward_pre_hook(fail)
+    assert np.array_equal(pixels(drawn(unet, TASK)), expected)
+    hook.remove()
+
+
+def test_memory_that_is_never_enough_ends_in_a_refusal_and_tiles(unet: GenericPipeline) -> None:
+    def fail(module: object, given: object) -> None:
+        raise torch.OutOfMemoryError("no memory on request")
+
+    hook = unet.pipe.unet.register_forward_pre_hook(fail)
+    with pytest.raises(EngineError, match="64×64 picture does not fit") as caught:
+        drawn(unet, TASK)
+    hook.remove()
+    assert caught.value.code == "out_of_memory"
+    assert unet.pipe.vae.use_tiling
+    assert drawn(unet, TASK).png
+
+
+def test_what_this_backend_cannot_do_is_refused_before_a_step(unet: GenericPipeline) -> None:
+    with pytest.raises(EngineError, match="LoRA files work with Z-Image models only"):
+        begin(unet, replace(TASK, loras=(("ink", 1.0),)))
+    with pytest.raises(EngineError, match="multiple of 16"):
+        begin(unet, replace(TASK, width=100))
+
+
+def test_a_prompt_is_optimized_as_for_any_model(unet: GenericPipeline) -> None:
+    assert "sailboat" in unet.prompt(Optimize("夕阳下海上的一艘红色帆船")).used
+    assert unet.prompt(replace(TASK, optimize=False, enhance=False)).used == "a red cat"
+
+
+def test_a_diffusion_transformer_is_drawn_with_as_well() -> None:
+    dit = load_generic(EngineSettings(model=str(WEIGHTS), device="cpu", dtype="float32"), WEIGHTS)
+    task = replace(TASK, prompt="a red sailboat on the sea at sunset", steps=2)
+    first, second = drawn(dit, task), drawn(dit, task)
+    assert np.array_equal(pixels(first), pixels(second))
+    assert pixels(first).std() > 10
+
+
+def test_the_backend_is_chosen_by_what_the_model_says_it_is(stable_diffusion: Path, tmp_path: Path) -> None:
+    assert kind("embedded") == kind(str(WEIGHTS)) == "ZImagePipeline"
+    assert kind(str(stable_diffusion)) == "StableDiffusionPipeline"
+    assert kind(str(tmp_path)) == ""
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "WhisperPipeline"}))
+    with pytest.raises(EngineError, match="cannot be read") as caught:
+        load(EngineSettings(model=str(tmp_path), device="cpu"))
+    assert caught.value.code == "model_missing"
+    (tmp_path / "model_index.json").write_text("{")
+    with pytest.raises(EngineError, match="is not JSON"):
+        kind(str(tmp_path))
+
+
+def test_a_folder_for_loras_that_is_not_there_is_named() -> None:
+    with pytest.raises(EngineError, match=r"model\.loras = '/no/such' is no folder"):
+        load(EngineSettings(device="cpu", loras="/no/such"))

@@ -1,0 +1,108 @@
+"""The embedded model laid out as on a small card draws what it draws whole."""
+
+from dataclasses import replace
+from io import BytesIO
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from engine.embedded import WEIGHTS
+from engine.memory import filling, placement
+from engine.memory.placement import Placement
+from engine.memory.plan import GIB, Plan, Wish, choose
+from engine.memory.probe import Facts
+from engine.memory.sizes import read
+from engine.memory.weights import PackedLinear
+from engine.types import EngineError, Generate, Picture, PromptReady
+from engine.zimage import load
+from engine.zimage.pipeline import ZImagePipeline
+
+CPU = torch.device("cpu")
+TASK = Generate("a red sailboat on the sea at sunset", width=64, height=64, steps=2, seed=7)
+
+
+def planned(**changes: object) -> Plan:
+    facts = Facts("cpu", "CPU", 8 * GIB, 8 * GIB, False, 8 * GIB, 8 * GIB)
+    plan = choose(facts, read(WEIGHTS), Wish(128, 128))
+    return replace(plan, **changes)  # type: ignore[arg-type]
+
+
+def pipeline(plan: Plan) -> ZImagePipeline:
+    return ZImagePipeline(load.read(WEIGHTS, "embedded", CPU, plan))
+
+
+def drawn(pipeline: ZImagePipeline) -> tuple[torch.Tensor, Picture]:
+    drawing = pipeline.start(TASK, PromptReady(TASK.prompt, TASK.prompt))
+    while drawing.step < drawing.steps:
+        pipeline.step([drawing])
+    return drawing.latents, pipeline.finish(drawing)()
+
+
+def pixels(picture: Picture) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
+    return np.asarray(Image.open(BytesIO(picture.png))).astype(np.int16)
+
+
+@pytest.fixture(scope="module")
+def whole() -> tuple[torch.Tensor, Picture]:
+    return drawn(pipeline(planned()))
+
+
+def test_streamed_blocks_and_encoder_give_the_same_latents_and_strips_the_same_picture(
+    whole: tuple[torch.Tensor, Picture],
+) -> None:
+    plan = planned(kind="cuda", resident_blocks=2, text_encoder="streamed", decode="strips")
+    latents, picture = drawn(pipeline(plan))
+    assert torch.allclose(latents, whole[0], atol=1e-5)
+    assert np.abs(pixels(picture) - pixels(whole[1])).max() <= 1
+
+
+def test_tightening_at_run_time_step_by_step_changes_no_latent(whole: tuple[torch.Tensor, Picture]) -> None:
+    running = pipeline(planned(kind="cuda"))
+    parts = running.components
+    placed = Placement(planned(kind="cuda"), CPU, parts.transformer, parts.text_encoder, parts.vae)
+    seen = [placed.plan]
+    while placed.tighter():
+        seen.append(placed.plan)
+        running.denoiser.refresh()
+        if len(seen) in (3, 5):
+            assert torch.allclose(drawn(running)[0], whole[0], atol=1e-5)
+    assert torch.allclose(drawn(running)[0], whole[0], atol=1e-5)
+    assert [plan.resident_blocks for plan in seen] == [6, 6, 6, 4, 2, 1, 0]
+    assert seen[2].text_encoder == "streamed"
+    assert not placed.tighter()
+
+
+@pytest.mark.parametrize(("form", "tolerance"), [("bfloat16", 0.05), ("int8", 0.1), ("4bit", 0.6)])
+def test_packed_weights_draw_nearly_the_same_picture(
+    whole: tuple[torch.Tensor, Picture], form: str, tolerance: float
+) -> None:
+    running = pipeline(planned(weights=form, kind="cuda", resident_blocks=3, text_encoder="streamed"))
+    layers = [m for m in running.components.transformer.modules() if isinstance(m, PackedLinear)]
+    assert len(layers) == (6 + 2) * 7  # blocks, and refiners in bfloat16
+    assert running.components.text_encoder.embed_tokens.weight.dtype == torch.bfloat16
+    latents = drawn(running)[0]
+    assert (latents - whole[0]).std() / whole[0].std() < tolerance
+
+
+def test_tensors_are_loaded_to_where_the_plan_says() -> None:
+    plan, card = planned(kind="cuda", resident_blocks=2, text_encoder="streamed"), torch.device("meta")
+    assert placement.place_for(plan, card, "transformer", "layers.1.attention.to_q.weight") == card
+    assert placement.place_for(plan, card, "transformer", "layers.2.attention.to_q.weight") == CPU
+    assert placement.place_for(plan, card, "transformer", "x_pad_token") == card
+    assert placement.place_for(plan, card, "text_encoder", "model.layers.0.mlp.up_proj.weight") == CPU
+    assert placement.place_for(plan, card, "text_encoder", "embed_tokens.weight") == CPU
+
+
+def test_a_tensor_of_another_shape_or_a_missing_one_is_named() -> None:
+    module = filling.empty(lambda: nn.ModuleDict({"embed_tokens": nn.Embedding(3, 4)}))
+    where, form = (lambda name: CPU), (lambda name, tensor: "plain")
+    with pytest.raises(
+        EngineError, match=r"embed_tokens.weight is \(640, 224\), its config.json says \(3, 4\)"
+    ):
+        filling.fill(module, WEIGHTS / "text_encoder", torch.float32, CPU, where, form)
+    other = filling.empty(lambda: nn.Linear(3, 4))
+    with pytest.raises(EngineError, match="lacks 2 tensors, weight for one"):
+        filling.fill(other, WEIGHTS / "text_encoder", torch.float32, CPU, where, form)

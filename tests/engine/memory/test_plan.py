@@ -1,0 +1,175 @@
+"""Which plan each card gets: the table of docs/memory.md, line by line."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from engine.memory.plan import GIB, Plan, Wish, budget, choose, fits
+from engine.memory.probe import Facts
+from engine.memory.sizes import Z_IMAGE
+from engine.types import EngineError
+
+DOCS = (Path(__file__).parents[3] / "docs" / "memory.md").read_text("utf-8")
+
+
+def card(gib: float, host: float = 28, bfloat16: bool = True) -> Facts:
+    """A card whose driver and context took half a GiB."""
+    free = int((gib - 0.5) * GIB)
+    return Facts("cuda", "card", free, int(gib * GIB), bfloat16, int(host * GIB), int((host + 4) * GIB))
+
+
+def apple(gib: float) -> Facts:
+    total = int(gib * GIB * (0.67 if gib <= 36 else 0.75))
+    host = int((gib - 2) * GIB)
+    return Facts("mps", "Apple GPU", min(total, host), total, True, host, int(gib * GIB))
+
+
+def cpu(gib: float) -> Facts:
+    memory = int(gib * GIB)
+    return Facts("cpu", "CPU", memory, memory, False, memory, memory)
+
+
+def row(facts: Facts, wish: Wish | None = None) -> tuple[str, str, int, str, str]:
+    plan = choose(facts, Z_IMAGE, wish or Wish())
+    assert plan.peak <= budget(facts)
+    assert plan.host <= facts.host_free
+    return plan.dtype, plan.weights, plan.resident_blocks, plan.text_encoder, plan.decode
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (card(80), ("bfloat16", "plain", 30, "resident", "whole")),
+        (card(48), ("bfloat16", "plain", 30, "resident", "whole")),
+        (card(24), ("bfloat16", "plain", 30, "resident", "whole")),
+        (card(16), ("bfloat16", "plain", 30, "streamed", "whole")),
+        (card(12), ("bfloat16", "plain", 22, "streamed", "strips")),
+        (card(10), ("bfloat16", "plain", 16, "streamed", "strips")),
+        (card(8), ("bfloat16", "plain", 10, "streamed", "strips")),
+        (card(6), ("bfloat16", "plain", 4, "streamed", "strips")),
+    ],
+    ids=lambda value: f"{value.total // GIB}GiB" if isinstance(value, Facts) else "",
+)
+def test_a_card_with_bfloat16_and_enough_main_memory_keeps_every_weight_whole(
+    facts: Facts, expected: tuple[object, ...]
+) -> None:
+    assert row(facts) == expected
+
+
+@pytest.mark.parametrize(
+    ("gib", "expected"),
+    [
+        (16, ("bfloat16", "plain", 30, "streamed", "whole")),
+        (12, ("bfloat16", "int8", 30, "streamed", "whole")),
+        (10, ("bfloat16", "int8", 30, "streamed", "whole")),
+        (8, ("bfloat16", "int8", 21, "streamed", "strips")),
+        (6, ("bfloat16", "int8", 9, "streamed", "strips")),
+    ],
+)
+def test_where_main_memory_is_scarce_weights_are_kept_in_eight_bits(
+    gib: float, expected: tuple[object, ...]
+) -> None:
+    assert row(card(gib, host=12)) == expected
+
+
+@pytest.mark.parametrize(("gib", "blocks"), [(6, 18), (8, 30)])
+def test_where_main_memory_is_very_scarce_weights_are_kept_in_four_bits(gib: float, blocks: int) -> None:
+    assert row(card(gib, host=6))[1:3] == ("4bit", blocks)
+
+
+@pytest.mark.parametrize(
+    ("gib", "weights"), [(48, "plain"), (24, "bfloat16"), (16, "bfloat16"), (12, "bfloat16"), (8, "bfloat16")]
+)
+def test_a_card_without_bfloat16_computes_in_float32_from_weights_kept_in_bfloat16(
+    gib: float, weights: str
+) -> None:
+    dtype, kept, *_ = row(card(gib, bfloat16=False))
+    assert (dtype, kept) == ("float32", weights)
+
+
+@pytest.mark.parametrize(("gib", "weights"), [(16, "4bit"), (24, "int8"), (32, "plain"), (64, "plain")])
+def test_an_apple_machine_never_streams_from_the_memory_it_shares(gib: float, weights: str) -> None:
+    dtype, kept, blocks, encoder, _ = row(apple(gib))
+    assert (dtype, kept, blocks, encoder) == ("bfloat16", weights, 30, "resident")
+
+
+@pytest.mark.parametrize(("gib", "weights"), [(12, "4bit"), (18, "int8"), (26, "bfloat16"), (64, "plain")])
+def test_a_cpu_computes_in_float32(gib: float, weights: str) -> None:
+    dtype, kept, *_ = row(cpu(gib))
+    assert (dtype, kept) == ("float32", weights)
+
+
+@pytest.mark.parametrize("facts", [apple(8), cpu(4), card(3)], ids=["apple", "cpu", "card"])
+def test_what_cannot_fit_is_refused_with_the_smallest_plan_and_its_needs(facts: Facts) -> None:
+    with pytest.raises(EngineError, match=r"smallest plan \(.*4bit.*\) needs [\d.]+ GiB on") as caught:
+        choose(facts, Z_IMAGE, Wish())
+    assert caught.value.code == "out_of_memory"
+
+
+def test_a_refusal_names_the_smaller_picture_that_would_fit() -> None:
+    with pytest.raises(EngineError, match=r"2048×2048 needs .*; 768×768 would fit"):
+        choose(card(4), Z_IMAGE, Wish(2048, 2048))
+
+
+def test_what_the_configuration_insists_on_is_obeyed_or_refused() -> None:
+    assert row(card(24), Wish(weights="int8"))[1] == "int8"
+    assert row(card(24), Wish(weights="float8"))[1] == "float8"
+    assert choose(card(48), Z_IMAGE, Wish(weights="int8")).why.endswith("model.weights is set to int8")
+    assert row(card(48), Wish(dtype="float32"))[:2] == ("float32", "plain")
+    with pytest.raises(EngineError, match="auto, plain, bfloat16, int8, float8, 4bit"):
+        choose(card(24), Z_IMAGE, Wish(weights="2bit"))
+
+
+@pytest.mark.parametrize("facts", [card(48), card(12), apple(32), cpu(64)], ids=lambda facts: facts.name)
+def test_each_tighter_plan_takes_no_more_and_the_last_takes_less(facts: Facts) -> None:
+    plans: list[Plan] = [choose(facts, Z_IMAGE, Wish())]
+    while (following := plans[-1].tighter()) is not None:
+        plans.append(following)
+    peaks = [plan.peak for plan in plans]
+    assert peaks == sorted(peaks, reverse=True)
+    assert peaks[-1] < peaks[0]
+    assert plans[-1].resident_blocks == (0 if facts.kind == "cuda" else 30)
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        (card(24), "everything fits"),
+        (card(16), "transformer and text encoder do not fit together"),
+        (card(12), "the transformer does not fit whole, main memory holds the rest"),
+        (card(12, host=12), "whole weights fit neither there nor in 12.0 GiB of main memory"),
+        (apple(24), "the model does not fit in a wider form"),
+    ],
+)
+def test_a_plan_says_why_it_was_chosen(facts: Facts, why: str) -> None:
+    assert choose(facts, Z_IMAGE, Wish()).why.endswith(why)
+
+
+def test_a_larger_picture_leaves_room_for_fewer_blocks() -> None:
+    small, large = (choose(card(12), Z_IMAGE, Wish(side, side)) for side in (1024, 2048))
+    assert large.resident_blocks < small.resident_blocks
+    assert not fits(small, card(8))
+
+
+def machine(words: str) -> Facts:
+    """The machine a row of docs/memory.md speaks of."""
+    gib = float(re.findall(r"(\d+) GB", words)[0])
+    if words.startswith("Apple"):
+        return apple(gib)
+    if words.startswith("CPU"):
+        return cpu(gib)
+    host = re.search(r"(\d+) GB of main memory", words)
+    return card(gib, float(host[1]) if host else 28, "without bfloat16" not in words)
+
+
+@pytest.mark.parametrize("line", re.findall(r"^\| (?:\d+ GB|Apple|CPU).*$", DOCS, re.MULTILINE))
+def test_the_documents_table_is_what_is_planned(line: str) -> None:
+    words, told, peak, host = (cell.strip() for cell in line.strip("|").split("|"))
+    plan = choose(machine(words), Z_IMAGE, Wish())
+    assert (told, peak, host) == (plan.describe(), f"{plan.peak / GIB:.1f}", f"{plan.host / GIB:.1f}")
+
+
+def test_the_documents_table_has_every_card() -> None:
+    rows = re.findall(r"^\| (\d+) GB card \|", DOCS, re.MULTILINE)
+    assert rows == ["80", "48", "24", "16", "12", "10", "8", "6"]

@@ -1,0 +1,36 @@
+"""Facts about this machine, and readings that settle."""
+
+import sys
+
+import pytest
+
+from engine.memory.probe import SETTINGS, prepare_environment, probe, settled
+
+
+def test_the_largest_of_several_readings_counts() -> None:
+    readings = iter([3, 7, 5, 5])
+    assert settled(lambda: next(readings), pause=lambda seconds: None) == 7
+
+
+def test_readings_end_when_two_in_a_row_agree() -> None:
+    readings = iter([5, 5])
+    assert settled(lambda: next(readings), pause=lambda seconds: None) == 5
+
+
+def test_a_cpu_has_one_memory_and_computes_in_float32() -> None:
+    facts = probe("cpu")
+    assert facts.kind == "cpu"
+    assert facts.free == facts.host_free
+    assert 0 < facts.free <= facts.total
+    assert facts.shared
+    assert not facts.bfloat16
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no expandable segments")
+def test_cuda_grows_its_segments_unless_the_environment_says_otherwise() -> None:
+    fresh: dict[str, str] = {}
+    prepare_environment(fresh)
+    assert fresh == {SETTINGS[0]: "expandable_segments:True"}
+    told = {SETTINGS[1]: "backend:cudaMallocAsync"}
+    prepare_environment(told)
+    assert told == {SETTINGS[1]: "backend:cudaMallocAsync"}

@@ -1,0 +1,109 @@
+"""A model of which only some blocks are on the device computes the very same numbers."""
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from engine.memory.streaming import SLOTS, Streamer
+
+CPU = torch.device("cpu")
+
+
+class Block(nn.Module):
+    """A block with parameters and a buffer, as a packed layer has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(8, 8)
+        self.register_buffer("scale", torch.rand(8))
+
+    def forward(self, values: Tensor) -> Tensor:
+        return torch.tanh(self.linear(values)) * self.scale
+
+
+def stack(count: int = 5) -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(*(Block() for _ in range(count))).requires_grad_(False)
+
+
+@pytest.mark.parametrize("resident", [0, 1, 3, 4, 5])
+@pytest.mark.parametrize("inference", [True, False])
+def test_a_streamed_stack_is_bit_identical_to_the_resident_one(resident: int, inference: bool) -> None:
+    whole, streamed = stack(), stack()
+    Streamer(list(streamed), CPU, resident)
+    values = torch.randn(3, 8)
+    with torch.inference_mode(inference):
+        for _ in range(3):
+            assert torch.equal(streamed(values), whole(values))
+
+
+def test_no_more_than_two_streamed_blocks_are_on_the_device() -> None:
+    streamed = stack()
+    streamer = Streamer(list(streamed), CPU, resident=1)
+    streamed(torch.randn(3, 8))
+    assert len(streamer._slots) == SLOTS
+    streamer.release()
+    assert not streamer._slots
+
+
+def test_the_next_block_is_on_its_way_while_one_computes() -> None:
+    streamed = stack()
+    streamer = Streamer(list(streamed), CPU, resident=1)
+    places: list[set[int]] = []
+    for block in streamed[1:]:
+        block.register_forward_pre_hook(lambda *_: places.append({slot.place for slot in streamer._slots}))
+    streamed(torch.randn(3, 8))
+    assert places == [{1, 2}, {2, 3}, {3, 4}, {4, 1}]
+
+
+def test_at_rest_every_parameter_lies_in_main_memory_and_may_be_cast() -> None:
+    whole, streamed = stack().bfloat16(), stack().bfloat16()
+    Streamer(list(streamed), CPU, resident=2)
+    values = torch.randn(3, 8)
+    streamed(values.bfloat16())
+    for model in (whole, streamed):
+        for parameter in model.parameters():
+            parameter.data = parameter.data.float()
+    assert torch.equal(streamed(values), whole(values))
+
+
+def test_a_block_that_fails_leaves_the_stack_usable() -> None:
+    whole, streamed = stack(), stack()
+    Streamer(list(streamed), CPU, resident=1)
+    values = torch.randn(3, 8)
+    with pytest.raises(RuntimeError, match="shapes"):
+        streamed[2](torch.randn(3, 7))
+    assert torch.equal(streamed(values), whole(values))
+
+
+def test_skipping_a_block_and_changing_the_count_changes_no_result() -> None:
+    whole, streamed = stack(), stack()
+    streamer = Streamer(list(streamed), CPU, resident=3)
+    values = torch.randn(3, 8)
+    for resident in (0, 2, 5, 1):
+        streamer.keep(resident)
+        assert streamer.streamed == list(range(resident, 5))
+        assert torch.equal(streamed[:4](values), whole[:4](values))
+        assert torch.equal(streamed(values), whole(values))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_on_a_card_streaming_keeps_only_its_share_there() -> None:
+    device = torch.device("cuda")
+    torch.manual_seed(0)
+    whole = nn.Sequential(*(nn.Linear(2048, 2048) for _ in range(8))).requires_grad_(False)
+    streamed = copy.deepcopy(whole)
+    whole.to(device)
+    values = torch.randn(16, 2048, device=device)
+    expected = whole(values)
+    whole.to("cpu")
+    torch.cuda.empty_cache()
+    before = torch.cuda.memory_allocated()
+    Streamer(list(streamed), device, resident=2)
+    for _ in range(3):
+        assert torch.equal(streamed(values), expected)
+    block = 2048 * 2049 * 4
+    assert torch.cuda.memory_allocated() - before < (2 + SLOTS + 0.5) * block

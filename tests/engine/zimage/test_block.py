@@ -1,0 +1,128 @@
+"""One block against diffusers' own, and what happens to it when somebody changes the model."""
+
+import pytest
+import torch
+from diffusers.models.transformers.transformer_z_image import ZImageTransformerBlock
+from torch import Tensor, nn
+
+from engine.zimage.block import Block, rotate_complex, rotate_real
+from engine.zimage.denoiser import Denoiser
+from engine.zimage.pipeline import ZImagePipeline
+from engine.zimage.speed import Speed
+
+DIM, HEADS = 48, 3
+
+
+def made(modulation: bool = True) -> ZImageTransformerBlock:
+    torch.manual_seed(0)
+    block = ZImageTransformerBlock(0, DIM, HEADS, HEADS, 1e-5, True, modulation=modulation)
+    for norm in (block.attention_norm1, block.ffn_norm2, block.attention.norm_q, block.attention.norm_k):
+        nn.init.normal_(norm.weight, 1, 0.3)
+    return block.eval().requires_grad_(False)
+
+
+def inputs(batch: int = 2) -> tuple[Tensor, Tensor, Tensor]:
+    """Tokens, rotary factors and time embeddings."""
+    source = torch.Generator().manual_seed(1)
+    angles = torch.randn((1, 32, DIM // HEADS // 2), generator=source)
+    rope = torch.polar(torch.ones_like(angles), angles)
+    return torch.randn((batch, 32, DIM), generator=source), rope, torch.randn((batch, DIM), generator=source)
+
+
+@pytest.mark.parametrize("speed", [Speed(), Speed(real_rope=True), Speed.none()])
+@pytest.mark.parametrize("modulation", [True, False])
+def test_a_block_computes_what_the_stock_block_computes(speed: Speed, modulation: bool) -> None:
+    module, (tokens, rope, time) = made(modulation), inputs()
+    expected = module(tokens, None, rope, time)
+    block = Block(module, speed)
+    ours = block(tokens, rope, block.modulation(time)[:, :, None])
+    torch.testing.assert_close(ours, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_rotation_in_real_numbers_is_bit_exact() -> None:
+    tokens, rope, _ = inputs()
+    values = tokens.unflatten(-1, (HEADS, -1))
+    assert torch.equal(rotate_real(values, rope), rotate_complex(values, rope))
+
+
+def test_fusing_leaves_the_stock_block_as_it_was_and_takes_no_second_copy() -> None:
+    module, (tokens, rope, time) = made(), inputs()
+    before = module(tokens, None, rope, time)
+    Block(module, Speed())
+    assert torch.equal(module(tokens, None, rope, time), before)
+    attention = module.attention
+    storages = {layer.weight.untyped_storage().data_ptr() for layer in (attention.to_q, attention.to_k)}
+    assert len(storages) == 1
+
+
+def added(block: ZImageTransformerBlock) -> None:
+    block.attention.to_k.weight.data += 0.1
+
+
+def replaced(block: ZImageTransformerBlock) -> None:
+    block.feed_forward.w3.weight.data = block.feed_forward.w3.weight.data * 1.5
+
+
+def hooked(block: ZImageTransformerBlock) -> None:
+    block.attention.to_q.register_forward_hook(lambda _, __, output: output * 2)
+
+
+def wrapped(block: ZImageTransformerBlock) -> None:
+    block.feed_forward.w1 = nn.Sequential(block.feed_forward.w1, nn.Tanh())
+
+
+@pytest.mark.parametrize("change", [added, replaced, hooked, wrapped])
+def test_weights_changed_after_fusing_count(change: object) -> None:
+    module, (tokens, rope, time) = made(), inputs()
+    block = Block(module, Speed())
+    change(module)  # type: ignore[operator]
+    ours = block(tokens, rope, block.modulation(time)[:, :, None])
+    torch.testing.assert_close(ours, module(tokens, None, rope, time), atol=1e-5, rtol=1e-5)
+
+
+def test_all_blocks_of_a_shape_share_one_compiled_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    graphs: list[object] = []
+
+    def backend(graph: torch.fx.GraphModule, _: object) -> object:
+        graphs.append(graph)
+        return graph.forward
+
+    whole = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda run: whole(run, backend=backend, fullgraph=True))
+    tokens, rope, time = inputs()
+    blocks = [Block(made(), Speed(compiled=True)) for _ in range(3)]
+    for block in blocks:
+        eager = Block(block.module, Speed())(tokens, rope, block.modulation(time)[:, :, None])
+        compiled = block(tokens, rope, block.modulation(time)[:, :, None])
+        torch.testing.assert_close(compiled, eager, atol=1e-5, rtol=1e-5)
+    assert len(graphs) == 1
+
+
+def test_half_precision_does_not_overflow_where_the_stock_block_does() -> None:
+    module, (tokens, rope, time) = made(), inputs()
+    expected = module(tokens, None, rope, time)
+    module.feed_forward.w3.weight.data *= 2e4
+    module.attention.to_v.weight.data *= 2e3
+    half = module.half()
+    assert not half(tokens.half(), None, rope, time.half()).isfinite().all()
+    block = Block(half, Speed())
+    ours = block(tokens.half(), rope, block.modulation(time.half())[:, :, None])
+    torch.testing.assert_close(ours.float(), expected, atol=0.02, rtol=0.02)
+
+
+@torch.inference_mode()
+def test_a_schedule_is_prepared_once_and_forgotten_on_refresh(pipeline: ZImagePipeline) -> None:
+    denoiser = Denoiser(pipeline.components.transformer)
+    calls: list[int] = []
+    hook = denoiser.transformer.t_embedder.register_forward_hook(
+        lambda _, given, __: calls.append(len(given[0]))
+    )
+    try:
+        for step in range(3):
+            denoiser.moment([1.0, 0.7, 0.3], step)
+        denoiser.moment([1.0, 0.5], 0)
+        denoiser.refresh()
+        denoiser.moment([1.0, 0.7, 0.3], 0)
+    finally:
+        hook.remove()
+    assert calls == [3, 2, 3]

@@ -1,0 +1,133 @@
+"""LoRA files in every layout equal the same change merged into the weights by hand."""
+
+import copy
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from engine.types import EngineError
+from engine.zimage.lora import Loras, WithLoras
+from engine.zimage.pipeline import ZImagePipeline
+from tests.engine.zimage.conftest import Task, sampled
+
+TARGETS = (
+    "layers.0.attention.to_q",
+    "layers.3.attention.to_out.0",
+    "layers.5.feed_forward.w2",
+    "context_refiner.0.attention.to_v",
+    "layers.1.adaLN_modulation.0",
+)
+RANK = 4
+
+
+def pairs(pipeline: ZImagePipeline, seed: int = 0) -> dict[str, tuple[Tensor, Tensor]]:
+    source = torch.Generator().manual_seed(seed)
+    layers = {path: pipeline.components.transformer.get_submodule(path) for path in TARGETS}
+    return {
+        path: (
+            torch.randn(RANK, layer.in_features, generator=source) * 0.05,
+            torch.randn(layer.out_features, RANK, generator=source) * 0.05,
+        )
+        for path, layer in layers.items()
+    }
+
+
+def merged(
+    pipeline: ZImagePipeline, changes: list[tuple[dict[str, tuple[Tensor, Tensor]], float]]
+) -> ZImagePipeline:
+    """The same model with scaled products added to its weights."""
+    transformer = copy.deepcopy(pipeline.components.transformer)
+    for change, scale in changes:
+        for path, (down, up) in change.items():
+            transformer.get_submodule(path).weight.data += scale * up @ down
+    return ZImagePipeline(replace(pipeline.components, transformer=transformer))
+
+
+def test_a_diffusers_file_equals_merged_weights_and_leaves_no_trace(
+    pipeline: ZImagePipeline, task: Task, tmp_path: Path
+) -> None:
+    change = pairs(pipeline)
+    tensors = {f"transformer.{path}.lora_A.weight": down for path, (down, _) in change.items()}
+    tensors |= {f"transformer.{path}.lora_B.weight": up for path, (_, up) in change.items()}
+    save_file(tensors, tmp_path / "ink.safetensors")
+    layered = WithLoras(pipeline, Loras(tmp_path, pipeline.components.transformer))
+    plain = sampled(pipeline, task()).latents
+    with_ink = sampled(layered, task(loras=(("ink", 0.7),))).latents  # type: ignore[arg-type]
+    expected = sampled(merged(pipeline, [(change, 0.7)]), task()).latents
+    assert (with_ink - expected).abs().max() < 1e-4
+    assert (with_ink - plain).abs().max() > 0.1
+    assert torch.equal(sampled(layered, task()).latents, plain)  # type: ignore[arg-type]
+
+
+def test_two_files_add_up_and_alphas_scale_them(pipeline: ZImagePipeline, task: Task, tmp_path: Path) -> None:
+    first, second = pairs(pipeline), pairs(pipeline, seed=1)
+    kohya: dict[str, Tensor] = {}
+    for path, (down, up) in first.items():
+        stem = "lora_unet_" + path.replace(".", "_")
+        kohya |= {
+            f"{stem}.lora_down.weight": down,
+            f"{stem}.lora_up.weight": up,
+            f"{stem}.alpha": torch.tensor(2.0),
+        }
+    save_file(kohya, tmp_path / "kohya.safetensors")
+    peft = {f"base_model.model.{path}.lora_A.default.weight": down for path, (down, _) in second.items()}
+    peft |= {f"base_model.model.{path}.lora_B.default.weight": up for path, (_, up) in second.items()}
+    told = {"transformer.r": RANK, "transformer.lora_alpha": 8}
+    save_file(peft, tmp_path / "peft.safetensors", metadata={"lora_adapter_metadata": json.dumps(told)})
+    layered = WithLoras(pipeline, Loras(tmp_path, pipeline.components.transformer))
+    found = sampled(layered, task(loras=(("kohya", 1.0), ("peft", -0.5)))).latents  # type: ignore[arg-type]
+    expected = sampled(merged(pipeline, [(first, 2 / RANK), (second, -0.5 * 8 / RANK)]), task()).latents
+    assert (found - expected).abs().max() < 1e-4
+
+
+def test_one_matrix_for_query_key_and_value_is_taken_apart(
+    pipeline: ZImagePipeline, task: Task, tmp_path: Path
+) -> None:
+    down, up = torch.randn(RANK, 192) * 0.05, torch.randn(3 * 192, RANK) * 0.05
+    stem = "diffusion_model.layers.2.attention.qkv"
+    save_file({f"{stem}.lora_A.weight": down, f"{stem}.lora_B.weight": up}, tmp_path / "own.safetensors")
+    layered = WithLoras(pipeline, Loras(tmp_path, pipeline.components.transformer))
+    thirds = zip(("to_q", "to_k", "to_v"), up.chunk(3), strict=True)
+    change = {f"layers.2.attention.{name}": (down, part) for name, part in thirds}
+    found = sampled(layered, task(loras=(("own", 1.0),))).latents  # type: ignore[arg-type]
+    assert (found - sampled(merged(pipeline, [(change, 1.0)]), task()).latents).abs().max() < 1e-4
+
+
+def test_keys_that_fit_nothing_are_named_in_one_line(pipeline: ZImagePipeline, tmp_path: Path) -> None:
+    loras = Loras(tmp_path, pipeline.components.transformer)
+    wrong = {f"lora_unet_down_blocks_{i}.lora_down.weight": torch.zeros(4, 192) for i in range(5)}
+    save_file(wrong, tmp_path / "sdxl.safetensors")
+    with pytest.raises(EngineError, match=r"sdxl: made for another model, .*down_blocks_0.* and 2 more"):
+        loras.used((("sdxl", 1.0),)).__enter__()
+    half = {"transformer.layers.0.attention.to_q.lora_A.weight": torch.zeros(4, 192)}
+    save_file(half, tmp_path / "half.safetensors")
+    with pytest.raises(EngineError, match=r"unknown keys: layers.0.attention.to_q"):
+        loras.used((("half", 1.0),)).__enter__()
+    large = {name.replace("lora_A", "lora_B"): torch.zeros(64, 4) for name in half}
+    save_file(half | large, tmp_path / "large.safetensors")
+    with pytest.raises(EngineError, match=r"to_q has another size"):
+        loras.used((("large", 1.0),)).__enter__()
+    (tmp_path / "broken.safetensors").write_bytes(b"no")
+    with pytest.raises(EngineError, match=r"LoRA broken cannot be read"):
+        loras.used((("broken", 1.0),)).__enter__()
+
+
+def test_a_name_that_is_not_there_is_answered_with_those_that_are(
+    pipeline: ZImagePipeline, tmp_path: Path
+) -> None:
+    (tmp_path / "ink.safetensors").touch()
+    with pytest.raises(EngineError, match="no LoRA 'oil'; there are: ink") as caught:
+        Loras(tmp_path, pipeline.components.transformer).used((("oil", 1.0),)).__enter__()
+    assert caught.value.code == "bad_input"
+    with pytest.raises(EngineError, match=r"set model\.loras"):
+        Loras(None, pipeline.components.transformer).used((("../ink", 1.0),)).__enter__()
+
+
+def test_pictures_with_other_loras_share_no_batch(pipeline: ZImagePipeline, task: Task) -> None:
+    plain, with_ink = (sampled(pipeline, task(steps=1, loras=loras)) for loras in ((), (("ink", 1.0),)))
+    assert plain.batch_key != with_ink.batch_key
