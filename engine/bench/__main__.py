@@ -17,6 +17,7 @@ from engine.bench.floor import matmul_ceiling
 from engine.bench.fullsize import full_size
 from engine.bench.inject import inject
 from engine.bench.speed import Row, Sides
+from engine.bench.verdicts import verdicts
 from engine.types import EngineSettings
 from engine.zimage.load import choose_device, choose_dtype, find, read
 from engine.zimage.pipeline import ZImagePipeline
@@ -33,6 +34,8 @@ def main() -> None:
     results: dict[str, Any] = {"machine": machine(settings)}
     if args.inject:
         results["inject"] = inject(ours(settings), args.inject)
+    elif args.verdicts:
+        results["verdicts"] = verdicts(ours(settings), args.verdicts)
     else:
         sides = full_sides(settings) if args.full_size else small_sides(settings)
         results |= compare(sides, args.sizes, args.rounds, args.only)
@@ -138,6 +141,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="*", default=[], help="tables to make, by name")
     parser.add_argument("--full-size", action="store_true", help="the 6 B architecture with random weights")
     parser.add_argument("--inject", type=int, metavar="RUNS", help="put faults into so many pictures")
+    parser.add_argument("--verdicts", type=int, metavar="PROMPTS", help="judge schedules, steps and reuse")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
