@@ -12,6 +12,7 @@ from engine.bench.clock import best_of
 from engine.bench.faults import FAULTS
 from engine.bench.floor import products
 from engine.bench.inject import Stage, inject
+from engine.bench.series import series
 from engine.bench.speed import Sides
 from engine.bench.verdicts import METHODS, verdicts
 from engine.types import EngineSettings, Picture
@@ -85,3 +86,12 @@ def test_verdicts_compare_every_method_with_the_teacher(
     assert (teacher["forwards"], teacher["distance"], teacher["sharpness"]) == (16, 0, 1)
     assert (static["forwards"], static["distance"] > 0) == (10, True)
     assert reuse["forwards"] == pytest.approx(10 - 3 * 4 / 7, abs=0.01)
+
+
+def test_float16_that_overflows_in_the_stock_forward_draws_without_a_guard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("engine.bench.series.STEPS", 2)
+    row = series(bench.ours(EngineSettings(device="cpu")).components, torch.float16, 1)
+    assert not row["stock forward is finite"]
+    assert (row["drawn"], row["black"], row["refused"], row["with a guard's help"]) == (1, 0, 0, 0)
