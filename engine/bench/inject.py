@@ -42,7 +42,7 @@ class Tally:
 
     def row(self) -> dict[str, Any]:
         """Return the figures to show."""
-        kinds = ("same", "near", "drawn anew", "refused", "black", "worker lost")
+        kinds = ("same", "near", "drawn anew", "refused", "black")
         shown: dict[str, Any] = {"fault": self.fault, "runs": self.ends.total()}
         shown |= {kind: self.ends[kind] for kind in kinds}
         for name, values in (("adherence", self.adherence), ("of twins", self.twins)):
@@ -137,5 +137,5 @@ def _endless(names: list[str]) -> Iterator[str]:
 
 
 def _sum(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    keys = ("runs", "same", "near", "drawn anew", "refused", "black", "worker lost")
+    keys = ("runs", "same", "near", "drawn anew", "refused", "black")
     return {"fault": "all"} | {key: sum(row[key] for row in rows) for key in keys}
