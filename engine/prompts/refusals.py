@@ -27,9 +27,9 @@ ENGLISH = (
     r"(?:\b(?:that|which|who)\s+)?\b(?:(?:is|are|was)(?:n't|n’t| not| never)|has no|have no|"
     rf"(?:does|do|did)(?:n't|n’t| not) (?:have|wear|show|include|contain))\s+{ANY}{DENIED}",
     rf"{BEGIN}(?:not|never)\s+(?!(?:just|only|far|long|even)\b){ANY}{DENIED}",
-    rf"{INSIDE}(?:and |but |with |please )?(?:anything but|rather than|instead of|avoid(?:ing)?|hold the|"
-    rf"skip the|w/o|i don(?:'|’)t want|remove|minus|sans|devoid of|free of|free from|lacking|leaving out|leave out|"
-    rf"excluding|except(?: for)?|zero(?! gravity)|don(?:'|’)t put)\s+{ANY}{DENIED}"
+    rf"{INSIDE}(?:and |but |with |please )?(?:anything but|rather than|instead of|avoid(?:ing)?|"
+    rf"hold the|skip the|w/o|i don(?:'|’)t want|remove|minus|sans|devoid of|free of|free from|lacking|"
+    rf"leaving out|leave out|excluding|except(?: for)?|zero(?! gravity)|don(?:'|’)t put)\s+{ANY}{DENIED}"
     r"(?:\s+on (?:it|them|him|her))?",
     r"\b(?!(?:hands|care|duty|toll|wild|stress|lead)\b)([a-z]+)-free\b,?",
     rf"(?:{BEGIN}|(?<=\s)(?:and|or|but|having|with|there (?:is|are|should be))\s+)(?:absolutely )?no\s+"
