@@ -105,7 +105,9 @@ def _free(text: str, negative: str, kind: str, wording: int) -> Rewritten:
         for name, choice in choices.items()
         if choice and not mentions(plain, "precise", name) and not mentions(negative, "precise", name)
     ]
-    additions = [choices[name][_dice(f"{name}/{text}/{wording}") % len(choices[name])] for name in open_names]
+    additions = [
+        choices[name][(_dice(f"{name}/{text}") + wording) % len(choices[name])] for name in open_names
+    ]
     comma = "，" if is_chinese(text) else ", "
     return Rewritten(_joined(text, additions, comma), tuple(f"enhanced:{name}" for name in open_names))
 

@@ -28,8 +28,8 @@ IGNORED = frozenset(f"{_CARRIERS} {_PARTS}".split())
 def kind_of(prompt: str) -> str:
     """Return people, architecture, nature, machines, animals, food, interiors, product, text or other.
 
-    The first being decides; else the first thing that is more than an accessory. `text` is what is mainly
-    lettering or design, such as a logo.
+    The first being decides; else the first thing that is more than an accessory, or the food in it. `text`
+    is what is mainly lettering or design, such as a logo.
     """
     plain = QUOTED.sub(" ", prompt)
     if mentions(plain, "kinds", "text"):
@@ -38,6 +38,8 @@ def kind_of(prompt: str) -> str:
     beings = [thing for thing in things if thing.kind in BEINGS]
     solid = [thing for thing in things if thing.kind not in ACCESSORIES]
     main = next(iter([*beings, *solid, *things]), None)
+    if main is not None and main.kind == "object":
+        main = next((thing for thing in solid if thing.kind == "food"), main)
     if main is None and mentions(plain, "kinds", "people"):
         return "people"
     return KINDS[main.kind] if main else "other"

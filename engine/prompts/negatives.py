@@ -51,7 +51,8 @@ def _fitting(prompt: str, kind: str) -> list[str]:
     table = phrases()["negatives"]
     general = table["drawn"] if is_drawn(prompt) else table["general"]
     terms = [*table.get(kind or kind_of(prompt), ()), *general]
-    return [term for term in terms if not any(word[:5] in prompt for word in term.split())]
+    wanted = f"{prompt} blurry" if "out of focus" in prompt or "bokeh" in prompt else prompt
+    return [term for term in terms if not any(word[:5] in wanted for word in term.split())]
 
 
 def _listed(terms: list[str], reserved: int) -> str:
