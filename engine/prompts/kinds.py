@@ -29,9 +29,9 @@ def kind_of(prompt: str) -> str:
     """Return people, architecture, nature, machines, animals, food, interiors, product, text or other.
 
     The first being decides; else the first thing that is more than an accessory, or the food in it. `text`
-    is what is mainly lettering or design, such as a logo.
+    is what is mainly lettering or design, such as a logo. What enhancement adds does not count.
     """
-    plain = QUOTED.sub(" ", prompt)
+    plain = _added().sub(" ", QUOTED.sub(" ", prompt))
     if mentions(plain, "kinds", "text"):
         return "text"
     things = [thing for thing in _things(plain) if thing.kind in KINDS and thing.english not in IGNORED]
@@ -60,6 +60,13 @@ def _things(text: str) -> list[Entry]:
         return list(visual().things(text))
     entries = (token.of(frozenset(KINDS)) for token in visual().segment(text))
     return [entry for entry in entries if entry is not None]
+
+
+@cache
+def _added() -> re.Pattern[str]:
+    tables = phrases()["additions"].values()
+    added = {phrase for table in tables for phrases_of_kind in table.values() for phrase in phrases_of_kind}
+    return re.compile("|".join(map(re.escape, sorted(added, key=len, reverse=True))))
 
 
 @cache
