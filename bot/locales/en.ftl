@@ -227,3 +227,5 @@ note-enhanced-detail = Added materials and fine detail.
 note-optimizer-language-model = Reworded by the language model.
 note-optimizer-slow = The language model took too long, so the rules reworded it.
 note-optimizer-unusable = The language model strayed from your words, so the rules reworded it.
+note-world-nearest = This small model doesn't know that, so it draws the nearest thing it knows.
+note-world-count = This small model draws one of each.

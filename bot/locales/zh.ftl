@@ -195,3 +195,5 @@ note-enhanced-detail = 补充了材质与细节。
 note-optimizer-language-model = 由语言模型改写。
 note-optimizer-slow = 语言模型用时过长，已改用规则改写。
 note-optimizer-unusable = 语言模型改得偏离了原意，已改用规则改写。
+note-world-nearest = 这个小模型不认识它，画的是最接近的东西。
+note-world-count = 这个小模型每样只画一个。

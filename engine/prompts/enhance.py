@@ -34,45 +34,51 @@ def enhance(
     if world is None:
         added = _free(cleaned.text, negative, kind, wording)
     else:
-        added = _within(cleaned.text, world, negative)
+        added = _within(cleaned.text, world, negative, wording)
     if len(added.text) > LIMIT:
         return cleaned
     return Rewritten(added.text, (*cleaned.notes, *added.notes))
 
 
-def _within(text: str, world: World, negative: str) -> Rewritten:
+def _within(text: str, world: World, negative: str, wording: int) -> Rewritten:
     words = lexicon(world)
     scene = read(text, words)
     if text and not (scene.things or scene.place or scene.time):
         return Rewritten(text)
-    full, notes = _completed(scene, text, world, _keys(negative, words) | _denied(scene))
+    full, notes = _completed(scene, text, world, _keys(negative, words) | _denied(scene), wording)
     if text == render(scene, world):
         return Rewritten(render(full, world), notes)
     return Rewritten(_appended(text, scene, full, world), notes)
 
 
 def _completed(
-    scene: Scene, text: str, world: World, unwanted: frozenset[tuple[str, str]]
+    scene: Scene, text: str, world: World, unwanted: frozenset[tuple[str, str]], wording: int
 ) -> tuple[Scene, tuple[str, ...]]:
     full, notes = scene, list[str]()
     subject = scene.things[0].subject.key if scene.things else ""
-    if not scene.place and (place := _choice("place", subject, text, world.places, unwanted)):
+    if not scene.place and (place := _choice("place", subject, text, world.places, unwanted, wording)):
         full, notes = replace(full, place=Word("place", place)), [*notes, "enhanced:place"]
-    if not scene.time and (time := _choice("time", subject, text, world.times, unwanted)):
+    if not scene.time and (time := _choice("time", subject, text, world.times, unwanted, wording)):
         full, notes = replace(full, time=Word("time", time)), [*notes, "enhanced:time"]
     if full.time and not scene.light and ("light", full.time.key) not in unwanted:
-        light = Word("light", full.time.key, world.lights[full.time.key][0])
+        lights = world.lights[full.time.key]
+        light = Word("light", full.time.key, lights[wording % len(lights)])
         full, notes = replace(full, light=light), [*notes, "enhanced:light"]
     return full, tuple(notes)
 
 
 def _choice(
-    kind: str, subject: str, text: str, known: Mapping[str, object], unwanted: frozenset[tuple[str, str]]
+    kind: str,
+    subject: str,
+    text: str,
+    known: Mapping[str, object],
+    unwanted: frozenset[tuple[str, str]],
+    wording: int,
 ) -> str:
     """One of the keys that suit the subject, told by the prompt's hash; empty where all are unwanted."""
     suits: Sequence[str] = phrases()["fitting"][f"{kind}s"].get(subject, tuple(known))
     free = [key for key in suits if key in known and (kind, key) not in unwanted]
-    return free[_dice(f"{kind}/{text}") % len(free)] if free else ""
+    return free[(_dice(f"{kind}/{text}") + wording) % len(free)] if free else ""
 
 
 def _appended(text: str, scene: Scene, full: Scene, world: World) -> str:

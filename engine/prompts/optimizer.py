@@ -6,10 +6,13 @@ anything, whose prompt stays the person's. Adds nothing that was not said.
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from engine.prompts.chinese import HAN, in_english, translate
-from engine.prompts.lexicon import World, lexicon
-from engine.prompts.rules import denied_names, read, render
+from engine.prompts.lexicon import Word, World, lexicon
+from engine.prompts.nearest import nearest
+from engine.prompts.refusals import without_refusals
+from engine.prompts.rules import Thing, denied_names, read, render
 from engine.prompts.sanitize import LIMIT, Rewritten, sanitize
 from engine.prompts.wording import clean, is_chinese, masked, plain, unmasked, without_orders
 
@@ -22,22 +25,43 @@ def optimize(
 ) -> Rewritten:
     """Return the prompt a model is best told `wish` with; `negative` is what the wish refuses ("no snow").
 
-    For a world: its canonical English, keeping what it knows of the wish; a wish of which it knows nothing
-    passes as it is, noted `outside-world`. For None, a model that draws anything: the person's own words
-    without request phrases, vague words and orders to the program, in English unless `keep_language`; what
-    stands in quotation marks stays as it is. Another `wording` says the same in another order. Idempotent in
-    `text`. Notes: `optimized` and `optimizer:rules` where the text changed, and those of `sanitize`.
+    For a world: its canonical English, keeping what it knows of the wish; the nearest subject is drawn for
+    one that it does not know (`world:nearest`), one of each whatever the count (`world:count`), and a wish of
+    which it knows nothing passes as it is (`outside-world`).
+
+    For None, a model that draws anything: the person's own words without request phrases, vague words and
+    orders to the program, in English unless `keep_language`; what stands in quotation marks stays as it is.
+    Another `wording` says the same in another order.
+
+    Idempotent in `text`. Notes: `optimized` and `optimizer:rules` where the text changed, and those of
+    `sanitize`.
     """
     cleaned = sanitize(wish)
-    if world is None:
-        text, negative = _free(cleaned.text, wording, keep_language)
-    else:
-        scene = read(cleaned.text, lexicon(world))
-        if scene.is_empty:
-            return Rewritten(cleaned.text, (*cleaned.notes, "outside-world")) if cleaned.text else cleaned
-        text, negative = render(scene, world), ", ".join(denied_names(scene, world))
-    changed = ("optimized", "optimizer:rules") if text != cleaned.text else ()
-    return Rewritten(text, (*cleaned.notes, *changed), negative)
+    if world is not None:
+        return _within(cleaned, world)
+    text, negative = _free(cleaned.text, wording, keep_language)
+    return Rewritten(text, (*cleaned.notes, *_changed(text, cleaned.text)), negative)
+
+
+def _within(cleaned: Rewritten, world: World) -> Rewritten:
+    """A wish in the words of a world; the nearest subject stands for one that it does not know."""
+    words = lexicon(world)
+    scene, notes = read(cleaned.text, words), list(cleaned.notes)
+    english = "" if scene.things else without_refusals(_free(cleaned.text, 0, False)[0])[0]
+    if key := nearest(english, world):
+        notes.append("world:nearest")
+        said = (item.word for item in words.items(masked(cleaned.text)[0]) if item.kind == "colour")
+        scene = replace(scene, things=(Thing(Word("subject", key), next(said, None)),), colour=None)
+    if scene.is_empty:
+        return Rewritten(cleaned.text, (*notes, "outside-world")) if cleaned.text else cleaned
+    if scene.things and any(item.kind == "count" for item in words.items(cleaned.text)):
+        notes.append("world:count")
+    text = render(scene, world)
+    return Rewritten(text, (*notes, *_changed(text, cleaned.text)), ", ".join(denied_names(scene, world)))
+
+
+def _changed(text: str, before: str) -> tuple[str, ...]:
+    return ("optimized", "optimizer:rules") if text != before else ()
 
 
 def _free(text: str, wording: int, keep_language: bool) -> tuple[str, str]:

@@ -49,6 +49,12 @@ def test_additions_differ_between_prompts_and_not_between_calls() -> None:
     assert len({text.removeprefix(prompt) for text, prompt in zip(first, prompts, strict=True)}) > 8
 
 
+def test_another_wording_adds_other_places_times_and_lights() -> None:
+    texts = [enhance("a red house", WORLD, wording=wording).text for wording in range(3)]
+    assert len(set(texts)) == 3
+    assert all(optimize(text, WORLD).text == text for text in texts)
+
+
 def test_no_colour_is_invented() -> None:
     for subject in embedded.SUBJECTS:
         words = enhance(f"a {subject}", WORLD).text.split()
