@@ -4,6 +4,7 @@ Knows tasks, deadlines, retries and fallback. Knows nothing of tokens; the write
 go on.
 """
 
+import logging
 import time
 from collections.abc import Callable, Generator
 from typing import Protocol
@@ -17,9 +18,13 @@ from engine.prompts.sanitize import Rewritten, sanitize
 from engine.prompts.wording import clean, plain, without_orders
 from engine.types import Generate, Optimize, PromptReady
 
+log = logging.getLogger(__name__)
+
 DEADLINE = 8.0
 """Seconds a language model may take for one prompt, both attempts together."""
 ATTEMPTS = 2
+SLOW = 2.0
+"""Seconds from which on it is said how long a prompt took."""
 PRECISE_WORDS = 60
 """A wish of this length needs no rewriting."""
 
@@ -140,6 +145,8 @@ class Optimizer:
                 kind, prompt = told_kind(done.value)
             prompt, _ = clean(sanitize(prompt).text)
             if not self._problems(said, prompt, ruled):
+                if (took := self._clock() - started) > SLOW:
+                    log.info("the language model took %.1f s to write a prompt; rules take none", took)
                 return (kind, prompt), ""
         return ("", ""), "optimizer:unusable"
 

@@ -142,7 +142,7 @@ def visual() -> Visual:
         for kind, lists in tomllib.loads(text).items():
             for role, lines in lists.items():
                 _add(words, kind if role == "words" else role, lines)
-    return Visual({chinese: tuple(entries) for chinese, entries in words.items()})
+    return Visual({chinese: tuple(dict.fromkeys(entries)) for chinese, entries in words.items()})
 
 
 def number(numerals: str) -> str:
