@@ -25,10 +25,13 @@ def enhance(
 
     For a world: a place and a time that suit the subject, then a light that is true at that time (notes
     `enhanced:place`, `enhanced:time`, `enhanced:light`); a prompt in which nothing of the world is recognised
-    stays as it is. For None: framing, light and material or texture by kind of subject, which a language
-    model may have told as `kind`, in the prompt's language (`enhanced:composition`, `enhanced:light`,
-    `enhanced:detail`); a long prompt, or one that says them, stays as it is. Another `wording` chooses other
-    additions as true. Idempotent in `text`.
+    outside quotes stays as it is.
+
+    For None: framing, light and material or texture by kind of subject, which a language model may have told
+    as `kind`, in the prompt's language (`enhanced:composition`, `enhanced:light`, `enhanced:detail`); a long
+    prompt, or one that says them, stays as it is.
+
+    Another `wording` chooses other additions as true. Idempotent in `text`.
     """
     cleaned = sanitize(prompt)
     if world is None:
@@ -43,7 +46,8 @@ def enhance(
 def _within(text: str, world: World, negative: str, wording: int) -> Rewritten:
     words = lexicon(world)
     scene = read(text, words)
-    if text and not (scene.things or scene.place or scene.time):
+    is_quote = read(QUOTED.sub(" ", text), words).is_empty
+    if text and (is_quote or not (scene.things or scene.place or scene.time)):
         return Rewritten(text)
     full, notes = _completed(scene, text, world, _keys(negative, words) | _denied(scene), wording)
     if text == render(scene, world):
