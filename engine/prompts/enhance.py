@@ -7,8 +7,8 @@ import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 
+from engine.prompts.kinds import is_drawn, kind_of, mentions
 from engine.prompts.lexicon import Lexicon, Word, World, lexicon, phrases
 from engine.prompts.rules import Scene, read, render
 from engine.prompts.sanitize import LIMIT, Rewritten, sanitize
@@ -18,66 +18,71 @@ PRECISE_WORDS = 40
 PRECISE_CHARACTERS = 60
 
 
-def enhance(prompt: str, world: World | None = None, negative: str = "") -> Rewritten:
+def enhance(
+    prompt: str, world: World | None = None, negative: str = "", *, kind: str = "", wording: int = 0
+) -> Rewritten:
     """Return `prompt` with what it leaves open; nothing that it, or `negative`, speaks against.
 
     For a world: a place and a time that suit the subject, then a light that is true at that time (notes
     `enhanced:place`, `enhanced:time`, `enhanced:light`); a prompt in which nothing of the world is recognised
-    stays as it is. For None: framing and light by kind of subject, in the prompt's language
-    (`enhanced:composition`, `enhanced:light`); a long prompt, or one that says them, stays as it is.
-    Idempotent in `text`.
+    outside quotes stays as it is.
+
+    For None: framing, light and material or texture by kind of subject, which a language model may have told
+    as `kind`, in the prompt's language (`enhanced:composition`, `enhanced:light`, `enhanced:detail`); a long
+    prompt, or one that says them, stays as it is.
+
+    Another `wording` chooses other additions as true. Idempotent in `text`.
     """
     cleaned = sanitize(prompt)
-    added = _free(cleaned.text, negative) if world is None else _within(cleaned.text, world, negative)
+    if world is None:
+        added = _free(cleaned.text, negative, kind, wording)
+    else:
+        added = _within(cleaned.text, world, negative, wording)
     if len(added.text) > LIMIT:
         return cleaned
     return Rewritten(added.text, (*cleaned.notes, *added.notes))
 
 
-def kind_of(prompt: str) -> str:
-    """What a free prompt is mainly about: `graphic`, `people`, `animal`, `place` or `other`."""
-    plain = QUOTED.sub(" ", prompt)
-    return next((kind for kind in phrases()["kinds"] if mentions(plain, "kinds", kind)), "other")
-
-
-def mentions(text: str, table: str, name: str) -> bool:
-    """Whether a text has one of the words listed in phrases.toml under `table` and `name`."""
-    return _pattern(phrases()[table][name]).search(text.casefold()) is not None
-
-
-def _within(text: str, world: World, negative: str) -> Rewritten:
+def _within(text: str, world: World, negative: str, wording: int) -> Rewritten:
     words = lexicon(world)
     scene = read(text, words)
-    if text and not (scene.things or scene.place or scene.time):
+    is_quote = read(QUOTED.sub(" ", text), words).is_empty
+    if text and (is_quote or not (scene.things or scene.place or scene.time)):
         return Rewritten(text)
-    full, notes = _completed(scene, text, world, _keys(negative, words) | _denied(scene))
+    full, notes = _completed(scene, text, world, _keys(negative, words) | _denied(scene), wording)
     if text == render(scene, world):
         return Rewritten(render(full, world), notes)
     return Rewritten(_appended(text, scene, full, world), notes)
 
 
 def _completed(
-    scene: Scene, text: str, world: World, unwanted: frozenset[tuple[str, str]]
+    scene: Scene, text: str, world: World, unwanted: frozenset[tuple[str, str]], wording: int
 ) -> tuple[Scene, tuple[str, ...]]:
     full, notes = scene, list[str]()
     subject = scene.things[0].subject.key if scene.things else ""
-    if not scene.place and (place := _choice("place", subject, text, world.places, unwanted)):
+    if not scene.place and (place := _choice("place", subject, text, world.places, unwanted, wording)):
         full, notes = replace(full, place=Word("place", place)), [*notes, "enhanced:place"]
-    if not scene.time and (time := _choice("time", subject, text, world.times, unwanted)):
+    if not scene.time and (time := _choice("time", subject, text, world.times, unwanted, wording)):
         full, notes = replace(full, time=Word("time", time)), [*notes, "enhanced:time"]
     if full.time and not scene.light and ("light", full.time.key) not in unwanted:
-        light = Word("light", full.time.key, world.lights[full.time.key][0])
+        lights = world.lights[full.time.key]
+        light = Word("light", full.time.key, lights[wording % len(lights)])
         full, notes = replace(full, light=light), [*notes, "enhanced:light"]
     return full, tuple(notes)
 
 
 def _choice(
-    kind: str, subject: str, text: str, known: Mapping[str, object], unwanted: frozenset[tuple[str, str]]
+    kind: str,
+    subject: str,
+    text: str,
+    known: Mapping[str, object],
+    unwanted: frozenset[tuple[str, str]],
+    wording: int,
 ) -> str:
     """One of the keys that suit the subject, told by the prompt's hash; empty where all are unwanted."""
     suits: Sequence[str] = phrases()["fitting"][f"{kind}s"].get(subject, tuple(known))
     free = [key for key in suits if key in known and (kind, key) not in unwanted]
-    return free[_dice(f"{kind}/{text}") % len(free)] if free else ""
+    return free[(_dice(f"{kind}/{text}") + wording) % len(free)] if free else ""
 
 
 def _appended(text: str, scene: Scene, full: Scene, world: World) -> str:
@@ -99,27 +104,34 @@ def _denied(scene: Scene) -> frozenset[tuple[str, str]]:
     return frozenset((word.kind, word.key) for group in scene.denied for word in group)
 
 
-def _free(text: str, negative: str) -> Rewritten:
+def _free(text: str, negative: str, kind: str, wording: int) -> Rewritten:
     plain = QUOTED.sub(" ", text)
-    kind = kind_of(text)
-    if not re.search(r"\w", plain) or kind == "graphic" or _is_long(plain):
+    kind = kind or kind_of(text)
+    if not re.search(r"\w", plain) or kind == "text" or _is_long(plain):
         return Rewritten(text)
-    suffix = "_zh" if is_chinese(text) else ""
+    choices = _choices(plain, kind, "_zh" if is_chinese(text) else "")
+    open_names = [
+        name
+        for name, choice in choices.items()
+        if choice and not mentions(plain, "precise", name) and not mentions(negative, "precise", name)
+    ]
+    additions = [
+        choices[name][(_dice(f"{name}/{text}") + wording) % len(choices[name])] for name in open_names
+    ]
+    comma = "，" if is_chinese(text) else ", "
+    return Rewritten(_joined(text, additions, comma), tuple(f"enhanced:{name}" for name in open_names))
+
+
+def _choices(plain: str, kind: str, suffix: str) -> dict[str, Sequence[str]]:
+    """What may be added; nothing of lenses and textures onto something drawn or painted."""
     table = phrases()["additions"]
-    choices = {
-        "composition": table[f"composition{suffix}"].get(kind, table[f"composition{suffix}"]["other"]),
-        "light": table[f"light{suffix}"][_time(plain)],
+    composition, light, detail = (table[f"{name}{suffix}"] for name in ("composition", "light", "detail"))
+    drawn = is_drawn(plain)
+    return {
+        "composition": () if drawn else composition.get(kind, composition["other"]),
+        "light": light[_time(plain)],
+        "detail": detail["illustration"] if drawn else detail.get(kind, ()),
     }
-    skipped = {
-        name for name in choices if mentions(plain, "precise", name) or mentions(negative, "precise", name)
-    }
-    if mentions(plain, "precise", "style"):
-        skipped.add("composition")
-    names = [name for name in choices if name not in skipped]
-    additions = [choices[name][_dice(f"{name}/{text}") % len(choices[name])] for name in names]
-    return Rewritten(
-        _joined(text, additions, "，" if suffix else ", "), tuple(f"enhanced:{name}" for name in names)
-    )
 
 
 def _is_long(text: str) -> bool:
@@ -140,11 +152,3 @@ def _joined(text: str, additions: Iterable[str], comma: str) -> str:
 
 def _dice(text: str) -> int:
     return zlib.crc32(text.encode())
-
-
-@cache
-def _pattern(words: str) -> re.Pattern[str]:
-    """Any of `words`, separated by `|`: Latin ones whole, Chinese ones anywhere."""
-    latin = [word for word in words.split("|") if word.isascii()]
-    chinese = [word for word in words.split("|") if not word.isascii()]
-    return re.compile(rf"\b(?:{'|'.join(map(re.escape, latin))})\b|{'|'.join(chinese)}")

@@ -147,6 +147,11 @@ def lexicon(world: World | None) -> Lexicon:
     return words
 
 
+def simplified(text: str) -> str:
+    """`text` with traditional Chinese characters written in their simplified forms."""
+    return text.translate(_simplifying())
+
+
 def phrases() -> Mapping[str, Any]:
     """What phrases.toml says; read once."""
     return _data("phrases.toml")
@@ -186,6 +191,11 @@ def _add_texts(words: Lexicon, texts: "tuple[str, ...] | list[str]", word: Word)
 @cache
 def _data(name: str) -> Mapping[str, Any]:
     return tomllib.loads((Path(__file__).parent / name).read_text(encoding="utf-8"))
+
+
+@cache
+def _simplifying() -> Mapping[int, str]:
+    return _pairs(_data("lexicon.toml")["traditional"]["pairs"])
 
 
 def _pairs(text: str) -> dict[int, str]:

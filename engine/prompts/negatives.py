@@ -3,23 +3,40 @@
 Knows kinds of subject. Knows nothing of guidance, which is what makes a negative prompt act at all.
 """
 
-from engine.prompts.enhance import kind_of
+from engine.prompts.kinds import is_drawn, kind_of
 from engine.prompts.lexicon import World, phrases
 from engine.prompts.sanitize import sanitize
+from engine.prompts.visual import singulars
 
 LIMIT = 300
 """Characters up to which general terms are added; the person's own are never cut by it."""
 
 
-def negatives(prompt: str, world: World | None = None, own: str = "") -> str:
+def negatives(prompt: str, world: World | None = None, own: str = "", kind: str = "") -> str:
     """Return `own` and, for a model that draws anything, fitting terms the prompt does not ask for itself.
 
-    A small world knows no blur and no hands, so nothing is added there.
+    `kind` is the kind of subject where a language model told it. A small world knows no blur and no hands, so
+    nothing is added there.
     """
     terms = [term.strip() for term in sanitize(own).text.replace("，", ",").split(",")]
     if world is None:
-        terms += _fitting(prompt.casefold())
+        terms += _fitting(prompt.casefold(), kind)
     return _listed(terms, len(own))
+
+
+def folded(own: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is refused, told positively where that can be said, and the terms for which it cannot.
+
+    For a picture without guidance, on which a negative prompt has no effect: `no people` becomes `deserted`.
+    """
+    table = phrases()["folded"]
+    terms = [term.strip() for term in own.replace("，", ",").split(",") if term.strip()]
+    said = {
+        term: next((table[form] for form in singulars(term.casefold()) if form in table), "")
+        for term in terms
+    }
+    positive = tuple(dict.fromkeys(text for text in said.values() if text))
+    return positive, tuple(term for term, text in said.items() if not text)
 
 
 def merged(*lists: str) -> str:
@@ -30,10 +47,12 @@ def merged(*lists: str) -> str:
     )
 
 
-def _fitting(prompt: str) -> list[str]:
+def _fitting(prompt: str, kind: str) -> list[str]:
     table = phrases()["negatives"]
-    terms = [*table.get(kind_of(prompt), ()), *table["general"]]
-    return [term for term in terms if not any(word[:5] in prompt for word in term.split())]
+    general = table["drawn"] if is_drawn(prompt) else table["general"]
+    terms = [*table.get(kind or kind_of(prompt), ()), *general]
+    wanted = f"{prompt} blurry" if "out of focus" in prompt or "bokeh" in prompt else prompt
+    return [term for term in terms if not any(word[:5] in wanted for word in term.split())]
 
 
 def _listed(terms: list[str], reserved: int) -> str:

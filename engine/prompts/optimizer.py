@@ -4,63 +4,84 @@ Knows the two kinds of model: one with a small world, told canonically in its ow
 anything, whose prompt stays the person's. Adds nothing that was not said.
 """
 
-from engine.prompts.lexicon import World, lexicon
-from engine.prompts.rules import Scene, denied_names, read, render
-from engine.prompts.sanitize import Rewritten, sanitize
-from engine.prompts.wording import clean, is_chinese, quoted
+import re
+from collections.abc import Sequence
+from dataclasses import replace
 
-TRANSLATABLE = frozenset(
-    {"subject", "colour", "place", "time", "light", "filler", "vague", "stop", "joiner", "punctuation"}
-)
+from engine.prompts.chinese import HAN, in_english, translate
+from engine.prompts.lexicon import Word, World, lexicon
+from engine.prompts.nearest import nearest
+from engine.prompts.refusals import without_refusals
+from engine.prompts.rules import Thing, denied_names, read, render
+from engine.prompts.sanitize import LIMIT, Rewritten, sanitize
+from engine.prompts.wording import clean, is_chinese, masked, plain, unmasked, without_orders
+
+PASSES = 4
+CHINESE_GRAMMAR = re.compile(r"[的在着了里上下把被]")
 
 
-def optimize(wish: str, world: World | None = None) -> Rewritten:
+def optimize(
+    wish: str, world: World | None = None, *, wording: int = 0, keep_language: bool = False
+) -> Rewritten:
     """Return the prompt a model is best told `wish` with; `negative` is what the wish refuses ("no snow").
 
-    For a world: its canonical English, keeping what it knows of the wish; a wish of which it knows nothing
-    passes as it is, noted `outside-world`. For None, a model that draws anything and reads Chinese: the
-    person's own words without request phrases and vague words; a short Chinese wish that the lexicon
-    translates exactly becomes English. Idempotent in `text`. Notes: `optimized` and `optimizer:rules` where
-    the text changed, and those of `sanitize`.
+    For a world: its canonical English, keeping what it knows of the wish; the nearest subject is drawn for
+    one that it does not know (`world:nearest`), one of each whatever the count (`world:count`), and a wish of
+    which it knows nothing passes as it is (`outside-world`).
+
+    For None, a model that draws anything: the person's own words without request phrases, vague words and
+    orders to the program, in English unless `keep_language`; what stands in quotation marks stays as it is.
+    Another `wording` says the same in another order.
+
+    Idempotent in `text`. Notes: `optimized` and `optimizer:rules` where the text changed, and those of
+    `sanitize`.
     """
     cleaned = sanitize(wish)
-    if world is None:
-        text, negative = _free(cleaned.text)
-    else:
-        scene = read(cleaned.text, lexicon(world))
-        if scene.is_empty:
-            return Rewritten(cleaned.text, (*cleaned.notes, "outside-world")) if cleaned.text else cleaned
-        text, negative = render(scene, world), ", ".join(denied_names(scene, world))
-    changed = ("optimized", "optimizer:rules") if text != cleaned.text else ()
-    return Rewritten(text, (*cleaned.notes, *changed), negative)
+    if world is not None:
+        return _within(cleaned, world)
+    text, negative = _free(cleaned.text, wording, keep_language)
+    return Rewritten(text, (*cleaned.notes, *_changed(text, cleaned.text)), negative)
 
 
-def _free(text: str) -> tuple[str, str]:
-    text, denied = clean(text)
-    return _translated(text) or text, ", ".join(denied)
+def _within(cleaned: Rewritten, world: World) -> Rewritten:
+    """A wish in the words of a world; the nearest subject stands for one that it does not know."""
+    words = lexicon(world)
+    scene, notes = read(cleaned.text, words), list(cleaned.notes)
+    english = "" if scene.things else without_refusals(_free(cleaned.text, 0, False)[0])[0]
+    if key := nearest(english, world):
+        notes.append("world:nearest")
+        said = (item.word for item in words.items(masked(cleaned.text)[0]) if item.kind == "colour")
+        scene = replace(scene, things=(Thing(Word("subject", key), next(said, None)),), colour=None)
+    if scene.is_empty:
+        return Rewritten(cleaned.text, (*notes, "outside-world")) if cleaned.text else cleaned
+    if scene.things and any(item.kind == "count" for item in words.items(cleaned.text)):
+        notes.append("world:count")
+    text = render(scene, world)
+    return Rewritten(text, (*notes, *_changed(text, cleaned.text)), ", ".join(denied_names(scene, world)))
 
 
-def _translated(text: str) -> str:
-    """The English of a Chinese wish of which nothing is lost or guessed by it; else empty."""
-    if quoted(text) or not is_chinese(text):
-        return ""
-    words = lexicon(None)
-    items = list(words.items(text))
-    named = [item.word for item in items if item.word.key]
-    kinds = [word.kind for word in named]
-    is_plain = len(set(kinds)) == len(kinds) and "subject" in kinds
-    if (
-        not is_plain
-        or not all(item.kind in TRANSLATABLE for item in items)
-        or not all(w.exact for w in named)
-    ):
-        return ""
-    scene = read(text, words)
-    is_whole = len(named) == sum(map(bool, (*_parts(scene),)))
-    return render(scene, None) if is_whole else ""
+def _changed(text: str, before: str) -> tuple[str, ...]:
+    return ("optimized", "optimizer:rules") if text != before else ()
 
 
-def _parts(scene: Scene) -> tuple[object, ...]:
-    thing = scene.things[0]
-    time = scene.time if scene.time and scene.time.english else None
-    return thing.subject, thing.colour, scene.place, time, scene.light
+def _free(text: str, wording: int, keep_language: bool) -> tuple[str, str]:
+    """Rewritten until nothing changes, so that it is idempotent, and what was refused."""
+    refused: list[str] = []
+    for _ in range(PASSES):
+        rewritten, denied = _once(text, wording, keep_language)
+        refused += denied
+        if rewritten == text:
+            break
+        text = rewritten
+    return text, ", ".join(dict.fromkeys(refused))
+
+
+def _once(text: str, wording: int, keep_language: bool) -> tuple[str, Sequence[str]]:
+    text = without_orders(plain(text))
+    if keep_language or not HAN.search(masked(text)[0]):
+        return clean(text)
+    rest, spans = masked(text)
+    is_sentence = is_chinese(text) or CHINESE_GRAMMAR.search(rest)
+    said = translate(rest, wording) if is_sentence else in_english(rest)
+    english = sanitize(unmasked(said.text, spans), LIMIT).text
+    return (english, said.denied) if english else (text, ())

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 LIMIT = 2000
 """Characters of a prompt; about what 512 tokens of English hold."""
 
+MARKS = "\ue000-\uf8ff"
+"""Characters that stand for quoted spans while the words around them change; `sanitize` leaves none."""
+MARK = f"[{MARKS}]"
+
 INVISIBLE = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0" + "".join(map(chr, range(0x180B, 0x1810)))
 )

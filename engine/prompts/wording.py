@@ -3,29 +3,22 @@
 Knows how people ask in English and Chinese. Quoted spans are never touched. Knows nothing of scenes.
 """
 
+import itertools
 import re
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
 from engine.prompts.lexicon import phrases
-from engine.prompts.sanitize import sanitize
+from engine.prompts.refusals import STOPS, without_refusals
+from engine.prompts.sanitize import MARK, MARKS, sanitize
 
-QUOTED = re.compile(r'"[^"]*"|“[^”]*”|「[^」]*」|『[^』]*』|《[^》]*》|‘[^’]*’')
-MARK = "\ue000"
-"""Stands for a quoted span while the words around it change; `sanitize` leaves no other."""
-
-BREAKS = ",;.!?，。；！？、"
-STOPS = (
-    "in|on|at|under|near|by|beside|with|and|but|while|over|above|during|from|to|into|is|are|was|who|that|which|"
-    "where|next|for|as|through|behind|standing|sitting|walking|running|looking|wearing|holding"
-)
-DENIED_EN = (
-    rf"((?:(?!(?:{STOPS})\b)[\w'’-]+)(?:\s+(?!(?:{STOPS})\b)[\w'’-]+){{0,3}}"
-    r"(?:\s+(?:and|or|nor)\s+(?!(?:an?|the|one|two|three|some|my)\b)[\w'’-]+){0,3})"
-    rf"(?=\s*(?:$|[{BREAKS}])|\s+(?:{STOPS})\b)"
-)
-NO_NOUN = r"longer|one|matter|more|man's|man’s|entry|smoking|parking"
+QUOTED = re.compile(r'"[^"]*"|“[^”]*”|「[^」]*」|『[^』]*』|《[^》]*》|‘[^’]*’|(?<!\w)\'[^\']{2,}\'(?!\w)')
+FULL_WIDTH = {
+    code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))
+}
+STACKED = re.compile("[\u0300-\u036f]")
 
 
 def quoted(text: str) -> list[str]:
@@ -37,6 +30,17 @@ def is_chinese(text: str) -> bool:
     """Whether a text outside its quotes is mainly written in Chinese."""
     plain = QUOTED.sub("", text) or text
     return len(re.findall(r"[\u3400-\u9fff]", plain)) * 2 > len(re.findall(r"[^\W\d_\u3400-\u9fff]", plain))
+
+
+def masked(text: str) -> tuple[str, list[str]]:
+    """`text` with a mark of its own for each quoted span, and the spans."""
+    numbers = itertools.count(ord(MARKS[0]))
+    return QUOTED.sub(lambda _: chr(next(numbers)), text), quoted(text)
+
+
+def unmasked(text: str, spans: Sequence[str]) -> str:
+    """`text` with the spans back where their marks are."""
+    return re.sub(MARK, lambda match: spans[ord(match[0]) - ord(MARKS[0])], text)
 
 
 def clean(text: str) -> tuple[str, tuple[str, ...]]:
@@ -52,14 +56,39 @@ def clean(text: str) -> tuple[str, tuple[str, ...]]:
         text, denied = shorter, denied + refused
 
 
+def plain(text: str) -> str:
+    """`text` with full-width letters made plain and struck-out ones bare, outside quotes."""
+    rest, spans = masked(text)
+    rest = rest.translate(FULL_WIDTH)
+    if len(STACKED.findall(rest)) > 2:
+        rest = STACKED.sub("", unicodedata.normalize("NFD", rest))
+    return unicodedata.normalize("NFC", unmasked(rest, spans))
+
+
+def without_orders(text: str) -> str:
+    """`text` without markup, addresses, switches and orders to the program, where something is left."""
+    rest, spans = masked(text)
+    kept = _rules().orders.sub(" ", _rules().markup.sub(" ", rest))
+    if kept == rest:
+        return text
+    rest = _tidy(kept)
+    if not re.search(rf"\w|{MARK}", rest):
+        return text
+    return sanitize(unmasked(rest.lstrip(".。 "), spans)).text
+
+
 def _pass(text: str) -> tuple[str, tuple[str, ...]]:
-    spans = iter(quoted(text))
-    masked = QUOTED.sub(MARK, text)
-    masked, refused = _without_refusals(masked)
+    rest, spans = masked(text)
+    rest, refused = _unless_nothing_is_left(rest)
     for step in (_without_request, _without_vague):
-        masked = _unless_empty(step, masked)
-    text = re.sub(MARK, lambda _: next(spans), masked)
-    return sanitize(text).text, refused
+        rest = _unless_empty(step, rest)
+    return sanitize(unmasked(rest, spans)).text, refused
+
+
+def _unless_nothing_is_left(text: str) -> tuple[str, tuple[str, ...]]:
+    rest, refused = without_refusals(text)
+    rest = _tidy(rest) if rest != text else text
+    return (rest, refused) if re.search(rf"\w|{MARK}", rest) else (text, ())
 
 
 def _unless_empty(step: Callable[[str], str], text: str) -> str:
@@ -82,6 +111,7 @@ def _without_request(text: str) -> str:
 
 def _without_vague(text: str) -> str:
     rules = _rules()
+    text = rules.vague_said.sub(" ", text)
     text = rules.article.sub(lambda match: f"{_article(match[1], match[2])} {match[2]}", text)
     text = rules.vague_start.sub("", text)
     return rules.tags.sub("", rules.vague_zh.sub("", rules.vague_en.sub("", text)))
@@ -90,22 +120,6 @@ def _without_vague(text: str) -> str:
 def _article(article: str, following: str) -> str:
     fitting = "an" if following[0] in "aeiouAEIOU" else "a"
     return fitting.capitalize() if article[0] == "A" else fitting
-
-
-def _without_refusals(text: str) -> tuple[str, tuple[str, ...]]:
-    """Take out clauses such as "no people", "without trees", 不要人 where the sentence stays whole."""
-    refused: list[str] = []
-    rest = text
-    for pattern in _rules().refusals:
-        for match in pattern.finditer(rest):
-            refused += re.split(r"\s+(?:and|or|nor)\s+|和|或者?|、", match[1].strip())
-        rest = pattern.sub(" ", rest)
-    if rest == text:
-        return text, ()
-    rest = _tidy(rest)
-    if not re.search(rf"\w|{MARK}", rest):
-        return text, ()
-    return rest, tuple(part for part in refused if part)
 
 
 def _tidy(text: str) -> str:
@@ -117,6 +131,8 @@ def _tidy(text: str) -> str:
 
 
 class _Rules(NamedTuple):
+    markup: re.Pattern[str]
+    orders: re.Pattern[str]
     request_en: re.Pattern[str]
     request_zh: re.Pattern[str]
     picture_en: re.Pattern[str]
@@ -124,18 +140,20 @@ class _Rules(NamedTuple):
     ending: re.Pattern[str]
     article: re.Pattern[str]
     vague_en: re.Pattern[str]
+    vague_said: re.Pattern[str]
     vague_start: re.Pattern[str]
     vague_zh: re.Pattern[str]
     tags: re.Pattern[str]
-    refusals: tuple[re.Pattern[str], ...]
 
 
 @cache
 def _rules() -> _Rules:
     strip = phrases()["strip"]
     noun = rf"(?!(?:{STOPS}|or|of)\b)"
-    vague = rf"(?<![\w-])(?:{strip['vague_en']})(?![\w-])"
+    vague = rf"(?<![\w-])(?!N[Ii])(?i:{strip['vague_en']})(?![\w-])"
     return _Rules(
+        markup=re.compile(strip["markup"], re.IGNORECASE),
+        orders=re.compile(strip["orders"], re.IGNORECASE),
         request_en=re.compile(strip["request_en"], re.IGNORECASE),
         request_zh=re.compile(strip["request_zh"]),
         picture_en=re.compile(strip["picture_en"], re.IGNORECASE),
@@ -143,22 +161,8 @@ def _rules() -> _Rules:
         ending=re.compile(strip["ending"], re.IGNORECASE),
         article=re.compile(rf"\b([Aa]n?) (?:{vague},? )+{noun}(\w+)"),
         vague_en=re.compile(rf"{vague} {noun}(?=\w)"),
+        vague_said=re.compile(strip["vague_said"].replace("VAGUE", strip["vague_en"]), re.IGNORECASE),
         vague_start=re.compile(rf"^(?i:{vague}) {noun}(?=[a-z])"),
         vague_zh=re.compile(strip["vague_zh"]),
         tags=re.compile(rf"(?:^|(?<=[,，]))\s*(?:{strip['tags']})\s*(?=[,，]|$)", re.IGNORECASE),
-        refusals=(
-            re.compile(
-                rf"(?:^|(?<=[{BREAKS}]))\s*(?:and |but |with )?no\s+(?!(?:{NO_NOUN})\b|\d){DENIED_EN}",
-                re.IGNORECASE,
-            ),
-            re.compile(
-                rf"(?:^|(?<=[{BREAKS}\s]))(?:without|with no|don't (?:draw|add|include|show))\s+"
-                rf"(?:any\s+|an?\s+|the\s+)?{DENIED_EN}(?:\s+but(?=\s+with\b))?",
-                re.IGNORECASE,
-            ),
-            re.compile(
-                rf"(?:^|(?<=[{BREAKS}\s]))(?:但是?|而且|请)?(?:(?:不要|别|不能|不可以)(?:出现|画|有)|不要|不想要|不需要|不带|不含|去掉|没有(?![^{BREAKS}]*的))"
-                rf"(?:任何)?([^{BREAKS}{MARK}\s]{{1,20}})(?=$|[{BREAKS}\s])"
-            ),
-        ),
     )

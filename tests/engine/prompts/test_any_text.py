@@ -1,5 +1,10 @@
-"""Whatever is typed: no exception, no hidden characters, and doing a step twice changes nothing."""
+"""Whatever is typed: no exception, no hidden characters, no lost quotes; doing a step twice changes nothing.
 
+`FUZZ_EXAMPLES` is the number of inputs for each fact; 4000 makes more than 20,000 in all.
+"""
+
+import os
+import re
 import unicodedata
 
 import pytest
@@ -7,20 +12,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.prompts import World, embedded_world, enhance, optimize, prepare, sanitize
+from engine.prompts.checks import problems
+from engine.prompts.chinese import HAN
 from engine.prompts.sanitize import LIMIT
-from engine.prompts.wording import quoted
+from engine.prompts.wording import masked, quoted
 
 SAID = """
     red blue orange boat cat fish house rocket sea snow meadow night dawn sunset moonlight dragon cute wooden
     and or no not without with in on the a an two don't but draw me please nice beautiful picture of i want
     , . 、 ， ; - ' " “ ” 「 」 红 黑色的 橙色 船 猫 小鱼 树 海上 雪地 星空下 蓝天 夜晚 龙
     不要 没有 除了 和 在 的 一只 画 请 帮我 好看的 的图片
+    三 两杯 一排 五个 岁 窗台 女孩 戴 帽子 坐着 写着 刻着 被 用 由 做成 像 上 里
+    下面 穿过 龙 王 小明 木 玻璃 老 慢慢地 奔跑
+    水彩 清晨 特写 守株待兔 西湖 鳜 阳光 也没有 而是 『 』 《 》
+    neither nor never isn't that which 35mm 12 2 10 &
 """
+QUOTES = re.compile("[\"'“”‘’「」『』《》]")
 WORDS = SAID.split()
 texts = st.text(max_size=80) | st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join)
 texts |= st.lists(st.sampled_from(WORDS), max_size=14).map("".join)
 worlds = st.sampled_from([embedded_world(), None])
-quick = settings(max_examples=200, deadline=None)
+quick = settings(max_examples=int(os.environ.get("FUZZ_EXAMPLES", "80")), deadline=None)
 
 
 @quick
@@ -62,6 +74,23 @@ def test_quoted_spans_survive_in_free_prompts(text: str, inside: str) -> None:
     clean = sanitize(f"{text} {span} {text}").text
     ready = prepare(clean).text
     assert quoted(ready)[: len(quoted(clean))] == quoted(clean)
+
+
+@quick
+@given(texts, st.sampled_from(['"%s"', "“%s”", "「%s」", "『%s』", "《%s》"]), texts, texts)
+def test_quoted_spans_survive_translation(before: str, marks: str, inside: str, after: str) -> None:
+    wish = sanitize(f"{QUOTES.sub('', before)}{marks % QUOTES.sub('', inside)}{QUOTES.sub('', after)}").text
+    told = optimize(wish).text
+    assert set(quoted(wish)) <= set(quoted(told))
+    assert not HAN.search(masked(told)[0]) or told == wish
+
+
+@quick
+@given(texts, texts, st.booleans())
+def test_checking_never_fails_by_itself(wish: str, prompt: str, chinese: bool) -> None:
+    found = problems(wish, prompt, optimize(wish).text, wish.split(), chinese=chinese, secret=prompt)
+    assert isinstance(found, tuple)
+    assert found or prompt
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ WISHES = [
     ("樹下的藍色的魚", "a tree and a blue fish"),
     ("熱氣球飛過沙漠,夜晚", "a balloon in the desert at night"),
     # longer words are not shorter ones
-    ("草地上的熊猫", "in a meadow"),
+    ("草地上的熊猫", "a cat in a meadow"),
     ("雪人和红色的房子", "a red house"),
     ("上海的猫", "a cat in the city"),
     ("吃早餐的黑猫", "a black cat"),
@@ -126,7 +126,33 @@ def test_what_a_wish_refuses_goes_to_the_negative_prompt(wish: str, prompt: str,
     assert (rewritten.text, rewritten.negative) == (prompt, negative)
 
 
-@pytest.mark.parametrize("wish", ["a dragon in a castle", "一条龙", "red car", "帮我画一个森林", "🐉"])
+@pytest.mark.parametrize(
+    ("wish", "prompt"),
+    [
+        ("a dragon in the snow", "a cat in the snow"),
+        ("大海里的一条蓝色鲸鱼", "a blue fish on the sea"),
+        ("a red submarine at dawn", "a red fish at dawn"),
+        ("帮我画一个森林", "a tree"),
+        ("夜晚的城堡", "a house at night"),
+        ("机器人在沙漠里", "a rocket in the desert"),
+    ],
+)
+def test_the_nearest_subject_stands_for_an_unknown_one_and_is_said(wish: str, prompt: str) -> None:
+    rewritten = optimize(wish, embedded_world())
+    assert rewritten.text == prompt
+    assert rewritten.notes[0] == "world:nearest"
+
+
+def test_what_is_refused_is_not_drawn_as_its_nearest() -> None:
+    assert optimize("no dogs", embedded_world()).text == ""
+
+
+def test_a_count_that_is_not_drawn_is_said() -> None:
+    assert "world:count" in optimize("three cats in the snow", embedded_world()).notes
+    assert "world:count" not in optimize("一只猫", embedded_world()).notes
+
+
+@pytest.mark.parametrize("wish", ["a mystery", "red car", "🐉", "一辆汽车"])
 def test_a_wish_outside_the_world_passes_as_it_is_and_says_so(wish: str) -> None:
     rewritten = optimize(wish, embedded_world())
     assert (rewritten.text, rewritten.notes) == (wish, ("outside-world",))

@@ -1,0 +1,123 @@
+"""What must hold of a prompt that a language model wrote, checked by code against the wish it is for.
+
+Pure functions. Knows quotes, numbers, the visual lexicon and how language models talk. Knows no model.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+from engine.prompts.lexicon import phrases
+from engine.prompts.sanitize import LIMIT
+from engine.prompts.visual import Entry, plural, visual
+from engine.prompts.wording import QUOTED, is_chinese, quoted
+
+SUBJECTS = frozenset(
+    {"people", "person", "animal", "plant", "food", "machine", "object", "clothing", "building"}
+)
+WORDS = 260
+"""The longest prompt in English words; about 350 tokens, so that the encoder's 512 hold it."""
+LEAKED_WORDS = 7
+HAN = re.compile(r"[\u3400-\u9fff]")
+THINKING = re.compile(r"</?think|<\|", re.IGNORECASE)
+LIST = re.compile(r"\n|^\s*(?:[-*•#>]|\d+[.)])\s|\*\*|```|__")
+REFUSAL = re.compile(
+    r"\b(?:i(?:'|’)?m sorry|i am sorry|sorry, |i can(?:no|'|’)t|i (?:am|(?:'|’)m) (?:unable|not able)|"
+    r"as an ai|language model|against my|not appropriate)\b"
+    r"|抱歉|对不起|我无法|我不能|作为(?:一个)?(?:AI|人工智能)",
+    re.IGNORECASE,
+)
+CHATTER = re.compile(
+    r"^(?:sure|certainly|of course|okay|ok|absolutely|great|here(?:'|’)?s|here is|here are|"
+    r"this is (?:a|the) prompt|(?:the )?(?:final |rewritten |enhanced |image )*prompt|output|"
+    r"answer|assistant)\b[^.]{0,40}[:!,]"
+    r"|\b(?:let me know|feel free|i hope|hope this|would you like|in this prompt|the user|your wish)\b"
+    r"|^(?:好的|当然|以下|这是|提示词)|希望(?:这|你)|如果你",
+    re.IGNORECASE,
+)
+NUMBER_WORDS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen twenty"
+)
+VALUES = {word: value for value, word in enumerate(NUMBER_WORDS.split())} | {
+    "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+    "hundred": 100, "thousand": 1000, "dozen": 12, "pair": 2, "pairs": 2, "couple": 2, "twin": 2, "twins": 2,
+    "both": 2, "trio": 3,
+}  # fmt: skip
+
+
+def problems(
+    wish: str, prompt: str, plain: str, denied: Iterable[str] = (), *, chinese: bool = False, secret: str = ""
+) -> tuple[str, ...]:
+    """Return codes of what is wrong with `prompt` as a rewriting of `wish`; nothing where it may be used.
+
+    `plain` is the wish in English by rules and `denied` what it refuses: they tell subjects, numbers and what
+    may not be spoken of. `chinese` asks for a Chinese prompt. `secret` are the model's instructions, of which
+    no seven words in a row may come back. Codes: empty, long, thinking, list, refusal, chatter, language,
+    vague, quotes, numbers, subject, refused, leak.
+    """
+    bare = QUOTED.sub(" ", prompt)
+    found = {
+        "empty": not re.search(r"\w", bare) and not quoted(prompt),
+        "long": len(prompt) > LIMIT or len(prompt.split()) > WORDS,
+        "thinking": bool(THINKING.search(prompt)),
+        "list": bool(LIST.search(prompt.strip())),
+        "refusal": bool(REFUSAL.search(bare)),
+        "chatter": bool(CHATTER.search(bare.strip())),
+        "language": is_chinese(prompt) != chinese if chinese else bool(HAN.search(bare)),
+        "vague": bool(_vague().search(bare)),
+        "quotes": not _keeps_quotes(wish, prompt),
+        "numbers": bool(numbers(QUOTED.sub(" ", plain)) - numbers(prompt)),
+        "subject": not chinese and not names_subjects(plain, bare),
+        "refused": not chinese and any(_names(bare.casefold(), (thing,)) for thing in denied),
+        "leak": leaks(prompt, wish, secret),
+    }
+    return tuple(code for code, holds in found.items() if holds)
+
+
+def numbers(text: str) -> set[int]:
+    """The numbers of two and more in a text, in digits or words; "a pair" is two."""
+    words = re.findall(r"\d+|[a-z]+", text.casefold())
+    return {value for word in words if (value := int(word) if word.isdigit() else VALUES.get(word, 0)) > 1}
+
+
+def names_subjects(plain: str, prompt: str) -> bool:
+    """Whether the first subject of the plain English wish and two thirds of its others are in a prompt."""
+    text = prompt.casefold()
+    things = [thing for thing in visual().things(QUOTED.sub(" ", plain)) if thing.kind in SUBJECTS]
+    present = [_names(text, _calls(thing)) for thing in dict.fromkeys(things)]
+    return not present or (present[0] and sum(present) * 3 >= len(present) * 2)
+
+
+def leaks(prompt: str, wish: str, secret: str) -> bool:
+    """Whether a run of words of the instructions that the wish does not have itself is in a prompt."""
+    told = _runs(prompt)
+    return bool(told & _runs(secret) - _runs(wish))
+
+
+def _keeps_quotes(wish: str, prompt: str) -> bool:
+    """Every quoted text is in the prompt in quotes, character for character, and none is new."""
+    said = [span[1:-1] for span in quoted(prompt)]
+    asked = [span[1:-1] for span in quoted(wish)]
+    return all(span in said for span in asked) and all(span.casefold() in wish.casefold() for span in said)
+
+
+def _calls(thing: Entry) -> Sequence[str]:
+    names = [thing.english.removeprefix("the ").casefold(), *(other.casefold() for other in thing.others)]
+    return [*names, *(name.rpartition(" ")[2] for name in names)]
+
+
+def _names(text: str, names: Iterable[str]) -> bool:
+    forms = [form for name in names for form in (name.casefold(), plural(name.casefold()))]
+    return any(re.search(rf"(?<!\w){re.escape(form)}(?!\w)", text) for form in forms if form)
+
+
+def _runs(text: str) -> set[tuple[str, ...]]:
+    words = re.findall(r"\w+", text.casefold())
+    return {tuple(words[at : at + LEAKED_WORDS]) for at in range(len(words) - LEAKED_WORDS + 1)}
+
+
+@cache
+def _vague() -> re.Pattern[str]:
+    strip = phrases()["strip"]
+    return re.compile(rf"\b(?:{strip['vague_en']}|{strip['tags']})\b|{strip['vague_zh']}", re.IGNORECASE)

@@ -1,0 +1,166 @@
+"""Pieces of a sentence said in English: articles, plurals, compounds, and the order of who, what and where.
+
+Knows English. Knows nothing of Chinese or of what a piece was read from.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from engine.prompts.visual import Entry, plural
+
+BEINGS = frozenset({"people", "animal", "person"})
+_EXISTING = (
+    "placed parked hanging standing sitting lying inserted arranged stuck growing hiding flying floating "
+    "scattered reflected glowing sleeping soaking blooming shining carved drifting flowing"
+)
+EXISTING = frozenset(_EXISTING.split()) | {"drifting out", "pouring down", "slanting in"}
+ENCLOSING = frozenset({"building", "interior", "nature", "place"})
+VOWEL_SOUND = ("a", "e", "i", "o", "u", "A", "E", "I", "O")
+NO_VOWEL_SOUND = ("uni", "use", "one-", "eu", "uku", "ut")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A piece of a clause: a `thing`, a `place` (preposition and thing), a `doing`, a `count` and so on."""
+
+    kind: str
+    text: str
+    before: str = ""
+    after: str = ""
+    count: str = ""
+    entry: Entry | None = None
+
+    @property
+    def english(self) -> str:
+        """The unit with its count or article, its modifiers and its attributes."""
+        if self.kind != "thing":
+            return self.text
+        words = f"{self.before} {self.text.removeprefix('the ')}" if self.before else self.text
+        if self.before and self.text.startswith("the "):
+            words = f"the {words}"
+        return " ".join(part for part in (counted(self.count, words, self.entry), self.after) if part)
+
+
+def counted(count: str, words: str, entry: Entry | None) -> str:
+    """`words` with its count or article."""
+    if entry is not None and entry.kind in {"saying", "several"}:
+        return words
+    mass = entry is not None and entry.mass
+    if count and count != "one":
+        if not mass or (entry is not None and entry.kind in {"person", "place"}):
+            return f"{count} {plural(words)}"
+        return f"{count} {words}" if words.endswith(("s", "people")) else f"{count} pieces of {words}"
+    is_name = entry is not None and entry.kind in {"person", "place"}
+    if mass or is_name or words.startswith(("the ", "a ", "an ")):
+        return words
+    return f"{article(words)} {words}"
+
+
+def article(words: str) -> str:
+    """`a` or `an`, whichever goes before `words`."""
+    return "an" if words.startswith(VOWEL_SOUND) and not words.startswith(NO_VOWEL_SOUND) else "a"
+
+
+def several(first: str, joint: str, second: str) -> Unit:
+    """Two things as one."""
+    text = f"{first}{joint}{second}"
+    return Unit("thing", text, entry=Entry("several", text, mass=True))
+
+
+def compound(first: Unit, second: Unit) -> Unit:
+    """Two nouns in a row: beings stand together, anything else describes what follows."""
+    one, two = first.entry, second.entry
+    if one is None or two is None or {"saying", "several"} & {one.kind, two.kind}:
+        return several(first.english, ", ", second.english)
+    if one.kind in BEINGS and two.kind in BEINGS:
+        return several(first.english, " and ", second.english)
+    if one.kind == two.kind == "clothing" or one.english == two.english:
+        return several(first.english, ", ", second.english)
+    describing = one.others[0] if one.mass and one.others else first.text
+    text = f"{describing.removeprefix('the ')} {second.text.removeprefix('the ')}"
+    return replace(first, text=text, entry=replace(two, english=text))
+
+
+def owned(thing: Unit) -> Unit:
+    """A thing as an attribute of the one after it: `mother's`, `of a city`, `with a red roof`."""
+    if thing.entry and thing.entry.kind in {"latin", "place"} and not thing.after:
+        return Unit("modifier", thing.text.removeprefix("the "))
+    if (
+        thing.entry
+        and thing.entry.kind in BEINGS
+        and not thing.after
+        and not thing.before
+        and not thing.count
+    ):
+        return Unit("modifier", f"{thing.text}'s")
+    is_part = bool(thing.before or thing.count not in {"", "one"})
+    return Unit("attribute", f"{'with' if is_part else 'of'} {thing.english}")
+
+
+def said(units: Sequence[Unit]) -> str:
+    """Units in English order: who, what is done to what, then where; one doing after the other."""
+    segments = [_Segment()]
+    for unit in units:
+        if unit.kind == "doing":
+            segment = segments[-1]
+            if segment.doing:
+                segments.append(_Segment(places=segment.passed_on()))
+            segments[-1].begin(unit.text)
+        elif unit.kind == "quote" and segments[-1].doing == "writing":
+            segments[-1].doing = "reading"
+            segments[-1].take(unit)
+        else:
+            segments[-1].take(unit)
+    return ", ".join(text for segment in segments if (text := segment.english()))
+
+
+@dataclass
+class _Segment:
+    """One doing with its subject, objects and places."""
+
+    doing: str = ""
+    subjects: list[Unit] = field(default_factory=list)
+    objects: list[Unit] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
+    latest: list[str] = field(default_factory=list)
+
+    def begin(self, doing: str) -> None:
+        self.doing = doing
+        self.subjects, self.objects = self.objects, []
+        self.places += self.latest
+        self.latest = []
+
+    def take(self, unit: Unit) -> None:
+        if unit.kind == "place":
+            (self.latest if self.objects or not self.doing else self.places).append(unit.text)
+        elif unit.kind not in {"preposition", "and"}:
+            self.objects.append(unit)
+
+    def passed_on(self) -> list[str]:
+        """Places said after the object: they belong to the next doing."""
+        moved, self.latest = self.latest, []
+        return moved
+
+    def english(self) -> str:
+        places = [*self.places, *self.latest]
+        objects = [self._text(unit) for unit in self.objects]
+        subjects = [unit.english for unit in self.subjects]
+        if self.doing in EXISTING and objects and self.subjects and self._encloses(self.subjects[-1]):
+            places = [f"in {subjects.pop()}", *places]
+        if self.doing in EXISTING and objects and places and not subjects:
+            return " ".join([*objects, self.doing, *places])
+        if self.doing in {"reading", "printed with"} and places and not subjects:
+            carrier = places.pop(0).removeprefix("on ").removeprefix("in ")
+            return " ".join([carrier, self.doing, *objects, *places])
+        if self.doing.startswith("looking at") and places and not objects:
+            return " ".join([*subjects, "looking", *places])
+        who, what = ", ".join(subjects), ", ".join(objects).replace(", with the words", " with the words")
+        return " ".join(part for part in (who, self.doing, what, *places) if part)
+
+    def _text(self, unit: Unit) -> str:
+        if unit.kind != "quote":
+            return unit.english
+        return unit.text if self.doing in {"reading", "printed with"} else f"with the words {unit.text}"
+
+    def _encloses(self, unit: Unit) -> bool:
+        return unit.entry is not None and unit.entry.kind in ENCLOSING

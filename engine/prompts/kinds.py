@@ -1,0 +1,77 @@
+"""What a free prompt is mainly about, told by the visual lexicon.
+
+Knows ten kinds of picture and which words make each. Knows nothing of what is added for them.
+"""
+
+import re
+from functools import cache
+
+from engine.prompts.lexicon import phrases
+from engine.prompts.visual import Entry, visual
+from engine.prompts.wording import QUOTED
+
+KINDS = {
+    "people": "people", "person": "people", "animal": "animals", "plant": "nature", "nature": "nature",
+    "weather": "nature", "food": "food", "machine": "machines", "building": "architecture",
+    "place": "architecture", "interior": "interiors", "object": "product", "clothing": "product",
+}  # fmt: skip
+"""From kinds of words to kinds of pictures."""
+BEINGS = frozenset({"people", "person", "animal"})
+ACCESSORIES = frozenset({"clothing", "weather"})
+_CARRIERS = "painting photograph background wallpaper portrait photo"
+_PARTS = (
+    "face hand hands back head foot feet body heart mouth ear ears nose arm arms leg hair eyes tail egg wings"
+)
+IGNORED = frozenset(f"{_CARRIERS} {_PARTS}".split())
+
+
+def kind_of(prompt: str) -> str:
+    """Return people, architecture, nature, machines, animals, food, interiors, product, text or other.
+
+    The first being decides; else the first thing that is more than an accessory, or the food in it. `text`
+    is what is mainly lettering or design, such as a logo. What enhancement adds does not count.
+    """
+    plain = _added().sub(" ", QUOTED.sub(" ", prompt))
+    if mentions(plain, "kinds", "text"):
+        return "text"
+    things = [thing for thing in _things(plain) if thing.kind in KINDS and thing.english not in IGNORED]
+    beings = [thing for thing in things if thing.kind in BEINGS]
+    solid = [thing for thing in things if thing.kind not in ACCESSORIES]
+    main = next(iter([*beings, *solid, *things]), None)
+    if main is not None and main.kind == "object":
+        main = next((thing for thing in solid if thing.kind == "food"), main)
+    if main is None and mentions(plain, "kinds", "people"):
+        return "people"
+    return KINDS[main.kind] if main else "other"
+
+
+def is_drawn(prompt: str) -> bool:
+    """Whether a prompt asks for a drawn or painted look, onto which nothing photographic may be put."""
+    return mentions(QUOTED.sub(" ", prompt), "precise", "style")
+
+
+def mentions(text: str, table: str, name: str) -> bool:
+    """Whether a text has one of the words listed in phrases.toml under `table` and `name`."""
+    return _pattern(phrases()[table][name]).search(text.casefold()) is not None
+
+
+def _things(text: str) -> list[Entry]:
+    if not re.search(r"[\u3400-\u9fff]", text):
+        return list(visual().things(text))
+    entries = (token.of(frozenset(KINDS)) for token in visual().segment(text))
+    return [entry for entry in entries if entry is not None]
+
+
+@cache
+def _added() -> re.Pattern[str]:
+    tables = phrases()["additions"].values()
+    added = {phrase for table in tables for phrases_of_kind in table.values() for phrase in phrases_of_kind}
+    return re.compile("|".join(map(re.escape, sorted(added, key=len, reverse=True))))
+
+
+@cache
+def _pattern(words: str) -> re.Pattern[str]:
+    """Any of `words`, separated by `|`: Latin ones whole, Chinese ones anywhere."""
+    latin = [word for word in words.split("|") if word.isascii()]
+    chinese = [word for word in words.split("|") if not word.isascii()]
+    return re.compile(rf"\b(?:{'|'.join(map(re.escape, latin))})\b|{'|'.join(chinese)}")

@@ -1,0 +1,68 @@
+"""From what a person wrote to what a model is given: sanitize, optimize, enhance, negatives, in this order.
+
+Knows the order and what guidance means for refusals. Knows no model and no language model.
+"""
+
+from engine.prompts.enhance import enhance
+from engine.prompts.lexicon import World
+from engine.prompts.negatives import folded, merged, negatives
+from engine.prompts.optimizer import optimize
+from engine.prompts.sanitize import Rewritten, sanitize
+
+
+def prepare(
+    text: str,
+    world: World | None = None,
+    *,
+    negative: str = "",
+    optimized: bool = True,
+    enhanced: bool = True,
+    guided: bool = True,
+    wording: int = 0,
+    keep_language: bool = False,
+) -> Rewritten:
+    """Return what the model is really given: `text` sanitized, then optimized and enhanced as asked.
+
+    `negative` is the person's own negative prompt and comes first in the result's; with both switches off
+    it is all there is in it. A wish that only refuses ("no snow") and is not enhanced stays as it is. Notes
+    are in the order of the steps, each once. Another `wording` says the same differently.
+    """
+    ready = sanitize(text)
+    if optimized:
+        ready = optimize(ready.text, world, wording=wording, keep_language=keep_language)
+        ready = Rewritten(ready.text, (*sanitize(text).notes, *ready.notes), ready.negative)
+    return completed(ready, text, world, negative=negative, enhanced=enhanced, guided=guided, wording=wording)
+
+
+def completed(
+    ready: Rewritten,
+    said: str,
+    world: World | None,
+    *,
+    negative: str,
+    enhanced: bool,
+    guided: bool = True,
+    kind: str = "",
+    wording: int = 0,
+) -> Rewritten:
+    """Enhance an optimized prompt and list what it had better not show.
+
+    Without guidance a negative prompt has no effect: what can be said positively is (`negative:folded`), the
+    rest is dropped (`negative:unguided`), and no general terms are listed.
+    """
+    own, notes, text = merged(sanitize(negative).text, ready.negative), ready.notes, ready.text
+    if enhanced:
+        better = enhance(text, world, own, kind=kind, wording=wording)
+        text, notes = better.text, (*notes, *better.notes)
+        own = negatives(text, world, own, kind) if guided else own
+    if not guided and own:
+        text, told = _without_guidance(text, own, world)
+        own, notes = "", (*notes, *told)
+    return Rewritten(text or sanitize(said).text, tuple(dict.fromkeys(notes)), own)
+
+
+def _without_guidance(text: str, own: str, world: World | None) -> tuple[str, tuple[str, ...]]:
+    positive, dropped = ((), (own,)) if world is not None else folded(own)
+    new = [phrase for phrase in positive if phrase not in text]
+    notes = (("negative:folded",) if positive else ()) + (("negative:unguided",) if dropped else ())
+    return ", ".join([text, *new]) if new else text, notes

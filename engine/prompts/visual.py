@@ -1,0 +1,226 @@
+"""The visual lexicon: 3,500 things, looks, doings and names in English and Chinese, and how a text is cut up.
+
+Knows the visual-*.toml files, plurals and the most likely words of a Chinese sentence. Knows no grammar.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from engine.prompts.lexicon import simplified
+from engine.prompts.sanitize import MARK
+
+FILES = ("names", "grammar", "living", "things", "places", "looks")
+"""Read in this order; where a Chinese word has several meanings, the first is tried first."""
+
+_NOUNS = (
+    "people animal plant food machine object clothing nature building interior weather light person place "
+    "saying"
+)
+NOUNS = frozenset(_NOUNS.split())
+MODIFIERS = frozenset({"material", "colour", "quality"})
+LONGEST = 12
+NUMERALS = "零〇一二三四五六七八九十百千万两"
+PIECE = re.compile(rf"[\u3400-\u9fff]+|{MARK}|[^\W\u3400-\u9fff]+(?:['’./:-][^\W\u3400-\u9fff]+)*|\S")
+UNKNOWN_COST = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A meaning: its kind, the English to write, other English for it, whether it takes no article."""
+
+    kind: str
+    english: str
+    others: tuple[str, ...] = ()
+    mass: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of a text with what it may mean, likeliest first; no entry where it is unknown."""
+
+    text: str
+    entries: tuple[Entry, ...] = ()
+
+    def is_a(self, *kinds: str) -> bool:
+        """Whether one of its meanings is of one of these kinds."""
+        return any(entry.kind in kinds for entry in self.entries)
+
+    @property
+    def is_quote(self) -> bool:
+        """Whether it stands for a quoted span."""
+        return re.fullmatch(MARK, self.text) is not None
+
+    def of(self, kinds: frozenset[str]) -> Entry | None:
+        """Its first meaning of these kinds."""
+        return next((entry for entry in self.entries if entry.kind in kinds), None)
+
+
+class Visual:
+    """The lexicon in both directions."""
+
+    def __init__(self, entries: Mapping[str, tuple[Entry, ...]]) -> None:
+        self._chinese = entries
+        mixed = sorted((w for w in entries if re.search("[A-Za-z0-9]", w)), key=len, reverse=True)
+        self._pieces = re.compile("|".join([*map(re.escape, mixed), PIECE.pattern]))
+        self._english: dict[str, Entry] = {}
+        for group in entries.values():
+            for entry in group:
+                if entry.kind in NOUNS and entry.kind != "saying":
+                    for name in (entry.english, *entry.others):
+                        self._english.setdefault(name.removeprefix("the ").casefold(), entry)
+
+    def __len__(self) -> int:
+        return len({entry for group in self._chinese.values() for entry in group})
+
+    def meanings(self, chinese: str) -> tuple[Entry, ...]:
+        """What a Chinese word may mean."""
+        return self._chinese.get(chinese, ())
+
+    def thing(self, english: str) -> Entry | None:
+        """The noun an English word or compound stands for, singular or plural."""
+        return next((self._english[name] for name in singulars(english) if name in self._english), None)
+
+    def things(self, english: str) -> Iterator[Entry]:
+        """The nouns of an English text in order, the longest names first."""
+        words = re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", english.casefold())
+        at = 0
+        while at < len(words):
+            for size in (4, 3, 2, 1):
+                entry = self.thing(" ".join(words[at : at + size])) if at + size <= len(words) else None
+                if entry:
+                    yield entry
+                    at += size - 1
+                    break
+            at += 1
+
+    def segment(self, text: str) -> list[Token]:
+        """Cut `text` into its most likely words; Latin words, quotes and marks are pieces of their own."""
+        tokens: list[Token] = []
+        for piece in self._pieces.findall(simplified(text)):
+            is_chinese = "\u3400" <= piece[-1] <= "\u9fff" and piece[0] not in "0123456789"
+            tokens += self._words(piece) if is_chinese else [self._token(piece)]
+        return tokens
+
+    def _words(self, text: str) -> list[Token]:
+        """Fewest and best known words: dynamic programming over what ends at each character."""
+        best: list[tuple[float, int]] = [(0.0, 0)]
+        for end in range(1, len(text) + 1):
+            ways = ((best[s][0] + self._cost(text[s:end]), s) for s in range(max(0, end - LONGEST), end))
+            best.append(min(ways))
+        tokens: list[Token] = []
+        end = len(text)
+        while end:
+            start = best[end][1]
+            tokens.append(self._token(text[start:end]))
+            end = start
+        return _joined(tokens[::-1])
+
+    def _cost(self, word: str) -> float:
+        if word in self._chinese:
+            return 1.0 if len(word) > 1 else 1.5
+        if len(word) > 1:
+            return 1.1 if set(word) <= set(NUMERALS) else 1000.0
+        return UNKNOWN_COST
+
+    def _token(self, word: str) -> Token:
+        entries = self.meanings(word)
+        if not entries and len(word) > 1 and set(word) <= set(NUMERALS):
+            entries = (Entry("number", number(word)),)
+        return Token(word, entries)
+
+
+@cache
+def visual() -> Visual:
+    """The lexicon; read once."""
+    words: dict[str, list[Entry]] = {}
+    for name in FILES:
+        text = (Path(__file__).parent / f"visual-{name}.toml").read_text(encoding="utf-8")
+        for kind, lists in tomllib.loads(text).items():
+            for role, lines in lists.items():
+                _add(words, kind if role == "words" else role, lines)
+    return Visual({chinese: tuple(dict.fromkeys(entries)) for chinese, entries in words.items()})
+
+
+def number(numerals: str) -> str:
+    """`三十五` → `35`; `七八` → `7 or 8`; digits one by one where there is no unit."""
+    digits = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
+    if all(char in digits for char in numerals):
+        spelled = [digits[char] for char in numerals]
+        if len(spelled) == 2 and 0 < spelled[0] < spelled[1]:
+            return f"{spelled[0]} {'or' if spelled[0] + 1 == spelled[1] else 'to'} {spelled[1]}"
+        return "".join(map(str, spelled))
+    total = section = digit = 0
+    for char in numerals:
+        if char in digits:
+            digit = digits[char]
+        elif char == "万":
+            total, section, digit = (total + section + digit or 1) * 10_000, 0, 0
+        else:
+            section += (digit or 1) * {"十": 10, "百": 100, "千": 1000}[char]
+            digit = 0
+    return str(total + section + digit)
+
+
+def singulars(word: str) -> Iterator[str]:
+    """What `word`, perhaps a plural, may be the plural of; itself first."""
+    yield word
+    head, space, last = word.rpartition(" ")
+    if last in SINGULAR:
+        yield f"{head}{space}{SINGULAR[last]}"
+    for ending, replacement in (("ies", "y"), ("ves", "f"), ("ves", "fe"), ("es", ""), ("s", "")):
+        if last.endswith(ending) and len(last) > len(ending) + 1:
+            yield f"{head}{space}{last.removesuffix(ending)}{replacement}"
+
+
+def plural(phrase: str) -> str:
+    """The plural of a noun phrase; what goes before "of" is its head."""
+    head, of, rest = phrase.partition(" of ")
+    before, space, last = head.rpartition(" ")
+    if last.casefold() in PLURAL:
+        last = PLURAL[last.casefold()]
+    elif re.search(r"(?:s|x|z|ch|sh)$", last):
+        last += "es"
+    elif re.search(r"[^aeiou]y$", last):
+        last = last[:-1] + "ies"
+    else:
+        last += "s"
+    return f"{before}{space}{last}{of}{rest}"
+
+
+PLURAL = {
+    "man": "men", "woman": "women", "child": "children", "person": "people", "mouse": "mice",
+    "goose": "geese", "foot": "feet", "tooth": "teeth", "fish": "fish", "sheep": "sheep", "deer": "deer",
+    "koi": "koi", "carp": "carp", "leaf": "leaves", "knife": "knives", "wolf": "wolves", "calf": "calves",
+    "shelf": "shelves", "loaf": "loaves", "thief": "thieves", "half": "halves", "scarf": "scarves",
+    "elf": "elves", "ox": "oxen", "dwarf": "dwarves", "policeman": "policemen", "fisherman": "fishermen",
+    "swordsman": "swordsmen", "fireman": "firemen", "snowman": "snowmen", "boatman": "boatmen",
+    "postman": "postmen", "yak": "yaks", "craftsman": "craftsmen", "businessman": "businessmen",
+    "tomato": "tomatoes", "potato": "potatoes", "mango": "mangoes", "hero": "heroes",
+    "samurai": "samurai", "reindeer": "reindeer", "squid": "squid", "shrimp": "shrimp",
+    "salmon": "salmon", "spacecraft": "spacecraft", "bison": "bison", "alpaca": "alpacas",
+}  # fmt: skip
+SINGULAR = {many: one for one, many in PLURAL.items()}
+
+
+def _add(words: dict[str, list[Entry]], kind: str, lines: str) -> None:
+    for line in lines.strip().splitlines():
+        left, _, right = line.partition(" = ")
+        first, *others = left.split(" / ")
+        entry = Entry(kind, first.rstrip("~"), tuple(others), first.endswith("~"))
+        for chinese in right.split():
+            words.setdefault(chinese, []).append(entry)
+
+
+def _joined(tokens: list[Token]) -> list[Token]:
+    """Unknown characters that stand together as one token."""
+    joined: list[Token] = []
+    for token in tokens:
+        if joined and not token.entries and not joined[-1].entries:
+            joined[-1] = Token(joined[-1].text + token.text)
+        else:
+            joined.append(token)
+    return joined
