@@ -26,7 +26,7 @@ from engine.types import (
     Upscale,
     image_tokens,
 )
-from engine.upscale import upscale
+from engine.upscale import Plan, upscale
 from engine.zimage import sampling
 from engine.zimage.denoiser import Denoiser
 from engine.zimage.drawing import Drawing
@@ -157,7 +157,9 @@ class ZImagePipeline:
 
     def upscale(self, task: Upscale) -> Picture:
         """Enlarge an encoded image."""
-        return upscale(task)
+        *_, picture = upscale(task, Plan(self.components.device))
+        assert isinstance(picture, Picture)
+        return picture
 
     def _begin(self, task: Generate, ready: PromptReady) -> Drawing:
         embedding = self.text.encode(ready.used)
