@@ -14,15 +14,14 @@ from typing import Any
 
 from adapters.web.server import WebPlatform
 from adapters.web.settings import WebSettings
-from bot import config, doctor, lock, oneshot, redact
+from bot import config, doctor, lock, oneshot, redact, setup
 from bot.config import Config
-from bot.core import Core, CoreSettings
+from bot.core import Core
+from bot.database import NewerDatabaseError
 from bot.images import ImageFolder
-from bot.limits import Rule
-from bot.moderation import Words
 from bot.replies import Replies
-from bot.store import NewerDatabaseError, Store
-from bot.types import Params, Platform, Refused
+from bot.store import Store
+from bot.types import Platform, Refused
 from engine import profiles
 from engine.process import ProcessEngine
 from engine.types import EngineError, EngineSettings, ModelProfile, image_tokens
@@ -86,7 +85,7 @@ def _command(words: list[str]) -> int:
 
 async def _run(settings: Config) -> int:
     """Serve until a signal says stop."""
-    profile, words = profiles.profile(settings.model.name), _words(settings)
+    profile, words = profiles.profile(settings.model.name), setup.words(settings)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store.open(settings.data_dir))
         platforms = _platforms(settings)
@@ -97,9 +96,9 @@ async def _run(settings: Config) -> int:
             store=store,
             images=ImageFolder(settings.data_dir / "pictures"),
             engine=engine,
-            replies=Replies(profile, _defaults(settings)),
+            replies=Replies(profile),
             words=words,
-            settings=_core(settings, profile),
+            settings=setup.core_settings(settings, profile),
             platforms={platform.name: platform for platform in platforms},
         )
         await core.recover()
@@ -152,7 +151,7 @@ async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
     engine = _engine(settings, profile)
     try:
         return await oneshot.imagine(
-            engine, profile, text, _defaults(settings), out, partial(print, file=sys.stderr)
+            engine, profile, text, setup.defaults(settings), out, partial(print, file=sys.stderr)
         )
     except Refused as refused:
         raise CommandError(Replies(profile).refused(refused, "en").text) from None
@@ -192,7 +191,10 @@ async def _doctor(settings: Config) -> int:
 def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine:
     model = settings.model
     one_picture = image_tokens(profile.base_size, profile.base_size)
-    return ProcessEngine(EngineSettings(model.name, model.device, model.dtype, model.threads), one_picture)
+    chosen = EngineSettings(
+        model.name, model.device, model.dtype, model.threads, classifier=settings.moderation.classifier
+    )
+    return ProcessEngine(chosen, one_picture)
 
 
 def _platforms(settings: Config) -> list[Platform]:
@@ -222,7 +224,6 @@ def _discord(settings: Config) -> Platform:
         gateway_url=said.gateway_url,
         command=said.command,
         reactions=said.add_reactions,
-        guilds=frozenset(map(int, said.guilds)),
         spoiler_channels=frozenset(map(int, said.spoiler_channels)),
         shards=said.shards,
     )
@@ -235,39 +236,6 @@ def _web(settings: Config) -> WebPlatform:
         return WebPlatform(WebSettings(web.host, web.port, web.token, web.hosts), settings.data_dir)
     except ValueError as error:
         raise config.ConfigError(str(error)) from None
-
-
-def _core(settings: Config, profile: ModelProfile) -> CoreSettings:
-    limits = settings.limits
-    rule = Rule(
-        per_minute=limits.per_minute,
-        per_day=limits.per_day,
-        waiting=limits.waiting,
-        queue=limits.queue,
-        max_count=limits.max_count,
-        max_megapixels=limits.max_megapixels,
-    )
-    return CoreSettings(profile, _defaults(settings), rule, settings.retention.picture_days)
-
-
-def _defaults(settings: Config) -> Params:
-    said = settings.defaults
-    return Params(
-        prompt="",
-        steps=said.steps,
-        guidance_scale=said.cfg,
-        count=said.count,
-        strength=said.strength,
-        optimize=said.optimize,
-        enhance=said.enhance,
-    )
-
-
-def _words(settings: Config) -> Words:
-    try:
-        return Words(settings.moderation.banned)
-    except ValueError as error:
-        raise config.ConfigError(f"moderation.banned: {error}") from None
 
 
 def _option(words: list[str], name: str) -> str | None:

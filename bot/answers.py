@@ -1,28 +1,46 @@
-"""Commands that are answered at once and make no job: help, queue, quota, history, show, info, cancel."""
+"""Commands that are answered at once and make no job: help, queue, quota, history, settings and so on."""
 
 from typing import TYPE_CHECKING
 
-from bot.commands import Command
+from bot import admin
+from bot.commands import COMMANDS, Command
 from bot.types import Job, Refused, Reply, User
 
 if TYPE_CHECKING:
     from bot.core import Core
 
 HISTORY = 10
+FAVOURITES = 5
+ALWAYS = ("help", "settings", "forget")
+"""What even somebody who was shut out may ask."""
+ADMINS = frozenset(entry.name for entry in COMMANDS if entry.admins)
 
 
 async def answer(core: "Core", user: User, command: Command) -> Reply:
     """Return the reply to a command; raises `Refused`, `unknown-command` for one that makes a job."""
+    if command.name in ADMINS:
+        if not core.access.administers(user):
+            raise Refused("admins-only")
+        return await admin.answer(core, user, command)
+    if command.name not in ALWAYS:
+        await core.enter(user)
     match command.name:
         case "help":
-            return core.replies.help(user.locale)
+            return core.replies.help(user.locale, core.access.administers(user))
+        case "settings":
+            return await core.settings(user)
+        case "forget":
+            return core.replies.forget(user.locale)
+        case "link":
+            return await core.links.answer(core.people.known(user), command.rest)
         case "queue":
             return core.replies.queue(user.locale, *await core.waiting(user))
         case "quota":
             now = core.now()
-            return core.replies.quota(user.locale, core.rule, await core.usage(user), now)
+            return core.replies.quota(user.locale, core.rule(user), await core.usage(user), now)
         case "history":
-            return core.replies.history(user.locale, await core.jobs(user, HISTORY))
+            favourites = await core.favourites(user, FAVOURITES)
+            return core.replies.history(user.locale, await core.jobs(user, HISTORY), favourites)
         case "show":
             return await core.reply(await _named(core, user, command.rest))
         case "info":

@@ -1,9 +1,9 @@
-"""What a press means: whose it is, which picture, and which request comes of it.
+"""What a press means: which job, which picture, and which request comes of it.
 
 Knows jobs and their parents; puts nothing in the line and shows nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot import params
 from bot.images import ImageFolder
@@ -22,27 +22,41 @@ class Click:
     index: int
 
 
-async def own(store: Store, user: User, job_id: int) -> Job:
-    """Return the pressed job; raises `Refused` (`no-such-job`, `not-yours`)."""
+async def known(store: Store, job_id: int) -> Job:
+    """Return a job; raises `Refused` (`no-such-job`)."""
     job = await store.job(job_id)
     if job is None:
         raise Refused("no-such-job", job=job_id)
-    if job.request.user.person != user.person:
-        raise Refused("not-yours")
     return job
 
 
+def worded(job: Job) -> Job:
+    """Return the job; raises `Refused` (`prompt-gone`) where its words were erased with age."""
+    if job.request.kind != "upscale" and not job.request.params.prompt:
+        raise Refused("prompt-gone")
+    return job
+
+
+def read_by(job: Job, user: User) -> Job:
+    """Return the job as told to somebody, in their language."""
+    reader = replace(job.request.user, locale=user.locale)
+    return replace(job, request=replace(job.request, user=reader))
+
+
 async def request(store: Store, dice: params.Dice, job: Job, click: Click) -> Request:
-    """Return the request that a reroll, vary, upscale, use or original makes of a job; raises `Refused`."""
+    """Return the request that a button of a job makes; raises `Refused`."""
     user, address, event_id, index = click.user, click.address, click.event_id, click.index
+    if click.verb == "another":
+        return params.another(worded(job), user, address, event_id)
     if click.verb in ("use", "original"):
         if click.verb == "use" and not job.used_prompt:
             raise Refused("not-finished", job=job.id)
-        return params.chosen(job, click.verb, user, address, event_id)
+        return params.chosen(worded(job), click.verb, user, address, event_id)
     if click.verb == "upscale":
         picture_of(job, index)
         return params.enlarge(job, index, user, address, event_id)
     source, index = await _drawn(store, job, index)
+    worded(source)
     if click.verb == "vary":
         picture_of(source, index)
         return params.vary(source, index, user, address, event_id, dice)
@@ -58,7 +72,7 @@ def picture_of(job: Job, index: int) -> JobPicture:
 
 
 async def source_size(store: Store, images: ImageFolder, request: Request) -> tuple[int, int] | None:
-    """Return the size of the picture a request starts from; raises `Refused` when it is gone or another's."""
+    """Return the size of the picture a request starts from; raises `Refused` when it is gone."""
     if request.image is not None:
         try:
             return await images.input_size(request.image)
@@ -66,7 +80,7 @@ async def source_size(store: Store, images: ImageFolder, request: Request) -> tu
             raise Refused("picture-gone") from error
     if request.kind != "upscale" or request.parent is None:
         return None
-    picture = picture_of(await own(store, request.user, request.parent), request.index)
+    picture = picture_of(await known(store, request.parent), request.index)
     if picture.deleted:
         raise Refused("picture-gone")
     return picture.width, picture.height
@@ -80,17 +94,24 @@ async def source(store: Store, images: ImageFolder, job: Job) -> bytes | None:
             return await images.read_input(request.image)
         if request.kind != "upscale" or request.parent is None:
             return None
-        parent = await own(store, request.user, request.parent)
+        parent = await known(store, request.parent)
         return await images.read(picture_of(parent, request.index).file)
     except FileNotFoundError as error:
         raise Refused("picture-gone") from error
 
 
+async def repeats(store: Store, job: Job, used: str) -> bool:
+    """Say whether another wording that was asked for came out as one of those before."""
+    while job.request.kind == "optimize" and job.request.index and job.request.parent is not None:
+        parent = await store.job(job.request.parent)
+        if parent is None or parent.used_prompt == used:
+            return parent is not None
+        job = parent
+    return False
+
+
 async def _drawn(store: Store, job: Job, index: int) -> tuple[Job, int]:
     """Follow upscales back to the job that drew the picture; an attached one has none behind it."""
     while job.request.kind == "upscale" and job.request.image is None and job.request.parent is not None:
-        parent = await store.job(job.request.parent)
-        if parent is None:
-            raise Refused("no-such-job", job=job.request.parent)
-        job, index = parent, job.request.index
+        job, index = await known(store, job.request.parent), job.request.index
     return job, index

@@ -15,14 +15,16 @@ SHOWN_NAME = 40
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row: the name, other words for it, and what it takes.
+    """A row: the name, other words for it, what it takes, and whether it is for `admins` only.
 
-    `prompt` is free text, `numbers` a job number and perhaps a picture's, `nothing` is nothing.
+    `prompt` is free text, `numbers` a job number and perhaps a picture's, `code` one word of letters and
+    digits, `name` a person as the configuration names them and what is said of them, `nothing` is nothing.
     """
 
     name: str
     aliases: tuple[str, ...]
-    takes: Literal["prompt", "numbers", "nothing"]
+    takes: Literal["prompt", "numbers", "code", "name", "nothing"]
+    admins: bool = False
 
 
 COMMANDS: tuple[Entry, ...] = (
@@ -36,7 +38,16 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("show", ("查看",), "numbers"),
     Entry("info", ("参数",), "numbers"),
     Entry("quota", ("额度",), "nothing"),
+    Entry("settings", ("设置",), "nothing"),
+    Entry("link", ("绑定",), "code"),
+    Entry("forget", ("忘记我",), "nothing"),
     Entry("help", ("帮助", "start"), "nothing"),
+    Entry("pause", ("暂停",), "nothing", admins=True),
+    Entry("resume", ("恢复",), "nothing", admins=True),
+    Entry("drain", ("停止接单",), "nothing", admins=True),
+    Entry("stats", ("统计",), "nothing", admins=True),
+    Entry("ban", ("封禁",), "name", admins=True),
+    Entry("unban", ("解封",), "name", admins=True),
 )
 
 
@@ -52,6 +63,8 @@ _BY_WORD = {word: entry for entry in COMMANDS for word in (entry.name, *entry.al
 _CHINESE = {word: entry for word, entry in _BY_WORD.items() if not word.isascii()}
 _SLASH = re.compile(r"/(?P<word>[^\s@:,]*)(?:@\w*)?")
 _NUMBERS = re.compile(r"(?:#?[0-9]+(?:\s+[0-9]+)?)?")
+_CODE = re.compile(r"[0-9A-Za-z-]*|关闭|解除")
+_NAME = re.compile(r"(?:#[0-9]+|[a-z]+:[a-z-]+:\S+)(?:\s.*)?", re.DOTALL)
 _AFTER_WORD = re.compile(r"$|[\s:,.!~。]")
 _CLOSING = " .!?~。、"
 
@@ -95,9 +108,13 @@ def _fits(entry: Entry, rest: str) -> bool:
             return True
         case "numbers":
             return _NUMBERS.fullmatch(plain) is not None
+        case "code":
+            return _CODE.fullmatch(plain) is not None
+        case "name":
+            return _NAME.fullmatch(plain) is not None
         case "nothing":
             return not plain
 
 
 def _rest(entry: Entry, rest: str) -> str:
-    return rest if entry.takes == "prompt" else flagtext.plain(rest).strip(_CLOSING)
+    return rest if entry.takes in ("prompt", "name") else flagtext.plain(rest).strip(_CLOSING)

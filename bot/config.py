@@ -5,27 +5,29 @@ An unknown key or a bad value is a `ConfigError` of one line naming the key, the
 """
 
 import os
-import re
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
+
+from bot.sections import ConfigError, build, leaves, setting
+
+__all__ = ["Config", "ConfigError", "leaves", "load"]
 
 PREFIX = "ZIMAGE_BOT_"
 DEFAULT_FILE = Path("config.toml")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 LEVELS = ("debug", "info", "warning", "error")
-
-
-class ConfigError(Exception):
-    """A setting that cannot be used; the message is one readable line."""
-
-
-def _setting(default: Any, low: float | None = None, high: float | None = None, **metadata: Any) -> Any:
-    """Declare a setting with its range or choices; a `secret` is never shown, in a repr or a log."""
-    metadata |= {"low": low, "high": high}
-    return field(default=default, repr=not metadata.get("secret", False), metadata=metadata)
+NAME = (
+    r"discord:(server|channel|role|user):\d{1,20}|discord:age-restricted|telegram:user:\d{1,20}"
+    r"|telegram:chat:(-?\d{1,20}|@\w{4,32})|web:(local|user:[\w-]{1,64})"
+)
+"""How the configuration names people and places."""
+NAMES: Mapping[str, Any] = {
+    "each": NAME,
+    "fix": 'names such as "discord:role:5", "telegram:chat:-100" or "web:local"',
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +35,19 @@ class ModelConfig:
     """What draws, and on what."""
 
     name: str = "embedded"
-    device: str = _setting("auto", pattern=r"auto|cpu|mps|cuda(:\d+)?", fix="auto, cpu, mps, cuda or cuda:N")
-    dtype: str = _setting("auto", choices=DTYPES)
-    threads: int = _setting(0, 0, 1024)
+    device: str = setting("auto", pattern=r"auto|cpu|mps|cuda(:\d+)?", fix="auto, cpu, mps, cuda or cuda:N")
+    dtype: str = setting("auto", choices=DTYPES)
+    threads: int = setting(0, 0, 1024)
 
 
 @dataclass(frozen=True, slots=True)
 class DefaultsConfig:
     """What a picture gets when the person says nothing."""
 
-    steps: int = _setting(8, 1, 50)
-    cfg: float = _setting(1.8, 1.0, 5.0)
-    count: int = _setting(1, 1, 4)
-    strength: float = _setting(0.6, 0.05, 1.0)
+    steps: int = setting(8, 1, 50)
+    cfg: float = setting(1.8, 1.0, 5.0)
+    count: int = setting(1, 1, 4)
+    strength: float = setting(0.6, 0.05, 1.0)
     optimize: bool = True
     enhance: bool = True
 
@@ -54,26 +56,53 @@ class DefaultsConfig:
 class LimitsConfig:
     """How much one person, and everybody together, may ask for; 0 means no limit."""
 
-    per_minute: int = _setting(10, 0, 10_000)
-    per_day: int = _setting(200, 0, 1_000_000)
-    waiting: int = _setting(10, 0, 10_000)
-    queue: int = _setting(500, 0, 1_000_000)
-    max_count: int = _setting(4, 1, 4)
-    max_megapixels: float = _setting(4.2, 0.0, 100.0)
+    per_minute: int = setting(10, 0, 10_000)
+    per_day: int = setting(200, 0, 1_000_000)
+    waiting: int = setting(10, 0, 10_000)
+    queue: int = setting(500, 0, 1_000_000)
+    max_count: int = setting(4, 1, 4)
+    max_megapixels: float = setting(4.2, 0.0, 100.0)
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionConfig:
-    """How long finished pictures stay on disk; 0 keeps them for ever."""
+    """How long picture files and the texts of jobs are kept; 0 keeps them for ever."""
 
-    picture_days: int = _setting(0, 0, 36_500)
+    picture_days: int = setting(0, 0, 36_500)
+    prompt_days: int = setting(0, 0, 36_500)
 
 
 @dataclass(frozen=True, slots=True)
 class ModerationConfig:
-    """Words nobody may draw: exact words, `*parts*` or `/regular expressions/`."""
+    """What nobody may draw: words, and pictures by what a classifier says of them (label to least score)."""
 
     banned: tuple[str, ...] = ()
+    classifier: str = ""
+    refuse: Mapping[str, float] = setting({"nsfw": 0.8}, 0.0, 1.0)
+    exempt: tuple[str, ...] = setting((), **NAMES)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessConfig:
+    """Who comes in, who administers, and who may press whose buttons."""
+
+    allow: tuple[str, ...] = setting((), **NAMES)
+    block: tuple[str, ...] = setting((), **NAMES)
+    admins: tuple[str, ...] = setting(("web:local",), **NAMES)
+    anyone_may_press: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RuleConfig:
+    """Limits for those whom `match` names; what is not said comes from [limits]."""
+
+    match: tuple[str, ...] = setting((), **NAMES)
+    per_minute: int | None = setting(None, 0, 10_000)
+    per_day: int | None = setting(None, 0, 1_000_000)
+    waiting: int | None = setting(None, 0, 10_000)
+    max_count: int | None = setting(None, 1, 4)
+    max_megapixels: float | None = setting(None, 0.0, 100.0)
+    priority: int | None = setting(None, 0, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +111,8 @@ class WebConfig:
 
     enabled: bool = True
     host: str = "127.0.0.1"
-    port: int = _setting(7860, 0, 65_535)
-    token: str = _setting("", secret=True)
+    port: int = setting(7860, 0, 65_535)
+    token: str = setting("", secret=True)
     hosts: tuple[str, ...] = ()
 
 
@@ -91,24 +120,24 @@ class WebConfig:
 class DiscordConfig:
     """The Discord bot; a token switches it on. `shards` 0 is one plain connection."""
 
-    token: str = _setting("", secret=True)
-    command: str = _setting("imagine", pattern=r"[a-z0-9_-]{1,32}", fix="1–32 of a–z, 0–9, - and _")
+    token: str = setting("", secret=True)
+    command: str = setting("imagine", pattern=r"[a-z0-9_-]{1,32}", fix="1–32 of a–z, 0–9, - and _")
     add_reactions: bool = False
-    guilds: tuple[str, ...] = _setting((), each=r"\d{5,20}", fix="ids, which are long numbers")
-    spoiler_channels: tuple[str, ...] = _setting((), each=r"\d{5,20}", fix="ids, which are long numbers")
-    shards: int = _setting(0, 0, 1024)
+    spoiler_channels: tuple[str, ...] = setting((), each=r"\d{5,20}", fix="ids, which are long numbers")
+    shards: int = setting(0, 0, 1024)
     api_base: str = "https://discord.com/api/v10"
     gateway_url: str = "wss://gateway.discord.gg/"
 
 
 @dataclass(frozen=True, slots=True)
 class TelegramConfig:
-    """The Telegram bot: its token, the Bot API server to ask, and the chats it serves (none named: all)."""
+    """The Telegram bot: its token, the Bot API server to ask; without a webhook, updates are fetched."""
 
-    token: str = _setting("", secret=True)
+    token: str = setting("", secret=True)
+    webhook_url: str = setting("", pattern=r"|https://\S+", fix="an https:// address, or empty")
+    webhook_listen: str = setting("127.0.0.1:8443", pattern=r"\S+:\d{1,5}", fix="host:port")
     base_url: str = "https://api.telegram.org/bot"
     base_file_url: str = "https://api.telegram.org/file/bot"
-    chats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +145,14 @@ class Config:
     """Every setting of the bot."""
 
     data_dir: Path = Path("data")
-    log_level: str = _setting("info", choices=LEVELS)
+    log_level: str = setting("info", choices=LEVELS)
     model: ModelConfig = field(default_factory=ModelConfig)
     defaults: DefaultsConfig = field(default_factory=DefaultsConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     retention: RetentionConfig = field(default_factory=RetentionConfig)
     moderation: ModerationConfig = field(default_factory=ModerationConfig)
+    access: AccessConfig = field(default_factory=AccessConfig)
+    rules: tuple[RuleConfig, ...] = ()
     web: WebConfig = field(default_factory=WebConfig)
     discord: DiscordConfig = field(default_factory=DiscordConfig)
     telegram: TelegramConfig = field(default_factory=TelegramConfig)
@@ -137,19 +168,9 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> C
         path = DEFAULT_FILE
     table = _read(path) if path else {}
     origin = str(path) if path else "config.toml"
-    config: Config = _build(Config, table, origin, "")
+    config: Config = build(Config, table, origin, "")
     overlay = _environment(environ)
-    return config if not overlay else _build(Config, _merge(table, overlay), "environment or " + origin, "")
-
-
-def leaves(section: Any, prefix: str = "") -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
-    """Yield (dotted key, value, metadata) of every setting below `section`."""
-    for item in fields(section):
-        value = getattr(section, item.name)
-        if is_dataclass(value):
-            yield from leaves(value, f"{prefix}{item.name}.")
-        else:
-            yield prefix + item.name, value, item.metadata
+    return config if not overlay else build(Config, _merge(table, overlay), "environment or " + origin, "")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -186,87 +207,3 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
         old = merged.get(key)
         merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return merged
-
-
-def _build(section: type, table: Mapping[str, Any], origin: str, prefix: str) -> Any:
-    known = {item.name: item for item in fields(section)}
-    hints = get_type_hints(section)
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in known:
-            raise ConfigError(f"{origin}: unknown key {prefix}{key}; known here: {', '.join(known)}")
-        hint = hints[key]
-        if is_dataclass(hint):
-            if not isinstance(value, Mapping):
-                raise ConfigError(f"{origin}: {prefix}{key} must be a table, [{prefix}{key}], not a value")
-            values[key] = _build(hint, value, origin, f"{prefix}{key}.")  # type: ignore[arg-type]
-        else:
-            values[key] = _check(f"{prefix}{key}", value, hint, known[key].metadata, origin)
-    return section(**values)
-
-
-def _check(key: str, value: Any, hint: Any, rules: Mapping[str, Any], origin: str) -> Any:
-    shown = "(hidden)" if rules.get("secret") else repr(value)
-    try:
-        found = _CONVERT[hint](value)
-    except (TypeError, ValueError, KeyError):
-        raise ConfigError(f"{origin}: {key} = {shown} must be {_NAMES[hint]}") from None
-    if (choices := rules.get("choices")) and found not in choices:
-        raise ConfigError(f"{origin}: {key} = {shown} must be one of {', '.join(choices)}")
-    if (pattern := rules.get("pattern")) and not re.fullmatch(pattern, found):
-        raise ConfigError(f"{origin}: {key} = {shown} must be {rules['fix']}")
-    if (each := rules.get("each")) and not all(re.fullmatch(each, part) for part in found):
-        raise ConfigError(f"{origin}: {key} = {shown} must be a list of {rules['fix']}")
-    low, high = rules.get("low"), rules.get("high")
-    if low is not None and high is not None and not low <= found <= high:
-        raise ConfigError(f"{origin}: {key} = {shown} must be from {low} to {high}")
-    return found
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value.strip()
-
-
-def _whole(value: Any) -> int:
-    if isinstance(value, bool | float):
-        raise TypeError
-    return int(value)
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool):
-        raise TypeError
-    return float(value)
-
-
-def _switch(value: Any) -> bool:
-    return value if isinstance(value, bool) else _SWITCHES[_text(value).lower()]
-
-
-def _list(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return tuple(_text(part) for part in value)
-
-
-_SWITCHES = dict.fromkeys(("true", "on", "yes", "1"), True) | dict.fromkeys(
-    ("false", "off", "no", "0"), False
-)
-_CONVERT: Mapping[Any, Any] = {
-    str: _text,
-    int: _whole,
-    float: _number,
-    bool: _switch,
-    Path: lambda value: Path(_text(value)).expanduser(),
-    tuple[str, ...]: _list,
-}
-_NAMES: Mapping[Any, str] = {
-    str: "text in quotes",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    Path: "a path in quotes",
-    tuple[str, ...]: 'a list of texts, ["a", "b"] (in the environment: a,b)',
-}

@@ -6,36 +6,44 @@ of the line, where people ask; `bot.line` is the far half, where open jobs wait,
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
-from bot import answers, buttons, limits, params
+from bot import answers, buttons, limits, params, retention, settings
+from bot.access import Access
 from bot.commands import Command
+from bot.control import Control
 from bot.delivery import Delivery
+from bot.forget import forget
 from bot.images import ImageFolder
 from bot.limits import Rule, Usage
 from bot.line import Line
-from bot.moderation import Words
+from bot.links import Links
+from bot.moderation import Fitness, Words
 from bot.replies import Replies
+from bot.retention import Retention
+from bot.rules import Grant, Rules
+from bot.shelter import Shelter
 from bot.store import Store
 from bot.types import Action, Address, Job, Params, Platform, Refused, Reply, Request, User
 from engine.types import Engine, ModelProfile
 
 _HOUR = 3600.0
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class CoreSettings:
-    """The operator's choices; pictures older than `retention_days` are removed, 0 keeps them."""
+    """The operator's choices."""
 
     profile: ModelProfile
     defaults: Params
     rule: Rule = field(default_factory=Rule)
-    retention_days: float = 0.0
+    retention: Retention = field(default_factory=Retention)
+    access: Access = field(default_factory=Access)
+    grants: tuple[Grant, ...] = ()
+    fitness: Fitness = field(default_factory=Fitness)
 
 
 class Core:
@@ -57,8 +65,10 @@ class Core:
         dice: params.Dice = params.random_seed,
     ) -> None:
         self.profile = settings.profile
-        self.rule = settings.rule
+        self._rules = Rules(settings.rule, settings.grants)
         self.standard = settings.defaults
+        self.access = settings.access
+        self.people = store.people
         self.replies = replies
         self._settings = settings
         self._store = store
@@ -69,13 +79,39 @@ class Core:
         self._dice = dice
         self._platforms = platforms
         deliver = partial(Delivery, platforms, clock=clock, sleep=sleep)
-        self._line = Line(store, images, engine, replies, words, deliver, now)
+        self._line = Line(store, images, engine, replies, words, deliver, now, self._weight, settings.fitness)
+        self.control = Control(store, self._line, now)
+        self.links = Links(self.people, replies, now)
         self._unit = params.picture_cost(self.profile, settings.defaults.steps)
-        self._protected: set[asyncio.Task[Any]] = set()
+        self._protect = Shelter()
 
     async def defaults(self, user: User) -> Params:
         """Return the parameters that hold where this person says nothing."""
-        return self._settings.defaults
+        mine = settings.applied(self.standard, await self.people.settings(self.people.known(user).person))
+        return replace(mine, count=min(mine.count, self.rule(user).max_count or mine.count))
+
+    def rule(self, user: User) -> Rule:
+        """Return the limits that hold for a person where they ask."""
+        return self._rules.of(self.people.names(self.people.known(user)))
+
+    async def enter(self, user: User) -> None:
+        """Raise `Refused` (`banned`, `not-here`) for a person who may not ask here; asks no database."""
+        user = self.people.known(user)
+        self.access.check(user, self.people.names(user))
+        if ban := self.people.banned(user, self.now()):
+            left = None if ban.until is None else ban.until - self.now()
+            raise Refused("banned", retry_after=left, reason=ban.reason)
+
+    async def may(self, user: User, action: Action) -> Job:
+        """Return the job of a button that this person may press: their own, or another's as configured.
+
+        Raises `Refused` (`no-such-job`, `not-yours`).
+        """
+        user = self.people.known(user)
+        job = await buttons.known(self._store, action.job)
+        if job.request.user.person != user.person and not self.access.permits(user, action, job):
+            raise Refused("not-yours")
+        return job
 
     async def keep_image(self, data: bytes) -> str:
         """Check and keep an attached picture; raises `Refused` (`bad-image`, `image-too-large`)."""
@@ -87,9 +123,13 @@ class Core:
         Raises `Refused` before anything is stored or shown. Once stored, a job goes on even if the caller
         is cancelled.
         """
+        request = replace(request, user=self.people.known(request.user))
         known = await self._store.by_event(request.user.platform, request.event_id)
         if known is not None:
             return known
+        await self.enter(request.user)
+        if self.control.draining:
+            raise Refused("draining")
         if request.kind != "upscale":
             if not request.params.prompt.strip():
                 raise Refused("empty-prompt")
@@ -99,19 +139,30 @@ class Core:
     async def press(self, user: User, action: Action, address: Address, event_id: str) -> Job | Reply | None:
         """Do what a button says: a new job at `address`, a private reply, or None when the message changes.
 
-        Raises `Refused`: only the job's own person may press, at any age of the job.
+        Raises `Refused`, whatever the age of the job; `may` says who may press. Who presses owns the new job.
         """
+        user = self.people.known(user)
+        if action.verb == "set":
+            return await self._set(user, action.value)
+        if action.verb == "forget":
+            return await self._forget(user, action.value)
         known = await self._store.by_event(user.platform, event_id)
         if known is not None:
             return known
-        job = await buttons.own(self._store, user, action.job)
+        await self.enter(user)
+        job = await self.may(user, action)
         match action.verb:
             case "info":
-                return self.replies.info(job, action.index)
+                return self.replies.info(buttons.read_by(job, user), action.index)
             case "edit":
-                return self.replies.edit(job)
+                job = buttons.read_by(buttons.worded(job), user)
+                return self.replies.edit(job, await self.defaults(user))
+            case "favourite":
+                kept = {"on": True, "off": False}.get(action.value, not job.favourite)
+                await self._store.set_favourite(job.id, kept)
+                return self.replies.favourite(buttons.read_by(job, user), kept)
             case "cancel":
-                await self.cancel(user, job.id)
+                await self._protect(self._line.cancel(job))
                 return None
             case "delete":
                 await self._protect(self._delete(job))
@@ -121,28 +172,35 @@ class Core:
 
     async def cancel(self, user: User, job_id: int | None = None) -> int:
         """Cancel a person's open job, or all of them; return how many there were."""
-        jobs = [job for job in await self._store.open_jobs(user.person) if job_id in (None, job.id)]
+        person = self.people.known(user).person
+        jobs = [job for job in await self._store.open_jobs(person) if job_id in (None, job.id)]
         return sum([await self._protect(self._line.cancel(job)) for job in jobs])
 
     async def job(self, user: User, job_id: int) -> Job:
         """Return a person's own job; raises `Refused` (`no-such-job`) for any other."""
         job = await self._store.job(job_id)
-        if job is None or job.request.user.person != user.person:
+        if job is None or job.request.user.person != self.people.known(user).person:
             raise Refused("no-such-job", job=job_id)
         return job
 
     async def jobs(self, user: User, limit: int = 50, before: int | None = None) -> list[Job]:
         """Return a person's jobs, newest first, those with ids below `before`."""
-        return await self._store.history(user.person, limit, before)
+        return await self._store.history(self.people.known(user).person, limit, before)
+
+    async def favourites(self, user: User, limit: int) -> list[Job]:
+        """Return a person's favourites, newest first."""
+        return await self._store.favourites(self.people.known(user).person, limit)
 
     async def waiting(self, user: User) -> tuple[list[tuple[Job, int]], int]:
         """Return a person's open jobs with their positions (0: being drawn), and how many wait in all."""
-        mine = await self._store.open_jobs(user.person)
+        mine = await self._store.open_jobs(self.people.known(user).person)
         return [(job, self._line.position(job)) for job in mine], self._line.waiting()
 
     async def usage(self, user: User) -> Usage:
         """Return what a person asked for in the last day, in pictures."""
-        return limits.in_pictures(await self._store.usage(user.person, self.now()), self._unit)
+        return limits.in_pictures(
+            await self._store.usage(self.people.known(user).person, self.now()), self._unit
+        )
 
     async def picture(self, user: User, job_id: int, index: int) -> Path:
         """Return the file of an original picture.
@@ -156,8 +214,13 @@ class Core:
         return path
 
     async def answer(self, user: User, command: Command) -> Reply:
-        """Answer a command that makes no job: help, queue, quota, history, show, info, cancel."""
+        """Answer a command that makes no job; raises `Refused`, `unknown-command` for one that does."""
         return await answers.answer(self, user, command)
+
+    async def settings(self, user: User) -> Reply:
+        """Show a person's own defaults."""
+        mine = await self.defaults(user)
+        return self.replies.settings(user.locale, self.standard, mine, self.rule(user).max_count)
 
     async def reply(self, job: Job) -> Reply:
         """Return the job's message as it should look now, pictures loaded."""
@@ -187,28 +250,37 @@ class Core:
         await self._line.idle()
 
     async def sweep(self) -> None:
-        """Remove the pictures that are older than the operator keeps them."""
-        if not self._settings.retention_days:
-            return
-        before = self.now() - self._settings.retention_days * limits.DAY
-        await self._images.delete(await self._store.expire(before))
-        await self._images.sweep(before)
+        """Remove what is older than the operator keeps it."""
+        await retention.sweep(self._store, self._images, self._settings.retention, self.now())
+
+    async def _set(self, user: User, change: str) -> Reply:
+        said = settings.changed(self.standard, await self.people.settings(user.person), change)
+        await self.people.set(user.person, said)
+        return await self.settings(user)
+
+    async def _forget(self, user: User, answer: str) -> Reply:
+        if answer == "yes":
+            await self._protect(forget(self._store, self._images, self._line, user, self.now()))
+        return self.replies.forgotten(user.locale, answer == "yes")
 
     async def _admit(self, request: Request) -> Job:
         source = await buttons.source_size(self._store, self._images, request)
         resolved = params.resolve(request, self.profile, source, self._dice)
         if request.kind == "imagine":
-            limits.fits(self.rule, request.params.count, resolved.width, resolved.height)
+            limits.fits(self.rule(request.user), request.params.count, resolved.width, resolved.height)
         now = self.now()
-        judge = partial(self._judge, now, resolved.cost)
+        judge = partial(self._judge, self.rule(request.user), now, resolved.cost)
         job, new = await self._store.admit(request, resolved, now, judge)
         if new:
             self._line.enter(job)
             await self._line.delivery.attempted(job.id)
         return job
 
-    def _judge(self, now: float, cost: int, usage: Usage) -> None:
-        limits.judge(self.rule, limits.in_pictures(usage, self._unit), now, cost / self._unit)
+    def _weight(self, user: User) -> int:
+        return 1 + self.rule(user).priority
+
+    def _judge(self, rule: Rule, now: float, cost: int, usage: Usage) -> None:
+        limits.judge(rule, limits.in_pictures(usage, self._unit), now, cost / self._unit)
 
     async def _delete(self, job: Job) -> None:
         if job.state in ("queued", "running"):
@@ -221,10 +293,3 @@ class Core:
         while True:
             await self.sweep()
             await self._sleep(_HOUR)
-
-    async def _protect(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Finish what was begun even if the caller is cancelled: a stored job must enter the line."""
-        task = asyncio.create_task(work)
-        self._protected.add(task)
-        task.add_done_callback(self._protected.discard)
-        return await asyncio.shield(task)

@@ -1,7 +1,8 @@
 """The newest reply wins: brings each job's message up to date, no faster than its platform allows.
 
 Knows jobs by number only. A reply is rendered at the moment it is sent, so that it is never out of date.
-Updates on the way may be dropped; the last word is repeated, ever more slowly, until the platform takes it.
+Updates on the way may be dropped; the last word is repeated, ever more slowly, until the platform takes it or
+says that the message is gone for good, which counts as taken.
 """
 
 import asyncio
@@ -11,10 +12,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from bot.types import Address, Platform, Reply
+from bot.types import Address, Gone, Platform, Reply
 
 FIRST_RETRY = 1.0
 LAST_RETRY = 300.0
+DOUBLINGS = 20
+"""More would overflow after days without an answer."""
 
 Render = Callable[[], Awaitable[Reply | None]]
 """Make the reply as it should look now; None when there is nothing to say any more."""
@@ -52,6 +55,7 @@ class Delivery:
         self._clock = clock
         self._sleep = sleep
         self._lanes: dict[int, _Lane] = {}
+        self._gone: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._settled = asyncio.Event()
 
@@ -115,17 +119,23 @@ class Delivery:
     async def _attempt(self, job: int, lane: _Lane, render: Render, final: bool) -> bool:
         platform = self._platforms[lane.address.platform]
         try:
-            reply = await render()
+            reply = await render() if job not in self._gone else None
             if reply is not None:
                 lane.address = await platform.show(lane.address, reply)
                 await self._shown(job, lane.address, final and lane.render is render)
+        except Gone as gone:
+            log.warning("job %d: its message on %s is out of reach for good: %s", job, platform.name, gone)
+            self._gone.add(job)
         except Exception as error:  # noqa: BLE001 - an adapter may raise anything, and must not stop the rest
             level = logging.WARNING if final else logging.INFO
             log.log(level, "job %d: %s did not take a reply: %r", job, platform.name, error)
             lane.failures += final
-            pause = min(FIRST_RETRY * 2 ** max(0, lane.failures - 1), LAST_RETRY)
+            pause = min(FIRST_RETRY * 2 ** min(max(0, lane.failures - 1), DOUBLINGS), LAST_RETRY)
             lane.not_before = self._clock() + max(pause, platform.pace)
             return False
+        if job in self._gone and final:
+            await self._shown(job, lane.address, True)
+            self._gone.discard(job)
         lane.failures = 0
         lane.not_before = self._clock() + platform.pace
         return True

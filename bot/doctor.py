@@ -21,7 +21,7 @@ import psutil
 
 from bot import lock
 from bot.config import Config
-from bot.store import DATABASE
+from bot.database import DATABASE
 
 Grade = Literal["ok", "note", "problem"]
 GIB = 1024**3

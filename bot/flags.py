@@ -21,7 +21,8 @@ Changes = Mapping[str, Any]
 
 _INTEGER = r"[0-9]+"
 _NUMBER = r"[0-9]*\.?[0-9]+"
-_RATIO = rf"{_NUMBER}\s?:\s?{_NUMBER}"
+_RATIO = rf"{_NUMBER}\s?:\s?{_NUMBER}|(?i:auto)|自动"
+_AUTO = ("auto", "自动")
 _SIZE = r"[0-9]+\s?[xX*]\s?[0-9]+"
 _ON = ("on", "true", "开", "开启")
 _SWITCH = r"(?i:on|off|true|false)(?![A-Za-z])|(?:开启?|关闭?)(?!\w)"
@@ -86,6 +87,11 @@ def assign(params: Params, name: str, value: str) -> Params:
     except ValueError:
         shown = value if len(value) <= SHOWN_VALUE else value[: SHOWN_VALUE - 1] + "…"
         raise Refused("bad-value", flag=f"--{name}", value=shown, allowed=flag.allowed) from None
+
+
+def value(params: Params, name: str) -> str:
+    """Return what the flag `name` (no dashes) would have to say for these parameters; empty where nothing."""
+    return _BY_NAME[name].write(params) or ""
 
 
 def render(params: Params, defaults: Params | None = None) -> str:
@@ -165,6 +171,8 @@ def _switch(name: str) -> Flag:
 
 
 def _read_ratio(value: str) -> Changes:
+    if value.casefold() in _AUTO:
+        return {"aspect": None, "width": None, "height": None}
     across, _, down = (part.strip() for part in value.partition(":"))
     if max(len(across), len(down)) > 6:
         raise ValueError(value)
@@ -174,6 +182,10 @@ def _read_ratio(value: str) -> Changes:
     if across.isdecimal() and down.isdecimal():
         return {"aspect": f"{int(across)}:{int(down)}", "width": None, "height": None}
     return {"aspect": f"{ratio.numerator}:{ratio.denominator}", "width": None, "height": None}
+
+
+def _write_ratio(params: Params) -> str | None:
+    return params.aspect or ("auto" if params.width is None else None)
 
 
 def _read_size(value: str) -> Changes:
@@ -201,7 +213,7 @@ def _ignored(*names: str, shape: str = "") -> Flag:
 
 # The negative prompt comes last: what follows it belongs to it. `--raw` stands before the two it decides.
 FLAGS: tuple[Flag, ...] = (
-    Flag(("ar", "aspect"), _RATIO, "1:4–4:1", _read_ratio, lambda params: params.aspect),
+    Flag(("ar", "aspect"), _RATIO, "1:4–4:1, auto", _read_ratio, _write_ratio),
     Flag(("size",), _SIZE, "64x64–4096x4096", _read_size, _write_size),
     _number("seed", "seed", int, 0, 2**32 - 1),
     _number("steps", "steps", int, 1, 50),
@@ -211,6 +223,7 @@ FLAGS: tuple[Flag, ...] = (
     Flag(("raw",), "", "--raw", _read_raw, _write_raw, bare=""),
     _switch("optimize"),
     _switch("enhance"),
+    _switch("spoiler"),
     _ignored("stylize", "s", shape=_NUMBER),
     _ignored("chaos", "c", shape=_NUMBER),
     _ignored("weird", "w", shape=_NUMBER),

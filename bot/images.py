@@ -9,7 +9,7 @@ import hashlib
 import io
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,9 +81,13 @@ class ImageFolder:
         """Remove finished pictures; those already gone are no error."""
         await asyncio.to_thread(_remove, [self._pictures / name for name in names])
 
-    async def sweep(self, before: float) -> int:
+    async def delete_inputs(self, names: Iterable[str]) -> None:
+        """Remove kept inputs; those already gone are no error."""
+        await asyncio.to_thread(_remove, [self._inputs / name for name in names])
+
+    async def sweep(self, before: float, spared: Container[str] = ()) -> int:
         """Remove every file last written or read as an input before then (Unix seconds); return how many."""
-        return await asyncio.to_thread(self._sweep, before)
+        return await asyncio.to_thread(self._sweep, before, spared)
 
     def _keep(self, data: bytes) -> str:
         if len(data) > MAX_BYTES:
@@ -93,12 +97,12 @@ class ImageFolder:
         _write(self._inputs / name, png)
         return name
 
-    def _sweep(self, before: float) -> int:
+    def _sweep(self, before: float, spared: Container[str]) -> int:
         old = [
             path
             for folder in (self._pictures, self._inputs)
             for path in folder.iterdir()
-            if path.is_file() and path.stat().st_mtime < before
+            if path.is_file() and path.stat().st_mtime < before and path.name not in spared
         ]
         _remove(old)
         return len(old)

@@ -5,6 +5,7 @@ Knows verbs, emojis and the words on the buttons; knows no sentence and no platf
 
 from collections.abc import Sequence
 
+from bot.settings import RESET
 from bot.texts import Texts
 from bot.types import Action, Button, Job, Verb
 
@@ -21,6 +22,10 @@ EMOJIS: dict[str, str] = {
     "cancel": "✖️",
     "use": "🎨",
     "original": "💬",
+    "another": "🔁",
+    "reset": "↩️",
+    "forget": "🗑️",
+    "keep": "↩️",
 }
 CANCELLABLE_SHOWN = 5
 
@@ -47,9 +52,11 @@ class Keyboard:
             self._row(job, "reroll", "edit", "info", "delete"),
         )
 
-    def prompt(self, job: Job, changed: bool) -> Rows:
-        """Return what can be done with an optimized prompt; `changed` says whether it differs."""
-        return (self._row(job, "use", "edit", "original") if changed else self._row(job, "use", "edit"),)
+    def prompt(self, job: Job, changed: bool, more: bool) -> Rows:
+        """Return what can be done with an optimized prompt: `changed`, and with `more` wordings to come."""
+        original: tuple[Verb, ...] = ("original",) if changed else ()
+        another: tuple[Verb, ...] = ("another",) if more else ()
+        return (self._row(job, "use", "edit", *original, *another),)
 
     def failed(self, job: Job, again: bool) -> Rows:
         """Return the ways on from a failure; without `again` only other words or pictures can help."""
@@ -72,6 +79,19 @@ class Keyboard:
             )
             for job in jobs[:CANCELLABLE_SHOWN]
         )
+
+    def reset(self, locale: str) -> Rows:
+        """Return what takes a settings panel back to the operator's defaults."""
+        return ((self._plain(locale, Action("set", 0, 0, RESET), "reset"),),)
+
+    def forget(self, locale: str) -> Rows:
+        """Return the two answers to whether everything shall be forgotten."""
+        forget, keep = Action("forget", 0, 0, "yes"), Action("forget", 0, 0, "no")
+        return ((self._plain(locale, forget, "forget"), self._plain(locale, keep, "keep")),)
+
+    def _plain(self, locale: str, action: Action, name: str) -> Button:
+        say = self._texts.say
+        return Button(action, EMOJIS[name], say(locale, f"button-{name}"), say(locale, f"button-{name}.hint"))
 
     def _row(self, job: Job, *verbs: Verb) -> tuple[Button, ...]:
         return tuple(self._button(job, verb, verb) for verb in verbs)

@@ -4,6 +4,7 @@ Knows encoded pictures and bytes; knows no platform. CPU work: call it in a thre
 """
 
 import io
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePath
 
@@ -17,15 +18,18 @@ MIMES = {"WEBP": "image/webp", "JPEG": "image/jpeg"}
 EXIF_BLOCK, USER_COMMENT = 0x8769, 0x9286
 
 
-def fit(image: Image, limit: int) -> Image:
-    """Return `image` with at most `limit` bytes; its parameters stay readable, its longer side over 16."""
+def fit(image: Image, limit: int, rungs: Sequence[tuple[str, int]] = RUNGS) -> Image:
+    """Return `image` with at most `limit` bytes; its parameters stay readable, its longer side over 16.
+
+    `rungs` are the (format, quality) pairs that are tried in order.
+    """
     if len(image.data) <= limit:
         return image
     with Pillow.open(io.BytesIO(image.data)) as opened:
         pixels = opened.convert("RGB")
     exif = _exif(image.data)
     while True:
-        for form, quality in RUNGS:
+        for form, quality in rungs:
             data = _encode(pixels, form, quality, exif)
             if len(data) <= limit or max(pixels.size) <= 16:
                 name = PurePath(image.name).with_suffix(f".{form.lower()}").name

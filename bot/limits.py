@@ -21,6 +21,7 @@ class Rule:
 
     `per_minute` requests and `per_day` pictures of one person in a rolling window, `waiting` unfinished jobs
     of one person, `queue` of everybody, `max_count` pictures in a job, `max_megapixels` in a picture.
+    Somebody of `priority` 1 gets two turns while those of 0 get one, and so on.
     """
 
     per_minute: int = 10
@@ -29,6 +30,7 @@ class Rule:
     queue: int = 500
     max_count: int = 4
     max_megapixels: float = 4.2
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)

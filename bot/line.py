@@ -8,42 +8,24 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 from bot import buttons, look, params
 from bot.delivery import Delivery, Shown
 from bot.images import ImageFolder, dimensions
-from bot.moderation import Words
+from bot.moderation import Fitness, Words
+from bot.opened import Open
+from bot.pace import Pace
 from bot.queue import FairQueue, Ticket
-from bot.replies import Replies
+from bot.replies import REPEATED, Replies
 from bot.store import Store
-from bot.types import Address, Image, Job, JobPicture, Refused, Reply
+from bot.types import Address, Image, Job, JobPicture, Refused, Reply, User
 from engine.types import Engine, EngineError, EngineLost, Picture, Progress, PromptReady
 
 MAX_ATTEMPTS = 2
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Open:
-    """An open job as it is now; `steps` holds (done, of) of each picture that was begun."""
-
-    job: Job
-    steps: dict[int, tuple[int, int]] = field(default_factory=dict)
-    preview: Image | None = None
-    position: int = 0
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
-
-    def done(self) -> float:
-        """Return the share of the job's steps that are done, in [0, 1]."""
-        return sum(step / of for step, of in self.steps.values()) / params.count(self.job.request)
-
-    def progress(self) -> tuple[int, int]:
-        """Return (steps done, steps in all) over all pictures."""
-        of = max((of for _, of in self.steps.values()), default=self.job.request.params.steps)
-        return sum(step for step, _ in self.steps.values()), of * params.count(self.job.request)
 
 
 class Line:
@@ -58,6 +40,8 @@ class Line:
         words: Words,
         deliver: Callable[[Shown], Delivery],
         now: Callable[[], float],
+        weigh: Callable[[User], int] = lambda user: 1,
+        fitness: Fitness | None = None,
     ) -> None:
         self.delivery = deliver(self.shown)
         self._store = store
@@ -66,18 +50,24 @@ class Line:
         self._replies = replies
         self._words = words
         self._now = now
+        self._weigh = weigh
+        self._fitness = fitness or Fitness()
         self._queue = FairQueue(lambda: engine.capacity)
-        self._open: dict[int, _Open] = {}
-        self._consumers: set[asyncio.Task[None]] = set()
+        self._pace = Pace(now)
+        self._open: dict[int, Open] = {}
+        self._consumers: set[asyncio.Task[bool]] = set()
 
     def enter(self, job: Job) -> None:
         """Queue the pictures that a job still lacks and show its place."""
         count, steps = params.count(job.request), job.request.params.steps
         made = {picture.index for picture in job.pictures}
-        self._open[job.id] = _Open(job, dict.fromkeys(made, (steps, steps)))
-        person, room, cost = job.request.user.person, params.room(job), max(1, job.cost // count)
+        self._open[job.id] = Open(job, dict.fromkeys(made, (steps, steps)))
+        user, room, cost = job.request.user, params.room(job), max(1, job.cost // count)
+        weight = self._weigh(user)
         self._queue.put(
-            Ticket(job.id, index, person, room, cost) for index in range(count) if index not in made
+            Ticket(job.id, index, user.person, room, cost, weight)
+            for index in range(count)
+            if index not in made
         )
         self._announce()
 
@@ -94,6 +84,10 @@ class Line:
         """Show an ended job's message anew until its platform takes it."""
         self.delivery.finish(job.id, job.request.address, partial(self._last_word, job.id))
 
+    def farewell(self, job: Job) -> None:
+        """Say a forgotten job's last word; its row is gone."""
+        self.delivery.finish(job.id, job.request.address, partial(_ready, self._replies.deleted(job)))
+
     def position(self, job: Job) -> int:
         """Return a job's place in the line, 1 being next; 0 when it is being drawn or has ended."""
         shown = self._open.get(job.id)
@@ -102,6 +96,13 @@ class Line:
     def waiting(self) -> int:
         """Return how many jobs wait."""
         return len(self._queue.positions())
+
+    def pause(self, paused: bool) -> None:
+        """Begin nothing new, or go on; who waits is told."""
+        self._queue.pause(paused)
+        for shown in self._open.values():
+            if not shown.tasks:
+                self._offer(shown)
 
     async def reply(self, job: Job) -> Reply:
         """Return a job's message as it should look now."""
@@ -143,25 +144,33 @@ class Line:
         for tasks in (self._consumers, shown.tasks):
             tasks.add(task)
             task.add_done_callback(tasks.discard)
-        task.add_done_callback(lambda _: self._queue.done(ticket))
+        self._pace.began()
+        task.add_done_callback(partial(self._end, ticket))
         self._offer(shown)
         self._announce()
 
-    async def _consume(self, ticket: Ticket) -> None:
-        """Run one ticket to its end. A cancelled one says nothing: the row already says why."""
+    def _end(self, ticket: Ticket, task: "asyncio.Task[bool]") -> None:
+        made = not task.cancelled() and task.exception() is None and task.result()
+        self._pace.ended(ticket.cost if made else 0)
+        self._queue.done(ticket)
+
+    async def _consume(self, ticket: Ticket) -> bool:
+        """Run one ticket to its end; True where it was made. The row of a cancelled one says why already."""
         try:
             job = await self._store.start(ticket.job, self._now())
-            if job is not None:
-                await self._draw(job, ticket)
+            return job is not None and await self._draw(job, ticket)
         except EngineError as error:
             await self._fail(ticket.job, error.code, str(error))
         except Refused as refused:
             await self._fail(ticket.job, "refused", refused.code)
+            if refused.code == "unfit-picture":
+                await self._discard(ticket.job)
         except Exception:
             log.exception("job %d picture %d", ticket.job, ticket.index)
             await self._fail(ticket.job, "internal", "")
+        return False
 
-    async def _draw(self, job: Job, ticket: Ticket) -> None:
+    async def _draw(self, job: Job, ticket: Ticket) -> bool:
         task = params.task(job, ticket.index, await buttons.source(self._store, self._images, job))
         try:
             async with aclosing(self._engine.run(task)) as events:
@@ -175,11 +184,15 @@ class Line:
                             await self._keep(job.id, ticket.index, event)
         except EngineLost as lost:
             await self._retry(job, ticket, lost)
+            return False
+        return True
 
     async def _prompt_ready(self, job_id: int, ready: PromptReady) -> None:
         self._words.check(ready.used)
-        await self._store.prompt_ready(job_id, ready)
         shown = self._open[job_id]
+        if await buttons.repeats(self._store, shown.job, ready.used):
+            ready = replace(ready, notes=(*ready.notes, REPEATED))
+        await self._store.prompt_ready(job_id, ready)
         shown.job = replace(
             shown.job, used_prompt=ready.used, negative_used=ready.negative_used, notes=ready.notes
         )
@@ -191,12 +204,21 @@ class Line:
     def _stepped(self, job_id: int, index: int, progress: Progress) -> None:
         shown = self._open[job_id]
         shown.steps[index] = (progress.step, max(1, progress.steps))
-        if progress.preview is not None:
+        if progress.preview is not None and not self._fitness.applies(shown.job.request.user):
             size = dimensions(progress.preview)
             shown.preview = Image(f"{job_id}-preview.jpg", progress.preview, "image/jpeg", *size)
         self._offer(shown)
 
+    async def _discard(self, job_id: int) -> None:
+        """Delete what a job has made so far."""
+        job = await self._store.job(job_id)
+        if job is not None and job.pictures:
+            await self._store.delete_pictures(job_id)
+            await self._images.delete(picture.file for picture in job.pictures)
+            self.conclude(job)
+
     async def _keep(self, job_id: int, index: int, picture: Picture) -> None:
+        self._fitness.check(self._open[job_id].job.request.user, picture.report)
         file = await self._images.write(job_id, index, picture.png)
         row = JobPicture(
             index, file, picture.width, picture.height, picture.seed, picture.seconds, picture.report
@@ -248,7 +270,7 @@ class Line:
                 shown.position = position
                 self._offer(shown)
 
-    def _offer(self, shown: _Open) -> None:
+    def _offer(self, shown: Open) -> None:
         self.delivery.offer(shown.job.id, shown.job.request.address, partial(self._present, shown.job.id))
 
     async def _present(self, job_id: int) -> Reply | None:
@@ -259,10 +281,17 @@ class Line:
         job = await self._store.job(job_id)
         return None if job is None else await self.reply(job)
 
-    def _progress(self, shown: _Open) -> Reply:
+    def _progress(self, shown: Open) -> Reply:
         if shown.tasks or shown.steps:
             return self._replies.drawing(shown.job, *shown.progress(), shown.preview)
-        return self._replies.waiting(shown.job, max(1, self._queue.position(shown.job.id)))
+        job, paused = shown.job, self._queue.paused
+        place, left = max(1, self._queue.position(job.id)), self._pace.seconds(self._queue.ahead(job.id))
+        due = None if paused or left is None else round(self._now() + left)
+        return self._replies.waiting(job, place, due, paused)
+
+
+async def _ready(reply: Reply) -> Reply:
+    return reply
 
 
 def _worth_telling(told: int, position: int) -> bool:

@@ -9,23 +9,28 @@ from bot import limits
 from bot.commands import COMMANDS
 from bot.flags import FLAGS
 from bot.limits import Rule, Usage
+from bot.stats import Stats
 from bot.texts import Texts
 from bot.types import Job
-from bot.wording import title
+from bot.wording import seconds, title
 from engine.types import ModelProfile
 
 EXAMPLES = 3
 
 
-def help_text(texts: Texts, profile: ModelProfile, locale: str) -> str:
-    """Return what one can say: the model's world, examples, every command and every flag."""
+def help_text(texts: Texts, profile: ModelProfile, locale: str, admin: bool) -> str:
+    """Return what one can say: the model's world, examples, the commands and every flag.
+
+    Administrators read their own commands, too, and no examples instead.
+    """
     say = texts.say
     lines = [say(locale, "help-intro")]
     if profile.world:
         lines.append(profile.world)
-    lines += [say(locale, "help-try", example=example) for example in profile.suggestions[:EXAMPLES]]
+    examples = profile.suggestions[: 0 if admin else EXAMPLES]
+    lines += [say(locale, "help-try", example=example) for example in examples]
     lines += ["", say(locale, "help-commands")]
-    for command in COMMANDS:
+    for command in [entry for entry in COMMANDS if admin or not entry.admins]:
         meaning = say(locale, f"command-{command.name}")
         lines.append(say(locale, "help-line", name=f"/{command.name}", meaning=meaning))
     lines += ["", say(locale, "help-flags")]
@@ -49,16 +54,20 @@ def queue_text(texts: Texts, locale: str, mine: Sequence[tuple[Job, int]], total
     return "\n".join(lines)
 
 
-def history_text(texts: Texts, locale: str, jobs: Sequence[Job]) -> str:
-    """Return one line a job, in the order given."""
+def history_text(texts: Texts, locale: str, jobs: Sequence[Job], favourites: Sequence[Job]) -> str:
+    """Return one line a job, in the order given, below the favourites."""
     if not jobs:
         return texts.say(locale, "history-empty")
-    lines = [texts.say(locale, "history-title")]
-    for job in jobs:
-        state = texts.say(locale, f"state-{_state(job)}")
-        words = title(texts, locale, job)
-        lines.append(texts.say(locale, "history-line", job=str(job.id), state=state, words=words))
-    return "\n".join(lines)
+    lines = [texts.say(locale, "history-favourites")] if favourites else []
+    lines += [_history_line(texts, locale, job) for job in favourites]
+    lines.append(texts.say(locale, "history-title"))
+    return "\n".join([*lines, *(_history_line(texts, locale, job) for job in jobs)])
+
+
+def _history_line(texts: Texts, locale: str, job: Job) -> str:
+    state, words = texts.say(locale, f"state-{_state(job)}"), title(texts, locale, job)
+    line = texts.say(locale, "history-line", job=str(job.id), state=state, words=words)
+    return f"⭐ {line}" if job.favourite else line
 
 
 def quota_text(texts: Texts, locale: str, rule: Rule, usage: Usage, now: float) -> str:
@@ -75,6 +84,24 @@ def quota_text(texts: Texts, locale: str, rule: Rule, usage: Usage, now: float) 
     if rule.waiting:
         lines.append(texts.say(locale, "quota-waiting", used=usage.waiting, limit=rule.waiting))
     return "\n".join(lines)
+
+
+def stats_text(texts: Texts, locale: str, stats: Stats, waiting: int) -> str:
+    """Return the last day in numbers, one fact a line."""
+    say = texts.say
+    states = [f"{say(locale, f'state-{state}')} {number}" for state, number in stats.states.items()]
+    platforms = [f"{name.capitalize()} {n}" for name, n in stats.platforms.items()]
+    lines = [
+        say(locale, "stats-title"),
+        say(locale, "stats-jobs", total=sum(stats.states.values()), states=" · ".join(states) or "–"),
+        say(locale, "stats-people", people=stats.people, platforms=" · ".join(platforms) or "–"),
+        say(locale, "stats-pace", pictures=f"{stats.pictures_per_hour:.1f}", waiting=waiting),
+    ]
+    if stats.waited is not None:
+        lines.append(say(locale, "stats-waited", seconds=seconds(stats.waited)))
+    if stats.drew is not None:
+        lines.append(say(locale, "stats-drew", seconds=seconds(stats.drew)))
+    return "\n".join([*lines, say(locale, "stats-losses", losses=stats.losses)])
 
 
 def _state(job: Job) -> str:

@@ -1,13 +1,19 @@
-"""Words nobody may draw, checked before a job is admitted and again on the rewritten prompt.
+"""Words nobody may draw, checked before a job is admitted and again on the rewritten prompt; pictures after.
 
-Knows the operator's list and how people hide a word in Unicode; knows no person and no picture.
+Knows the operator's lists, how people hide a word in Unicode, and what scores the engine gave a picture.
 """
 
+import logging
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from bot.types import Refused
+from bot.types import Refused, User
+from engine.types import EngineError
+
+log = logging.getLogger(__name__)
 
 _CJK = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _CJK_GAP = re.compile(rf"(?<=[{_CJK}])\s+(?=[{_CJK}])")
@@ -32,6 +38,38 @@ class Words:
         seen = _normalized(text)
         if any(pattern.search(seen) for pattern in self._patterns):
             raise Refused("banned-words")
+
+
+@dataclass(frozen=True, slots=True)
+class Fitness:
+    """Which pictures nobody gets to see: `refuse` maps a label of the engine's classifier to the least score
+    in [0, 1] that refuses; people with a name in `exempt` get every picture.
+    """
+
+    refuse: Mapping[str, float] = field(default_factory=dict)
+    exempt: frozenset[str] = frozenset()
+
+    def applies(self, user: User) -> bool:
+        """Say whether this person's pictures are judged; of those no preview may be shown either."""
+        return bool(self.refuse) and self.exempt.isdisjoint(user.names)
+
+    def check(self, user: User, report: Mapping[str, Any]) -> None:
+        """Raise `Refused` (`unfit-picture`) by the scores in a picture's report.
+
+        Raises `EngineError` where a label has no score, so that a misspelt one lets nothing pass.
+        """
+        if not self.applies(user):
+            return
+        scores: Mapping[str, float] = report.get("scores", {})
+        for label, limit in self.refuse.items():
+            if label not in scores:
+                known = ", ".join(scores) or "none: set moderation.classifier"
+                message = f"moderation.refuse names {label!r}; the classifier's labels are {known}"
+                log.error(message)
+                raise EngineError("internal", message)
+            # Put this way round, a score that is not a number refuses, too.
+            if not scores[label] < limit:
+                raise Refused("unfit-picture")
 
 
 def _normalized(text: str) -> str:

@@ -89,7 +89,7 @@ def task(job: Job, index: int, image: bytes | None) -> Task:
     """Return the engine's task for picture `index` of a job."""
     params = job.request.params
     if job.request.kind == "optimize":
-        return Optimize(params.prompt)
+        return Optimize(params.prompt, wording=job.request.index)
     if job.request.kind == "upscale":
         assert image is not None
         return Upscale(image, UPSCALE_FACTOR)
@@ -176,6 +176,11 @@ def chosen(job: Job, verb: str, user: User, address: Address, event_id: str) -> 
         params=_rewritten(job) if rewritten else replace(params, optimize=False),
         original=params.prompt if rewritten else "",
     )
+
+
+def another(job: Job, user: User, address: Address, event_id: str) -> Request:
+    """Return the request for one more wording of an optimize job's prompt."""
+    return replace(_from(job, user, address, event_id), kind="optimize", index=job.request.index + 1)
 
 
 def _rewritten(job: Job) -> Params:

@@ -1,8 +1,9 @@
 """Whose picture is next: turn by turn between people, by cost, while the engine has room.
 
 Knows tickets, not jobs or platforms. Start-time fair queueing (Goyal, Vin and Cheng, 1996): each person has a
-virtual clock that advances by the cost of what was handed out; the lowest clock is next, so that one picture
-waits for at most one picture of each other person, however many those have ordered.
+virtual clock that advances by the cost of what was handed out, divided by their weight; the lowest clock is
+next, so that one picture waits for at most one picture of each other person of the same weight, however many
+those have ordered.
 """
 
 import asyncio
@@ -16,7 +17,8 @@ from dataclasses import dataclass, replace
 class Ticket:
     """One picture to make: `tokens` is its room in the engine, `cost` its share of the person's turn.
 
-    `alone` marks a suspect: something it ran with took the engine down, so it runs with nothing beside it.
+    A person of `weight` 2 gets two turns while others get one. `alone` marks a suspect: something it ran with
+    took the engine down, so it runs with nothing beside it.
     """
 
     job: int
@@ -24,6 +26,7 @@ class Ticket:
     person: str
     tokens: int
     cost: int
+    weight: int = 1
     alone: bool = False
 
 
@@ -34,12 +37,14 @@ class FairQueue:
         self._capacity = capacity
         self._lines: dict[str, deque[tuple[int, Ticket]]] = {}
         self._suspects: deque[Ticket] = deque()
-        self._clocks: dict[str, int] = {}
-        self._now = 0
+        self._clocks: dict[str, float] = {}
+        self._now = 0.0
         self._arrivals = 0
         self._flying: dict[tuple[int, int], Ticket] = {}
         self._changed = asyncio.Event()
         self._positions: dict[int, int] | None = None
+        self._costs: dict[int, int] = {}
+        self._paused = False
 
     def put(self, tickets: Iterable[Ticket]) -> None:
         """Add tickets at the end of their person's line."""
@@ -92,10 +97,26 @@ class FairQueue:
     def positions(self) -> dict[int, int]:
         """Return the place of every waiting job, in the order in which their next tickets go."""
         if self._positions is None:
-            self._positions = {}
+            self._positions, cost = {}, sum(ticket.cost for ticket in self._flying.values())
             for ticket in self._order():
                 self._positions.setdefault(ticket.job, len(self._positions) + 1)
+                cost += ticket.cost
+                self._costs[ticket.job] = cost
         return self._positions
+
+    def ahead(self, job: int) -> int:
+        """Return the cost of all that is made until the last waiting ticket of `job` is, that included."""
+        return self._costs[job] if job in self.positions() else 0
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing is handed out."""
+        return self._paused
+
+    def pause(self, paused: bool) -> None:
+        """Hand out nothing from now on, or go on."""
+        self._paused = paused
+        self._touch()
 
     async def drained(self) -> None:
         """Wait until nothing waits and nothing is handed out."""
@@ -107,7 +128,7 @@ class FairQueue:
         return len(self._suspects) + sum(len(line) for line in self._lines.values())
 
     def _may_go(self) -> bool:
-        if not len(self):
+        if self._paused or not len(self):
             return False
         if self._suspects or any(ticket.alone for ticket in self._flying.values()):
             return not self._flying
@@ -128,7 +149,7 @@ class FairQueue:
         line = self._lines[person]
         _, ticket = line.popleft()
         self._now = self._clocks[person]
-        self._clocks[person] += ticket.cost
+        self._clocks[person] += ticket.cost / ticket.weight
         if not line:
             del self._lines[person]
             self._forget()
@@ -153,10 +174,11 @@ class FairQueue:
             yield ticket
             if at + 1 < len(self._lines[person]):
                 arrival = self._lines[person][at + 1][0]
-                heapq.heapreplace(heads, (clock + ticket.cost, arrival, person, at + 1))
+                heapq.heapreplace(heads, (clock + ticket.cost / ticket.weight, arrival, person, at + 1))
             else:
                 heapq.heappop(heads)
 
     def _touch(self) -> None:
         self._positions = None
+        self._costs.clear()
         self._changed.set()

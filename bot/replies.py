@@ -7,32 +7,36 @@ are plain text, and whoever shows them escapes them.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot import flags, listings, wording
+from bot import flags, listings, settings, wording
 from bot.keyboard import Keyboard
 from bot.limits import Rule, Usage
 from bot.params import picture_variation
+from bot.stats import Stats
 from bot.texts import Texts
-from bot.types import Image, Job, Params, Refused, Reply
+from bot.types import Image, Job, Params, Refused, Reply, User
 from engine.types import ModelProfile
 
 # Codes of what a person's words or pictures cannot become: trying again would fail again.
 _FINAL_ERRORS = ("bad_input", "refused")
 _EXPLAINED_ERRORS = ("bad_input", "model_missing")
+_EXPLAINED_REFUSALS = ("banned-words", "picture-gone", "unfit-picture")
+REPEATED = "repeated"
+"""The note on an optimized prompt that was asked for in another wording and came out the same."""
 
 
 class Replies:
-    """The replies of one bot; `defaults` are the parameters that need not be written out in a command."""
+    """The replies of one bot."""
 
-    def __init__(self, profile: ModelProfile, defaults: Params | None = None) -> None:
+    def __init__(self, profile: ModelProfile) -> None:
         self.profile = profile
         self.texts = Texts()
-        self._defaults = defaults
         self._keys = Keyboard(self.texts)
 
-    def waiting(self, job: Job, position: int) -> Reply:
-        """Show a job in line; `position` 1 is next."""
+    def waiting(self, job: Job, position: int, eta: float | None = None, paused: bool = False) -> Reply:
+        """Show a job in line; `position` 1 is next, `eta` the Unix time when it should be done."""
         text = self._say(job, "waiting", ahead=max(0, position - 1))
-        return Reply(text, wording.cut(wording.original(job)), actions=self._keys.open(job))
+        note = self._say(job, "paused") if paused else ""
+        return Reply(text, wording.cut(wording.original(job)), note, actions=self._keys.open(job), eta=eta)
 
     def drawing(self, job: Job, step: int, steps: int, preview: Image | None) -> Reply:
         """Show a running job: `step` of `steps` over all its pictures, the used prompt once it is known."""
@@ -43,6 +47,7 @@ class Replies:
             self._described(job, [preview] if preview else []),
             self._keys.open(job),
             progress=(step, steps),
+            spoiler=job.request.params.spoiler,
         )
 
     def finished(self, job: Job, images: Sequence[Image]) -> Reply:
@@ -55,6 +60,7 @@ class Replies:
             wording.small_print(self.texts, job),
             self._described(job, images),
             self._keys.pictures(job),
+            spoiler=job.request.params.spoiler,
         )
 
     def failed(self, job: Job) -> Reply:
@@ -94,12 +100,15 @@ class Replies:
             private=True,
         )
 
-    def edit(self, job: Job) -> Reply:
-        """Offer the job's command to be changed: the person's words, or the optimized ones."""
+    def edit(self, job: Job, defaults: Params) -> Reply:
+        """Offer the job's command to be changed: the person's words, or the optimized ones.
+
+        `defaults` are those of whoever will send it: what they say already need not be written out.
+        """
         params = job.request.params
         if job.request.kind == "optimize" and job.used_prompt:
             params = replace(params, prompt=job.used_prompt, optimize=False)
-        command = f"/imagine {flags.render(params, self._defaults)}"
+        command = f"/imagine {flags.render(params, defaults)}"
         return Reply(self._say(job, "edit"), private=True, prefill=command)
 
     def refused(self, refused: Refused, locale: str) -> Reply:
@@ -109,12 +118,72 @@ class Replies:
             key = "refused-no-job-yet"
         if refused.code == "per-day" and refused.retry_after is None:
             key = "refused-per-day-never"
+        if refused.code == "banned" and refused.retry_after is None:
+            key = "refused-banned-for-good"
         when = wording.when(self.texts, locale, refused.retry_after)
-        return Reply(self.texts.say(locale, key, **refused.values, when=when), private=True)
+        reason = str(refused.values.get("reason", ""))
+        note = self.texts.say(locale, "refused-reason", reason=reason) if reason else ""
+        return Reply(self.texts.say(locale, key, **refused.values, when=when), note=note, private=True)
 
-    def help(self, locale: str) -> Reply:
-        """Show what one can say."""
-        return Reply(listings.help_text(self.texts, self.profile, locale), private=True)
+    def help(self, locale: str, admin: bool = False) -> Reply:
+        """Show what one can say; an administrator's commands to administrators only."""
+        return Reply(listings.help_text(self.texts, self.profile, locale, admin), private=True)
+
+    def settings(self, locale: str, standard: Params, mine: Params, max_count: int) -> Reply:
+        """Show a person's own defaults over the operator's `standard`, each with its options."""
+        return Reply(
+            self.texts.say(locale, "settings"),
+            actions=self._keys.reset(locale) if mine != standard else (),
+            choices=settings.choices(self.texts, locale, standard, mine, max_count),
+            private=True,
+        )
+
+    def forget(self, locale: str) -> Reply:
+        """Ask whether everything about the person shall be deleted."""
+        text = self.texts.say(locale, "forget")
+        return Reply(text, actions=self._keys.forget(locale), private=True)
+
+    def forgotten(self, locale: str, done: bool) -> Reply:
+        """Say that everything is deleted, or that nothing is."""
+        return Reply(self.texts.say(locale, "forget-done" if done else "forget-kept"), private=True)
+
+    def link(self, locale: str, code: str) -> Reply:
+        """Show a one-time code, and the command to enter it with."""
+        command = f"/link {code}"
+        return Reply(self.texts.say(locale, "link-code"), command, private=True)
+
+    def linked(self, locale: str, other: User) -> Reply:
+        """Say whom the person is one with from now on."""
+        known = {"name": other.name, "platform": other.platform.capitalize()}
+        return Reply(self.texts.say(locale, "link-done", **known), private=True)
+
+    def unlinked(self, locale: str) -> Reply:
+        """Say that the accounts are separate again."""
+        return Reply(self.texts.say(locale, "link-off"), private=True)
+
+    def operated(self, locale: str, key: str, waiting: int) -> Reply:
+        """Say what an operator did to the line and how many jobs wait in it."""
+        total = self.texts.say(locale, "queue-total", total=waiting)
+        return Reply(f"{self.texts.say(locale, key)}\n{total}", private=True)
+
+    def stats(self, locale: str, stats: Stats, waiting: int) -> Reply:
+        """Show the last day in numbers."""
+        return Reply(listings.stats_text(self.texts, locale, stats, waiting), private=True)
+
+    def banned(self, locale: str, name: str, days: int | None) -> Reply:
+        """Say that somebody is shut out."""
+        if days is None:
+            return Reply(self.texts.say(locale, "banned-for-good", name=name), private=True)
+        return Reply(self.texts.say(locale, "banned", name=name, days=days), private=True)
+
+    def unbanned(self, locale: str, name: str) -> Reply:
+        """Say that somebody may come in again."""
+        return Reply(self.texts.say(locale, "unbanned", name=name), private=True)
+
+    def favourite(self, job: Job, kept: bool) -> Reply:
+        """Say that a job is a favourite from now on, or no longer."""
+        key = "favourite-on" if kept else "favourite-off"
+        return Reply(self._say(job, key, job=str(job.id)), private=True)
 
     def queue(self, locale: str, mine: Sequence[tuple[Job, int]], total: int) -> Reply:
         """Show the line: the person's jobs with their positions (0: being drawn) and how many wait in all."""
@@ -122,13 +191,17 @@ class Replies:
         actions = self._keys.cancels(locale, [job for job, _ in mine])
         return Reply(text, actions=actions, private=True)
 
-    def history(self, locale: str, jobs: Sequence[Job]) -> Reply:
-        """List jobs, newest first as given."""
-        return Reply(listings.history_text(self.texts, locale, jobs), private=True)
+    def history(self, locale: str, jobs: Sequence[Job], favourites: Sequence[Job] = ()) -> Reply:
+        """List jobs, newest first as given, below the favourites."""
+        return Reply(listings.history_text(self.texts, locale, jobs, favourites), private=True)
 
     def quota(self, locale: str, rule: Rule, usage: Usage, now: float) -> Reply:
         """Show what is used and what is left under each limit."""
         return Reply(listings.quota_text(self.texts, locale, rule, usage, now), private=True)
+
+    def about(self, locale: str, seconds: float) -> str:
+        """Return "about 2 minutes", for platforms that cannot count down to `Reply.eta` themselves."""
+        return wording.about(self.texts, locale, seconds)
 
     def _say(self, job: Job, key: str, /, **values: str | float) -> str:
         return self.texts.say(job.request.user.locale, key, **values)
@@ -156,15 +229,17 @@ class Replies:
 
     def _optimized(self, job: Job) -> Reply:
         changed = wording.used(job) != wording.original(job)
+        repeated = REPEATED in job.notes
+        key = "finished-optimize" if changed else "finished-optimize-same"
         return Reply(
-            self._say(job, "finished-optimize" if changed else "finished-optimize-same"),
+            self._say(job, "finished-optimize-repeated" if repeated else key),
             wording.cut(wording.used(job), wording.SHOWN_PROMPT_IN_FULL),
             wording.small_print(self.texts, job),
-            actions=self._keys.prompt(job, changed),
+            actions=self._keys.prompt(job, changed, more=not repeated),
         )
 
     def _error_key(self, job: Job) -> str:
-        if job.error == "refused" and job.error_detail in ("banned-words", "picture-gone"):
+        if job.error == "refused" and job.error_detail in _EXPLAINED_REFUSALS:
             return f"refused-{job.error_detail}"
         key = f"error-{job.error}"
         return key if self.texts.has(key) else "error-internal"

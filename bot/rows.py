@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from bot.params import Resolved
@@ -18,7 +18,7 @@ def request_row(request: Request, resolved: Resolved, now: float) -> dict[str, V
         "platform": request.user.platform,
         "event_id": request.event_id,
         "person": request.user.person,
-        "user": _dump(asdict(request.user)),
+        "user": _dump(asdict(replace(request.user, account=""))),
         "address_platform": request.address.platform,
         "place": request.address.place,
         "kind": request.kind,
@@ -70,13 +70,14 @@ def to_job(row: sqlite3.Row) -> Job:
         error_detail=row["error_detail"],
         started=row["started"],
         finished=row["finished"],
+        favourite=bool(row["favourite"]),
     )
 
 
 def _to_request(row: sqlite3.Row) -> Request:
-    params, user = json.loads(row["params"]), json.loads(row["user"])
+    params = json.loads(row["params"])
     return Request(
-        user=User(**{**user, "groups": tuple(user["groups"])}),
+        user=_to_user(row),
         address=Address(row["address_platform"], row["place"]),
         event_id=row["event_id"],
         kind=row["kind"],
@@ -87,6 +88,13 @@ def _to_request(row: sqlite3.Row) -> Request:
         variation=_to_variation(json.loads(row["variation"] or "null")),
         original=row["original"],
     )
+
+
+def _to_user(row: sqlite3.Row) -> User:
+    """Return who asked; whom they count as may have changed since, and the column says."""
+    told = json.loads(row["user"])
+    user = User(**{**told, "groups": tuple(told.get("groups", ()))})
+    return user if row["person"] == user.person else replace(user, account=row["person"])
 
 
 def _to_variation(told: dict[str, Any] | None) -> Variation | None:

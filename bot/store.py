@@ -1,32 +1,25 @@
-"""Every job and picture, in SQLite. SQL lives only here and in migrations/*.sql.
+"""Every job and picture, in SQLite. SQL lives only here, in `bot.people` and in migrations/*.sql.
 
-One connection, and one lock around every write: a second coroutine on the same connection would join or break
-a transaction. Knows rows and states; judges nothing and shows nothing. Times are Unix seconds.
+Knows rows and states; judges nothing and shows nothing. Times are Unix seconds.
 """
 
-import asyncio
 import json
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from importlib.resources import files
 from operator import attrgetter
 from pathlib import Path
 from typing import Self
 
-import aiosqlite
-
-from bot import lock
+from bot.database import Database, Values
 from bot.limits import DAY, MINUTE, Usage
 from bot.params import Resolved
+from bot.people import People
 from bot.rows import Value, picture_row, request_row, to_job
+from bot.stats import Past
 from bot.types import Address, Job, JobPicture, Request, State
 from engine.types import PromptReady
 
-Values = Iterable[Value] | Mapping[str, Value]
-
-DATABASE = "bot.db"
 MAX_CRASHES = 3
 _OPEN = "('queued', 'running')"
 _COLUMNS = """*, (
@@ -34,39 +27,21 @@ _COLUMNS = """*, (
         'index', number, 'file', file, 'width', width, 'height', height, 'seed', seed,
         'seconds', seconds, 'report', json(report), 'deleted', json(iif(deleted, 'true', 'false'))))
     FROM (SELECT * FROM pictures WHERE pictures.job = jobs.id ORDER BY number)) AS pictures"""
-_SETTINGS = (
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = NORMAL",
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA busy_timeout = 1000",
-)
-
-
-class NewerDatabaseError(Exception):
-    """The database was written by a newer bot; the message is one line that says what to do."""
 
 
 class Store:
-    """The jobs table as methods; open it with `Store.open`."""
+    """The jobs table as methods; open it with `Store.open`. `people` holds what belongs to a person."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
-        self._db = connection
-        self._writing = asyncio.Lock()
+    def __init__(self, db: Database, people: People) -> None:
+        self.people = people
+        self._db = db
 
     @classmethod
     @asynccontextmanager
     async def open(cls, directory: Path) -> AsyncIterator[Self]:
-        """Lock `directory`, open and migrate its database, and close both at the end.
-
-        Raises `lock.DirectoryBusy` and `NewerDatabaseError`.
-        """
-        with lock.exclusive(directory):
-            async with aiosqlite.connect(directory / DATABASE, isolation_level=None) as connection:
-                connection.row_factory = sqlite3.Row
-                for setting in _SETTINGS:
-                    await connection.execute(setting)
-                await _migrate(connection, directory)
-                yield cls(connection)
+        """Open the database in `directory`; raises `lock.DirectoryBusy` and `NewerDatabaseError`."""
+        async with Database.open(directory) as db:
+            yield cls(db, await People.load(db))
 
     async def admit(
         self, request: Request, resolved: Resolved, now: float, judge: Callable[[Usage], None]
@@ -75,7 +50,7 @@ class Store:
 
         The same event again is the job it made before. Whatever `judge` raises leaves no trace.
         """
-        async with self._transaction():
+        async with self._db.transaction():
             known = await self.by_event(request.user.platform, request.event_id)
             if known is not None:
                 return known, False
@@ -86,11 +61,13 @@ class Store:
 
     async def usage(self, person: str, now: float) -> Usage:
         """Return what `person` asked for in the day before `now`; charges are in token-steps."""
-        rows = await self._rows(
-            "SELECT created, charge FROM jobs WHERE person = ? AND created > ? ORDER BY created, id",
-            (person, now - DAY),
+        rows = await self._db.rows(
+            "SELECT created, charge FROM jobs WHERE person = :person AND created > :since UNION ALL "
+            "SELECT created, charge FROM forgotten WHERE who IN (SELECT value FROM json_each(:hashes)) "
+            "AND created > :since ORDER BY created",
+            {"person": person, "since": now - DAY, "hashes": json.dumps(self.people.hashes(person))},
         )
-        (waiting, queue), *_ = await self._rows(
+        (waiting, queue), *_ = await self._db.rows(
             f"SELECT count(*) FILTER (WHERE person = ?), count(*) FROM jobs WHERE state IN {_OPEN}", (person,)
         )
         return Usage(
@@ -114,6 +91,23 @@ class Store:
             "person = ? AND id < ? ORDER BY id DESC LIMIT ?", (person, before or 2**62, limit)
         )
 
+    async def past(self, since: float) -> list[Past]:
+        """Return what is counted of the jobs asked for since then."""
+        rows = await self._db.rows(
+            "SELECT platform, person, state, created, started, finished, "
+            "(SELECT count(*) FROM pictures WHERE job = id), attempts FROM jobs WHERE created > ?",
+            (since,),
+        )
+        return [Past(*row) for row in rows]
+
+    async def favourites(self, person: str, limit: int) -> list[Job]:
+        """Return a person's favourites, newest first."""
+        return await self._jobs("person = ? AND favourite ORDER BY id DESC LIMIT ?", (person, limit))
+
+    async def set_favourite(self, job_id: int, favourite: bool) -> None:
+        """Keep a job beyond the retention of pictures and prompts, or no longer."""
+        await self._db.write("UPDATE jobs SET favourite = ? WHERE id = ?", (favourite, job_id))
+
     async def open_jobs(self, person: str | None = None) -> list[Job]:
         """Return the queued and running jobs, of one person or of all, in the order they came."""
         return await self._jobs(
@@ -126,7 +120,7 @@ class Store:
 
     async def start(self, job_id: int, now: float) -> Job | None:
         """Mark an open job running and return it; None when it has ended meanwhile."""
-        async with self._writing:
+        async with self._db.writing:
             jobs = await self._written(
                 "UPDATE jobs SET state = 'running', started = coalesce(started, ?) "
                 f"WHERE id = ? AND state IN {_OPEN} RETURNING {_COLUMNS}",
@@ -136,7 +130,7 @@ class Store:
 
     async def prompt_ready(self, job_id: int, ready: PromptReady) -> None:
         """Record what the model is given."""
-        await self._write(
+        await self._db.write(
             "UPDATE jobs SET used_prompt = ?, negative_used = ?, notes = ? WHERE id = ?",
             (ready.used, ready.negative_used, json.dumps(ready.notes), job_id),
         )
@@ -144,7 +138,7 @@ class Store:
     async def add_picture(self, job_id: int, picture: JobPicture, count: int, now: float) -> Job | None:
         """Record a picture of a running job; its `count`th finishes it. None when it was not running."""
         row = picture_row(job_id, picture)
-        async with self._transaction():
+        async with self._db.transaction():
             jobs = await self._written(
                 "UPDATE jobs SET "
                 "state = CASE WHEN made + 1 >= :count THEN 'finished' ELSE state END, "
@@ -161,33 +155,33 @@ class Store:
 
     async def finish(self, job_id: int, now: float) -> bool:
         """End a running job that makes no picture; False when it was not running."""
-        async with self._writing:
+        async with self._db.writing:
             return await self._end(job_id, "finished", now)
 
     async def fail(self, job_id: int, code: str, detail: str, now: float) -> bool:
         """End an open job with an error; it costs nothing. False when it had ended already."""
-        async with self._writing:
+        async with self._db.writing:
             return await self._end(job_id, "failed", now, charge=0, error=code, error_detail=detail)
 
     async def cancel(self, job_id: int, charge: int, now: float) -> bool:
         """End an open job for its person at the cost of what was done; False when it had ended already."""
-        async with self._writing:
+        async with self._db.writing:
             return await self._end(job_id, "cancelled", now, charge=charge)
 
     async def lost(self, job_id: int, attempts: int) -> None:
         """Count an attempt that ended with the engine; tasks of one job lost together count once."""
-        await self._write("UPDATE jobs SET attempts = max(attempts, ?) WHERE id = ?", (attempts, job_id))
+        await self._db.write("UPDATE jobs SET attempts = max(attempts, ?) WHERE id = ?", (attempts, job_id))
 
     async def requeue(self) -> None:
         """Put running jobs back into the line, at an orderly end."""
-        await self._write("UPDATE jobs SET state = 'queued' WHERE state = 'running'")
+        await self._db.write("UPDATE jobs SET state = 'queued' WHERE state = 'running'")
 
     async def requeue_crashed(self, now: float) -> None:
         """Put jobs that a killed bot left running back into the line; those it died with too often fail.
 
         Only a job that the model had begun is held against: one with a used prompt.
         """
-        async with self._transaction():
+        async with self._db.transaction():
             await self._db.execute(
                 "UPDATE jobs SET state = 'queued', crashes = crashes + (used_prompt <> '') "
                 "WHERE state = 'running'"
@@ -200,14 +194,14 @@ class Store:
 
     async def moved(self, job_id: int, address: Address) -> None:
         """Record where the job's message lives now."""
-        await self._write(
+        await self._db.write(
             "UPDATE jobs SET address_platform = ?, place = ? WHERE id = ?",
             (address.platform, address.place, job_id),
         )
 
     async def shown(self, job_id: int, address: Address) -> None:
         """Record that the platform has confirmed the job's last reply; a finished job is delivered by it."""
-        await self._write(
+        await self._db.write(
             "UPDATE jobs SET shown = 1, address_platform = ?, place = ?, "
             "state = CASE state WHEN 'finished' THEN 'delivered' ELSE state END "
             f"WHERE id = ? AND state NOT IN {_OPEN}",
@@ -216,75 +210,85 @@ class Store:
 
     async def delete_pictures(self, job_id: int) -> None:
         """Mark a job's pictures deleted; its message has to be shown anew."""
-        async with self._transaction():
+        async with self._db.transaction():
             await self._db.execute("UPDATE pictures SET deleted = 1 WHERE job = ?", (job_id,))
             await self._db.execute("UPDATE jobs SET shown = 0 WHERE id = ?", (job_id,))
 
     async def expire(self, before: float) -> list[str]:
-        """Mark the pictures of jobs that ended before then deleted; return their files."""
-        async with self._writing:
-            rows = await self._rows(
+        """Mark the pictures of jobs that ended before then deleted, save favourites; return their files."""
+        async with self._db.writing:
+            rows = await self._db.rows(
                 "UPDATE pictures SET deleted = 1 WHERE deleted = 0 "
-                "AND job IN (SELECT id FROM jobs WHERE finished < ?) RETURNING file",
+                "AND job IN (SELECT id FROM jobs WHERE finished < ? AND NOT favourite) RETURNING file",
                 (before,),
             )
         return [row["file"] for row in rows]
 
-    async def _end(self, job_id: int, state: State, now: float, **columns: Value) -> bool:
-        changes = {"state": state, "finished": now, **columns}
-        assignments = ", ".join(f"{name} = :{name}" for name in changes)
-        cursor = await self._db.execute(
-            f"UPDATE jobs SET {assignments} WHERE id = :id AND state IN {_OPEN}", {**changes, "id": job_id}
+    async def favourite_files(self) -> set[str]:
+        """Return the names of the pictures and inputs of every favourite."""
+        rows = await self._db.rows(
+            "SELECT file FROM pictures JOIN jobs ON job = id WHERE favourite "
+            "UNION SELECT image FROM jobs WHERE favourite AND image IS NOT NULL"
         )
-        return cursor.rowcount == 1
+        return {row["file"] for row in rows}
+
+    async def erase_prompts(self, before: float) -> None:
+        """Empty the texts of jobs that ended before then, save favourites."""
+        await self._db.write(
+            "UPDATE jobs SET params = json_set(params, '$.prompt', '', '$.negative_prompt', ''), "
+            "original = '', used_prompt = '', negative_used = '', error_detail = '' "
+            "WHERE finished < ? AND NOT favourite AND json_extract(params, '$.prompt') <> ''",
+            (before,),
+        )
+
+    async def forget(self, person: str, now: float) -> tuple[list[str], list[str]]:
+        """Delete a person's jobs; return the pictures' files and the inputs that nobody else uses.
+
+        What they cost in the day before `now` stays, under the keyed hash of who asked.
+        """
+        mine = "SELECT id FROM jobs WHERE person = ?"
+        async with self._db.transaction():
+            costs = await self._db.rows(
+                "SELECT platform || ':user:' || json_extract(user, '$.id') AS name, created, charge "
+                "FROM jobs WHERE person = ? AND created > ?",
+                (person, now - DAY),
+            )
+            for name, created, charge in costs:
+                row = (self.people.hashed(name), created, charge)
+                await self._db.execute("INSERT INTO forgotten VALUES (?, ?, ?)", row)
+            pictures = await self._db.rows(f"SELECT file FROM pictures WHERE job IN ({mine})", (person,))
+            inputs = await self._db.rows(
+                "SELECT image FROM jobs WHERE image IS NOT NULL GROUP BY image "
+                "HAVING max(person = ?) AND NOT max(person <> ?)",
+                (person, person),
+            )
+            await self._db.execute("DELETE FROM jobs WHERE person = ?", (person,))
+        return [row["file"] for row in pictures], [row["image"] for row in inputs]
+
+    async def forget_costs(self, before: float) -> None:
+        """Drop what forgotten people spent before then."""
+        await self._db.write("DELETE FROM forgotten WHERE created < ?", (before,))
+
+    async def _end(self, job_id: int, state: State, now: float, **columns: Value) -> bool:
+        changes: dict[str, Value] = {"id": job_id, "state": state, "finished": now, **columns}
+        assignments = ", ".join(f"{name} = :{name}" for name in changes if name != "id")
+        changed = await self._db.execute(
+            f"UPDATE jobs SET {assignments} WHERE id = :id AND state IN {_OPEN}", changes
+        )
+        return changed == 1
 
     async def _job(self, where: str, values: Iterable[Value]) -> Job | None:
         return next(iter(await self._jobs(where, values)), None)
 
     async def _jobs(self, where: str, values: Iterable[Value] = ()) -> list[Job]:
-        return [to_job(row) for row in await self._rows(f"SELECT {_COLUMNS} FROM jobs WHERE {where}", values)]
+        return [
+            to_job(row) for row in await self._db.rows(f"SELECT {_COLUMNS} FROM jobs WHERE {where}", values)
+        ]
 
     async def _written(self, sql: str, values: Values) -> list[Job]:
         """Run a statement that returns the jobs it wrote, inside a lock that is already held."""
-        return [to_job(row) for row in await self._rows(sql, values)]
-
-    async def _rows(self, sql: str, values: Values = ()) -> list[sqlite3.Row]:
-        return list(await self._db.execute_fetchall(sql, values))
-
-    async def _write(self, sql: str, values: Values = ()) -> None:
-        async with self._writing:
-            await self._db.execute(sql, values)
-
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[None]:
-        async with self._writing:
-            try:
-                await self._db.execute("BEGIN IMMEDIATE")
-                yield
-                await self._db.commit()
-            except BaseException:
-                await self._db.rollback()
-                raise
+        return [to_job(row) for row in await self._db.rows(sql, values)]
 
 
 def _values(row: Mapping[str, Value]) -> str:
     return f"({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)})"
-
-
-async def _migrate(connection: aiosqlite.Connection, directory: Path) -> None:
-    """Bring the database to the newest version, a transaction a step, after a backup of an older one."""
-    ((version,),) = await connection.execute_fetchall("PRAGMA user_version")
-    scripts = sorted(
-        (file for file in files("bot").joinpath("migrations").iterdir() if file.name.endswith(".sql")),
-        key=lambda file: file.name,
-    )
-    if version > len(scripts):
-        raise NewerDatabaseError(
-            f"{directory / DATABASE} has version {version}, this bot knows {len(scripts)}: use the newer bot"
-        )
-    if 0 < version < len(scripts):
-        async with aiosqlite.connect(directory / f"{DATABASE}.v{version}.bak") as backup:
-            await connection.backup(backup)
-    for number, script in enumerate(scripts[version:], start=version + 1):
-        sql = script.read_text(encoding="utf-8")
-        await connection.executescript(f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;")

@@ -82,7 +82,8 @@ class Request:
 
     `event_id` is the platform's own id of the event: the same event twice is one job. `image` is the name
     of a kept input picture (see `Core.keep_image`). `parent`, `index` and `variation` are set when it came
-    from a button; `original` is the person's wording when `params.prompt` was already rewritten.
+    from a button; of an `optimize`, `index` counts the wordings asked for. `original` is the person's wording
+    when `params.prompt` was already rewritten.
     """
 
     user: User
@@ -115,7 +116,8 @@ class JobPicture:
 class Job:
     """A row. `width`, `height` and `seed` are the resolved ones; times are Unix seconds.
 
-    `error` is a code (an `EngineError.code` or `refused`), `used_prompt` what the model was given.
+    `error` is a code (an `EngineError.code` or `refused`), `used_prompt` what the model was given. A
+    `favourite` outlives the retention of pictures and prompts.
     """
 
     id: int
@@ -135,11 +137,15 @@ class Job:
     error_detail: str = ""
     started: float | None = None
     finished: float | None = None
+    favourite: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """All a button ever carries. Packed form: `verb:job:index`, then `:value` if any; at most 64 bytes."""
+    """All a button ever carries. Packed form: `verb:job:index`, then `:value` if any; at most 64 bytes.
+
+    `set` says `name=value` or `reset`, `forget` says `yes` or `no`, `favourite` may say `on` or `off`.
+    """
 
     verb: Verb
     job: int

@@ -79,4 +79,15 @@ def when(texts: Texts, locale: str, seconds: float | None) -> str:
         return texts.say(locale, "when-seconds", n=max(1, math.ceil(seconds)))
     if seconds <= 90 * 60:
         return texts.say(locale, "when-minutes", n=math.ceil(seconds / 60))
-    return texts.say(locale, "when-hours", n=math.ceil(seconds / 3600))
+    if seconds <= 48 * 3600:
+        return texts.say(locale, "when-hours", n=math.ceil(seconds / 3600))
+    return texts.say(locale, "when-days", n=math.ceil(seconds / 86_400))
+
+
+def about(texts: Texts, locale: str, seconds: float) -> str:
+    """Return "about 2 minutes", rounded to what a guess deserves: five seconds, minutes, hours."""
+    if seconds < 58:
+        return texts.say(locale, "about-seconds", n=max(5, 5 * round(seconds / 5)))
+    if seconds < 58 * 60:
+        return texts.say(locale, "about-minutes", n=max(1, round(seconds / 60)))
+    return texts.say(locale, "about-hours", n=max(1, round(seconds / 3600)))

@@ -32,6 +32,8 @@ from engine.types import (
 Pace = Callable[[Generate, int], Awaitable[object]]
 """Awaited before each step with the task and the number of the step, counted from 1."""
 
+WORDINGS = 3
+"""How many wordings of one wish the fake knows before it begins again."""
 _SCRIPTED = re.compile(r"(fail|lost)(?: (\w+))?:")
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8", b"RIFF")
 
@@ -44,7 +46,8 @@ class FakeEngine:
     """Draws stripes whose colours follow from the task.
 
     A prompt that begins with `fail:` raises `EngineError("bad_input")`, `fail CODE:` one with that code,
-    `lost:` raises `EngineLost` after the first step, and `lost once:` only at its first try. `tasks` are all
+    `lost:` raises `EngineLost` after the first step, and `lost once:` only at its first try. `unfit:` makes a
+    picture that scores 0.99 as nsfw in its report, any other 0.01. `tasks` are all
     tasks in the order they were given, `most_running` and `most_tokens` the high-water marks of drawing.
     """
 
@@ -167,6 +170,8 @@ async def _unless(loss: "asyncio.Future[None]", work: Awaitable[object]) -> None
 def _ready(task: Generate | Optimize, optimize: bool, enhance: bool) -> PromptReady:
     used = f"a picture of {task.prompt}" if optimize else task.prompt
     used = f"{used}, at sunset" if enhance else used
+    if isinstance(task, Optimize) and task.wording % WORDINGS:
+        used = f"{used}, wording {task.wording % WORDINGS}"
     notes = ("optimized",) * optimize + ("enhanced:time",) * enhance
     if isinstance(task, Optimize):
         return PromptReady(task.prompt, used, "", notes)
@@ -174,7 +179,9 @@ def _ready(task: Generate | Optimize, optimize: bool, enhance: bool) -> PromptRe
 
 
 def _drawn(task: Generate) -> Picture:
-    return Picture(striped(repr(task), task.width, task.height), task.width, task.height, task.seed, 0.0)
+    png, unfit = striped(repr(task), task.width, task.height), task.prompt.startswith("unfit:")
+    report = {"scores": {"nsfw": 0.99 if unfit else 0.01}}
+    return Picture(png, task.width, task.height, task.seed, 0.0, report)
 
 
 def _upscaled(task: Upscale) -> Picture:

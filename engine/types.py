@@ -156,7 +156,9 @@ class EngineSettings:
 
     `model` is `embedded`, a directory or a hub id in `ZImagePipeline` layout; `device` and `dtype` are `auto`
     or torch's names; `threads` is the number of CPU threads (0: all but one, so that the bot stays
-    answerable); `loader` names the function that builds the pipeline in the child, as `module:function`.
+    answerable); `loader` names the function that builds the pipeline in the child, as `module:function`;
+    `classifier` is a directory or hub id of a `transformers` image-classification model that scores every
+    picture in `Picture.report["scores"]`, empty for none.
     """
 
     model: str = "embedded"
@@ -164,6 +166,7 @@ class EngineSettings:
     dtype: str = "auto"
     threads: int = 0
     loader: str = "engine.zimage.load:load"
+    classifier: str = ""
 
 
 class Engine(Protocol):

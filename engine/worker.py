@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Generic, Protocol, TypeVar
 
+from engine.checker import checked
 from engine.messages import Drop, Emitted, Failed, Loaded, Order, Report, Take
 from engine.types import (
     EngineError,
@@ -281,7 +282,8 @@ def main(
 def _load(settings: EngineSettings) -> Pipeline[Any]:
     module, _, function = settings.loader.partition(":")
     load: Callable[[EngineSettings], Pipeline[Any]] = getattr(importlib.import_module(module), function)
-    return load(settings)
+    pipeline: Pipeline[Any] = checked(load(settings), settings.classifier)
+    return pipeline
 
 
 def _receive(orders: "Connection[None, Order]", inbox: "queue.SimpleQueue[Order | None]") -> None:

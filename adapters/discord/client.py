@@ -1,4 +1,4 @@
-"""The library's client as this bot needs it: its commands, its buttons, and the two events it listens to."""
+"""The library's client as this bot needs it: its commands, its buttons, and the events it listens to."""
 
 from pathlib import Path
 from typing import Any
@@ -7,9 +7,10 @@ import discord
 from discord import app_commands
 
 from adapters.discord import commands, modal, sync
-from adapters.discord.buttons import Press
+from adapters.discord.buttons import Pick, Press
 from adapters.discord.desk import Desk, Show
 from adapters.discord.door import Asked
+from adapters.discord.presses import Presses
 from adapters.discord.reactions import Reactions
 from adapters.discord.settings import DiscordSettings
 from bot.core import Core
@@ -32,6 +33,7 @@ class Client(discord.Client):
             **options,
         )
         self.desk = Desk(core, settings, show)
+        self.presses = Presses(self.desk)
         self._reactions = Reactions(core, settings, show, self)
         self._core = core
         self._settings = settings
@@ -39,7 +41,7 @@ class Client(discord.Client):
 
     async def setup_hook(self) -> None:
         """Declare commands and buttons; Discord is told only what it does not know yet."""
-        self.add_dynamic_items(Press)
+        self.add_dynamic_items(Press, Pick)
         tree = Tree(self)
         commands.declare(tree, self.desk, self._settings.command)
         await tree.set_translator(commands.Names(self._core.replies.texts))
@@ -48,12 +50,17 @@ class Client(discord.Client):
     async def on_interaction(self, asked: Asked) -> None:
         """Take an edit window, which the library forgets with its process."""
         if modal.is_edit(asked):
-            await self.desk.edited(asked)
+            await self.presses.edited(asked)
 
     async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
         """Take a reaction, on old messages too."""
         with self.desk.working():
             await self._reactions.added(event)
+
+    async def on_raw_reaction_remove(self, event: discord.RawReactionActionEvent) -> None:
+        """Take a reaction that was taken back."""
+        with self.desk.working():
+            await self._reactions.removed(event)
 
 
 class ShardedClient(Client, discord.AutoShardedClient):

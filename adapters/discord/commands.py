@@ -9,7 +9,8 @@ from discord import Locale, app_commands
 from discord.app_commands import Range, locale_str
 
 from adapters.discord.door import Asked
-from adapters.discord.names import localized
+from adapters.discord.names import PLACES, localized
+from adapters.discord.traditional import traditional
 from bot.texts import Texts
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ Cfg = Range[float, 1.0, 5.0]
 Seed = Range[int, 0, 2**32 - 1]
 Strength = Range[float, 0.05, 1.0]
 Number = Range[int, 1, 2**53 - 1]
+Days = Range[int, 1, 3650]
+Word = Range[str, 1, 100]
 OPTIONS = {
     "prompt": "discord-option-prompt",
     "aspect": "flag-ar",
@@ -39,6 +42,12 @@ OPTIONS = {
     "strength": "flag-strength",
     "job": "discord-option-job",
     "picture": "discord-option-picture",
+    "spoiler": "flag-spoiler",
+    "code": "discord-option-code",
+    "person": "discord-option-person",
+    "name": "discord-option-name",
+    "days": "discord-option-days",
+    "reason": "discord-option-reason",
 }
 """The message that describes each option."""
 
@@ -46,7 +55,7 @@ OPTIONS = {
 def declare(tree: app_commands.CommandTree[Any], desk: "Desk", imagine_name: str) -> None:
     """Add every command to the tree; `imagine_name` is what `/imagine` is called."""
     texts = desk.core.replies.texts
-    for command in (*_makers(desk), *_questions(desk)):
+    for command in (*_makers(desk), *_questions(desk), *_personal(desk), *_administrators(desk)):
         name = command.__name__
         tree.add_command(_command(texts, command, imagine_name if name == "imagine" else name, name))
     for name, callback in _menus(desk).items():
@@ -69,24 +78,29 @@ def _makers(desk: "Desk") -> tuple[Callback, ...]:
         optimize: bool | None = None,
         image: discord.Attachment | None = None,
         strength: Strength | None = None,
+        spoiler: bool | None = None,
     ) -> None:
         said: dict[str, Any] = {"ar": aspect, "count": count, "steps": steps, "cfg": cfg, "seed": seed}
         said |= {"no": negative, "enhance": enhance, "optimize": optimize, "strength": strength}
-        options = {name: _word(value) for name, value in said.items() if value is not None}
-        await desk.draw(asked, "imagine", prompt, options, image)
+        said |= {"spoiler": spoiler}
+        await desk.draw(asked, "imagine", prompt, _options_said(said), image)
 
-    async def optimize(asked: Asked, prompt: Prompt) -> None:
-        await desk.draw(asked, "optimize", prompt, {})
+    async def optimize(asked: Asked, prompt: Prompt, spoiler: bool | None = None) -> None:
+        await desk.draw(asked, "optimize", prompt, _options_said({"spoiler": spoiler}))
 
     async def upscale(
         asked: Asked,
         image: discord.Attachment | None = None,
         job: Number | None = None,
         picture: Count | None = None,
+        spoiler: bool | None = None,
     ) -> None:
-        await desk.upscale(asked, image, job or 0, picture or 1)
+        await desk.upscale(asked, image, job or 0, picture or 1, _options_said({"spoiler": spoiler}))
 
-    return imagine, optimize, upscale
+    async def reroll(asked: Asked) -> None:
+        await desk.reroll(asked)
+
+    return imagine, optimize, upscale, reroll
 
 
 def _questions(desk: "Desk") -> tuple[Callback, ...]:
@@ -116,6 +130,60 @@ def _questions(desk: "Desk") -> tuple[Callback, ...]:
     return queue, cancel, history, show, info, quota, help
 
 
+def _personal(desk: "Desk") -> tuple[Callback, ...]:
+    """Return the commands about oneself."""
+
+    async def settings(asked: Asked) -> None:
+        await desk.answer(asked, "settings")
+
+    async def forget(asked: Asked) -> None:
+        await desk.answer(asked, "forget")
+
+    async def link(asked: Asked, code: Word | None = None) -> None:
+        await desk.answer(asked, "link", code or "")
+
+    return settings, forget, link
+
+
+def _administrators(desk: "Desk") -> tuple[Callback, ...]:
+    """Return the operator's commands: hidden from a server's members, and only the core knows who may."""
+
+    async def pause(asked: Asked) -> None:
+        await desk.answer(asked, "pause")
+
+    async def resume(asked: Asked) -> None:
+        await desk.answer(asked, "resume")
+
+    async def drain(asked: Asked) -> None:
+        await desk.answer(asked, "drain")
+
+    async def stats(asked: Asked) -> None:
+        await desk.answer(asked, "stats")
+
+    async def ban(
+        asked: Asked,
+        person: discord.User | None = None,
+        job: Number | None = None,
+        name: Word | None = None,
+        days: Days | None = None,
+        reason: Word | None = None,
+    ) -> None:
+        said = (_named(person, job, name), _rest(days), reason or "")
+        await desk.answer(asked, "ban", " ".join(filter(None, said)))
+
+    async def unban(
+        asked: Asked, person: discord.User | None = None, job: Number | None = None, name: Word | None = None
+    ) -> None:
+        await desk.answer(asked, "unban", _named(person, job, name))
+
+    commands = (pause, resume, drain, stats, ban, unban)
+    for command in commands:
+        app_commands.default_permissions(manage_guild=True)(command)
+        app_commands.allowed_installs(guilds=True, users=False)(command)
+        app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)(command)
+    return commands
+
+
 def _menus(desk: "Desk") -> dict[str, Callback]:
     """Return the menus of a message."""
 
@@ -139,9 +207,11 @@ class Names(app_commands.Translator):
         self, string: locale_str, locale: Locale, context: app_commands.TranslationContextTypes
     ) -> str | None:
         """Return the text in a locale, None where the English one stands."""
-        if key := string.extras.get("key"):
-            return self._texts.say("zh", key) if locale.value.startswith("zh") else None
-        return localized(string.message, locale)
+        key = string.extras.get("key")
+        if key is None or locale not in PLACES:
+            return localized(string.message, locale)
+        text = self._texts.say(locale.value, key)
+        return traditional(text) if locale is Locale.taiwan_chinese else text
 
 
 def _command(texts: Texts, callback: Any, name: str, meaning: str) -> app_commands.Command[Any, Any, Any]:
@@ -157,6 +227,17 @@ def _options(callback: Callable[..., Any]) -> Collection[str]:
 
 def _text(texts: Texts, key: str) -> locale_str:
     return locale_str(texts.say("en", key), key=key)
+
+
+def _options_said(said: dict[str, Any]) -> dict[str, str]:
+    return {name: _word(value) for name, value in said.items() if value is not None}
+
+
+def _named(person: discord.User | None, job: int | None, name: str | None) -> str:
+    """Return who is meant in the configuration's words, or by a job of theirs."""
+    if person is not None:
+        return f"discord:user:{person.id}"
+    return f"#{job}" if job is not None else name or ""
 
 
 def _word(value: str | float | bool) -> str:

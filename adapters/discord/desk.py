@@ -1,4 +1,4 @@
-"""What a person did on Discord, put before the core: acknowledged first, refused for their eyes only.
+"""What a person asks on Discord, put before the core: acknowledged first, refused for their eyes only.
 
 Knows interactions and requests; knows neither how commands are declared nor how replies look.
 """
@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+import aiohttp
 import discord
 
-from adapters.discord import modal, pictures
+from adapters.discord import pictures
 from adapters.discord.door import Asked, check
+from adapters.discord.people import near, of_interaction
 from adapters.discord.place import TOKEN_LIFE, Place
 from adapters.discord.render import look
 from adapters.discord.settings import DiscordSettings
@@ -20,7 +22,7 @@ from bot import flags
 from bot.commands import Command
 from bot.core import Core
 from bot.reading import told
-from bot.types import Action, Address, Kind, Params, Refused, Reply, Request, User
+from bot.types import Action, Address, Gone, Kind, Params, Refused, Reply, Request
 
 PUBLIC = "public"
 """Marks an interaction that was acknowledged for all to see."""
@@ -34,12 +36,12 @@ Show = Callable[[Address, Reply], Awaitable[Address]]
 
 
 class Desk:
-    """Takes every interaction; `show` makes a message look like a reply."""
+    """Takes every command; `show` makes a message look like a reply."""
 
     def __init__(self, core: Core, settings: DiscordSettings, show: Show) -> None:
         self.core = core
         self._settings = settings
-        self._show = show
+        self.show = show
         self._work: set[asyncio.Task[Any]] = set()
 
     async def close(self) -> None:
@@ -61,62 +63,70 @@ class Desk:
     ) -> None:
         """Take a prompt: flags in the text, `options` by their flags' names, a picture to start from."""
         async with self.refusing(asked):
-            self.enter(asked)
-            params = await self._params(asked, text, options)
-            address = await self._acknowledge(asked)
+            await self.enter(asked)
+            params = await self.params(asked, text, options)
+            address = await self.acknowledge(asked)
             kept = await pictures.keep(self.core, picture) if picture else None
-            await self._submit(asked, address, kind, params, kept)
+            await self.submit(asked, address, kind, params, kept)
 
-    async def upscale(self, asked: Asked, picture: discord.Attachment | None, job: int, number: int) -> None:
+    async def upscale(
+        self,
+        asked: Asked,
+        picture: discord.Attachment | None,
+        job: int,
+        number: int,
+        options: Mapping[str, str],
+    ) -> None:
         """Enlarge an attached picture, or picture `number` (from 1) of one of the person's jobs."""
         async with self.refusing(asked):
             if picture is None and not job:
                 raise Refused("needs-image")
             if picture is None:
-                await self._press(asked, Action("upscale", job, number - 1))
+                await self.draw_by(asked, Action("upscale", job, number - 1))
             else:
-                await self._enlarge(asked, picture)
+                await self._enlarge(asked, picture, options)
 
     async def upscale_message(self, asked: Asked, message: discord.Message) -> None:
         """Enlarge the picture of any message."""
         async with self.refusing(asked):
-            await self._enlarge(asked, pictures.of(message))
+            await self._enlarge(asked, pictures.of(message), {})
+
+    async def reroll(self, asked: Asked) -> None:
+        """Draw the person's latest picture again."""
+        async with self.refusing(asked):
+            for job in await self.core.jobs(of_interaction(asked)):
+                if job.request.kind == "imagine":
+                    return await self.draw_by(asked, Action("reroll", job.id))
+            raise Refused("no-job-yet")
 
     async def answer(self, asked: Asked, name: str, rest: str = "") -> None:
         """Answer a command that makes no job, for the person's eyes only."""
         async with self.refusing(asked):
-            await self.tell(asked, await self.core.answer(user_of(asked), Command(name, rest)))
+            await self.tell(asked, await self.core.answer(of_interaction(asked), Command(name, rest)))
 
     async def show_job(self, asked: Asked, rest: str) -> None:
         """Show a job again, for everybody to see."""
         async with self.refusing(asked):
-            self.enter(asked)
-            address = await self._acknowledge(asked)
-            await self._show(address, await self.core.answer(user_of(asked), Command("show", rest)))
+            await self.enter(asked)
+            reply = await self.core.answer(of_interaction(asked), Command("show", rest))
+            await self.show(await self.acknowledge(asked), reply)
 
     async def read(self, asked: Asked, message: discord.Message) -> None:
         """Tell what the picture of any message says of how it was made."""
         async with self.refusing(asked):
+            await self.core.enter(of_interaction(asked))
             picture = pictures.of(message)
             await asked.response.defer(ephemeral=True, thinking=True)
             locale = str(asked.locale)
             reply = told(self.core.replies.texts, locale, await pictures.fetch(picture))
             await asked.edit_original_response(**(await look(reply)).edit())
 
-    async def press(self, asked: Asked, action: Action) -> None:
-        """Do what a button says, however old it is."""
-        async with self.refusing(asked):
-            await self._press(asked, action)
-
-    async def edited(self, asked: Asked) -> None:
-        """Take the words of the edit window; the picture its job started from stays."""
-        async with self.refusing(asked):
-            self.enter(asked)
-            job_id, text = modal.read(asked)
-            params = await self._params(asked, text, {})
-            job = await self.core.job(user_of(asked), job_id)
-            image = job.request.image if job.request.kind == "imagine" else None
-            await self._submit(asked, await self._acknowledge(asked), "imagine", params, image)
+    async def draw_by(self, asked: Asked, action: Action) -> None:
+        """Make the job that an action means; whose it is turns out before everybody sees an answer begin."""
+        await self.enter(asked)
+        user = of_interaction(asked)
+        await self.core.may(user, action)
+        await self.core.press(user, action, await self.acknowledge(asked), str(asked.id))
 
     async def tell(self, asked: Asked, reply: Reply) -> None:
         """Say something that only the asker sees, whatever was acknowledged before."""
@@ -138,6 +148,8 @@ class Desk:
                 yield
         except Refused as refused:
             await self.tell(asked, self.core.replies.refused(refused, str(asked.locale)))
+        except Gone as gone:
+            log.info("an answer reaches nobody: %s", gone)
         except discord.NotFound as error:
             if error.code != UNKNOWN_INTERACTION:
                 raise
@@ -154,71 +166,44 @@ class Desk:
         finally:
             self._work.discard(task)
 
-    def enter(self, asked: Asked) -> None:
-        """Check before anything is made that it may be asked for and can be posted here."""
-        check(asked, self._settings.guilds, self.core.replies.texts)
+    async def enter(self, asked: Asked) -> None:
+        """Check before anybody sees an answer begin that it may be asked for, and can be posted here."""
+        await self.core.enter(of_interaction(asked))
+        check(asked, self.core.replies.texts)
 
     def place(self, asked: Asked, message: int) -> Place:
         """Return the place of a message that an interaction's token can edit."""
-        channel = asked.channel
-        near = {asked.channel_id or 0, getattr(channel, "parent_id", None) or 0}
+        number = asked.channel_id or 0
         return Place(
-            asked.channel_id or 0,
+            number,
             asked.user.id,
             message,
             asked.token,
             asked.created_at.timestamp() + TOKEN_LIFE,
             asked.filesize_limit,
-            bool(near & self._settings.spoiler_channels),
+            not self._settings.spoiler_channels.isdisjoint(near(number, asked.channel)),
         )
 
-    async def _params(self, asked: Asked, text: str, options: Mapping[str, str]) -> Params:
-        params = flags.parse(text, await self.core.defaults(user_of(asked)))
-        for name, value in options.items():
-            params = flags.assign(params, name, value)
-        return params
+    async def params(self, asked: Asked, text: str, options: Mapping[str, str]) -> Params:
+        """Return the parameters that a prompt with its flags and `options` mean."""
+        return _assigned(flags.parse(text, await self.core.defaults(of_interaction(asked))), options)
 
-    async def _enlarge(self, asked: Asked, picture: discord.Attachment) -> None:
-        self.enter(asked)
-        address = await self._acknowledge(asked)
+    async def _enlarge(self, asked: Asked, picture: discord.Attachment, options: Mapping[str, str]) -> None:
+        await self.enter(asked)
+        params = _assigned(await self.core.defaults(of_interaction(asked)), options)
+        address = await self.acknowledge(asked)
         kept = await pictures.keep(self.core, picture)
-        await self._submit(asked, address, "upscale", await self.core.defaults(user_of(asked)), kept)
+        await self.submit(asked, address, "upscale", params, kept)
 
-    async def _press(self, asked: Asked, action: Action) -> None:
-        user, event = user_of(asked), str(asked.id)
-        match action.verb:
-            case "cancel" | "delete":
-                await self._end(asked, action)
-            case "info" | "edit":
-                reply = await self.core.press(user, action, self.place(asked, 0).address(), event)
-                assert isinstance(reply, Reply)
-                if action.verb == "info":
-                    await self.tell(asked, reply)
-                else:
-                    texts, locale = self.core.replies.texts, str(asked.locale)
-                    await asked.response.send_modal(modal.Edit(texts, locale, action.job, reply))
-            case _:
-                self.enter(asked)
-                # Asking for its parameters finds out whose job it is, before everybody sees an answer begin.
-                probe = Action("info", action.job, action.index)
-                await self.core.press(user, probe, self.place(asked, 0).address(), event)
-                await self.core.press(user, action, await self._acknowledge(asked), event)
-
-    async def _end(self, asked: Asked, action: Action) -> None:
-        user, event = user_of(asked), str(asked.id)
-        await asked.response.defer()
-        pressed = self.place(asked, asked.message.id if asked.message else 0)
-        await self.core.press(user, action, pressed.address(), event)
-        if action.verb == "delete" and pressed.message:
-            # The pressed message may be a copy that /show made, which the job itself does not know of.
-            gone = self.core.replies.deleted(await self.core.job(user, action.job))
-            await self._show(pressed.address(), gone)
-
-    async def _acknowledge(self, asked: Asked) -> Address:
+    async def acknowledge(self, asked: Asked) -> Address:
         """Say within Discord's three seconds that an answer comes, and return where it will stand."""
         asked.extras[PUBLIC] = True
         try:
-            answer: Any = await asked.response.defer(thinking=True)
+            try:
+                answer: Any = await asked.response.defer(thinking=True)
+            except aiohttp.ClientConnectionError:
+                # An idle connection may close just as it is used again; there is no time for more than a try.
+                answer = await asked.response.defer(thinking=True)
             return self.place(asked, answer.message_id).address()
         except discord.HTTPException as error:
             if error.code != ALREADY_ACKNOWLEDGED:
@@ -226,12 +211,14 @@ class Desk:
             # An answer that was lost on its way back was repeated; the message stands all the same.
             return self.place(asked, (await asked.original_response()).id).address()
 
-    async def _submit(
+    async def submit(
         self, asked: Asked, address: Address, kind: Kind, params: Params, image: str | None
     ) -> None:
-        await self.core.submit(Request(user_of(asked), address, str(asked.id), kind, params, image))
+        """Put a request into the line; its answer stands at `address`."""
+        await self.core.submit(Request(of_interaction(asked), address, str(asked.id), kind, params, image))
 
 
-def user_of(asked: Asked) -> User:
-    """Return the person behind an interaction."""
-    return User("discord", str(asked.user.id), asked.user.display_name, str(asked.locale))
+def _assigned(params: Params, options: Mapping[str, str]) -> Params:
+    for name, value in options.items():
+        params = flags.assign(params, name, value)
+    return params

@@ -1,4 +1,4 @@
-"""Whether an ask may be made in a place, and whether its answer can stand there."""
+"""Whether an answer can stand in the place where it is asked for."""
 
 from typing import Any
 
@@ -17,14 +17,12 @@ THREADS = (
 )
 
 
-def check(asked: Asked, guilds: frozenset[int], texts: Texts) -> None:
-    """Raise `Refused` (`not-here`, `missing-permissions`) where an ask would lead to nothing.
+def check(asked: Asked, texts: Texts) -> None:
+    """Raise `Refused` (`missing-permissions`) where an ask would lead to nothing.
 
     Permissions matter where the bot is a member: only there it posts as itself. Everywhere else it answers
     with the interaction's token, which needs none.
     """
-    if guilds and asked.guild_id is not None and asked.guild_id not in guilds:
-        raise Refused("not-here")
     if asked.guild_id is None or not asked.is_guild_integration():
         return
     missing = [name for name in _needed(asked) if not getattr(asked.app_permissions, name)]

@@ -21,13 +21,14 @@ from adapters.discord.render import Look, look
 from adapters.discord.settings import DiscordSettings
 from bot.config import ConfigError
 from bot.core import Core
-from bot.types import Address, Reply
+from bot.types import Address, Gone, Reply
 
 FIRST_RETRY = 1.0
 LAST_RETRY = 120.0
 BAD_TOKEN = "discord.token is not accepted by Discord; copy it anew from the developer portal, page Bot"
 AUTHENTICATION_FAILED = 4004
 UNKNOWN_MESSAGE = 10008
+TOO_MANY = 429
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class DiscordPlatform:
         self._data_dir = data_dir
         self._sleep = sleep
         self._client: Client | None = None
+        self._shut_until = 0.0
         self._online = asyncio.Event()
 
     async def run(self, core: Core) -> None:
@@ -70,9 +72,12 @@ class DiscordPlatform:
     async def show(self, address: Address, reply: Reply) -> Address:
         """Make the message look like `reply`: by the interaction's token, else as the bot, else by DM.
 
-        Waits while Discord was never reached; raises what the library raises where a later try may succeed.
+        Waits while Discord was never reached; raises `Gone` where nobody can be reached any more, and what
+        the library raises where a later try may succeed.
         """
         await self._online.wait()
+        if (wait := self._shut_until - self.now()) > 0:
+            await self._sleep(wait)
         client = self._client
         assert client is not None
         place = places.read(address)
@@ -80,15 +85,22 @@ class DiscordPlatform:
         try:
             place = await self._put(client, place, shown)
         except discord.NotFound as error:
-            if error.code != UNKNOWN_MESSAGE:
-                place = await self._by_message(client, place, shown, reply)
-            else:
-                log.info("message %d was deleted; the job's pictures stay at /show", place.message)
+            if error.code == UNKNOWN_MESSAGE:
+                raise Gone(f"message {place.message} was deleted") from None
+            place = await self._by_message(client, place, shown, reply)
         except discord.Forbidden:
             place = await self._by_message(client, place, shown, reply)
+        except discord.HTTPException as error:
+            self._heed(error)
+            raise
         if self.settings.reactions and reply.images and _has_ended(reply):
             await _offer_reactions(client, place)
         return place.address()
+
+    def _heed(self, error: discord.HTTPException) -> None:
+        """Send nothing for as long as Cloudflare says; the library obeys Discord's own limits itself."""
+        if error.status == TOO_MANY:
+            self._shut_until = self.now() + float(error.response.headers.get("Retry-After", LAST_RETRY))
 
     async def _put(self, client: Client, place: Place, shown: Look) -> Place:
         if place.by_token(self.now()):
@@ -108,14 +120,15 @@ class DiscordPlatform:
 
     async def _by_message(self, client: Client, place: Place, shown: Look, reply: Reply) -> Place:
         """Send by DM what has no place in its channel any more; only the last word is worth that."""
-        if not _has_ended(reply) or not (reply.images or reply.actions):
+        if not _has_ended(reply):
             return place
+        if not reply.images and not reply.actions:
+            raise Gone(f"channel {place.channel} is out of reach")
         try:
             channel = await client.create_dm(discord.Object(place.user))
             message = await channel.send(nonce=str(place.message or place.nonce), **shown.send())
         except discord.Forbidden:
-            log.info("user %d can be reached nowhere; the job's pictures stay at /show", place.user)
-            return place
+            raise Gone(f"channel {place.channel} is out of reach, and user {place.user} too") from None
         return replace(place, channel=channel.id, message=message.id, token="")
 
     async def _serve(self, core: Core) -> None:

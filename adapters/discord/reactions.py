@@ -1,28 +1,34 @@
-"""Reactions under the bot's pictures: 🔄 again, ⬆️ larger, ❌ stop or delete, ✉️ by DM.
+"""Reactions under the bot's pictures: 🔄 or 🎲 again, ⬆️ larger, ❌ stop or delete, ✉️ by DM, ⭐ favourite.
 
-Works on messages of any age, since the message itself says which job it shows. What others put there is no
-ask; a refusal goes to its person by DM.
+Works on messages of any age, since the message itself says which job it shows. What people put there who may
+not press is no ask; any other refusal goes to its person by DM.
 """
 
 import logging
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import discord
 
 from adapters.discord import buttons
-from adapters.discord.place import UPLOAD_LIMIT, Place
+from adapters.discord.people import channel_of, near, of_reaction
+from adapters.discord.place import UPLOAD_LIMIT, Place, read
 from adapters.discord.render import look
 from adapters.discord.settings import DiscordSettings
 from bot.core import Core
-from bot.types import Action, Job, Refused, User, Verb
+from bot.types import Action, Gone, Job, Refused, Reply, User, Verb
 
 if TYPE_CHECKING:
     from adapters.discord.desk import Show
 
-VERBS: dict[str, Verb] = {"🔄": "reroll", "⬆": "upscale"}
-STOP, SEND = "❌", "✉"
+VERBS: dict[str, Verb] = {
+    "🔄": "reroll",
+    "🎲": "reroll",
+    "⬆": "upscale",
+    "❌": "delete",
+    "✉": "info",
+    "⭐": "favourite",
+}
 OFFERED = ("🔄", "⬆️")
 
 log = logging.getLogger(__name__)
@@ -38,65 +44,91 @@ class Reactions:
         self._client = client
 
     async def added(self, event: discord.RawReactionActionEvent) -> None:
-        """Do what a reaction asks for, where it stands under one of the person's own jobs."""
-        emoji = event.emoji.name.rstrip("\ufe0f")
+        """Do what a reaction asks for, where it stands under a picture of ours."""
+        verb = VERBS.get(event.emoji.name.rstrip("\ufe0f"))
+        if verb is not None and (number := await self._shown(event)):
+            await self._act(event, verb, number)
+
+    async def removed(self, event: discord.RawReactionActionEvent) -> None:
+        """Take back a favourite with its ⭐; what another reaction did is done."""
+        verb = VERBS.get(event.emoji.name.rstrip("\ufe0f"))
+        if verb == "favourite" and (number := await self._shown(event)):
+            await self._act(event, verb, number, kept=True)
+
+    async def _shown(self, event: discord.RawReactionActionEvent) -> int | None:
+        """Return the job under a reaction; None where it is the bot's own, or not under a picture of ours."""
         me = self._client.user
-        if me is None or event.user_id == me.id or emoji not in (*VERBS, STOP, SEND):
-            return
-        if event.message_author_id not in (None, me.id) or self._is_elsewhere(event):
-            return
+        if me is None or event.user_id == me.id or event.message_author_id not in (None, me.id):
+            return None
         try:
             shown = await self._message(event)
         except discord.HTTPException as error:
             log.info("the message under a reaction cannot be read: %s", error)
-            return
-        if shown.author.id == me.id and (actions := buttons.actions(shown)):
-            await self._act(event, emoji, actions)
+            return None
+        found = buttons.actions(shown) if shown.author.id == me.id else ()
+        return found[0].job if found else None
 
     async def _act(
-        self, event: discord.RawReactionActionEvent, emoji: str, actions: Sequence[Action]
+        self, event: discord.RawReactionActionEvent, verb: Verb, number: int, kept: bool = False
     ) -> None:
-        person = User("discord", str(event.user_id), event.member.display_name if event.member else "")
+        """Press for whoever reacted; a favourite only where it is `kept` as the reaction takes it for."""
+        guild = self._client.get_guild(event.guild_id) if event.guild_id else None
+        person = of_reaction(event, guild)
         try:
-            job = await self._core.job(person, actions[0].job)
+            await self._core.enter(person)
+            job = await self._core.may(person, Action(verb, number))
         except Refused:
             return
+        if verb == "favourite" and job.favourite != kept:
+            return
+        # The event does not tell a language; the job does, if not for sure that of everybody who may press.
+        person = replace(person, locale=job.request.user.locale)
         try:
-            await self._do(job.request.user, job, event, emoji)
+            await self._do(person, job, event, verb)
         except Refused as refused:
-            reply = self._core.replies.refused(refused, job.request.user.locale)
-            await self._whisper(event.user_id, (await look(reply)).send())
+            await self._whisper(event.user_id, self._core.replies.refused(refused, person.locale))
+        except Gone as gone:
+            log.info("the answer to a reaction reaches nobody: %s", gone)
 
-    async def _do(self, user: User, job: Job, event: discord.RawReactionActionEvent, emoji: str) -> None:
+    async def _do(self, user: User, job: Job, event: discord.RawReactionActionEvent, verb: Verb) -> None:
         # An event of this kind has no id of its own, and the same reaction may be given, taken and given.
         name = str(discord.utils.time_snowflake(discord.utils.utcnow()))
-        here = self._place(event, name)
-        if emoji == SEND:
-            channel = await self._client.create_dm(discord.Object(event.user_id))
-            sent = Place(channel.id, event.user_id, nonce=name)
-            reply, number = await self._core.reply(job), {"job": str(job.id)}
-            told = self._core.replies.texts.say(user.locale, "info-job", **number)
-            await self._show(sent.address(), replace(reply, text=f"{told} · {reply.text}"))
+        if verb == "info":
+            await self._send(user, job, name)
             return
-        verb = VERBS.get(emoji) or ("cancel" if job.state in ("queued", "running") else "delete")
-        await self._core.press(user, Action(verb, job.id), here.address(), f"reaction {name} {event.user_id}")
+        if verb == "delete" and job.state in ("queued", "running"):
+            verb = "cancel"
+        here, action = self._place(event, name), Action(verb, job.id)
+        said = await self._core.press(user, action, here.address(), f"reaction {name} {event.user_id}")
+        if isinstance(said, Reply):
+            await self._whisper(event.user_id, said)
+        if verb == "delete" and read(job.request.address).message != event.message_id:
+            # The message may be a copy that /show made, which the job itself does not know of.
+            copy = replace(here, message=event.message_id)
+            await self._show(copy.address(), self._core.replies.deleted(job))
+
+    async def _send(self, user: User, job: Job, name: str) -> None:
+        """Send a job by DM, with its number and seed in words."""
+        channel = await self._client.create_dm(discord.Object(int(user.id)))
+        reply, texts = await self._core.reply(job), self._core.replies.texts
+        told = texts.say(user.locale, "info-job", job=str(job.id))
+        sent = Place(channel.id, int(user.id), nonce=name)
+        await self._show(sent.address(), replace(reply, text=f"{told} · {reply.text}"))
 
     def _place(self, event: discord.RawReactionActionEvent, nonce: str) -> Place:
         guild = self._client.get_guild(event.guild_id) if event.guild_id else None
         limit = guild.filesize_limit if guild else UPLOAD_LIMIT
-        spoiler = event.channel_id in self._settings.spoiler_channels
+        around = near(event.channel_id, channel_of(event, guild))
+        spoiler = not self._settings.spoiler_channels.isdisjoint(around)
         return Place(event.channel_id, event.user_id, limit=limit, spoiler=spoiler, nonce=nonce)
-
-    def _is_elsewhere(self, event: discord.RawReactionActionEvent) -> bool:
-        guilds = self._settings.guilds
-        return bool(guilds) and event.guild_id is not None and event.guild_id not in guilds
 
     async def _message(self, event: discord.RawReactionActionEvent) -> discord.Message:
         channel = self._client.get_partial_messageable(event.channel_id, guild_id=event.guild_id)
         return await channel.fetch_message(event.message_id)
 
-    async def _whisper(self, user: int, said: dict[str, Any]) -> None:
+    async def _whisper(self, user: int, reply: Reply) -> None:
         try:
-            await (await self._client.create_dm(discord.Object(user))).send(**said)
+            channel = await self._client.create_dm(discord.Object(user))
+            await channel.send(**(await look(reply)).send())
         except discord.Forbidden:
             log.info("user %d takes no direct messages", user)

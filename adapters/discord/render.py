@@ -5,6 +5,7 @@ The one place where texts are cut to Discord's limits. Knows no core and sends n
 
 import asyncio
 import io
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ import discord
 from adapters.discord import buttons
 from adapters.discord.place import UPLOAD_LIMIT, Place
 from bot.ladder import fit
-from bot.types import Image, Reply
+from bot.types import Choice, Image, Reply
 
 CONTENT = 2000
 DESCRIPTION = 4096
@@ -33,6 +34,7 @@ class Look:
     images: tuple[Image, ...]
     spoiler: bool
     rows: tuple[tuple[Any, ...], ...]
+    choices: tuple[Choice, ...]
 
     def edit(self) -> dict[str, Any]:
         """Return the arguments that make an existing message look like this, whatever it looked like."""
@@ -40,7 +42,7 @@ class Look:
             "content": self.content,
             "embeds": [self.embed] if self.embed else [],
             "attachments": self._files(),
-            "view": buttons.view(self.rows),
+            "view": buttons.view(self.rows, self.choices),
             "allowed_mentions": NOBODY,
         }
 
@@ -49,7 +51,7 @@ class Look:
         said: dict[str, Any] = {"content": self.content, "files": self._files(), "allowed_mentions": NOBODY}
         if self.embed:
             said["embed"] = self.embed
-        if shown := buttons.view(self.rows):
+        if shown := buttons.view(self.rows, self.choices):
             said["view"] = shown
         return said
 
@@ -67,13 +69,23 @@ async def look(reply: Reply, place: Place | None = None) -> Look:
     limit, spoiler = (place.limit, place.spoiler) if place else (UPLOAD_LIMIT, False)
     images = await asyncio.gather(*(asyncio.to_thread(fit, image, limit) for image in reply.images))
     asker = f"<@{place.user}> " if place and not reply.private else ""
-    return Look(_content(reply, asker), _embed(reply), tuple(images), spoiler, reply.actions)
+    return Look(
+        _content(reply, asker),
+        _embed(reply),
+        tuple(images),
+        spoiler or reply.spoiler,
+        reply.actions,
+        reply.choices,
+    )
 
 
 def _content(reply: Reply, asker: str) -> str:
     if _is_long(reply):
         return asker
     lines = [asker + _plain(reply.text)]
+    if reply.eta:
+        # Everybody's own Discord turns this into "in 2 minutes", in their language, and counts it down.
+        lines.append(f"⏳ <t:{math.ceil(reply.eta)}:R>")
     if reply.progress and reply.progress[0]:
         done, of = reply.progress
         full = BAR * done // max(1, of)

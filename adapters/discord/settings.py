@@ -8,10 +8,10 @@ GATEWAY_URL = "wss://gateway.discord.gg/"
 
 @dataclass(frozen=True, slots=True)
 class DiscordSettings:
-    """`guilds` are the servers that are answered, none meaning all; `shards` 0 is one plain connection.
+    """`shards` 0 is one plain connection, `command` the name of `/imagine`.
 
-    `command` is the name of `/imagine`, `spoiler_channels` are where pictures are covered, `reactions` says
-    whether the bot puts 🔄 and ⬆️ under its pictures itself.
+    `spoiler_channels` are where pictures are covered, `reactions` says whether the bot puts 🔄 and ⬆️ under
+    its pictures itself.
     """
 
     token: str = field(repr=False)
@@ -19,6 +19,5 @@ class DiscordSettings:
     gateway_url: str = GATEWAY_URL
     command: str = "imagine"
     reactions: bool = False
-    guilds: frozenset[int] = frozenset()
     spoiler_channels: frozenset[int] = frozenset()
     shards: int = 0

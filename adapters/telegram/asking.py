@@ -7,14 +7,18 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+from telegram import PhotoSize
+
 from adapters.telegram.hearing import Heard
 from adapters.telegram.place import Place
-from bot import commands, flags
-from bot.commands import Command
+from bot import commands, flags, reading
+from bot.commands import COMMANDS, Command
 from bot.core import Core
 from bot.types import Action, Job, Kind, Params, Refused, Reply, Request, User
 
 JOBS: dict[str, Kind] = {"imagine": "imagine", "optimize": "optimize"}
+PUBLIC = ("help", "queue", "cancel")
+"""Private elsewhere, but in a group Telegram shows nothing to one person alone, and these betray nothing."""
 
 Fetch = Callable[[], Awaitable[bytes]]
 
@@ -30,16 +34,47 @@ async def ask(
     core: Core, user: User, heard: Heard, place: Place, fetch: Fetch
 ) -> Job | Reply | Question | None:
     """Put what a person said before the core; raises `Refused`."""
-    command = commands.parse(heard.text)
+    command = _started(commands.parse(heard.text))
+    if command.name in (*JOBS, "upscale", "reroll") or heard.picture is not None:
+        await core.enter(user)
     if command.name in JOBS:
         return await _draw(core, user, command, heard, place, fetch)
     if command.name == "upscale" and heard.picture is not None:
         return await _submit(core, user, "upscale", await core.defaults(user), place, await fetch())
     if command.name in ("upscale", "reroll"):
         return await core.press(user, await _button(core, user, command, heard), place.address(), place.event)
+    if command.name == "info" and heard.picture is not None:
+        return await _read(core, user, heard, fetch)
     if command.name in ("show", "info") and not command.rest and heard.job is not None:
         command = replace(command, rest=str(heard.job))
-    return await core.answer(user, command)
+    reply = await core.answer(user, command)
+    return replace(reply, private=False) if command.name in PUBLIC else reply
+
+
+def name_of(text: str) -> str:
+    """Return the name of the command in a text, "" for an unknown one."""
+    try:
+        return _started(commands.parse(text)).name
+    except Refused:
+        return ""
+
+
+def _started(command: Command) -> Command:
+    """Return the command a link to the bot names: Telegram sends it as "/start settings"."""
+    names = {entry.name for entry in COMMANDS if entry.takes in ("nothing", "code", "numbers")}
+    return Command(command.rest, "") if command.name == "help" and command.rest in names else command
+
+
+async def _read(core: Core, user: User, heard: Heard, fetch: Fetch) -> Reply:
+    """Tell what any picture says of how it was made."""
+    try:
+        reply = reading.told(core.replies.texts, user.locale, await fetch())
+    except Refused as refused:
+        if refused.code != "no-parameters" or not isinstance(heard.picture, PhotoSize):
+            raise
+        # Telegram makes every photo a JPEG and drops what it says; only a file keeps it.
+        reply = Reply(core.replies.texts.say(user.locale, "telegram-as-file"))
+    return replace(reply, private=False)
 
 
 async def _draw(
@@ -49,7 +84,7 @@ async def _draw(
     if not words and heard.picture is None:
         return Question(kind)
     if heard.job is not None and heard.picture is None and not heard.text.startswith("/"):
-        job = await core.job(user, heard.job)
+        job = await core.may(user, Action("edit", heard.job))
         if job.request.kind != "optimize" and job.request.params.prompt:
             image = job.request.image if job.request.kind == "imagine" else None
             return await _submit(core, user, kind, _changed(job, words), place, image=image)

@@ -15,7 +15,7 @@ from telegram.ext import ExtBot
 
 from adapters.telegram.place import Place
 from bot.core import Core
-from bot.types import Refused, User
+from bot.types import Action, Refused, User
 
 TRIES = 4
 MEGABYTE = 10**6
@@ -55,11 +55,12 @@ class Files:
         raise Refused("internal")
 
     async def originals(self, user: User, job_id: int) -> list[Path]:
-        """Return the original PNGs of a person's job; raises `Refused`."""
-        job = await self._core.job(user, job_id)
+        """Return the original PNGs of a job that the person may see; raises `Refused`."""
+        job = await self._core.may(user, Action("info", job_id))
         if not job.pictures:
             raise Refused("not-finished", job=job_id)
-        return [await self._core.picture(user, job_id, made.index) for made in job.pictures]
+        owner = job.request.user
+        return [await self._core.picture(owner, job_id, made.index) for made in job.pictures]
 
     async def send(self, paths: Sequence[Path], place: Place) -> None:
         """Send pictures as documents, which keep every pixel and the metadata."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from telegram import Document, Message, PhotoSize
 from telegram import User as Account
 
-from adapters.telegram.place import NAME, Place
-from bot.types import Action, User
+from adapters.telegram.place import Place
+from bot.types import Action
 
 _COMMAND = re.compile(r"/[^\s@]+(?:@(?P<bot>\w+))?")
 _PICTURES = re.compile(r"image/(?!svg)")
@@ -53,7 +53,9 @@ def hear(message: Message, me: Account) -> Heard | None:
         return Heard(text, picture, spoken=spoken)
     if not ours:
         return Heard(text, picture or (_picture(answered) if command or named else None), spoken=spoken)
-    return Heard(text, picture, job_of(answered), answered.text or "", spoken)
+    job = job_of(answered)
+    # An original that the bot sent as a file belongs to no job by its buttons, but it is a picture.
+    return Heard(text, picture or (None if job else _picture(answered)), job, answered.text or "", spoken)
 
 
 def job_of(message: Message) -> int | None:
@@ -65,16 +67,12 @@ def job_of(message: Message) -> int | None:
     return None
 
 
-def user_of(account: Account) -> User:
-    """Return the person behind an account."""
-    return User(NAME, str(account.id), account.full_name, account.language_code or "en")
-
-
 def place_of(message: Message) -> Place:
     """Return where a message is answered; the pictures of an album are one event."""
     event = f"{message.chat.id}/{message.media_group_id or message.message_id}"
     thread = message.message_thread_id if message.is_topic_message else None
-    return Place(message.chat.id, event, thread=thread, reply=message.message_id)
+    lang = (message.from_user and message.from_user.language_code) or ""
+    return Place(message.chat.id, event, thread=thread, reply=message.message_id, lang=lang)
 
 
 def read_button(data: str) -> Action | None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from telegram import CopyTextButton, InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.constants import InlineKeyboardButtonLimit, MessageLimit
 
+from adapters.telegram import menu
 from bot.types import Button, Reply
 
 TEXT = int(MessageLimit.MAX_TEXT_LENGTH)
@@ -43,8 +44,8 @@ def plain(reply: Reply, limit: int = ALERT) -> str:
 
 
 def keyboard(reply: Reply) -> InlineKeyboardMarkup | None:
-    """Return the reply's buttons; under finished pictures also the one that fetches the original files."""
-    rows = [[_button(button) for button in row] for row in reply.actions]
+    """Return the reply's settings and buttons; under finished pictures also the one for their files."""
+    rows = menu.rows(reply.choices) + [[_button(button) for button in row] for row in reply.actions]
     job = drawn(reply)
     if job is not None:
         rows.append([InlineKeyboardButton(FILE_LABEL, callback_data=f"{FILE}:{job}")])
@@ -63,10 +64,18 @@ def copies(labelled: Sequence[tuple[str, str]]) -> InlineKeyboardMarkup | None:
 
 def drawn(reply: Reply) -> int | None:
     """Return the job whose finished pictures a reply shows."""
-    if not reply.images or reply.progress is not None:
-        return None
+    return job_of(reply) if reply.images and reply.progress is None else None
+
+
+def job_of(reply: Reply) -> int | None:
+    """Return the job a reply is about: its buttons carry the number."""
     jobs = [button.action.job for row in reply.actions for button in row]
-    return jobs[0] if jobs else None
+    return next(filter(None, jobs), None)
+
+
+def is_open(reply: Reply) -> bool:
+    """Say whether the job a reply is about still waits or runs: then it can be cancelled."""
+    return any(button.action.verb == "cancel" for row in reply.actions for button in row)
 
 
 def read_file(data: str) -> int | None:

@@ -7,108 +7,97 @@ becomes the picture by an edit, since an edit may be repeated after a lost answe
 import asyncio
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Generic, TypeVar
 
-from telegram import (
-    ForceReply,
-    InlineKeyboardMarkup,
-    InputMediaPhoto,
-    LinkPreviewOptions,
-    Message,
-    ReplyParameters,
-)
-from telegram.constants import ChatAction, ParseMode
-from telegram.error import BadRequest, ChatMigrated, Forbidden, TelegramError
-from telegram.ext import ExtBot
+from telegram import Message
+from telegram.error import BadRequest, ChatMigrated, Forbidden
 
 from adapters.telegram import markup, photos
 from adapters.telegram.place import Place
-from bot.types import Reply
+from adapters.telegram.post import Buttons, Markup, Post
+from adapters.telegram.recent import Recent
+from bot.types import Gone, Reply
 
 GROUP_PACE = 3.0
+PREVIEW_PACE = 4.0
 ACTION_LASTS = 5.0
-REMEMBERED = 2000
+IN_GROUPS = 4
+"""In groups everything counts towards twenty messages a minute, so what is only nice comes so much rarer."""
 DIFFERENT = "\N{WORD JOINER}"
 """Invisible. Told apart by it: an edit refused because nothing changes, or because the message is gone."""
-
-_K = TypeVar("_K")
-_V = TypeVar("_V")
-Markup = InlineKeyboardMarkup | None
 
 log = logging.getLogger(__name__)
 
 
-class Recent(OrderedDict[_K, _V], Generic[_K, _V]):
-    """A dictionary that forgets its oldest entries."""
-
-    def __setitem__(self, key: _K, value: _V) -> None:
-        super().__setitem__(key, value)
-        self.move_to_end(key)
-        while len(self) > REMEMBERED:
-            self.popitem(last=False)
-
-
 class Outbox:
-    """Sends and edits through `bot`; `clock` and `sleep` are handed in so that tests need no real time."""
+    """Sends and edits through `post`; `clock` and `sleep` are handed in so that tests need no real time.
+
+    `until` writes a Unix time as "about 2 minutes" in the language of a tag. `jobs` are those whose messages
+    were shown lately, by chat and message.
+    """
 
     def __init__(
         self,
-        bot: "ExtBot[int]",
+        post: Post,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._bot = bot
+        self.until: Callable[[str, float], str] = lambda lang, eta: ""
+        self.jobs: Recent[tuple[int, int | None], int] = Recent()
+        self._post = post
         self._clock = clock
         self._sleep = sleep
         self._places: Recent[str, Place] = Recent()
         self._looks: Recent[tuple[int, int | None], str] = Recent()
         self._edited: Recent[str, float] = Recent()
         self._acted: Recent[int, float] = Recent()
-        self._silent: Recent[int, bool] = Recent()
+        self._previewed: Recent[str, float] = Recent()
 
     async def show(self, place: Place, reply: Reply) -> Place:
         """Make the message at `place` look like `reply`; return where it is now.
 
-        A chat that does not let the bot in any more gets nothing: the pictures stay in the person's history.
+        Raises `Gone` for a chat that does not let the bot in any more, or is no more.
         """
         place = self._places.get(place.event, place)
         try:
-            place = await self._show(place, reply, markup.keyboard(reply))
+            place = await self._show(place, self._timed(place, reply), markup.keyboard(reply))
         except Forbidden as error:
-            if place.chat not in self._silent:
-                log.warning("chat %d does not let the bot in: %s", place.chat, error)
-            self._silent[place.chat] = True
-            return place
+            raise Gone(f"chat {place.chat} does not let the bot in: {error}") from error
         except ChatMigrated as moved:
-            self._places[place.event] = Place(moved.new_chat_id, place.event)
+            self._places[place.event] = Place(moved.new_chat_id, place.event, lang=place.lang)
             return await self.show(place, reply)
-        self._silent.pop(place.chat, None)
+        except BadRequest as error:
+            if await self._post.reaches(place.chat):
+                raise
+            raise Gone(f"chat {place.chat} cannot be found: {error}") from error
+        if job := markup.job_of(reply):
+            self.jobs[place.chat, place.message] = job
         return place
 
-    async def say(self, place: Place, reply: Reply, buttons: "Markup | ForceReply" = None) -> Message:
+    async def say(self, place: Place, reply: Reply, buttons: Buttons = None) -> Message:
         """Send a new message in reply; a picture goes as a photo."""
         if not reply.images:
-            return await self._send(place, markup.body(reply, markup.TEXT), buttons)
-        photo = await asyncio.to_thread(photos.fit, reply.images[0])
-        return await self._bot.send_photo(
-            place.chat,
-            photo,
-            caption=markup.body(reply, markup.CAPTION),
-            parse_mode=ParseMode.HTML,
-            filename=reply.images[0].name,
-            reply_markup=buttons,
-            message_thread_id=place.thread,
-            reply_parameters=_in_reply(place),
-        )
+            return await self._post.text(place, markup.body(reply, markup.TEXT), buttons)
+        image, caption = reply.images[0], markup.body(reply, markup.CAPTION)
+        photo = await asyncio.to_thread(photos.fit, image)
+        return await self._post.photo(place, photo, image.name, caption, reply.spoiler, buttons)
+
+    async def redraw(self, place: Place, reply: Reply, buttons: Markup) -> None:
+        """Change a text message that is no job's; one that is gone, or looks so already, stays as it is."""
+        with suppress(BadRequest):
+            await self._post.edit_text(place, markup.body(reply, markup.TEXT), buttons)
 
     async def remove(self, place: Place) -> None:
         """Delete a message, if it is still there and young enough to be deleted."""
         with suppress(BadRequest):
-            await self._bot.delete_message(place.chat, place.message or 0)
+            await self._post.delete(place)
+
+    def _timed(self, place: Place, reply: Reply) -> Reply:
+        """Write when a waiting job is due into its text: Telegram counts nothing down."""
+        due = self.until(place.lang, reply.eta) if reply.eta is not None else ""
+        return replace(reply, text=f"{reply.text}\n⏳ {due}") if due else reply
 
     async def _show(self, place: Place, reply: Reply, buttons: Markup) -> Place:
         if place.message is None:
@@ -118,113 +107,97 @@ class Outbox:
         await self._pace(place)
         if reply.images and reply.progress is None:
             return await self._picture(place, reply, buttons)
-        if place.photo:
-            return await self._uncover(place, reply, buttons)
-        return await self._text(place, reply, buttons)
+        if reply.images and self._wants_preview(place):
+            return await self._preview(place, reply, buttons)
+        if not place.photo:
+            return await self._text(place, reply, buttons)
+        if markup.is_open(reply):
+            return await self._caption(place, reply, buttons)
+        return await self._uncover(place, reply, buttons)
 
     async def _begin(self, place: Place, reply: Reply, buttons: Markup) -> Place:
         text = markup.body(reply, markup.TEXT)
-        sent = await self._send(place, text, buttons)
+        sent = await self._post.text(place, text, buttons)
         place = replace(place, message=sent.message_id, photo=False)
-        self._places[place.event] = place
         self._remember(place, text, buttons)
         return place
 
     async def _text(self, place: Place, reply: Reply, buttons: Markup) -> Place:
         text = markup.body(reply, markup.TEXT)
-        if self._looks.get((place.chat, place.message)) == _look(text, buttons):
+        if self._looks_so(place, text, buttons):
             return place
         try:
-            await self._edit_text(place, text, buttons)
+            await self._post.edit_text(place, text, buttons)
         except BadRequest:
             try:
-                await self._edit_text(place, text + DIFFERENT, buttons)
+                await self._post.edit_text(place, text + DIFFERENT, buttons)
             except BadRequest:
                 return await self._begin(place, reply, buttons)
         self._remember(place, text, buttons)
         return place
 
+    async def _caption(self, place: Place, reply: Reply, buttons: Markup) -> Place:
+        """Change the words under a preview; where that fails, the last word will put it right."""
+        caption = markup.body(reply, markup.CAPTION)
+        if not self._looks_so(place, caption, buttons):
+            with suppress(BadRequest):
+                await self._post.edit_caption(place, caption, buttons)
+            self._remember(place, caption, buttons)
+        return place
+
+    async def _preview(self, place: Place, reply: Reply, buttons: Markup) -> Place:
+        """Show how far the picture is; a chat that takes no photos keeps the words."""
+        caption, image = markup.body(reply, markup.CAPTION), reply.images[0]
+        photo = await asyncio.to_thread(photos.preview, image)
+        self._previewed[place.event] = self._clock()
+        try:
+            await self._post.edit_photo(place, photo, image.name, caption, reply.spoiler, buttons)
+        except BadRequest as error:
+            log.debug("chat %d takes no preview: %s", place.chat, error)
+            return await (self._caption if place.photo else self._text)(place, reply, buttons)
+        place = replace(place, photo=True)
+        self._remember(place, caption, buttons)
+        return place
+
     async def _picture(self, place: Place, reply: Reply, buttons: Markup) -> Place:
         caption, image = markup.body(reply, markup.CAPTION), reply.images[0]
-        look = image.name + caption
-        if self._looks.get((place.chat, place.message)) == _look(look, buttons):
+        look = f"{image.name} {reply.spoiler} {caption}"
+        if self._looks_so(place, look, buttons):
             return place
         photo = await asyncio.to_thread(photos.fit, image)
-        media = InputMediaPhoto(photo, caption, parse_mode=ParseMode.HTML, filename=image.name)
         try:
-            await self._edit_media(place, media, buttons)
+            await self._post.edit_photo(place, photo, image.name, caption, reply.spoiler, buttons)
         except BadRequest:
             gone = place
             place = await self._text(replace(place, photo=False), replace(reply, images=()), buttons)
             if place.message != gone.message:
                 await self.remove(gone)
             try:
-                await self._edit_media(place, media, buttons)
+                await self._post.edit_photo(place, photo, image.name, caption, reply.spoiler, buttons)
             except BadRequest as error:  # the words and their buttons stay: one of them sends the file
                 log.warning("chat %d takes no photo: %s", place.chat, error)
                 return place
         place = replace(place, photo=True)
-        self._places[place.event] = place
         self._remember(place, look, buttons)
         return place
 
     async def _uncover(self, place: Place, reply: Reply, buttons: Markup) -> Place:
         """Put words in place of a picture: Telegram turns no photo back into a text."""
         try:
-            await self._bot.delete_message(place.chat, place.message or 0)
+            await self._post.delete(place)
         except BadRequest:  # gone already, or too old to be taken back: then a blank picture covers it
             caption = markup.body(reply, markup.CAPTION)
             with suppress(BadRequest):
-                blank = InputMediaPhoto(photos.blank(), caption, parse_mode=ParseMode.HTML)
-                await self._edit_media(place, blank, buttons)
+                await self._post.edit_photo(place, photos.blank(), "deleted.png", caption, False, buttons)
                 return place
         return await self._begin(place, reply, buttons)
 
-    async def _edit_media(self, place: Place, media: InputMediaPhoto, buttons: Markup) -> None:
-        await self._bot.edit_message_media(
-            media, chat_id=place.chat, message_id=place.message, reply_markup=buttons
-        )
-
-    async def _edit_text(self, place: Place, text: str, buttons: Markup) -> None:
-        await self._bot.edit_message_text(
-            text,
-            chat_id=place.chat,
-            message_id=place.message,
-            parse_mode=ParseMode.HTML,
-            link_preview_options=LinkPreviewOptions(is_disabled=True),
-            reply_markup=buttons,
-        )
-
-    async def _send(self, place: Place, text: str, buttons: "Markup | ForceReply") -> Message:
-        """Send a text; a topic that was closed or deleted meanwhile is answered in the chat itself."""
-        try:
-            return await self._send_in(place, text, buttons)
-        except BadRequest:
-            if place.thread is None:
-                raise
-            return await self._send_in(replace(place, thread=None), text, buttons)
-
-    async def _send_in(self, place: Place, text: str, buttons: "Markup | ForceReply") -> Message:
-        return await self._bot.send_message(
-            place.chat,
-            text,
-            parse_mode=ParseMode.HTML,
-            link_preview_options=LinkPreviewOptions(is_disabled=True),
-            message_thread_id=place.thread,
-            reply_parameters=_in_reply(place),
-            reply_markup=buttons,
-        )
-
     async def _act(self, place: Place) -> None:
-        """Show "sending a photo" while a picture is drawn: rarely in groups, where it counts as a message."""
-        now, lasts = self._clock(), ACTION_LASTS * (4 if place.group else 1)
-        if now - self._acted.get(place.chat, -lasts) < lasts:
-            return
-        self._acted[place.chat] = now
-        try:
-            await self._bot.send_chat_action(place.chat, ChatAction.UPLOAD_PHOTO, place.thread)
-        except TelegramError as error:
-            log.debug("chat %d: no chat action: %s", place.chat, error)
+        """Show "sending a photo" while a picture is drawn."""
+        now, lasts = self._clock(), ACTION_LASTS * (IN_GROUPS if place.group else 1)
+        if now - self._acted.get(place.chat, -lasts) >= lasts:
+            self._acted[place.chat] = now
+            await self._post.act(place)
 
     async def _pace(self, place: Place) -> None:
         if place.group:
@@ -232,12 +205,19 @@ class Outbox:
             await self._sleep(max(0.0, self._edited.get(place.event, now - GROUP_PACE) + GROUP_PACE - now))
             self._edited[place.event] = self._clock()
 
+    def _wants_preview(self, place: Place) -> bool:
+        """Say whether it is time for another preview: none for what is drawn in a moment."""
+        now, pace = self._clock(), PREVIEW_PACE * (IN_GROUPS if place.group else 1)
+        if place.event not in self._previewed:
+            self._previewed[place.event] = now
+        return now - self._previewed[place.event] >= pace
+
+    def _looks_so(self, place: Place, text: str, buttons: Markup) -> bool:
+        return self._looks.get((place.chat, place.message)) == _look(text, buttons)
+
     def _remember(self, place: Place, text: str, buttons: Markup) -> None:
+        self._places[place.event] = place
         self._looks[place.chat, place.message] = _look(text, buttons)
-
-
-def _in_reply(place: Place) -> ReplyParameters | None:
-    return ReplyParameters(place.reply, allow_sending_without_reply=True) if place.reply else None
 
 
 def _look(text: str, buttons: Markup) -> str:

@@ -1,35 +1,35 @@
 """Pictures as Telegram takes them: what is too large for a photo is shrunk, the original stays a document.
 
-Knows Telegram's limits and pixels; knows no message.
+Knows Telegram's limits and pixels; knows no message. CPU work: call it in a thread.
 """
 
 import io
+from dataclasses import replace
 
 from PIL import Image as Pixels
 
+from bot import ladder
 from bot.types import Image
 
 MAX_BYTES = 10_000_000
 MAX_SIDES = 10_000
-_QUALITIES = (95, 85, 70, 50)
+RUNGS = (("JPEG", 95), ("JPEG", 85), ("JPEG", 70))
+"""Telegram makes every photo a JPEG in the end."""
+PREVIEW_SIDE = 640
+"""A bubble is as large as its photo is, up to about this: so it does not jump when the picture comes."""
+PREVIEW_QUALITY = 80
 
 
 def fit(image: Image) -> bytes:
-    """Return the picture's bytes, a JPEG where it is over a photo's limits. CPU work: call it in a thread."""
-    if len(image.data) <= MAX_BYTES and image.width + image.height <= MAX_SIDES:
-        return image.data
-    with Pixels.open(io.BytesIO(image.data)) as opened:
-        pixels = opened.convert("RGB")
-    side = MAX_SIDES // 2
-    pixels.thumbnail((side, side), Pixels.Resampling.LANCZOS)
-    data = b""
-    for quality in _QUALITIES:
-        buffer = io.BytesIO()
-        pixels.save(buffer, "JPEG", quality=quality)
-        data = buffer.getvalue()
-        if len(data) <= MAX_BYTES:
-            break
-    return data
+    """Return the picture's bytes, a smaller JPEG where it is over a photo's limits."""
+    if image.width + image.height > MAX_SIDES:
+        image = _resized(image, MAX_SIDES // 2 / max(image.width, image.height), RUNGS[0][1])
+    return ladder.fit(image, MAX_BYTES, RUNGS).data
+
+
+def preview(image: Image) -> bytes:
+    """Return a preview as large as a photo is shown."""
+    return _resized(image, PREVIEW_SIDE / max(image.width, image.height), PREVIEW_QUALITY).data
 
 
 def blank() -> bytes:
@@ -37,3 +37,12 @@ def blank() -> bytes:
     buffer = io.BytesIO()
     Pixels.new("RGB", (64, 64), "gray").save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def _resized(image: Image, scale: float, quality: int) -> Image:
+    with Pixels.open(io.BytesIO(image.data)) as opened:
+        pixels = opened.convert("RGB")
+    width, height = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    buffer = io.BytesIO()
+    pixels.resize((width, height), Pixels.Resampling.LANCZOS).save(buffer, "JPEG", quality=quality)
+    return replace(image, data=buffer.getvalue(), mime="image/jpeg", width=width, height=height)

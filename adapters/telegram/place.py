@@ -13,7 +13,7 @@ class Place:
     """A message that is there (`message`) or will be, in reply to `reply` and in the forum topic `thread`.
 
     `event` is the event the message answers, its key while it has no number; `photo` says that it shows a
-    picture now. Groups have negative chat numbers.
+    picture now; `lang` is the language tag of the one it answers. Groups have negative chat numbers.
     """
 
     chat: int
@@ -22,6 +22,7 @@ class Place:
     thread: int | None = None
     reply: int | None = None
     photo: bool = False
+    lang: str = ""
 
     @property
     def group(self) -> bool:
@@ -30,10 +31,18 @@ class Place:
 
     def address(self) -> Address:
         """Return the address that `read` takes back."""
-        said = {name: value for name, value in asdict(self).items() if value not in (None, False)}
+        said = {name: value for name, value in asdict(self).items() if value not in (None, False, "")}
         return Address(NAME, json.dumps(said, separators=(",", ":")))
 
 
 def read(address: Address) -> Place:
     """Return the place an address of ours means."""
     return Place(**json.loads(address.place))
+
+
+def is_at(address: Address, chat: int, message: int | None) -> bool:
+    """Say whether an address means this message."""
+    if address.platform != NAME:
+        return False
+    place = read(address)
+    return (place.chat, place.message) == (chat, message)

@@ -1,23 +1,28 @@
 """Telegram as a platform: serve until cancelled, and make a message look like a reply.
 
-Opens the connection to Telegram and puts inbox, outbox and polling together; knows no message itself.
+Opens the connection to Telegram and puts outbox, inbox and the way updates come together; knows no message.
 """
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from telegram import BotCommand
-from telegram.error import InvalidToken
+from telegram import BotCommand, BotCommandScope, BotCommandScopeChat, BotCommandScopeDefault
+from telegram.error import BadRequest, Forbidden, InvalidToken
 from telegram.ext import AIORateLimiter, ExtBot
-from telegram.request import HTTPXRequest
 
 from adapters.telegram import place
+from adapters.telegram.desk import Desk
 from adapters.telegram.inbox import Inbox, event_of
+from adapters.telegram.intake import Accepted, Intake
 from adapters.telegram.outbox import Outbox
-from adapters.telegram.polling import Accepted, Polling, patiently
+from adapters.telegram.polling import Polling, patiently
+from adapters.telegram.post import Post
+from adapters.telegram.webhook import Webhook
+from adapters.telegram.wire import Wire
 from bot.commands import COMMANDS
 from bot.config import ConfigError, TelegramConfig
 from bot.core import Core
@@ -25,6 +30,11 @@ from bot.types import Address, Reply
 
 FLOOD_RETRIES = 10
 CONNECTIONS = 32
+LANGUAGES = (("en", None), ("zh", "zh"))
+"""Ours, and how Telegram names it; None is what everybody else sees."""
+CHATS = (f"{place.NAME}:user:", f"{place.NAME}:chat:")
+
+log = logging.getLogger(__name__)
 
 
 class TelegramPlatform:
@@ -42,17 +52,18 @@ class TelegramPlatform:
         self._settings = settings
         self._sleep = sleep
         self._bot = _bot(settings)
-        self._outbox = Outbox(self._bot, clock, sleep)
+        self._outbox = Outbox(Post(self._bot), clock, sleep)
         self._accepted = Accepted()
 
     async def run(self, core: Core) -> None:
         """Serve until cancelled; raises `ConfigError` where Telegram does not know the token."""
-        inbox = Inbox(core, self._bot, self._outbox, self._accepted, self._settings.chats, self._sleep)
-        polling = Polling(self._bot, inbox.handle, event_of, self._accepted, self._sleep)
+        self._outbox.until = lambda lang, eta: _until(core, lang, eta)
+        desk = Desk(core, self._bot, self._outbox, self._accepted)
+        intake = Intake(Inbox(desk, self._sleep).handle, event_of, self._accepted)
         try:
             await patiently(self._bot.initialize, self._sleep)
             await self._introduce(core)
-            await polling.run()
+            await self._source(intake).run()
         except InvalidToken:
             # The error's own words carry the token.
             raise ConfigError(
@@ -60,22 +71,48 @@ class TelegramPlatform:
                 "copy it again from @BotFather, or correct telegram.base_url"
             ) from None
         finally:
+            await intake.close()
             await self._bot.shutdown()
 
     async def show(self, address: Address, reply: Reply) -> Address:
-        """Send or edit the message at `address`; its event needs no keeping by Telegram from here on."""
+        """Send or edit the message at `address`; its event needs no keeping by Telegram from here on.
+
+        Raises `Gone` where the chat is out of reach for good.
+        """
         where = place.read(address)
         self._accepted.accept(where.event)
         return (await self._outbox.show(where, reply)).address()
 
+    def _source(self, intake: Intake) -> Polling | Webhook:
+        said = self._settings
+        if said.webhook_url:
+            return Webhook(self._bot, intake, said.webhook_url, said.webhook_listen, self._sleep)
+        return Polling(self._bot, intake, self._sleep)
+
     async def _introduce(self, core: Core) -> None:
-        """Tell Telegram the commands in each language, and that updates are fetched from here on."""
+        """Tell Telegram the commands in each language, those of administrators in their chats."""
+        await self._offer(core, BotCommandScopeDefault(), admins=False)
+        for name in core.access.admins:
+            if name.startswith(CHATS):
+                number = int(name.rpartition(":")[2])
+                try:
+                    await self._offer(core, BotCommandScopeChat(number), admins=True)
+                except (BadRequest, Forbidden) as error:
+                    log.info("%s does not know the bot yet, so it sees no menu there: %s", name, error)
+
+    async def _offer(self, core: Core, scope: BotCommandScope, admins: bool) -> None:
         say = core.replies.texts.say
-        for language, code in (("en", None), ("zh", "zh")):
-            commands = [BotCommand(entry.name, say(language, f"command-{entry.name}")) for entry in COMMANDS]
-            introduce = partial(self._bot.set_my_commands, commands, language_code=code)
-            await patiently(introduce, self._sleep)
-        await patiently(self._bot.delete_webhook, self._sleep)
+        entries = [entry.name for entry in COMMANDS if admins or not entry.admins]
+        for language, code in LANGUAGES:
+            commands = [BotCommand(name, say(language, f"command-{name}")) for name in entries]
+            tell = partial(self._bot.set_my_commands, commands, scope=scope, language_code=code)
+            await patiently(tell, self._sleep, BadRequest, Forbidden)
+
+
+def _until(core: Core, lang: str, eta: float) -> str:
+    """Return "about 2 minutes", "" for a time that has passed."""
+    left = eta - core.now()
+    return core.replies.about(lang, left) if left > 0 else ""
 
 
 def _bot(settings: TelegramConfig) -> "ExtBot[int]":
@@ -85,9 +122,7 @@ def _bot(settings: TelegramConfig) -> "ExtBot[int]":
         settings.token,
         base_url=settings.base_url,
         base_file_url=settings.base_file_url,
-        request=HTTPXRequest(
-            CONNECTIONS, read_timeout=30, write_timeout=20, pool_timeout=30, media_write_timeout=60
-        ),
-        get_updates_request=HTTPXRequest(1, read_timeout=10, pool_timeout=10),
+        request=Wire(CONNECTIONS, read_timeout=30, write_timeout=20, pool_timeout=30, media_write_timeout=60),
+        get_updates_request=Wire(1, read_timeout=10, pool_timeout=10),
         rate_limiter=AIORateLimiter(max_retries=FLOOD_RETRIES),
     )

@@ -4,6 +4,7 @@ waiting = { $ahead ->
     [one] In line: 1 job is ahead of you.
    *[other] In line: { $ahead } jobs are ahead of you.
 }
+paused = Drawing is paused for now; your place in line is kept.
 working-optimize = Rewriting your words…
 working-upscale = Enlarging your picture…
 working-start = Getting ready to draw…
@@ -22,10 +23,13 @@ finished-many = Here are your { $count } pictures · { $steps ->
 finished-upscale = Here is your picture, enlarged to { $width }×{ $height } · { $seconds } s
 finished-optimize = Here is your prompt, rewritten.
 finished-optimize-same = Your prompt is fine as it is; nothing was changed.
+finished-optimize-repeated = I have no other wording for this.
 cancelled-waiting = Cancelled before it started. It cost you nothing.
 cancelled-running = Cancelled. Only the steps already drawn count.
 deleted = Deleted.
 edit = Change what you like and send it again.
+favourite-on = ⭐ Job #{ $job } is a favourite now; it stays when older pictures are removed.
+favourite-off = Job #{ $job } is no longer a favourite.
 
 # Small print
 note-original = Your words: { $words }
@@ -82,8 +86,21 @@ refused-needs-image = Attach a picture, or give the number of one of your jobs, 
 refused-no-such-job = You have no job #{ $job }; /history lists yours.
 refused-no-job-yet = You haven't made anything yet.
 refused-not-yours = Only the person who asked for this can do that.
+refused-admins-only = Only administrators of this bot can do that.
+refused-banned = You've been shut out of this bot; come back { $when }.
+refused-banned-for-good = You've been shut out of this bot.
+refused-reason = Reason: { $reason }
+refused-bad-code = This code is wrong or too old; /link on the other platform gives a new one.
+refused-too-many-tries = Too many wrong codes; try again { $when }.
+refused-own-code = That is your own code; send it on the other platform.
+refused-bad-name = “{ $name }” names nobody; write discord:user:ID, telegram:user:ID, or #JOB for the asker of a job.
+refused-not-banned = { $name } isn't shut out.
+refused-draining = Nothing new is accepted right now, as the bot is about to be restarted; try again in a while.
+refused-unfit-picture = The picture turned out as something that isn't shown here.
+refused-not-linked = You haven't linked any accounts.
 refused-nothing-to-cancel = You have nothing waiting or running.
 refused-picture-gone = This picture is no longer there.
+refused-prompt-gone = The words of this job are no longer kept.
 refused-not-finished = Job #{ $job } has no finished picture.
 refused-unknown-command = I don't know { $command }; /help lists what I can do.
 refused-internal = Something went wrong on our side; please try again.
@@ -100,7 +117,20 @@ when-hours = { $n ->
     [one] in 1 hour
    *[other] in { $n } hours
 }
+when-days = { $n ->
+    [one] in 1 day
+   *[other] in { $n } days
+}
 when-later = later
+about-seconds = about { $n } seconds
+about-minutes = { $n ->
+    [one] about 1 minute
+   *[other] about { $n } minutes
+}
+about-hours = { $n ->
+    [one] about 1 hour
+   *[other] about { $n } hours
+}
 
 # Info
 info-title = Job #{ $job } · picture { $picture } of { $count }
@@ -139,6 +169,14 @@ button-use = Draw this
     .hint = Draw this prompt
 button-original = Draw mine
     .hint = Draw your own words instead
+button-another = Reword
+    .hint = Write it once more in other words
+button-reset = Reset
+    .hint = Back to the defaults of this bot
+button-forget = Delete everything
+    .hint = There is no way back
+button-keep = Keep it
+    .hint = Change nothing
 button-pick = { $letter }{ $number }
     .upscale = Make picture { $number } larger
     .vary = Draw close relatives of picture { $number }
@@ -153,6 +191,7 @@ queue-none = None of them is yours.
 queue-running = #{ $job } · being drawn · { $words }
 queue-place = #{ $job } · number { $place } in line · { $words }
 history-empty = Nothing yet. Tell me what to draw!
+history-favourites = ⭐ Your favourites:
 history-title = Your latest:
 history-line = #{ $job } · { $state } · { $words }
 state-queued = waiting
@@ -166,6 +205,43 @@ quota-day = Pictures in the last 24 hours: { $spent } of { $limit }, { $left } l
 quota-day-open = Pictures in the last 24 hours: { $spent }, no limit.
 quota-minute = Requests in the last minute: { $used } of { $limit }.
 quota-waiting = Your jobs in line: { $used } of { $limit }.
+# Settings
+settings = This is what holds where you say nothing; a flag in a prompt still wins.
+# A person's own things
+forget = This deletes your pictures, prompts, favourites, settings and links for good, on every platform you linked, and cancels what you have in line. Messages already posted stay where they are.
+forget-done = Done: nothing about you is left, except what you asked for in the last 24 hours, counted without your name.
+forget-kept = Nothing was deleted.
+link-code = Send this to me on your other platform within ten minutes. Tell nobody else: whoever sends it shares your history.
+link-done = You are one person now with { $name } on { $platform }: one history, one quota. /link off separates you again.
+link-off = Your accounts are separate again.
+# For administrators
+paused-by-operator = Paused: nothing new starts until /resume; people may go on asking.
+resumed-by-operator = Going on.
+draining-by-operator = Draining: nothing new is accepted until /resume or a restart; what waits is made.
+banned = { $name } is shut out for { $days ->
+    [one] 1 day
+   *[other] { $days } days
+}.
+banned-for-good = { $name } is shut out for good.
+unbanned = { $name } may come in again.
+stats-title = The last 24 hours:
+stats-jobs = Jobs: { $total } ({ $states })
+stats-people = People: { $people } ({ $platforms })
+stats-pace = Pictures an hour: { $pictures } · waiting now: { $waiting }
+stats-waited = Waited, median: { $seconds } s
+stats-drew = Drew, median: { $seconds } s
+stats-losses = Begun again after the engine was lost: { $losses }
+setting-aspect = Aspect ratio
+setting-steps = Steps
+setting-cfg = Guidance
+setting-count = Pictures
+setting-optimize = Rewrite prompts
+setting-enhance = Add light, place and time
+setting-spoiler = Cover pictures
+setting-value-auto = Auto
+setting-value-unguided = { $value } (off)
+setting-value-on = On
+setting-value-off = Off
 
 # Help
 help-intro = Tell me what to draw and I'll draw it, in plain words, English or Chinese.
@@ -184,7 +260,16 @@ command-history = list your latest jobs
 command-show = show a job again
 command-info = show all parameters of a picture
 command-quota = see what you have left
+command-settings = see and change your own defaults
+command-link = use one account on several platforms
+command-forget = delete everything about you
 command-help = show this
+command-pause = start nothing new; people may go on asking
+command-resume = go on after /pause or /drain
+command-drain = accept nothing new and finish what waits
+command-stats = see what the bot did today
+command-ban = shut somebody out: NAME or #JOB, days, reason
+command-unban = let somebody in again: NAME or #JOB
 flag-ar = shape of the picture, such as 16:9
 flag-size = exact size in pixels, such as 512x768
 flag-seed = start from this number; the same seed gives the same picture
@@ -195,21 +280,31 @@ flag-strength = how much to change an attached picture
 flag-raw = my words as they are: no rewriting, nothing added
 flag-optimize = rewrite the prompt or not
 flag-enhance = add light, place and time or not
+flag-spoiler = cover the picture until one clicks on it
 flag-no = what should not be in the picture
 
 # Telegram
 telegram-ask-imagine = What shall I draw? Answer this message.
 telegram-ask-optimize = Which words shall I turn into a prompt? Answer this message.
 telegram-ask-hint = a red sailboat on the sea at sunset
-telegram-closed = I only answer in chats my operator has chosen. This chat is number { $chat }.
+telegram-closed = I only answer people and groups my operator has let in. This one goes by “{ $name }” in the configuration.
 telegram-copy-prompt = Copy the prompt
 telegram-copy-seed = Copy the seed
+telegram-private = That's for your eyes only, so I answer in private. Open our chat, press Start, and I'll show you there.
+telegram-open = Open our chat
+telegram-back = All settings
+telegram-as-file = Telegram strips the parameters from photos. Send the picture as a file, and I can read them.
 
 # Discord
 discord-option-prompt = what to draw; flags such as --ar 16:9 may stand in it
 discord-option-image = a picture to start from
 discord-option-job = number of one of your jobs
 discord-option-picture = which picture of the job, from 1
+discord-option-code = the code from the other platform, or “off” to separate again
+discord-option-person = somebody on Discord
+discord-option-name = somebody by name, such as telegram:user:123
+discord-option-days = for how many days; for good if you don't say
+discord-option-reason = what the person is told
 discord-edit-title = Edit the prompt
 discord-edit-label = Prompt and flags
 discord-comma = { ", " }
@@ -218,7 +313,7 @@ discord-permission-send-messages = Send Messages
 discord-permission-send-messages-in-threads = Send Messages in Threads
 discord-permission-attach-files = Attach Files
 discord-permission-embed-links = Embed Links
-refused-not-here = This bot isn't open to this server; ask its operator.
+refused-not-here = This bot isn't open here. Its operator can open it by allowing { $place }.
 refused-missing-permissions = I couldn't post a picture here: I lack { $permissions }. Ask a moderator to allow it, or try another channel.
 refused-no-picture = There is no picture in this message.
 refused-no-parameters = This picture carries no parameters; they are lost in screenshots and re-encoded files.

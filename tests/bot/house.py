@@ -6,12 +6,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from bot.commands import Command
 from bot.core import Core, CoreSettings
 from bot.fake import FakePlatform
 from bot.images import ImageFolder
 from bot.limits import Rule
 from bot.moderation import Words
 from bot.replies import Replies
+from bot.retention import Retention
 from bot.store import Store
 from bot.types import Action, Address, Job, Params, Reply, Request, User, Verb
 from engine.fake import FakeEngine
@@ -55,7 +57,7 @@ class House:
         directory: Path,
         engine: Any,
         platform: FakePlatform,
-        rule: Rule,
+        settings: CoreSettings,
         banned: Sequence[str],
     ) -> None:
         self.store = store
@@ -69,7 +71,7 @@ class House:
             engine=engine,
             replies=Replies(PROFILE),
             words=Words(banned),
-            settings=CoreSettings(PROFILE, Params(""), rule, retention_days=1.0),
+            settings=settings,
             platforms={platform.name: platform},
             now=lambda: self.time,
             sleep=self._sleep,
@@ -103,11 +105,17 @@ class House:
     async def press(
         self, verb: Verb, job: Job, index: int = 0, user: User = ANN, event: str = ""
     ) -> Job | Reply | None:
+        return await self.act(Action(verb, job.id, index), user, event)
+
+    async def act(self, action: Action, user: User = ANN, event: str = "") -> Job | Reply | None:
+        """Press a button, whatever it carries."""
         self._events += 1
         event = event or f"{id(self)}-{self._events}"
-        return await self.core.press(
-            user, Action(verb, job.id, index), Address("fake", f"new {event}"), event
-        )
+        return await self.core.press(user, action, Address("fake", f"new {event}"), event)
+
+    async def told(self, command: str, rest: str = "", user: User = ANN) -> Reply:
+        """Give a command that is answered at once."""
+        return await self.core.answer(user, Command(command, rest))
 
     async def pressed(self, verb: Verb, job: Job, index: int = 0) -> Job:
         """Press a button that makes a job, wait for its end and return it."""
@@ -146,12 +154,17 @@ async def house(
     rule: Rule = FREE,
     banned: Sequence[str] = ("forbidden",),
     run: bool = True,
+    **said: Any,
 ) -> AsyncIterator[House]:
-    """Open a bot, pick up what an earlier life left, and stop it in order at the end."""
+    """Open a bot, pick up what an earlier life left, and stop it in order at the end.
+
+    What else is `said` are fields of its `CoreSettings`.
+    """
+    settings = CoreSettings(PROFILE, Params(""), rule, **{"retention": Retention(1.0), **said})
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store.open(directory))
         engine, platform = engine or FakeEngine(TOKENS), platform or FakePlatform()
-        home = House(store, directory, engine, platform, rule, banned)
+        home = House(store, directory, engine, platform, settings, banned)
         stack.push_async_callback(home.stop)
         await home.core.recover()
         if run:

@@ -1,11 +1,18 @@
 """The configuration: defaults, the file, the environment, and what a bad one says."""
 
+import re
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from bot import config
+from bot import config, setup
+from bot.access import Access
+from bot.moderation import Fitness
+from bot.retention import Retention
+from bot.rules import Grant
+from engine.types import ModelProfile
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 
@@ -18,7 +25,52 @@ def test_the_example_file_names_every_setting_with_its_default() -> None:
         for key, value in table.items()
         for inner in (value if isinstance(value, dict) else [None])
     }
-    assert named == {key for key, _, _ in config.leaves(config.Config())}
+    assert named | {"rules"} == {key for key, _, _ in config.leaves(config.Config())}
+
+
+def test_the_example_shows_a_rule_with_every_key_it_may_have(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text("utf-8")
+    rule = text[text.index("# [[rules]]") :].partition("\n\n")[0]
+    file = tmp_path / "c.toml"
+    file.write_text(re.sub("^# ", "", rule, flags=re.MULTILINE))
+    [shown] = config.load(file, {}).rules
+    assert None not in [getattr(shown, field.name) for field in fields(shown)]
+    [grant] = setup.grants(config.load(file, {}))
+    assert grant.match == {"discord:role:5", "telegram:chat:-100"}
+
+
+def test_lists_rules_and_checks_reach_the_core(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text(
+        '[access]\nallow = ["discord:server:12"]\nanyone_may_press = true\n'
+        '[moderation]\nclassifier = "here"\nrefuse = { porn = 0.5 }\nexempt = ["discord:age-restricted"]\n'
+        '[[rules]]\nmatch = ["telegram:user:3"]\nper_day = 7\n[retention]\nprompt_days = 9\n'
+    )
+    found = setup.core_settings(config.load(file, {}), ModelProfile("small", 64, 256))
+    assert found.access == Access(frozenset(["discord:server:12"]), anyone_may_press=True)
+    assert found.fitness == Fitness({"porn": 0.5}, frozenset(["discord:age-restricted"]))
+    assert found.grants == (Grant(frozenset(["telegram:user:3"]), per_day=7),)
+    assert found.retention == Retention(0, 9)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[[rules]]\nper_day = 1", ("rules[1].match", "nobody")),
+        ("[[rules]]\nmatch = ['discord:role:1']\npriority = 11", ("rules[1].priority", "0 to 10")),
+        ("[[rules]]\nmatch = ['discord:role:1']\nper_hour = 11", ("rules[1].per_hour", "unknown key")),
+        ("rules = 3", ("rules", "[[rules]]")),
+        ("[moderation]\nrefuse = { nsfw = 80 }", ("moderation.refuse", "0.0 to 1.0")),
+        ("[moderation]\nrefuse = ['nsfw']", ("moderation.refuse", "table of numbers")),
+    ],
+)
+def test_a_bad_rule_is_one_line_that_names_it(text: str, words: tuple[str, ...], tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text(text)
+    with pytest.raises(config.ConfigError) as caught:
+        setup.core_settings(config.load(file, {}), ModelProfile("small", 64, 256))
+    for word in words:
+        assert word in str(caught.value)
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
@@ -41,7 +93,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ({"ZIMAGE_BOT_DEFAULTS__CFG": "nan"}, ("defaults.cfg", "nan", "1.0 to 5.0")),
         ({"ZIMAGE_BOT_MODEL__DEVICE": "gpu"}, ("model.device", "gpu", "cuda:N")),
         ({"ZIMAGE_BOT_LOG_LEVEL": "loud"}, ("log_level", "loud", "warning")),
-        ({"ZIMAGE_BOT_DISCORD__GUILDS": "12345678,House"}, ("discord.guilds", "House", "ids")),
+        ({"ZIMAGE_BOT_ACCESS__ALLOW": "discord:server:1,House"}, ("access.allow", "House", "discord:role:5")),
         ({"ZIMAGE_BOT_DISCORD__COMMAND": "Paint it"}, ("discord.command", "Paint it", "a–z")),
         ({"ZIMAGE_BOT_WEB": "1"}, ("web", "table")),
         ({"ZIMAGE_BOT_WEB": "1", "ZIMAGE_BOT_WEB__PORT": "2"}, ("WEB", "exclude")),

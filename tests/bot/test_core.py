@@ -279,3 +279,16 @@ async def test_replies_of_one_message_never_go_back_in_time(tmp_path: Path) -> N
         assert steps == sorted(steps)
         assert isinstance(await home.message(job), Reply)
         assert [bool(reply.images) for _, reply in home.platform.shows].count(True) == 1
+
+
+async def test_who_waits_is_told_when_theirs_is_due_once_the_pace_is_known(tmp_path: Path) -> None:
+    async def slowly(task: Generate, step: int) -> None:
+        home.time += 3.0
+
+    async with house(tmp_path, engine=FakeEngine(TOKENS, slowly), run=False) as home:
+        jobs = [await home.ask(user=user) for user in (ANN, BOB, ANN, BOB)]
+        assert (await home.message(jobs[3])).eta is None
+        home.run()
+        await home.core.idle()
+        due = {reply.eta for _, reply in home.platform.shows if reply.eta}
+        assert due == {1006 + 18}

@@ -127,3 +127,17 @@ async def test_closing_leaves_what_is_unsaid_for_the_next_start() -> None:
     await bench.delivery.close()
     assert bench.texts() == []
     await bench.delivery.attempted(1)
+
+
+async def test_a_message_out_of_reach_for_good_is_tried_once_and_counts_as_shown() -> None:
+    bench = Bench()
+    bench.platform.lost.add(PLACE)
+    bench.delivery.offer(1, PLACE, partial(say, "step 1"))
+    await bench.delivery.drained()
+    bench.delivery.offer(1, PLACE, partial(say, "step 2"))
+    await bench.delivery.drained()
+    assert bench.told == []
+    bench.delivery.finish(1, PLACE, partial(say, "done"))
+    await bench.delivery.drained()
+    assert bench.told == [(1, PLACE, True)]
+    assert (bench.texts(), bench.platform.tries) == ([], 1)

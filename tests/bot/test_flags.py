@@ -38,6 +38,8 @@ DEFAULTS = Params("")
         ("a cat --optimize off --enhance", "a cat", {"optimize": False}),
         ("a cat --optimize OFF on a mat", "a cat on a mat", {"optimize": False}),
         ("一只猫 --enhance 关", "一只猫", {"enhance": False}),
+        ("a cat --spoiler", "a cat", {"spoiler": True}),
+        ("a cat --ar 3:4 --ar auto", "a cat", {}),
     ],
 )
 def test_flags_are_taken_out_of_the_prompt_wherever_they_stand(
@@ -129,9 +131,9 @@ def test_midjourney_flags_are_accepted_with_their_values_and_reported() -> None:
         ),
         ("a --count 5", "bad-value", {"flag": "--count", "value": "5", "allowed": "1–4"}),
         ("a --strength 0.01", "bad-value", {"flag": "--strength", "value": "0.01", "allowed": "0.05–1.0"}),
-        ("a --ar 9:1", "bad-value", {"flag": "--ar", "value": "9:1", "allowed": "1:4–4:1"}),
-        ("a --ar 1:0", "bad-value", {"flag": "--ar", "value": "1:0", "allowed": "1:4–4:1"}),
-        ("a --ar wide", "bad-value", {"flag": "--ar", "value": "wide", "allowed": "1:4–4:1"}),
+        ("a --ar 9:1", "bad-value", {"flag": "--ar", "value": "9:1", "allowed": "1:4–4:1, auto"}),
+        ("a --ar 1:0", "bad-value", {"flag": "--ar", "value": "1:0", "allowed": "1:4–4:1, auto"}),
+        ("a --ar wide", "bad-value", {"flag": "--ar", "value": "wide", "allowed": "1:4–4:1, auto"}),
         ("a --size 32x64", "bad-value", {"flag": "--size", "value": "32x64", "allowed": "64x64–4096x4096"}),
         ("a --enhance=maybe", "bad-value", {"flag": "--enhance", "value": "maybe", "allowed": "on, off"}),
         ("", "empty-prompt", {}),
@@ -203,13 +205,15 @@ PARAMS = st.builds(
     strength=st.floats(0.05, 1.0),
     optimize=st.booleans(),
     enhance=st.booleans(),
+    spoiler=st.booleans(),
     ignored=st.lists(st.sampled_from(["--v 6", "--tile", "--s 250", "--niji"]), max_size=2).map(tuple),
 )
 
 
 @settings(max_examples=80, deadline=None)
 @given(
-    params=PARAMS, defaults=st.sampled_from([DEFAULTS, Params("", steps=20, optimize=False, enhance=False)])
+    params=PARAMS,
+    defaults=st.sampled_from([DEFAULTS, Params("", aspect="3:2", steps=20, optimize=False, enhance=False)]),
 )
 def test_a_rendered_command_parses_back_to_the_same_parameters(params: Params, defaults: Params) -> None:
     try:

@@ -27,6 +27,14 @@ def test_help_names_the_world_every_command_and_fits_a_message(replies: Replies)
         )
 
 
+def test_the_help_of_administrators_names_their_commands_and_still_fits(replies: Replies) -> None:
+    for locale in ("en", "zh"):
+        own, admins = replies.help(locale).text, replies.help(locale, admin=True).text
+        assert "/drain" not in own
+        assert "/drain" in admins
+        assert len(admins) < 1900
+
+
 def test_the_line_shows_ones_own_places_and_cancels(replies: Replies) -> None:
     reply = replies.queue("en", [(job(), 0), (replace(job(), id=18), 3)], 5)
     assert reply.text.splitlines() == [
@@ -47,6 +55,12 @@ def test_the_history_is_one_short_line_a_job(replies: Replies) -> None:
     assert lines[2].startswith("#17 · deleted · x x")
     assert lines[2].endswith("…")
     assert lines[3] == "#17 · failed · (enlarged picture)"
+    assert replies.history("en", [job()], [job(favourite=True)]).text.splitlines() == [
+        "⭐ Your favourites:",
+        "⭐ #17 · done · a cat",
+        "Your latest:",
+        "#17 · done · a cat",
+    ]
     assert replies.history("en", []).text == "Nothing yet. Tell me what to draw!"
 
 

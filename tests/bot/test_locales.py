@@ -125,7 +125,7 @@ def test_every_refusal_in_the_code_has_a_message_and_brings_its_values() -> None
         names = given(call)
         assert names is not None
         assert ENGLISH[f"refused-{code.value}"] - OPTIONAL <= names, code.value
-    special = {"no-job-yet", "per-day-never", "internal"}
+    special = {"no-job-yet", "per-day-never", "banned-for-good", "reason", "internal"}
     assert {key.removeprefix("refused-") for key in ENGLISH if key.startswith("refused-")} - special <= raised
 
 

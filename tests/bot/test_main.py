@@ -14,8 +14,9 @@ from PIL import Image
 
 from bot import doctor
 from bot.config import Config
+from bot.database import DATABASE
 from bot.lock import exclusive
-from bot.store import DATABASE, Store
+from bot.store import Store
 from engine import profiles
 from engine.metadata import Parameters, write
 

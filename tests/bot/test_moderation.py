@@ -1,9 +1,26 @@
-"""Facts about banned words."""
+"""Facts about banned words and unfit pictures."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, nullcontext
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from bot.moderation import Words
+from bot.moderation import Fitness, Words
 from bot.types import Refused
+from engine.fake import FakeEngine, striped
+from engine.types import EngineError, Event, Progress, Task
+from tests.bot.house import ANN, TOKENS, Gate, house
+
+
+class Previewing(FakeEngine):
+    """A fake engine with a preview at every step."""
+
+    async def run(self, task: Task) -> AsyncGenerator[Event, None]:
+        async with aclosing(super().run(task)) as events:
+            async for event in events:
+                yield replace(event, preview=striped("x", 16, 16)) if isinstance(event, Progress) else event
 
 
 @pytest.mark.parametrize(
@@ -41,3 +58,48 @@ def test_an_unusable_entry_is_an_error_that_names_it(entry: str) -> None:
     with pytest.raises(ValueError, match="banned word") as error:
         Words(["fine", entry])
     assert repr(entry.strip()) in str(error.value)
+
+
+async def test_an_unfit_picture_fails_uncharged_leaves_no_file_and_was_never_previewed(
+    tmp_path: Path,
+) -> None:
+    fitness = Fitness({"nsfw": 0.8})
+    async with house(tmp_path, engine=Previewing(TOKENS), fitness=fitness) as home:
+        bad, good = await home.ask("unfit: boat", enhance=False, count=2), await home.ask()
+        await home.core.idle()
+        row = await home.row(bad)
+        assert (row.state, row.error, row.error_detail) == ("failed", "refused", "unfit-picture")
+        assert "isn't shown here" in (await home.message(bad)).text
+        assert len((await home.core.usage(ANN)).charges) == 1
+        assert [path.name for path in (tmp_path / "pictures").glob("*.png")] == [f"{good.id}-0.png"]
+        assert [bool(reply.images) for _, reply in home.platform.shows].count(True) == 1
+
+
+async def test_where_people_are_exempt_every_picture_is_shown_with_its_previews(tmp_path: Path) -> None:
+    fitness = Fitness({"nsfw": 0.8}, frozenset(["fake:age-restricted"]))
+    gate = Gate(step=2)
+    async with house(tmp_path, engine=Previewing(TOKENS, gate), fitness=fitness) as home:
+        job = await home.ask("unfit: boat", user=replace(ANN, groups=("fake:age-restricted",)))
+        await gate.reached()
+        assert (await home.core.reply(await home.row(job))).images != ()
+        gate.open()
+        await home.core.idle()
+        assert (await home.row(job)).state == "delivered"
+
+
+@pytest.mark.parametrize(
+    ("scores", "raised"),
+    [
+        ({"nsfw": 0.79}, None),
+        ({"nsfw": 0.8}, Refused),
+        ({"nsfw": float("nan")}, Refused),
+        ({"porn": 0.0}, EngineError),
+        ({}, EngineError),
+    ],
+)
+def test_a_label_without_a_usable_score_lets_nothing_pass(
+    scores: dict[str, float], raised: type[Exception] | None
+) -> None:
+    fitness = Fitness({"nsfw": 0.8})
+    with pytest.raises(raised) if raised else nullcontext():
+        fitness.check(ANN, {"scores": scores})

@@ -1,6 +1,7 @@
 """The line is fair between people by cost, honest about places, and never floods the engine."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -42,6 +43,31 @@ async def test_a_cheap_person_is_served_more_often_than_a_dear_one() -> None:
     queue.put(ticket(job, "a", cost=4) for job in range(3))
     queue.put(ticket(10 + job, "b", cost=1) for job in range(8))
     assert await served(queue) == "abbbbabbbba"
+
+
+async def test_a_person_of_more_weight_gets_more_turns_and_nobody_starves() -> None:
+    queue = FairQueue(lambda: 1)
+    queue.put(replace(ticket(job, "a"), weight=3) for job in range(6))
+    queue.put(ticket(10 + job, "b") for job in range(3))
+    assert await served(queue) == "abaaabaab"
+
+
+async def test_while_paused_nothing_is_handed_out() -> None:
+    queue = FairQueue(lambda: 1)
+    queue.put([ticket(1, "a")])
+    queue.pause(True)
+    handing = asyncio.ensure_future(queue.next())
+    await asyncio.sleep(0)
+    assert not handing.done()
+    queue.pause(False)
+    assert (await handing).job == 1
+
+
+async def test_the_cost_ahead_counts_what_runs_and_all_turns_up_to_ones_last() -> None:
+    queue = FairQueue(lambda: 1)
+    queue.put([ticket(1, "a", 5), ticket(2, "a", 7), ticket(2, "a", 7, index=1), ticket(3, "b", 2)])
+    await queue.next()
+    assert [queue.ahead(job) for job in (1, 2, 3)] == [0, 5 + 2 + 14, 5 + 2]
 
 
 async def test_one_picture_is_never_behind_a_batch_of_four() -> None:

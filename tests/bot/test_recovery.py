@@ -18,7 +18,7 @@ from tests.bot.house import ANN, TOKENS, Gate, House, house
 
 async def crash(home: House) -> None:
     """End a bot as a kill does: nothing is written any more. (Its lock goes when the store is closed.)"""
-    await home.store._db.close()
+    await home.store._db.connection.close()
     await home.stop()
 
 

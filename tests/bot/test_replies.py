@@ -113,13 +113,20 @@ def test_an_enlarged_attachment_offers_nothing_that_needs_a_prompt(replies: Repl
 def test_an_optimized_prompt_stands_beside_the_original(replies: Replies) -> None:
     reply = replies.finished(job(kind="optimize", used_prompt="a black cat", pictures=()), [])
     assert (reply.prompt, reply.note) == ("a black cat", "Your words: a cat")
+    assert verbs(reply) == [["use", "edit", "original", "another"]]
+
+
+def test_a_wording_that_was_there_before_says_so_and_offers_no_more(replies: Replies) -> None:
+    asked = job(kind="optimize", used_prompt="a black cat", pictures=(), notes=("repeated",))
+    reply = replies.finished(asked, [])
+    assert reply.text == "I have no other wording for this."
     assert verbs(reply) == [["use", "edit", "original"]]
 
 
 def test_a_prompt_that_needed_no_change_says_so(replies: Replies) -> None:
     reply = replies.finished(job(kind="optimize", used_prompt="a cat", pictures=()), [])
     assert reply.text == "Your prompt is fine as it is; nothing was changed."
-    assert verbs(reply) == [["use", "edit"]]
+    assert verbs(reply) == [["use", "edit", "another"]]
 
 
 @pytest.mark.parametrize(
@@ -179,18 +186,19 @@ def test_info_is_private_and_names_every_parameter(replies: Replies) -> None:
 
 def test_edit_offers_a_command_that_asks_for_the_same(replies: Replies) -> None:
     asked = job(steps=12, negative_prompt="dogs", optimize=False, enhance=False)
-    command = parse(replies.edit(asked).prefill)
+    command = parse(replies.edit(asked, Params("")).prefill)
     assert command.name == "imagine"
     assert flags.parse(command.rest, Params("")) == asked.request.params
 
 
-def test_edit_leaves_out_what_the_configured_defaults_say_already() -> None:
-    configured = Replies(PROFILE, Params("", steps=20))
-    assert configured.edit(job(steps=20)).prefill == "/imagine a cat"
+def test_edit_leaves_out_what_the_defaults_of_its_sender_say_already(replies: Replies) -> None:
+    mine = Params("", steps=20, aspect="3:2")
+    assert replies.edit(job(steps=20, aspect="3:2"), mine).prefill == "/imagine a cat"
+    assert replies.edit(job(), mine).prefill == "/imagine a cat --ar auto --steps 8"
 
 
 def test_edit_of_an_optimized_prompt_offers_the_new_words(replies: Replies) -> None:
-    reply = replies.edit(job(kind="optimize", used_prompt="a black cat", pictures=()))
+    reply = replies.edit(job(kind="optimize", used_prompt="a black cat", pictures=()), Params(""))
     assert reply.prefill == "/imagine a black cat --optimize off"
 
 
@@ -222,14 +230,26 @@ def test_edit_of_an_optimized_prompt_offers_the_new_words(replies: Replies) -> N
             "You have no job #12345; /history lists yours.",
             "你没有 #12345 这个任务，发 /history 看看自己的任务。",
         ),
+        (
+            Refused("banned", 260_000, reason="spam"),
+            "You've been shut out of this bot; come back in 4 days.",
+            "你被暂停使用这个机器人，请 4 天后再来。",
+        ),
+        (
+            Refused("banned", reason=""),
+            "You've been shut out of this bot.",
+            "你已被禁止使用这个机器人。",
+        ),
         (Refused("no-such-job", job=""), "You haven't made anything yet.", "你还没有画过图。"),
     ],
 )
 def test_a_refusal_is_one_private_sentence_with_its_values(
     replies: Replies, refused: Refused, english: str, chinese: str
 ) -> None:
-    assert replies.refused(refused, "en") == Reply(english, private=True)
-    assert replies.refused(refused, "zh-CN") == Reply(chinese, private=True)
+    said = replies.refused(refused, "en"), replies.refused(refused, "zh-CN")
+    assert [reply.text for reply in said] == [english, chinese]
+    assert all(reply.private for reply in said)
+    assert ("Reason: spam" in said[0].note) == (refused.values.get("reason") == "spam")
 
 
 @pytest.mark.parametrize(
@@ -244,6 +264,22 @@ def test_a_refusal_is_one_private_sentence_with_its_values(
 )
 def test_a_wait_is_rounded_up(replies: Replies, seconds: float, text: str) -> None:
     assert wording.when(replies.texts, "en", seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "chinese"),
+    [
+        (1, "about 5 seconds", "大约 5 秒"),
+        (42, "about 40 seconds", "大约 40 秒"),
+        (59, "about 1 minute", "大约 1 分钟"),
+        (130, "about 2 minutes", "大约 2 分钟"),
+        (7000, "about 2 hours", "大约 2 小时"),
+    ],
+)
+def test_a_guess_is_rounded_to_what_it_deserves(
+    replies: Replies, seconds: float, english: str, chinese: str
+) -> None:
+    assert (replies.about("en", seconds), replies.about("zh-CN", seconds)) == (english, chinese)
 
 
 def test_a_long_prompt_is_cut_in_messages(replies: Replies) -> None:

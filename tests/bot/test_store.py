@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from bot import database as database_module
 from bot import store as store_module
+from bot.database import DATABASE, NewerDatabaseError
 from bot.limits import DAY, Rule, Usage, judge
 from bot.params import Resolved
-from bot.store import DATABASE, NewerDatabaseError, Store
+from bot.store import Store
 from bot.types import Address, Job, JobPicture, Params, Refused, Request, User
 from engine.types import PromptReady, Variation
 
@@ -192,12 +194,12 @@ async def test_an_older_database_is_backed_up_and_migrated_and_keeps_its_jobs(
         job = await admitted(store, "e1")
     newer = tmp_path / "package" / "migrations"
     newer.mkdir(parents=True)
-    known = Path(store_module.__file__).parent / "migrations"
+    known = Path(database_module.__file__).parent / "migrations"
     for file in known.glob("*.sql"):
         (newer / file.name).write_text(file.read_text())
     version = len(list(known.glob("*.sql")))
     (newer / f"{version + 1:03}_more.sql").write_text("ALTER TABLE jobs ADD COLUMN more TEXT;")
-    monkeypatch.setattr(store_module, "files", lambda package: newer.parent)
+    monkeypatch.setattr(database_module, "files", lambda package: newer.parent)
     async with Store.open(tmp_path) as store:
         assert await store.job(job.id) == job
     with closing(sqlite3.connect(tmp_path / f"{DATABASE}.v{version}.bak")) as backup:

@@ -6,15 +6,21 @@ A test module brings a fixture `stage` and takes the facts in by a subclass:
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, get_args
 
-from bot.types import Action, Address, Button, Image, Platform, Reply
+from bot.types import Action, Address, Button, Image, Platform, Reply, Verb
 from engine.fake import striped
 
 REROLL, DELETE = Action("reroll", 17), Action("delete", 17)
 BUTTONS = ((Button(REROLL, "🔄", "Reroll"), Button(DELETE, "🗑️", "Delete")),)
 PICTURE = Image("17-0.png", striped("a picture", 64, 64), "image/png", 64, 64, "a boat")
 DRAWING = Reply("Drawing… step 3 of 8", "a boat", progress=(3, 8))
+VALUES = {"set": "aspect=16:9", "forget": "yes"}
+EVERY = tuple(Action(verb, 2**31, 3, VALUES.get(verb, "")) for verb in get_args(Verb))
+"""Every verb a button may carry, with a large job number and what value it may have."""
+PANEL = tuple(
+    tuple(Button(each, "🔘", each.verb) for each in row) for row in (EVERY[:5], EVERY[5:10], EVERY[10:])
+)
 DONE = Reply("Here is your picture", "a boat", "a note", images=(PICTURE,), actions=BUTTONS)
 
 
@@ -53,6 +59,9 @@ class Stage(Protocol):
     async def restart(self) -> None:
         """End the bot and begin it anew on the same data; `platform` is the new one."""
 
+    async def interrupted(self, prompt: str) -> None:
+        """Ask for a picture, restart the bot while it is being drawn, and wait until the answer stands."""
+
 
 class PlatformContract:
     """The facts."""
@@ -75,8 +84,11 @@ class PlatformContract:
         assert (before[-1].pictures, after[-1].pictures) == (0, 1)
 
     async def test_every_action_survives_the_way_to_the_button(self, stage: Stage) -> None:
-        await stage.platform.show(await stage.place(), DONE)
+        address = await stage.platform.show(await stage.place(), DONE)
         assert (await stage.seen())[-1].buttons == (REROLL.pack(), DELETE.pack())
+        await stage.platform.show(address, Reply("Everything", actions=PANEL))
+        shown = (await stage.seen())[-1].buttons
+        assert [Action.unpack(packed) for packed in shown] == list(EVERY)
 
     async def test_what_is_shown_without_buttons_has_none_left(self, stage: Stage) -> None:
         address = await stage.platform.show(await stage.place(), DONE)
@@ -88,6 +100,12 @@ class PlatformContract:
     async def test_words_of_any_length_and_kind_are_taken(self, stage: Stage) -> None:
         long = replace(DONE, text="a line\n" * 900, prompt="<b>*_`~[x](y) " * 400, note="n" * 5000)
         address = await stage.platform.show(await stage.place(), long)
+        seen = (await stage.seen())[-1]
+        assert "a line" in seen.text
+        assert "…" in seen.text
+        assert len(seen.text) < (len(long.text) + len(long.prompt) + len(long.note)) / 2
+        assert seen.pictures == 1
+        assert seen.buttons == (REROLL.pack(), DELETE.pack())
         await stage.platform.show(address, replace(long, images=()))
 
     async def test_a_service_that_says_too_fast_is_obeyed(self, stage: Stage) -> None:
@@ -103,6 +121,10 @@ class PlatformContract:
         await stage.ask("a cat --zoom 2")
         assert "--zoom" in (await stage.seen())[-1].text
         assert await stage.seen_by_others() == before
+
+    async def test_after_a_restart_the_same_message_goes_on(self, stage: Stage) -> None:
+        await stage.interrupted("a boat")
+        assert [each.pictures for each in await stage.seen()] == [1]
 
     async def test_old_buttons_work_after_a_restart(self, stage: Stage) -> None:
         await stage.ask("a boat")

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from tests.adapters.discord.world import Json, World
+from tests.adapters.discord.world import EVERYTHING, Json, World
 
 PRIVILEGED = 1 << 1 | 1 << 8 | 1 << 15
 
@@ -78,6 +78,12 @@ class Gateway:
                 assert transport is not None
                 transport.close()
 
+    async def ask_to_reconnect(self) -> None:
+        """Tell every connection to go and come again, as before each deployment of Discord's."""
+        for session in list(self.sessions.values()):
+            if session.pipe is not None:
+                await session.pipe.send(7)
+
     async def connect(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
@@ -142,10 +148,12 @@ class Gateway:
 
 
 def guild_json(world: World) -> Json:
-    """The server as the gateway tells it."""
+    """The server as the gateway tells it; its first role is everybody's."""
+    roles = [role_json(number, bits) for number, bits in ((world.guild, EVERYTHING), *world.roles.items())]
     return {
-        "id": str(world.guild), "name": "House", "owner_id": "1", "roles": [], "emojis": [], "features": [],
-        "members": [], "member_count": 2, "voice_states": [], "presences": [], "threads": [], "stickers": [],
+        "id": str(world.guild), "name": "House", "owner_id": "1", "roles": roles, "emojis": [],
+        "features": [], "members": [], "member_count": 2, "voice_states": [], "presences": [], "threads": [],
+        "stickers": [],
         "channels": [channel_json(channel) for channel in world.channels.values() if channel.kind == 0],
         "afk_timeout": 0, "premium_tier": 0, "verification_level": 0, "default_message_notifications": 0,
         "explicit_content_filter": 0, "mfa_level": 0, "nsfw_level": 0, "large": False,
@@ -155,13 +163,23 @@ def guild_json(world: World) -> Json:
     }  # fmt: skip
 
 
+def role_json(number: int, permissions: int) -> Json:
+    """A role as the gateway tells it."""
+    return {"id": str(number), "name": "role", "permissions": str(permissions), "position": 0, "color": 0,
+            "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None}, "flags": 0,
+            "hoist": False, "managed": False, "mentionable": False}  # fmt: skip
+
+
 def channel_json(channel: Any) -> Json:
     """A channel as the gateway tells it."""
     told: Json = {"id": str(channel.id), "type": channel.kind, "name": "studio", "position": 0}
     if channel.guild:
-        told |= {"guild_id": str(channel.guild), "permission_overwrites": [], "parent_id": None}
+        parent = str(channel.parent) if channel.parent else None
+        told |= {"guild_id": str(channel.guild), "permission_overwrites": [], "parent_id": parent,
+                 "nsfw": channel.nsfw}  # fmt: skip
     if channel.kind == 11:
-        told |= {"parent_id": "1", "owner_id": "1", "message_count": 0, "member_count": 1,
+        told |= {"parent_id": str(channel.parent or 1), "owner_id": "1", "message_count": 0,
+                 "member_count": 1,
                  "thread_metadata": {"archived": False, "auto_archive_duration": 60, "locked": False,
                                      "archive_timestamp": "2026-01-01T00:00:00+00:00"}}  # fmt: skip
     if channel.kind == 1:

@@ -1,5 +1,7 @@
 """What people do on a small Discord: commands, buttons, menus, edit windows and reactions."""
 
+import functools
+import operator
 import secrets
 import time
 from typing import Any
@@ -8,7 +10,7 @@ from tests.adapters.discord.gateway import channel_json
 from tests.adapters.discord.rest import Discord
 from tests.adapters.discord.world import LOADING, Interaction, Json, Message, Person
 
-KINDS: dict[type, int] = {str: 3, int: 4, bool: 5, float: 10, bytes: 11}
+KINDS: dict[type, int] = {str: 3, int: 4, bool: 5, Person: 6, float: 10, bytes: 11}
 
 
 class Chat:
@@ -32,7 +34,8 @@ class Chat:
             assert known[key] == KINDS[type(value)], f"/{name} has no such option {key}"
             said.append({"name": key, "type": known[key], "value": self._value(value, files)})
         data = {"id": command["id"], "name": name, "type": 1, "options": said}
-        return await self._ask(2, {**data, "resolved": {"attachments": files}})
+        people = {str(each.id): each.json() for each in options.values() if isinstance(each, Person)}
+        return await self._ask(2, {**data, "resolved": {"attachments": files, "users": people}})
 
     async def menu(self, name: str, message: Message) -> Interaction:
         """Use a message's context menu."""
@@ -41,12 +44,22 @@ class Chat:
         data = {"id": command["id"], "name": name, "type": 3, "target_id": str(message.id)}
         return await self._ask(2, {**data, "resolved": resolved})
 
-    async def press(self, message: Message, verb: str, index: int | None = None) -> Interaction:
-        """Press a button of a message by its verb."""
+    async def press(
+        self, message: Message, verb: str, index: int | None = None, value: str = ""
+    ) -> Interaction:
+        """Press a button of a message by its verb, and by what its value begins with."""
         ids = [each for each in message.custom_ids if each.split(":")[1] == verb]
         if index is not None:
             ids = [each for each in ids if each.endswith(f":{index}")]
+        ids = [each for each in ids if ":".join(each.split(":")[4:]).startswith(value)]
         data = {"custom_id": ids[0], "component_type": 2}
+        return await self._ask(3, data, message)
+
+    async def pick(self, message: Message, name: str, words: str) -> Interaction:
+        """Pick the option of a select by words in its label."""
+        select = next(item for item in message.items if item["custom_id"].endswith(f":{name}"))
+        [value] = [each["value"] for each in select["options"] if words in each["label"]]
+        data = {"custom_id": select["custom_id"], "component_type": 3, "values": [value]}
         return await self._ask(3, data, message)
 
     async def send_off(self, asked: Interaction, words: str) -> Interaction:
@@ -59,16 +72,19 @@ class Chat:
         data = {"custom_id": window["custom_id"], "components": components}
         return await self._ask(5, data, asked.pressed)
 
-    async def react(self, message: Message, emoji: str) -> None:
-        """Put a reaction under a message."""
+    async def react(self, message: Message, emoji: str, remove: bool = False) -> None:
+        """Put a reaction under a message, or take it back."""
         event = {
             "user_id": str(self.person.id), "channel_id": str(message.channel.id), "burst": False, "type": 0,
             "message_id": str(message.id), "message_author_id": message.author["id"],
             "emoji": {"id": None, "name": emoji},
         }  # fmt: skip
         if message.channel.guild:
-            event |= {"guild_id": str(message.channel.guild), "member": self._member()}
-        await self.discord.gateway.tell("MESSAGE_REACTION_ADD", event, message.channel.guild)
+            event |= {"guild_id": str(message.channel.guild)}
+        if message.channel.guild and not remove:
+            event |= {"member": self._member()}
+        name = "MESSAGE_REACTION_REMOVE" if remove else "MESSAGE_REACTION_ADD"
+        await self.discord.gateway.tell(name, event, message.channel.guild)
 
     async def post(self, data: bytes, kind: str = "image/png") -> Message:
         """Post a picture of one's own."""
@@ -125,10 +141,15 @@ class Chat:
         return event | {"guild_id": str(guild), "guild": server, "member": self._member()}
 
     def _member(self) -> Json:
-        return {"user": self.person.json(), "roles": [], "joined_at": "2026-01-01T00:00:00+00:00",
-                "deaf": False, "mute": False, "flags": 0, "permissions": "0", "nick": None}  # fmt: skip
+        roles, known = self.person.roles, self.world.roles
+        permissions = str(functools.reduce(operator.or_, (known[each] for each in roles), 0))
+        return {"user": self.person.json(), "roles": list(map(str, roles)), "deaf": False, "mute": False,
+                "joined_at": "2026-01-01T00:00:00+00:00", "flags": 0, "permissions": permissions,
+                "nick": None}  # fmt: skip
 
     def _value(self, value: Any, files: Json) -> Any:
+        if isinstance(value, Person):
+            return str(value.id)
         if not isinstance(value, bytes):
             return value
         number = str(self.world.id())

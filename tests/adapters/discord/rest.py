@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from tests.adapters.discord.world import Channel, Message, World, Wrong
 
 TOKEN = "loopback-token"
 CUT = 0
+RETRY_AFTER, ROUNDING = 0.05, 0.005
 BODY = web.RequestKey("body", Any)  # type: ignore[arg-type]
 FILES = web.RequestKey("files", list)
 BOTH = r"/webhooks/{app}/{token}/messages/{message}"
@@ -23,9 +25,10 @@ BOTH = r"/webhooks/{app}/{token}/messages/{message}"
 
 @dataclass
 class Fault:
-    """The next `times` calls that match answer `status`, or nothing at all where that is `CUT`.
+    """The next `times` calls that match answer `status`; `CUT` breaks the connection off in the middle.
 
-    With `late` they were carried out all the same.
+    With `late` they were carried out all the same. `scope` is whose limit a 429 means: "" the bot's on this
+    route, "global" on all, "shared" everybody's in this place, "cloudflare" what stands before Discord.
     """
 
     method: str
@@ -33,6 +36,7 @@ class Fault:
     status: int
     times: int = 1
     late: bool = False
+    scope: str = ""
 
 
 class Discord:
@@ -48,9 +52,12 @@ class Discord:
         self.gateway_down = False
         self.turned_away = 0
         self.checked = True
+        self._closed: dict[str, float] = {}
 
-    def fail(self, method: str, path: str, status: int, times: int = 1, late: bool = False) -> None:
-        self.faults.append(Fault(method, path, status, times, late))
+    def fail(
+        self, method: str, path: str, status: int, times: int = 1, late: bool = False, scope: str = ""
+    ) -> None:
+        self.faults.append(Fault(method, path, status, times, late, scope))
 
     @property
     def api_base(self) -> str:
@@ -95,6 +102,7 @@ class Discord:
                 raise web.HTTPServiceUnavailable
             return await handler(request)  # type: ignore[no-any-return]
         fault = self._fault(request)
+        self._wait_is_kept(request)
         try:
             if fault is None or fault.late:
                 await self._read(request)
@@ -107,12 +115,13 @@ class Discord:
             self.world.change()
         if fault.status == CUT:
             assert request.transport is not None
-            request.transport.close()
+            await request.content.readany()
+            request.transport.abort()
         if fault.status == 401:
             return _json({"message": "Invalid Webhook Token", "code": 50027}, 401)
         if fault.status == 429:
-            told = {"message": "You are being rate limited.", "retry_after": 0.05, "global": False}
-            return _json(told, 429, Via="1.1 google")
+            self._closed[request.path] = time.monotonic() + RETRY_AFTER
+            return _limited(fault.scope)
         return web.Response(text="upstream", status=fault.status)
 
     def _fault(self, request: web.Request) -> Fault | None:
@@ -124,6 +133,10 @@ class Discord:
                 fault.times -= 1
                 return fault
         return None
+
+    def _wait_is_kept(self, request: web.Request) -> None:
+        if time.monotonic() < self._closed.pop(request.path, 0.0) - ROUNDING:
+            self.world.broken.append(f"{request.method} {request.path}: called again before it may")
 
     async def _read(self, request: web.Request) -> None:
         """Read body and files, and hold the call against the published specification."""
@@ -247,6 +260,19 @@ def _json(told: Any, status: int = 200, **headers: str) -> web.Response:
     return web.Response(
         body=json.dumps(told).encode(), status=status, headers={"Content-Type": "application/json", **headers}
     )
+
+
+def _limited(scope: str) -> web.Response:
+    if scope == "cloudflare":
+        told = "error code: 1015"
+        return web.Response(text=told, status=429, headers={"Retry-After": str(RETRY_AFTER)})
+    told = {"message": "You are being rate limited.", "retry_after": RETRY_AFTER, "global": scope == "global"}
+    headers = {"Via": "1.1 google", "Retry-After": "1", "X-RateLimit-Scope": scope or "user"}
+    if scope == "global":
+        return _json(told, 429, **headers, **{"X-RateLimit-Global": "true"})
+    bucket = {"Limit": "5", "Remaining": "0", "Reset": f"{time.time() + RETRY_AFTER:.3f}",
+              "Reset-After": str(RETRY_AFTER),               "Bucket": "abcd1234"}  # fmt: skip
+    return _json(told, 429, **headers, **{f"X-RateLimit-{name}": value for name, value in bucket.items()})
 
 
 @asynccontextmanager

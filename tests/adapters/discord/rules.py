@@ -47,8 +47,20 @@ def _components(rows: list[Any]) -> None:
         _must(1 <= len(row["components"]) <= 5, "row: 1 to 5 buttons")
         for item in row["components"]:
             _must(1 <= len(item["custom_id"]) <= 100, "custom_id: 100 characters")
+            if item["type"] == 3:
+                _must(len(row["components"]) == 1, "row: a select stands alone")
+                _select(item["options"])
+                continue
             _must(len(item.get("label") or "") <= 80, "label: 80 characters")
             _must(bool(item.get("label") or item.get("emoji")), "button: label or emoji")
+
+
+def _select(options: list[Any]) -> None:
+    _must(1 <= len(options) <= 25, "select: 1 to 25 options")
+    _must(sum(bool(each.get("default")) for each in options) <= 1, "select: one default")
+    _must(len({each["value"] for each in options}) == len(options), "select: values must differ")
+    for each in options:
+        _must(1 <= len(each["label"]) <= 100 and 1 <= len(each["value"]) <= 100, "option: 100 characters")
 
 
 def modal(body: "Json") -> None:

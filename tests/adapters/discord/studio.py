@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.discord import DiscordPlatform, DiscordSettings
+from bot.access import Access
 from bot.core import Core, CoreSettings
 from bot.images import ImageFolder
 from bot.limits import Rule
@@ -22,6 +23,7 @@ from tests.adapters.discord.rest import TOKEN, Discord, running
 from tests.adapters.discord.world import Interaction, Message
 
 PROFILE = ModelProfile("small", base_size=64, max_size=256)
+EVERYWHERE = Access()
 FREE = Rule(0, 0, 0, 0, 4, 1.0)
 
 
@@ -81,19 +83,21 @@ async def living(
     engine: Any = None,
     rule: Rule = FREE,
     banned: Sequence[str] = ("forbidden",),
+    access: Access = EVERYWHERE,
+    profile: ModelProfile = PROFILE,
     ready: bool = True,
     hurried: bool = True,
     **said: Any,
 ) -> AsyncIterator[Studio]:
     """Let the bot live on a small Discord; it stops in order at the end, and what it broke is told.
 
-    `hurried`, it waits a hundredth of a second wherever it would wait longer.
+    `hurried`, it waits a hundredth of a second wherever it would wait a second or longer.
     """
 
     async def sleep(seconds: float) -> None:
         if seconds > 1000:
             await asyncio.Event().wait()
-        await asyncio.sleep(min(seconds, 0.01) if hurried else seconds)
+        await asyncio.sleep(0.01 if hurried and seconds >= 1.0 else seconds)
 
     settings = DiscordSettings(TOKEN, discord.api_base, discord.gateway_url)
     platform = DiscordPlatform(replace(settings, **said), directory, discord.world.now, sleep)
@@ -102,9 +106,9 @@ async def living(
             store=store,
             images=ImageFolder(directory / "pictures"),
             engine=engine or FakeEngine(64),
-            replies=Replies(PROFILE),
+            replies=Replies(profile),
             words=Words(banned),
-            settings=CoreSettings(PROFILE, Params(""), rule),
+            settings=CoreSettings(profile, Params(""), rule, access=access),
             platforms={platform.name: platform},
             now=discord.world.now,
             sleep=sleep,

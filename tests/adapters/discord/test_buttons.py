@@ -114,7 +114,7 @@ async def test_cancel_ends_a_running_job_in_its_own_message(tmp_path: Path) -> N
         await studio.world.until(lambda: "Cancelled" in message.text)
 
 
-@pytest.mark.parametrize("emoji", ["🔄", "⬆️", "⬆"])
+@pytest.mark.parametrize("emoji", ["🔄", "🎲", "⬆️", "⬆"])
 async def test_a_reaction_draws_again_or_larger(studio: Studio, emoji: str) -> None:
     first = await studio.draw()
     await studio.ann.react(first, emoji)
@@ -147,6 +147,53 @@ async def test_an_envelope_brings_the_picture_with_its_seed_and_number_by_dm(stu
     assert "Job #1" in sent.text.replace("\\", "")
     assert "seed 5" in sent.text
     assert sent.files == first.files
+
+
+async def test_a_star_keeps_a_picture_and_taking_it_back_lets_it_go(studio: Studio) -> None:
+    first = await studio.draw()
+    await studio.ann.react(first, "⭐")
+    kept = await studio.world.until(lambda: [each for each in studio.ann.sees() if "⭐" in each.text])
+    assert kept[0].channel.person is studio.ann.person
+    await studio.ann.slash("history")
+    assert "Your favourites" in await studio.ann.told()
+    await studio.ann.react(first, "⭐", remove=True)
+    await studio.world.until(lambda: any("no longer a favourite" in each.text for each in studio.ann.sees()))
+
+
+async def test_a_star_beside_a_star_takes_nothing_back(studio: Studio) -> None:
+    first = await studio.draw()
+    for _ in range(2):
+        await studio.ann.react(first, "⭐")
+    await studio.ann.react(first, "✉️")
+    await studio.world.until(lambda: any("Job" in each.text and each.files for each in studio.ann.sees()))
+    assert (await studio.job(first)).favourite
+
+
+async def test_a_cross_under_a_copy_takes_the_copy_away_too(studio: Studio) -> None:
+    first = await studio.draw()
+    copy = await studio.drawn(await studio.ann.slash("show", job=1))
+    await studio.ann.react(copy, "❌")
+    await studio.world.until(lambda: not first.files and not copy.files)
+
+
+async def test_another_wording_is_a_message_of_its_own(studio: Studio) -> None:
+    offer = await studio.drawn(await studio.ann.slash("optimize", prompt="a cat"))
+    other = await studio.drawn(await studio.ann.press(offer, "another"))
+    assert other is not offer
+    assert words(other) != words(offer)
+
+
+async def test_what_was_cancelled_leaves_the_list_it_was_cancelled_in(tmp_path: Path) -> None:
+    gate = Gate()
+    async with opened(tmp_path, engine=FakeEngine(64, gate)) as studio:
+        await studio.ann.slash("imagine", prompt="a boat", steps=2)
+        await gate.reached()
+        await studio.ann.slash("queue")
+        assert "a boat" in await studio.ann.told()
+        listed = studio.ann.whispers()[-1]
+        await studio.ann.press(listed, "cancel")
+        await studio.world.until(lambda: "Nobody is waiting" in listed.text)
+        assert listed.custom_ids == []
 
 
 async def test_the_reactions_of_others_mean_nothing(studio: Studio) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from bot.access import Access
 from bot.ladder import fit
 from bot.limits import Rule
 from bot.types import Image as Shown
@@ -120,11 +121,10 @@ async def test_who_installed_the_bot_for_themselves_needs_no_permission_anywhere
 
 
 async def test_a_server_that_is_not_on_the_list_is_told_so(tmp_path: Path) -> None:
-    async with opened(tmp_path, guilds=frozenset({1})) as studio:
+    async with opened(tmp_path, access=Access(allow=frozenset({"discord:server:1"}))) as studio:
         await studio.ann.slash("imagine", prompt="a boat")
-        assert "isn't open to this server" in await studio.ann.told()
-        studio.ann.channel = studio.world.dm(studio.ann.person)
-        assert (await studio.draw()).files
+        assert "isn't open" in await studio.ann.told()
+        assert studio.person("Bob").sees() == []
 
 
 async def test_pictures_are_covered_in_channels_for_spoilers(tmp_path: Path) -> None:
@@ -173,6 +173,13 @@ async def test_show_puts_a_job_with_its_buttons_before_everybody_again(studio: S
     assert again is not first
     assert again.files == first.files
     assert again.custom_ids == first.custom_ids
+
+
+async def test_reroll_draws_the_latest_picture_again(studio: Studio) -> None:
+    await studio.ann.slash("reroll")
+    assert "haven't made anything" in await studio.ann.told()
+    first = await studio.draw()
+    assert (await studio.drawn(await studio.ann.slash("reroll"))).files != first.files
 
 
 async def test_a_number_that_is_not_ones_own_is_refused(studio: Studio) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from bot.types import Address
+from engine.fake import FakeEngine
 from tests.adapters.discord.people import words
 from tests.adapters.discord.rest import Discord, running
 from tests.adapters.discord.studio import Studio, living
 from tests.adapters.discord.world import Message
+from tests.bot.house import Gate
 from tests.contracts.platform_contract import PlatformContract, Seen
 
 
@@ -23,8 +25,9 @@ class DiscordStage:
         self._life = AsyncExitStack()
         self._studio: Studio
 
-    async def begin(self) -> None:
-        self._studio = await self._life.enter_async_context(living(self._small, self._directory))
+    async def begin(self, engine: FakeEngine | None = None) -> None:
+        life = living(self._small, self._directory, engine=engine)
+        self._studio = await self._life.enter_async_context(life)
         self.platform = self._studio.platform
         self._ann, self._bob = getattr(self, "_ann", self._studio.ann), self._studio.person("Bob")
 
@@ -61,6 +64,15 @@ class DiscordStage:
     async def restart(self) -> None:
         await self.end()
         await self.begin()
+
+    async def interrupted(self, prompt: str) -> None:
+        gate = Gate()
+        await self.end()
+        await self.begin(FakeEngine(64, gate))
+        asked = await self._ann.slash("imagine", prompt=prompt)
+        await gate.reached()
+        await self.restart()
+        await self._studio.drawn(asked)
 
 
 def _seen(message: Message) -> Seen:

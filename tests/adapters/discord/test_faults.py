@@ -5,56 +5,20 @@ import os
 import sys
 from pathlib import Path
 
-import discord
 import pytest
 
 from adapters.discord import DiscordPlatform, DiscordSettings
 from bot.config import ConfigError
-from engine.fake import FakeEngine
-from tests.adapters.discord.rest import CUT, running
+from tests.adapters.discord.faults import ROWS, Row
+from tests.adapters.discord.rest import running
 from tests.adapters.discord.studio import Studio, living, opened
-from tests.bot.house import Gate
 
 ROOT = Path(__file__).parents[3]
-QUARTER = 901.0
 
 
-async def alone(studio: Studio) -> None:
-    """One message, one picture, delivered: whatever happened on the way."""
-    await studio.core.idle()
-    (message,) = studio.ann.sees()
-    assert len(message.files) == 1
-    assert (await studio.newest()).state == "delivered"
-
-
-@pytest.mark.parametrize("status", [429, 500, 502, 503, CUT])
-@pytest.mark.parametrize("late", [False, True], ids=["refused", "lost answer"])
-async def test_a_fault_under_an_edit_by_token_is_survived(studio: Studio, status: int, late: bool) -> None:
-    studio.discord.fail("PATCH", "/webhooks/", status, late=late)
-    await studio.draw()
-    await alone(studio)
-
-
-@pytest.mark.parametrize("status", [429, 500, 502, 503, CUT])
-async def test_a_fault_under_an_edit_by_the_bot_is_survived(tmp_path: Path, status: int) -> None:
-    gate = Gate()
-    async with opened(tmp_path, engine=FakeEngine(64, gate)) as studio:
-        asked = await studio.ann.slash("imagine", prompt="a boat", steps=2)
-        await gate.reached()
-        await studio.world.until(lambda: asked.original and asked.original.custom_ids)
-        studio.world.shift += QUARTER
-        studio.discord.fail("PATCH", "/channels/", status)
-        gate.open()
-        await studio.drawn(asked)
-        await alone(studio)
-
-
-@pytest.mark.parametrize("status", [429, 502, 503])
-@pytest.mark.parametrize("late", [False, True], ids=["refused", "lost answer"])
-async def test_a_fault_under_the_acknowledgement_is_survived(studio: Studio, status: int, late: bool) -> None:
-    studio.discord.fail("POST", "/callback", status, late=late)
-    await studio.draw()
-    await alone(studio)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.where}: {row.fault}")
+async def test_a_fault_comes_out_as_the_table_says(row: Row, tmp_path: Path) -> None:
+    await row.trial(tmp_path)
 
 
 async def test_a_refusal_after_a_lost_acknowledgement_still_reaches_only_the_asker(studio: Studio) -> None:
@@ -62,22 +26,6 @@ async def test_a_refusal_after_a_lost_acknowledgement_still_reaches_only_the_ask
     await studio.ann.slash("imagine", prompt="something forbidden")
     assert "aren't allowed" in await studio.ann.told()
     assert studio.person("Bob").sees() == []
-
-
-async def test_a_token_that_dies_early_hands_over_to_the_bot(studio: Studio) -> None:
-    studio.discord.fail("PATCH", "/webhooks/", 401, times=100)
-    await studio.draw()
-    await alone(studio)
-
-
-async def test_a_message_sent_again_after_a_lost_answer_stands_once(studio: Studio) -> None:
-    first = await studio.draw(seed=5)
-    studio.discord.fail("POST", r"/channels/\d+/messages", 502, late=True)
-    await studio.ann.react(first, "✉️")
-    dm = studio.world.dm(studio.ann.person)
-    await studio.world.until(lambda: sum("/messages" in path and method == "POST"
-                                         for method, path, _ in studio.world.calls) >= 2)  # fmt: skip
-    assert len([each for each in studio.world.messages.values() if each.channel is dm]) == 1
 
 
 async def test_an_interaction_that_comes_too_late_makes_no_job(
@@ -90,57 +38,6 @@ async def test_an_interaction_that_comes_too_late_makes_no_job(
     job = await studio.job(await studio.draw("another"))
     assert (job.id, job.request.params.prompt) == (1, "another")
     assert "too late" in caplog.text
-
-
-async def test_an_event_that_comes_twice_is_one_job(studio: Studio) -> None:
-    await studio.draw()
-    session = next(iter(studio.discord.gateway.sessions.values()))
-    name, event = next(told for told in session.events if told[0] == "INTERACTION_CREATE")
-    await studio.discord.gateway.tell(name, event)
-    await studio.draw("another")
-    assert await studio.store.job(3) is None
-    assert len(studio.ann.sees()) == 2
-
-
-async def test_a_dropped_gateway_is_resumed_and_what_was_missed_is_done(studio: Studio) -> None:
-    gateway = studio.discord.gateway
-    assert gateway.compressed == {"zlib-stream"}
-    await gateway.drop()
-    message = await studio.draw()
-    assert message.files
-    assert (gateway.identified, gateway.resumed) == (1, 1)
-
-
-async def test_an_invalid_session_begins_anew(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def at_once(self: discord.Client, shard_id: int | None, *, initial: bool = False) -> None:
-        """The library waits five seconds here, for Discord's sake."""
-
-    monkeypatch.setattr(discord.Client, "before_identify_hook", at_once)
-    gateway = studio.discord.gateway
-    await gateway.drop(forget=True)
-    await studio.world.until(gateway.ready)
-    assert (await studio.draw()).files
-    assert (gateway.identified, gateway.resumed) == (2, 0)
-
-
-async def test_rest_that_is_down_at_the_start_is_waited_for(tmp_path: Path) -> None:
-    async with running() as small:
-        small.down = True
-        async with living(small, tmp_path, ready=False) as studio:
-            await small.world.until(lambda: small.turned_away >= 3)
-            small.down = False
-            await small.world.until(small.gateway.ready)
-            assert (await studio.draw()).files
-
-
-async def test_a_gateway_that_is_down_at_the_start_is_waited_for(tmp_path: Path) -> None:
-    async with running() as small:
-        small.gateway_down = True
-        async with living(small, tmp_path, ready=False) as studio:
-            await small.world.until(lambda: small.turned_away >= 2)
-            small.gateway_down = False
-            await small.world.until(small.gateway.ready)
-            assert (await studio.draw()).files
 
 
 async def test_fifty_people_at_once_are_all_acknowledged_in_time(tmp_path: Path) -> None:

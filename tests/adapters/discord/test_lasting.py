@@ -116,6 +116,17 @@ async def test_commands_are_named_in_chinese_and_work_everywhere(tmp_path: Path)
     assert "画图" in json.dumps(imagine["description_localizations"], ensure_ascii=False)
 
 
+async def test_everything_is_told_in_both_chinese_scripts_and_taiwans_is_traditional(studio: Studio) -> None:
+    for command in studio.world.commands:
+        for each in (command, *command.get("options", [])):
+            assert each["name_localizations"].keys() == {"zh-CN", "zh-TW"}, each["name"]
+            if command["type"] == 1:
+                taiwanese = each["description_localizations"]["zh-TW"]
+                # Taiwan's old code page lacks simplified characters, but for a few that mean something else.
+                taiwanese.encode("big5")
+                assert not set(taiwanese) & set("么体余几个后里"), taiwanese
+
+
 async def test_shards_are_several_connections_of_one_bot(tmp_path: Path) -> None:
     async with opened(tmp_path, shards=2) as studio:
         assert len(studio.discord.gateway.sessions) == 2

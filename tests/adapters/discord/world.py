@@ -15,6 +15,7 @@ EPOCH = 1_420_070_400_000
 DEADLINE = 3.0
 TOKEN_LIFE = 900.0
 VIEW, SEND, EMBED, ATTACH, HISTORY, REACT, IN_THREADS = 10, 11, 14, 15, 16, 6, 38
+MANAGE_MESSAGES = 13
 EVERYTHING = sum(1 << bit for bit in (VIEW, SEND, EMBED, ATTACH, HISTORY, REACT, IN_THREADS))
 EPHEMERAL, LOADING = 64, 128
 
@@ -33,6 +34,7 @@ class Person:
     name: str
     locale: str = "en-US"
     takes_messages: bool = True
+    roles: list[int] = field(default_factory=list)
 
     def json(self) -> Json:
         return {"id": str(self.id), "username": self.name, "discriminator": "0", "avatar": None,
@@ -46,6 +48,8 @@ class Channel:
     guild: int = 0
     permissions: int = EVERYTHING
     person: Person | None = None
+    parent: int = 0
+    nsfw: bool = False
 
     def may(self, *bits: int) -> bool:
         return all(self.permissions >> bit & 1 for bit in bits)
@@ -77,7 +81,12 @@ class Message:
 
     @property
     def custom_ids(self) -> list[str]:
-        return [item["custom_id"] for row in self.body.get("components", []) for item in row["components"]]
+        return [item["custom_id"] for item in self.items]
+
+    @property
+    def items(self) -> list[Json]:
+        """Every button and select, row by row."""
+        return [item for row in self.body.get("components", []) for item in row["components"]]
 
 
 @dataclass
@@ -115,6 +124,7 @@ class World:
         self.application = self.id()
         self.bot = Person(self.application, "painter")
         self.guild = self.id()
+        self.roles: dict[int, int] = {}
         self.channels: dict[int, Channel] = {}
         self.channel = self.add_channel()
 
@@ -131,6 +141,12 @@ class World:
         channel = Channel(self.id(), kind, guild, **said)
         self.channels[channel.id] = channel
         return channel
+
+    def add_role(self, *bits: int) -> int:
+        """A role of the server that has these permissions."""
+        number = self.id()
+        self.roles[number] = sum(1 << bit for bit in bits)
+        return number
 
     def dm(self, person: Person) -> Channel:
         for channel in self.channels.values():
@@ -172,6 +188,10 @@ class World:
         if kind == 6:
             asked.original = asked.pressed
             return asked.pressed
+        if kind == 7:
+            assert asked.pressed is not None
+            asked.original = self.edit(asked.pressed, body, files, asked.limit)
+            return asked.original
         flags = body.get("flags", 0) | (LOADING if kind == 5 else 0)
         asked.original = self.create(asked.channel, body, files, flags, asked)
         return asked.original

@@ -27,6 +27,9 @@ class Chats:
     queries: dict[str, Json] = field(default_factory=dict)
     answers: dict[str, Json] = field(default_factory=dict)
     blocked: set[int] = field(default_factory=set)
+    vanished: set[int] = field(default_factory=set)
+    admins: set[int] = field(default_factory=set)
+    webhook: tuple[str, str] | None = None
     migrated: dict[int, int] = field(default_factory=dict)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -39,6 +42,8 @@ class Chats:
         if number in self.migrated:
             text = "Bad Request: group chat was upgraded to a supergroup chat"
             raise Refusal(400, text, migrate_to_chat_id=self.migrated[number])
+        if number in self.vanished:
+            raise bad("chat not found")
         if number in self.blocked:
             raise Refusal(403, "Forbidden: bot was blocked by the user")
         if number in (ANN["id"], BOB["id"]):
@@ -93,6 +98,7 @@ class Chats:
             for row in rows
             for each in row
             if button in each["text"] or each.get("callback_data") == button
+            if "callback_data" in each
         ][:1]
         query = {"id": str(next(self._numbers)), "from": who, "chat_instance": "1", "data": data}
         query["message"] = message
@@ -100,7 +106,8 @@ class Chats:
         await self.tell({"callback_query": query})
         return query
 
-    async def reacts(self, message: Json, emoji: str, who: Json = ANN) -> None:
+    async def reacts(self, message: Json, emoji: str, who: Json = ANN, before: str = "") -> None:
+        """A person changes their reaction; "" is none."""
         await self.tell(
             {
                 "message_reaction": {
@@ -108,8 +115,8 @@ class Chats:
                     "message_id": message["message_id"],
                     "user": who,
                     "date": int(time.time()),
-                    "old_reaction": [],
-                    "new_reaction": [{"type": "emoji", "emoji": emoji}],
+                    "old_reaction": [{"type": "emoji", "emoji": before}] if before else [],
+                    "new_reaction": [{"type": "emoji", "emoji": emoji}] if emoji else [],
                 }
             }
         )

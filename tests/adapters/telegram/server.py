@@ -5,7 +5,7 @@ connection that is cut before (`cut`) or after (`lost`) the call was done.
 """
 
 import asyncio
-import json
+import re
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,10 +15,14 @@ from aiohttp import web
 
 from tests.adapters.telegram import rules
 from tests.adapters.telegram.chats import BOT, GROUP, TOPIC, Chats, Json
+from tests.adapters.telegram.forms import cut, read, refused
 from tests.adapters.telegram.rules import Refusal, bad
 from tests.adapters.telegram.spec import Spec
 
 TOKEN = "4242424242:" + "AbCdE-_" * 5
+GIFTS = dict.fromkeys(
+    ("unlimited_gifts", "limited_gifts", "unique_gifts", "premium_subscription", "gifts_from_channels"), False
+)
 Fault = Literal["flood", "gateway", "conflict", "cut", "lost"]
 
 
@@ -30,6 +34,7 @@ class Telegram:
         self.spec = Spec.beside()
         self.calls: list[tuple[str, Json]] = []
         self.commands: dict[str, list[Json]] = {}
+        self.menus: dict[tuple[int, str], list[Json]] = {}
         self.offsets: list[int] = []
         self.url = ""
         self.down = False
@@ -55,16 +60,16 @@ class Telegram:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         if self.down:
-            _cut(request)
+            cut(request)
         if request.match_info["token"] != TOKEN:
-            return _refused(Refusal(401, "Unauthorized"))
+            return refused(Refusal(401, "Unauthorized"))
         method = request.match_info["method"]
-        said, files = await _read(request)
+        said, files = await read(request)
         fault = self._faults[method].pop(0) if self._faults[method] else None
         if fault == "gateway":
             return web.Response(status=502, text="<html>Bad Gateway</html>", content_type="text/html")
         if fault == "cut":
-            _cut(request)
+            cut(request)
         try:
             if fault == "flood":
                 raise Refusal(429, "Too Many Requests: retry after 1", retry_after=1)
@@ -76,18 +81,18 @@ class Telegram:
         except Refusal as refusal:
             self.calls.append((f"refused {method}", said | {"why": refusal.description}))
             await self.chats.notify()
-            return _refused(refusal)
+            return refused(refusal)
         if method != "getUpdates":
             self.calls.append((method, said))
         await self.chats.notify()
         if fault == "lost":
-            _cut(request)
+            cut(request)
         return web.json_response({"ok": True, "result": result})
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         if self._faults["file"]:
             self._faults["file"].pop(0)
-            _cut(request)
+            cut(request)
         name = request.match_info["name"].removeprefix("photos/")
         if request.match_info["token"] != TOKEN or name not in self.chats.files:
             raise web.HTTPNotFound
@@ -121,8 +126,30 @@ class Telegram:
 
     async def do_setMyCommands(self, said: Json, files: Json) -> bool:  # noqa: N802
         rules.check_commands(said["commands"])
-        self.commands[said.get("language_code", "")] = said["commands"]
+        scope = said.get("scope", {"type": "default"})
+        if scope["type"] == "chat":
+            self.chats.chat(scope["chat_id"])
+            self.menus[scope["chat_id"], said.get("language_code", "")] = said["commands"]
+        else:
+            self.commands[said.get("language_code", "")] = said["commands"]
         return True
+
+    async def do_setWebhook(self, said: Json, files: Json) -> bool:  # noqa: N802
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", said["secret_token"]):
+            raise bad("secret token contains unallowed characters")
+        self.chats.webhook = said["url"], said["secret_token"]
+        return True
+
+    async def do_getChat(self, said: Json, files: Json) -> Json:  # noqa: N802
+        chat = self.chats.chat(said["chat_id"])
+        return {**chat, "accent_color_id": 1, "max_reaction_count": 1, "accepted_gift_types": GIFTS}
+
+    async def do_getChatMember(self, said: Json, files: Json) -> Json:  # noqa: N802
+        self.chats.chat(said["chat_id"])
+        user = {"id": said["user_id"], "is_bot": False, "first_name": "x"}
+        if said["user_id"] not in self.chats.admins:
+            return {"status": "member", "user": user}
+        return {"status": "creator", "user": user, "is_anonymous": False}
 
     async def do_sendChatAction(self, said: Json, files: Json) -> bool:  # noqa: N802
         self.chats.chat(said["chat_id"])
@@ -141,7 +168,8 @@ class Telegram:
 
     async def do_sendPhoto(self, said: Json, files: Json) -> Json:  # noqa: N802
         photo = self._photo(files[said.get("photo", "attach://photo").removeprefix("attach://")])
-        return self._send(said, photo=photo, caption=rules.text_of(said, "caption", rules.CAPTION))
+        caption, spoiler = rules.text_of(said, "caption", rules.CAPTION), said.get("has_spoiler", False)
+        return self._send(said, photo=photo, caption=caption, has_media_spoiler=spoiler)
 
     async def do_sendDocument(self, said: Json, files: Json) -> Json:  # noqa: N802
         data = files[said.get("document", "attach://document").removeprefix("attach://")]
@@ -163,7 +191,14 @@ class Telegram:
         caption = rules.text_of(media, "caption", rules.CAPTION)
         photo = self._photo(files[media["media"].removeprefix("attach://")])
         message.pop("text", None)
-        return self._edit(message, said, photo=photo, caption=caption)
+        spoiler = media.get("has_spoiler", False)
+        return self._edit(message, said, photo=photo, caption=caption, has_media_spoiler=spoiler)
+
+    async def do_editMessageCaption(self, said: Json, files: Json) -> Json:  # noqa: N802
+        message = self.chats.own(said["chat_id"], said["message_id"])
+        if "photo" not in message:
+            raise bad("there is no caption in the message to edit")
+        return self._edit(message, said, caption=rules.text_of(said, "caption", rules.CAPTION))
 
     async def do_deleteMessage(self, said: Json, files: Json) -> bool:  # noqa: N802
         self.chats.own(said["chat_id"], said["message_id"])
@@ -230,37 +265,3 @@ async def telegram() -> AsyncIterator[Telegram]:
         yield server
     finally:
         await runner.cleanup()
-
-
-async def _read(request: web.Request) -> tuple[Json, dict[str, bytes]]:
-    """Return a call's parameters, JSON decoded where they are JSON, and its files."""
-    said: Json = {}
-    files: dict[str, bytes] = {}
-    for name, value in (await request.post()).items():
-        if isinstance(value, web.FileField):
-            files[name] = value.file.read()
-        else:
-            said[name] = _decoded(name, str(value))
-    return said, files
-
-
-def _decoded(name: str, value: str) -> Any:
-    if name in ("text", "caption", "callback_query_id", "file_id", "language_code"):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
-
-
-def _refused(refusal: Refusal) -> web.Response:
-    body = {"ok": False, "error_code": refusal.code, "description": refusal.description}
-    if refusal.parameters:
-        body["parameters"] = refusal.parameters
-    return web.json_response(body, status=refusal.code)
-
-
-def _cut(request: web.Request) -> None:
-    assert request.transport is not None
-    request.transport.abort()
-    raise web.HTTPInternalServerError

@@ -63,9 +63,9 @@ class Spec:
             return any(self._fits(value, subtype) for subtype in described["subtypes"])
         if not isinstance(value, dict):
             return False
-        inner = Spec({"methods": self._methods, "types": self._types})
-        inner._fields(kind, described.get("fields", []), value)
-        return not inner.violations
+        nested = Spec({"methods": self._methods, "types": self._types})
+        nested._fields(kind, described.get("fields", []), value)
+        return not nested.violations
 
 
 def _leaves(value: Any) -> list[Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from adapters.telegram.photos import fit
+from bot.access import Access
 from bot.types import Image as Shown
 from engine.fake import FakeEngine, striped
 from tests.adapters.telegram.chats import ANN, BOB, GROUP, TOPIC
@@ -48,7 +49,7 @@ async def test_an_empty_command_asks_for_words_and_takes_the_answer(here: Town) 
     question = await here.said("/optimize")
     assert here.server.made("sendMessage")[-1]["reply_markup"]["force_reply"] is True
     done = await here.said("a boat", reply_to=question)
-    assert buttons(done) == ["🎨 Draw this", "✏️ Edit", "💬 Draw mine"]
+    assert buttons(done) == ["🎨 Draw this", "✏️ Edit", "💬 Draw mine", "🔁 Reword"]
 
 
 async def test_a_refusal_answers_the_asker_in_their_language(here: Town) -> None:
@@ -200,6 +201,7 @@ async def test_cancel_stops_what_waits_in_its_message(server: Telegram, tmp_path
 async def test_a_chat_that_is_not_served_is_told_so_once_and_draws_nothing(
     server: Telegram, tmp_path: Path
 ) -> None:
-    async with town(server, tmp_path, chats=(str(ANN["id"]),)) as here:
-        assert str(BOB["id"]) in (await here.said("a boat", BOB))["text"]
+    only_ann = Access(allow=frozenset([f"telegram:user:{ANN['id']}"]))
+    async with town(server, tmp_path, access=only_ann) as here:
+        assert f"telegram:user:{BOB['id']}" in (await here.said("a boat", BOB))["text"]
         assert "caption" in await here.said("a boat", ANN)

@@ -69,7 +69,7 @@ async def test_a_picture_that_cannot_be_fetched_at_once_is_fetched_later(here: T
 async def test_a_bad_token_is_one_line_without_the_token(server: Telegram, tmp_path: Path) -> None:
     async with town(server, tmp_path) as here:
         wrong = TOKEN.replace("A", "B")
-        config = TelegramConfig(wrong, f"{server.url}/bot", f"{server.url}/file/bot")
+        config = _config(server, wrong)
         with pytest.raises(ConfigError, match=r"telegram\.token") as caught:
             await TelegramPlatform(config).run(here.home.core)
     assert wrong not in str(caught.value)
@@ -79,7 +79,7 @@ async def test_a_bad_token_is_one_line_without_the_token(server: Telegram, tmp_p
 async def test_a_bad_token_ends_the_bot_like_any_bad_setting(server: Telegram, tmp_path: Path) -> None:
     config = Config(
         web=WebConfig(enabled=False),
-        telegram=TelegramConfig("1:x", f"{server.url}/bot", f"{server.url}/file/bot"),
+        telegram=_config(server, "1:x"),
     )
     async with town(server, tmp_path) as here:
         with pytest.raises(ConfigError, match=r"telegram\.token"):
@@ -171,7 +171,7 @@ async def test_a_person_who_blocked_the_bot_is_no_retry_and_finds_the_picture_la
         here.chats.blocked.add(ANN["id"])
         gate.open()
         await here.settled()
-        assert sum("does not let the bot in" in record.message for record in caplog.records) == 1
+        assert sum("out of reach for good" in record.message for record in caplog.records) == 1
         here.chats.blocked.clear()
         assert (await here.said("/show"))["photo"]
 
@@ -223,13 +223,14 @@ async def test_a_group_is_edited_at_most_every_three_seconds(server: Telegram, t
         await asyncio.sleep(0)
 
     async with town(server, tmp_path, clock=lambda: time[0], sleep=sleep) as here:
-        real = here.platform._outbox._edit_text
+        post = here.platform._outbox._post
+        real = post.edit_text
 
         async def edit(*args: object) -> None:
             edits.append(time[0])
             await real(*args)  # type: ignore[arg-type]
 
-        here.platform._outbox._edit_text = edit  # type: ignore[method-assign]
+        post.edit_text = edit  # type: ignore[method-assign]
         await here.said("/imagine a boat --steps 4", chat=GROUP)
         assert edits
         assert all(later - earlier >= 3 for earlier, later in pairwise(edits))
@@ -241,3 +242,7 @@ async def test_two_people_are_served_while_one_chat_is_flooded(here: Town) -> No
     await here.chats.says("a cat", BOB)
     await here.settled()
     assert len(here.chats.of_bot()) == 2
+
+
+def _config(server: Telegram, token: str) -> TelegramConfig:
+    return TelegramConfig(token, base_url=f"{server.url}/bot", base_file_url=f"{server.url}/file/bot")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.telegram import TelegramPlatform
+from bot.access import Access
 from bot.config import TelegramConfig
 from tests.adapters.telegram.chats import ANN, Json
 from tests.adapters.telegram.server import TOKEN, Telegram
@@ -54,15 +55,19 @@ async def _at_once(seconds: float) -> None:
 async def town(
     server: Telegram,
     directory: Path,
-    chats: tuple[str, ...] = (),
     sleep: Sleep = _at_once,
     clock: Callable[[], float] = time.monotonic,
+    access: Access | None = None,
+    webhook: tuple[str, str] = ("", ""),
     **more: Any,
 ) -> AsyncIterator[Town]:
     """Start a bot on `server` and stop it at the end; the same directory again is the same bot restarted."""
-    config = TelegramConfig(TOKEN, f"{server.url}/bot", f"{server.url}/file/bot", chats)
+    config = TelegramConfig(
+        TOKEN, *webhook, base_url=f"{server.url}/bot", base_file_url=f"{server.url}/file/bot"
+    )
     platform = TelegramPlatform(config, clock, sleep)
     async with house(directory, platform=platform, **more) as home:
+        home.core.access = access or Access()
         serving = asyncio.create_task(platform.run(home.core))
         try:
             yield Town(server, home, platform)

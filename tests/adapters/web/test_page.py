@@ -216,3 +216,40 @@ async def test_leaving_the_page_for_good_cancels_what_it_asked_for(browser: Brow
         grace.over.set()
         await site.core.idle()
         assert (await site.get("/api/jobs/1"))[1]["state"] == "cancelled"
+
+
+async def test_settings_change_what_the_controls_show(visitor: Visitor) -> None:
+    panel = await visitor.say("/settings")
+    await panel.get_by_label("Steps").select_option("4")
+    await expect(visitor.page.locator("#steps")).to_have_value("4")
+    await panel.locator('[data-choice="enhance"] input').click()
+    await expect(visitor.page.locator("#enhance")).not_to_be_checked()
+    await visitor.press(panel, "set")
+    await expect(visitor.page.locator("#steps")).to_have_value("8")
+    await expect(panel.get_by_label("Steps")).to_have_value("8")
+
+
+async def test_a_spoiler_is_covered_until_it_is_clicked(visitor: Visitor) -> None:
+    card = await visitor.say("a cat --spoiler")
+    await visitor.picture(card)
+    await expect(card.locator(".frame")).to_have_class("frame covered")
+    await card.locator(".picture").click()
+    await expect(card.locator(".frame")).to_have_class("frame")
+    await expect(visitor.page.locator("#viewer")).to_be_hidden()
+
+
+async def test_who_is_forgotten_finds_an_empty_page(site: Site, visitor: Visitor) -> None:
+    await visitor.picture(await visitor.say("a cat"))
+    question = await visitor.say("/forget")
+    await question.locator('[data-value="yes"]').click()
+    await expect(visitor.cards).to_have_count(1)
+    assert (await site.get("/api/history"))[1]["messages"] == []
+
+
+async def test_a_waiting_picture_says_when_it_is_expected(site: Site, visitor: Visitor) -> None:
+    await visitor.picture(await visitor.say("a cat"))
+    site.easel.hold = 1
+    for wish in ("a fish", "a bird"):
+        await visitor.say(wish)
+    waiting = await visitor.say("a dog")
+    await expect(waiting.locator(".eta")).to_contain_text("Expected")

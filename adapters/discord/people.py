@@ -1,0 +1,58 @@
+"""Who asks on Discord, in the configuration's words: the person, their roles, and the channel they ask in.
+
+Everything comes with the event or is known already, so that knowing it costs no call.
+"""
+
+from typing import Any
+
+import discord
+
+from adapters.discord.door import Asked
+from adapters.discord.place import PLATFORM
+from bot.types import User
+
+AGE_RESTRICTED = "discord:age-restricted"
+
+
+def of_interaction(asked: Asked) -> User:
+    """Return the person behind an interaction."""
+    return User(
+        PLATFORM,
+        str(asked.user.id),
+        asked.user.display_name,
+        str(asked.locale),
+        _groups(asked.guild_id, asked.channel_id or 0, asked.channel, asked.user),
+        asked.permissions.manage_messages,
+    )
+
+
+def of_reaction(event: discord.RawReactionActionEvent, guild: discord.Guild | None) -> User:
+    """Return the person behind a reaction; their language is not told with it."""
+    member, channel = event.member, channel_of(event, guild)
+    name = member.display_name if member else ""
+    groups = _groups(event.guild_id, event.channel_id, channel, member)
+    moderates = member is not None and channel is not None and channel.permissions_for(member).manage_messages
+    return User(PLATFORM, str(event.user_id), name, groups=groups, moderator=moderates)
+
+
+def channel_of(event: discord.RawReactionActionEvent, guild: discord.Guild | None) -> Any:
+    """Return the channel or thread of a reaction, None where it is not known."""
+    return guild.get_channel_or_thread(event.channel_id) if guild else None
+
+
+def near(number: int, channel: Any) -> tuple[int, ...]:
+    """Return the ids of a channel, of the one its thread belongs to, and of their category."""
+    in_thread = isinstance(channel, discord.Thread)
+    owner = channel.parent if in_thread else channel
+    around = (number, channel.parent_id if in_thread else None, getattr(owner, "category_id", None))
+    return tuple(filter(None, around))
+
+
+def _groups(guild: int | None, number: int, channel: Any, person: Any) -> tuple[str, ...]:
+    names = [f"{PLATFORM}:server:{guild}"] if guild else []
+    names += [f"{PLATFORM}:channel:{each}" for each in near(number, channel)]
+    names += [f"{PLATFORM}:role:{role.id}" for role in getattr(person, "roles", ())]
+    # Direct messages have no such mark; a thread has its channel's.
+    if guild and channel is not None and channel.is_nsfw():
+        names.append(AGE_RESTRICTED)
+    return tuple(names)

@@ -1,0 +1,70 @@
+"""What inbox, presses and reactions share: saying things to one person, once, where only they should read it.
+
+Knows the core's words, places and the outbox; knows no update.
+"""
+
+import logging
+
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+from telegram.error import BadRequest, Forbidden, TelegramError
+from telegram.ext import ExtBot
+
+from adapters.telegram import markup
+from adapters.telegram.intake import Accepted
+from adapters.telegram.outbox import Outbox
+from adapters.telegram.place import Place
+from adapters.telegram.post import Buttons
+from bot.core import Core
+from bot.types import Refused, Reply, User
+
+log = logging.getLogger(__name__)
+
+
+class Desk:
+    """Answers people."""
+
+    def __init__(self, core: Core, bot: "ExtBot[int]", outbox: Outbox, accepted: Accepted) -> None:
+        self.core = core
+        self.bot = bot
+        self.outbox = outbox
+        self.accepted = accepted
+
+    async def answer(self, place: Place, reply: Reply, buttons: Buttons = None) -> None:
+        """Answer a message that makes no job: once, since a message sent twice is worse than one lost."""
+        self.accepted.accept(place.event)
+        try:
+            await self.outbox.say(place, reply, buttons or markup.keyboard(reply))
+        except TelegramError as error:
+            log.warning("chat %d: an answer was not taken: %r", place.chat, error)
+
+    async def whisper(self, place: Place, user: User, reply: Reply, command: str = "") -> None:
+        """Answer for one person's eyes: in their own chat with the bot, however they asked.
+
+        Where they have none yet, say how to open it; there `command` is answered at once.
+        """
+        if not place.group:
+            await self.answer(place, reply)
+            return
+        self.accepted.accept(place.event)
+        try:
+            own = Place(int(user.id), place.event, lang=place.lang)
+            await self.outbox.say(own, reply, markup.keyboard(reply))
+        except (Forbidden, BadRequest):
+            await self.answer(place, Reply(self.say(user, "telegram-private")), self._opening(user, command))
+        except TelegramError as error:
+            log.warning("chat %s: an answer was not taken: %r", user.id, error)
+
+    def refused(self, refused: Refused, user: User) -> Reply:
+        """Say why an ask cannot be met; who is not let in learns what the operator has to write."""
+        if refused.code == "not-here":
+            name = str(refused.values["place"])
+            return Reply(self.say(user, "telegram-closed", name=name), private=True)
+        return self.core.replies.refused(refused, user.locale)
+
+    def say(self, user: User, key: str, **values: str) -> str:
+        """Return a sentence in a person's language."""
+        return self.core.replies.texts.say(user.locale, key, **values)
+
+    def _opening(self, user: User, command: str) -> InlineKeyboardMarkup:
+        url = f"https://t.me/{self.bot.username}" + (f"?start={command}" if command else "")
+        return InlineKeyboardMarkup([[InlineKeyboardButton(self.say(user, "telegram-open"), url=url)]])

@@ -1,0 +1,99 @@
+"""Takes updates: those of one chat in their order, each once, until what they ask for is kept.
+
+Knows updates and their order; knows no message, no core, and not how updates come.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+
+from telegram import Update
+
+from adapters.telegram.recent import Recent
+
+log = logging.getLogger(__name__)
+
+
+class Accepted:
+    """Events whose updates need not be kept by Telegram any longer. Several updates may be one event."""
+
+    def __init__(self) -> None:
+        self._waited: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+
+    def expect(self, event: str) -> asyncio.Event:
+        """Return what is set once `event` is accepted."""
+        done = asyncio.Event()
+        self._waited[event].add(done)
+        return done
+
+    def accept(self, event: str) -> None:
+        """Let go of `event`; one that nobody waits for is fine."""
+        for done in self._waited.pop(event, ()):
+            done.set()
+
+    def forget(self, event: str, done: asyncio.Event) -> None:
+        """Wait no longer: the update was handled to its end."""
+        done.set()
+        self._waited[event].discard(done)
+        if not self._waited[event]:
+            del self._waited[event]
+
+
+class Intake:
+    """Hands each update to `handle`. `event_of` names an update's event."""
+
+    def __init__(
+        self,
+        handle: Callable[[Update], Awaitable[None]],
+        event_of: Callable[[Update], str],
+        accepted: Accepted,
+    ) -> None:
+        self._handle = handle
+        self._event_of = event_of
+        self._accepted = accepted
+        self._seen: Recent[int, asyncio.Event] = Recent()
+        self._last: Recent[int, asyncio.Event] = Recent()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def take(self, update: Update) -> None:
+        """Return once the update is handled or accepted, so that Telegram may forget it.
+
+        The same update again waits for the first one.
+        """
+        done = self._seen.get(update.update_id) or self._begin(update)
+        await done.wait()
+
+    async def close(self) -> None:
+        """Stop; what was not accepted comes again after the next start."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self, update: Update) -> asyncio.Event:
+        chat = update.effective_chat.id if update.effective_chat else 0
+        event = self._event_of(update)
+        done = self._accepted.expect(event)
+        task = asyncio.create_task(
+            self._one(update, event, done, self._last.get(chat)), name=f"update {event}"
+        )
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        self._seen[update.update_id] = self._last[chat] = done
+        return done
+
+    async def _one(
+        self, update: Update, event: str, done: asyncio.Event, before: asyncio.Event | None
+    ) -> None:
+        if before is not None:
+            await before.wait()
+        try:
+            await self._handle(update)
+        finally:
+            self._accepted.forget(event, done)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("%s was not handled", task.get_name(), exc_info=error)

@@ -1,0 +1,122 @@
+"""The calls that put messages into a chat, change them and take them away.
+
+Knows places and how Telegram wants things said; decides nothing.
+"""
+
+import logging
+from dataclasses import replace
+
+from telegram import (
+    ForceReply,
+    InlineKeyboardMarkup,
+    InputMediaPhoto,
+    LinkPreviewOptions,
+    Message,
+    ReplyParameters,
+)
+from telegram.constants import ChatAction, ParseMode
+from telegram.error import BadRequest, Forbidden, TelegramError
+from telegram.ext import ExtBot
+
+from adapters.telegram.place import Place
+
+Markup = InlineKeyboardMarkup | None
+Buttons = InlineKeyboardMarkup | ForceReply | None
+
+NO_LINKS = LinkPreviewOptions(is_disabled=True)
+
+log = logging.getLogger(__name__)
+
+
+class Post:
+    """Talks to Telegram through `bot`; every call raises what the library raises."""
+
+    def __init__(self, bot: "ExtBot[int]") -> None:
+        self._bot = bot
+
+    async def text(self, place: Place, text: str, buttons: Buttons) -> Message:
+        """Send a text; a topic that was closed or deleted meanwhile is answered in the chat itself."""
+        try:
+            return await self._text(place, text, buttons)
+        except BadRequest:
+            if place.thread is None:
+                raise
+            return await self._text(replace(place, thread=None), text, buttons)
+
+    async def photo(
+        self, place: Place, data: bytes, name: str, caption: str, spoiler: bool, buttons: Buttons
+    ) -> Message:
+        """Send a photo."""
+        return await self._bot.send_photo(
+            place.chat,
+            data,
+            caption=caption,
+            parse_mode=ParseMode.HTML,
+            filename=name,
+            has_spoiler=spoiler,
+            reply_markup=buttons,
+            message_thread_id=place.thread,
+            reply_parameters=_in_reply(place),
+        )
+
+    async def edit_text(self, place: Place, text: str, buttons: Markup) -> None:
+        """Change a text message."""
+        await self._bot.edit_message_text(
+            text,
+            chat_id=place.chat,
+            message_id=place.message,
+            parse_mode=ParseMode.HTML,
+            link_preview_options=NO_LINKS,
+            reply_markup=buttons,
+        )
+
+    async def edit_caption(self, place: Place, caption: str, buttons: Markup) -> None:
+        """Change the words under a photo."""
+        await self._bot.edit_message_caption(
+            place.chat, place.message, caption=caption, parse_mode=ParseMode.HTML, reply_markup=buttons
+        )
+
+    async def edit_photo(
+        self, place: Place, data: bytes, name: str, caption: str, spoiler: bool, buttons: Markup
+    ) -> None:
+        """Put a photo in place of a text or of another photo."""
+        media = InputMediaPhoto(
+            data, caption, parse_mode=ParseMode.HTML, filename=name, has_spoiler=spoiler or None
+        )
+        await self._bot.edit_message_media(
+            media, chat_id=place.chat, message_id=place.message, reply_markup=buttons
+        )
+
+    async def delete(self, place: Place) -> None:
+        """Take a message away."""
+        await self._bot.delete_message(place.chat, place.message or 0)
+
+    async def act(self, place: Place) -> None:
+        """Show "sending a photo" over the chat; it does not matter whether that works."""
+        try:
+            await self._bot.send_chat_action(place.chat, ChatAction.UPLOAD_PHOTO, place.thread)
+        except TelegramError as error:
+            log.debug("chat %d: no chat action: %s", place.chat, error)
+
+    async def reaches(self, chat: int) -> bool:
+        """Ask whether the bot can still see a chat."""
+        try:
+            await self._bot.get_chat(chat)
+        except (BadRequest, Forbidden):
+            return False
+        return True
+
+    async def _text(self, place: Place, text: str, buttons: Buttons) -> Message:
+        return await self._bot.send_message(
+            place.chat,
+            text,
+            parse_mode=ParseMode.HTML,
+            link_preview_options=NO_LINKS,
+            message_thread_id=place.thread,
+            reply_parameters=_in_reply(place),
+            reply_markup=buttons,
+        )
+
+
+def _in_reply(place: Place) -> ReplyParameters | None:
+    return ReplyParameters(place.reply, allow_sending_without_reply=True) if place.reply else None

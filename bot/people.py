@@ -1,0 +1,157 @@
+"""What the bot keeps of a person beyond their jobs: settings, links between accounts, bans.
+
+A person on a platform is a member, named as in the configuration: `discord:user:7`. Links and bans are few
+and asked for at every turn, so they are held in memory, too. SQL lives only here, in `bot.store` and in
+migrations/*.sql. Times are Unix seconds.
+"""
+
+import hmac
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+from bot.database import Database
+from bot.types import User
+
+_REKEY = (
+    "UPDATE jobs SET person = ? WHERE person = ? AND platform || ':user:' || json_extract(user, '$.id') = ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ban:
+    """A member who is shut out until then, None for good."""
+
+    until: float | None
+    reason: str = ""
+
+
+class People:
+    """Settings, links and bans; load it with `People.load`."""
+
+    def __init__(self, db: Database, salt: bytes, links: dict[str, str], bans: dict[str, Ban]) -> None:
+        self._db = db
+        self._salt = salt
+        self._links = links
+        self._bans = bans
+        self._settings: dict[str, dict[str, str]] = {}
+
+    @classmethod
+    async def load(cls, db: Database) -> Self:
+        """Read what is held in memory."""
+        [(salt,)] = await db.rows("SELECT salt FROM salts")
+        links = {row["member"]: row["account"] for row in await db.rows("SELECT * FROM links")}
+        bans = await db.rows("SELECT member, until, reason FROM bans")
+        return cls(db, salt, links, {member: Ban(until, reason) for member, until, reason in bans})
+
+    def known(self, user: User) -> User:
+        """Return the user with the account they are linked to."""
+        account = self._links.get(member(user), "")
+        return user if user.account == account else replace(user, account=account)
+
+    def names(self, user: User) -> frozenset[str]:
+        """Return every name that means this person, those of linked accounts included."""
+        return user.names | frozenset(self.members(user.account))
+
+    def members(self, account: str) -> list[str]:
+        """Return the members who are one person by this account."""
+        if not account:
+            return []
+        return [one for one, other in self._links.items() if other == account]
+
+    def banned(self, user: User, now: float) -> Ban | None:
+        """Return the ban in force against a person, by whichever account."""
+        for name in (member(user), *self.members(user.account)):
+            ban = self._bans.get(name)
+            if ban is not None and (ban.until is None or ban.until > now):
+                return ban
+        return None
+
+    async def ban(self, name: str, ban: Ban) -> None:
+        """Shut a member out."""
+        await self._db.write("REPLACE INTO bans VALUES (?, ?, ?)", (name, ban.until, ban.reason))
+        self._bans[name] = ban
+
+    async def unban(self, name: str) -> bool:
+        """Let a member in again; False when they were not banned."""
+        await self._db.write("DELETE FROM bans WHERE member = ?", (name,))
+        return self._bans.pop(name, None) is not None
+
+    async def settings(self, person: str) -> Mapping[str, str]:
+        """Return what a person has set, flag name to value."""
+        if person not in self._settings:
+            rows = await self._db.rows("SELECT said FROM settings WHERE person = ?", (person,))
+            self._settings[person] = json.loads(rows[0]["said"]) if rows else {}
+        return self._settings[person]
+
+    async def set(self, person: str, said: Mapping[str, str]) -> None:
+        """Keep what a person has set."""
+        await self._db.write("REPLACE INTO settings VALUES (?, ?)", (person, json.dumps(dict(said))))
+        self._settings[person] = dict(said)
+
+    async def link(self, one: User, other: User) -> None:
+        """Make two members one person: one history, one quota. `one`'s settings win."""
+        account = one.account or other.account or f"account:{secrets.token_hex(8)}"
+        said = await self.settings(one.person) or await self.settings(other.person)
+        joined = {member(user) for user in (one, other)}
+        joined |= {*self.members(one.account), *self.members(other.account)}
+        async with self._db.transaction():
+            for name in joined:
+                await self._db.execute("REPLACE INTO links VALUES (?, ?)", (name, account))
+            for person in (one.person, other.person):
+                await self._db.execute("UPDATE jobs SET person = ? WHERE person = ?", (account, person))
+                await self._db.execute("DELETE FROM settings WHERE person = ?", (person,))
+                self._settings.pop(person, None)
+        self._links |= dict.fromkeys(joined, account)
+        await self.set(account, said)
+
+    async def unlink(self, user: User) -> bool:
+        """Separate a member from their account, with their own jobs; False when there is none."""
+        leaving = [member(user)] if user.account else []
+        staying = [name for name in self.members(user.account) if name not in leaving]
+        if len(staying) == 1:
+            leaving += staying
+        said = await self.settings(user.person)
+        async with self._db.transaction():
+            for name in leaving:
+                await self._db.execute("DELETE FROM links WHERE member = ?", (name,))
+                await self._db.execute(_REKEY, (_person(name), user.account, name))
+        for name in leaving:
+            del self._links[name]
+            await self.set(_person(name), said)
+        return bool(leaving)
+
+    async def forget(self, user: User) -> None:
+        """Drop settings and links; bans stay."""
+        async with self._db.transaction():
+            await self._db.execute("DELETE FROM settings WHERE person = ?", (user.person,))
+            await self._db.execute("DELETE FROM links WHERE account = ?", (user.account,))
+        await self._db.flush()
+        self._settings.pop(user.person, None)
+        for name in self.members(user.account):
+            del self._links[name]
+
+    def hashes(self, person: str) -> list[str]:
+        """Return the keyed hashes under which a forgotten person's costs stay for the limits."""
+        return [self.hashed(name) for name in self.members(person) or [_member(person)]]
+
+    def hashed(self, name: str) -> str:
+        """Return the keyed hash of a member."""
+        return hmac.digest(self._salt, name.encode(), "sha256").hex()
+
+
+def member(user: User) -> str:
+    """Return a user's name as the configuration writes it."""
+    return f"{user.platform}:user:{user.id}"
+
+
+def _person(name: str) -> str:
+    platform, _, ident = name.split(":", 2)
+    return f"{platform}:{ident}"
+
+
+def _member(person: str) -> str:
+    platform, _, ident = person.partition(":")
+    return f"{platform}:user:{ident}"

@@ -1,0 +1,29 @@
+"""What is old is removed: picture files, prompts, and what was kept of forgotten people for the limits.
+
+Knows ages, rows and files; favourites are left alone.
+"""
+
+from dataclasses import dataclass
+
+from bot.images import ImageFolder
+from bot.limits import DAY
+from bot.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Days for which picture files and prompts are kept; 0 keeps them for ever."""
+
+    picture_days: float = 0.0
+    prompt_days: float = 0.0
+
+
+async def sweep(store: Store, images: ImageFolder, kept: Retention, now: float) -> None:
+    """Remove what is older than it is kept."""
+    await store.forget_costs(now - DAY)
+    if kept.picture_days:
+        before = now - kept.picture_days * DAY
+        await images.delete(await store.expire(before))
+        await images.sweep(before, await store.favourite_files())
+    if kept.prompt_days:
+        await store.erase_prompts(now - kept.prompt_days * DAY)

@@ -1,0 +1,79 @@
+"""Scores for finished pictures by an image-classification model, so that the bot can judge them.
+
+Knows encoded pictures and a `transformers` classifier; knows no rule of what is allowed. The classifier runs
+on the CPU in float32, to leave the card to the drawing. torch and transformers are imported only where one is
+configured, since the bot's own process imports this module's neighbours.
+"""
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from PIL import Image
+
+from engine.types import EngineError, Picture, Upscale
+
+Score = Callable[[bytes], dict[str, float]]
+"""Label to score in [0, 1] of an encoded picture."""
+
+
+class Checked:
+    """A pipeline whose finished pictures carry `report["scores"]`; everything else is the pipeline's own.
+
+    A picture that cannot be scored is not handed out: the error is its task's answer.
+    """
+
+    def __init__(self, pipeline: Any, score: Score) -> None:
+        self._pipeline = pipeline
+        self._score = score
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pipeline, name)
+
+    def finish(self, drawing: Any) -> Picture:
+        """Decode, check, encode and score the finished drawing."""
+        return self._scored(self._pipeline.finish(drawing))
+
+    def upscale(self, task: Upscale) -> Picture:
+        """Enlarge an encoded image and score it."""
+        return self._scored(self._pipeline.upscale(task))
+
+    def _scored(self, picture: Picture) -> Picture:
+        return replace(picture, report={**picture.report, "scores": self._score(picture.png)})
+
+
+def checked(pipeline: Any, classifier: str) -> Any:
+    """Return the pipeline with its pictures scored by `classifier`, a directory or hub id; as it is for none.
+
+    Raises `EngineError` (`model_missing`) for a classifier that cannot be loaded.
+    """
+    return Checked(pipeline, load(classifier)) if classifier else pipeline
+
+
+def load(name: str) -> Score:
+    """Load a classifier; labels of a multi-label one are scored each by itself, else they share 1."""
+    import torch
+    from transformers import AutoImageProcessor, AutoModelForImageClassification
+
+    try:
+        prepare: Any = AutoImageProcessor.from_pretrained(name)
+        model: Any = AutoModelForImageClassification.from_pretrained(name, dtype=torch.float32).eval()
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise EngineError(
+            "model_missing",
+            f"the classifier {name!r} cannot be loaded ({reason}); name a directory or hub id of a "
+            "transformers image-classification model in moderation.classifier",
+        ) from error
+    independent = model.config.problem_type == "multi_label_classification"
+
+    def score(image: bytes) -> dict[str, float]:
+        with Image.open(io.BytesIO(image)) as opened:
+            inputs = prepare(images=opened.convert("RGB"), return_tensors="pt")
+        with torch.inference_mode():
+            logits = model(**inputs).logits[0]
+        shares = logits.sigmoid() if independent else logits.softmax(-1)
+        return {model.config.id2label[at]: float(share) for at, share in enumerate(shares)}
+
+    return score

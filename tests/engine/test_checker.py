@@ -1,0 +1,71 @@
+"""Every finished picture is scored by the configured classifier, or not handed out."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import ViTConfig, ViTForImageClassification
+from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+
+from engine import checker
+from engine.fake import striped
+from engine.types import EngineError, Picture, Upscale
+
+
+class Pipeline:
+    """A pipeline that has always finished."""
+
+    capacity = 7
+
+    def finish(self, drawing: str) -> Picture:
+        return Picture(striped(drawing, 32, 32), 32, 32, 1, 0.5, {"dtype": "float32"})
+
+    def upscale(self, task: Upscale) -> Picture:
+        return Picture(task.image, 32, 32, 0, 0.5)
+
+
+def classifier(directory: Path, **said: object) -> str:
+    """A real classifier with random weights, small enough to load at once."""
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    labels = {"id2label": {0: "normal", 1: "nsfw"}, "label2id": {"normal": 0, "nsfw": 1}}
+    config = ViTConfig(image_size=16, patch_size=8, **sizes, **labels, **said)
+    ViTForImageClassification(config).save_pretrained(directory)
+    ViTImageProcessorPil(size={"height": 16, "width": 16}).save_pretrained(directory)
+    return str(directory)
+
+
+def test_scores_travel_in_the_report_of_pictures_and_enlarged_ones(tmp_path: Path) -> None:
+    checked = checker.checked(Pipeline(), classifier(tmp_path))
+    assert checked.capacity == 7
+    for picture in (checked.finish("a boat"), checked.upscale(Upscale(striped("x", 32, 32)))):
+        scores = picture.report["scores"]
+        assert set(scores) == {"normal", "nsfw"}
+        assert sum(scores.values()) == pytest.approx(1)
+    assert checked.finish("a boat").report["dtype"] == "float32"
+
+
+def test_labels_that_do_not_exclude_each_other_are_scored_each_by_itself(tmp_path: Path) -> None:
+    name = classifier(tmp_path, problem_type="multi_label_classification")
+    scores = checker.load(name)(striped("a boat", 32, 32))
+    assert all(0 < score < 1 for score in scores.values())
+    assert sum(scores.values()) != pytest.approx(1)
+
+
+def test_without_a_classifier_the_pipeline_is_left_as_it_is() -> None:
+    pipeline = Pipeline()
+    assert checker.checked(pipeline, "") is pipeline
+
+
+def test_a_classifier_that_cannot_be_loaded_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match=r"nothing.*moderation.classifier") as caught:
+        checker.checked(Pipeline(), str(tmp_path / "nothing"))
+    assert caught.value.code == "model_missing"
+
+
+def test_a_picture_that_cannot_be_scored_is_not_handed_out() -> None:
+    def fail(image: bytes) -> dict[str, float]:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        checker.Checked(Pipeline(), fail).finish("a boat")
