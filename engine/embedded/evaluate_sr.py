@@ -6,7 +6,7 @@ original is known; knows nothing of how they were enlarged.
 
 import argparse
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from random import Random
 from typing import Any, TypeVar
 
@@ -27,6 +27,7 @@ DETAILED = 12.0
 """Levels a pixel of the true picture differs from a neighbour by where there is detail."""
 EVEN = 2
 """Levels by which a true picture varies within 7×7 pixels where it is flat."""
+STRENGTHS = (0.0, 0.5, 1.0)
 R = TypeVar("R")
 
 
@@ -49,29 +50,38 @@ def held_out(count: int) -> list[Scene]:
 def print_upscaling(scenes: list[Scene], size: int) -> None:
     """×2 by the network and by Lanczos from every degree of damage and from the small model's decoder."""
     print(f"| {size} → {2 * size} | Lanczos | sr | gain |\n|---|---|---|---|")
-    for name, halve in (*damages(), ("decoder", through_decoder)):
-        gains = []
-        for scene in scenes:
-            sharp = render_array(scene, 2 * size)
-            small = halve(sharp, Random(scene.seed))
-            gains.append((psnr(lanczos(small), sharp), psnr(enlarged(small), sharp)))
-        before, after = np.mean(gains, axis=0)
+    for name, pairs in damaged(scenes, size).items():
+        scores = [(psnr(lanczos(small), sharp), psnr(enlarged(small), sharp)) for small, sharp in pairs]
+        before, after = np.mean(scores, axis=0)
         print(f"| {name} | {before:.2f} dB | {after:.2f} dB | {after - before:+.2f} dB |", flush=True)
 
 
 def print_detail(scenes: list[Scene], size: int) -> None:
-    """What the detail pass does to pictures that went through the small model's decoder, by strength."""
-    pairs = []
-    for scene in scenes:
-        true = np.asarray(Image.fromarray(render_array(scene, 2 * size)).reduce(2))
-        pairs.append((true, decoded(true, Random(scene.seed))))
-    print("| strength | PSNR | gradient error in detail | overshoot | largest change where flat |")
-    print("|---|---|---|---|---|")
-    for strength in (0.0, 0.4, 0.6, 0.8, 1.0):
-        rows = [compared(true, drawn, refine(drawn, "", Plan(), strength)) for true, drawn in pairs]
-        quality, edges, halo, _ = np.mean(rows, axis=0)
-        worst = np.max(rows, axis=0)[3]
-        print(f"| {strength} | {quality:.2f} dB | {edges:.2f} | {halo:.2f} | {worst:.0f} |")
+    """What the detail pass does to damaged pictures, measured against the true ones, by strength."""
+    print(f"| {size} | strength | PSNR | gradient error in detail | overshoot | largest change where flat |")
+    print("|---|---|---|---|---|---|")
+    for name, pairs in damaged(scenes, size).items():
+        for strength in STRENGTHS:
+            rows = [
+                compared(halved(sharp), small, refine(small, "", Plan(), strength)) for small, sharp in pairs
+            ]
+            quality, edges, halo, _ = np.mean(rows, axis=0)
+            change = np.max(rows, axis=0)[3]
+            told = f"{quality:.2f} dB | {edges:.2f} | {halo:.2f} | {change:.0f}"
+            print(f"| {name} | {strength} | {told} |", flush=True)
+
+
+def damaged(scenes: list[Scene], size: int) -> dict[str, list[tuple[Pixels, Pixels]]]:
+    """Per kind of damage, pairs of a damaged picture of `size` and the true one at twice the side."""
+    sharp = [render_array(scene, 2 * size) for scene in scenes]
+    kinds = {name: damage.apply for name, damage in DEGREES.items()} | {"decoder": through_decoder}
+    return {
+        name: [
+            (halve(picture, Random(scene.seed)), picture)
+            for scene, picture in zip(scenes, sharp, strict=True)
+        ]
+        for name, halve in kinds.items()
+    }
 
 
 def print_speed() -> None:
@@ -101,14 +111,14 @@ def compared(true: Pixels, drawn: Pixels, refined: Pixels) -> tuple[float, float
     return psnr(refined, true), float(error), float(np.percentile(beyond, 99.9)), float(change.max(initial=0))
 
 
-def damages() -> list[tuple[str, Callable[[Pixels, Random], Pixels]]]:
-    """The degrees of damage by name."""
-    return [(name, damage.apply) for name, damage in DEGREES.items()]
-
-
 def through_decoder(sharp: Pixels, rng: Random) -> Pixels:
     """Halve and send through the small model's autoencoder."""
-    return decoded(np.asarray(Image.fromarray(sharp).reduce(2)), rng)
+    return decoded(halved(sharp), rng)
+
+
+def halved(picture: Pixels) -> Pixels:
+    """Average every 2×2 pixels."""
+    return np.asarray(Image.fromarray(picture).reduce(2))
 
 
 def enlarged(picture: Pixels) -> Pixels:

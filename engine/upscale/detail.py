@@ -25,6 +25,8 @@ STRENGTHS: dict[style.Style, float] = {
 
 FLAT, BUSY = 1.5, 4.0
 """Levels of local high-frequency energy below which nothing is asked for, and from which everything is."""
+EVEN, VARIED = 12.0, 30.0
+"""Levels of local contrast below which a region counts as flat, and from which it does not."""
 CRISP, LETTERING = 150.0, 210.0
 """Local contrast in levels from which an edge may be lettering, and from which it is taken for it."""
 OVERSHOOT = 2.0
@@ -58,10 +60,11 @@ def detail_mask(pictures: Tensor) -> Tensor:
     """
     grey = pictures.mean(dim=1, keepdim=True)
     high = grey - _blurred(grey, 1.5)
-    energy = _blurred(high.square(), 2.0).clamp_min(0).sqrt()
+    energy = _blurred(high.square(), 1.2).clamp_min(0).sqrt()
     lowest, highest = _neighbourhood(grey, 7)
-    contrast = _blurred(highest - lowest, 2.0)
-    return _ramp(energy, FLAT, BUSY) * (1 - _ramp(contrast, CRISP, LETTERING))
+    contrast = highest - lowest
+    asked = _ramp(energy, FLAT, BUSY) * _ramp(contrast, EVEN, VARIED)
+    return asked * (1 - _ramp(_blurred(contrast, 2.0), CRISP, LETTERING))
 
 
 def _pass(picture: Pixels, plan: Plan) -> Pixels:
