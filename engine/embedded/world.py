@@ -1,18 +1,28 @@
-"""The little world the embedded model knows: its words, its scenes and what people say about them.
+"""The little world the embedded model knows: words, scenes, the split between training and evaluation.
 
-Knows vocabulary, captions and the one split between training and evaluation. Knows nothing of pixels.
+Knows vocabulary and the one rule of what is held out. Knows nothing of captions or pixels.
 """
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
-SUBJECTS: tuple[str, ...] = ("sailboat", "balloon", "house", "tree", "cat", "rocket", "mushroom", "fish")
-COLOURS: tuple[str, ...] = (
-    "red", "orange", "yellow", "green", "blue", "purple", "pink", "white", "black", "brown",
+SUBJECTS: tuple[str, ...] = (
+    "sailboat", "balloon", "house", "tree", "cat", "rocket", "mushroom", "fish",
+    "lighthouse", "bicycle", "bird", "cactus", "car", "windmill", "flower", "bridge",
 )  # fmt: skip
-PLACES: tuple[str, ...] = ("sea", "mountains", "meadow", "desert", "city", "snowfield")
+COLOURS: tuple[str, ...] = (
+    "red", "orange", "yellow", "green", "blue", "purple", "pink", "white", "black", "brown", "grey",
+    "turquoise",
+)  # fmt: skip
+PLACES: tuple[str, ...] = (
+    "sea", "mountains", "meadow", "desert", "city", "snowfield", "lake", "forest", "island", "garden",
+)  # fmt: skip
 TIMES: tuple[str, ...] = ("dawn", "noon", "sunset", "night")
+WEATHERS: tuple[str, ...] = ("clear", "rain", "snow", "fog")
+STYLES: tuple[str, ...] = ("flat", "watercolour", "ink")
+POSITIONS: tuple[str, ...] = ("left", "middle", "right")
+DISTANCES: tuple[str, ...] = ("near", "middle", "far")
 
 PLACE_PHRASES: dict[str, str] = {
     "sea": "on the sea",
@@ -21,6 +31,10 @@ PLACE_PHRASES: dict[str, str] = {
     "desert": "in the desert",
     "city": "in the city",
     "snowfield": "in the snow",
+    "lake": "by a lake",
+    "forest": "in the forest",
+    "island": "on an island",
+    "garden": "in a garden",
 }
 TIME_PHRASES: dict[str, str] = {
     "dawn": "at dawn",
@@ -28,6 +42,15 @@ TIME_PHRASES: dict[str, str] = {
     "sunset": "at sunset",
     "night": "at night",
 }
+WEATHER_PHRASES: dict[str, str] = {
+    "clear": "",
+    "rain": "in the rain",
+    "snow": "in falling snow",
+    "fog": "in the fog",
+}
+STYLE_PHRASES: dict[str, str] = {"flat": "", "watercolour": "watercolour", "ink": "ink drawing"}
+POSITION_PHRASES: dict[str, str] = {"left": "on the left", "middle": "", "right": "on the right"}
+DISTANCE_PHRASES: dict[str, str] = {"near": "close up", "middle": "", "far": "far away"}
 
 SUBJECT_WORDS: dict[str, tuple[str, ...]] = {
     "sailboat": ("sailboat", "sailboat", "sailing boat", "boat"),
@@ -36,81 +59,136 @@ SUBJECT_WORDS: dict[str, tuple[str, ...]] = {
     "tree": ("tree",),
     "cat": ("cat", "cat", "kitten"),
     "rocket": ("rocket", "rocket", "spaceship"),
-    "mushroom": ("mushroom",),
+    "mushroom": ("mushroom", "mushroom", "toadstool"),
     "fish": ("fish",),
+    "lighthouse": ("lighthouse",),
+    "bicycle": ("bicycle", "bicycle", "bike"),
+    "bird": ("bird", "bird", "little bird", "songbird"),
+    "cactus": ("cactus",),
+    "car": ("car", "car", "motor car", "automobile"),
+    "windmill": ("windmill", "windmill", "mill"),
+    "flower": ("flower", "flower", "blossom"),
+    "bridge": ("bridge", "bridge", "stone bridge"),
 }
 PLACE_WORDS: dict[str, tuple[str, ...]] = {
     "sea": (
-        "on the sea",
-        "on the sea",
-        "on the ocean",
-        "at sea",
-        "by the sea",
-        "on the water",
-        "over the sea",
+        "on the sea", "on the sea", "on the ocean", "at sea", "by the sea", "on the water", "over the sea",
     ),
     "mountains": (
-        "in the mountains",
-        "in the mountains",
-        "in the hills",
-        "among the mountains",
-        "near the hills",
+        "in the mountains", "in the mountains", "in the hills", "among the mountains", "near the hills",
     ),
     "meadow": (
-        "in a meadow",
-        "in a meadow",
-        "in a field",
-        "on the grass",
-        "in the meadow",
-        "in a green meadow",
+        "in a meadow", "in a meadow", "in a field", "on the grass", "in the meadow", "in a green meadow",
     ),
     "desert": ("in the desert", "in the desert", "in the dunes", "among the dunes", "in a sandy desert"),
     "city": ("in the city", "in the city", "in a town", "in the town", "in a city"),
     "snowfield": ("in the snow", "in the snow", "in a snowfield", "on the snow", "in a snowy field"),
-}
-PLACE_STANDING: dict[str, tuple[str, ...]] = {
-    "sea": ("floats on the sea", "is on the ocean", "drifts on the water"),
-    "mountains": ("stands in the mountains", "is in the hills", "rests among the mountains"),
-    "meadow": ("stands in a meadow", "is in a field", "rests on the grass"),
-    "desert": ("stands in the desert", "is in the dunes", "rests among the dunes"),
-    "city": ("stands in the city", "is in a town", "rests in the city"),
-    "snowfield": ("stands in the snow", "is in a snowfield", "rests on the snow"),
-}
+    "lake": ("by a lake", "by a lake", "by the lake", "on a lake", "at the lake", "on a quiet lake"),
+    "forest": ("in the forest", "in the forest", "in the woods", "among the trees", "in a forest"),
+    "island": ("on an island", "on an island", "on a small island", "on the beach", "under the palms"),
+    "garden": ("in a garden", "in a garden", "in the garden", "among the flower beds", "by the garden path"),
+}  # fmt: skip
 TIME_WORDS: dict[str, tuple[str, ...]] = {
     "dawn": ("at dawn", "at dawn", "at sunrise", "in the morning", "in the early morning"),
     "noon": ("at noon", "at noon", "at midday", "during the day", "by day"),
     "sunset": ("at sunset", "at sunset", "at dusk", "in the evening"),
     "night": ("at night", "at night", "at midnight", "by night"),
 }
+WEATHER_WORDS: dict[str, tuple[str, ...]] = {
+    "clear": ("in clear weather", "on a clear day", "in fine weather"),
+    "rain": (
+        "in the rain",
+        "in the rain",
+        "on a rainy day",
+        "in rainy weather",
+        "while it rains",
+        "in a shower",
+    ),
+    "snow": ("in falling snow", "in falling snow", "in a snowfall", "while it snows", "as snowflakes fall"),
+    "fog": ("in the fog", "in the fog", "in the mist", "in foggy weather", "on a misty day", "in thick fog"),
+}
+STYLE_WORDS: dict[str, tuple[str, ...]] = {
+    "flat": ("flat illustration", "flat colours", "flat style", "vector art"),
+    "watercolour": (
+        "watercolour", "watercolour", "watercolor", "watercolour painting",
+        "watercolour wash", "in watercolour",
+    ),
+    "ink": ("ink drawing", "ink drawing", "pen and ink", "ink line drawing", "ink sketch", "line art"),
+}  # fmt: skip
 LIGHT_PHRASES: dict[str, tuple[str, ...]] = {
     "dawn": ("in soft morning light", "in pale dawn light", "under a pale pink sky"),
     "noon": ("in bright daylight", "under a clear blue sky", "in the midday sun"),
     "sunset": ("in warm evening light", "under an orange sky", "in golden light"),
     "night": ("under a starry sky", "in moonlight", "under the stars"),
 }
-SIZES: tuple[str, ...] = ("", "", "", "little ", "small ", "big ", "lovely ")
-STYLES: tuple[str, ...] = (
-    "children's book illustration", "picture book style", "a cheerful picture", "storybook illustration",
-    "clean shapes", "soft gentle colours", "a calm mood", "simple flat shading", "centred composition",
-    "clear outlines", "warm and friendly", "wide open view", "the subject large in the foreground",
-)  # fmt: skip
+POSITION_WORDS: dict[str, tuple[str, ...]] = {
+    "left": ("on the left", "on the left", "to the left", "on the left side"),
+    "middle": ("in the middle", "in the centre"),
+    "right": ("on the right", "on the right", "to the right", "on the right side"),
+}
+DISTANCE_WORDS: dict[str, tuple[str, ...]] = {
+    "near": ("close up", "very near", "in the foreground", "up close"),
+    "middle": ("",),
+    "far": ("far away", "in the distance", "far off", "in the background"),
+}
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One subject with its colour."""
+
+    subject: str
+    colour: str
+
+    @property
+    def noun(self) -> str:
+        """E.g. `a red sailboat`."""
+        return f"{article(self.colour)} {self.colour} {self.subject}"
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One picture to be: what, in which colour, where, when, and the seed of everything left open."""
+    """One picture to be: what, in which colour, where, when, and the seed of everything left open.
+
+    With a `companion` there are two subjects; the first is on the left or right, the companion opposite.
+    """
 
     subject: str
     colour: str
     place: str
     time: str
     seed: int = 0
+    weather: str = "clear"
+    style: str = "flat"
+    position: str = "middle"
+    distance: str = "middle"
+    companion: Thing | None = None
+
+    @property
+    def things(self) -> tuple[Thing, ...]:
+        """The subjects, the first one first."""
+        first = Thing(self.subject, self.colour)
+        return (first, self.companion) if self.companion else (first,)
 
     @property
     def prompt(self) -> str:
         """The canonical full prompt, e.g. `a red sailboat on the sea at sunset`."""
-        noun = f"{self.colour} {self.subject}"
-        return f"{article(noun)} {noun} {PLACE_PHRASES[self.place]} {TIME_PHRASES[self.time]}"
+        where = [PLACE_PHRASES[self.place], TIME_PHRASES[self.time], WEATHER_PHRASES[self.weather]]
+        words = [self._nouns(), DISTANCE_PHRASES[self.distance], *where]
+        told = " ".join(word for word in words if word)
+        return f"{told}, {STYLE_PHRASES[self.style]}" if STYLE_PHRASES[self.style] else told
+
+    def _nouns(self) -> str:
+        first, *others = (thing.noun for thing in self.things)
+        here = POSITION_PHRASES[self.position]
+        if not others:
+            return f"{first} {here}" if here else first
+        return f"{first} {here} and {others[0]} {POSITION_PHRASES[opposite(self.position)]}"
+
+
+def opposite(position: str) -> str:
+    """The other side of the picture."""
+    return {"left": "right", "right": "left"}[position]
 
 
 def article(words: str) -> str:
@@ -123,66 +201,39 @@ def is_held_out(subject: str, colour: str, place: str, time: str) -> bool:
     return zlib.crc32(f"{subject}/{colour}/{place}/{time}".encode()) % 9 == 0
 
 
+def is_evaluation(scene: Scene) -> bool:
+    """The split: whether any subject is a held-out combination with its colour, place and time."""
+    return any(is_held_out(thing.subject, thing.colour, scene.place, scene.time) for thing in scene.things)
+
+
 def sample_scene(rng: Random, held_out: bool = False) -> Scene:
     """A random scene of the training side of the split, or of the evaluation side."""
     while True:
-        words = (rng.choice(SUBJECTS), rng.choice(COLOURS), rng.choice(PLACES), rng.choice(TIMES))
-        if is_held_out(*words) == held_out:
-            return Scene(*words, seed=rng.getrandbits(32))
+        if is_evaluation(scene := _any_scene(rng)) == held_out:
+            return scene
 
 
-def caption(scene: Scene, rng: Random, complete: bool = False) -> str:
-    """One of many true wordings of a scene, from two words to a full sentence.
-
-    A `complete` wording names subject, colour, place and time; else some may be left out.
-    """
-    if rng.random() < 0.15:
-        return scene.prompt
-    noun = _noun(scene, rng, complete)
-    where = rng.choice(PLACE_WORDS[scene.place]) if complete or rng.random() < 0.85 else ""
-    when = rng.choice(TIME_WORDS[scene.time]) if complete or rng.random() < 0.8 else ""
-    light = rng.choice(LIGHT_PHRASES[scene.time]) if rng.random() < 0.25 else ""
-    text = rng.choice((_phrase, _phrase, _sentence, _tags))(noun, (scene.place, where), when, light, rng)
-    if rng.random() < 0.08:
-        text = f"{text.rstrip('.')}, {rng.choice(STYLES)}"
-    return text[0].upper() + text[1:] if rng.random() < 0.3 else text
+def sample_pair(rng: Random, held_out: bool = False) -> Scene:
+    """A random scene of two different subjects in two different colours, from one side of the split."""
+    while True:
+        if is_evaluation(scene := _accompanied(_any_scene(rng), rng)) == held_out:
+            return scene
 
 
-def long_caption(scene: Scene, rng: Random) -> str:
-    """A true wording followed by several phrases on light and style, as a prompt enhancer writes."""
-    phrases = [rng.choice(LIGHT_PHRASES[scene.time]), *rng.sample(STYLES, rng.randint(4, 7))]
-    rng.shuffle(phrases)
-    return ", ".join([caption(scene, rng).rstrip("."), *phrases])
+def _any_scene(rng: Random) -> Scene:
+    words = (rng.choice(SUBJECTS), rng.choice(COLOURS), rng.choice(PLACES), rng.choice(TIMES))
+    weather = rng.choices(WEATHERS, (55, 15, 15, 15))[0]
+    style = rng.choices(STYLES, (56, 22, 22))[0]
+    scene = Scene(*words, seed=rng.getrandbits(32), weather=weather, style=style)
+    if rng.random() < 0.28:
+        return _accompanied(scene, rng)
+    position = rng.choices(POSITIONS, (22, 56, 22))[0]
+    return replace(scene, position=position, distance=rng.choices(DISTANCES, (22, 56, 22))[0])
 
 
-def _noun(scene: Scene, rng: Random, complete: bool) -> str:
-    colour = f"{scene.colour} " if complete or rng.random() < 0.94 else ""
-    return f"{rng.choice(SIZES)}{colour}{rng.choice(SUBJECT_WORDS[scene.subject])}"
-
-
-def _phrase(noun: str, place: tuple[str, str], when: str, light: str, rng: Random) -> str:
-    first = rng.choice((f"{article(noun)} ", f"{article(noun)} ", "the ", ""))
-    tail = [place[1], when] if rng.random() < 0.8 else [when, place[1]]
-    return _join([first + noun, *tail]) + (f", {light}" if light else "")
-
-
-def _sentence(noun: str, place: tuple[str, str], when: str, light: str, rng: Random) -> str:
-    subject = f"{article(noun)} {noun}"
-    standing = rng.choice(PLACE_STANDING[place[0]] if place[1] else ("is here", "waits"))
-    if when and rng.random() < 0.5:
-        return _join([f"{when[0].upper()}{when[1:]},", subject, standing, light]) + "."
-    subject = subject[0].upper() + subject[1:]
-    return _join([subject, standing, when, light]) + "."
-
-
-def _tags(noun: str, place: tuple[str, str], when: str, light: str, rng: Random) -> str:
-    parts = [noun, place[1], when, light]
-    if rng.random() < 0.4:
-        parts = [place[1], noun, when, light]
-    if rng.random() < 0.2:
-        parts = [when, noun, place[1], light]
-    return ", ".join(part for part in parts if part)
-
-
-def _join(parts: list[str]) -> str:
-    return " ".join(part for part in parts if part)
+def _accompanied(scene: Scene, rng: Random) -> Scene:
+    other = Thing(
+        rng.choice([subject for subject in SUBJECTS if subject != scene.subject]),
+        rng.choice([colour for colour in COLOURS if colour != scene.colour]),
+    )
+    return replace(scene, position=rng.choice(("left", "right")), distance="middle", companion=other)
