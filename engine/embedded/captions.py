@@ -5,7 +5,8 @@ Knows grammar and what may be left unsaid. Knows nothing of pixels or models.
 
 from random import Random
 
-from engine.embedded.world import (
+from engine.embedded.scene import Scene, Thing, article, opposite
+from engine.embedded.vocabulary import (
     DISTANCE_WORDS,
     LIGHT_PHRASES,
     PLACE_WORDS,
@@ -14,10 +15,6 @@ from engine.embedded.world import (
     SUBJECT_WORDS,
     TIME_WORDS,
     WEATHER_WORDS,
-    Scene,
-    Thing,
-    article,
-    opposite,
 )
 
 COLOUR_WORDS: dict[str, tuple[str, ...]] = {

@@ -15,8 +15,8 @@ import torch
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
+from engine.embedded.scene import Scene, sample_scene
 from engine.embedded.scenes import render_array
-from engine.embedded.world import Scene, sample_scene
 
 
 @dataclass(frozen=True)

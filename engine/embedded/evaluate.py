@@ -28,8 +28,8 @@ from engine.embedded.judge import (
 from engine.embedded.loop import Plan
 from engine.embedded.measures import detail, outline, reconstruction, variety
 from engine.embedded.prompts import GRADES, graded, wordings
+from engine.embedded.scene import Scene
 from engine.embedded.scenes import render_array
-from engine.embedded.world import Scene
 from engine.pixels import read
 from engine.types import EngineSettings, Generate
 from engine.zimage.drawing import Drawing

@@ -18,8 +18,9 @@ from torch.nn import functional
 from engine.embedded import parallel
 from engine.embedded.dataset import SETS, to_tensor
 from engine.embedded.loop import Average, Plan, Stage, set_rate
+from engine.embedded.scene import Scene, sample_scene
 from engine.embedded.scenes import render_array
-from engine.embedded.world import (
+from engine.embedded.vocabulary import (
     COLOURS,
     DISTANCES,
     PLACES,
@@ -28,8 +29,6 @@ from engine.embedded.world import (
     SUBJECTS,
     TIMES,
     WEATHERS,
-    Scene,
-    sample_scene,
 )
 
 JUDGE_WEIGHTS = Path(__file__).parent / "judge.safetensors"

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3Model
 
 from engine.embedded.captions import caption, long_caption
-from engine.embedded.world import sample_scene
+from engine.embedded.scene import sample_scene
 
 LATENT_CHANNELS = 16
 TEXT_WIDTH = 224

@@ -5,7 +5,8 @@ from random import Random
 from typing import Any
 
 from engine.embedded.captions import caption
-from engine.embedded.world import STYLES, WEATHERS, Scene, sample_pair, sample_scene
+from engine.embedded.scene import Scene, sample_pair, sample_scene
+from engine.embedded.vocabulary import STYLES, WEATHERS
 
 GRADES: tuple[str, ...] = ("plain", "clause", "compositional")
 CLAUSES: dict[str, tuple[str, ...]] = {

@@ -18,7 +18,7 @@ from engine.embedded.draw.styles import flat, ink, watercolour
 from engine.embedded.draw.subjects import HEIGHTS, HOVERING, SWIMMING, draw_figure
 from engine.embedded.draw.water import pond, rock
 from engine.embedded.draw.weather import draw_mist, draw_weather
-from engine.embedded.world import Scene, Thing, opposite
+from engine.embedded.scene import Scene, Thing, opposite
 
 COLUMNS = {"left": (0.23, 0.30), "middle": (0.43, 0.57), "right": (0.70, 0.77)}
 SIZES = {"near": (0.64, 0.72), "middle": (0.43, 0.50), "far": (0.23, 0.27)}

@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerFast
 from engine.embedded.captions import caption, long_caption
 from engine.embedded.flow import MULTIPLE, tokenize
 from engine.embedded.model import build_tokenizer
-from engine.embedded.world import Scene
+from engine.embedded.scene import Scene
 
 PLAIN = 5
 LONGEST = 64

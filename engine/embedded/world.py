@@ -1,239 +1,27 @@
-"""The little world the embedded model knows: words, scenes, the split between training and evaluation.
+"""What the weights in the repository were taught: the part of the vocabulary that prompts may rely on.
 
-Knows vocabulary and the one rule of what is held out. Knows nothing of captions or pixels.
+Knows the shipped model. Training and its scenes take every word from `vocabulary`, so the two differ while a
+model of a larger world is being trained; with its weights these lists grow.
 """
 
-import zlib
-from dataclasses import dataclass, replace
-from random import Random
+from engine.embedded import vocabulary
+from engine.embedded.scene import Scene, article, is_held_out
 
-SUBJECTS: tuple[str, ...] = (
-    "sailboat", "balloon", "house", "tree", "cat", "rocket", "mushroom", "fish",
-    "lighthouse", "bicycle", "bird", "cactus", "car", "windmill", "flower", "bridge",
-)  # fmt: skip
+__all__ = [
+    "COLOURS", "LIGHT_PHRASES", "PLACES", "PLACE_PHRASES", "PLACE_WORDS", "SUBJECTS", "SUBJECT_WORDS",
+    "TIMES", "TIME_PHRASES", "TIME_WORDS", "Scene", "article", "is_held_out",
+]  # fmt: skip
+
+SUBJECTS: tuple[str, ...] = ("sailboat", "balloon", "house", "tree", "cat", "rocket", "mushroom", "fish")
 COLOURS: tuple[str, ...] = (
-    "red", "orange", "yellow", "green", "blue", "purple", "pink", "white", "black", "brown", "grey",
-    "turquoise",
+    "red", "orange", "yellow", "green", "blue", "purple", "pink", "white", "black", "brown",
 )  # fmt: skip
-PLACES: tuple[str, ...] = (
-    "sea", "mountains", "meadow", "desert", "city", "snowfield", "lake", "forest", "island", "garden",
-)  # fmt: skip
-TIMES: tuple[str, ...] = ("dawn", "noon", "sunset", "night")
-WEATHERS: tuple[str, ...] = ("clear", "rain", "snow", "fog")
-STYLES: tuple[str, ...] = ("flat", "watercolour", "ink")
-POSITIONS: tuple[str, ...] = ("left", "middle", "right")
-DISTANCES: tuple[str, ...] = ("near", "middle", "far")
+PLACES: tuple[str, ...] = ("sea", "mountains", "meadow", "desert", "city", "snowfield")
+TIMES: tuple[str, ...] = vocabulary.TIMES
 
-PLACE_PHRASES: dict[str, str] = {
-    "sea": "on the sea",
-    "mountains": "in the mountains",
-    "meadow": "in a meadow",
-    "desert": "in the desert",
-    "city": "in the city",
-    "snowfield": "in the snow",
-    "lake": "by a lake",
-    "forest": "in the forest",
-    "island": "on an island",
-    "garden": "in a garden",
-}
-TIME_PHRASES: dict[str, str] = {
-    "dawn": "at dawn",
-    "noon": "at noon",
-    "sunset": "at sunset",
-    "night": "at night",
-}
-WEATHER_PHRASES: dict[str, str] = {
-    "clear": "",
-    "rain": "in the rain",
-    "snow": "in falling snow",
-    "fog": "in the fog",
-}
-STYLE_PHRASES: dict[str, str] = {"flat": "", "watercolour": "watercolour", "ink": "ink drawing"}
-POSITION_PHRASES: dict[str, str] = {"left": "on the left", "middle": "", "right": "on the right"}
-DISTANCE_PHRASES: dict[str, str] = {"near": "close up", "middle": "", "far": "far away"}
-
-SUBJECT_WORDS: dict[str, tuple[str, ...]] = {
-    "sailboat": ("sailboat", "sailboat", "sailing boat", "boat"),
-    "balloon": ("balloon", "hot-air balloon", "hot air balloon", "air balloon"),
-    "house": ("house", "house", "cottage", "home"),
-    "tree": ("tree",),
-    "cat": ("cat", "cat", "kitten"),
-    "rocket": ("rocket", "rocket", "spaceship"),
-    "mushroom": ("mushroom", "mushroom", "toadstool"),
-    "fish": ("fish",),
-    "lighthouse": ("lighthouse",),
-    "bicycle": ("bicycle", "bicycle", "bike"),
-    "bird": ("bird", "bird", "little bird", "songbird"),
-    "cactus": ("cactus",),
-    "car": ("car", "car", "motor car", "automobile"),
-    "windmill": ("windmill", "windmill", "mill"),
-    "flower": ("flower", "flower", "blossom"),
-    "bridge": ("bridge", "bridge", "stone bridge"),
-}
-PLACE_WORDS: dict[str, tuple[str, ...]] = {
-    "sea": (
-        "on the sea", "on the sea", "on the ocean", "at sea", "by the sea", "on the water", "over the sea",
-    ),
-    "mountains": (
-        "in the mountains", "in the mountains", "in the hills", "among the mountains", "near the hills",
-    ),
-    "meadow": (
-        "in a meadow", "in a meadow", "in a field", "on the grass", "in the meadow", "in a green meadow",
-    ),
-    "desert": ("in the desert", "in the desert", "in the dunes", "among the dunes", "in a sandy desert"),
-    "city": ("in the city", "in the city", "in a town", "in the town", "in a city"),
-    "snowfield": ("in the snow", "in the snow", "in a snowfield", "on the snow", "in a snowy field"),
-    "lake": ("by a lake", "by a lake", "by the lake", "on a lake", "at the lake", "on a quiet lake"),
-    "forest": ("in the forest", "in the forest", "in the woods", "among the trees", "in a forest"),
-    "island": ("on an island", "on an island", "on a small island", "on the beach", "under the palms"),
-    "garden": ("in a garden", "in a garden", "in the garden", "among the flower beds", "by the garden path"),
-}  # fmt: skip
-TIME_WORDS: dict[str, tuple[str, ...]] = {
-    "dawn": ("at dawn", "at dawn", "at sunrise", "in the morning", "in the early morning"),
-    "noon": ("at noon", "at noon", "at midday", "during the day", "by day"),
-    "sunset": ("at sunset", "at sunset", "at dusk", "in the evening"),
-    "night": ("at night", "at night", "at midnight", "by night"),
-}
-WEATHER_WORDS: dict[str, tuple[str, ...]] = {
-    "clear": ("in clear weather", "on a clear day", "in fine weather"),
-    "rain": (
-        "in the rain",
-        "in the rain",
-        "on a rainy day",
-        "in rainy weather",
-        "while it rains",
-        "in a shower",
-    ),
-    "snow": ("in falling snow", "in falling snow", "in a snowfall", "while it snows", "as snowflakes fall"),
-    "fog": ("in the fog", "in the fog", "in the mist", "in foggy weather", "on a misty day", "in thick fog"),
-}
-STYLE_WORDS: dict[str, tuple[str, ...]] = {
-    "flat": ("flat illustration", "flat colours", "flat style", "vector art"),
-    "watercolour": (
-        "watercolour", "watercolour", "watercolor", "watercolour painting",
-        "watercolour wash", "in watercolour",
-    ),
-    "ink": ("ink drawing", "ink drawing", "pen and ink", "ink line drawing", "ink sketch", "line art"),
-}  # fmt: skip
-LIGHT_PHRASES: dict[str, tuple[str, ...]] = {
-    "dawn": ("in soft morning light", "in pale dawn light", "under a pale pink sky"),
-    "noon": ("in bright daylight", "under a clear blue sky", "in the midday sun"),
-    "sunset": ("in warm evening light", "under an orange sky", "in golden light"),
-    "night": ("under a starry sky", "in moonlight", "under the stars"),
-}
-POSITION_WORDS: dict[str, tuple[str, ...]] = {
-    "left": ("on the left", "on the left", "to the left", "on the left side"),
-    "middle": ("in the middle", "in the centre"),
-    "right": ("on the right", "on the right", "to the right", "on the right side"),
-}
-DISTANCE_WORDS: dict[str, tuple[str, ...]] = {
-    "near": ("close up", "very near", "in the foreground", "up close"),
-    "middle": ("",),
-    "far": ("far away", "in the distance", "far off", "in the background"),
-}
-
-
-@dataclass(frozen=True)
-class Thing:
-    """One subject with its colour."""
-
-    subject: str
-    colour: str
-
-    @property
-    def noun(self) -> str:
-        """E.g. `a red sailboat`."""
-        return f"{article(self.colour)} {self.colour} {self.subject}"
-
-
-@dataclass(frozen=True)
-class Scene:
-    """One picture to be: what, in which colour, where, when, and the seed of everything left open.
-
-    With a `companion` there are two subjects; the first is on the left or right, the companion opposite.
-    """
-
-    subject: str
-    colour: str
-    place: str
-    time: str
-    seed: int = 0
-    weather: str = "clear"
-    style: str = "flat"
-    position: str = "middle"
-    distance: str = "middle"
-    companion: Thing | None = None
-
-    @property
-    def things(self) -> tuple[Thing, ...]:
-        """The subjects, the first one first."""
-        first = Thing(self.subject, self.colour)
-        return (first, self.companion) if self.companion else (first,)
-
-    @property
-    def prompt(self) -> str:
-        """The canonical full prompt, e.g. `a red sailboat on the sea at sunset`."""
-        where = [PLACE_PHRASES[self.place], TIME_PHRASES[self.time], WEATHER_PHRASES[self.weather]]
-        words = [self._nouns(), DISTANCE_PHRASES[self.distance], *where]
-        told = " ".join(word for word in words if word)
-        return f"{told}, {STYLE_PHRASES[self.style]}" if STYLE_PHRASES[self.style] else told
-
-    def _nouns(self) -> str:
-        first, *others = (thing.noun for thing in self.things)
-        here = POSITION_PHRASES[self.position]
-        if not others:
-            return f"{first} {here}" if here else first
-        return f"{first} {here} and {others[0]} {POSITION_PHRASES[opposite(self.position)]}"
-
-
-def opposite(position: str) -> str:
-    """The other side of the picture."""
-    return {"left": "right", "right": "left"}[position]
-
-
-def article(words: str) -> str:
-    """`a` or `an`, whichever goes before `words`."""
-    return "an" if words[0] in "aeiou" else "a"
-
-
-def is_held_out(subject: str, colour: str, place: str, time: str) -> bool:
-    """Whether this combination belongs to evaluation; training never sees it. About one in nine."""
-    return zlib.crc32(f"{subject}/{colour}/{place}/{time}".encode()) % 9 == 0
-
-
-def is_evaluation(scene: Scene) -> bool:
-    """The split: whether any subject is a held-out combination with its colour, place and time."""
-    return any(is_held_out(thing.subject, thing.colour, scene.place, scene.time) for thing in scene.things)
-
-
-def sample_scene(rng: Random, held_out: bool = False) -> Scene:
-    """A random scene of the training side of the split, or of the evaluation side."""
-    while True:
-        if is_evaluation(scene := _any_scene(rng)) == held_out:
-            return scene
-
-
-def sample_pair(rng: Random, held_out: bool = False) -> Scene:
-    """A random scene of two different subjects in two different colours, from one side of the split."""
-    while True:
-        if is_evaluation(scene := _accompanied(_any_scene(rng), rng)) == held_out:
-            return scene
-
-
-def _any_scene(rng: Random) -> Scene:
-    words = (rng.choice(SUBJECTS), rng.choice(COLOURS), rng.choice(PLACES), rng.choice(TIMES))
-    weather = rng.choices(WEATHERS, (55, 15, 15, 15))[0]
-    style = rng.choices(STYLES, (56, 22, 22))[0]
-    scene = Scene(*words, seed=rng.getrandbits(32), weather=weather, style=style)
-    if rng.random() < 0.28:
-        return _accompanied(scene, rng)
-    position = rng.choices(POSITIONS, (22, 56, 22))[0]
-    return replace(scene, position=position, distance=rng.choices(DISTANCES, (22, 56, 22))[0])
-
-
-def _accompanied(scene: Scene, rng: Random) -> Scene:
-    other = Thing(
-        rng.choice([subject for subject in SUBJECTS if subject != scene.subject]),
-        rng.choice([colour for colour in COLOURS if colour != scene.colour]),
-    )
-    return replace(scene, position=rng.choice(("left", "right")), distance="middle", companion=other)
+SUBJECT_WORDS: dict[str, tuple[str, ...]] = {name: vocabulary.SUBJECT_WORDS[name] for name in SUBJECTS}
+PLACE_PHRASES: dict[str, str] = {name: vocabulary.PLACE_PHRASES[name] for name in PLACES}
+PLACE_WORDS: dict[str, tuple[str, ...]] = {name: vocabulary.PLACE_WORDS[name] for name in PLACES}
+TIME_PHRASES: dict[str, str] = vocabulary.TIME_PHRASES
+TIME_WORDS: dict[str, tuple[str, ...]] = vocabulary.TIME_WORDS
+LIGHT_PHRASES: dict[str, tuple[str, ...]] = vocabulary.LIGHT_PHRASES

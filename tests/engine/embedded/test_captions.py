@@ -3,7 +3,8 @@
 from random import Random
 
 from engine.embedded.captions import COLOUR_WORDS, STANDING, WEATHER_SENTENCES, caption, long_caption
-from engine.embedded.world import (
+from engine.embedded.scene import Scene, sample_pair, sample_scene
+from engine.embedded.vocabulary import (
     DISTANCE_WORDS,
     LIGHT_PHRASES,
     PLACE_WORDS,
@@ -13,9 +14,6 @@ from engine.embedded.world import (
     TIMES,
     WEATHER_WORDS,
     WEATHERS,
-    Scene,
-    sample_pair,
-    sample_scene,
 )
 
 

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from engine.embedded.judge import HEADS, JUDGE_WEIGHTS, NONE, load_judge, render_accuracy, truth
-from engine.embedded.world import Scene, Thing, sample_scene
+from engine.embedded.scene import Scene, Thing, sample_scene
 
 
 def test_every_question_has_an_answer_among_its_words() -> None:

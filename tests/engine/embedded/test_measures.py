@@ -4,8 +4,8 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from engine.embedded.measures import detail, outline, variety
+from engine.embedded.scene import Scene
 from engine.embedded.scenes import render_array
-from engine.embedded.world import Scene
 
 HOUSE = render_array(Scene("house", "red", "meadow", "noon", seed=1))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.embedded.prompts import GRADES, graded, wordings
-from engine.embedded.world import Scene, is_evaluation
+from engine.embedded.scene import Scene, is_evaluation
 
 
 @pytest.mark.parametrize("grade", GRADES)

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from engine.embedded.scene import Scene, Thing
 from engine.embedded.scenes import render, render_array
-from engine.embedded.world import PLACES, STYLES, SUBJECTS, WEATHERS, Scene, Thing
+from engine.embedded.vocabulary import PLACES, STYLES, SUBJECTS, WEATHERS
 
 BALLOON = Scene("balloon", "red", "desert", "dawn", seed=5)
 
