@@ -5,8 +5,6 @@ small model's pictures are enlarged to.
 """
 
 import argparse
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -18,54 +16,24 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from engine.embedded.damage import CLEAN, HEAVY, LIGHT, SOFT, decoded
+from engine.embedded.damage import CLEAN, HEAVY, LIGHT, SOFT
 from engine.embedded.loop import Average, Plan, Stage, set_rate
 from engine.embedded.muon import Muon
+from engine.embedded.scene import sample_scene
 from engine.embedded.scenes import render_array
-from engine.embedded.world import sample_scene
 from engine.upscale.network import BUILT_IN, SRVGGNetCompact
 
 SIDE = 512
 CROP = 80
 BATCH = 10
-DECODED = 0.35
-"""The share of crops that went through the small model's decoder; the others are damaged on the spot."""
 DATA_SEED = 60
 MIXTURE = (CLEAN, SOFT, SOFT, LIGHT, LIGHT, HEAVY)
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Sharp pictures `(N, 2s, 2s, 3)` and what the decoder makes of them at half the side."""
-
-    sharp: NDArray[np.uint8]
-    decoded: NDArray[np.uint8]
-
-    def crop(self, rng: Random) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """A damaged crop and the sharp one at twice the side, turned alike; the livelier of two tries."""
-        tries = [self._place(rng) for _ in range(2)]
-        number, top, left = max(tries, key=lambda place: float(self._sharp(*place).std()))
-        sharp = self._sharp(number, top, left)
-        if rng.random() < DECODED:
-            damaged = self.decoded[number, top // 2 : (top + CROP) // 2, left // 2 : (left + CROP) // 2]
-        else:
-            damaged = rng.choice(MIXTURE).apply(np.ascontiguousarray(sharp), rng)
-        turns, mirrored = rng.randrange(4), rng.random() < 0.5
-        return _turned(damaged, turns, mirrored), _turned(sharp, turns, mirrored)
-
-    def _place(self, rng: Random) -> tuple[int, int, int]:
-        room = (self.sharp.shape[1] - CROP) // 2
-        return rng.randrange(len(self.sharp)), 2 * rng.randint(0, room), 2 * rng.randint(0, room)
-
-    def _sharp(self, number: int, top: int, left: int) -> NDArray[np.uint8]:
-        crop: NDArray[np.uint8] = self.sharp[number, top : top + CROP, left : left + CROP]
-        return crop
 
 
 def train_sr(plan: Plan, peak: float = 3e-3) -> None:
     """Crops of sharp scenes from their damaged halves: absolute error of pixels and of their gradients."""
     torch.manual_seed(DATA_SEED)
-    pairs = load_pairs(plan)
+    pictures = load_pictures(plan)
     network = SRVGGNetCompact().to(plan.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizers = build_optimizers(network, peak)
     average = Average(network)
@@ -75,7 +43,7 @@ def train_sr(plan: Plan, peak: float = 3e-3) -> None:
 
     def step() -> Tensor:
         set_rate(optimizers, stage.rate)
-        damaged, sharp = sample_batch(pairs, rng)
+        damaged, sharp = sample_batch(pictures, rng)
         loss = error(network(damaged.to(plan.device)), sharp.to(plan.device))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -99,15 +67,15 @@ def export(plan: Plan, path: Path = BUILT_IN) -> None:
     save_file({name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}, path)
 
 
-def load_pairs(plan: Plan) -> list[Pairs]:
-    """The plan's training pictures at both sizes, read from its folder and made first where missing."""
-    large = _kept(plan, SIDE, lambda: _scenes(plan.scenes))
-    half = np.stack([halved(picture) for picture in large])
-    return [_paired(plan, large), _paired(plan, half)]
-
-
-def _paired(plan: Plan, sharp: NDArray[np.uint8]) -> Pairs:
-    return Pairs(sharp, _kept(plan, sharp.shape[1] // 2, lambda: _decoded(sharp)))
+def load_pictures(plan: Plan) -> list[NDArray[np.uint8]]:
+    """The plan's training scenes `(N, side, side, 3)` at both sizes, drawn into its folder where missing."""
+    path = plan.out / f"sr-{SIDE}-{plan.scenes}.npy"
+    if not path.exists():
+        rng = Random(DATA_SEED)
+        plan.out.mkdir(parents=True, exist_ok=True)
+        np.save(path, np.stack([render_array(sample_scene(rng), SIDE) for _ in range(plan.scenes)]))
+    large: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+    return [large, np.stack([halved(picture) for picture in large])]
 
 
 def build_optimizers(network: SRVGGNetCompact, peak: float) -> list[torch.optim.Optimizer]:
@@ -119,11 +87,11 @@ def build_optimizers(network: SRVGGNetCompact, peak: float) -> list[torch.optim.
     return [Muon(inner, peak, decay=0.0), torch.optim.AdamW([{"params": rest, "peak": peak}], weight_decay=0)]
 
 
-def sample_batch(pairs: list[Pairs], rng: Random) -> tuple[Tensor, Tensor]:
+def sample_batch(pictures: list[NDArray[np.uint8]], rng: Random) -> tuple[Tensor, Tensor]:
     """Return damaged crops `(N, 3, CROP/2, CROP/2)` and the sharp ones at twice the side, in [0, 1]."""
-    crops = [rng.choice(pairs).crop(rng) for _ in range(BATCH)]
-    damaged, sharp = (np.stack(part) for part in zip(*crops, strict=True))
-    return to_tensor(damaged), to_tensor(sharp)
+    sharp = [_crop(rng.choice(pictures), rng) for _ in range(BATCH)]
+    damaged = [rng.choice(MIXTURE).apply(crop, rng) for crop in sharp]
+    return to_tensor(np.stack(damaged)), to_tensor(np.stack(sharp))
 
 
 def to_tensor(pictures: NDArray[np.uint8]) -> Tensor:
@@ -136,11 +104,6 @@ def halved(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(np.ascontiguousarray(picture)).reduce(2))
 
 
-def _turned(picture: NDArray[np.uint8], turns: int, mirrored: bool) -> NDArray[np.uint8]:
-    turned = np.rot90(picture, turns)
-    return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned)
-
-
 def error(drawn: Tensor, sharp: Tensor) -> Tensor:
     """Absolute error of pixels and, weighted a half, of their differences across and down."""
     across = functional.l1_loss(drawn.diff(dim=-1), sharp.diff(dim=-1))
@@ -148,26 +111,15 @@ def error(drawn: Tensor, sharp: Tensor) -> Tensor:
     return functional.l1_loss(drawn, sharp) + 0.5 * (across + down)
 
 
-def _scenes(count: int) -> Iterator[NDArray[np.uint8]]:
-    rng = Random(DATA_SEED)
-    for _ in range(count):
-        yield render_array(sample_scene(rng), SIDE)
-
-
-def _decoded(sharp: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    rng = Random(DATA_SEED)
-    for picture in sharp:
-        yield decoded(halved(picture), rng)
-
-
-def _kept(plan: Plan, side: int, make: Callable[[], Iterator[NDArray[np.uint8]]]) -> NDArray[np.uint8]:
-    """Pictures of one side, from their file in the plan's folder, which is made where missing."""
-    path = plan.out / f"sr-{side}-{plan.scenes}.npy"
-    if not path.exists():
-        plan.out.mkdir(parents=True, exist_ok=True)
-        np.save(path, np.stack(list(make())))
-    pictures: NDArray[np.uint8] = np.load(path, mmap_mode="r")
-    return pictures
+def _crop(pictures: NDArray[np.uint8], rng: Random) -> NDArray[np.uint8]:
+    """A sharp crop, turned or mirrored by chance; the livelier of two tries."""
+    room = pictures.shape[1] - CROP
+    tries = []
+    for _ in range(2):
+        top, left = rng.randint(0, room), rng.randint(0, room)
+        tries.append(pictures[rng.randrange(len(pictures)), top : top + CROP, left : left + CROP])
+    turned = np.rot90(max(tries, key=lambda crop: float(crop.std())), rng.randrange(4))
+    return np.ascontiguousarray(turned[:, ::-1] if rng.random() < 0.5 else turned)
 
 
 def main() -> None:

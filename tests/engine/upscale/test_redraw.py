@@ -8,8 +8,8 @@ from PIL import Image
 
 from engine import metadata, pixels
 from engine.embedded.evaluate_sr import psnr
+from engine.embedded.scene import Scene
 from engine.embedded.scenes import render
-from engine.embedded.world import Scene
 from engine.metadata import Parameters
 from engine.types import EngineSettings, Picture, Progress, Upscale
 from engine.upscale import Plan, upscale
