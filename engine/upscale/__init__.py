@@ -12,13 +12,14 @@ import numpy as np
 from PIL import Image
 
 from engine import metadata, pixels
-from engine.types import EngineError, Picture, Progress, Upscale
+from engine.profiles import EMBEDDED
+from engine.types import EngineError, Picture, Progress, Upscale, UpscaleMethod
 from engine.upscale import style, tiling
+from engine.upscale.plan import BUILT_IN_NAME
 from engine.upscale.plan import Plan as Plan
 
 FACTORS = (2, 4)
 LONGEST_SIDE = 8192
-LANCZOS = "lanczos"
 
 Stage = Generator[Progress, None, tuple[Image.Image, str]]
 """Returns the picture and the name of what made it."""
@@ -33,7 +34,7 @@ def upscale(task: Upscale, plan: Plan) -> Generator[Progress | Picture, None, No
     started = time.perf_counter()
     image = _checked(task)
     parameters = metadata.read(task.image) or metadata.Parameters()
-    method = choose(task.method, parameters.prompt)
+    method = choose(task.method, parameters, plan)
     enlarged, name = yield from METHODS[method](image, task.factor, plan, parameters)
     width, height = enlarged.size
     told = replace(parameters, width=width, height=height, upscaler=name)
@@ -48,11 +49,15 @@ def upscale(task: Upscale, plan: Plan) -> Generator[Progress | Picture, None, No
     yield Picture(png, width, height, parameters.seed, seconds, report)
 
 
-def choose(method: str, prompt: str) -> str:
-    """Return the method meant: `auto` is what measured best for the style the prompt names."""
+def choose(method: UpscaleMethod, made: metadata.Parameters, plan: Plan) -> UpscaleMethod:
+    """Return the method meant; `auto` is the network where it suits what drew the picture, else Lanczos."""
     if method != "auto":
         return method
-    return LANCZOS if style.of(prompt) in LEFT_ALONE else "sr"
+    seen = style.of(made.prompt)
+    if plan.network().name != BUILT_IN_NAME:
+        return "lanczos" if seen in FLATTENED else "sr"
+    drawing = seen in DRAWINGS or (seen == "other" and made.model == EMBEDDED)
+    return "sr" if drawing else "lanczos"
 
 
 def _checked(task: Upscale) -> Image.Image:
@@ -75,7 +80,7 @@ def _checked(task: Upscale) -> Image.Image:
 
 def _lanczos(image: Image.Image, factor: int, plan: Plan, parameters: metadata.Parameters) -> Stage:
     yield from ()
-    return image.resize((image.width * factor, image.height * factor), Image.Resampling.LANCZOS), LANCZOS
+    return image.resize((image.width * factor, image.height * factor), Image.Resampling.LANCZOS), "lanczos"
 
 
 def _sr(image: Image.Image, factor: int, plan: Plan, parameters: metadata.Parameters) -> Stage:
@@ -93,11 +98,13 @@ def _redraw(image: Image.Image, factor: int, plan: Plan, parameters: metadata.Pa
     return drawn, "redraw"
 
 
-LEFT_ALONE: frozenset[style.Style] = frozenset({"pixel art"})
-"""Styles that the network was measured to hurt, or was never shown."""
+DRAWINGS: frozenset[style.Style] = frozenset({"flat", "ink"})
+"""Styles of which the built-in network makes more than Lanczos does; docs/upscaling.md has the table."""
+FLATTENED: frozenset[style.Style] = frozenset({"watercolour", "pixel art"})
+"""Styles that any network takes for damage and smooths away."""
 
-METHODS: dict[str, Callable[[Image.Image, int, Plan, metadata.Parameters], Stage]] = {
+METHODS: dict[UpscaleMethod, Callable[[Image.Image, int, Plan, metadata.Parameters], Stage]] = {
     "sr": _sr,
-    LANCZOS: _lanczos,
+    "lanczos": _lanczos,
     "redraw": _redraw,
 }

@@ -46,7 +46,7 @@ def test_other_compact_weights_in_the_folder_are_used_without_spandrel(tmp_path:
         save_file(state, tmp_path / form)
     else:
         torch.save({"params_ema": state} if form == "wrapped.pth" else state, tmp_path / form)
-    *_, last = upscale(Upscale(picture()), Plan(models=tmp_path))
+    *_, last = upscale(Upscale(picture(), method="sr"), Plan(models=tmp_path))
     assert isinstance(last, Picture)
     assert (last.width, last.report["model"]) == (24, Path(form).stem)
 

@@ -25,7 +25,7 @@ def tiny(**changes: Any) -> dict[str, torch.Tensor]:
 
 def result(folder: Path, factor: int) -> Picture:
     picture = Image.linear_gradient("L").resize((75, 33)).convert("RGB")
-    *_, last = upscale(Upscale(pixels.png(picture), factor), Plan(tile=64, models=folder))
+    *_, last = upscale(Upscale(pixels.png(picture), factor, "sr"), Plan(tile=64, models=folder))
     assert isinstance(last, Picture)
     return last
 

@@ -1,14 +1,17 @@
 """From an encoded picture to a larger one with its metadata."""
 
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from PIL import Image
+from safetensors.torch import save_file
 
 from engine import metadata, pixels
 from engine.metadata import Parameters
 from engine.types import EngineError, Picture, Progress, Upscale
 from engine.upscale import Plan, choose, upscale
+from engine.upscale.network import SRVGGNetCompact
 from engine.upscale.style import of
 
 
@@ -25,14 +28,15 @@ def result(task: Upscale, plan: Plan | None = None) -> Picture:
 @pytest.mark.parametrize("method", ["auto", "sr", "lanczos"])
 @pytest.mark.parametrize("factor", [2, 4])
 def test_a_picture_becomes_factor_times_larger_and_says_how(factor: int, method: str) -> None:
-    larger = result(Upscale(picture(), factor, method))  # type: ignore[arg-type]
+    source = metadata.write(picture(), Parameters("a cat", model="embedded"))
+    larger = result(Upscale(source, factor, method))  # type: ignore[arg-type]
     with Image.open(BytesIO(larger.png)) as image:
         assert image.size == (12 * factor, 8 * factor) == (larger.width, larger.height)
     assert larger.report["method"] == ("sr" if method == "auto" else method)
 
 
 def test_progress_comes_by_tile_before_the_picture() -> None:
-    *steps, last = upscale(Upscale(picture(90, 90)), Plan(tile=64))
+    *steps, last = upscale(Upscale(picture(90, 90), method="sr"), Plan(tile=64))
     assert [step for step in steps if isinstance(step, Progress)][-1] == Progress(len(steps), len(steps))
     assert len(steps) > 1
     assert isinstance(last, Picture)
@@ -82,6 +86,26 @@ def test_the_prompt_tells_the_style(prompt: str, style: str) -> None:
     assert of(prompt) == style
 
 
-def test_pixel_art_is_left_alone_unless_asked_otherwise() -> None:
-    assert choose("auto", "pixel art of a cat") == "lanczos"
-    assert choose("sr", "pixel art of a cat") == "sr"
+@pytest.mark.parametrize(
+    ("prompt", "model", "method"),
+    [
+        ("a red boat at sea", "embedded", "sr"),
+        ("a red boat at sea, watercolour", "embedded", "lanczos"),
+        ("a fox, flat vector art", "Z-Image-Turbo", "sr"),
+        ("a fox asleep in autumn leaves", "Z-Image-Turbo", "lanczos"),
+        ("", "", "lanczos"),
+    ],
+)
+def test_the_built_in_network_is_for_drawings_it_knows(prompt: str, model: str, method: str) -> None:
+    assert choose("auto", Parameters(prompt, model=model), Plan()) == method
+    assert choose("sr", Parameters(prompt, model=model), Plan()) == "sr"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "method"), [("a fox asleep in leaves", "sr"), ("a fox, watercolour", "lanczos"), ("", "sr")]
+)
+def test_other_weights_are_used_for_everything_but_soft_hands(
+    tmp_path: Path, prompt: str, method: str
+) -> None:
+    save_file(SRVGGNetCompact(features=8, convs=1).state_dict(), tmp_path / "other.safetensors")
+    assert choose("auto", Parameters(prompt), Plan(models=tmp_path)) == method
