@@ -3,6 +3,7 @@
 Knows the core; that it is an administrator who asks was checked before.
 """
 
+import logging
 import re
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from bot.types import Refused, Reply, User
 if TYPE_CHECKING:
     from bot.core import Core
 
+log = logging.getLogger(__name__)
+
 _NAME = re.compile(r"[a-z]+:user:\S+")
 _JOB = re.compile(r"#?(?P<job>[0-9]{1,15})")
 _DAYS = re.compile(r"(?P<days>[0-9]{1,5})[d天日]?")
@@ -22,6 +25,7 @@ _DAYS = re.compile(r"(?P<days>[0-9]{1,5})[d天日]?")
 
 async def answer(core: "Core", user: User, command: Command) -> Reply:
     """Return the reply to an administrator's command; raises `Refused`."""
+    log.info("%s says /%s %s", member(user), command.name, command.rest)
     replies, locale = core.replies, user.locale
     match command.name:
         case "pause":
@@ -48,6 +52,8 @@ async def answer(core: "Core", user: User, command: Command) -> Reply:
 
 
 async def _ban(core: "Core", user: User, rest: str) -> Reply:
+    if not rest.strip():
+        return core.replies.bans(user.locale, core.people.bans(core.now()), core.now())
     name, more = await _named(core, rest)
     word, _, reason = more.partition(" ")
     found = _DAYS.fullmatch(word)

@@ -36,8 +36,9 @@ class NewerDatabaseError(Exception):
 class Database:
     """Statements on one connection; open it with `Database.open`."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: aiosqlite.Connection, directory: Path) -> None:
         self.connection = connection
+        self._directory = directory
         self.writing = asyncio.Lock()
 
     @classmethod
@@ -53,7 +54,7 @@ class Database:
                 for setting in _SETTINGS:
                     await connection.execute(setting)
                 await _migrate(connection, directory)
-                yield cls(connection)
+                yield cls(connection, directory)
 
     async def rows(self, sql: str, values: Values = ()) -> list[sqlite3.Row]:
         """Return the rows a statement gives; one that writes needs the lock held already."""
@@ -67,6 +68,12 @@ class Database:
         """Run one statement as a write of its own; return how many rows it changed."""
         async with self.writing:
             return await self.execute(sql, values)
+
+    def drop_backups(self, before: float) -> None:
+        """Delete the backups of older versions made before then: they hold what people had deleted since."""
+        for backup in self._directory.glob(f"{DATABASE}.v*.bak"):
+            if backup.stat().st_mtime < before:
+                backup.unlink()
 
     async def flush(self) -> None:
         """Move what was written into the database file and empty the log: nothing deleted is left."""

@@ -19,7 +19,7 @@ EMOJIS: dict[str, str] = {
     "edit": "✏️",
     "info": "📋",
     "delete": "🗑️",
-    "cancel": "✖️",
+    "cancel": "⏹️",
     "use": "🎨",
     "original": "💬",
     "another": "🔁",

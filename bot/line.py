@@ -188,6 +188,7 @@ class Line:
         return True
 
     async def _prompt_ready(self, job_id: int, ready: PromptReady) -> None:
+        self._pace.ready()
         self._words.check(ready.used)
         shown = self._open[job_id]
         if await buttons.repeats(self._store, shown.job, ready.used):

@@ -3,16 +3,17 @@
 Pure functions of the texts and what is to be listed; knows no buttons.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bot import limits
 from bot.commands import COMMANDS
 from bot.flags import FLAGS
 from bot.limits import Rule, Usage
+from bot.people import Ban
 from bot.stats import Stats
 from bot.texts import Texts
 from bot.types import Job
-from bot.wording import seconds, title
+from bot.wording import seconds, title, when
 from engine.types import ModelProfile
 
 EXAMPLES = 3
@@ -102,6 +103,21 @@ def stats_text(texts: Texts, locale: str, stats: Stats, waiting: int) -> str:
     if stats.drew is not None:
         lines.append(say(locale, "stats-drew", seconds=seconds(stats.drew)))
     return "\n".join([*lines, say(locale, "stats-losses", losses=stats.losses)])
+
+
+def bans_text(texts: Texts, locale: str, bans: Mapping[str, Ban], now: float) -> str:
+    """Return one line for each who is shut out: until when, and why."""
+    if not bans:
+        return texts.say(locale, "bans-none")
+    lines = [texts.say(locale, "bans-title")]
+    for name, ban in bans.items():
+        until = (
+            texts.say(locale, "bans-for-good")
+            if ban.until is None
+            else texts.say(locale, "bans-until", when=when(texts, locale, ban.until - now).strip())
+        )
+        lines.append(" · ".join(part for part in (name, until, ban.reason) if part))
+    return "\n".join(lines)
 
 
 def _state(job: Job) -> str:

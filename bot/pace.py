@@ -25,6 +25,11 @@ class Pace:
             self._since = self._now()
         self._running += 1
 
+    def ready(self) -> None:
+        """Take note that a task is at its first step: before the very first one, the engine was loading."""
+        if not self._cost:
+            self._since = self._now()
+
     def ended(self, cost: int) -> None:
         """Take note that a task left the engine; `cost` is what it made, 0 where it made nothing."""
         now = self._now()

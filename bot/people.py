@@ -1,4 +1,4 @@
-"""What the bot keeps of a person beyond their jobs: settings, links between accounts, bans.
+"""What the bot keeps of a person beyond their jobs: settings, links between accounts, bans, what they spent.
 
 A person on a platform is a member, named as in the configuration: `discord:user:7`. Links and bans are few
 and asked for at every turn, so they are held in memory, too. SQL lives only here, in `bot.store` and in
@@ -13,11 +13,22 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from bot.database import Database
+from bot.limits import DAY, MINUTE, Usage
 from bot.types import User
 
 _REKEY = (
     "UPDATE jobs SET person = ? WHERE person = ? AND platform || ':user:' || json_extract(user, '$.id') = ?"
 )
+
+_USAGE = """SELECT
+    (SELECT json_group_array(json_array(created, charge)) FROM (
+        SELECT created, charge FROM jobs WHERE person = :person AND created > :since UNION ALL
+        SELECT created, charge FROM forgotten
+            WHERE who IN (SELECT value FROM json_each(:hashes)) AND created > :since
+        ORDER BY created)) AS charges,
+    (SELECT count(*) FROM jobs WHERE state IN ('queued', 'running') AND person = :person) AS waiting,
+    (SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')) AS queue,
+    EXISTS (SELECT 1 FROM jobs WHERE platform = :platform AND event_id = :event) AS known"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +79,10 @@ class People:
             if ban is not None and (ban.until is None or ban.until > now):
                 return ban
         return None
+
+    def bans(self, now: float) -> dict[str, Ban]:
+        """Return who is shut out."""
+        return {name: ban for name, ban in self._bans.items() if ban.until is None or ban.until > now}
 
     async def ban(self, name: str, ban: Ban) -> None:
         """Shut a member out."""
@@ -123,14 +138,36 @@ class People:
             await self.set(_person(name), said)
         return bool(leaving)
 
+    async def usage(self, person: str, now: float, event: tuple[str, str] = ("", "")) -> tuple[Usage, bool]:
+        """Return what a person asked for in the day before `now`, and whether a platform's event has a job.
+
+        One question to the database instead of three: each waits for a thread. Charges are in token-steps.
+        """
+        platform, name = event
+        hashes = json.dumps(self.hashes(person))
+        asked = {"person": person, "since": now - DAY, "hashes": hashes, "platform": platform, "event": name}
+        [row] = await self._db.rows(_USAGE, asked)
+        charges: list[tuple[float, int]] = json.loads(row["charges"])
+        usage = Usage(
+            requests=tuple(created for created, _ in charges if created > now - MINUTE),
+            charges=tuple((created, charge) for created, charge in charges if charge),
+            waiting=row["waiting"],
+            queue=row["queue"],
+        )
+        return usage, bool(row["known"])
+
     async def forget(self, user: User) -> None:
-        """Drop settings and links; bans stay."""
+        """Drop settings and links; a ban stays, on every account, or forgetting would be a way around it."""
+        accounts = self.members(user.account)
+        for ban in [self._bans[name] for name in accounts if name in self._bans][:1]:
+            for name in accounts:
+                await self.ban(name, self._bans.get(name, ban))
         async with self._db.transaction():
             await self._db.execute("DELETE FROM settings WHERE person = ?", (user.person,))
             await self._db.execute("DELETE FROM links WHERE account = ?", (user.account,))
         await self._db.flush()
         self._settings.pop(user.person, None)
-        for name in self.members(user.account):
+        for name in accounts:
             del self._links[name]
 
     def hashes(self, person: str) -> list[str]:

@@ -4,13 +4,14 @@ Knows all states of a job and what is worth saying in each; knows no platform, s
 are plain text, and whoever shows them escapes them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot import flags, listings, settings, wording
 from bot.keyboard import Keyboard
 from bot.limits import Rule, Usage
 from bot.params import picture_variation
+from bot.people import Ban
 from bot.stats import Stats
 from bot.texts import Texts
 from bot.types import Image, Job, Params, Refused, Reply, User
@@ -175,6 +176,10 @@ class Replies:
         if days is None:
             return Reply(self.texts.say(locale, "banned-for-good", name=name), private=True)
         return Reply(self.texts.say(locale, "banned", name=name, days=days), private=True)
+
+    def bans(self, locale: str, bans: Mapping[str, Ban], now: float) -> Reply:
+        """List who is shut out, until when and why."""
+        return Reply(listings.bans_text(self.texts, locale, bans, now), private=True)
 
     def unbanned(self, locale: str, name: str) -> Reply:
         """Say that somebody may come in again."""

@@ -1,4 +1,4 @@
-"""What is old is removed: picture files, prompts, and what was kept of forgotten people for the limits.
+"""What is old is removed: picture files, prompts, backups, and forgotten people's costs.
 
 Knows ages, rows and files; favourites are left alone.
 """
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from bot.images import ImageFolder
 from bot.limits import DAY
 from bot.store import Store
+
+BACKUP_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class Retention:
 async def sweep(store: Store, images: ImageFolder, kept: Retention, now: float) -> None:
     """Remove what is older than it is kept."""
     await store.forget_costs(now - DAY)
+    store.drop_backups(now - BACKUP_DAYS * DAY)
     if kept.picture_days:
         before = now - kept.picture_days * DAY
         await images.delete(await store.expire(before))

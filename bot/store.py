@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from bot.database import Database, Values
-from bot.limits import DAY, MINUTE, Usage
+from bot.limits import DAY, Usage
 from bot.params import Resolved
 from bot.people import People
 from bot.rows import Value, picture_row, request_row, to_job
@@ -46,36 +46,27 @@ class Store:
     async def admit(
         self, request: Request, resolved: Resolved, now: float, judge: Callable[[Usage], None]
     ) -> tuple[Job, bool]:
-        """Insert a queued job if `judge` lets it pass, in one transaction; return it and whether it is new.
+        """Insert a queued job if `judge` lets it pass; return it and whether it is new.
 
-        The same event again is the job it made before. Whatever `judge` raises leaves no trace.
+        No other write comes between judging and inserting. The same event again is the job it made before;
+        whatever `judge` raises leaves no trace.
         """
-        async with self._db.transaction():
-            known = await self.by_event(request.user.platform, request.event_id)
-            if known is not None:
-                return known, False
-            judge(await self.usage(request.user.person, now))
-            row = request_row(request, resolved, now)
-            [job] = await self._written(f"INSERT INTO jobs {_values(row)} RETURNING {_COLUMNS}", row)
-        return job, True
+        event = request.user.platform, request.event_id
+        async with self._db.writing:
+            usage, known = await self.people.usage(request.user.person, now, event)
+            if not known:
+                judge(usage)
+                row = request_row(request, resolved, now)
+                [job] = await self._written(f"INSERT INTO jobs {_values(row)} RETURNING {_COLUMNS}", row)
+                return job, True
+        found = await self.by_event(*event)
+        assert found is not None
+        return found, False
 
     async def usage(self, person: str, now: float) -> Usage:
         """Return what `person` asked for in the day before `now`; charges are in token-steps."""
-        rows = await self._db.rows(
-            "SELECT created, charge FROM jobs WHERE person = :person AND created > :since UNION ALL "
-            "SELECT created, charge FROM forgotten WHERE who IN (SELECT value FROM json_each(:hashes)) "
-            "AND created > :since ORDER BY created",
-            {"person": person, "since": now - DAY, "hashes": json.dumps(self.people.hashes(person))},
-        )
-        (waiting, queue), *_ = await self._db.rows(
-            f"SELECT count(*) FILTER (WHERE person = ?), count(*) FROM jobs WHERE state IN {_OPEN}", (person,)
-        )
-        return Usage(
-            requests=tuple(created for created, _ in rows if created > now - MINUTE),
-            charges=tuple((created, charge) for created, charge in rows if charge),
-            waiting=waiting,
-            queue=queue,
-        )
+        usage, _ = await self.people.usage(person, now)
+        return usage
 
     async def job(self, job_id: int) -> Job | None:
         """Return a job with its pictures."""
@@ -113,6 +104,10 @@ class Store:
         return await self._jobs(
             f"state IN {_OPEN} AND (? IS NULL OR person = ?) ORDER BY id", (person, person)
         )
+
+    def drop_backups(self, before: float) -> None:
+        """Delete the database's backups made before then."""
+        self._db.drop_backups(before)
 
     async def unshown(self) -> list[Job]:
         """Return the ended jobs whose last reply no platform has confirmed."""

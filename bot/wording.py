@@ -33,7 +33,9 @@ def used(job: Job) -> str:
 def title(texts: Texts, locale: str, job: Job) -> str:
     """Return the job's words in one short line."""
     words = " ".join(original(job).split())
-    return cut(words, SHOWN_PROMPT_IN_LIST) or texts.say(locale, "words-upscale")
+    if not words:
+        return texts.say(locale, "words-upscale" if job.request.kind == "upscale" else "words-gone")
+    return cut(words, SHOWN_PROMPT_IN_LIST)
 
 
 def small_print(texts: Texts, job: Job) -> str:

@@ -6,7 +6,7 @@ Knows interactions and requests; knows neither how commands are declared nor how
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import aiohttp
@@ -29,6 +29,8 @@ PUBLIC = "public"
 ALREADY_ACKNOWLEDGED = 40060
 UNKNOWN_INTERACTION = 10062
 GRACE = 3.0
+PATIENCE = 0.5
+"""Seconds that an ask which was heard waits at most for others to be heard."""
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,8 @@ class Desk:
         self._settings = settings
         self.show = show
         self._work: set[asyncio.Task[Any]] = set()
+        self._unheard = 0
+        self._all_heard = asyncio.Event()
 
     async def close(self) -> None:
         """Let what was begun come to its end for a moment, then stop it: the store closes after this."""
@@ -196,7 +200,24 @@ class Desk:
         await self.submit(asked, address, "upscale", params, kept)
 
     async def acknowledge(self, asked: Asked) -> Address:
-        """Say within Discord's three seconds that an answer comes, and return where it will stand."""
+        """Say within Discord's three seconds that an answer comes, and return where it will stand.
+
+        What follows costs several times as much, so that everybody who asks at once hears this first.
+        """
+        self._unheard += 1
+        self._all_heard.clear()
+        try:
+            message = await self._defer(asked)
+        finally:
+            self._unheard -= 1
+            if not self._unheard:
+                self._all_heard.set()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._all_heard.wait(), PATIENCE)
+        return self.place(asked, message).address()
+
+    async def _defer(self, asked: Asked) -> int:
+        """Acknowledge for everybody to see; return the message that will hold the answer."""
         asked.extras[PUBLIC] = True
         try:
             try:
@@ -204,12 +225,12 @@ class Desk:
             except aiohttp.ClientConnectionError:
                 # An idle connection may close just as it is used again; there is no time for more than a try.
                 answer = await asked.response.defer(thinking=True)
-            return self.place(asked, answer.message_id).address()
+            return int(answer.message_id)
         except discord.HTTPException as error:
             if error.code != ALREADY_ACKNOWLEDGED:
                 raise
             # An answer that was lost on its way back was repeated; the message stands all the same.
-            return self.place(asked, (await asked.original_response()).id).address()
+            return (await asked.original_response()).id
 
     async def submit(
         self, asked: Asked, address: Address, kind: Kind, params: Params, image: str | None

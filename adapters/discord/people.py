@@ -31,7 +31,7 @@ def of_reaction(event: discord.RawReactionActionEvent, guild: discord.Guild | No
     member, channel = event.member, channel_of(event, guild)
     name = member.display_name if member else ""
     groups = _groups(event.guild_id, event.channel_id, channel, member)
-    moderates = member is not None and channel is not None and channel.permissions_for(member).manage_messages
+    moderates = member is not None and _permissions(channel, member).manage_messages
     return User(PLATFORM, str(event.user_id), name, groups=groups, moderator=moderates)
 
 
@@ -46,6 +46,14 @@ def near(number: int, channel: Any) -> tuple[int, ...]:
     owner = channel.parent if in_thread else channel
     around = (number, channel.parent_id if in_thread else None, getattr(owner, "category_id", None))
     return tuple(filter(None, around))
+
+
+def _permissions(channel: Any, member: discord.Member) -> discord.Permissions:
+    """Return what a member may do in a channel; nothing where too little is known of it."""
+    if channel is None or (isinstance(channel, discord.Thread) and channel.parent is None):
+        return discord.Permissions.none()
+    found: discord.Permissions = channel.permissions_for(member)
+    return found
 
 
 def _groups(guild: int | None, number: int, channel: Any, person: Any) -> tuple[str, ...]:

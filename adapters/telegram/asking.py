@@ -12,13 +12,17 @@ from telegram import PhotoSize
 from adapters.telegram.hearing import Heard
 from adapters.telegram.place import Place
 from bot import commands, flags, reading
-from bot.commands import COMMANDS, Command
+from bot.commands import Command
 from bot.core import Core
 from bot.types import Action, Job, Kind, Params, Refused, Reply, Request, User
 
 JOBS: dict[str, Kind] = {"imagine": "imagine", "optimize": "optimize"}
 PUBLIC = ("help", "queue", "cancel")
 """Private elsewhere, but in a group Telegram shows nothing to one person alone, and these betray nothing."""
+LINKED = ("settings", "link", "forget", "history", "quota", "info")
+"""What a link may ask for: anybody can post one, so nothing that is done at once."""
+
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
 
 Fetch = Callable[[], Awaitable[bytes]]
 
@@ -61,8 +65,7 @@ def name_of(text: str) -> str:
 
 def _started(command: Command) -> Command:
     """Return the command a link to the bot names: Telegram sends it as "/start settings"."""
-    names = {entry.name for entry in COMMANDS if entry.takes in ("nothing", "code", "numbers")}
-    return Command(command.rest, "") if command.name == "help" and command.rest in names else command
+    return Command(command.rest, "") if command.name == "help" and command.rest in LINKED else command
 
 
 async def _read(core: Core, user: User, heard: Heard, fetch: Fetch) -> Reply:
@@ -111,7 +114,8 @@ def _changed(job: Job, words: str) -> Params:
     """Return a picture's parameters with the new words behind its own and with its seed."""
     kept = replace(job.request.params, seed=job.seed, ignored=())
     own = job.request.original or kept.prompt
-    return flags.parse(f"{own}, {words}", replace(kept, prompt=""))
+    comma = "，" if _CHINESE.search(own + words) else ", "
+    return flags.parse(f"{own}{comma}{words}", replace(kept, prompt=""))
 
 
 async def _button(core: Core, user: User, command: Command, heard: Heard) -> Action:

@@ -10,6 +10,7 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 from telegram.ext import ExtBot
 
 from adapters.telegram import markup
+from adapters.telegram.asking import LINKED
 from adapters.telegram.intake import Accepted
 from adapters.telegram.outbox import Outbox
 from adapters.telegram.place import Place
@@ -66,5 +67,5 @@ class Desk:
         return self.core.replies.texts.say(user.locale, key, **values)
 
     def _opening(self, user: User, command: str) -> InlineKeyboardMarkup:
-        url = f"https://t.me/{self.bot.username}" + (f"?start={command}" if command else "")
+        url = f"https://t.me/{self.bot.username}" + (f"?start={command}" if command in LINKED else "")
         return InlineKeyboardMarkup([[InlineKeyboardButton(self.say(user, "telegram-open"), url=url)]])

@@ -8,12 +8,13 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from telegram import Document, PhotoSize, ReplyParameters
+from telegram import Document, PhotoSize
 from telegram.constants import FileSizeLimit
 from telegram.error import BadRequest, NetworkError
 from telegram.ext import ExtBot
 
 from adapters.telegram.place import Place
+from adapters.telegram.post import Post
 from bot.core import Core
 from bot.types import Action, Refused, User
 
@@ -34,6 +35,7 @@ class Files:
     ) -> None:
         self._core = core
         self._bot = bot
+        self._post = Post(bot)
         self._sleep = sleep
 
     async def fetch(self, picture: PhotoSize | Document | None) -> bytes:
@@ -65,11 +67,4 @@ class Files:
     async def send(self, paths: Sequence[Path], place: Place) -> None:
         """Send pictures as documents, which keep every pixel and the metadata."""
         for path in paths:
-            await self._bot.send_document(
-                place.chat,
-                await asyncio.to_thread(path.read_bytes),
-                filename=path.name,
-                message_thread_id=place.thread,
-                disable_content_type_detection=True,
-                reply_parameters=ReplyParameters(place.reply or 0, allow_sending_without_reply=True),
-            )
+            await self._post.document(place, await asyncio.to_thread(path.read_bytes), path.name)

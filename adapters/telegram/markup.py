@@ -34,7 +34,7 @@ def body(reply: Reply, limit: int) -> str:
     if prompt:
         parts.append(f"<code>{html.escape(prompt, quote=False)}</code>")
     if note_cut:
-        parts.append(f"<i>{html.escape(note_cut, quote=False)}</i>")
+        parts.append(f"<blockquote>{html.escape(note_cut, quote=False)}</blockquote>")
     return "\n\n".join(parts)
 
 

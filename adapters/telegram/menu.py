@@ -20,7 +20,7 @@ Rows = list[list[InlineKeyboardButton]]
 
 
 def rows(choices: Sequence[Choice]) -> Rows:
-    """Return the first level: "Steps: 8 ›" opens a setting's options, a toggle flips at once."""
+    """Return the first level: "Steps · 8 ›" opens a setting's options, a toggle flips at once."""
     opening = [_opening(choice) for choice in choices if not choice.toggle]
     toggles = [[_flipping(choice)] for choice in choices if choice.toggle]
     return _in_rows(opening, SETTINGS_A_ROW) + toggles
@@ -50,7 +50,7 @@ def read(data: str) -> str | None:
 
 def _opening(choice: Choice) -> InlineKeyboardButton:
     value = next((option.label for option in choice.options if option.chosen), "")
-    words = f"{choice.label}: {value} {FURTHER}"
+    words = f"{choice.label} · {value} {FURTHER}"
     return InlineKeyboardButton(words, callback_data=f"{NAME}:{choice.name}")
 
 

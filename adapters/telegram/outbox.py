@@ -82,7 +82,10 @@ class Outbox:
             return await self._post.text(place, markup.body(reply, markup.TEXT), buttons)
         image, caption = reply.images[0], markup.body(reply, markup.CAPTION)
         photo = await asyncio.to_thread(photos.fit, image)
-        return await self._post.photo(place, photo, image.name, caption, reply.spoiler, buttons)
+        sent = await self._post.photo(place, photo, image.name, caption, reply.spoiler, buttons)
+        if job := markup.drawn(reply):
+            self.jobs[place.chat, sent.message_id] = job
+        return sent
 
     async def redraw(self, place: Place, reply: Reply, buttons: Markup) -> None:
         """Change a text message that is no job's; one that is gone, or looks so already, stays as it is."""

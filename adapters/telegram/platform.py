@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from telegram import BotCommand, BotCommandScope, BotCommandScopeChat, BotCommandScopeDefault
-from telegram.error import BadRequest, Forbidden, InvalidToken
+from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken
 from telegram.ext import AIORateLimiter, ExtBot
 
 from adapters.telegram import place
@@ -32,6 +32,8 @@ FLOOD_RETRIES = 10
 CONNECTIONS = 32
 LANGUAGES = (("en", None), ("zh", "zh"))
 """Ours, and how Telegram names it; None is what everybody else sees."""
+UNKNOWN = (BadRequest, Forbidden, ChatMigrated)
+"""How Telegram says that there is no such chat for the bot."""
 CHATS = (f"{place.NAME}:user:", f"{place.NAME}:chat:")
 
 log = logging.getLogger(__name__)
@@ -94,10 +96,9 @@ class TelegramPlatform:
         await self._offer(core, BotCommandScopeDefault(), admins=False)
         for name in core.access.admins:
             if name.startswith(CHATS):
-                number = int(name.rpartition(":")[2])
                 try:
-                    await self._offer(core, BotCommandScopeChat(number), admins=True)
-                except (BadRequest, Forbidden) as error:
+                    await self._offer(core, BotCommandScopeChat(name.rpartition(":")[2]), admins=True)
+                except UNKNOWN as error:
                     log.info("%s does not know the bot yet, so it sees no menu there: %s", name, error)
 
     async def _offer(self, core: Core, scope: BotCommandScope, admins: bool) -> None:
@@ -106,7 +107,7 @@ class TelegramPlatform:
         for language, code in LANGUAGES:
             commands = [BotCommand(name, say(language, f"command-{name}")) for name in entries]
             tell = partial(self._bot.set_my_commands, commands, scope=scope, language_code=code)
-            await patiently(tell, self._sleep, BadRequest, Forbidden)
+            await patiently(tell, self._sleep, *UNKNOWN)
 
 
 def _until(core: Core, lang: str, eta: float) -> str:

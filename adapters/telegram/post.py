@@ -4,6 +4,7 @@ Knows places and how Telegram wants things said; decides nothing.
 """
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from telegram import (
@@ -35,28 +36,51 @@ class Post:
         self._bot = bot
 
     async def text(self, place: Place, text: str, buttons: Buttons) -> Message:
-        """Send a text; a topic that was closed or deleted meanwhile is answered in the chat itself."""
-        try:
-            return await self._text(place, text, buttons)
-        except BadRequest:
-            if place.thread is None:
-                raise
-            return await self._text(replace(place, thread=None), text, buttons)
+        """Send a text."""
+        return await _in_topic(
+            place,
+            lambda place: self._bot.send_message(
+                place.chat,
+                text,
+                parse_mode=ParseMode.HTML,
+                link_preview_options=NO_LINKS,
+                message_thread_id=place.thread,
+                reply_parameters=_in_reply(place),
+                reply_markup=buttons,
+            ),
+        )
 
     async def photo(
         self, place: Place, data: bytes, name: str, caption: str, spoiler: bool, buttons: Buttons
     ) -> Message:
         """Send a photo."""
-        return await self._bot.send_photo(
-            place.chat,
-            data,
-            caption=caption,
-            parse_mode=ParseMode.HTML,
-            filename=name,
-            has_spoiler=spoiler,
-            reply_markup=buttons,
-            message_thread_id=place.thread,
-            reply_parameters=_in_reply(place),
+        return await _in_topic(
+            place,
+            lambda place: self._bot.send_photo(
+                place.chat,
+                data,
+                caption=caption,
+                parse_mode=ParseMode.HTML,
+                filename=name,
+                has_spoiler=spoiler,
+                reply_markup=buttons,
+                message_thread_id=place.thread,
+                reply_parameters=_in_reply(place),
+            ),
+        )
+
+    async def document(self, place: Place, data: bytes, name: str) -> Message:
+        """Send a file, which keeps every byte."""
+        return await _in_topic(
+            place,
+            lambda place: self._bot.send_document(
+                place.chat,
+                data,
+                filename=name,
+                message_thread_id=place.thread,
+                disable_content_type_detection=True,
+                reply_parameters=_in_reply(place),
+            ),
         )
 
     async def edit_text(self, place: Place, text: str, buttons: Markup) -> None:
@@ -106,16 +130,15 @@ class Post:
             return False
         return True
 
-    async def _text(self, place: Place, text: str, buttons: Buttons) -> Message:
-        return await self._bot.send_message(
-            place.chat,
-            text,
-            parse_mode=ParseMode.HTML,
-            link_preview_options=NO_LINKS,
-            message_thread_id=place.thread,
-            reply_parameters=_in_reply(place),
-            reply_markup=buttons,
-        )
+
+async def _in_topic(place: Place, send: Callable[[Place], Awaitable[Message]]) -> Message:
+    """Send; a topic that was closed or deleted meanwhile is answered in the chat itself."""
+    try:
+        return await send(place)
+    except BadRequest:
+        if place.thread is None:
+            raise
+        return await send(replace(place, thread=None))
 
 
 def _in_reply(place: Place) -> ReplyParameters | None:

@@ -69,7 +69,7 @@ class House:
             store=store,
             images=self.images,
             engine=engine,
-            replies=Replies(PROFILE),
+            replies=Replies(settings.profile),
             words=Words(banned),
             settings=settings,
             platforms={platform.name: platform},
@@ -160,7 +160,8 @@ async def house(
 
     What else is `said` are fields of its `CoreSettings`.
     """
-    settings = CoreSettings(PROFILE, Params(""), rule, **{"retention": Retention(1.0), **said})
+    standard = {"profile": PROFILE, "defaults": Params(""), "rule": rule, "retention": Retention(1.0)}
+    settings = CoreSettings(**(standard | said))
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store.open(directory))
         engine, platform = engine or FakeEngine(TOKENS), platform or FakePlatform()

@@ -206,9 +206,10 @@ async def test_a_ban_shuts_a_person_out_for_its_days_on_every_linked_account(tmp
             assert caught.value.values == {"reason": "too much spam"}
         with pytest.raises(Refused, match="banned"):
             await home.press("reroll", job)
-        await home.act(Action("forget", 0, 0, "yes"))
-        with pytest.raises(Refused, match="banned"):
-            await home.core.enter(ANN)
+        await home.act(Action("forget", 0, 0, "yes"), elsewhere)
+        for user in (ANN, elsewhere):
+            with pytest.raises(Refused, match="banned"):
+                await home.core.enter(user)
         home.time += 2 * DAY + 1
         await home.core.enter(ANN)
 
@@ -216,6 +217,12 @@ async def test_a_ban_shuts_a_person_out_for_its_days_on_every_linked_account(tmp
 async def test_a_ban_without_days_lasts_until_it_is_lifted(tmp_path: Path) -> None:
     async with house(tmp_path, access=ADMINS) as home:
         assert await administered(home, "ban", "fake:user:2 spam") == "fake:user:2 is shut out for good."
+        await administered(home, "ban", "other:user:3 5d")
+        assert (await administered(home, "ban")).splitlines() == [
+            "Shut out:",
+            "fake:user:2 · for good · spam",
+            "other:user:3 · back in 5 days",
+        ]
         home.time += 900 * DAY
         with pytest.raises(Refused, match="banned"):
             await home.ask(user=BOB)

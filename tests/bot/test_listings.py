@@ -61,6 +61,7 @@ def test_the_history_is_one_short_line_a_job(replies: Replies) -> None:
         "Your latest:",
         "#17 · done · a cat",
     ]
+    assert replies.history("zh", [job("")]).text.splitlines()[1] == "#17 · 已完成 · （描述已不再保存）"
     assert replies.history("en", []).text == "Nothing yet. Tell me what to draw!"
 
 

@@ -53,3 +53,20 @@ def test_a_new_pace_is_learned() -> None:
     for seconds in [1.0] * 5 + [4.0] * 40:
         worked(pace, clock, seconds, 100)
     assert pace.seconds(100) == pytest.approx(4, rel=0.1)
+
+
+def test_the_time_the_engine_needs_to_load_is_no_part_of_its_pace() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    pace.began()
+    clock.now += 30
+    pace.ready()
+    clock.now += 2
+    pace.ended(100)
+    assert pace.seconds(100) == pytest.approx(2)
+    pace.began()
+    clock.now += 2
+    pace.ready()
+    clock.now += 2
+    pace.ended(100)
+    assert pace.seconds(100) == pytest.approx((0.9 * 2 + 4) / 1.9)

@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from bot import database as database_module
+from bot import retention
 from bot import store as store_module
 from bot.database import DATABASE, NewerDatabaseError
+from bot.images import ImageFolder
 from bot.limits import DAY, Rule, Usage, judge
 from bot.params import Resolved
+from bot.retention import Retention
 from bot.store import Store
 from bot.types import Address, Job, JobPicture, Params, Refused, Request, User
 from engine.types import PromptReady, Variation
@@ -205,6 +208,36 @@ async def test_an_older_database_is_backed_up_and_migrated_and_keeps_its_jobs(
     with closing(sqlite3.connect(tmp_path / f"{DATABASE}.v{version}.bak")) as backup:
         assert backup.execute("SELECT count(*) FROM jobs").fetchone() == (1,)
         assert backup.execute("PRAGMA user_version").fetchone() == (version,)
+
+
+async def test_a_backup_goes_after_a_week_and_what_was_deleted_since_with_it(tmp_path: Path) -> None:
+    backup = tmp_path / f"{DATABASE}.v1.bak"
+    backup.touch()
+    made = backup.stat().st_mtime
+    async with Store.open(tmp_path) as store:
+        for days, left in ((6, True), (8, False)):
+            await retention.sweep(store, ImageFolder(tmp_path / "pictures"), Retention(), made + days * DAY)
+            assert backup.exists() == left
+
+
+async def test_jobs_of_the_first_version_are_read_as_they_were(tmp_path: Path) -> None:
+    script = Path(database_module.__file__).parent / "migrations" / "001_jobs.sql"
+    user = '{"platform":"web","id":"1","name":"Ann","locale":"zh-CN"}'
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
+        connection.executescript(script.read_text("utf-8"))
+        connection.execute(
+            "INSERT INTO jobs (platform, event_id, person, user, address_platform, place, kind, params, "
+            "picture, original, state, created, width, height, seed, cost, charge) VALUES "
+            "('web', 'e1', 'web:1', ?, 'web', 'e1', 'imagine', ?, 0, '', 'queued', 0, 128, 96, 7, 400, 400)",
+            (user, '{"prompt":"a boat","count":2,"ignored":[]}'),
+        )
+        connection.execute("PRAGMA user_version = 1")
+        connection.commit()
+    async with Store.open(tmp_path) as store:
+        [job] = await store.open_jobs()
+        assert job.request == asked("e1", replace(ANN, groups=()))
+        assert not job.favourite
+        assert await store.people.settings("web:1") == {}
 
 
 async def test_a_database_of_a_newer_bot_is_left_alone(tmp_path: Path) -> None:

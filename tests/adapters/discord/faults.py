@@ -219,19 +219,19 @@ async def _ends_unseen(studio: Studio) -> None:
     assert (await studio.core.picture(job.request.user, job.id, 0)).exists()
 
 
-def _calls(where: str, trial: Callable[..., Awaitable[None]]) -> tuple[Row, ...]:
-    """Return what may go wrong with any call."""
+def _calls(where: str, trial: Callable[..., Awaitable[None]], cut: str = AGAIN) -> tuple[Row, ...]:
+    """Return what may go wrong with any call; `cut` is what comes of a cut connection."""
     limits = {"": "429", "shared": "429, a limit shared with others", "global": "429, on all routes"}
     rows = [
         Row(name, where, WAITED, partial(trial, status=429, scope=scope)) for scope, name in limits.items()
     ]
     rows += [Row(str(status), where, AGAIN, partial(trial, status=status)) for status in (500, 502, 503)]
     rows += [
-        Row(f"{name}, though the call was carried out", where, f"{AGAIN}; the same message stands once",
+        Row(f"{name}, though the call was carried out", where, f"{then}; the same message stands once",
             partial(trial, status=status, late=True))
-        for status, name in ((502, "502"), (CUT, "connection cut"))
+        for status, name, then in ((502, "502", AGAIN), (CUT, "connection cut", cut))
     ]  # fmt: skip
-    return (*rows, Row("connection cut", where, AGAIN, partial(trial, status=CUT)))
+    return (*rows, Row("connection cut", where, cut, partial(trial, status=CUT)))
 
 
 CLOUDFLARE = "429 without Via, from Cloudflare"
@@ -239,7 +239,7 @@ GATEWAY = "gateway"
 START = "at the start"
 
 ROWS: tuple[Row, ...] = (
-    *_calls("acknowledgement", acknowledgement),
+    *_calls("acknowledgement", acknowledgement, "tries again at once"),
     *_calls("edit by the interaction's token", edit_by_token),
     *_calls("edit by the bot, after 15 minutes", edit_by_bot),
     Row(CLOUDFLARE, "edit by the interaction's token", "sends nothing for as long as it says, then goes on",

@@ -125,25 +125,25 @@ async def _private(album: Album, who: Chat, title: str, asking: Awaitable[object
     album.take(title, who.whispers()[-1])
 
 
+async def staged(album: Album, scenes: Callable[[Album, Studio], Any], folder: Path, **said: Any) -> None:
+    """Play scenes on a small Discord where everybody is an administrator."""
+    async with running() as discord:
+        everybody = frozenset({f"discord:server:{discord.world.guild}"})
+        async with living(discord, folder, access=Access(admins=everybody), **said) as studio:
+            await scenes(album, studio)
+
+
 async def _album(language: str) -> Album:
-    album = Album(language)
+    album, gate = Album(language), Gate()
     profile = profiles.profile("embedded")
     engine = ProcessEngine(EngineSettings(), image_tokens(profile.base_size, profile.base_size))
-    await _with(album, drawn_by_the_model, engine=engine, profile=profile, hurried=False)
-    await engine.close()
-    gate = Gate()
-    await _with(
-        album, partial(said_in_words, gate=gate), engine=FakeEngine(64, gate), profile=profile, rule=RULE
-    )
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        said: dict[str, Any] = {"engine": engine, "hurried": False}
+        await staged(album, drawn_by_the_model, Path(one), profile=profile, **said)
+        await engine.close()
+        said = {"engine": FakeEngine(64, gate), "rule": RULE}
+        await staged(album, partial(said_in_words, gate=gate), Path(other), profile=profile, **said)
     return album
-
-
-async def _with(album: Album, scenes: Callable[[Album, Studio], Any], **said: Any) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        async with running() as discord:
-            everybody = frozenset({f"discord:server:{discord.world.guild}"})
-            async with living(discord, Path(folder), access=Access(admins=everybody), **said) as studio:
-                await scenes(album, studio)
 
 
 def main() -> None:

@@ -36,9 +36,8 @@ def page(shots: Sequence[Shot], language: str) -> str:
     sections = "".join(
         f"<section><h2>{html.escape(shot.title)}</h2>{_shot(shot, language)}</section>" for shot in shots
     )
-    return (
-        f'<!doctype html><html lang="{language}"><meta charset="utf-8"><style>{CSS}</style>{sections}</html>'
-    )
+    head = f'<meta charset="utf-8"><style>{CSS.read_text("utf-8")}</style>'
+    return f'<!doctype html><html lang="{language}">{head}{sections}</html>'
 
 
 def text(shots: Sequence[Shot]) -> str:
@@ -128,7 +127,7 @@ def _marked(words: str, language: str) -> str:
     said = re.sub(r"&lt;@\d+&gt;", '<span class="mention">@Ann</span>', said)
     said = re.sub(r"&lt;t:(\d+):R&gt;", lambda found: _stamp(int(found[1]), language), said)
     said = re.sub(r"`([^`]+)`", r"<code>\1</code>", said)
-    said = re.sub(r"\\([^\w\s])", r"\1", said)
+    said = re.sub(r"\\([^A-Za-z0-9\s])", r"\1", said)
     return re.sub(r"(?m)(?:^&gt; .*\n?)+", _quote, said)
 
 

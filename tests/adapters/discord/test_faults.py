@@ -47,6 +47,16 @@ async def test_fifty_people_at_once_are_all_acknowledged_in_time(tmp_path: Path)
         await studio.world.until(lambda: all(each.answer == 5 for each in asked))
 
 
+async def test_everybody_is_heard_before_anybody_is_told_more(studio: Studio) -> None:
+    studio.discord.fail("POST", "/callback", 429)
+    people = [studio.person("Ann"), studio.person("Bob")]
+    asked = await asyncio.gather(*(each.slash("imagine", prompt="a boat", steps=1) for each in people))
+    for each in asked:
+        await studio.drawn(each)
+    paths = [path for _, path, _ in studio.world.calls if "/callback" in path or "/webhooks/" in path]
+    assert ["/callback" in path for path in paths[:3]] == [True, True, False]
+
+
 async def test_what_was_begun_when_the_bot_stops_is_kept_and_done_by_the_next(tmp_path: Path) -> None:
     async with running() as small:
         async with living(small, tmp_path) as studio:

@@ -29,6 +29,7 @@ class Chats:
     blocked: set[int] = field(default_factory=set)
     vanished: set[int] = field(default_factory=set)
     admins: set[int] = field(default_factory=set)
+    usernames: dict[int, str] = field(default_factory=dict)
     webhook: tuple[str, str] | None = None
     migrated: dict[int, int] = field(default_factory=dict)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -66,6 +67,8 @@ class Chats:
         """Put a message into a chat."""
         message = {"message_id": next(self._numbers), "date": int(time.time()), "from": sender, **content}
         message["chat"] = {"id": chat, "type": "private" if chat > 0 else "supergroup", "title": "x"}
+        if chat in self.usernames:
+            message["chat"]["username"] = self.usernames[chat]
         self.messages[chat, message["message_id"]] = message
         return message
 

@@ -1,7 +1,7 @@
 """A small Telegram Bot API on a loopback port, as strict as the real one; python-telegram-bot talks to it.
 
 `calls` records every call in order. `fail` scripts faults: a flood error, a bad gateway, a conflict, or a
-connection that is cut before (`cut`) or after (`lost`) the call was done.
+connection that is cut before (`cut`), in the middle of (`torn`) or after (`lost`) the call was done.
 """
 
 import asyncio
@@ -23,7 +23,8 @@ TOKEN = "4242424242:" + "AbCdE-_" * 5
 GIFTS = dict.fromkeys(
     ("unlimited_gifts", "limited_gifts", "unique_gifts", "premium_subscription", "gifts_from_channels"), False
 )
-Fault = Literal["flood", "gateway", "conflict", "cut", "lost"]
+Fault = Literal["flood", "error", "gateway", "down", "conflict", "cut", "torn", "lost"]
+ERRORS: dict[str | None, int] = {"error": 500, "gateway": 502, "down": 503}
 
 
 class Telegram:
@@ -64,20 +65,16 @@ class Telegram:
         if request.match_info["token"] != TOKEN:
             return refused(Refusal(401, "Unauthorized"))
         method = request.match_info["method"]
-        said, files = await read(request)
         fault = self._faults[method].pop(0) if self._faults[method] else None
-        if fault == "gateway":
-            return web.Response(status=502, text="<html>Bad Gateway</html>", content_type="text/html")
-        if fault == "cut":
+        if fault == "torn":
+            await request.content.readany()
+        if fault in ("cut", "torn"):
             cut(request)
+        said, files = await read(request)
+        if fault in ERRORS:
+            return web.Response(status=ERRORS[fault], text="<html>Error</html>", content_type="text/html")
         try:
-            if fault == "flood":
-                raise Refusal(429, "Too Many Requests: retry after 1", retry_after=1)
-            if fault == "conflict":
-                raise Refusal(409, "Conflict: terminated by other getUpdates request")
-            if self.spec is not None:
-                self.spec.check(method, said, set(files))
-            result = await getattr(self, f"do_{method}")(said, files)
+            result = await self._do(method, said, files, fault)
         except Refusal as refusal:
             self.calls.append((f"refused {method}", said | {"why": refusal.description}))
             await self.chats.notify()
@@ -88,6 +85,15 @@ class Telegram:
         if fault == "lost":
             cut(request)
         return web.json_response({"ok": True, "result": result})
+
+    async def _do(self, method: str, said: Json, files: dict[str, bytes], fault: Fault | None) -> Any:
+        if fault == "flood":
+            raise Refusal(429, "Too Many Requests: retry after 1", retry_after=1)
+        if fault == "conflict":
+            raise Refusal(409, "Conflict: terminated by other getUpdates request")
+        if self.spec is not None:
+            self.spec.check(method, said, set(files))
+        return await getattr(self, f"do_{method}")(said, files)
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         if self._faults["file"]:
@@ -175,7 +181,7 @@ class Telegram:
         data = files[said.get("document", "attach://document").removeprefix("attach://")]
         if len(data) > rules.DOCUMENT_BYTES:
             raise Refusal(413, "Request Entity Too Large")
-        return self._send(said, document=self.chats.keep(data))
+        return self._send(said, document={**self.chats.keep(data), "mime_type": "image/png"})
 
     async def do_editMessageText(self, said: Json, files: Json) -> Json:  # noqa: N802
         message = self.chats.own(said["chat_id"], said["message_id"])
@@ -228,7 +234,8 @@ class Telegram:
         if answered and not there and not said["reply_parameters"].get("allow_sending_without_reply"):
             raise bad("message to be replied not found")
         shown = said.get("reply_markup", {})
-        extra: Json = {"reply_markup": shown} if "inline_keyboard" in shown else {}
+        extra: Json = {"html": said.get("text") or said.get("caption", "")}
+        extra |= {"reply_markup": shown} if "inline_keyboard" in shown else {}
         if there:
             extra["reply_to_message"] = self.chats.messages[chat, answered]
         if "message_thread_id" in said:
@@ -238,7 +245,8 @@ class Telegram:
 
     def _edit(self, message: Json, said: Json, **content: Any) -> Json:
         rules.check_markup(said.get("reply_markup"))
-        after = {**message, **content}
+        words = said.get("media", said)
+        after = {**message, **content, "html": words.get("text") or words.get("caption", "")}
         after.pop("reply_markup", None)
         if said.get("reply_markup"):
             after["reply_markup"] = said["reply_markup"]

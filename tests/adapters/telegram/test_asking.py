@@ -86,13 +86,6 @@ async def test_a_forum_topic_is_answered_in_the_topic(here: Town) -> None:
     assert message["message_thread_id"] == TOPIC
 
 
-async def test_a_closed_topic_is_answered_in_the_chat(here: Town) -> None:
-    topic = {"message_thread_id": TOPIC + 1, "is_topic_message": True}
-    message = await here.said("/imagine a cat --steps 1", chat=GROUP, **topic)
-    assert message["photo"]
-    assert "message_thread_id" not in message
-
-
 async def test_a_photo_with_words_is_drawn_over(here: Town) -> None:
     await here.said("as a painting", photo=PNG)
     await here.said("as a sketch", file=PNG)
@@ -129,6 +122,12 @@ async def test_a_reply_to_a_picture_changes_it_with_its_prompt_and_seed(here: To
     first, second = here.home.engine.tasks
     assert second.prompt == "a boat, at night"
     assert (second.seed, second.width, second.height) == (5, first.width, first.height)
+
+
+async def test_chinese_words_are_put_behind_a_chinese_comma(here: Town) -> None:
+    picture = await here.said("一艘船 --raw", BOB)
+    await here.said("在夜里", BOB, reply_to=picture)
+    assert here.home.engine.tasks[1].prompt == "一艘船，在夜里"
 
 
 async def test_a_reply_with_a_command_is_a_new_picture(here: Town) -> None:
@@ -196,6 +195,16 @@ async def test_cancel_stops_what_waits_in_its_message(server: Telegram, tmp_path
         await here.chats.says("/cancel")
         await here.settled()
         assert here.chats.of_bot()[0]["text"].startswith("Cancelled.")
+
+
+async def test_a_group_is_let_in_by_its_number_or_its_name(server: Telegram, tmp_path: Path) -> None:
+    only = Access(allow=frozenset(["telegram:chat:@painters", "telegram:chat:-1"]))
+    async with town(server, tmp_path, access=only) as here:
+        await here.chats.says("/imagine a cat", chat=GROUP)
+        await here.settled()
+        assert here.chats.of_bot(GROUP) == []
+        here.chats.usernames[GROUP] = "painters"
+        assert "a cat" in (await here.said("/imagine a cat --steps 1", chat=GROUP))["caption"]
 
 
 async def test_a_chat_that_is_not_served_is_told_so_once_and_draws_nothing(

@@ -2,10 +2,15 @@
 
 from pathlib import Path
 
+from bot.access import Access
 from bot.types import User
+from engine.fake import FakeEngine
 from tests.adapters.telegram.chats import ANN, BOB, GROUP
 from tests.adapters.telegram.server import Telegram
 from tests.adapters.telegram.town import Town, buttons, town
+from tests.bot.house import Gate
+
+ANN_USER = User("telegram", str(ANN["id"]), "Ann")
 
 
 async def test_reroll_vary_and_upscale_answer_the_picture_with_new_ones(here: Town) -> None:
@@ -63,8 +68,7 @@ async def test_the_file_button_sends_the_originals(here: Town) -> None:
     await here.pressed(picture, "PNG")
     sent = [here.chats.files[message["document"]["file_id"]] for message in here.chats.of_bot()[1:]]
     assert len(sent) == 2
-    user = User("telegram", str(ANN["id"]), "Ann")
-    assert sent == [(await here.home.core.picture(user, 1, index)).read_bytes() for index in (0, 1)]
+    assert sent == [(await here.home.core.picture(ANN_USER, 1, index)).read_bytes() for index in (0, 1)]
 
 
 async def test_delete_takes_the_picture_away(here: Town) -> None:
@@ -124,6 +128,13 @@ async def test_a_reaction_presses_the_button_it_stands_for(here: Town) -> None:
     assert len(here.chats.of_bot()) == 2
 
 
+async def test_a_reaction_under_a_copy_that_show_made_counts(here: Town) -> None:
+    await here.said("a boat")
+    await here.chats.reacts(await here.said("/show"), "⚡")
+    await here.settled()
+    assert len(here.home.engine.tasks) == 2
+
+
 async def test_old_buttons_and_reactions_work_after_a_restart(server: Telegram, tmp_path: Path) -> None:
     async with town(server, tmp_path) as before:
         picture = await before.said("a boat")
@@ -132,3 +143,54 @@ async def test_old_buttons_and_reactions_work_after_a_restart(server: Telegram, 
         await after.chats.reacts(picture, "⚡")
         await after.settled()
         assert len(after.chats.of_bot()) == 3
+
+
+async def test_a_heart_keeps_a_picture_and_taking_it_back_lets_it_go(here: Town) -> None:
+    picture = await here.said("a boat")
+    await here.chats.reacts(picture, "❤")
+    await here.settled()
+    assert await here.home.core.favourites(ANN_USER, 5)
+    await here.chats.reacts(picture, "👍", before="❤")
+    await here.settled()
+    assert not await here.home.core.favourites(ANN_USER, 5)
+
+
+async def test_whoever_moderates_a_group_may_delete_there(here: Town) -> None:
+    picture = await here.said("/imagine a boat --steps 1", chat=GROUP)
+    here.chats.admins.add(BOB["id"])
+    assert "text" not in await here.pressed(picture, "Delete", BOB)
+    [left] = here.chats.of_bot()
+    assert left["text"] == "Deleted."
+
+
+async def test_who_moderates_is_asked_once_a_minute_and_only_where_it_matters(here: Town) -> None:
+    picture = await here.said("/imagine a boat --steps 1", chat=GROUP)
+    await here.pressed(picture, "Info")
+    await here.pressed(picture, "Reroll", BOB)
+    assert here.server.made("getChatMember") == []
+    for _ in range(2):
+        await here.pressed(picture, "Delete", BOB)
+    assert len(here.server.made("getChatMember")) == 1
+
+
+async def test_others_may_press_where_the_operator_lets_them(server: Telegram, tmp_path: Path) -> None:
+    async with town(server, tmp_path, access=Access(anyone_may_press=True)) as here:
+        picture = await here.said("/imagine a boat --steps 1", chat=GROUP)
+        await here.pressed(picture, "Reroll", BOB)
+        await here.pressed(picture, "PNG", BOB)
+        await here.chats.reacts(picture, "⚡", BOB)
+        await here.settled()
+        assert [bool(each.get("photo")) for each in here.chats.of_bot(GROUP)] == [True, True, False, True]
+        await here.said("at night", BOB, chat=GROUP, reply_to=picture)
+        assert here.home.engine.tasks[-1].prompt.endswith("at night")
+
+
+async def test_what_is_cancelled_leaves_the_list(server: Telegram, tmp_path: Path) -> None:
+    async with town(server, tmp_path, engine=FakeEngine(16, Gate())) as here:
+        await here.chats.says("a boat")
+        await here.chats.says("/queue")
+        await server.until(lambda: "Cancel #1" in str(here.chats.of_bot()[-1:]))
+        listed = here.chats.of_bot()[-1]
+        await here.pressed(listed, "Cancel #1")
+        assert "Nobody is waiting" in listed["text"]
+        assert here.chats.of_bot()[0]["text"].startswith("Cancelled.")

@@ -47,6 +47,13 @@ class Town:
         return answer
 
 
+def config(server: Telegram, webhook: tuple[str, str] = ("", ""), token: str = TOKEN) -> TelegramConfig:
+    """Return the settings of a bot on `server`."""
+    return TelegramConfig(
+        token, *webhook, base_url=f"{server.url}/bot", base_file_url=f"{server.url}/file/bot"
+    )
+
+
 async def _at_once(seconds: float) -> None:
     await asyncio.sleep(0)
 
@@ -62,12 +69,8 @@ async def town(
     **more: Any,
 ) -> AsyncIterator[Town]:
     """Start a bot on `server` and stop it at the end; the same directory again is the same bot restarted."""
-    config = TelegramConfig(
-        TOKEN, *webhook, base_url=f"{server.url}/bot", base_file_url=f"{server.url}/file/bot"
-    )
-    platform = TelegramPlatform(config, clock, sleep)
-    async with house(directory, platform=platform, **more) as home:
-        home.core.access = access or Access()
+    platform = TelegramPlatform(config(server, webhook), clock, sleep)
+    async with house(directory, platform=platform, access=access or Access(), **more) as home:
         serving = asyncio.create_task(platform.run(home.core))
         try:
             yield Town(server, home, platform)
