@@ -16,6 +16,7 @@ from engine.embedded.latents import encode_all
 from engine.embedded.loop import Plan
 from engine.embedded.model import build_vae
 from engine.embedded.train_decoder import train_decoder
+from engine.embedded.train_distill import train_distill
 from engine.embedded.train_flow import train_flow, train_large
 from engine.embedded.train_vae import train_vae
 
@@ -38,6 +39,7 @@ STAGES = [
     ("decoder", train_decoder),
     ("flow", lambda plan: train_flow(plan, batch=2)),
     ("large", lambda plan: train_large(plan, batch=2)),
+    ("distill", lambda plan: train_distill(plan, batch=2)),
 ]
 
 
