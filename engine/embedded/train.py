@@ -17,16 +17,18 @@ from engine.embedded.export import export
 from engine.embedded.latents import encode_all
 from engine.embedded.loop import Plan
 from engine.embedded.train_decoder import train_decoder
+from engine.embedded.train_distill import train_distill
 from engine.embedded.train_flow import train_flow, train_large, word
 from engine.embedded.train_vae import train_vae
 
-MINUTES = {"vae": 40.0, "flow": 120.0, "large": 60.0, "decoder": 30.0}
-MINUTES_ON_A_GPU = {"vae": 4.0, "flow": 9.0, "large": 6.0, "decoder": 3.0}
+MINUTES = {"vae": 40.0, "flow": 120.0, "large": 60.0, "distill": 40.0, "decoder": 30.0}
+MINUTES_ON_A_GPU = {"vae": 4.0, "flow": 9.0, "large": 6.0, "distill": 5.0, "decoder": 3.0}
 STAGES: dict[str, Callable[[Plan], None]] = {
     "vae": train_vae,
     "latents": encode_all,
     "flow": train_flow,
     "large": train_large,
+    "distill": train_distill,
     "decoder": train_decoder,
 }
 SHORT = ("latents", "flow")
@@ -64,7 +66,7 @@ def run(name: str, plan: Plan) -> None:
     """One stage; on a CPU in one process a core, because the layers are too small for threads."""
     for part in SETS:
         part.pictures(plan.scenes, plan.out)
-        if name in {"flow", "large"}:
+        if name in {"flow", "large", "distill"}:
             word(plan, part)
     if plan.device != "cpu" or torch.get_num_threads() == 1:
         STAGES[name](plan)

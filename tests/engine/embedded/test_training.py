@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,15 +10,22 @@ import torch
 from diffusers import ZImagePipeline
 from safetensors.torch import load_file
 
-from engine.embedded import WEIGHTS
+from engine.embedded import WEIGHTS, train_flow
 from engine.embedded.export import export
 from engine.embedded.judge import load_judge, train_judge
 from engine.embedded.latents import encode_all
 from engine.embedded.loop import Plan
-from engine.embedded.model import build_vae
+from engine.embedded.model import build_text_encoder, build_transformer, build_vae
 from engine.embedded.train_decoder import train_decoder
-from engine.embedded.train_flow import train_flow, train_large
+from engine.embedded.train_distill import train_distill
 from engine.embedded.train_vae import train_vae
+
+
+@pytest.fixture(autouse=True)
+def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models of the real widths with as few layers as they can have."""
+    monkeypatch.setattr(train_flow, "build_transformer", partial(build_transformer, n_layers=1))
+    monkeypatch.setattr(train_flow, "build_text_encoder", partial(build_text_encoder, num_hidden_layers=2))
 
 
 def tiny(out: Path, steps: int) -> Plan:
@@ -36,8 +44,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 STAGES = [
     ("vae", train_vae),
     ("decoder", train_decoder),
-    ("flow", lambda plan: train_flow(plan, batch=2)),
-    ("large", lambda plan: train_large(plan, batch=2)),
+    ("flow", lambda plan: train_flow.train_flow(plan, batch=2)),
+    ("large", lambda plan: train_flow.train_large(plan, batch=2)),
+    ("distill", lambda plan: train_distill(plan, batch=2)),
 ]
 
 
@@ -59,7 +68,7 @@ def test_a_session_ends_when_its_time_is_up(
     """A session shorter than one step makes one, says what it changed, and leaves the rest for the next."""
     for file in trained.glob("*.npy"):
         (tmp_path / file.name).symlink_to(file)
-    train_flow(replace(tiny(tmp_path, 50), session=1e-6), batch=2)
+    train_flow.train_flow(replace(tiny(tmp_path, 50), session=1e-6), batch=2)
     assert torch.load(tmp_path / "flow.pt", weights_only=True)["step"] == 1
     assert "loss on a fixed sample" in capsys.readouterr().out
 
@@ -68,7 +77,7 @@ def test_a_stage_starts_from_earlier_weights(trained: Path, tmp_path: Path) -> N
     """A new stage with earlier weights takes over every tensor that fits."""
     for file in trained.glob("*.npy"):
         (tmp_path / file.name).symlink_to(file)
-    train_flow(replace(tiny(tmp_path, 0), warm=WEIGHTS), batch=2)
+    train_flow.train_flow(replace(tiny(tmp_path, 0), warm=WEIGHTS), batch=2)
     mine = torch.load(tmp_path / "flow.pt", weights_only=True)["model"]
     earlier = load_file(WEIGHTS / "transformer" / "diffusion_pytorch_model.safetensors")
     assert torch.equal(mine["transformer.cap_pad_token"], earlier["cap_pad_token"].float())
