@@ -1,17 +1,31 @@
 # `make run` and `make test` do all set-up: they create .venv where there is none and install into it.
 PYTHON ?= python3
 VENV := .venv
+SPANDREL := .venv-spandrel
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: run test check format clean
+.PHONY: run test test-spandrel check format clean
 
 run: $(VENV)/.installed
 	$(BIN)/python -m bot run
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
+
+# An environment of its own: torchvision works beside no torch but the one it was built for, and these three are
+# known to fit each other. CUDA builds, which run on a CPU as well; about 5 GB.
+test-spandrel: $(SPANDREL)/.installed
+	$(SPANDREL)/bin/python -c "import spandrel"
+	$(SPANDREL)/bin/python -m pytest tests/engine/upscale/test_spandrel.py
+
+$(SPANDREL)/.installed: Makefile
+	test -d $(SPANDREL) || $(PYTHON) -m venv $(SPANDREL)
+	$(SPANDREL)/bin/python -m pip --disable-pip-version-check install --quiet \
+		torch==2.15.0 torchvision==0.29.2 spandrel==0.4.2 safetensors numpy pillow psutil \
+		pytest pytest-asyncio pytest-timeout
+	touch $@
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
@@ -23,7 +37,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(SPANDREL) .pytest_cache .mypy_cache .ruff_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -57,7 +57,8 @@ class ImageFolder:
     async def keep(self, data: bytes) -> str:
         """Check an attached picture, keep it as an upright RGB PNG and return its name.
 
-        Raises `Refused`: `image-too-large` above 20 MB or 40 megapixels, `bad-image` for anything unreadable.
+        Raises `Refused`: `image-too-large` above 20 MB or 40 megapixels, `animated-image` for more than one
+        frame, `bad-image` for anything unreadable.
         """
         return await asyncio.to_thread(self._keep, data)
 
@@ -120,7 +121,9 @@ def _upright_png(data: bytes) -> bytes:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Refused("image-too-large", limit=f"{MAX_PIXELS // 10**6} MP")
-            upright = ImageOps.exif_transpose(image).convert("RGBA")
+            if getattr(image, "is_animated", False):
+                raise Refused("animated-image")
+            upright = _eight_bit(ImageOps.exif_transpose(image)).convert("RGBA")
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Refused("image-too-large", limit=f"{MAX_PIXELS // 10**6} MP") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:
@@ -128,6 +131,13 @@ def _upright_png(data: bytes) -> bytes:
     flat = Image.new("RGB", upright.size, "white")
     flat.paste(upright, mask=upright.getchannel("A"))
     return _encode(flat, "PNG")
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Scale 16-bit grey to 8 bits: Pillow's own conversion would make everything above 255 white."""
+    if not image.mode.startswith("I"):
+        return image
+    return image.convert("I").point(lambda level: level * (1 / 256)).convert("L")
 
 
 def _grid(paths: Sequence[Path]) -> Encoded:

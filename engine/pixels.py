@@ -31,7 +31,9 @@ def read(data: bytes) -> Image.Image:
             image = Image.open(BytesIO(data), formats=FORMATS)
             if image.width * image.height > LARGEST_PIXELS:
                 raise _too_large(image)
-            upright = ImageOps.exif_transpose(image).convert("RGBA")
+            if getattr(image, "is_animated", False):
+                raise EngineError("bad_input", "the picture is animated; send a single frame")
+            upright = _eight_bit(ImageOps.exif_transpose(image)).convert("RGBA")
     except (*BROKEN_FILE, Image.DecompressionBombError) as error:
         raise EngineError("bad_input", "the picture cannot be read; send a PNG, JPEG or WebP file") from error
     ground = Image.new("RGBA", upright.size, "white")
@@ -50,6 +52,13 @@ def png(image: Image.Image) -> bytes:
     buffer = BytesIO()
     image.save(buffer, "PNG", compress_level=PNG_COMPRESSION)
     return buffer.getvalue()
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Scale 16-bit grey to 8 bits: Pillow's own conversion would make everything above 255 white."""
+    if not image.mode.startswith("I"):
+        return image
+    return image.convert("I").point(lambda level: level * (1 / 256)).convert("L")
 
 
 def _too_large(image: Image.Image) -> EngineError:

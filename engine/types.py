@@ -63,13 +63,20 @@ class Optimize:
     wording: int = 0
 
 
+UpscaleMethod = Literal["auto", "sr", "lanczos", "redraw"]
+
+
 @dataclass(frozen=True, slots=True)
 class Upscale:
-    """Enlarge an encoded image `factor` times per side; `metadata` travels into the new file."""
+    """Enlarge an encoded image `factor` times per side; its metadata travels into the new file.
+
+    `sr` is a super-resolution network, `redraw` that and a few steps of image-to-image with the picture's own
+    prompt; `auto` chooses between network and Lanczos by the style that prompt names.
+    """
 
     image: bytes
     factor: int = 2
-    method: Literal["auto", "lanczos"] = "auto"
+    method: UpscaleMethod = "auto"
 
 
 Task = Generate | Optimize | Upscale

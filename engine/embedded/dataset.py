@@ -1,38 +1,69 @@
-"""Rendered scenes on disk, made once and kept.
+"""Rendered scenes on disk, made once and kept: squares of 128, and every shape of the area of 256².
 
 Knows which scenes training sees: only those of the training side of the split.
 """
 
 import os
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
 
 import numpy as np
 import torch
+from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
+from engine.embedded.scene import Scene, sample_scene
 from engine.embedded.scenes import render_array
-from engine.embedded.world import Scene, sample_scene
-
-DATA_SEED = 20
 
 
-def training_scenes(count: int) -> list[Scene]:
-    """The first `count` training scenes; the same on every machine."""
-    rng = Random(DATA_SEED)
-    return [sample_scene(rng) for _ in range(count)]
+@dataclass(frozen=True)
+class PictureSet:
+    """A set of training pictures of one size; `share` of the plan's scenes are drawn at it."""
+
+    name: str
+    width: int
+    height: int
+    share: float
+    seed: int
+
+    def count(self, total: int) -> int:
+        """How many scenes the set has where a plan has `total`."""
+        return max(4, round(total * self.share))
+
+    def scenes(self, total: int) -> list[Scene]:
+        """The set's scenes; the same on every machine, longer plans only add."""
+        rng = Random(self.seed)
+        return [sample_scene(rng) for _ in range(self.count(total))]
+
+    def pictures(self, total: int, folder: Path) -> NDArray[np.uint8]:
+        """The set's pictures (N, height, width, 3), drawn first where the file is missing."""
+        return rendered(self.scenes(total), folder / f"{self.name}.npy", self.width, self.height)
 
 
-def rendered(scenes: list[Scene], path: Path, size: int = 128) -> NDArray[np.uint8]:
-    """Pictures of `scenes`, (N, size, size, 3), read from `path` and drawn first where it is missing."""
+SMALL = PictureSet("small", 128, 128, 1.0, seed=20)
+LARGE = (
+    PictureSet("square", 256, 256, 0.10, seed=21),
+    PictureSet("wide", 320, 208, 0.02, seed=22),
+    PictureSet("tall", 208, 320, 0.02, seed=23),
+    PictureSet("broad", 336, 192, 0.02, seed=24),
+    PictureSet("high", 192, 336, 0.02, seed=25),
+)
+SETS = (SMALL, *LARGE)
+
+
+def rendered(scenes: list[Scene], path: Path, width: int, height: int) -> NDArray[np.uint8]:
+    """Pictures of `scenes`, (N, height, width, 3), mapped from `path` and drawn first where it is missing."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         partial_path = path.with_suffix(".part.npy")
-        np.save(partial_path, _render_all(scenes, size))
+        file = open_memmap(partial_path, "w+", np.uint8, (len(scenes), height, width, 3))
+        _render_into(file, scenes)
+        file.flush()
         partial_path.rename(path)
-    pictures: NDArray[np.uint8] = np.load(path)
+    pictures: NDArray[np.uint8] = np.load(path, mmap_mode="r")
     if len(pictures) != len(scenes):
         raise ValueError(f"{path} holds {len(pictures)} pictures, not {len(scenes)}; delete the file")
     return pictures
@@ -40,12 +71,16 @@ def rendered(scenes: list[Scene], path: Path, size: int = 128) -> NDArray[np.uin
 
 def to_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:
     """(N, H, W, 3) bytes to (N, 3, H, W) floats in [-1, 1], channels last."""
-    floats = torch.from_numpy(np.ascontiguousarray(pictures)).float().div_(127.5).sub_(1.0)
+    floats = torch.from_numpy(np.array(pictures)).float().div_(127.5).sub_(1.0)
     return floats.permute(0, 3, 1, 2)
 
 
-def _render_all(scenes: list[Scene], size: int) -> NDArray[np.uint8]:
-    if len(scenes) < 500:
-        return np.stack([render_array(scene, size) for scene in scenes])
+def _render_into(file: NDArray[np.uint8], scenes: list[Scene]) -> None:
+    draw = partial(render_array, width=file.shape[2], height=file.shape[1])
+    if len(scenes) < 200:
+        for index, scene in enumerate(scenes):
+            file[index] = draw(scene)
+        return
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        return np.stack(list(pool.map(partial(render_array, size=size), scenes, chunksize=200)))
+        for index, picture in enumerate(pool.map(draw, scenes, chunksize=50)):
+            file[index] = picture

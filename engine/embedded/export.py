@@ -11,11 +11,13 @@ from diffusers import ZImagePipeline
 from safetensors.torch import save_file
 
 from engine.embedded import WEIGHTS
-from engine.embedded.latents import CHUNK, load_latents, preview_map, scaling
+from engine.embedded.dataset import SMALL
+from engine.embedded.latents import latent_scaling, load_latents, preview_map
 from engine.embedded.loop import Plan
-from engine.embedded.model import build_scheduler, build_tokenizer, build_vae
+from engine.embedded.model import build_scheduler, build_vae
 from engine.embedded.train_flow import load_flow
-from engine.embedded.train_vae import load_pictures, load_vae
+from engine.embedded.train_vae import load_vae
+from engine.embedded.wordings import kept_tokenizer
 
 LIMIT_BYTES = 24_000_000
 PREVIEW_PICTURES = 1_000
@@ -27,18 +29,17 @@ def export(plan: Plan, folder: Path = WEIGHTS) -> None:
     vae = load_vae(plan, "decoder", "vae") if trained else build_vae()
     weight, bias = torch.zeros(3, 16), torch.zeros(3)
     if trained:
-        raw = load_latents(plan)
-        scale = scaling(raw)
+        scale = latent_scaling(plan)
         vae.register_to_config(scaling_factor=scale.scale, shift_factor=scale.shift)
-        count = min(PREVIEW_PICTURES, CHUNK, len(raw))
-        latents = (raw[:count].float() - scale.shift) * scale.scale
-        weight, bias = preview_map(latents, load_pictures(plan)[:count])
-    models = load_flow(plan)
+        pictures = SMALL.pictures(plan.scenes, plan.out)[:PREVIEW_PICTURES]
+        latents = (load_latents(plan)[: len(pictures)].float() - scale.shift) * scale.scale
+        weight, bias = preview_map(latents, pictures)
+    models = load_flow(plan, "distill", "large", "flow")
     pipeline = ZImagePipeline(
         scheduler=build_scheduler(),
         vae=vae.half(),
         text_encoder=models["text_encoder"].half(),
-        tokenizer=build_tokenizer(),
+        tokenizer=kept_tokenizer(plan.out),
         transformer=models["transformer"].half(),
     )
     shutil.rmtree(folder, ignore_errors=True)

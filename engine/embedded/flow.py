@@ -41,7 +41,8 @@ def forward(
 ) -> torch.Tensor:
     """Model output (B, C, H, W), equal to the stock forward on lists.
 
-    `time` (B,) runs from 0 at noise to 1 at the picture; H * W / 4 and L are multiples of 32.
+    `time` (B,) runs from 0 at noise to 1 at the picture; L is a multiple of 32. Tokens of the picture are
+    filled up to a multiple of 32 as in the stock forward.
     """
     batch, channels, height, width = latents.shape
     rows, columns = height // 2, width // 2
@@ -49,7 +50,9 @@ def forward(
     signal = model.t_embedder(time * model.t_scale).type_as(latents)
     patches = latents.view(batch, channels, rows, 2, columns, 2).permute(0, 2, 4, 3, 5, 1)
     x = model.all_x_embedder["2-1"](patches.flatten(3).flatten(1, 2))
-    x_rope = _image_rope(model, length + 1, rows, columns)
+    fill = -x.shape[1] % MULTIPLE
+    x = torch.cat([x, model.x_pad_token.type_as(x).expand(batch, fill, -1)], 1)
+    x_rope = _image_rope(model, length + 1, rows, columns, fill)
     for layer in model.noise_refiner:
         x = layer(x, None, x_rope, signal)
     caption = torch.where(valid[..., None], model.cap_embedder(features), model.cap_pad_token)
@@ -72,14 +75,19 @@ def _caption_rope(model: ZImageTransformer2DModel, length: int) -> torch.Tensor:
     return rope[None]
 
 
-def _image_rope(model: ZImageTransformer2DModel, start: int, rows: int, columns: int) -> torch.Tensor:
-    ids = model.create_coordinate_grid((1, rows, columns), (start, 0, 0), device=model.device)
-    rope: torch.Tensor = model.rope_embedder(ids.flatten(0, 2))
+def _image_rope(
+    model: ZImageTransformer2DModel, start: int, rows: int, columns: int, fill: int
+) -> torch.Tensor:
+    grid = model.create_coordinate_grid((1, rows, columns), (start, 0, 0), device=model.device).flatten(0, 2)
+    rope: torch.Tensor = model.rope_embedder(torch.cat([grid, grid.new_zeros(fill, 3)]))
     return rope[None]
 
 
 def sample_sigmas(batch: int, mean: float = 0.7, spread: float = 1.2, uniform: float = 0.15) -> torch.Tensor:
-    """Stratified noise levels (B,): logit-normal, a share of them uniform; 1 is pure noise."""
+    """Stratified noise levels (B,): logit-normal, a share of them uniform; 1 is pure noise.
+
+    Larger pictures need more noise to lose as much: raise `mean` by half the logarithm of the area's ratio.
+    """
     even = (torch.arange(batch) + torch.rand(batch)) / batch
     sigmas = torch.sigmoid(mean + spread * torch.special.ndtri(even.clamp(1e-4, 1 - 1e-4)))
     plain = torch.rand(batch) < uniform
@@ -87,11 +95,14 @@ def sample_sigmas(batch: int, mean: float = 0.7, spread: float = 1.2, uniform: f
 
 
 def flow_loss(
-    model: ZImageTransformer2DModel, latents: torch.Tensor, features: torch.Tensor, valid: torch.Tensor
+    model: ZImageTransformer2DModel,
+    latents: torch.Tensor,
+    features: torch.Tensor,
+    valid: torch.Tensor,
+    sigmas: torch.Tensor,
 ) -> torch.Tensor:
-    """Mean squared error of the predicted direction from noise to the picture."""
-    sigmas = sample_sigmas(len(latents)).to(latents.device)
+    """Mean squared error of the direction from noise to the picture, at noise levels `sigmas` (B,)."""
     noise = torch.randn_like(latents)
     share = sigmas[:, None, None, None]
     output = forward(model, (1 - share) * latents + share * noise, 1 - sigmas, features, valid)
-    return (output - (latents - noise)).square().mean()
+    return (output.float() - (latents - noise)).square().mean()

@@ -1,8 +1,9 @@
-"""A small classifier that names what it sees: subject, colour, place and time of a picture.
+"""A small classifier that names what it sees in a picture: one or two subjects, their colours, and the rest.
 
 Learnt from rendered scenes only; it never sees a generated picture before it judges one.
 """
 
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -14,52 +15,96 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
-from engine.embedded.dataset import rendered, to_tensor, training_scenes
-from engine.embedded.loop import Plan, Stage, set_rate
+from engine.embedded import parallel
+from engine.embedded.dataset import SETS, to_tensor
+from engine.embedded.loop import Average, Plan, Stage, set_rate
+from engine.embedded.scene import Scene, sample_scene
 from engine.embedded.scenes import render_array
-from engine.embedded.world import COLOURS, PLACES, SUBJECTS, TIMES, Scene, sample_scene
+from engine.embedded.vocabulary import (
+    COLOURS,
+    DISTANCES,
+    PLACES,
+    POSITIONS,
+    STYLES,
+    SUBJECTS,
+    TIMES,
+    WEATHERS,
+)
 
 JUDGE_WEIGHTS = Path(__file__).parent / "judge.safetensors"
-HEADS: dict[str, tuple[str, ...]] = {"subject": SUBJECTS, "colour": COLOURS, "place": PLACES, "time": TIMES}
-SIDE = 64
+NONE = "none"
+HEADS: dict[str, tuple[str, ...]] = {
+    "subject": SUBJECTS,
+    "colour": COLOURS,
+    "place": PLACES,
+    "time": TIMES,
+    "weather": WEATHERS,
+    "style": STYLES,
+    "count": ("one", "two"),
+    "position": (*POSITIONS, NONE),
+    "distance": DISTANCES,
+    "second subject": (*SUBJECTS, NONE),
+    "second colour": (*COLOURS, NONE),
+}
+SIDE = 128
+BATCH = 24
+
+
+def truth(scene: Scene) -> dict[str, str]:
+    """What the judge should say of a scene; of two subjects the left one comes first."""
+    things = scene.things if scene.position == "left" else scene.things[::-1]
+    second = things[1] if len(things) == 2 else None
+    return {
+        "subject": things[0].subject,
+        "colour": things[0].colour,
+        "place": scene.place,
+        "time": scene.time,
+        "weather": scene.weather,
+        "style": scene.style,
+        "count": "two" if second else "one",
+        "position": NONE if second else scene.position,
+        "distance": scene.distance,
+        "second subject": second.subject if second else NONE,
+        "second colour": second.colour if second else NONE,
+    }
 
 
 class Judge(nn.Module):
-    """Five convolutions and four heads over pictures reduced to 64 pixels."""
+    """Convolutions over pictures brought to 128 pixels square, and one linear head for each question."""
 
     def __init__(self) -> None:
         super().__init__()
-        widths = (3, 24, 48, 96, 128)
         layers: list[nn.Module] = []
-        for before, after in pairwise(widths):
+        for before, after in pairwise((3, 24, 48, 96, 128)):
             layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.GroupNorm(8, after), nn.ReLU()]
-        self.body = nn.Sequential(*layers, nn.Conv2d(128, 128, 3, padding=1), nn.ReLU())
-        self.heads = nn.ModuleDict({name: nn.Linear(128 * 16, len(words)) for name, words in HEADS.items()})
+        for _ in range(2):
+            layers += [nn.Conv2d(128, 128, 3, padding=1), nn.GroupNorm(8, 128), nn.ReLU()]
+        self.body = nn.Sequential(*layers, nn.Conv2d(128, 64, 1), nn.ReLU())
+        self.heads = nn.ModuleDict({name: nn.Linear(64 * 64, len(words)) for name, words in HEADS.items()})
 
     def forward(self, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
         """Scores of each head for pictures (N, 3, H, W) in [-1, 1]."""
-        small = functional.interpolate(pictures, (SIDE, SIDE), mode="area")
-        flat = functional.dropout(self.body(small).flatten(1), 0.2, self.training)
+        if pictures.shape[-2:] != (SIDE, SIDE):
+            pictures = functional.interpolate(pictures, (SIDE, SIDE), mode="area")
+        flat = functional.dropout(self.body(pictures).flatten(1), 0.2, self.training)
         return {name: head(flat) for name, head in self.heads.items()}
 
     @torch.inference_mode()
-    def verdicts(self, pictures: NDArray[np.uint8]) -> dict[str, list[str]]:
-        """The named word of every head for pictures (N, H, W, 3)."""
-        scores = [self(to_tensor(pictures[i : i + 50])) for i in range(0, len(pictures), 50)]
-        return {
-            name: [words[i] for part in scores for i in part[name].argmax(1).tolist()]
-            for name, words in HEADS.items()
-        }
+    def verdicts(self, pictures: list[NDArray[np.uint8]]) -> list[dict[str, str]]:
+        """What each picture (H, W, 3) shows."""
+        return [self._verdict(picture) for picture in pictures]
+
+    def _verdict(self, picture: NDArray[np.uint8]) -> dict[str, str]:
+        scores = self(to_tensor(picture[None]))
+        return {name: words[int(scores[name].argmax())] for name, words in HEADS.items()}
 
 
-def accuracy(judge: Judge, pictures: NDArray[np.uint8], scenes: list[Scene]) -> dict[str, float]:
+def accuracy(verdicts: list[dict[str, str]], scenes: list[Scene]) -> dict[str, float]:
     """Share of pictures in which each head names what the scene asked for."""
-    verdicts = judge.verdicts(pictures)
+    truths = [truth(scene) for scene in scenes]
     return {
-        name: float(
-            np.mean([word == getattr(scene, name) for word, scene in zip(words, scenes, strict=True)])
-        )
-        for name, words in verdicts.items()
+        name: sum(seen[name] == true[name] for seen, true in zip(verdicts, truths, strict=True)) / len(scenes)
+        for name in HEADS
     }
 
 
@@ -72,37 +117,37 @@ def held_out_scenes(count: int, seed: int) -> list[Scene]:
 def render_accuracy(judge: Judge, count: int = 1000) -> dict[str, float]:
     """The judge's own accuracy on renders of held-out combinations."""
     scenes = held_out_scenes(count, seed=31)
-    return accuracy(judge, np.stack([render_array(scene) for scene in scenes]), scenes)
+    return accuracy(judge.verdicts([render_array(scene) for scene in scenes]), scenes)
 
 
-def train_judge(plan: Plan, path: Path = JUDGE_WEIGHTS, batch: int = 48) -> Judge:
+def train_judge(plan: Plan, path: Path = JUDGE_WEIGHTS, batch: int = BATCH) -> None:
     """Learn from rendered training scenes, a little blurred and noised at random; save in float16."""
-    torch.manual_seed(7)
-    scenes = training_scenes(plan.scenes)
-    pictures = rendered(scenes, plan.out / f"scenes-{plan.scenes}.npy")
-    labels = {
-        name: torch.tensor([words.index(getattr(s, name)) for s in scenes]) for name, words in HEADS.items()
-    }
-    judge, rng = Judge(), Random(8)
+    torch.manual_seed(7 + parallel.rank())
+    sets = [(part.pictures(plan.scenes, plan.out), _labels(part.scenes(plan.scenes))) for part in SETS]
+    judge, rng = Judge().to(plan.device), Random(8 + 1000 * parallel.rank())
+    average = Average(judge)
     optimizer = torch.optim.AdamW([{"params": list(judge.parameters()), "peak": 2e-3}], weight_decay=0.01)
-    stage = Stage("judge", plan, {"model": judge, "optimizer": optimizer})
+    stage = Stage("judge", plan, {"model": judge, "optimizer": optimizer, "average": average})
 
     def step() -> torch.Tensor:
         set_rate([optimizer], stage.rate)
-        picks = [rng.randrange(len(scenes)) for _ in range(batch)]
-        scores = judge(_roughen(to_tensor(pictures[picks])))
-        loss = torch.stack(
-            [functional.cross_entropy(scores[name], labels[name][picks]) for name in HEADS]
-        ).sum()
+        pictures, labels = rng.choices(sets, [len(part) for part, _ in sets])[0]
+        picks = [rng.randrange(len(pictures)) for _ in range(batch * plan.scale)]
+        scores = judge(_roughen(to_tensor(pictures[np.sort(picks)]).to(plan.device)))
+        right = labels[sorted(picks)].to(plan.device)
+        losses = [functional.cross_entropy(scores[name], right[:, i]) for i, name in enumerate(HEADS)]
+        loss = torch.stack(losses).sum()
         optimizer.zero_grad()
         loss.backward()
+        parallel.average_gradients(judge.parameters())
         optimizer.step()
+        average.update(judge, stage.progress.step)
         return loss.detach()
 
-    stage.run(step, samples=batch)
-    judge.half().float().eval()
-    save_file({name: value.half() for name, value in judge.state_dict().items()}, path)
-    return judge
+    stage.run(step, samples=batch * plan.scale)
+    if not parallel.rank():
+        average.copy_to(judge)
+        save_file({name: value.half().cpu() for name, value in judge.state_dict().items()}, path)
 
 
 def load_judge(path: Path = JUDGE_WEIGHTS) -> Judge:
@@ -112,9 +157,19 @@ def load_judge(path: Path = JUDGE_WEIGHTS) -> Judge:
     return judge.eval()
 
 
+def _labels(scenes: list[Scene]) -> torch.Tensor:
+    """Index of every head's true word, (N, heads)."""
+
+    def row(scene: Scene) -> Iterator[int]:
+        told = truth(scene)
+        return (words.index(told[name]) for name, words in HEADS.items())
+
+    return torch.tensor([list(row(scene)) for scene in scenes])
+
+
 def _roughen(pictures: torch.Tensor) -> torch.Tensor:
-    """Pictures at half size, some blurred, all with a little noise."""
-    small = functional.avg_pool2d(pictures, 2)
+    """Pictures at the judge's size, some blurred, all with a little noise."""
+    small = functional.interpolate(pictures, (SIDE, SIDE), mode="area")
     blurred = functional.avg_pool2d(small, 3, stride=1, padding=1, count_include_pad=False)
-    pick = torch.rand(len(small), 1, 1, 1)
+    pick = torch.rand(len(small), 1, 1, 1, device=small.device)
     return small.lerp(blurred, pick) + 0.04 * torch.randn_like(small)

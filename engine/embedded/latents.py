@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
+from numpy.typing import NDArray
 from torch.nn import functional
 
-from engine.embedded.dataset import to_tensor
+from engine.embedded import parallel
+from engine.embedded.dataset import SETS, SMALL, PictureSet, to_tensor
 from engine.embedded.loop import Plan
-from engine.embedded.train_vae import load_pictures, load_vae
+from engine.embedded.train_vae import load_vae
 
-CHUNK = 4_000
-CHUNKS = 3
+CHUNK = 1_000
 
 
 @dataclass(frozen=True)
@@ -27,37 +28,41 @@ class Scaling:
     scale: float
 
 
-def encode_chunks(plan: Plan, chunks: int) -> None:
-    """Encode the first `chunks` chunks of the plan's pictures, where their files are missing."""
-    pictures = load_pictures(plan)
-    vae = load_vae(plan, "vae").to(memory_format=torch.channels_last)
-    for index in range(min(chunks, -(-len(pictures) // CHUNK))):
-        path = plan.out / f"latents-{index}.npy"
+def encode_all(plan: Plan) -> None:
+    """Encode every set's pictures, where files are missing; processes share the chunks."""
+    vae = load_vae(plan, "vae").to(plan.device, memory_format=torch.channels_last)
+    todo = [(part, index) for part in SETS for index in range(_chunks(part, plan))]
+    for part, index in todo[parallel.rank() :: parallel.count()]:
+        path = _file(part, index, plan)
         if not path.exists():
+            pictures = part.pictures(plan.scenes, plan.out)[index * CHUNK : (index + 1) * CHUNK]
             partial_path = path.with_suffix(".part.npy")
-            np.save(partial_path, encode(vae, pictures[index * CHUNK : (index + 1) * CHUNK]).numpy())
+            np.save(partial_path, encode(vae, pictures, plan.device).numpy())
             partial_path.rename(path)
+            print(f"encoded {path.name}", flush=True)
 
 
 @torch.inference_mode()
-def encode(vae: AutoencoderKL, pictures: np.ndarray, batch: int = 20) -> torch.Tensor:
+def encode(
+    vae: AutoencoderKL, pictures: NDArray[np.uint8], device: str = "cpu", batch: int = 10
+) -> torch.Tensor:
     """Raw latent means of pictures (N, H, W, 3): (N, 16, H/8, W/8) in half precision."""
     parts = [
-        vae.encode(to_tensor(pictures[i : i + batch])).latent_dist.mean
+        vae.encode(to_tensor(pictures[i : i + batch]).to(device)).latent_dist.mean.half().cpu()
         for i in range(0, len(pictures), batch)
     ]
-    return torch.cat(parts).half()
+    return torch.cat(parts)
 
 
-def load_latents(plan: Plan) -> torch.Tensor:
-    """Raw latents of the first pictures, (N, 16, 16, 16), encoded where their files are missing."""
-    encode_chunks(plan, CHUNKS)
-    files = sorted(plan.out.glob("latents-?.npy"), key=_index)
+def load_latents(plan: Plan, part: PictureSet = SMALL) -> torch.Tensor:
+    """Raw latents of one set's pictures, (N, 16, H/8, W/8); `encode_all` has made the files."""
+    files = [_file(part, index, plan) for index in range(_chunks(part, plan))]
     return torch.from_numpy(np.concatenate([np.load(file) for file in files]))
 
 
-def _index(path: Path) -> int:
-    return int(path.stem.split("-")[1])
+def latent_scaling(plan: Plan) -> Scaling:
+    """The scaling all sets share."""
+    return scaling(torch.from_numpy(np.load(_file(SMALL, 0, plan))))
 
 
 def scaling(latents: torch.Tensor) -> Scaling:
@@ -66,10 +71,18 @@ def scaling(latents: torch.Tensor) -> Scaling:
     return Scaling(round(first.mean().item(), 5), round(1 / first.std().item(), 5))
 
 
-def preview_map(latents: torch.Tensor, pictures: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+def preview_map(latents: torch.Tensor, pictures: NDArray[np.uint8]) -> tuple[torch.Tensor, torch.Tensor]:
     """Least-squares map from sampler-space latents (N, 16, h, w) to pictures: weight (3, 16), bias (3,)."""
     small = functional.avg_pool2d(to_tensor(pictures), 8).permute(0, 2, 3, 1).reshape(-1, 3)
     flat = latents.float().permute(0, 2, 3, 1).reshape(-1, latents.shape[1])
     with_one = torch.cat([flat, torch.ones(len(flat), 1)], 1)
     solution = torch.linalg.lstsq(with_one, small).solution
     return solution[:-1].T.contiguous(), solution[-1].contiguous()
+
+
+def _chunks(part: PictureSet, plan: Plan) -> int:
+    return -(-part.count(plan.scenes) // CHUNK)
+
+
+def _file(part: PictureSet, index: int, plan: Plan) -> Path:
+    return plan.out / f"{part.name}-latents-{index}.npy"

@@ -1,11 +1,14 @@
 """What every training stage shares: a clock that anneals by time, checkpoints, averages, a log.
 
+The clock is the processor's where one computes, so that a busy machine makes a stage longer, not worse.
+
 Knows nothing of what is trained.
 """
 
 import math
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,13 +25,30 @@ WARMUP_STEPS = 80
 
 @dataclass(frozen=True)
 class Plan:
-    """Where a stage keeps its files, how long it runs, and on what."""
+    """Where a stage keeps its files, on what it runs, and for how long.
+
+    `minutes` is the whole stage's, resumed parts included, and anneals it; `session` limits one call;
+    `warm` is a folder of weights that a new stage starts from.
+    """
 
     out: Path
     minutes: float
     device: str = "cpu"
-    scenes: int = 24_000
+    scenes: int = 20_000
     max_steps: int | None = None
+    warm: Path | None = None
+    session: float | None = None
+
+    @property
+    def scale(self) -> int:
+        """How many times the batch of a CPU core one step takes."""
+        return 8 if self.device.startswith("cuda") else 1
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """bfloat16 where the device is fast at it."""
+        if self.device.startswith("cuda"):
+            return torch.autocast("cuda", torch.bfloat16)
+        return nullcontext()
 
 
 @dataclass
@@ -66,20 +86,30 @@ class Stage:
 
     def run(self, step: Callable[[], torch.Tensor], samples: int) -> None:
         """Repeat `step` (which draws `samples` samples in each process) until the planned time has passed."""
-        self._resume()
+        self.resume()
         log, saved = _Log(self.name), time.monotonic()
-        while self.share < 1.0 and self.progress.step != self.plan.max_steps:
-            began = time.monotonic()
+        until = self.progress.seconds + 60 * (self.plan.session or math.inf)
+        while (
+            self.share < 1.0 and self.progress.step != self.plan.max_steps and self.progress.seconds < until
+        ):
+            began = self._clock()
             loss = step()
             log.add(loss, samples * parallel.count(), self)
             self.progress.step += 1
-            self.progress.seconds += parallel.mean(time.monotonic() - began)
+            self.progress.seconds += parallel.mean(self._clock() - began)
             if time.monotonic() - saved > SAVE_SECONDS:
                 self._save()
                 saved = time.monotonic()
         self._save()
 
-    def _resume(self) -> None:
+    def _clock(self) -> float:
+        """Seconds of one core's work on a CPU, wall seconds elsewhere."""
+        if self.plan.device == "cpu":
+            return time.process_time() / torch.get_num_threads()
+        return time.monotonic()
+
+    def resume(self) -> None:
+        """Take up the checkpoint's state, where there is one."""
         if self.checkpoint.exists():
             state = torch.load(self.checkpoint, map_location=self.plan.device, weights_only=True)
             self.progress = Progress(state["step"], state["seconds"])

@@ -3,6 +3,7 @@
 Knows every size and the tokenizer's making. Knows nothing of training or of files.
 """
 
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -10,11 +11,12 @@ from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, ZImageTran
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3Model
 
-from engine.embedded.world import caption, sample_scene
+from engine.embedded.captions import caption, long_caption
+from engine.embedded.scene import sample_scene
 
 LATENT_CHANNELS = 16
 TEXT_WIDTH = 224
-VOCABULARY = 640
+VOCABULARY = 1024
 SPECIAL_TOKENS: tuple[str, ...] = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 CHAT_TEMPLATE = (
     "{%- for message in messages %}"
@@ -38,7 +40,7 @@ def build_vae() -> AutoencoderKL:
         layers_per_block=1,
         latent_channels=LATENT_CHANNELS,
         norm_num_groups=8,
-        sample_size=128,
+        sample_size=256,
         scaling_factor=1.0,
         shift_factor=0.0,
         use_quant_conv=False,
@@ -53,7 +55,7 @@ def build_transformer(**changes: Any) -> ZImageTransformer2DModel:
     sizes: dict[str, Any] = {
         "in_channels": LATENT_CHANNELS,
         "dim": 192,
-        "n_layers": 6,
+        "n_layers": 8,
         "n_refiner_layers": 1,
         "n_heads": 3,
         "n_kv_heads": 3,
@@ -88,7 +90,8 @@ def build_scheduler() -> FlowMatchEulerDiscreteScheduler:
     return FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=False)
 
 
-def build_tokenizer(captions: int = 20_000) -> PreTrainedTokenizerFast:
+@cache
+def build_tokenizer(captions: int = 6_000) -> PreTrainedTokenizerFast:
     """A byte-level BPE tokenizer learnt from captions; any text encodes, nothing is unknown."""
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -100,7 +103,8 @@ def build_tokenizer(captions: int = 20_000) -> PreTrainedTokenizerFast:
         show_progress=False,
     )
     rng = Random(0)
-    core.train_from_iterator([_chat_like(caption(sample_scene(rng), rng)) for _ in range(captions)], trainer)
+    wordings = [rng.choice((caption, caption, long_caption))(sample_scene(rng), rng) for _ in range(captions)]
+    core.train_from_iterator([_chat_like(text) for text in wordings], trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=core,
         pad_token=SPECIAL_TOKENS[0],

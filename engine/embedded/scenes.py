@@ -1,4 +1,4 @@
-"""From a scene to its picture: sky, place, what the subject stands on, the subject.
+"""From a scene to its picture: sky, place, what each subject stands on, the subjects, the weather, the hand.
 
 Knows where each subject belongs. Knows nothing of captions or models.
 """
@@ -9,70 +9,116 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.embedded.draw.brush import Brush, Point, mix, tint
-from engine.embedded.draw.palette import LIGHTS, paint
-from engine.embedded.draw.places import HORIZONS, draw_place
+from engine.embedded.draw.brush import Brush, mix
+from engine.embedded.draw.figure import Figure, Stand, place
+from engine.embedded.draw.palette import NIGHTSHADE, Setting, light, paint
+from engine.embedded.draw.places import HORIZONS, draw_front, draw_place
 from engine.embedded.draw.sky import draw_sky
-from engine.embedded.draw.subjects import draw_subject
-from engine.embedded.world import Scene
+from engine.embedded.draw.styles import flat, ink, watercolour
+from engine.embedded.draw.subjects import HEIGHTS, HOVERING, SWIMMING, draw_figure
+from engine.embedded.draw.water import pond, rock
+from engine.embedded.draw.weather import draw_mist, draw_weather
+from engine.embedded.scene import Scene, Thing, opposite
 
-HOVERING = frozenset({"balloon", "rocket"})
-SWIMMING = frozenset({"sailboat", "fish"})
-
-
-def render(scene: Scene, size: int = 128) -> Image.Image:
-    """The picture of a scene, `size` pixels square; the same scene gives the same picture."""
-    rng = Random(f"{scene.seed}/{scene.subject}/{scene.colour}/{scene.place}/{scene.time}")
-    brush = Brush(size)
-    glow_x = draw_sky(brush, scene.time, HORIZONS[scene.place], rng)
-    draw_place(brush, scene.place, scene.time, glow_x, rng)
-    x, foot, height = _stance(scene.subject, rng)
-    _footing(brush, scene, (x, foot), height)
-    draw_subject(brush, scene.subject, paint(scene.colour, scene.time), (x, foot, height), rng)
-    if scene.subject in SWIMMING:
-        _lapping(brush, scene, (x, foot), height)
-    return brush.finish()
+COLUMNS = {"left": (0.23, 0.30), "middle": (0.43, 0.57), "right": (0.70, 0.77)}
+SIZES = {"near": (0.64, 0.72), "middle": (0.43, 0.50), "far": (0.23, 0.27)}
+FEET = {"near": (0.92, 0.95), "middle": (0.82, 0.88), "far": (0.70, 0.74)}
+PAIRED = (0.36, 0.42)
+WATERS = frozenset({"sea", "lake"})
 
 
-def render_array(scene: Scene, size: int = 128) -> NDArray[np.uint8]:
-    """The picture of a scene as an array (size, size, 3)."""
-    return np.asarray(render(scene, size))
+def render(scene: Scene, width: int = 128, height: int | None = None) -> Image.Image:
+    """The picture of a scene, `width` by `height` pixels, square without; the same each time."""
+    rng = Random(f"{scene.seed}/{scene.place}/{scene.time}/{'/'.join(thing.noun for thing in scene.things)}")
+    brush = Brush(width, height or width)
+    setting = _setting(scene, brush, rng)
+    draw_sky(brush, setting, rng)
+    draw_place(brush, scene.place, setting, rng)
+    draw_mist(brush, setting, rng)
+    for thing, position in zip(scene.things, (scene.position, _across(scene)), strict=False):
+        _draw_thing(brush, scene, thing, position, setting, rng)
+    draw_front(brush, scene.place, setting, rng)
+    if scene.style == "ink":
+        drawn = Brush(width, height or width)
+        drawn.replace(ink(brush.image, brush.oversample).resize(drawn.image.size, Image.Resampling.BILINEAR))
+        draw_weather(drawn, setting, rng, inked=True)
+        return flat(drawn.image, brush.oversample)
+    draw_weather(brush, setting, rng, inked=False)
+    if scene.style == "watercolour":
+        return watercolour(brush.image, brush.oversample, rng)
+    return flat(brush.image, brush.oversample)
 
 
-def _stance(subject: str, rng: Random) -> tuple[float, float, float]:
-    """x of the middle, y of the foot and height of a subject."""
-    x = rng.uniform(0.38, 0.62)
+def render_array(scene: Scene, width: int = 128, height: int | None = None) -> NDArray[np.uint8]:
+    """The picture of a scene as an array (height, width, 3)."""
+    return np.asarray(render(scene, width, height))
+
+
+def _setting(scene: Scene, brush: Brush, rng: Random) -> Setting:
+    glow = rng.choice((rng.uniform(0.08, 0.30), rng.uniform(0.70, 0.92))) * brush.wide
+    by = light(scene.time, scene.weather)
+    return Setting(scene.time, scene.weather, by, glow, HORIZONS[scene.place] * brush.high)
+
+
+def _across(scene: Scene) -> str:
+    return opposite(scene.position) if scene.companion else ""
+
+
+def _draw_thing(
+    brush: Brush, scene: Scene, thing: Thing, position: str, setting: Setting, rng: Random
+) -> None:
+    x = rng.uniform(*COLUMNS[position]) * brush.wide
+    height = rng.uniform(*(PAIRED if scene.companion else SIZES[scene.distance])) * min(1.0, brush.wide * 1.1)
+    foot = rng.uniform(*FEET[scene.distance]) * brush.high
+    figure = draw_figure(thing.subject, height, brush.scale, paint(thing.colour, setting.light), rng)
+    x = _inside(x, thing.subject, height, brush.wide)
+    ground = foot
+    if thing.subject in HOVERING:
+        foot -= rng.uniform(0.05, 0.12)
+        ground = max(foot + 0.06, setting.horizon + 0.16)
+    watery = _footing(brush, scene, thing.subject, (x, ground, height), setting, rng)
+    stands = thing.subject not in HOVERING and not watery
+    place(brush, figure, Stand(x, foot, shadow=stands, mirror=watery), setting)
+    if watery:
+        _lapping(brush, figure, (x, foot), setting)
+
+
+def _inside(x: float, subject: str, height: float, wide: float) -> float:
+    """Moved so that a wide subject does not leave the picture by more than a little."""
+    half = (
+        height
+        * HEIGHTS[subject]
+        * {"bridge": 0.98, "car": 0.72, "bicycle": 0.75, "bird": 0.75}.get(subject, 0.5)
+    )
+    return x if 2 * half > wide * 0.96 else min(max(x, half * 0.92), wide - half * 0.92)
+
+
+def _footing(
+    brush: Brush, scene: Scene, subject: str, at: tuple[float, float, float], setting: Setting, rng: Random
+) -> bool:
+    """A shadow, a pond for what swims on land, a rock for what stands at sea; whether it is in the water."""
+    x, y, height = at
     if subject in HOVERING:
-        return x, rng.uniform(0.72, 0.80), rng.uniform(0.54, 0.64)
-    if subject == "fish":
-        return x, rng.uniform(0.76, 0.82), rng.uniform(0.40, 0.50)
-    return x, rng.uniform(0.84, 0.90), rng.uniform(0.46, 0.58)
+        brush.ellipse((x, y), 0.26 * height, 0.030 * height / 0.5, NIGHTSHADE, 60)
+        return False
+    if subject in SWIMMING:
+        if scene.place not in WATERS:
+            pond(brush, (x, y + 0.03 * height), 0.80 * height, setting)
+        return True
+    if subject == "bridge":
+        if scene.place not in WATERS:
+            pond(brush, (x, y + 0.01), 0.72 * height, setting)
+        return True
+    if scene.place in WATERS:
+        rock(brush, (x, y), (0.70 if subject in {"car", "bicycle"} else 0.54) * height, setting, rng)
+    brush.ellipse((x, y), 0.40 * height, 0.045 * height, NIGHTSHADE, 70)
+    return False
 
 
-def _footing(brush: Brush, scene: Scene, foot: Point, height: float) -> None:
-    """A shadow below; a pond for what swims on land, a sandy island for what stands at sea."""
+def _lapping(brush: Brush, figure: Figure, foot: tuple[float, float], setting: Setting) -> None:
+    """Pale water along the foot."""
     x, y = foot
-    light = LIGHTS[scene.time]
-    if scene.subject in HOVERING:
-        brush.ellipse((x, 0.91), 0.26 * height, 0.030, (10, 10, 40), 80)
-    elif scene.subject in SWIMMING and scene.place != "sea":
-        water = tint((66, 160, 220), light.ground)
-        brush.ellipse((x, y + 0.03), 0.40, 0.075, mix(water, (0, 0, 40), 0.25))
-        brush.ellipse((x, y + 0.025), 0.385, 0.066, water)
-    elif scene.subject not in SWIMMING:
-        if scene.place == "sea":
-            brush.ellipse((x, y + 0.035), 0.41, 0.085, tint((255, 255, 255), light.ground), 130)
-            brush.ellipse((x, y + 0.025), 0.38, 0.072, tint((240, 206, 134), light.ground))
-        brush.ellipse((x, y), 0.46 * height, 0.032, (10, 10, 40), 90)
-
-
-def _lapping(brush: Brush, scene: Scene, foot: Point, height: float) -> None:
-    """Water over the keel, or the splash below a leaping fish."""
-    x, y = foot
-    foam = tint((232, 246, 255), LIGHTS[scene.time].subject)
-    if scene.subject == "sailboat":
-        brush.ellipse((x, y + 0.005), 0.40 * height, 0.020, foam, 200)
-        return
-    brush.ellipse((x, y + 0.02), 0.34 * height, 0.024, foam, 210)
-    for dx, dy, r in ((-0.40, 0.10, 0.016), (-0.30, 0.02, 0.020), (0.30, 0.02, 0.020), (0.42, 0.11, 0.016)):
-        brush.ellipse((x + dx * height, y - dy), r, r * 1.25, foam, 235)
+    foam = mix(setting.lit((240, 248, 255)), setting.light.haze, 0.15)
+    for dx, half in ((-0.30, 0.16), (0.05, 0.20), (0.34, 0.13)):
+        line = [(x + (dx - half) * figure.height, y + 0.004), (x + (dx + half) * figure.height, y + 0.004)]
+        brush.line(line, foam, 0.012 * figure.height + 0.003, 190)

@@ -6,50 +6,90 @@ Knows the order of the stages. Each resumes from its checkpoint and ends anneale
 import argparse
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from engine.embedded import parallel
+from engine.embedded import WEIGHTS, parallel
+from engine.embedded.dataset import SETS
 from engine.embedded.export import export
-from engine.embedded.latents import load_latents
+from engine.embedded.latents import encode_all
 from engine.embedded.loop import Plan
 from engine.embedded.train_decoder import train_decoder
-from engine.embedded.train_flow import train_flow
+from engine.embedded.train_distill import train_distill
+from engine.embedded.train_flow import train_flow, train_large, word
 from engine.embedded.train_vae import train_vae
 
-MINUTES = {"vae": 33.0, "decoder": 26.0, "flow": 86.0}
+MINUTES = {"vae": 40.0, "flow": 120.0, "large": 60.0, "distill": 40.0, "decoder": 30.0}
+MINUTES_ON_A_GPU = {"vae": 4.0, "flow": 9.0, "large": 6.0, "distill": 5.0, "decoder": 3.0}
 STAGES: dict[str, Callable[[Plan], None]] = {
     "vae": train_vae,
-    "decoder": train_decoder,
+    "latents": encode_all,
     "flow": train_flow,
-    "export": export,
+    "large": train_large,
+    "distill": train_distill,
+    "decoder": train_decoder,
 }
+SHORT = ("latents", "flow")
+FEW_SCENES = 400
 
 
 def main() -> None:
-    """Run one stage, or all in order."""
+    """Run one stage, or all in order and the export; or a short session on what there is."""
     args = _arguments()
     if args.threads:
         torch.set_num_threads(args.threads)
-    for name in STAGES if args.stage == "all" else (args.stage,):
-        plan = Plan(args.out, args.minutes or MINUTES.get(name, 1.0), args.device, args.scenes)
-        if name == "flow" and args.device == "cpu" and torch.get_num_threads() > 1:
-            load_latents(plan)
-            parallel.launch(torch.get_num_threads(), STAGES[name], plan)
-        else:
-            STAGES[name](plan)
+    torch.set_float32_matmul_precision("high")
+    plan = Plan(args.out, 0.0, args.device, args.scenes, warm=None if args.fresh else args.warm)
+    if args.minutes and not args.stage:
+        session(plan, args.minutes)
+        return
+    usual = MINUTES if args.device == "cpu" else MINUTES_ON_A_GPU
+    for name in (args.stage,) if args.stage in STAGES else STAGES if not args.stage else ():
+        run(name, replace(plan, minutes=usual.get(name, 1.0), session=args.minutes))
+    if args.stage in {None, "export"}:
+        export(plan, args.weights)
+
+
+def session(plan: Plan, minutes: float) -> None:
+    """Go on with the flow for a few minutes: from its checkpoint, or on a few scenes from earlier weights."""
+    if (plan.out / "flow.pt").exists():
+        run("flow", replace(plan, minutes=MINUTES["flow"], session=minutes))
+        return
+    few = replace(plan, out=plan.out / "session", scenes=FEW_SCENES, minutes=minutes, session=minutes)
+    for name in SHORT:
+        run(name, few)
+
+
+def run(name: str, plan: Plan) -> None:
+    """One stage; on a CPU in one process a core, because the layers are too small for threads."""
+    for part in SETS:
+        part.pictures(plan.scenes, plan.out)
+        if name in {"flow", "large", "distill"}:
+            word(plan, part)
+    if plan.device != "cpu" or torch.get_num_threads() == 1:
+        STAGES[name](plan)
+    else:
+        parallel.launch(torch.get_num_threads(), STAGES[name], plan)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m engine.embedded.train", description=__doc__)
-    parser.add_argument("--stage", choices=[*STAGES, "all"], default="all")
-    parser.add_argument("--minutes", type=float, help="planned minutes of the stage, resumed parts included")
+    parser.add_argument("--stage", choices=[*STAGES, "export"], help="one stage only; all in order without")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        help="train this long and stop; go on with the next call, from the checkpoint",
+    )
     default = os.environ.get("EMBEDDED_CHECKPOINTS", "checkpoints/embedded")
     parser.add_argument("--out", type=Path, default=Path(default), help="checkpoint folder")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="where the finished model is written")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, help="CPU threads")
-    parser.add_argument("--scenes", type=int, default=24_000, help="rendered training scenes")
+    parser.add_argument("--scenes", type=int, default=20_000, help="rendered training scenes")
+    parser.add_argument("--warm", type=Path, default=WEIGHTS, help="weights that a new stage starts from")
+    parser.add_argument("--fresh", action="store_true", help="start from nothing")
     return parser.parse_args()
 
 

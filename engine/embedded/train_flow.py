@@ -1,32 +1,48 @@
-"""The stage that trains transformer and text encoder together, on latents and freshly worded captions.
+"""The stages that train transformer and text encoder together, on cached latents and captions.
 
-Knows which captions a batch gets. The objective itself lives in `flow`.
+Small pictures first, then all sizes. Knows which captions a batch gets; the objective lives in `flow`.
 """
 
-from collections.abc import Callable
-from functools import partial
+import math
+from copy import deepcopy
+from dataclasses import dataclass
 from random import Random
 
 import torch
 from torch import nn
-from transformers import PreTrainedTokenizerFast
 
 from engine.embedded import parallel
-from engine.embedded.dataset import training_scenes
-from engine.embedded.flow import encode_text, flow_loss, tokenize
-from engine.embedded.latents import load_latents, scaling
+from engine.embedded.dataset import LARGE, SMALL, PictureSet
+from engine.embedded.flow import encode_text, flow_loss, sample_sigmas
+from engine.embedded.latents import latent_scaling, load_latents
 from engine.embedded.loop import Average, Plan, Stage, set_rate
-from engine.embedded.model import build_text_encoder, build_tokenizer, build_transformer
+from engine.embedded.model import build_text_encoder, build_transformer
 from engine.embedded.muon import Muon
 from engine.embedded.train_vae import descend
-from engine.embedded.world import Scene, caption, long_caption
+from engine.embedded.warm import warm_embeddings, warm_start
+from engine.embedded.wordings import Wordings, by_length, kept_tokenizer, worded
 
 BATCH = 32
-EMPTY_SHARE = 0.1
-LONG_SHARE = 0.1
 MUON_PEAK = 2.5e-3
 ADAM_PEAK = 1e-3
 GATE = 0.3
+SMALL_SHARE = 0.06
+GENTLE = 0.15
+TOKENS = 64
+
+
+@dataclass(frozen=True)
+class Material:
+    """One set ready for training: sampler-space latents on the device, wordings of its scenes."""
+
+    latents: torch.Tensor
+    wordings: Wordings
+    share: float
+
+    @property
+    def weight(self) -> float:
+        """Tokens of a picture relative to those of a small one."""
+        return self.latents.shape[2] * self.latents.shape[3] / 4 / TOKENS
 
 
 def build_flow() -> nn.ModuleDict:
@@ -40,53 +56,91 @@ def build_flow() -> nn.ModuleDict:
         scale, gate = torch.zeros(transformer.dim), torch.full((transformer.dim,), GATE)
         block.adaLN_modulation[0].bias.data = torch.cat([scale, gate, scale, gate])
     nn.init.normal_(transformer.cap_pad_token, std=0.02)
+    nn.init.normal_(transformer.x_pad_token, std=0.02)
     return nn.ModuleDict({"transformer": transformer, "text_encoder": encoder})
 
 
 def train_flow(plan: Plan, batch: int = BATCH) -> None:
-    """Flow matching on cached latents, a tenth of the captions empty, a tenth of the batches long."""
-    raw = load_latents(plan)
-    scale = scaling(raw)
-    latents = (raw.float() - scale.shift) * scale.scale
-    scenes = training_scenes(len(latents))
-    tokenizer = build_tokenizer()
-    models = build_flow().to(plan.device)
-    optimizers = build_optimizers(models)
+    """Rectified flow on the small pictures; gently where one session is all, to improve earlier weights."""
+    peak = GENTLE if plan.session == plan.minutes else 1.0
+    _train("flow", plan, (SMALL,), batch, peak, start=None)
+
+
+def train_large(plan: Plan, batch: int = BATCH) -> None:
+    """The same on pictures of full size in every shape, from the averaged weights of `flow`."""
+    _train("large", plan, (SMALL, *LARGE), batch, 0.5, start="flow")
+
+
+def prepare(plan: Plan, part: PictureSet) -> Material:
+    """A set's latents and wordings; both are made and kept where they are missing."""
+    scale = latent_scaling(plan)
+    latents = ((load_latents(plan, part).float() - scale.shift) * scale.scale).half().to(plan.device)
+    return Material(latents, word(plan, part), SMALL_SHARE if part is SMALL else part.share)
+
+
+def word(plan: Plan, part: PictureSet) -> Wordings:
+    """The wordings of a set's scenes."""
+    path = plan.out / f"{part.name}-wordings.npy"
+    return worded(part.scenes(plan.scenes), kept_tokenizer(plan.out), path, part.seed)
+
+
+def _train(
+    name: str, plan: Plan, sets: tuple[PictureSet, ...], batch: int, peak: float, start: str | None
+) -> None:
+    materials = [prepare(plan, part) for part in sets]
+    models = load_flow(plan, start) if start else fresh_flow(plan)
+    models = models.to(plan.device)
+    optimizers = build_optimizers(models, peak)
     average = Average(models)
     parts = {"model": models, "muon": optimizers[0], "adam": optimizers[1], "average": average}
-    stage = Stage("flow", plan, parts)
+    stage = Stage(name, plan, parts)
     rng = Random(6 + 1000 * parallel.rank())
     torch.manual_seed(7 + parallel.rank())
+    chances = [material.share for material in materials]
 
     def step() -> torch.Tensor:
         set_rate(optimizers, stage.rate)
-        picks = torch.tensor(rng.choices(range(len(latents)), k=batch))
-        ids, valid = tokenize(tokenizer, word(tokenizer, [scenes[i] for i in picks.tolist()], rng))
-        features = encode_text(models["text_encoder"], ids.to(plan.device))
-        target = latents[picks].to(plan.device)
-        loss = flow_loss(models["transformer"], target, features, valid.to(plan.device))
+        material = rng.choices(materials, chances)[0]
+        count = max(2, round(batch * plan.scale / material.weight))
+        with plan.autocast():
+            loss = batch_loss(models, material, count, rng)
         return descend(models, loss, optimizers, average, stage)
 
-    stage.run(step, samples=batch)
+    stage.resume()
+    before = probe(average, models, materials[0], plan) if plan.session else 0.0
+    stage.run(step, samples=batch * plan.scale)
+    if plan.session and not parallel.rank():
+        after = probe(average, models, materials[0], plan)
+        print(f"{name}: loss on a fixed sample {before:.4f} before, {after:.4f} after", flush=True)
 
 
-def word(tokenizer: PreTrainedTokenizerFast, scenes: list[Scene], rng: Random) -> list[str]:
-    """Captions of a batch that pad to one length: all up to 32 tokens, some empty, or all 33 to 64."""
-    if rng.random() < LONG_SHARE:
-        return [_fitting(tokenizer, partial(long_caption, scene, rng), 33, 64) for scene in scenes]
-    return [
-        "" if rng.random() < EMPTY_SHARE else _fitting(tokenizer, partial(caption, scene, rng), 1, 32)
-        for scene in scenes
-    ]
+def probe(average: Average, models: nn.ModuleDict, material: Material, plan: Plan, count: int = 32) -> float:
+    """The averaged model's loss on one fixed sample of pictures, captions, noise and noise levels."""
+    models = deepcopy(models)
+    average.copy_to(models)
+    with torch.random.fork_rng(), torch.no_grad(), plan.autocast():
+        torch.manual_seed(9)
+        return batch_loss(models, material, count, Random(9)).item()
 
 
-def _fitting(tokenizer: PreTrainedTokenizerFast, draw: Callable[[], str], low: int, high: int) -> str:
-    while not low <= tokenize(tokenizer, [text := draw()])[1].sum() <= high:
-        pass
-    return text
+def batch_loss(models: nn.ModuleDict, material: Material, count: int, rng: Random) -> torch.Tensor:
+    """The loss of `count` random pictures of a set; captions of one padded length go through together."""
+    picks = torch.tensor(rng.choices(range(len(material.latents)), k=count))
+    ids, lengths = material.wordings.pick(picks, rng)
+    device = material.latents.device
+    sigmas = sample_sigmas(count, mean=0.7 + 0.5 * math.log(material.weight) / 2)
+    sigmas = sigmas[torch.randperm(count)].to(device)
+    total = torch.zeros((), device=device)
+    for size, places in by_length(lengths):
+        features = encode_text(models["text_encoder"], ids[places, :size].to(device))
+        valid = (torch.arange(size) < lengths[places, None]).to(device)
+        latents = material.latents[picks[places].to(device)].float()
+        loss = flow_loss(models["transformer"], latents, features, valid, sigmas[places.to(device)])
+        total = total + loss * len(places) / count
+    return total
 
 
-def build_optimizers(models: nn.ModuleDict) -> list[torch.optim.Optimizer]:
+def build_optimizers(models: nn.ModuleDict, scale: float = 1.0) -> list[torch.optim.Optimizer]:
     """Muon for the hidden matrices, AdamW for embeddings, norms, modulation and the last layer."""
     hidden: list[torch.Tensor] = []
     rest: list[torch.Tensor] = []
@@ -94,15 +148,25 @@ def build_optimizers(models: nn.ModuleDict) -> list[torch.optim.Optimizer]:
         inside = any(part in name for part in ("attention.", "feed_forward.", "layers."))
         is_hidden = inside and parameter.ndim == 2 and "adaLN" not in name
         (hidden if is_hidden else rest).append(parameter)
-    adam = torch.optim.AdamW([{"params": rest, "peak": ADAM_PEAK}], betas=(0.9, 0.98), weight_decay=0.0)
-    return [Muon(hidden, MUON_PEAK), adam]
+    groups = [{"params": rest, "peak": ADAM_PEAK * scale}]
+    return [Muon(hidden, MUON_PEAK * scale), torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0)]
 
 
-def load_flow(plan: Plan) -> nn.ModuleDict:
-    """The averaged models of the stage's checkpoint, or untrained ones where there is none."""
+def fresh_flow(plan: Plan) -> nn.ModuleDict:
+    """Untrained models, with whatever fits of the plan's earlier weights."""
     models = build_flow()
-    path = plan.out / "flow.pt"
-    if path.exists():
+    if plan.warm:
+        warm_start(models["transformer"], plan.warm / "transformer")
+        warm_start(models["text_encoder"], plan.warm / "text_encoder")
+        warm_embeddings(models["text_encoder"], plan.warm, kept_tokenizer(plan.out))
+    return models
+
+
+def load_flow(plan: Plan, *names: str) -> nn.ModuleDict:
+    """The averaged models of the first of these stages that has a checkpoint, or untrained ones."""
+    models = build_flow()
+    path = next((plan.out / f"{name}.pt" for name in names if (plan.out / f"{name}.pt").exists()), None)
+    if path:
         average = Average(models)
         average.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["average"])
         average.copy_to(models)

@@ -12,35 +12,42 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from engine.embedded import parallel
-from engine.embedded.dataset import rendered, to_tensor, training_scenes
+from engine.embedded.dataset import SETS, to_tensor
 from engine.embedded.loop import Average, Plan, Stage, set_rate
 from engine.embedded.model import build_vae
 from engine.embedded.muon import Muon
+from engine.embedded.warm import warm_start
 
 KL_WEIGHT = 2e-4
 CROPS_UNTIL = 0.6
 
 
-def train_vae(plan: Plan, peak: float = 4e-3) -> None:
-    """Encoder and decoder together: crops of 64 first, whole pictures for the last part."""
-    torch.manual_seed(1)
+def train_vae(plan: Plan, peak: float = 2e-3) -> None:
+    """Encoder and decoder together: crops of 64 first, crops of 128 for the last part."""
+    torch.manual_seed(1 + parallel.rank())
     pictures = load_pictures(plan)
-    vae = build_vae().to(plan.device, memory_format=torch.channels_last)
+    vae = build_vae()
+    if plan.warm:
+        warm_start(vae, plan.warm / "vae")
+    vae = vae.to(plan.device, memory_format=torch.channels_last)
     optimizers = build_optimizers(vae, peak)
     average = Average(vae)
     parts = {"model": vae, "muon": optimizers[0], "adam": optimizers[1], "average": average}
     stage = Stage("vae", plan, parts)
-    rng = Random(2)
+    rng = Random(2 + 1000 * parallel.rank())
 
     def step() -> torch.Tensor:
         set_rate(optimizers, stage.rate)
-        batch = sample_batch(pictures, 64 if stage.share < CROPS_UNTIL else 128, rng).to(plan.device)
-        posterior = vae.encode(batch).latent_dist
-        latents = posterior.mean + 0.05 * torch.randn_like(posterior.mean)
-        loss = picture_loss(vae.decode(latents).sample, batch) + KL_WEIGHT * posterior.mean.square().mean()
+        side = 64 if stage.share < CROPS_UNTIL else 128
+        batch = sample_batch(pictures, side, rng, plan.scale).to(plan.device)
+        with plan.autocast():
+            posterior = vae.encode(batch).latent_dist
+            latents = posterior.mean + 0.05 * torch.randn_like(posterior.mean)
+            drawn = vae.decode(latents).sample
+        loss = picture_loss(drawn.float(), batch) + KL_WEIGHT * posterior.mean.float().square().mean()
         return descend(vae, loss, optimizers, average, stage)
 
-    stage.run(step, samples=12)
+    stage.run(step, samples=12 * plan.scale)
 
 
 def build_optimizers(model: torch.nn.Module, peak: float) -> list[torch.optim.Optimizer]:
@@ -53,31 +60,33 @@ def build_optimizers(model: torch.nn.Module, peak: float) -> list[torch.optim.Op
     return [Muon(hidden, peak), torch.optim.AdamW([{"params": rest, "peak": peak}], weight_decay=1e-4)]
 
 
-def load_pictures(plan: Plan) -> NDArray[np.uint8]:
-    """The plan's training pictures, (N, 128, 128, 3)."""
-    return rendered(training_scenes(plan.scenes), plan.out / f"scenes-{plan.scenes}.npy")
+def load_pictures(plan: Plan) -> list[NDArray[np.uint8]]:
+    """The plan's training pictures, one array (N, H, W, 3) for each set."""
+    return [part.pictures(plan.scenes, plan.out) for part in SETS]
 
 
 def load_vae(plan: Plan, *names: str) -> AutoencoderKL:
-    """The averaged autoencoder of the first of these stages that has a checkpoint."""
+    """The averaged autoencoder of the first of these stages with a checkpoint, or the plan's earlier one."""
     path = next((plan.out / f"{name}.pt" for name in names if (plan.out / f"{name}.pt").exists()), None)
+    vae = build_vae()
+    if path is None and plan.warm:
+        warm_start(vae, plan.warm / "vae")
+        return vae
     if path is None:
         raise FileNotFoundError(f"no checkpoint of {names} in {plan.out}; run --stage vae first")
-    vae = build_vae()
     average = Average(vae)
     average.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["average"])
     average.copy_to(vae)
     return vae
 
 
-def sample_batch(pictures: NDArray[np.uint8], side: int, rng: Random) -> torch.Tensor:
-    """Twelve crops of 64 or three whole pictures: (N, 3, side, side) in [-1, 1], channels last."""
-    count = 12 * 64 * 64 // (side * side)
-    room = pictures.shape[1] - side
+def sample_batch(pictures: list[NDArray[np.uint8]], side: int, rng: Random, scale: int = 1) -> torch.Tensor:
+    """`scale` times twelve crops of 64 or three of 128: (N, 3, side, side) in [-1, 1], channels last."""
     crops = []
-    for _ in range(count):
-        top, left = rng.randint(0, room), rng.randint(0, room)
-        crops.append(pictures[rng.randrange(len(pictures)), top : top + side, left : left + side])
+    for _ in range(scale * 12 * 64 * 64 // (side * side)):
+        part = rng.choice(pictures)
+        top, left = (rng.randint(0, room - side) for room in part.shape[1:3])
+        crops.append(part[rng.randrange(len(part)), top : top + side, left : left + side])
     return to_tensor(np.stack(crops))
 
 

@@ -27,7 +27,7 @@ from engine.types import (
     Variation,
     image_tokens,
 )
-from engine.upscale import upscale
+from engine.upscale import Plan, upscale
 from engine.zimage import record, sampling
 from engine.zimage.components import Components as Components
 from engine.zimage.denoiser import Denoiser
@@ -158,7 +158,9 @@ class ZImagePipeline:
 
     def upscale(self, task: Upscale) -> Picture:
         """Enlarge an encoded image."""
-        return upscale(task)
+        *_, picture = upscale(task, Plan(self.components.device))
+        assert isinstance(picture, Picture)
+        return picture
 
     def _begin(self, task: Generate, ready: PromptReady) -> Drawing:
         sigmas = self._sigmas(task, ready.used)

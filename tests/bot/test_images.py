@@ -71,6 +71,27 @@ async def test_what_cannot_be_read_is_refused(folder: ImageFolder, data: bytes) 
         await folder.keep(data)
 
 
+async def test_sixteen_bits_are_scaled_not_cut(folder: ImageFolder) -> None:
+    buffer = io.BytesIO()
+    Image.new("I;16", (4, 4), 40_000).save(buffer, "PNG")
+    with Image.open(io.BytesIO(await folder.read_input(await folder.keep(buffer.getvalue())))) as kept:
+        assert kept.getpixel((0, 0)) == (156, 156, 156)
+
+
+async def test_the_inks_of_a_print_become_light(folder: ImageFolder) -> None:
+    buffer = io.BytesIO()
+    Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save(buffer, "JPEG")
+    with Image.open(io.BytesIO(await folder.read_input(await folder.keep(buffer.getvalue())))) as kept:
+        assert kept.getpixel((4, 4)) in {(254, 0, 0), (255, 0, 0)}
+
+
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
+async def test_a_moving_picture_is_refused_in_its_own_words(folder: ImageFolder, form: str) -> None:
+    moving = picture(form=form, save_all=True, append_images=[Image.new("RGB", (40, 20), "blue")])
+    with pytest.raises(Refused, match="animated-image"):
+        await folder.keep(moving)
+
+
 @pytest.mark.parametrize("side", [7000, 11000, 20000])
 async def test_a_decompression_bomb_is_refused_before_it_is_decoded(folder: ImageFolder, side: int) -> None:
     header = bytearray(picture((1, 1)))

@@ -45,3 +45,29 @@ def test_fitting_keeps_the_middle() -> None:
     fitted = pixels.fit(image, 64, 64)
     assert fitted.size == (64, 64)
     assert fitted.getpixel((32, 32)) == (0, 0, 255)
+
+
+def test_sixteen_bits_are_scaled_not_cut() -> None:
+    grey = Image.new("I;16", (3, 2), 40_000)
+    assert pixels.read(encoded(grey)).getpixel((0, 0)) == (156, 156, 156)
+
+
+def test_the_inks_of_a_print_become_light() -> None:
+    assert pixels.read(encoded(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG")).getpixel((4, 4)) == (
+        pytest.approx(254, abs=1),
+        0,
+        0,
+    )
+
+
+def test_a_transparent_palette_entry_becomes_white() -> None:
+    assert pixels.read(encoded(Image.new("P", (2, 2)), transparency=0)).getpixel((0, 0)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP"])
+def test_an_animated_picture_is_refused(form: str) -> None:
+    frames = encoded(
+        Image.new("RGB", (4, 4), "red"), form, save_all=True, append_images=[Image.new("RGB", (4, 4), "blue")]
+    )
+    with pytest.raises(EngineError, match="animated"):
+        pixels.read(frames)

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
+Strength = tuple[float, float, float]
 
 
 def mix(a: Colour, b: Colour, share: float) -> Colour:
@@ -18,7 +19,7 @@ def mix(a: Colour, b: Colour, share: float) -> Colour:
     return red, green, blue
 
 
-def tint(colour: Colour, by: tuple[float, float, float]) -> Colour:
+def tint(colour: Colour, by: Strength) -> Colour:
     """Colour seen in light of relative strength `by` per channel."""
     red, green, blue = (min(255, round(x * y)) for x, y in zip(colour, by, strict=True))
     return red, green, blue
@@ -36,63 +37,66 @@ def curve(start: Point, bend: Point, end: Point, count: int = 9) -> list[Point]:
     ]
 
 
-class Brush:
-    """Draws on a square canvas whose corners are (0, 0) and (1, 1), y downward."""
+def smooth(points: Sequence[Point], count: int = 5) -> list[Point]:
+    """The closed Catmull-Rom curve through `points`, `count` points for each piece."""
+    knots = np.array(points)
+    before, after, beyond = np.roll(knots, 1, 0), np.roll(knots, -1, 0), np.roll(knots, -2, 0)
+    t = (np.arange(count) / count)[None, :, None]
+    a, b, c, d = (part[:, None] for part in (before, knots, after, beyond))
+    path = b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
+    return [(x, y) for x, y in path.reshape(-1, 2).tolist()]
 
-    def __init__(self, size: int, oversample: int = 3) -> None:
+
+class Brush:
+    """Draws on a canvas of area 1: x from 0 to `wide` rightward, y from 0 to `high` downward."""
+
+    def __init__(self, width: int, height: int, oversample: int = 3) -> None:
         self.oversample = oversample
-        self.pixels = size * oversample
-        self.image = Image.new("RGB", (self.pixels, self.pixels))
+        self.scale = (width * height) ** 0.5 * oversample
+        self.image = Image.new("RGB", (width * oversample, height * oversample))
+        self.wide, self.high = self.image.width / self.scale, self.image.height / self.scale
         self._draw = ImageDraw.Draw(self.image, "RGBA")
 
-    def finish(self) -> Image.Image:
-        """The picture at its final size, anti-aliased."""
-        return self.image.reduce(self.oversample)
+    def replace(self, image: Image.Image) -> None:
+        """Go on with `image`, of the same size, in the canvas's place."""
+        self.image = image
+        self._draw = ImageDraw.Draw(image, "RGBA")
 
     def gradient(self, top: float, bottom: float, stops: Sequence[Colour]) -> None:
         """Fill the band from `top` to `bottom` with evenly spaced colour stops."""
-        first, last = round(top * self.pixels), round(bottom * self.pixels)
+        first, last = round(top * self.scale), round(bottom * self.scale)
         at = np.linspace(0, len(stops) - 1, last - first)
         column = np.stack([np.interp(at, range(len(stops)), [c[i] for c in stops]) for i in range(3)], -1)
         strip = Image.fromarray(column.astype(np.uint8)[:, None])
-        self.image.paste(strip.resize((self.pixels, last - first), Image.Resampling.NEAREST), (0, first))
+        self.image.paste(strip.resize((self.image.width, last - first), Image.Resampling.NEAREST), (0, first))
 
     def polygon(self, points: Sequence[Point], fill: Colour, alpha: int = 255) -> None:
         """A filled polygon."""
-        self._draw.polygon(self._scale(points), fill=(*fill, alpha))
-
-    def outlined(self, points: Sequence[Point], fill: Colour, edge: Colour, width: float = 0.011) -> None:
-        """A filled polygon with an edge line around it."""
-        self.polygon(points, fill)
-        self.line([*points, points[0], points[1]], edge, width)
+        self._draw.polygon(self._scaled(points), fill=(*fill, alpha))
 
     def line(self, points: Sequence[Point], fill: Colour, width: float, alpha: int = 255) -> None:
-        """A line with round joints, `width` in units of the canvas."""
-        pixels = max(1, round(width * self.pixels))
-        self._draw.line(self._scale(points), fill=(*fill, alpha), width=pixels, joint="curve")
+        """A line with round joints."""
+        pixels = max(1, round(width * self.scale))
+        self._draw.line(self._scaled(points), fill=(*fill, alpha), width=pixels, joint="curve")
 
-    def ellipse(
-        self,
-        centre: Point,
-        rx: float,
-        ry: float,
-        fill: Colour,
-        alpha: int = 255,
-        edge: Colour | None = None,
-        width: float = 0.011,
-    ) -> None:
-        """A filled ellipse with half-axes `rx` and `ry`, with an edge where one is given."""
-        x, y, n = *centre, self.pixels
+    def ellipse(self, centre: Point, rx: float, ry: float, fill: Colour, alpha: int = 255) -> None:
+        """A filled ellipse with half-axes `rx` and `ry`."""
+        x, y, n = *centre, self.scale
         box = ((x - rx) * n, (y - ry) * n, (x + rx) * n, (y + ry) * n)
-        pixels = max(1, round(width * n)) if edge else 0
-        self._draw.ellipse(box, fill=(*fill, alpha), outline=edge, width=pixels)
+        self._draw.ellipse(box, fill=(*fill, alpha))
 
     def box(
         self, left: float, top: float, right: float, bottom: float, fill: Colour, alpha: int = 255
     ) -> None:
         """A filled rectangle."""
-        n = self.pixels
+        n = self.scale
         self._draw.rectangle((left * n, top * n, right * n, bottom * n), fill=(*fill, alpha))
 
-    def _scale(self, points: Sequence[Point]) -> list[Point]:
-        return [(x * self.pixels, y * self.pixels) for x, y in points]
+    def halo(self, centre: Point, radius: float, fill: Colour, strength: float) -> None:
+        """Soft light around `centre` that fades to nothing at `radius`."""
+        for i in range(16):
+            reach = radius * (1 - i / 16)
+            self.ellipse(centre, reach, reach, fill, round(255 * strength / 16))
+
+    def _scaled(self, points: Sequence[Point]) -> list[Point]:
+        return [(x * self.scale, y * self.scale) for x, y in points]

@@ -1,221 +1,232 @@
-"""The six places: what lies between the sky and the subject."""
+"""The ten places: what lies between the sky and the subject, and what stands before it."""
 
 import math
 from collections.abc import Callable
 from random import Random
 
-from engine.embedded.draw.brush import Brush, Colour, Point, mix, tint
-from engine.embedded.draw.palette import LIGHTS
+from engine.embedded.draw import props, town, water
+from engine.embedded.draw.brush import Brush, Colour, Point, curve, mix
+from engine.embedded.draw.palette import Setting
 
 HORIZONS: dict[str, float] = {
-    "sea": 0.58,
-    "mountains": 0.66,
-    "meadow": 0.62,
-    "desert": 0.62,
-    "city": 0.68,
-    "snowfield": 0.62,
-}
+    "sea": 0.56, "lake": 0.56, "mountains": 0.64, "meadow": 0.60, "forest": 0.62,
+    "desert": 0.60, "city": 0.66, "snowfield": 0.60, "island": 0.55, "garden": 0.60,
+}  # fmt: skip
 
 
-def draw_place(brush: Brush, place: str, time: str, glow_x: float, rng: Random) -> None:
-    """Paint one place below and before the sky; `glow_x` is where the sun or moon stands."""
-    _PAINTERS[place](brush, time, glow_x, rng)
+def draw_place(brush: Brush, place: str, setting: Setting, rng: Random) -> None:
+    """Paint one place below and before the sky."""
+    _PAINTERS[place](brush, setting, rng)
 
 
-def _lit(colour: Colour, time: str) -> Colour:
-    return tint(colour, LIGHTS[time].ground)
+def draw_front(brush: Brush, place: str, setting: Setting, rng: Random) -> None:
+    """Paint what is nearest, in the lower corners, over the feet of whatever stands there."""
+    for side in (0, 1):
+        if rng.random() < 0.75:
+            x = rng.uniform(0.0, 0.13) * brush.wide
+            foot = (x if side == 0 else brush.wide - x, brush.high + 0.01)
+            _FRONTS[place](brush, foot, setting, rng)
 
 
-def _far(colour: Colour, time: str, share: float) -> Colour:
-    return mix(_lit(colour, time), LIGHTS[time].sky[-1], share)
-
-
-def _ridge(brush: Brush, y: float, height: float, waves: float, fill: Colour, rng: Random) -> list[Point]:
+def ridge(brush: Brush, y: float, height: float, waves: float, fill: Colour, rng: Random) -> list[Point]:
+    """Ground with a wavy upper edge around `y`; returns that edge."""
     phase, other = rng.uniform(0, 6.28), rng.uniform(0, 6.28)
     points = []
-    for i in range(25):
-        x = i / 24
+    for i in range(29):
+        x = i / 28 * brush.wide
         bump = math.sin(x * waves + phase) + 0.5 * math.sin(x * waves * 1.7 + other)
         points.append((x, y - height * bump / 1.5))
-    brush.polygon([*points, (1.0, 1.0), (0.0, 1.0)], fill)
+    brush.polygon([*points, (brush.wide, brush.high), (0.0, brush.high)], fill)
     return points
 
 
-def _sea(brush: Brush, time: str, glow_x: float, rng: Random) -> None:
-    top = HORIZONS["sea"]
-    far, near = _lit((70, 170, 220), time), _lit((14, 88, 166), time)
-    brush.gradient(top, 1.0, (mix(far, LIGHTS[time].sky[-1], 0.35), far, near))
-    for i in range(6):
-        y, width = top + 0.02 + i * 0.05, 0.05 + 0.012 * i
-        x = glow_x + rng.uniform(-0.02, 0.02)
-        brush.ellipse((x, y), width, 0.007, LIGHTS[time].glow, 150)
-    for row in range(5):
-        y = top + 0.05 + row * 0.085
-        for _ in range(4):
-            x, width = rng.random(), 0.035 + 0.011 * row
-            wave = [
-                (x - width, y),
-                (x - width / 2, y - 0.014),
-                (x, y),
-                (x + width / 2, y - 0.014),
-                (x + width, y),
-            ]
-            brush.line(wave, mix(far, (255, 255, 255), 0.55), 0.008, 190)
+def _peaks(brush: Brush, setting: Setting, base: float, tall: float, distance: float, rng: Random) -> None:
+    x = -rng.uniform(0.0, 0.2)
+    while x < brush.wide + 0.1:
+        height = tall * rng.uniform(0.7, 1.1)
+        _peak(brush, (x, base - height), base + 0.03, setting, distance)
+        x += height * rng.uniform(0.8, 1.3)
 
 
-def _mountains(brush: Brush, time: str, glow_x: float, rng: Random) -> None:
-    base = HORIZONS["mountains"]
-    for share, count, low, high in ((0.45, 3, 0.24, 0.32), (0.1, 2, 0.30, 0.42)):
-        rock = _far((108, 116, 146), time, share)
-        for i in range(count):
-            x = (i + 0.5) / count + rng.uniform(-0.12, 0.12) + (0.16 if share < 0.3 else 0)
-            _peak(
-                brush,
-                (x, base - rng.uniform(low, high)),
-                base + 0.04,
-                rock,
-                _far((250, 252, 255), time, share * 0.6),
-            )
-    _ridge(brush, base + 0.03, 0.025, 7, _far((92, 140, 92), time, 0.1), rng)
-    _ridge(brush, base + 0.13, 0.02, 5, _lit((112, 150, 78), time), rng)
-    for _ in range(5):
-        x, y = rng.random(), rng.uniform(base + 0.12, 0.96)
-        brush.ellipse((x, y), 0.035, 0.020, _lit((136, 136, 140), time))
-        brush.ellipse((x - 0.006, y - 0.006), 0.022, 0.010, _lit((176, 176, 180), time))
-
-
-def _peak(brush: Brush, top: Point, base: float, rock: Colour, snow: Colour) -> None:
+def _peak(brush: Brush, top: Point, base: float, setting: Setting, distance: float) -> None:
     x, y = top
-    span = (base - y) * 0.78
-    brush.polygon([(x - span, base), top, (x + span, base)], rock)
-    brush.polygon([(x + span, base), top, (x - 0.04, base)], mix(rock, (20, 20, 60), 0.22))
-    cap = 0.34
-    edge = y + (base - y) * cap
+    span, side = (base - y) * 0.80, 1 if setting.glow_x > x else -1
+    rock = setting.far((112, 118, 148), distance)
+    bright, shade = setting.far((146, 148, 170), distance), mix(rock, (20, 20, 60), 0.18)
+    brush.polygon([(x - span, base), top, (x + span, base)], bright)
+    brush.polygon([(x - side * span, base), top, (x + side * 0.05, y + (base - y) * 0.5), (x, base)], shade)
+    cap, edge = 0.36, y + (base - y) * 0.36
+    snow = [
+        (x - span * cap, edge), top, (x + span * cap, edge), (x + span * 0.16, edge - 0.03),
+        (x + span * 0.02, edge + 0.025), (x - span * 0.16, edge - 0.025),
+    ]  # fmt: skip
+    white = mix(setting.snow(), setting.light.haze, distance * 0.6)
+    brush.polygon(snow, white)
     brush.polygon(
-        [
-            (x - span * cap, edge),
-            top,
-            (x + span * cap, edge),
-            (x + span * 0.15, edge - 0.035),
-            (x, edge + 0.02),
-            (x - span * 0.16, edge - 0.03),
-        ],
-        snow,
+        [(x - side * span * cap, edge), top, (x - side * span * 0.1, edge - 0.01)],
+        mix(white, (70, 84, 150), 0.22),
     )
 
 
-def _meadow(brush: Brush, time: str, glow_x: float, rng: Random) -> None:
-    base = HORIZONS["meadow"]
-    _ridge(brush, base - 0.03, 0.05, 5, _far((120, 190, 110), time, 0.3), rng)
-    _ridge(brush, base + 0.05, 0.035, 4, _lit((104, 190, 82), time), rng)
-    _ridge(brush, base + 0.17, 0.025, 3, _lit((78, 166, 62), time), rng)
-    for _ in range(16):
-        x, y = rng.random(), rng.uniform(base + 0.14, 0.98)
-        petal = _lit(rng.choice(((255, 255, 255), (255, 226, 70), (255, 150, 190), (250, 110, 90))), time)
-        brush.line([(x, y), (x, y + 0.024)], _lit((44, 120, 50), time), 0.006)
-        brush.ellipse((x, y), 0.013, 0.013, petal)
-
-
-def _desert(brush: Brush, time: str, glow_x: float, rng: Random) -> None:
-    base = HORIZONS["desert"]
-    _ridge(brush, base - 0.01, 0.06, 6, _far((236, 190, 120), time, 0.25), rng)
-    _ridge(brush, base + 0.07, 0.045, 4.5, _lit((240, 196, 116), time), rng)
-    crest = _ridge(brush, base + 0.18, 0.03, 3.5, _lit((230, 178, 96), time), rng)
-    brush.line([(x, y + 0.03) for x, y in crest], _lit((208, 154, 78), time), 0.008)
-    brush.line([(x, y + 0.11) for x, y in crest], _lit((208, 154, 78), time), 0.008)
-    for x in (rng.uniform(0.04, 0.2), rng.uniform(0.8, 0.96))[: rng.randint(1, 2)]:
-        _cactus(brush, (x, base + rng.uniform(0.06, 0.12)), _lit((52, 128, 74), time))
-
-
-def _cactus(brush: Brush, foot: Point, green: Colour) -> None:
-    x, y = foot
-    brush.line([(x, y), (x, y - 0.17)], green, 0.034)
-    brush.ellipse((x, y - 0.17), 0.017, 0.017, green)
-    brush.line([(x, y - 0.06), (x - 0.045, y - 0.06), (x - 0.045, y - 0.12)], green, 0.022)
-    brush.line([(x, y - 0.085), (x + 0.045, y - 0.085), (x + 0.045, y - 0.14)], green, 0.022)
-
-
-def _city(brush: Brush, time: str, glow_x: float, rng: Random) -> None:
-    base = HORIZONS["city"]
-    for share, low, high, width in ((0.5, 0.22, 0.42, 0.12), (0.08, 0.10, 0.32, 0.17)):
-        x = -rng.uniform(0.0, 0.1)
-        while x < 1.0:
-            wide = width * rng.uniform(0.8, 1.2)
-            wall = rng.choice(((128, 138, 168), (150, 128, 140), (116, 128, 150), (164, 146, 134)))
-            _tower(
-                brush,
-                (x, base - rng.uniform(low, high), x + wide),
-                base,
-                _far(wall, time, share),
-                time,
-                share,
-                rng,
-            )
-            x += wide
-    brush.box(0, base, 1, 1, _lit((168, 166, 170), time))
-    brush.box(0, base, 1, base + 0.025, _lit((206, 204, 204), time))
-    for i in range(5):
-        x = (i + 0.5) / 5
-        brush.polygon(
-            [(x - 0.05, 0.95), (x + 0.05, 0.95), (x + 0.055, 0.965), (x - 0.055, 0.965)],
-            _lit((240, 236, 220), time),
-        )
-
-
-def _tower(
-    brush: Brush,
-    span: tuple[float, float, float],
-    base: float,
-    wall: Colour,
-    time: str,
-    share: float,
-    rng: Random,
-) -> None:
-    left, top, right = span
-    brush.box(left, top, right, base, wall)
-    brush.box(right - 0.025, top, right, base, mix(wall, (10, 10, 40), 0.18))
-    if share > 0.3:
-        return
-    pane = {"night": (255, 222, 110), "sunset": (255, 206, 130)}.get(time, mix(wall, (236, 246, 255), 0.65))
-    y = top + 0.03
-    while y < base - 0.05:
-        for x in (left + 0.022, left + 0.072):
-            if x + 0.03 < right - 0.025 and (time != "night" or rng.random() < 0.75):
-                brush.box(x, y, x + 0.028, y + 0.032, pane)
-        y += 0.062
-
-
-def _snowfield(brush: Brush, time: str, glow_x: float, rng: Random) -> None:
-    base = HORIZONS["snowfield"]
-    white = (244, 248, 255)
-    _ridge(brush, base - 0.02, 0.05, 5, _far((214, 226, 246), time, 0.25), rng)
+def _mountains(brush: Brush, setting: Setting, rng: Random) -> None:
+    base = setting.horizon
+    _peaks(brush, setting, base, 0.34, 0.50, rng)
+    _peaks(brush, setting, base, 0.24, 0.15, rng)
+    ridge(brush, base + 0.01, 0.025, 7, setting.far((86, 132, 98), 0.15), rng)
+    for _ in range(7):
+        foot = (rng.uniform(0, brush.wide), base + rng.uniform(0.02, 0.07))
+        props.fir(brush, foot, rng.uniform(0.07, 0.12), setting, 0.12)
+    ridge(brush, base + 0.10, 0.02, 5, setting.ground((118, 156, 86)), rng)
+    ridge(brush, base + 0.22, 0.02, 4, setting.ground((98, 142, 72)), rng)
     for _ in range(4):
-        x = rng.choice((rng.uniform(0.0, 0.3), rng.uniform(0.7, 1.0)))
-        _fir(brush, (x, base + rng.uniform(0.0, 0.06)), rng.uniform(0.16, 0.24), time)
-    _ridge(brush, base + 0.08, 0.03, 4, _lit(mix(white, (190, 210, 240), 0.25), time), rng)
-    _ridge(brush, base + 0.18, 0.025, 3, _lit(white, time), rng)
-    for _ in range(14):
-        brush.ellipse((rng.random(), rng.random() * 0.95), 0.008, 0.008, _lit((255, 255, 255), "noon"), 235)
+        at = (rng.uniform(0, brush.wide), rng.uniform(base + 0.14, brush.high - 0.04))
+        props.stone(brush, at, rng.uniform(0.018, 0.034), setting, rng)
 
 
-def _fir(brush: Brush, foot: Point, height: float, time: str) -> None:
-    x, y = foot
-    brush.line([(x, y + 0.02), (x, y - height * 0.2)], _lit((96, 66, 46), time), 0.022)
-    green, snow = _lit((40, 104, 84), time), _lit((246, 250, 255), time)
+def _meadow(brush: Brush, setting: Setting, rng: Random) -> None:
+    base, leaves = setting.horizon, rng.choice(props.LEAVES)
+    ridge(brush, base - 0.03, 0.05, 5, setting.far((130, 186, 132), 0.42), rng)
+    for _ in range(rng.randint(1, 3)):
+        foot = (rng.uniform(0, brush.wide), base + 0.03)
+        props.round_tree(brush, foot, rng.uniform(0.09, 0.14), setting, 0.3, leaves, rng)
+    ridge(brush, base + 0.04, 0.035, 4, setting.far((118, 192, 92), 0.10), rng)
+    ridge(brush, base + 0.14, 0.025, 3, setting.ground((92, 178, 72)), rng)
+    ridge(brush, base + 0.27, 0.02, 3, setting.ground((74, 158, 60)), rng)
+    for _ in range(16):
+        y = rng.uniform(base + 0.10, brush.high)
+        near = (y - base) / (brush.high - base)
+        foot = (rng.uniform(0, brush.wide), y)
+        props.blossom(brush, foot, 0.012 + 0.026 * near, setting, rng.choice(props.PETALS))
+
+
+def _forest(brush: Brush, setting: Setting, rng: Random) -> None:
+    base = setting.horizon
+    leafy, leaves = rng.random() < 0.4, rng.choice(props.LEAVES)
+    for distance, height, y in ((0.60, 0.34, 0.0), (0.38, 0.42, 0.02), (0.14, 0.46, 0.05)):
+        ridge(brush, base + y - 0.02, 0.01, 5, setting.far((64, 112, 66), distance), rng)
+        x = -rng.uniform(0.0, 0.1)
+        while x < brush.wide + 0.05:
+            tall, foot = height * rng.uniform(0.8, 1.2), (x, base + y + 0.01)
+            if distance < 0.2 and 0.3 < x / brush.wide < 0.7:
+                tall *= 0.55
+            if leafy:
+                props.round_tree(brush, foot, tall, setting, distance, leaves, rng)
+            else:
+                props.fir(brush, foot, tall, setting, distance)
+            x += tall * rng.uniform(0.36, 0.52)
+    ridge(brush, base + 0.06, 0.015, 4, setting.ground((76, 122, 62)), rng)
+    ridge(brush, base + 0.20, 0.02, 3, setting.ground((60, 104, 54)), rng)
+    for _ in range(9):
+        at = (rng.uniform(0, brush.wide), rng.uniform(base + 0.12, brush.high))
+        props.grass(brush, at, 0.03, setting.ground((92, 148, 66)), rng)
+
+
+def _desert(brush: Brush, setting: Setting, rng: Random) -> None:
+    base = setting.horizon
+    x = rng.uniform(0, brush.wide)
+    mesa = setting.far((206, 126, 88), 0.35)
+    brush.polygon(
+        [(x - 0.2, base + 0.03), (x - 0.13, base - 0.10), (x + 0.11, base - 0.10), (x + 0.18, base + 0.03)],
+        mesa,
+    )
+    ridge(brush, base - 0.005, 0.045, 6, setting.far((240, 196, 128), 0.30), rng)
+    for _ in range(rng.randint(1, 3)):
+        props.cactus(brush, (rng.uniform(0, brush.wide), base + 0.045), setting, 0.1)
+    for y, sand in ((0.06, (244, 202, 124)), (0.18, (232, 182, 100))):
+        crest = ridge(brush, base + y, 0.04, rng.uniform(3, 5), setting.ground(sand), rng)
+        lee = [(px, py + 0.012 + 0.05 * max(0.0, math.sin(px * 6))) for px, py in crest]
+        brush.polygon([*crest, *reversed(lee)], mix(setting.ground(sand), (90, 50, 70), 0.22))
     for i in range(3):
-        bottom, half = y - height * (0.12 + 0.26 * i), height * (0.36 - 0.08 * i)
-        tip = bottom - height * 0.38
-        brush.polygon([(x - half, bottom), (x, tip), (x + half, bottom)], green)
-        brush.polygon(
-            [(x - half * 0.5, tip + height * 0.19), (x, tip), (x + half * 0.5, tip + height * 0.19)], snow
-        )
+        y = base + 0.26 + 0.05 * i
+        arc = curve((0, y), (brush.wide * rng.uniform(0.3, 0.7), y - 0.03), (brush.wide, y + 0.01))
+        brush.line(arc, setting.ground((212, 158, 82)), 0.006)
 
 
-_PAINTERS: dict[str, Callable[[Brush, str, float, Random], None]] = {
-    "sea": _sea,
+def _snowfield(brush: Brush, setting: Setting, rng: Random) -> None:
+    base = setting.horizon
+    ridge(brush, base - 0.03, 0.05, 5, setting.far((206, 218, 240), 0.35), rng)
+    for _ in range(rng.randint(3, 7)):
+        x = rng.choice((rng.uniform(0.0, 0.36), rng.uniform(0.64, 1.0))) * brush.wide
+        props.fir(brush, (x, base + rng.uniform(0.02, 0.06)), rng.uniform(0.12, 0.22), setting, 0.12, True)
+    for y, share in ((0.06, 0.30), (0.17, 0.12), (0.30, 0.0)):
+        drift = setting.snow(share)
+        crest = ridge(brush, base + y, 0.028, rng.uniform(3, 5), drift, rng)
+        brush.line(crest, mix(drift, (120, 140, 210), 0.18), 0.007)
+
+
+def _garden(brush: Brush, setting: Setting, rng: Random) -> None:
+    base, leaves = setting.horizon, rng.choice(props.LEAVES[2:])
+    for _ in range(4):
+        foot = (rng.uniform(0, brush.wide), base + 0.01)
+        props.round_tree(brush, foot, rng.uniform(0.16, 0.26), setting, 0.25, leaves, rng)
+    hedge = setting.far((66, 128, 70), 0.10)
+    x = 0.0
+    while x < brush.wide + 0.05:
+        brush.ellipse((x, base + 0.02), 0.06, rng.uniform(0.05, 0.075), hedge)
+        x += 0.07
+    props.picket(brush, base + 0.08, setting)
+    brush.box(0, base + 0.075, brush.wide, brush.high, setting.ground((106, 182, 84)))
+    middle = brush.wide * rng.uniform(0.4, 0.6)
+    path = [
+        (middle - 0.03, base + 0.075),
+        (middle + 0.03, base + 0.075),
+        (middle + 0.24, brush.high),
+        (middle - 0.24, brush.high),
+    ]
+    brush.polygon(path, setting.ground((226, 206, 170)))
+    for side in (-1, 1):
+        for row in range(5):
+            y = base + 0.11 + row * 0.058
+            for column in range(3):
+                x = middle + side * (0.10 + row * 0.045 + column * 0.105 + rng.uniform(-0.02, 0.02))
+                petal = props.PETALS[(row + column) % len(props.PETALS)]
+                props.blossom(brush, (x, y + 0.02), 0.022 + 0.006 * row, setting, petal)
+
+
+def _front_grass(brush: Brush, foot: Point, setting: Setting, rng: Random) -> None:
+    props.grass(brush, foot, rng.uniform(0.09, 0.15), setting.ground((48, 122, 48)), rng)
+
+
+def _front_blossoms(brush: Brush, foot: Point, setting: Setting, rng: Random) -> None:
+    _front_grass(brush, foot, setting, rng)
+    for _ in range(2):
+        at = (foot[0] + rng.uniform(-0.06, 0.06), foot[1])
+        props.blossom(brush, at, rng.uniform(0.06, 0.10), setting, rng.choice(props.PETALS))
+
+
+def _front_stones(brush: Brush, foot: Point, setting: Setting, rng: Random) -> None:
+    props.stone(brush, (foot[0], foot[1] - 0.03), rng.uniform(0.04, 0.08), setting, rng)
+
+
+def _front_drift(brush: Brush, foot: Point, setting: Setting, rng: Random) -> None:
+    brush.ellipse((foot[0], foot[1]), rng.uniform(0.16, 0.26), rng.uniform(0.03, 0.06), setting.snow())
+
+
+def _front_reeds(brush: Brush, foot: Point, setting: Setting, rng: Random) -> None:
+    props.reeds(brush, foot, rng.uniform(0.16, 0.26), setting, rng)
+
+
+_PAINTERS: dict[str, Callable[[Brush, Setting, Random], None]] = {
+    "sea": water.sea,
+    "lake": water.lake,
     "mountains": _mountains,
     "meadow": _meadow,
+    "forest": _forest,
     "desert": _desert,
-    "city": _city,
+    "city": town.city,
     "snowfield": _snowfield,
+    "island": water.island,
+    "garden": _garden,
+}
+_FRONTS: dict[str, Callable[[Brush, Point, Setting, Random], None]] = {
+    "sea": water.front_foam,
+    "lake": _front_reeds,
+    "mountains": _front_stones,
+    "meadow": _front_blossoms,
+    "forest": _front_grass,
+    "desert": _front_stones,
+    "city": town.front_lamp,
+    "snowfield": _front_drift,
+    "island": _front_grass,
+    "garden": _front_blossoms,
 }

@@ -39,15 +39,18 @@ def test_a_usual_caption_fits_into_32_tokens(tokenizer: PreTrainedTokenizerFast)
 
 
 @torch.inference_mode()
-def test_the_training_forward_equals_the_stock_forward(tokenizer: PreTrainedTokenizerFast) -> None:
-    """The training forward gives what the stock forward gives on lists of un-padded captions."""
+@pytest.mark.parametrize(("rows", "columns"), [(16, 16), (18, 10)])
+def test_the_training_forward_equals_the_stock_forward(
+    tokenizer: PreTrainedTokenizerFast, rows: int, columns: int
+) -> None:
+    """The training forward gives what the stock forward gives, also where a picture's tokens need filling."""
     torch.manual_seed(0)
     model, encoder = build_transformer(n_layers=2).eval(), build_text_encoder().eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
     ids, valid = tokenize(tokenizer, ["a red sailboat", "a big blue house in the snow at night"])
     features = encode_text(encoder, ids)
-    latents, time = torch.randn(2, 16, 16, 16), torch.tensor([0.1, 0.7])
+    latents, time = torch.randn(2, 16, rows, columns), torch.tensor([0.1, 0.7])
     captions = [row[mask] for row, mask in zip(features, valid, strict=True)]
     stock = model([*latents.unsqueeze(2)], time, captions, return_dict=False)[0]
     ours = forward(model, latents, time, features, valid)

@@ -1,6 +1,8 @@
 """Facts about the training stages, each at a scale of seconds."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,13 +10,22 @@ import torch
 from diffusers import ZImagePipeline
 from safetensors.torch import load_file
 
+from engine.embedded import WEIGHTS, train_flow
 from engine.embedded.export import export
 from engine.embedded.judge import load_judge, train_judge
+from engine.embedded.latents import encode_all
 from engine.embedded.loop import Plan
-from engine.embedded.model import build_vae
+from engine.embedded.model import build_text_encoder, build_transformer, build_vae
 from engine.embedded.train_decoder import train_decoder
-from engine.embedded.train_flow import train_flow
+from engine.embedded.train_distill import train_distill
 from engine.embedded.train_vae import train_vae
+
+
+@pytest.fixture(autouse=True)
+def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models of the real widths with as few layers as they can have."""
+    monkeypatch.setattr(train_flow, "build_transformer", partial(build_transformer, n_layers=1))
+    monkeypatch.setattr(train_flow, "build_text_encoder", partial(build_text_encoder, num_hidden_layers=2))
 
 
 def tiny(out: Path, steps: int) -> Plan:
@@ -23,13 +34,20 @@ def tiny(out: Path, steps: int) -> Plan:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint folder in which the autoencoder has made one step."""
+    """A checkpoint folder in which the autoencoder has made one step and every set is encoded."""
     out = tmp_path_factory.mktemp("checkpoints")
     train_vae(tiny(out, 1))
+    encode_all(tiny(out, 1))
     return out
 
 
-STAGES = [("vae", train_vae), ("decoder", train_decoder), ("flow", lambda plan: train_flow(plan, batch=2))]
+STAGES = [
+    ("vae", train_vae),
+    ("decoder", train_decoder),
+    ("flow", lambda plan: train_flow.train_flow(plan, batch=2)),
+    ("large", lambda plan: train_flow.train_large(plan, batch=2)),
+    ("distill", lambda plan: train_distill(plan, batch=2)),
+]
 
 
 @pytest.mark.parametrize(("name", "train"), STAGES)
@@ -42,6 +60,27 @@ def test_a_stage_resumes_where_it_stopped(trained: Path, name: str, train: Calla
     assert (before["step"], after["step"]) == (1, 2)
     assert after["seconds"] > before["seconds"]
     assert any(not torch.equal(before["model"][key], after["model"][key]) for key in after["model"])
+
+
+def test_a_session_ends_when_its_time_is_up(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A session shorter than one step makes one, says what it changed, and leaves the rest for the next."""
+    for file in trained.glob("*.npy"):
+        (tmp_path / file.name).symlink_to(file)
+    train_flow.train_flow(replace(tiny(tmp_path, 50), session=1e-6), batch=2)
+    assert torch.load(tmp_path / "flow.pt", weights_only=True)["step"] == 1
+    assert "loss on a fixed sample" in capsys.readouterr().out
+
+
+def test_a_stage_starts_from_earlier_weights(trained: Path, tmp_path: Path) -> None:
+    """A new stage with earlier weights takes over every tensor that fits."""
+    for file in trained.glob("*.npy"):
+        (tmp_path / file.name).symlink_to(file)
+    train_flow.train_flow(replace(tiny(tmp_path, 0), warm=WEIGHTS), batch=2)
+    mine = torch.load(tmp_path / "flow.pt", weights_only=True)["model"]
+    earlier = load_file(WEIGHTS / "transformer" / "diffusion_pytorch_model.safetensors")
+    assert torch.equal(mine["transformer.cap_pad_token"], earlier["cap_pad_token"].float())
 
 
 def test_the_decoder_stage_leaves_the_encoder_as_it_is(trained: Path) -> None:
@@ -62,8 +101,11 @@ def test_an_export_loads_as_a_pipeline(trained: Path, tmp_path: Path) -> None:
 
 
 def test_the_judge_is_saved_as_it_was_trained(tmp_path: Path) -> None:
-    """The judge read back from disk gives the scores it had after training."""
-    judge = train_judge(tiny(tmp_path, 2), tmp_path / "judge.safetensors", batch=4)
-    pictures = torch.rand(2, 3, 128, 128) * 2 - 1
-    again = load_judge(tmp_path / "judge.safetensors")
-    assert all(torch.equal(judge(pictures)[name], again(pictures)[name]) for name in judge.heads)
+    """The judge read back from disk gives the same scores twice, and a word for every question."""
+    path = tmp_path / "judge.safetensors"
+    train_judge(tiny(tmp_path, 2), path, batch=4)
+    judge = load_judge(path)
+    pictures = torch.rand(2, 3, 192, 336) * 2 - 1
+    scores, again = judge(pictures), load_judge(path)(pictures)
+    assert all(torch.equal(scores[name], again[name]) for name in judge.heads)
+    assert path.stat().st_size <= 2_000_000

@@ -1,0 +1,131 @@
+"""A scene of the little world, and the split of all scenes between training and evaluation.
+
+Knows the one rule of what is held out. Knows nothing of captions or pixels.
+"""
+
+import zlib
+from dataclasses import dataclass, replace
+from random import Random
+
+from engine.embedded.vocabulary import (
+    COLOURS,
+    DISTANCE_PHRASES,
+    DISTANCES,
+    PLACE_PHRASES,
+    PLACES,
+    POSITION_PHRASES,
+    POSITIONS,
+    STYLE_PHRASES,
+    STYLES,
+    SUBJECTS,
+    TIME_PHRASES,
+    TIMES,
+    WEATHER_PHRASES,
+    WEATHERS,
+)
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One subject with its colour."""
+
+    subject: str
+    colour: str
+
+    @property
+    def noun(self) -> str:
+        """E.g. `a red sailboat`."""
+        return f"{article(self.colour)} {self.colour} {self.subject}"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One picture to be: what, in which colour, where, when, and the seed of everything left open.
+
+    With a `companion` there are two subjects; the first is on the left or right, the companion opposite.
+    """
+
+    subject: str
+    colour: str
+    place: str
+    time: str
+    seed: int = 0
+    weather: str = "clear"
+    style: str = "flat"
+    position: str = "middle"
+    distance: str = "middle"
+    companion: Thing | None = None
+
+    @property
+    def things(self) -> tuple[Thing, ...]:
+        """The subjects, the first one first."""
+        first = Thing(self.subject, self.colour)
+        return (first, self.companion) if self.companion else (first,)
+
+    @property
+    def prompt(self) -> str:
+        """The canonical full prompt, e.g. `a red sailboat on the sea at sunset`."""
+        where = [PLACE_PHRASES[self.place], TIME_PHRASES[self.time], WEATHER_PHRASES[self.weather]]
+        words = [self._nouns(), DISTANCE_PHRASES[self.distance], *where]
+        told = " ".join(word for word in words if word)
+        return f"{told}, {STYLE_PHRASES[self.style]}" if STYLE_PHRASES[self.style] else told
+
+    def _nouns(self) -> str:
+        first, *others = (thing.noun for thing in self.things)
+        here = POSITION_PHRASES[self.position]
+        if not others:
+            return f"{first} {here}" if here else first
+        return f"{first} {here} and {others[0]} {POSITION_PHRASES[opposite(self.position)]}"
+
+
+def opposite(position: str) -> str:
+    """The other side of the picture."""
+    return {"left": "right", "right": "left"}[position]
+
+
+def article(words: str) -> str:
+    """`a` or `an`, whichever goes before `words`."""
+    return "an" if words[0] in "aeiou" else "a"
+
+
+def is_held_out(subject: str, colour: str, place: str, time: str) -> bool:
+    """Whether this combination belongs to evaluation; training never sees it. About one in nine."""
+    return zlib.crc32(f"{subject}/{colour}/{place}/{time}".encode()) % 9 == 0
+
+
+def is_evaluation(scene: Scene) -> bool:
+    """The split: whether any subject is a held-out combination with its colour, place and time."""
+    return any(is_held_out(thing.subject, thing.colour, scene.place, scene.time) for thing in scene.things)
+
+
+def sample_scene(rng: Random, held_out: bool = False) -> Scene:
+    """A random scene of the training side of the split, or of the evaluation side."""
+    while True:
+        if is_evaluation(scene := _any_scene(rng)) == held_out:
+            return scene
+
+
+def sample_pair(rng: Random, held_out: bool = False) -> Scene:
+    """A random scene of two different subjects in two different colours, from one side of the split."""
+    while True:
+        if is_evaluation(scene := _accompanied(_any_scene(rng), rng)) == held_out:
+            return scene
+
+
+def _any_scene(rng: Random) -> Scene:
+    words = (rng.choice(SUBJECTS), rng.choice(COLOURS), rng.choice(PLACES), rng.choice(TIMES))
+    weather = rng.choices(WEATHERS, (55, 15, 15, 15))[0]
+    style = rng.choices(STYLES, (56, 22, 22))[0]
+    scene = Scene(*words, seed=rng.getrandbits(32), weather=weather, style=style)
+    if rng.random() < 0.28:
+        return _accompanied(scene, rng)
+    position = rng.choices(POSITIONS, (22, 56, 22))[0]
+    return replace(scene, position=position, distance=rng.choices(DISTANCES, (22, 56, 22))[0])
+
+
+def _accompanied(scene: Scene, rng: Random) -> Scene:
+    other = Thing(
+        rng.choice([subject for subject in SUBJECTS if subject != scene.subject]),
+        rng.choice([colour for colour in COLOURS if colour != scene.colour]),
+    )
+    return replace(scene, position=rng.choice(("left", "right")), distance="middle", companion=other)

@@ -1,0 +1,111 @@
+"""Detail after drawing: one pass of super-resolution, averaged back and blended in only where it helps.
+
+Knows pixels, masks and strengths by style. Knows no prompt beyond its style, and no pipeline.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from engine.upscale import style
+from engine.upscale.plan import Plan
+from engine.upscale.tiling import Pixels, super_resolved
+
+STRENGTHS: dict[style.Style, float] = {
+    "photograph": 0.0,
+    "other": 0.0,
+    "flat": 0.0,
+    "watercolour": 0.0,
+    "ink": 0.0,
+    "pixel art": 0.0,
+}
+"""The share of the pass that is blended in; 0 leaves the picture as it was drawn.
+
+All 0: pictures of the small model gain nothing, and on a photograph the built-in network loses texture. A
+strength that is given passes these by; 0.6 is what measured best on soft drawings.
+"""
+
+FLAT, BUSY = 1.5, 4.0
+"""Levels of local high-frequency energy below which nothing is asked for, and from which everything is."""
+EVEN, VARIED = 12.0, 30.0
+"""Levels of local contrast below which a region counts as flat, and from which it does not."""
+CRISP, LETTERING = 150.0, 210.0
+"""Local contrast in levels from which an edge may be lettering, and from which it is taken for it."""
+OVERSHOOT = 2.0
+"""Levels by which a pixel may leave the range of its neighbours in the drawn picture: no halos."""
+NEIGHBOURS = 5
+
+
+def refine(picture: Pixels, prompt: str, plan: Plan, strength: float | None = None) -> Pixels:
+    """Return `(h, w, 3)` with more detail where it has some; the very same array at strength 0.
+
+    `strength` in [0, 1] is that of the style the prompt names, unless it is given.
+    """
+    share = STRENGTHS[style.of(prompt)] if strength is None else strength
+    if share == 0:
+        return picture
+    drawn = _tensor(picture)
+    passed = _tensor(_pass(picture, plan))
+    blended = drawn + share * detail_mask(drawn) * (passed - drawn)
+    lowest, highest = _neighbourhood(drawn)
+    bounded = torch.minimum(torch.maximum(blended, lowest - OVERSHOOT), highest + OVERSHOOT)
+    levels = bounded[0].clamp(0, 255).round().to(torch.uint8).permute(1, 2, 0)
+    result: Pixels = levels.numpy()
+    return result
+
+
+def detail_mask(pictures: Tensor) -> Tensor:
+    """Return how much detail each place of `(B, 3, h, w)` levels asks for, `(B, 1, h, w)` in [0, 1].
+
+    Local energy of high frequencies asks for it; flat and out-of-focus areas have none, and strong contrast
+    is left alone, because it may be lettering.
+    """
+    grey = pictures.mean(dim=1, keepdim=True)
+    high = grey - _blurred(grey, 1.5)
+    energy = _blurred(high.square(), 1.2).clamp_min(0).sqrt()
+    lowest, highest = _neighbourhood(grey, 7)
+    contrast = highest - lowest
+    asked = _ramp(energy, FLAT, BUSY) * _ramp(contrast, EVEN, VARIED)
+    return asked * (1 - _ramp(_blurred(contrast, 2.0), CRISP, LETTERING))
+
+
+def _pass(picture: Pixels, plan: Plan) -> Pixels:
+    """Enlarge twice and average back to the size that was."""
+    stage = super_resolved(picture, 2, plan.network(), plan.tile)
+    while True:
+        try:
+            next(stage)
+        except StopIteration as end:
+            larger: NDArray[np.float32] = end.value.astype(np.float32)
+            break
+    height, width = picture.shape[:2]
+    means: NDArray[np.float32] = larger.reshape(height, 2, width, 2, 3).mean(axis=(1, 3))
+    return np.rint(means).astype(np.uint8)
+
+
+def _tensor(picture: Pixels) -> Tensor:
+    return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float()
+
+
+def _blurred(maps: Tensor, spread: float) -> Tensor:
+    """Gaussian blur of `(B, 1, h, w)`, its edges continued."""
+    radius = round(3 * spread)
+    places = torch.arange(-radius, radius + 1, dtype=torch.float32)
+    kernel = torch.exp(-(places**2) / (2 * spread**2))
+    kernel = (kernel / kernel.sum())[None, None, None]
+    wide = functional.pad(maps, (radius, radius, radius, radius), "replicate")
+    return functional.conv2d(functional.conv2d(wide, kernel), kernel.mT)
+
+
+def _neighbourhood(pictures: Tensor, side: int = NEIGHBOURS) -> tuple[Tensor, Tensor]:
+    """Return the lowest and the highest level around each place, channel by channel."""
+    highest = functional.max_pool2d(pictures, side, stride=1, padding=side // 2)
+    return -functional.max_pool2d(-pictures, side, stride=1, padding=side // 2), highest
+
+
+def _ramp(values: Tensor, low: float, high: float) -> Tensor:
+    """0 up to `low`, 1 from `high`, smooth between."""
+    t = ((values - low) / (high - low)).clamp(0, 1)
+    return t * t * (3 - 2 * t)

@@ -1,0 +1,84 @@
+"""Other people's super-resolution weights: files of the ESRGAN family in a folder.
+
+Knows file formats and `spandrel`, which is an extra and imported only when a file needs it: compact networks
+are read without it. Knows no tile.
+"""
+
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from engine.types import EngineError
+from engine.upscale.network import from_state, is_compact
+from engine.upscale.tiling import Network
+
+SUFFIXES = (".safetensors", ".pth")
+WRAPPED = ("params_ema", "params")
+"""Under which keys training code keeps the state dict."""
+REACH = 24
+"""Halo in pixels for networks whose reach nobody tells; what lies beyond fades out in the overlap."""
+INSTALL = (
+    "install it with `pip install 'zimage-bot[spandrel]'`, and with it the torchvision built for this torch: "
+    "the same index, CPU beside CPU, CUDA beside CUDA"
+)
+
+
+def find(folder: Path) -> Path | None:
+    """Return the first weights file of a folder by name, None where there is none."""
+    if not folder.is_dir():
+        raise EngineError(
+            "model_missing", f"the folder {folder} is not there; create it or unset the setting"
+        )
+    return next((path for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES), None)
+
+
+def load(path: Path, device: torch.device) -> Network:
+    """Read a weights file; raises `EngineError("model_missing")` that names what to do."""
+    state = _state(path)
+    if is_compact(state):
+        module = from_state(state)
+        return _network(path.stem, module, module.scale, module.reach, device, half=True)
+    descriptor = _described(path, state)
+    # The descriptor itself is what is called: it pads to the sizes its model needs.
+    return _network(path.stem, descriptor, descriptor.scale, REACH, device, half=descriptor.supports_half)
+
+
+def _network(name: str, module: Any, scale: int, reach: int, device: torch.device, half: bool) -> Network:
+    if scale < 2:
+        raise EngineError("model_missing", f"{name} does not enlarge; choose weights for ×2 or ×4")
+    dtype = torch.float16 if half and device.type == "cuda" else torch.float32
+    module = module.to(device, dtype).eval()
+    return Network(name, module, scale, reach, device, dtype)
+
+
+def _state(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a file; pickles are read as tensors only, never run."""
+    try:
+        if path.suffix == ".safetensors":
+            return dict(load_file(path))
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, SafetensorError, UnpicklingError) as error:
+        raise EngineError("model_missing", f"{path} cannot be read; fetch the file again") from error
+    inner = next((stored[key] for key in WRAPPED if key in stored), stored)
+    return dict(inner)
+
+
+def _described(path: Path, state: dict[str, Tensor]) -> Any:
+    try:
+        from spandrel import ImageModelDescriptor, ModelLoader, UnsupportedModelError
+    except (ImportError, RuntimeError) as error:
+        # RuntimeError: torchvision of another build than torch's lacks its own operators.
+        raise EngineError("model_missing", f"{path.name} needs spandrel; {INSTALL}") from error
+    try:
+        descriptor = ModelLoader().load_from_state_dict(state)
+    except (UnsupportedModelError, RuntimeError) as error:
+        raise EngineError("model_missing", f"{path.name} is no model that spandrel knows") from error
+    colours = (descriptor.input_channels, descriptor.output_channels)
+    if not isinstance(descriptor, ImageModelDescriptor) or colours != (3, 3):
+        raise EngineError("model_missing", f"{path.name} does not enlarge colour pictures")
+    return descriptor

@@ -1,0 +1,55 @@
+"""Where and with what enlarging is done: device, tile, other people's weights, redrawing.
+
+Knows which network a plan means and keeps it once loaded. Knows no task and no picture.
+"""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from engine.types import Progress
+from engine.upscale import external
+from engine.upscale.network import SRVGGNetCompact, built_in
+from engine.upscale.tiling import Network
+
+BUILT_IN_NAME = "sr"
+CPU = torch.device("cpu")
+
+Redraw = Callable[[Image.Image, str, int], Generator[Progress, None, Image.Image]]
+"""(enlarged picture, prompt, seed) → the same picture with detail drawn in; progress by step."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`tile` is the side in pixels of what goes through the network at once, and so bounds its memory.
+
+    `models` is a folder with other weights of the ESRGAN family, of which the first by name is used;
+    `redraw` is image-to-image with the loaded model, None where there is none.
+    """
+
+    device: torch.device = CPU
+    tile: int = 512
+    models: Path | None = None
+    redraw: Redraw | None = None
+
+    def network(self) -> Network:
+        """Return the network to enlarge with; raises `EngineError("model_missing")` for an unusable one."""
+        return _network(self.device, self.models)
+
+
+@lru_cache(maxsize=2)
+def _network(device: torch.device, models: Path | None) -> Network:
+    path = external.find(models) if models is not None else None
+    if path is not None:
+        return external.load(path, device)
+    return compact(BUILT_IN_NAME, built_in(), device)
+
+
+def compact(name: str, module: SRVGGNetCompact, device: torch.device) -> Network:
+    """Put a compact network on a device: in half precision on CUDA, where its numbers stay near 1."""
+    dtype = torch.float16 if device.type == "cuda" else torch.float32
+    return Network(name, module.to(device, dtype), module.scale, module.reach, device, dtype)

@@ -1,0 +1,33 @@
+"""Facts about what the judge is asked."""
+
+from random import Random
+
+import pytest
+
+from engine.embedded.judge import HEADS, JUDGE_WEIGHTS, NONE, load_judge, render_accuracy, truth
+from engine.embedded.scene import Scene, Thing, sample_scene
+
+
+def test_every_question_has_an_answer_among_its_words() -> None:
+    """The truth about any scene is one of the words of each head."""
+    rng = Random(1)
+    for _ in range(300):
+        told = truth(sample_scene(rng))
+        assert set(told) == set(HEADS)
+        assert all(told[name] in words for name, words in HEADS.items())
+
+
+def test_of_two_subjects_the_left_one_comes_first() -> None:
+    """Which subject was named first does not matter; where they stand does."""
+    bird = Thing("bird", "white")
+    left = truth(Scene("car", "red", "city", "noon", position="left", companion=bird))
+    right = truth(Scene("car", "red", "city", "noon", position="right", companion=bird))
+    assert (left["subject"], left["second subject"]) == ("car", "bird")
+    assert (right["subject"], right["second subject"]) == ("bird", "car")
+    assert truth(Scene("car", "red", "city", "noon"))["second colour"] == NONE
+
+
+@pytest.mark.skipif(not JUDGE_WEIGHTS.exists(), reason="evaluate trains the judge where there is none")
+def test_the_judge_knows_renders_it_never_saw() -> None:
+    """The judge names at least 98 % of held-out renders on every head."""
+    assert min(render_accuracy(load_judge(), 200).values()) >= 0.98

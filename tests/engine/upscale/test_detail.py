@@ -1,0 +1,58 @@
+"""Detail where it is asked for, and nowhere else."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw, ImageFilter
+
+from engine.upscale.detail import OVERSHOOT, detail_mask, refine
+from engine.upscale.plan import Plan
+from engine.upscale.tiling import Pixels
+
+
+def drawn(side: int = 64) -> Pixels:
+    """Soft stripes on the left, one flat colour on the right."""
+    levels = np.full((side, side, 3), 120, np.uint8)
+    levels[:, : side // 2 : 6] = 160
+    levels[:, 1 : side // 2 : 6] = 160
+    soft = np.array(Image.fromarray(levels).filter(ImageFilter.GaussianBlur(0.8)))
+    soft[:, side // 2 + 8 :] = 120
+    return soft
+
+
+def mask_of(picture: Pixels) -> torch.Tensor:
+    return detail_mask(torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float())[0, 0]
+
+
+@pytest.mark.parametrize("prompt", ["a cat, watercolour", "flat vector art of a cat", "ink drawing of a cat"])
+def test_flat_art_and_watercolour_stay_as_they_were_drawn(prompt: str) -> None:
+    picture = drawn()
+    assert refine(picture, prompt, Plan()) is picture
+
+
+def test_detail_changes_and_flat_regions_do_not() -> None:
+    picture = drawn()
+    change = np.abs(refine(picture, "", Plan(), 1.0).astype(int) - picture)
+    assert change[:, :32].max() > 2
+    assert change[:, 52:].max() == 0
+
+
+def test_no_pixel_leaves_the_range_of_its_neighbours_by_more_than_allowed() -> None:
+    picture = drawn()
+    refined = refine(picture, "", Plan(), 1.0).astype(int)
+    wide = np.pad(picture, ((2, 2), (2, 2), (0, 0)), "edge")
+    windows = np.lib.stride_tricks.sliding_window_view(wide, (5, 5), axis=(0, 1))
+    assert (refined <= windows.max(axis=(-2, -1)) + OVERSHOOT).all()
+    assert (refined >= windows.min(axis=(-2, -1)) - OVERSHOOT).all()
+
+
+def test_out_of_focus_asks_for_nothing() -> None:
+    ramp = np.repeat(np.linspace(60, 200, 64).astype(np.uint8)[None, :, None], 64, axis=0).repeat(3, axis=2)
+    assert float(mask_of(ramp).max()) < 0.05
+
+
+def test_lettering_asks_for_nothing() -> None:
+    sign = Image.new("RGB", (96, 32), "white")
+    ImageDraw.Draw(sign).text((8, 8), "FRESH BREAD", "black")
+    letters = np.asarray(sign)
+    assert float(mask_of(letters)[letters[..., 0] < 128].max()) < 0.05

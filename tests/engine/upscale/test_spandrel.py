@@ -1,0 +1,43 @@
+"""Weights of another architecture through `spandrel`; `make test-spandrel` brings it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from engine import pixels
+from engine.types import Picture, Upscale
+from engine.upscale import Plan, upscale
+
+pytest.importorskip("spandrel", reason="an extra; `make test-spandrel` installs it", exc_type=ImportError)
+
+from spandrel.architectures.ESRGAN import ESRGAN
+
+
+def tiny(**changes: Any) -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    sizes = {"in_nc": 3, "out_nc": 3, "num_filters": 8, "num_blocks": 2, "scale": 4} | changes
+    return dict(ESRGAN(**sizes).state_dict())
+
+
+def result(folder: Path, factor: int) -> Picture:
+    picture = Image.linear_gradient("L").resize((75, 33)).convert("RGB")
+    *_, last = upscale(Upscale(pixels.png(picture), factor, "sr"), Plan(tile=64, models=folder))
+    assert isinstance(last, Picture)
+    return last
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_fourfold_weights_enlarge_by_either_factor(tmp_path: Path, factor: int) -> None:
+    torch.save({"params_ema": tiny()}, tmp_path / "esrgan.pth")
+    larger = result(tmp_path, factor)
+    assert (larger.width, larger.height, larger.report["model"]) == (75 * factor, 33 * factor, "esrgan")
+
+
+def test_weights_that_want_even_sides_take_any_picture(tmp_path: Path) -> None:
+    save_file(tiny(in_nc=12, shuffle_factor=2), tmp_path / "twofold.safetensors")
+    larger = result(tmp_path, 2)
+    assert (larger.width, larger.height) == (150, 66)
