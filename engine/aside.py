@@ -30,7 +30,7 @@ class Settled:
 
 
 class Aside:
-    """Runs jobs in threads and posts what they return. All methods belong to one thread, the loop's."""
+    """Runs jobs in threads and posts what they return. Methods belong to one thread, the loop's."""
 
     def __init__(self, post: Callable[[Opened | Settled], None]) -> None:
         self._post = post
@@ -47,6 +47,10 @@ class Aside:
         self._wanted.add(number)
         self._pool.submit(self._run, number, job)
 
+    def wants(self, number: int) -> bool:
+        """Whether somebody still waits for task `number`; may be asked from its own job."""
+        return number in self._wanted
+
     def settle(self, number: int) -> bool:
         """Forget task `number`, done or dropped; False if it was forgotten before."""
         known = number in self._wanted
@@ -58,7 +62,7 @@ class Aside:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, number: int, job: Callable[[], Opened | Settled]) -> None:
-        if number in self._wanted:
+        if self.wants(number):
             self._post(job())
 
 

@@ -6,13 +6,14 @@ configured, since the bot's own process imports this module's neighbours.
 """
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 from PIL import Image
 
-from engine.types import EngineError, Picture, Upscale
+from engine.types import EngineError, Picture, Progress, Upscale
 
 Score = Callable[[bytes], dict[str, float]]
 """Label to score in [0, 1] of an encoded picture."""
@@ -36,9 +37,11 @@ class Checked:
         encode = self._pipeline.finish(drawing)
         return lambda: self._scored(encode())
 
-    def upscale(self, task: Upscale) -> Picture:
+    def upscale(self, task: Upscale) -> Generator[Progress | Picture, None, None]:
         """Enlarge an encoded image and score it."""
-        return self._scored(self._pipeline.upscale(task))
+        with closing(self._pipeline.upscale(task)) as events:
+            for event in events:
+                yield self._scored(event) if isinstance(event, Picture) else event
 
     def _scored(self, picture: Picture) -> Picture:
         return replace(picture, report={**picture.report, "scores": self._score(picture.png)})

@@ -3,10 +3,10 @@
 Standard library only. Knows the order of calls; knows no tensor.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Generator, Hashable, Sequence
 from typing import Protocol, TypeVar
 
-from engine.types import Generate, Optimize, Picture, PromptReady, Upscale
+from engine.types import Generate, Optimize, Picture, Progress, PromptReady, Upscale
 
 
 class Drawing(Protocol):
@@ -54,5 +54,5 @@ class Pipeline(Protocol[D]):
     def finish(self, drawing: D) -> Callable[[], Picture]:
         """Decode and check the finished drawing; the function returned encodes it, in another thread."""
 
-    def upscale(self, task: Upscale) -> Picture:
-        """Enlarge an encoded image; called in another thread."""
+    def upscale(self, task: Upscale) -> Generator[Progress | Picture, None, None]:
+        """Enlarge an encoded image, the picture last; runs in another thread, closed when unwanted."""

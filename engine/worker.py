@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Generic
@@ -126,21 +126,33 @@ class Worker(Generic[D]):
 
     def _take(self, number: int, task: Task) -> None:
         if isinstance(task, Upscale):
-            self._beside(number, lambda: self._pipeline.upscale(task))
+            self._beside(number, lambda: self._enlarged(number, task))
         elif isinstance(task, Generate) and task.init_image is not None:
             self._beside(number, lambda: fitted(task))
         else:
             self._waiting[number] = task
 
-    def _beside(self, number: int, job: Callable[[], Picture | Generate]) -> None:
-        """Do a job in a thread; its result is the answer, or the task to go on with."""
+    def _enlarged(self, number: int, task: Upscale) -> Picture | None:
+        """Enlarge and tell how far it is; None where nobody waits for it any more."""
+        with closing(self._pipeline.upscale(task)) as events:
+            for event in events:
+                if isinstance(event, Picture):
+                    return event
+                if not self._aside.wants(number):
+                    return None
+                self._send(Emitted(number, event))
+        raise AssertionError("an upscale ended without a picture")
+
+    def _beside(self, number: int, job: Callable[[], Picture | Generate | None]) -> None:
+        """Do a job in a thread; its result is the answer, or the task to go on with, or nobody's."""
 
         def run() -> Opened | Settled:
             with self._answering(number):
                 result = job()
                 if isinstance(result, Generate):
                     return Opened(number, result)
-                self._send(Emitted(number, result, last=True))
+                if result is not None:
+                    self._send(Emitted(number, result, last=True))
             return Settled(number)
 
         self._aside.begin(number, run)

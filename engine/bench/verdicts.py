@@ -16,8 +16,9 @@ import torch
 from numpy.typing import NDArray
 
 from engine import pixels
+from engine.embedded.captions import caption
 from engine.embedded.judge import held_out_scenes, load_judge
-from engine.embedded.world import Scene, caption
+from engine.embedded.scene import Scene
 from engine.types import Generate, PromptReady
 from engine.zimage.denoiser import middle
 from engine.zimage.drawing import Drawing
@@ -65,7 +66,7 @@ def questions(count: int) -> list[Question]:
     """Prompts of held-out scenes: subject and colour; the canonical one; a caption that names everything."""
     rng, every = Random(77), ("subject", "colour", "place", "time")
     asked = []
-    for i, scene in enumerate(held_out_scenes(count, seed=77)):
+    for i, scene in enumerate(held_out_scenes(count, 77, load_judge())):
         grade = GRADES[i % 3]
         if grade == "plain":
             asked.append(Question(grade, f"a {scene.colour} {scene.subject}", i, scene, every[:2]))
@@ -102,11 +103,11 @@ def _saving(pipeline: ZImagePipeline) -> float:
 def _row(
     name: str, asked: Sequence[Question], pictures: Sequence[Array], truth: Sequence[Array], cost: float
 ) -> dict[str, Any]:
-    found = load_judge().verdicts(np.stack(pictures))
+    found = load_judge().verdicts(list(pictures))
     right: dict[str, list[float]] = defaultdict(list)
     for i, one in enumerate(asked):
         right[one.grade].append(
-            float(np.mean([found[head][i] == getattr(one.scene, head) for head in one.names]))
+            float(np.mean([found[i][head] == getattr(one.scene, head) for head in one.names]))
         )
     distance = np.mean([np.abs(a.astype(float) - b).mean() for a, b in zip(pictures, truth, strict=True)])
     sharpness = np.mean([_sharpness(a) for a in pictures]) / np.mean([_sharpness(b) for b in truth])

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine.embedded.judge import (
+    HEADS,
     JUDGE_WEIGHTS,
     Judge,
     accuracy,
@@ -55,7 +56,7 @@ AS_IT_IS: dict[str, Any] = {"optimize": False, "enhance": False}
 class Manner:
     """How pictures are drawn: side in pixels, steps, guidance, the share of the steps it acts on."""
 
-    side: int = 256
+    side: int
     steps: int = 8
     cfg: float = 1.8
     share: float = GUIDED_SHARE
@@ -86,10 +87,10 @@ def adherence(
     pipeline: ZImagePipeline, judge: Judge, grade: str, count: int, manner: Manner
 ) -> tuple[dict[str, float], list[NDArray[np.uint8]]]:
     """Share of held-out prompts of a grade drawn as asked, by question; `all` is every one at once."""
-    scenes = graded(grade, count, SEED)
+    scenes = graded(grade, count, SEED, judge.knows)
     pictures = draw(pipeline, wordings(scenes, SEED), [SEED + i for i in range(count)], manner)
     verdicts = judge.verdicts(pictures)
-    asked = ASKED[grade]
+    asked = [name for name in ASKED[grade] if name in judge.shape.heads]
     found = {name: value for name, value in accuracy(verdicts, scenes).items() if name in asked}
     both = [
         all(seen[name] == truth(scene)[name] for name in asked)
@@ -99,23 +100,28 @@ def adherence(
 
 
 def main() -> None:
-    """Print the tables; exit with 1 when a figure is below its floor."""
+    """Print the tables; exit with 1 when a figure is below its floor.
+
+    A judge of an earlier world asks for that world alone, and of its renders none can be drawn any more.
+    """
     args = _arguments()
     pipeline = load(EngineSettings(model=args.weights))
     judge = _judge(args)
-    manner = Manner(side=args.side)
+    manner = Manner(args.side or pipeline.components.profile.base_size)
+    grades = [grade for grade in GRADES if judge.shape.heads == HEADS or grade == "plain"]
     below = False
     sheet: list[NDArray[np.uint8]] = []
     began = time.monotonic()
-    for grade in GRADES:
-        found, pictures = adherence(pipeline, judge, grade, args.prompts // len(GRADES), manner)
-        sheet += pictures[:8]
+    for grade in grades:
+        found, pictures = adherence(pipeline, judge, grade, args.prompts // len(grades), manner)
+        sheet += pictures[: 24 // len(grades)]
         below |= any(found.get(name, 1.0) < floor for name, floor in FLOORS.items())
         print(f"{grade:14}", "  ".join(f"{name} {value:.1%}" for name, value in found.items()), flush=True)
     print(f"{(time.monotonic() - began) / args.prompts:.2f} s a picture; {manner}")
-    seen = render_accuracy(judge)
-    print("judge on renders", "  ".join(f"{name} {value:.1%}" for name, value in seen.items()))
-    _print_fidelity(pipeline, manner)
+    if judge.shape.heads == HEADS:
+        seen = render_accuracy(judge)
+        print("judge on renders", "  ".join(f"{name} {value:.1%}" for name, value in seen.items()))
+        _print_fidelity(pipeline, manner)
     if args.sheet:
         contact_sheet(sheet).save(args.sheet)
     if args.tables:
@@ -146,7 +152,7 @@ def _print_fidelity(pipeline: ZImagePipeline, manner: Manner) -> None:
 
 def _print_tables(pipeline: ZImagePipeline, judge: Judge, count: int, base: Manner) -> None:
     """Adherence, outline, detail and seconds over steps and guidance, each against 50 steps."""
-    scenes = graded("plain", count, SEED + 2)
+    scenes = graded("plain", count, SEED + 2, judge.knows)
     prompts, seeds = wordings(scenes, SEED), [SEED + i for i in range(count)]
     print("steps  cfg  share  adherence  outline  detail  seconds")
     for cfg in SCALES:
@@ -179,7 +185,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m engine.embedded.evaluate", description=__doc__)
     parser.add_argument("--weights", default="embedded", help="a model folder instead of the package's own")
     parser.add_argument("--prompts", type=int, default=600, help="over three grades")
-    parser.add_argument("--side", type=int, default=256, help="pixels")
+    parser.add_argument("--side", type=int, default=0, help="pixels; the model's own by default")
     parser.add_argument(
         "--tables", type=int, default=0, metavar="N", help="also the tables, with N prompts each"
     )

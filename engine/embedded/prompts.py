@@ -1,5 +1,6 @@
 """What evaluation asks for: scenes of combinations that training never saw, in three grades, and wordings."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -17,17 +18,17 @@ CLAUSES: dict[str, tuple[str, ...]] = {
 }
 
 
-def graded(grade: str, count: int, seed: int) -> list[Scene]:
-    """Held-out scenes: `plain` has one subject, `clause` one wish more, `compositional` two subjects."""
+def graded(grade: str, count: int, seed: int, knows: Callable[[Scene], bool] = lambda _: True) -> list[Scene]:
+    """Held-out scenes that the judge `knows`.
+
+    `plain` has one subject, `clause` one wish more, `compositional` two subjects.
+    """
     rng = Random(f"{seed}/{grade}")
-    if grade == "compositional":
-        return [sample_pair(rng, held_out=True) for _ in range(count)]
     scenes: list[Scene] = []
     while len(scenes) < count:
-        scene = sample_scene(rng, held_out=True)
-        if scene.companion is None:
-            plain = replace(scene, weather="clear", style="flat", position="middle", distance="middle")
-            scenes.append(plain if grade == "plain" else _with_clause(plain, rng))
+        scene = _sampled(grade, rng)
+        if scene is not None and knows(scene):
+            scenes.append(scene)
     return scenes
 
 
@@ -37,6 +38,16 @@ def wordings(scenes: list[Scene], seed: int) -> list[str]:
     return [
         scene.prompt if i % 2 == 0 else caption(scene, rng, complete=True) for i, scene in enumerate(scenes)
     ]
+
+
+def _sampled(grade: str, rng: Random) -> Scene | None:
+    if grade == "compositional":
+        return sample_pair(rng, held_out=True)
+    scene = sample_scene(rng, held_out=True)
+    if scene.companion is not None:
+        return None
+    plain = replace(scene, weather="clear", style="flat", position="middle", distance="middle")
+    return plain if grade == "plain" else _with_clause(plain, rng)
 
 
 def _with_clause(scene: Scene, rng: Random) -> Scene:

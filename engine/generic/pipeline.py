@@ -5,7 +5,7 @@ picture is one forward; there are no previews and no shared batches.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -23,11 +23,12 @@ from engine.types import (
     ModelProfile,
     Optimize,
     Picture,
+    Progress,
     PromptReady,
     Upscale,
     image_tokens,
 )
-from engine.upscale import upscale
+from engine.upscale import Plan, upscale
 from engine.zimage import record
 from engine.zimage.request import check
 from engine.zimage.vae import to_image
@@ -119,9 +120,9 @@ class GenericPipeline:
         drawing.seconds["decode"] = time.perf_counter() - started
         return partial(self._encode, drawing, picture)
 
-    def upscale(self, task: Upscale) -> Picture:
-        """Enlarge an encoded image."""
-        return upscale(task)
+    def upscale(self, task: Upscale) -> Generator[Progress | Picture, None, None]:
+        """Enlarge an encoded image, tile by tile."""
+        return upscale(task, Plan(self.device))
 
     def _advance(self, drawing: Drawing, until: int | None = None) -> None:
         """Go on to the end of the drawing's next step; a call that failed is made again up to there."""

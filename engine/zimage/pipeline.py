@@ -7,7 +7,7 @@ parameters.
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -22,6 +22,7 @@ from engine.types import (
     Generate,
     Optimize,
     Picture,
+    Progress,
     PromptReady,
     Upscale,
     Variation,
@@ -156,11 +157,9 @@ class ZImagePipeline:
         drawing.seconds["decode"] = time.perf_counter() - started
         return partial(self._encode, drawing, picture)
 
-    def upscale(self, task: Upscale) -> Picture:
-        """Enlarge an encoded image."""
-        *_, picture = upscale(task, Plan(self.components.device))
-        assert isinstance(picture, Picture)
-        return picture
+    def upscale(self, task: Upscale) -> Generator[Progress | Picture, None, None]:
+        """Enlarge an encoded image, tile by tile."""
+        return upscale(task, Plan(self.components.device))
 
     def _begin(self, task: Generate, ready: PromptReady) -> Drawing:
         sigmas = self._sigmas(task, ready.used)

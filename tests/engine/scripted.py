@@ -8,7 +8,7 @@ sees every batch, holds the child at any point, and sees its death as the end of
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -21,6 +21,7 @@ from engine.types import (
     Generate,
     Optimize,
     Picture,
+    Progress,
     PromptReady,
     Upscale,
     image_tokens,
@@ -30,7 +31,7 @@ LOADER = "tests.engine.scripted:load"
 CAPACITY = 2 * image_tokens(128, 128)
 
 Ask = Callable[[str], str]
-"""Takes a question (`load`, `prompt P`, `step P|Q`, `finish P`) and returns `go` or how to go wrong."""
+"""Takes `load`, `prompt P`, `step P|Q`, `finish P` or `tile N` and returns `go` or how to go wrong."""
 
 
 @dataclass
@@ -84,9 +85,12 @@ class ScriptedPipeline:
         self.encoding(task.prompt)
         return Picture(striped(repr(task), task.width, task.height), task.width, task.height, task.seed, 0.0)
 
-    def upscale(self, task: Upscale) -> Picture:
+    def upscale(self, task: Upscale) -> Generator[Progress | Picture, None, None]:
         width, height = (int.from_bytes(task.image[at : at + 4], "big") * task.factor for at in (16, 20))
-        return Picture(striped(repr(task), width, height), width, height, 0, 0.0)
+        obey(self.ask("tile 1"))
+        yield Progress(1, 2)
+        obey(self.ask("tile 2"))
+        yield Picture(striped(repr(task), width, height), width, height, 0, 0.0)
 
 
 def obey(answer: str) -> None:

@@ -1,6 +1,6 @@
 """Every finished picture is scored by the configured classifier, or not handed out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPi
 
 from engine import checker
 from engine.fake import striped
-from engine.types import EngineError, Picture, Upscale
+from engine.types import EngineError, Picture, Progress, Upscale
 
 
 class Pipeline:
@@ -21,8 +21,9 @@ class Pipeline:
     def finish(self, drawing: str) -> Callable[[], Picture]:
         return lambda: Picture(striped(drawing, 32, 32), 32, 32, 1, 0.5, {"dtype": "float32"})
 
-    def upscale(self, task: Upscale) -> Picture:
-        return Picture(task.image, 32, 32, 0, 0.5)
+    def upscale(self, task: Upscale) -> Generator[Progress | Picture, None, None]:
+        yield Progress(1, 2)
+        yield Picture(task.image, 32, 32, 0, 0.5)
 
 
 def classifier(directory: Path, **said: object) -> str:
@@ -39,7 +40,7 @@ def classifier(directory: Path, **said: object) -> str:
 def test_scores_travel_in_the_report_of_pictures_and_enlarged_ones(tmp_path: Path) -> None:
     checked = checker.checked(Pipeline(), classifier(tmp_path))
     assert checked.capacity == 7
-    for picture in (checked.finish("a boat")(), checked.upscale(Upscale(striped("x", 32, 32)))):
+    for picture in (checked.finish("a boat")(), list(checked.upscale(Upscale(striped("x", 32, 32))))[-1]):
         scores = picture.report["scores"]
         assert set(scores) == {"normal", "nsfw"}
         assert sum(scores.values()) == pytest.approx(1)

@@ -161,8 +161,30 @@ def test_errands_are_done_between_steps_while_all_places_are_taken(bench: Bench)
     bench.inbox.put(Take(3, Upscale(b"\x00" * 16 + (4).to_bytes(4, "big") * 2)))
     bench.work()
     order = [report.number for report in bench.reports if isinstance(report, Emitted) and report.last]
-    assert order == [2, 3, 1]
+    assert order.index(2) < order.index(1)
     assert bench.events(2) == [PromptReady("wish", "wish!")]
+    assert [type(event) for event in bench.events(3)] == [Progress, Picture]
+
+
+def test_enlarging_stops_between_two_tiles_when_nobody_waits_for_it(bench: Bench) -> None:
+    begun, dropped = threading.Event(), threading.Event()
+
+    def ask(question: str) -> str:
+        bench.asked.append(question)
+        begun.set()
+        dropped.wait()
+        return "go"
+
+    bench.pipeline.ask = ask
+    bench.inbox.put(Take(1, Upscale(b"\x00" * 16 + (4).to_bytes(4, "big") * 2)))
+    bench.worker.turn()
+    begun.wait()
+    bench.inbox.put(Drop(1))
+    bench.worker.turn()
+    dropped.set()
+    bench.worker.turn()
+    assert bench.asked == ["tile 1"]
+    assert bench.events(1) == []
 
 
 def test_an_engine_error_is_the_answer_to_its_task_alone(bench: Bench) -> None:
