@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from engine import pixels
 from engine.embedded.judge import held_out_scenes
@@ -54,7 +55,7 @@ def converted(components: Components, dtype: torch.dtype) -> Components:
         for block in (*model.context_refiner, *model.noise_refiner, *model.layers):
             block.feed_forward.w3.weight.data *= GROWTH
     for module in (components.transformer, components.vae):
-        module.to(dtype)
+        nn.Module.to(module, dtype)
     return replace(components, dtype=dtype)
 
 
