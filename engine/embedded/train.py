@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from engine.embedded import WEIGHTS, parallel
-from engine.embedded.dataset import SETS
+from engine.embedded.dataset import SMALL
 from engine.embedded.export import export
 from engine.embedded.latents import encode_all
 from engine.embedded.loop import Plan
@@ -31,6 +31,7 @@ STAGES: dict[str, Callable[[Plan], None]] = {
     "distill": train_distill,
     "decoder": train_decoder,
 }
+WITH_WORDS = frozenset({"flow", "large", "distill"})
 SHORT = ("latents", "flow")
 FEW_SCENES = 400
 
@@ -57,16 +58,16 @@ def session(plan: Plan, minutes: float) -> None:
     if (plan.out / "flow.pt").exists():
         run("flow", replace(plan, minutes=MINUTES["flow"], session=minutes))
         return
-    few = replace(plan, out=plan.out / "session", scenes=FEW_SCENES, minutes=minutes, session=minutes)
+    few = replace(plan, out=plan.out / "session", scenes=FEW_SCENES, sets=(SMALL,))
     for name in SHORT:
-        run(name, few)
+        run(name, replace(few, minutes=minutes, session=minutes))
 
 
 def run(name: str, plan: Plan) -> None:
     """One stage; on a CPU in one process a core, because the layers are too small for threads."""
-    for part in SETS:
+    for part in plan.sets:
         part.pictures(plan.scenes, plan.out)
-        if name in {"flow", "large", "distill"}:
+        if name in WITH_WORDS:
             word(plan, part)
     if plan.device != "cpu" or torch.get_num_threads() == 1:
         STAGES[name](plan)
