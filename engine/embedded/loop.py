@@ -28,8 +28,8 @@ WARMUP_STEPS = 80
 class Plan:
     """Where a stage keeps its files, on what it runs, and for how long.
 
-    `minutes` is the whole stage's, resumed parts included, and anneals it; `session` limits one call; `warm` is
-    a folder of weights that a new stage starts from; `sets` are the pictures to see.
+    `minutes` is the whole stage's, resumed parts included, and anneals it; `session` limits one call;
+    `warm` is a folder of weights that a new stage starts from; `sets` are the pictures to see.
     """
 
     out: Path
