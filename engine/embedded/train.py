@@ -13,7 +13,7 @@ import torch
 
 from engine.embedded import WEIGHTS, parallel
 from engine.embedded.dataset import SMALL
-from engine.embedded.export import export
+from engine.embedded.export import FLOWS, export
 from engine.embedded.latents import encode_all
 from engine.embedded.loop import Plan
 from engine.embedded.train_decoder import train_decoder
@@ -50,7 +50,7 @@ def main() -> None:
     for name in (args.stage,) if args.stage in STAGES else STAGES if not args.stage else ():
         run(name, replace(plan, minutes=usual.get(name, 1.0), session=args.minutes))
     if args.stage in {None, "export"}:
-        export(plan, args.weights)
+        export(plan, args.weights, FLOWS[1:] if args.undistilled else FLOWS)
 
 
 def session(plan: Plan, minutes: float) -> None:
@@ -86,6 +86,7 @@ def _arguments() -> argparse.Namespace:
     default = os.environ.get("EMBEDDED_CHECKPOINTS", "checkpoints/embedded")
     parser.add_argument("--out", type=Path, default=Path(default), help="checkpoint folder")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="where the finished model is written")
+    parser.add_argument("--undistilled", action="store_true", help="export the teacher, to compare with")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, help="CPU threads")
     parser.add_argument("--scenes", type=int, default=20_000, help="rendered training scenes")
