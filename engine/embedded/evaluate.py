@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Hashable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,8 @@ def main() -> None:
     if args.sheet:
         contact_sheet(sheet).save(args.sheet)
     if args.tables:
-        _print_tables(pipeline, judge, args.tables, manner)
+        teacher = load(EngineSettings(model=args.teacher)) if args.teacher else pipeline
+        _print_tables(pipeline, teacher, judge, args.tables, manner.side)
     sys.exit(below)
 
 
@@ -150,26 +152,27 @@ def _print_fidelity(pipeline: ZImagePipeline, manner: Manner) -> None:
     print(f"variety of {SEEDS} seeds: drawn {variety(drawn):.3f}, rendered {variety(renders):.3f}")
 
 
-def _print_tables(pipeline: ZImagePipeline, judge: Judge, count: int, base: Manner) -> None:
-    """Adherence, outline, detail and seconds over steps and guidance, each against 50 steps."""
+def _print_tables(
+    pipeline: ZImagePipeline, teacher: ZImagePipeline, judge: Judge, count: int, side: int
+) -> None:
+    """Adherence, outline, detail and seconds over steps and guidance, each against the teacher's 50 steps."""
     scenes = graded("plain", count, SEED + 2, judge.knows)
     prompts, seeds = wordings(scenes, SEED), [SEED + i for i in range(count)]
     print("steps  cfg  share  adherence  outline  detail  seconds")
-    for cfg in SCALES:
-        teachers = draw(pipeline, prompts, seeds, Manner(base.side, TEACHER_STEPS, cfg))
+    for cfg, share in [(1.0, 1.0), *product(SCALES[1:], (0.25, 1.0))]:
+        ideals = draw(teacher, prompts, seeds, Manner(side, TEACHER_STEPS, cfg, share))
         for steps in STEPS:
-            for share in (0.25, 1.0) if cfg > 1 else (1.0,):
-                began = time.monotonic()
-                pictures = draw(pipeline, prompts, seeds, Manner(base.side, steps, cfg, share))
-                seconds = (time.monotonic() - began) / count
-                found = accuracy(judge.verdicts(pictures), scenes)
-                pairs = list(zip(pictures, teachers, strict=True))
-                print(
-                    f"{steps:5} {cfg:4} {share:6} {np.mean([found[name] for name in FLOORS]):10.1%} "
-                    f"{np.mean([outline(a, b) for a, b in pairs]):8.2f} "
-                    f"{np.mean([detail(a, b) for a, b in pairs]):7.2f} {seconds:8.2f}",
-                    flush=True,
-                )
+            began = time.monotonic()
+            pictures = draw(pipeline, prompts, seeds, Manner(side, steps, cfg, share))
+            seconds = (time.monotonic() - began) / count
+            found = accuracy(judge.verdicts(pictures), scenes)
+            pairs = list(zip(pictures, ideals, strict=True))
+            print(
+                f"{steps:5} {cfg:4} {share:6} {np.mean([found[name] for name in FLOORS]):10.1%} "
+                f"{np.mean([outline(a, b) for a, b in pairs]):8.2f} "
+                f"{np.mean([detail(a, b) for a, b in pairs]):7.2f} {seconds:8.2f}",
+                flush=True,
+            )
 
 
 def contact_sheet(pictures: list[NDArray[np.uint8]], columns: int = 8) -> Image.Image:
@@ -184,6 +187,7 @@ def contact_sheet(pictures: list[NDArray[np.uint8]], columns: int = 8) -> Image.
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m engine.embedded.evaluate", description=__doc__)
     parser.add_argument("--weights", default="embedded", help="a model folder instead of the package's own")
+    parser.add_argument("--teacher", help="for the tables: the folder of the undistilled model, else itself")
     parser.add_argument("--prompts", type=int, default=600, help="over three grades")
     parser.add_argument("--side", type=int, default=0, help="pixels; the model's own by default")
     parser.add_argument(

@@ -21,9 +21,10 @@ from engine.embedded.wordings import kept_tokenizer
 
 LIMIT_BYTES = 24_000_000
 PREVIEW_PICTURES = 1_000
+FLOWS = ("distill", "large", "flow")
 
 
-def export(plan: Plan, folder: Path = WEIGHTS) -> None:
+def export(plan: Plan, folder: Path = WEIGHTS, flows: tuple[str, ...] = FLOWS) -> None:
     """Write every component under `folder`, replacing what is there."""
     trained = any((plan.out / f"{name}.pt").exists() for name in ("vae", "decoder"))
     vae = load_vae(plan, "decoder", "vae") if trained else build_vae()
@@ -34,7 +35,7 @@ def export(plan: Plan, folder: Path = WEIGHTS) -> None:
         pictures = SMALL.pictures(plan.scenes, plan.out)[:PREVIEW_PICTURES]
         latents = (load_latents(plan)[: len(pictures)].float() - scale.shift) * scale.scale
         weight, bias = preview_map(latents, pictures)
-    models = load_flow(plan, "distill", "large", "flow")
+    models = load_flow(plan, *flows)
     pipeline = ZImagePipeline(
         scheduler=build_scheduler(),
         vae=vae.half(),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from engine.embedded import parallel
-from engine.embedded.dataset import SETS, SMALL, PictureSet, to_tensor
+from engine.embedded.dataset import SMALL, PictureSet, to_tensor
 from engine.embedded.loop import Plan
 from engine.embedded.train_vae import load_vae
 
@@ -29,9 +29,9 @@ class Scaling:
 
 
 def encode_all(plan: Plan) -> None:
-    """Encode every set's pictures, where files are missing; processes share the chunks."""
+    """Encode the plan's pictures, where files are missing; processes share the chunks."""
     vae = load_vae(plan, "vae").to(plan.device, memory_format=torch.channels_last)
-    todo = [(part, index) for part in SETS for index in range(_chunks(part, plan))]
+    todo = [(part, index) for part in plan.sets for index in range(_chunks(part, plan))]
     for part, index in todo[parallel.rank() :: parallel.count()]:
         path = _file(part, index, plan)
         if not path.exists():

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from engine.embedded import parallel
+from engine.embedded.dataset import SETS, PictureSet
 
 SAVE_SECONDS = 60.0
 LOG_SECONDS = 20.0
@@ -28,7 +29,7 @@ class Plan:
     """Where a stage keeps its files, on what it runs, and for how long.
 
     `minutes` is the whole stage's, resumed parts included, and anneals it; `session` limits one call;
-    `warm` is a folder of weights that a new stage starts from.
+    `warm` is a folder of weights that a new stage starts from; `sets` are the pictures to see.
     """
 
     out: Path
@@ -38,6 +39,7 @@ class Plan:
     max_steps: int | None = None
     warm: Path | None = None
     session: float | None = None
+    sets: tuple[PictureSet, ...] = SETS
 
     @property
     def scale(self) -> int:

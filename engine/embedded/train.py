@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 from engine.embedded import WEIGHTS, parallel
-from engine.embedded.dataset import SETS
-from engine.embedded.export import export
+from engine.embedded.dataset import SMALL
+from engine.embedded.export import FLOWS, export
 from engine.embedded.latents import encode_all
 from engine.embedded.loop import Plan
 from engine.embedded.train_decoder import train_decoder
@@ -31,6 +31,7 @@ STAGES: dict[str, Callable[[Plan], None]] = {
     "distill": train_distill,
     "decoder": train_decoder,
 }
+WITH_WORDS = frozenset({"flow", "large", "distill"})
 SHORT = ("latents", "flow")
 FEW_SCENES = 400
 
@@ -49,7 +50,7 @@ def main() -> None:
     for name in (args.stage,) if args.stage in STAGES else STAGES if not args.stage else ():
         run(name, replace(plan, minutes=usual.get(name, 1.0), session=args.minutes))
     if args.stage in {None, "export"}:
-        export(plan, args.weights)
+        export(plan, args.weights, FLOWS[1:] if args.undistilled else FLOWS)
 
 
 def session(plan: Plan, minutes: float) -> None:
@@ -57,16 +58,16 @@ def session(plan: Plan, minutes: float) -> None:
     if (plan.out / "flow.pt").exists():
         run("flow", replace(plan, minutes=MINUTES["flow"], session=minutes))
         return
-    few = replace(plan, out=plan.out / "session", scenes=FEW_SCENES, minutes=minutes, session=minutes)
+    few = replace(plan, out=plan.out / "session", scenes=FEW_SCENES, sets=(SMALL,))
     for name in SHORT:
-        run(name, few)
+        run(name, replace(few, minutes=minutes, session=minutes))
 
 
 def run(name: str, plan: Plan) -> None:
     """One stage; on a CPU in one process a core, because the layers are too small for threads."""
-    for part in SETS:
+    for part in plan.sets:
         part.pictures(plan.scenes, plan.out)
-        if name in {"flow", "large", "distill"}:
+        if name in WITH_WORDS:
             word(plan, part)
     if plan.device != "cpu" or torch.get_num_threads() == 1:
         STAGES[name](plan)
@@ -85,6 +86,7 @@ def _arguments() -> argparse.Namespace:
     default = os.environ.get("EMBEDDED_CHECKPOINTS", "checkpoints/embedded")
     parser.add_argument("--out", type=Path, default=Path(default), help="checkpoint folder")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="where the finished model is written")
+    parser.add_argument("--undistilled", action="store_true", help="export the teacher, to compare with")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, help="CPU threads")
     parser.add_argument("--scenes", type=int, default=20_000, help="rendered training scenes")

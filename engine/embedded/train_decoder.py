@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from engine.embedded import parallel
-from engine.embedded.dataset import SETS, to_tensor
+from engine.embedded.dataset import to_tensor
 from engine.embedded.latents import load_latents
 from engine.embedded.loop import Average, Plan, Stage, set_rate
 from engine.embedded.train_vae import build_optimizers, descend, load_pictures, load_vae, picture_loss
@@ -20,7 +20,8 @@ def train_decoder(plan: Plan, peak: float = 2e-3) -> None:
     """Decode crops of 128 pixels from slightly noisy latents, as a sampler leaves them."""
     torch.manual_seed(3 + parallel.rank())
     sets = [
-        (load_latents(plan, part), pictures) for part, pictures in zip(SETS, load_pictures(plan), strict=True)
+        (load_latents(plan, part), pictures)
+        for part, pictures in zip(plan.sets, load_pictures(plan), strict=True)
     ]
     vae = load_vae(plan, "vae").to(plan.device, memory_format=torch.channels_last)
     optimizers = build_optimizers(vae.decoder, peak)

@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from engine.embedded import parallel
-from engine.embedded.dataset import LARGE, SMALL
 from engine.embedded.flow import MULTIPLE, encode_text, forward
 from engine.embedded.loop import Average, Plan, Stage, set_rate
 from engine.embedded.train_flow import BATCH, Material, build_optimizers, load_flow, prepare
@@ -28,7 +27,7 @@ PEAK = 0.3
 
 def train_distill(plan: Plan, batch: int = BATCH // 4) -> None:
     """Teach a copy of the trained flow the straight lines of its guided self, in every shape."""
-    materials = [prepare(plan, part) for part in (SMALL, *LARGE)]
+    materials = [prepare(plan, part) for part in plan.sets]
     teacher = load_flow(plan, "large", "flow").to(plan.device).requires_grad_(False)
     student = deepcopy(teacher).requires_grad_(True)
     optimizers = build_optimizers(student, PEAK)

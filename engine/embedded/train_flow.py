@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from engine.embedded import parallel
-from engine.embedded.dataset import LARGE, SMALL, PictureSet
+from engine.embedded.dataset import SMALL, PictureSet
 from engine.embedded.flow import encode_text, flow_loss, sample_sigmas
 from engine.embedded.latents import latent_scaling, load_latents
 from engine.embedded.loop import Average, Plan, Stage, set_rate
@@ -68,7 +68,7 @@ def train_flow(plan: Plan, batch: int = BATCH) -> None:
 
 def train_large(plan: Plan, batch: int = BATCH) -> None:
     """The same on pictures of full size in every shape, from the averaged weights of `flow`."""
-    _train("large", plan, (SMALL, *LARGE), batch, 0.5, start="flow")
+    _train("large", plan, plan.sets, batch, 0.5, start="flow")
 
 
 def prepare(plan: Plan, part: PictureSet) -> Material:
@@ -114,7 +114,7 @@ def _train(
         print(f"{name}: loss on a fixed sample {before:.4f} before, {after:.4f} after", flush=True)
 
 
-def probe(average: Average, models: nn.ModuleDict, material: Material, plan: Plan, count: int = 32) -> float:
+def probe(average: Average, models: nn.ModuleDict, material: Material, plan: Plan, count: int = 16) -> float:
     """The averaged model's loss on one fixed sample of pictures, captions, noise and noise levels."""
     models = deepcopy(models)
     average.copy_to(models)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from engine.embedded import parallel
-from engine.embedded.dataset import SETS, to_tensor
+from engine.embedded.dataset import to_tensor
 from engine.embedded.loop import Average, Plan, Stage, set_rate
 from engine.embedded.model import build_vae
 from engine.embedded.muon import Muon
@@ -62,7 +62,7 @@ def build_optimizers(model: torch.nn.Module, peak: float) -> list[torch.optim.Op
 
 def load_pictures(plan: Plan) -> list[NDArray[np.uint8]]:
     """The plan's training pictures, one array (N, H, W, 3) for each set."""
-    return [part.pictures(plan.scenes, plan.out) for part in SETS]
+    return [part.pictures(plan.scenes, plan.out) for part in plan.sets]
 
 
 def load_vae(plan: Plan, *names: str) -> AutoencoderKL:

@@ -1,5 +1,6 @@
 """Facts about the training stages, each at a scale of seconds."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -10,7 +11,7 @@ import torch
 from diffusers import ZImagePipeline
 from safetensors.torch import load_file
 
-from engine.embedded import WEIGHTS, train_flow
+from engine.embedded import WEIGHTS, train, train_flow
 from engine.embedded.export import export
 from engine.embedded.judge import load_judge, train_judge
 from engine.embedded.latents import encode_all
@@ -71,6 +72,19 @@ def test_a_session_ends_when_its_time_is_up(
     train_flow.train_flow(replace(tiny(tmp_path, 50), session=1e-6), batch=2)
     assert torch.load(tmp_path / "flow.pt", weights_only=True)["step"] == 1
     assert "loss on a fixed sample" in capsys.readouterr().out
+
+
+def test_a_short_session_on_a_fresh_clone_improves_the_weights_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With no checkpoint, a session renders a few scenes, starts from earlier weights and betters them."""
+    monkeypatch.setattr(train, "FEW_SCENES", 8)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    monkeypatch.setitem(train.STAGES, "flow", partial(train_flow.train_flow, batch=8))
+    train.session(replace(tiny(tmp_path, 4), warm=WEIGHTS), minutes=5)
+    before, after = map(float, re.findall(r"sample (\S+) before, (\S+) after", capsys.readouterr().out)[0])
+    assert after < before
+    assert torch.load(tmp_path / "session" / "flow.pt", weights_only=True)["step"] == 4
 
 
 def test_a_stage_starts_from_earlier_weights(trained: Path, tmp_path: Path) -> None:
