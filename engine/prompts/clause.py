@@ -34,12 +34,17 @@ class Clause:
         """Take the next word in."""
         if token.text == "的":
             self._attribute()
+        elif token.text == "们":
+            self._make_plural()
         elif token.is_quote:
             self.units.append(Unit("quote", token.text))
         elif not token.entries:
             self._unknown(token.text, following)
         elif entry := self._meaning(token, following):
-            self._known(token.text, entry)
+            if entry.kind == "place" and following is not None and _is_plain_thing(following):
+                self.units.append(Unit("modifier", entry.english.removeprefix("the ")))
+            else:
+                self._known(token.text, entry)
 
     def english(self) -> str:
         """The clause in English; its times and styles after the rest."""
@@ -72,7 +77,7 @@ class Clause:
         elif entry.kind == "and":
             self.units.append(Unit("and", "and"))
         elif entry.kind == "doing":
-            self._do(entry)
+            self._do(entry, len(chinese) > 1)
         else:
             self._name(entry)
 
@@ -91,7 +96,10 @@ class Clause:
             last = self.units[-1].kind
         if locative and (last == "thing" or (last == "attribute" and self.units[-1].text.startswith("of "))):
             return locative
-        if following is not None and following.text in {"着", "了"} and "doing" in kinds:
+        thing = next((kinds[kind] for kind in kinds if kind in THINGS), None)
+        if "time" in kinds and thing:
+            return thing if last == "attribute" and following is None else kinds["time"]
+        if following is not None and following.text in {"着", "了", "在"} and "doing" in kinds:
             return kinds["doing"]
         is_named = last in STANDING_BEFORE and (following is None or not following.is_quote)
         if "skip" in kinds and not (is_named or (following is not None and following.is_a("locative"))):
@@ -99,7 +107,7 @@ class Clause:
         kinds.pop("skip", None)
         if {"quality", "doing"} <= kinds.keys() and last == "thing":
             return kinds["doing"] if following is not None else kinds["quality"]
-        if last == "count" and (thing := next((kinds[kind] for kind in kinds if kind in THINGS), None)):
+        if last == "count" and thing:
             return thing
         return next((entry for entry in token.entries if entry.kind in kinds and entry.kind != "vague"), None)
 
@@ -188,14 +196,26 @@ class Clause:
             preposition = preposition if last.text == "in" else last.text
         self.units.append(Unit("place", f"{preposition} {thing}"))
 
-    def _do(self, entry: Entry) -> None:
+    def _do(self, entry: Entry, is_whole: bool) -> None:
+        """Take a doing in; a single character after another doing only says which way: 走进."""
         self._settle()
         self._settle_material()
         if [unit.kind for unit in self.units[-2:]] == ["thing", "modifier"]:
             manner = self.units.pop().text
             self.units[-1] = replace(self.units[-1], before=f"{manner} {self.units[-1].before}".strip())
-        if not self.units or self.units[-1].kind != "doing":
+        if is_whole or not self.units or self.units[-1].kind != "doing":
             self.units.append(Unit("doing", entry.english, entry=entry))
+
+    def _make_plural(self) -> None:
+        last = self.units[-1] if self.units else None
+        if (
+            last is not None
+            and last.kind == "thing"
+            and last.entry
+            and not last.entry.mass
+            and not last.count
+        ):
+            self.units[-1] = replace(last, text=plural(last.text), entry=replace(last.entry, mass=True))
 
     def _settle(self) -> None:
         """Make a place of a preposition and the thing after it."""
@@ -226,6 +246,11 @@ class Clause:
             return
         has_subject = told[0].kind == "thing" and any(unit.kind == "doing" for unit in told)
         self.units.append(Unit("attribute", f"{'with ' if has_subject else ''}{said(told)}"))
+
+
+def _is_plain_thing(token: Token) -> bool:
+    """Whether a name of a place describes what follows it: 兰州拉面."""
+    return token.of(THINGS - {"place", "person", "saying"}) is not None and not token.is_a("time", "locative")
 
 
 def _contained(container: str, thing: Unit, entry: Entry) -> Unit:

@@ -11,9 +11,10 @@ from engine.prompts.visual import Entry, plural
 BEINGS = frozenset({"people", "animal", "person"})
 _EXISTING = (
     "placed parked hanging standing sitting lying inserted arranged stuck growing hiding flying floating "
-    "scattered reflected glowing sleeping soaking blooming shining carved drifting flowing"
+    "scattered reflected glowing sleeping soaking blooming shining carved living drifting flowing"
 )
 EXISTING = frozenset(_EXISTING.split()) | {"drifting out", "pouring down", "slanting in"}
+TITLES = frozenset({"king", "queen", "prince", "princess", "warrior", "knight", "general", "captain"})
 ENCLOSING = frozenset({"building", "interior", "nature", "place"})
 VOWEL_SOUND = ("a", "e", "i", "o", "u", "A", "E", "I", "O")
 NO_VOWEL_SOUND = ("uni", "use", "one-", "eu", "uku", "ut")
@@ -72,7 +73,7 @@ def compound(first: Unit, second: Unit) -> Unit:
     one, two = first.entry, second.entry
     if one is None or two is None or {"saying", "several"} & {one.kind, two.kind}:
         return several(first.english, ", ", second.english)
-    if one.kind in BEINGS and two.kind in BEINGS:
+    if one.kind in BEINGS and two.kind in BEINGS and two.english not in TITLES:
         return several(first.english, " and ", second.english)
     if one.kind == two.kind == "clothing" or one.english == two.english:
         return several(first.english, ", ", second.english)
@@ -152,6 +153,8 @@ class _Segment:
         if self.doing in {"reading", "printed with"} and places and not subjects:
             carrier = places.pop(0).removeprefix("on ").removeprefix("in ")
             return " ".join([carrier, self.doing, *objects, *places])
+        if self.doing.endswith(" over") and places:
+            places[0] = places[0].removeprefix("over ")
         if self.doing.startswith("looking at") and places and not objects:
             return " ".join([*subjects, "looking", *places])
         who, what = ", ".join(subjects), ", ".join(objects).replace(", with the words", " with the words")

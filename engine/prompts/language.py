@@ -117,6 +117,25 @@ class Remembering:
         return self._written[key]
 
 
+def choose(
+    optimizer: str, encoder: Any, tokenizer: Any, device: torch.device, dtype: torch.dtype
+) -> Remembering | None:
+    """The language model that a setting names, or None for rules.
+
+    `rules`, `text-encoder`, or a chat model's folder or downloaded hub id; `auto` is the text encoder where
+    it has a language head and no CPU would have to carry it, else rules. Raises what `around` and `load`
+    raise.
+    """
+    if optimizer == "rules":
+        return None
+    if optimizer == "auto":
+        fits = device.type != "cpu" and getattr(encoder.config, "tie_word_embeddings", False)
+        return Remembering(around(encoder, tokenizer)) if fits else None
+    if optimizer == "text-encoder":
+        return Remembering(around(encoder, tokenizer))
+    return Remembering(load(optimizer, device, dtype))
+
+
 def around(encoder: Any, tokenizer: Any, name: str = "text-encoder") -> LanguageModel:
     """The language model inside a loaded Qwen3 text encoder: its own tensors, nothing copied.
 

@@ -8,7 +8,7 @@ from functools import cache
 
 from engine.prompts.sanitize import MARKS
 
-BREAKS = ",;.!?，。；！？、"
+BREAKS = ",;:.!?，。；：！？、"
 STOPS = (
     "in|on|at|under|near|by|beside|with|and|but|while|over|above|during|from|to|into|is|are|was|who|that|which|"
     "where|next|for|as|through|behind|standing|sitting|walking|running|looking|wearing|holding"
@@ -17,8 +17,9 @@ DENIED = (
     rf"((?:(?!(?:{STOPS})\b)[\w'’-]+)(?:\s+(?!(?:{STOPS}|\w+ing)\b)[\w'’-]+){{0,3}}"
     r"(?:\s+(?:and|or|nor)\s+(?!(?:an?|the|one|two|three|some|my|no)\b)[\w'’-]+){0,3})"
     rf"(?=\s*(?:$|[{BREAKS}])|\s+(?:{STOPS}|\w+ing)\b)"
+    r"(?:\s+(?:in|on|around|near|with) (?:it|them|him|her|sight|view|there)\b)?"
 )
-ANY = r"(?:made of\s+|too\s+|very\s+|any\s+|an?\s+(?:single\s+)?|the\s+)?"
+ANY = r"(?:made of\s+|too\s+|very\s+|any\s+|an?\s+(?:single\s+)?|(?:the|their|his|her|its)\s+)?"
 BEGIN = rf"(?:^|(?<=[{BREAKS}]))\s*(?:and |but |with )?"
 INSIDE = rf"(?:^|(?<=[{BREAKS}\s]))"
 NO_NOUN = r"longer|one|matter|more|man's|man’s|entry|smoking|parking"
@@ -29,8 +30,7 @@ ENGLISH = (
     rf"{BEGIN}(?:not|never)\s+(?!(?:just|only|far|long|even)\b){ANY}{DENIED}",
     rf"{INSIDE}(?:and |but |with |please )?(?:anything but|rather than|instead of|avoid(?:ing)?|"
     rf"hold the|skip the|w/o|i don(?:'|’)t want|remove|minus|sans|devoid of|free of|free from|lacking|"
-    rf"leaving out|leave out|excluding|except(?: for)?|zero(?! gravity)|don(?:'|’)t put)\s+{ANY}{DENIED}"
-    r"(?:\s+on (?:it|them|him|her))?",
+    rf"leaving out|leave out|excluding|except(?: for)?|zero(?! gravity)|don(?:'|’)t put)\s+{ANY}{DENIED}",
     r"\b(?!(?:hands|care|duty|toll|wild|stress|lead)\b)([a-z]+)-free\b,?",
     rf"(?:{BEGIN}|(?<=\s)(?:and|or|but|having|with|there (?:is|are|should be))\s+)(?:absolutely )?no\s+"
     rf"(?:sign of\s+|visible\s+)?(?!(?:{NO_NOUN})\b|\d){DENIED}",

@@ -13,7 +13,7 @@ from engine.prompts.checks import problems
 from engine.prompts.instructions import instructions, told_kind
 from engine.prompts.lexicon import World
 from engine.prompts.optimizer import optimize
-from engine.prompts.prepare import completed, prepare
+from engine.prompts.prepare import completed
 from engine.prompts.sanitize import Rewritten, sanitize
 from engine.prompts.wording import clean, plain, without_orders
 from engine.types import Generate, Optimize, PromptReady
@@ -74,41 +74,22 @@ class Optimizer:
         `wording` tells rerolls apart: another one says the same wish differently. Close the generator to give
         the work up.
         """
-        if isinstance(task, Optimize):
-            ready, kind = yield from self._optimized(task.prompt, wording)
-            done = completed(
-                ready,
-                task.prompt,
-                self._world,
-                negative="",
-                enhanced=self._world is None,
-                kind=kind,
-                wording=wording,
-            )
-            return PromptReady(task.prompt, done.text, ready.negative, done.notes)
-        guided = task.guidance_scale != 1
-        if not task.optimize:
-            done = prepare(
-                task.prompt,
-                self._world,
-                negative=task.negative_prompt,
-                optimized=False,
-                enhanced=task.enhance,
-                guided=guided,
-                wording=wording,
-            )
+        if isinstance(task, Generate) and not task.optimize:
+            ready, kind = sanitize(task.prompt), ""
         else:
             ready, kind = yield from self._optimized(task.prompt, wording)
-            done = completed(
-                ready,
-                task.prompt,
-                self._world,
-                negative=task.negative_prompt,
-                enhanced=task.enhance,
-                guided=guided,
-                kind=kind,
-                wording=wording,
-            )
+        done = completed(
+            ready,
+            task.prompt,
+            self._world,
+            negative=task.negative_prompt if isinstance(task, Generate) else "",
+            enhanced=task.enhance if isinstance(task, Generate) else self._world is None,
+            guided=isinstance(task, Optimize) or task.guidance_scale != 1,
+            kind=kind,
+            wording=wording,
+        )
+        if isinstance(task, Optimize):
+            return PromptReady(task.prompt, done.text, ready.negative, done.notes)
         return PromptReady(task.original or task.prompt, done.text, done.negative, done.notes)
 
     def _optimized(self, wish: str, wording: int) -> Generator[None, None, tuple[Rewritten, str]]:

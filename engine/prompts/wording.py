@@ -79,9 +79,8 @@ def without_orders(text: str) -> str:
 
 def _pass(text: str) -> tuple[str, tuple[str, ...]]:
     rest, spans = masked(text)
-    rest, refused = _unless_nothing_is_left(rest)
-    for step in (_without_request, _without_vague):
-        rest = _unless_empty(step, rest)
+    rest, refused = _unless_nothing_is_left(_unless_empty(_without_request, rest))
+    rest = _unless_empty(_without_vague, rest)
     return sanitize(unmasked(rest, spans)).text, refused
 
 
@@ -126,7 +125,7 @@ def _tidy(text: str) -> str:
     """Mend what a removal leaves: doubled or leading punctuation, spaces before commas, a stray "and"."""
     text = re.sub(r"\s+([,;.，。；])", r"\1", text.strip())
     text = re.sub(r"([,，;；])(?:\s*[,，;；])+", r"\1", text)
-    text = re.sub(r"^(?:[,，;；、\s]+|(?:and|but)\s+)+", "", text)
+    text = re.sub(r"^(?:[,，;；、:：\s]+|(?:and|but)\s+)+", "", text)
     return text.rstrip(",，;；、 ")
 
 
@@ -150,7 +149,7 @@ class _Rules(NamedTuple):
 def _rules() -> _Rules:
     strip = phrases()["strip"]
     noun = rf"(?!(?:{STOPS}|or|of)\b)"
-    vague = rf"(?<![\w-])(?!N[Ii])(?i:{strip['vague_en']})(?![\w-])"
+    vague = rf"(?<![\w-])(?![A-Z]\w* [A-Z])(?!N[Ii])(?i:{strip['vague_en']})(?![\w-])"
     return _Rules(
         markup=re.compile(strip["markup"], re.IGNORECASE),
         orders=re.compile(strip["orders"], re.IGNORECASE),

@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from transformers.models.qwen3 import Qwen3Config, Qwen3ForCausalLM, Qwen3Model
 
 from engine.embedded import WEIGHTS
 from engine.prompts import Optimizer
-from engine.prompts.language import NEW_TOKENS, LanguageModel, Remembering, around, load, sample
+from engine.prompts.language import NEW_TOKENS, LanguageModel, Remembering, around, choose, load, sample
 from engine.types import EngineError, Generate, Optimize
 
 WISH = "画一只猫在窗台上晒太阳"
@@ -137,6 +138,22 @@ def test_untied_embeddings_are_refused_with_the_fix(tokenizer: Any) -> None:
     untied = Qwen3Model(Qwen3Config(**{**TINY.to_dict(), "tie_word_embeddings": False}))
     with pytest.raises(EngineError, match="optimizer to rules"):
         around(untied, tokenizer)
+
+
+def test_a_setting_chooses_the_model(encoder: Qwen3Model, tokenizer: Any, tmp_path: Path) -> None:
+    def chosen(optimizer: str, device: str = "cpu") -> Remembering | None:
+        return choose(optimizer, encoder, tokenizer, torch.device(device), torch.float32)
+
+    Qwen3ForCausalLM(TINY).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    assert chosen("rules") is None
+    assert chosen("auto") is None
+    names = [
+        model.name
+        for model in (chosen("auto", "cuda"), chosen("text-encoder"), chosen(str(tmp_path)))
+        if model
+    ]
+    assert names == ["text-encoder", "text-encoder", str(tmp_path)]
 
 
 def test_a_missing_model_is_named_with_the_fix(tmp_path: Any) -> None:

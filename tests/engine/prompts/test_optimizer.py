@@ -1,0 +1,47 @@
+"""The optimizer without a language model: what each switch of a task does."""
+
+from engine.prompts import Optimizer, embedded_world, prepare
+from engine.types import Generate, Optimize, PromptReady
+
+WISH = "请画一条老街，不要汽车"
+
+
+def test_by_rules_a_task_gets_what_prepare_makes() -> None:
+    made = prepare(WISH, negative="fog")
+    ready = Optimizer().prepare(Generate(WISH, negative_prompt="fog"))
+    assert ready == PromptReady(WISH, made.text, made.negative, made.notes)
+    assert made.text.startswith("an old street, ")
+    assert made.negative.startswith("fog, car, ")
+
+
+def test_without_switches_a_prompt_stays_as_it_was_written() -> None:
+    task = Generate(WISH, negative_prompt="fog", optimize=False, enhance=False)
+    assert Optimizer().prepare(task) == PromptReady(WISH, WISH, "fog")
+
+
+def test_what_was_written_first_is_kept_as_the_original() -> None:
+    assert Optimizer().prepare(Generate("an old street", original=WISH)).original == WISH
+
+
+def test_without_guidance_what_is_refused_is_told_positively() -> None:
+    ready = Optimizer().prepare(Generate(WISH, guidance_scale=1.0))
+    assert ready.used.endswith(", free of traffic")
+    assert (ready.negative_used, ready.notes[-1]) == ("", "negative:folded")
+
+
+def test_optimizing_alone_shows_anchors_and_only_the_own_refusals() -> None:
+    ready = Optimizer().prepare(Optimize(WISH))
+    assert ready.used.startswith("an old street, ")
+    assert "enhanced:composition" in ready.notes
+    assert ready.negative_used == "car"
+    assert Optimizer(embedded_world()).prepare(Optimize("海上的红船")).used == "a red sailboat on the sea"
+
+
+def test_a_language_can_be_kept() -> None:
+    ready = Optimizer(keep_language=True).prepare(Generate("请帮我画一只狐狸"))
+    assert ready.used.startswith("一只狐狸，")
+
+
+def test_wordings_differ() -> None:
+    texts = {Optimizer().prepare(Generate(WISH), wording).used for wording in range(2)}
+    assert len(texts) == 2
