@@ -16,7 +16,9 @@ from engine.bench.contenders import PROMPT, stock_pipeline
 from engine.bench.floor import matmul_ceiling
 from engine.bench.fullsize import full_size
 from engine.bench.inject import inject
+from engine.bench.series import series
 from engine.bench.speed import Row, Sides
+from engine.bench.verdicts import verdicts
 from engine.types import EngineSettings
 from engine.zimage.load import choose_device, choose_dtype, find, planned, read
 from engine.zimage.pipeline import ZImagePipeline
@@ -33,6 +35,11 @@ def main() -> None:
     results: dict[str, Any] = {"machine": machine(settings)}
     if args.inject:
         results["inject"] = inject(ours(settings), args.inject)
+    elif args.verdicts:
+        results["verdicts"] = verdicts(ours(settings), args.verdicts)
+    elif args.series:
+        kinds = (torch.float32, torch.bfloat16, torch.float16)
+        results["series"] = [series(ours(settings).components, kind, args.series) for kind in kinds]
     else:
         sides = full_sides(settings) if args.full_size else small_sides(settings)
         results |= compare(sides, args.sizes, args.rounds, args.only)
@@ -138,6 +145,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="*", default=[], help="tables to make, by name")
     parser.add_argument("--full-size", action="store_true", help="the 6 B architecture with random weights")
     parser.add_argument("--inject", type=int, metavar="RUNS", help="put faults into so many pictures")
+    parser.add_argument("--series", type=int, metavar="PICTURES", help="draw so many in each precision")
+    parser.add_argument("--verdicts", type=int, metavar="PROMPTS", help="judge schedules, steps and reuse")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 

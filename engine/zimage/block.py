@@ -4,7 +4,9 @@ Knows the modules inside diffusers' `ZImageTransformerBlock` and reads their wei
 neither the order of the blocks nor what a time or a position is.
 """
 
+import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -15,6 +17,13 @@ from engine.zimage.speed import Speed
 
 FP16_SHIFT = 2.0**-6
 """What half precision is scaled by before the two products that outgrow it; exact, a power of two."""
+
+RECOMPILES = 64
+"""Graphs a block may be compiled into: one per size of picture and length of caption."""
+LARGEST_DIFFERENCE = 0.02
+"""Relative difference between a compiled block and an eager one that is still rounding, in half precision."""
+
+log = logging.getLogger(__name__)
 
 Layer = Tensor | nn.Module
 """A bias-free linear layer: its weight `(outputs, inputs)`, or a module where the weight does not say all."""
@@ -136,6 +145,8 @@ class Block:
 
     def __call__(self, tokens: Tensor, rope: Tensor, factors: Tensor) -> Tensor:
         """Return `tokens` (B, n, dim) after the block; `rope` (1, n, head_dim/2) complex."""
+        # The compiler knows no complex numbers, so they are taken apart before it begins.
+        rope = torch.view_as_real(rope) if self._use.rotate is rotate_real else rope
         return self._run(tokens, rope, factors, self._usable(), self._use)
 
     def _usable(self) -> Parts:
@@ -157,6 +168,29 @@ class Block:
         pair = torch.cat([weight.expand(attention.heads, -1) for weight in norms])
         eps = self.module.ffn_norm1.eps
         return Parts(inputs, out, gates, down, pair, attention.heads, eps, attention.norm_q.eps)
+
+
+@torch.inference_mode()
+def compiles(module: Any, speed: Speed) -> bool:
+    """Say whether a block computes the same compiled as not; a compiler that fails is none."""
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, RECOMPILES)
+    attention = module.attention
+    weight = attention.to_q.weight
+    given = {"device": weight.device, "dtype": weight.dtype}
+    tokens, time = torch.randn((1, 64, weight.shape[1]), **given), torch.randn((1, 256), **given)
+    rope = torch.ones((1, 64, weight.shape[0] // attention.heads // 2), device=weight.device) * (0.6 + 0.8j)
+    eager = Block(module, replace(speed, compiled=False))
+    factors = eager.modulation(time[:, : module.adaLN_modulation[0].in_features])[:, :, None]
+    expected = eager(tokens, rope, factors)
+    try:
+        found = Block(module, speed)(tokens, rope, factors)
+    except RuntimeError as error:
+        log.warning("the transformer runs uncompiled: %s", str(error).partition("\n")[0])
+        return False
+    off = float((found - expected).float().norm() / expected.float().norm())
+    if off > LARGEST_DIFFERENCE:
+        log.warning("the transformer runs uncompiled: compiled it is off by %.2g", off)
+    return off <= LARGEST_DIFFERENCE
 
 
 def untouched(module: nn.Module) -> bool:
@@ -191,9 +225,9 @@ def rotate_complex(values: Tensor, rope: Tensor) -> Tensor:
 
 
 def rotate_real(values: Tensor, rope: Tensor) -> Tensor:
-    """Rotate in real numbers; bit-exactly the same."""
+    """Rotate in real numbers, bit-exactly the same; `rope` (1, n, d/2, 2) holds cosines and sines."""
     first, second = values.float().unflatten(-1, (-1, 2)).unbind(-1)
-    cos, sin = rope.real[:, :, None], rope.imag[:, :, None]
+    cos, sin = rope[:, :, None].unbind(-1)
     turned = torch.stack([first * cos - second * sin, first * sin + second * cos], -1)
     return turned.flatten(-2).to(values.dtype)
 

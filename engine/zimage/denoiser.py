@@ -9,6 +9,7 @@ schedule, and a batch of one shape needs no attention mask. Knows no schedule an
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine import guards
-from engine.zimage.block import Block, untouched
+from engine.zimage.block import Block, compiles, untouched
 from engine.zimage.speed import Speed
 
 PATCH = 2
@@ -30,6 +31,11 @@ REMEMBERED_SCHEDULES = 16
 def padded(length: int) -> int:
     """Return `length` rounded up to a whole bucket."""
     return -(-length // BUCKET) * BUCKET
+
+
+def middle(blocks: int) -> tuple[int, int]:
+    """Return the first of the middle half of so many blocks and the first after it."""
+    return blocks // 4, blocks - blocks // 4
 
 
 class Moment(NamedTuple):
@@ -47,11 +53,36 @@ class Moment(NamedTuple):
 class Prediction(NamedTuple):
     """The velocity `(B, C, h, w)`, float32, and the sum of the numbers at each place on the way, `(n, B)`.
 
-    A sum that is not finite shows where numbers went wrong without waiting for the device.
+    A sum that is not finite shows where numbers went wrong without waiting for the device. `residual`
+    (B, tokens, dim) is what the middle blocks added to the tokens, if it was to be kept.
     """
 
     velocity: Tensor
     sums: Tensor
+    residual: Tensor | None
+
+
+@dataclass
+class Walk:
+    """The way of one batch through the blocks: time embeddings (B, 256), rotary factors, blocks' factors.
+
+    `sums` collects the sum of the numbers at each place.
+    """
+
+    time: Tensor
+    rope: Tensor
+    factors: Iterator[tuple[Tensor | None, ...]]
+    sums: list[Tensor] = field(default_factory=list)
+
+    def note(self, tokens: Tensor) -> None:
+        """Remember the sum of each picture's numbers here."""
+        self.sums.append(tokens.sum((1, 2), dtype=torch.float32))
+
+    def skip(self, blocks: int, tokens: Tensor) -> None:
+        """Pass so many blocks at once, leaving `tokens` behind them."""
+        for _ in range(blocks):
+            next(self.factors)
+            self.note(tokens)
 
 
 class Denoiser:
@@ -62,6 +93,8 @@ class Denoiser:
         self.speed = Speed.of(transformer.device.type) if speed is None else speed
         self._key = f"{PATCH}-1"
         self._positions = lru_cache(maxsize=32)(self._rope)
+        if self.speed.compiled and not compiles(transformer.layers[0], self.speed):
+            self.speed = replace(self.speed, compiled=False)
         self.refresh()
 
     def refresh(self) -> None:
@@ -120,35 +153,56 @@ class Denoiser:
             self._schedules.popitem(last=False)
         return self._schedules[key][step]
 
-    def predict(self, latents: Tensor, moments: Sequence[Moment], captions: Tensor) -> Prediction:
+    def predict(
+        self,
+        latents: Tensor,
+        moments: Sequence[Moment],
+        captions: Tensor,
+        residual: Tensor | None = None,
+        keep: bool = False,
+    ) -> Prediction:
         """Return d latents / d sigma.
 
-        `latents` (B, C, h, w), one of `moment` per picture, `captions` (B, L, dim) from `caption`.
+        `latents` (B, C, h, w), one of `moment` per picture, `captions` (B, L, dim) from `caption`. A
+        `residual` kept of an earlier prediction stands for the middle blocks, which are then not computed.
         """
         model = self.transformer
         batch, channels, height, width = latents.shape
         rows, columns = height // PATCH, width // PATCH
         count = rows * columns
-        time = torch.stack([moment.time for moment in moments])
-        rope = self._positions(captions.shape[1], rows, columns)
-
+        walk = Walk(
+            torch.stack([moment.time for moment in moments]),
+            self._positions(captions.shape[1], rows, columns),
+            iter(list(zip(*(moment.blocks for moment in moments), strict=True))),
+        )
         patches = latents.to(self._dtype).view(batch, channels, rows, PATCH, columns, PATCH)
         patches = patches.permute(0, 2, 4, 3, 5, 1).reshape(batch, count, PATCH * PATCH * channels)
         tokens = functional.pad(model.all_x_embedder[self._key](patches), (0, 0, 0, padded(count) - count))
         tokens[:, count:] = model.x_pad_token
-        sums: list[Tensor] = []
-        factors = zip(*(moment.blocks for moment in moments), strict=True)
-        for block in self._noise:
-            tokens = self._pass(block, tokens, rope[:, : padded(count)], next(factors), time)
-            sums.append(tokens.sum((1, 2), dtype=torch.float32))
+        tokens = self._through(self._noise, tokens, walk)
         tokens = torch.cat([tokens, captions.to(self._dtype)], dim=1)
-        for block in self._layers:
-            tokens = self._pass(block, tokens, rope, next(factors), time)
-            sums.append(tokens.sum((1, 2), dtype=torch.float32))
-        patches = self._last(tokens[:, :count], moments, time)
-        sums.append(patches.sum((1, 2), dtype=torch.float32))
+
+        first, last = middle(len(self._layers))
+        before = self._through(self._layers[:first], tokens, walk)
+        if residual is None:
+            tokens = self._through(self._layers[first:last], before, walk)
+            residual = tokens - before if keep else None
+        else:
+            tokens = before + residual
+            walk.skip(last - first, tokens)
+        tokens = self._through(self._layers[last:], tokens, walk)
+        patches = self._last(tokens[:, :count], moments, walk.time)
+        walk.note(patches)
         picture = patches.view(batch, rows, columns, PATCH, PATCH, channels).permute(0, 5, 1, 3, 2, 4)
-        return Prediction(-picture.reshape(batch, channels, height, width).float(), torch.stack(sums))
+        velocity = -picture.reshape(batch, channels, height, width).float()
+        return Prediction(velocity, torch.stack(walk.sums), residual)
+
+    def _through(self, blocks: Sequence[Block], tokens: Tensor, walk: "Walk") -> Tensor:
+        rope = walk.rope[:, : tokens.shape[1]]
+        for block in blocks:
+            tokens = self._pass(block, tokens, rope, next(walk.factors), walk.time)
+            walk.note(tokens)
+        return tokens
 
     def _pass(
         self,

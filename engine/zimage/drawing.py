@@ -17,7 +17,8 @@ class Drawing:
 
     `latents` and `estimate` (the picture they are heading for) are `(16, h, w)` float32; `broken` says why
     its numbers are of no more use; `actions` are the guards' deeds in words, `skipped` the steps of them that
-    were made without a prediction.
+    were made without a prediction. `reusing` are the steps, counted from 0, whose middle blocks are replaced
+    by `strength` times `residual`, `(tokens, dim)`, which the blocks added two steps before.
     """
 
     task: Generate
@@ -29,6 +30,9 @@ class Drawing:
     negative: Tensor | None
     guided: int
     broken: str | None
+    reusing: frozenset[int] = frozenset()
+    strength: float = 1.0
+    residual: Tensor | None = None
     step: int = 0
     forwards: int = 0
     skipped: int = 0
@@ -51,7 +55,18 @@ class Drawing:
         return self.step < self.guided
 
     @property
+    def reuses(self) -> bool:
+        """Whether the next step uses the residual; a guided step computes everything."""
+        return self.step in self.reusing and self.residual is not None and not self.is_guided
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the residual of the next step is used later."""
+        return self.step + 2 in self.reusing
+
+    @property
     def batch_key(self) -> Hashable:
-        """What the next forward depends on: size, padded caption lengths, guidance, LoRA files."""
+        """What the next forward depends on: size, padded caption lengths, guidance, reuse, LoRA files."""
         negative = len(self.negative) if self.negative is not None and self.is_guided else 0
-        return (*self.latents.shape, len(self.caption), negative, self.task.loras)
+        shapes = (*self.latents.shape, len(self.caption), negative)
+        return (*shapes, self.reuses, self.keeps, self.task.loras)

@@ -32,6 +32,7 @@ from engine.zimage import record, sampling
 from engine.zimage.components import Components as Components
 from engine.zimage.denoiser import Denoiser
 from engine.zimage.drawing import Drawing
+from engine.zimage.method import Method
 from engine.zimage.preview import fit_preview
 from engine.zimage.request import check
 from engine.zimage.sampler import advance
@@ -54,13 +55,18 @@ class ZImagePipeline:
     """The worker's pipeline for one loaded model on one device.
 
     `guided_share` in [0, 1] is the share of the steps that guidance acts on, 1 meaning every step; `speed`
-    says which speed-ups are used, by default those that suit the device.
+    says which speed-ups are used, by default those that suit the device; `method` how pictures are sampled.
     """
 
     def __init__(
-        self, components: Components, guided_share: float = GUIDED_SHARE, speed: Speed | None = None
+        self,
+        components: Components,
+        guided_share: float = GUIDED_SHARE,
+        speed: Speed | None = None,
+        method: Method | None = None,
     ) -> None:
         self.components = components
+        self.method = Method() if method is None else method
         self.speed = Speed.of(components.device.type) if speed is None else speed
         self.guided_share = guided_share
         self.text = TextEncoder(components.tokenizer, components.text_encoder)
@@ -155,7 +161,7 @@ class ZImagePipeline:
         return upscale(task)
 
     def _begin(self, task: Generate, ready: PromptReady) -> Drawing:
-        sigmas = self._sigmas(task)
+        sigmas = self._sigmas(task, ready.used)
         guided = sampling.guided_steps(len(sigmas) - 1, task.guidance_scale, self.guided_share)
         layers = task.variation.layers() if task.variation else ()
         latents = self._initial_latents(task, sigmas[0])
@@ -169,6 +175,8 @@ class ZImagePipeline:
             negative=self._caption(ready.negative_used) if guided else None,
             guided=guided,
             broken=None,
+            reusing=self.method.reusing(len(sigmas) - 1),
+            strength=self.method.strength,
         )
         fault = _unsound(drawing)
         if fault is not None:
@@ -186,9 +194,11 @@ class ZImagePipeline:
             embedding = sampling.disturb_caption(embedding, layer.seed, layer.prompt_noise)
         return self.denoiser.caption(embedding)
 
-    def _sigmas(self, task: Generate) -> list[float]:
-        sigmas = self.schedule.sigmas(task.steps, image_tokens(task.width, task.height))
-        return sigmas if task.init_image is None else sigmas[sampling.begin(task.steps, task.strength) :]
+    def _sigmas(self, task: Generate, prompt: str) -> list[float]:
+        steps = self.method.count(prompt, task.steps)
+        static = self.schedule.sigmas(steps, image_tokens(task.width, task.height))
+        sigmas = self.method.sigmas(prompt, static)
+        return sigmas if task.init_image is None else sigmas[sampling.begin(steps, task.strength) :]
 
     def _initial_latents(self, task: Generate, sigma: float) -> Tensor:
         device = self.components.device

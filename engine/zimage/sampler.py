@@ -24,7 +24,7 @@ def advance(denoiser: Denoiser, drawings: Sequence[Drawing]) -> None:
     A picture whose prediction is not finite is left where it was and its step done again, alone and in the
     safe form; failing that, the step heads for where the one before it headed; failing that, it is broken.
     """
-    velocity, faults = _predict(denoiser, drawings)
+    velocity, faults = _predict(denoiser, drawings, drawings[0].reuses)
     known = [
         _recover(denoiser, drawing, fault) if fault else velocity[index]
         for index, (drawing, fault) in enumerate(zip(drawings, faults, strict=True))
@@ -36,22 +36,32 @@ def advance(denoiser: Denoiser, drawings: Sequence[Drawing]) -> None:
             drawing.latents = sampling.euler(drawing.latents, chosen, sigma, following)
 
 
-def _predict(denoiser: Denoiser, drawings: Sequence[Drawing]) -> tuple[Tensor, list[str | None]]:
-    """Return the guided velocity `(B, C, h, w)` and, for each picture, where its numbers went wrong."""
+def _predict(
+    denoiser: Denoiser, drawings: Sequence[Drawing], reuse: bool = False
+) -> tuple[Tensor, list[str | None]]:
+    """Return the guided velocity `(B, C, h, w)` and, for each picture, where its numbers went wrong.
+
+    With `reuse` the residuals of the drawings stand for the middle blocks.
+    """
     latents = torch.stack([drawing.latents for drawing in drawings])
     moments = [denoiser.moment(drawing.sigmas[:-1], drawing.step) for drawing in drawings]
     captions = torch.stack([drawing.caption for drawing in drawings])
-    velocity, sums = denoiser.predict(latents, moments, captions)
+    residuals = [d.strength * d.residual for d in drawings if reuse and d.residual is not None]
+    velocity, sums, residual = denoiser.predict(
+        latents, moments, captions, torch.stack(residuals) if residuals else None, drawings[0].keeps
+    )
     negatives = [d.negative for d in drawings if d.negative is not None and d.is_guided]
     if negatives:
-        against, more = denoiser.predict(latents, moments, torch.stack(negatives))
+        against, more, _ = denoiser.predict(latents, moments, torch.stack(negatives))
         scale = torch.tensor([drawing.task.guidance_scale for drawing in drawings], device=latents.device)
         velocity, sums = (
             sampling.guide(velocity, against, scale[:, None, None, None]),
             torch.cat([sums, more]),
         )
-    for drawing in drawings:
+    for index, drawing in enumerate(drawings):
         drawing.forwards += 2 if negatives else 1
+        if residual is not None:
+            drawing.residual = residual[index]
     places = denoiser.places
     return velocity, [
         None if place is None else f"{places[place % len(places)]} of step {drawing.step + 1} is not finite"

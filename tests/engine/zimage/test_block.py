@@ -1,5 +1,7 @@
 """One block against diffusers' own, and what happens to it when somebody changes the model."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from diffusers.models.transformers.transformer_z_image import ZImageTransformerBlock
@@ -42,7 +44,7 @@ def test_a_block_computes_what_the_stock_block_computes(speed: Speed, modulation
 def test_rotation_in_real_numbers_is_bit_exact() -> None:
     tokens, rope, _ = inputs()
     values = tokens.unflatten(-1, (HEADS, -1))
-    assert torch.equal(rotate_real(values, rope), rotate_complex(values, rope))
+    assert torch.equal(rotate_real(values, torch.view_as_real(rope)), rotate_complex(values, rope))
 
 
 def test_fusing_leaves_the_stock_block_as_it_was_and_takes_no_second_copy() -> None:
@@ -108,6 +110,31 @@ def test_half_precision_does_not_overflow_where_the_stock_block_does() -> None:
     block = Block(half, Speed())
     ours = block(tokens.half(), rope, block.modulation(time.half())[:, :, None])
     torch.testing.assert_close(ours.float(), expected, atol=0.02, rtol=0.02)
+
+
+def failing(run: object) -> object:
+    def compiled(*_: object) -> Tensor:
+        raise torch._dynamo.exc.TorchDynamoException("no compiler here\nand more")
+
+    return compiled
+
+
+def erring(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    return lambda *given: run(*given) * 1.1
+
+
+@pytest.mark.parametrize(
+    ("compiler", "kept", "told"),
+    [(failing, False, "no compiler here"), (erring, False, "off by"), (lambda run: run, True, "")],
+)
+def test_a_compiler_that_fails_or_errs_is_not_used(
+    compiler: object, kept: bool, told: str, pipeline: ZImagePipeline,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(torch, "compile", compiler)
+    denoiser = Denoiser(pipeline.components.transformer, Speed(compiled=True))
+    assert denoiser.speed.compiled == kept
+    assert told in caplog.text
 
 
 @torch.inference_mode()

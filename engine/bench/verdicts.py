@@ -1,0 +1,139 @@
+"""Verdicts on schedules, steps and reuse: every method on the same prompts and seeds, judged by figures.
+
+Adherence is what the embedded model's judge finds of what was asked; distance is to the same model with 50
+static steps and guidance on each; sharpness is the variance of the Laplacian relative to that. Knows nothing
+of how a method works.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine import pixels
+from engine.embedded.judge import held_out_scenes, load_judge
+from engine.embedded.world import Scene, caption
+from engine.types import Generate, PromptReady
+from engine.zimage.denoiser import middle
+from engine.zimage.drawing import Drawing
+from engine.zimage.method import Method
+from engine.zimage.pipeline import ZImagePipeline
+
+SIDE, BATCH, CFG, TEACHER_STEPS = 128, 8, 1.8, 50
+METHODS: dict[str, tuple[Method, int]] = {
+    **{f"static, {steps} steps": (Method(), steps) for steps in (4, 5, 6, 7, 8)},
+    **{f"dynamic, {steps} steps": (Method(schedule="dynamic"), steps) for steps in (4, 6, 8)},
+    "automatic steps": (Method(steps="automatic"), 8),
+    "dynamic, automatic steps": (Method(schedule="dynamic", steps="automatic"), 8),
+    "reuse balanced, 8 steps": (Method(reuse="balanced"), 8),
+    "reuse fast, 8 steps": (Method(reuse="fast"), 8),
+}
+GRADES = ("plain", "ordinary", "long")
+Array = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A prompt of one grade, and what the judge must find: `names` are the judge's heads that count."""
+
+    grade: str
+    prompt: str
+    seed: int
+    scene: Scene
+    names: tuple[str, ...]
+
+
+def verdicts(pipeline: ZImagePipeline, prompts: int) -> list[dict[str, Any]]:
+    """Return a row per method, over so many prompts in three grades of complexity."""
+    asked = questions(prompts)
+    teacher = ZImagePipeline(pipeline.components, guided_share=1.0, speed=pipeline.speed)
+    truth, _ = _drawn(teacher, asked, TEACHER_STEPS)
+    rows = [_row(f"teacher, {TEACHER_STEPS} steps", asked, truth, truth, 2.0 * TEACHER_STEPS)]
+    for name, (method, steps) in METHODS.items():
+        own = ZImagePipeline(pipeline.components, pipeline.guided_share, pipeline.speed, method)
+        pictures, cost = _drawn(own, asked, steps)
+        rows.append(_row(name, asked, pictures, truth, cost))
+    return rows
+
+
+def questions(count: int) -> list[Question]:
+    """Prompts of held-out scenes: subject and colour; the canonical one; a caption that names everything."""
+    rng, every = Random(77), ("subject", "colour", "place", "time")
+    asked = []
+    for i, scene in enumerate(held_out_scenes(count, seed=77)):
+        grade = GRADES[i % 3]
+        if grade == "plain":
+            asked.append(Question(grade, f"a {scene.colour} {scene.subject}", i, scene, every[:2]))
+        else:
+            prompt = scene.prompt if grade == "ordinary" else caption(scene, rng, complete=True)
+            asked.append(Question(grade, prompt, i, scene, every))
+    return asked
+
+
+@torch.inference_mode()
+def _drawn(pipeline: ZImagePipeline, asked: Sequence[Question], steps: int) -> tuple[list[Array], float]:
+    """Return the pictures and what they cost on average, in forwards; a forward's share for reused blocks."""
+    drawings = [pipeline.start(_task(one, steps), PromptReady(one.prompt, one.prompt)) for one in asked]
+    groups: dict[Hashable, list[Drawing]] = defaultdict(list)
+    for drawing in drawings:
+        groups[(drawing.steps, drawing.batch_key)].append(drawing)
+    for group in groups.values():
+        for start in range(0, len(group), BATCH):
+            for _ in range(group[0].steps):
+                pipeline.step(group[start : start + BATCH])
+    saved = _saving(pipeline)
+    cost = np.mean([drawing.forwards - saved * len(drawing.reusing) for drawing in drawings])
+    pictures = [np.asarray(pixels.read(pipeline.finish(drawing)().png)) for drawing in drawings]
+    return pictures, float(cost)
+
+
+def _saving(pipeline: ZImagePipeline) -> float:
+    """Return the share of a forward that a step saves that reuses the middle blocks."""
+    blocks = len(pipeline.components.transformer.layers)
+    first, last = middle(blocks)
+    return (last - first) / (blocks + len(pipeline.components.transformer.noise_refiner))
+
+
+def _row(
+    name: str, asked: Sequence[Question], pictures: Sequence[Array], truth: Sequence[Array], cost: float
+) -> dict[str, Any]:
+    found = load_judge().verdicts(np.stack(pictures))
+    right: dict[str, list[float]] = defaultdict(list)
+    for i, one in enumerate(asked):
+        right[one.grade].append(
+            float(np.mean([found[head][i] == getattr(one.scene, head) for head in one.names]))
+        )
+    distance = np.mean([np.abs(a.astype(float) - b).mean() for a, b in zip(pictures, truth, strict=True)])
+    sharpness = np.mean([_sharpness(a) for a in pictures]) / np.mean([_sharpness(b) for b in truth])
+    return {
+        "method": name,
+        "forwards": round(cost, 2),
+        **{grade: round(float(np.mean(right[grade])), 3) for grade in GRADES},
+        "distance": round(float(distance), 2),
+        "sharpness": round(float(sharpness), 3),
+    }
+
+
+def _sharpness(picture: Array) -> float:
+    grey = picture.astype(float).mean(axis=2)
+    inner = grey[1:-1, 1:-1]
+    around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
+    return float((4 * inner - around).var())
+
+
+def _task(one: Question, steps: int) -> Generate:
+    return Generate(
+        one.prompt,
+        width=SIDE,
+        height=SIDE,
+        steps=steps,
+        guidance_scale=CFG,
+        seed=one.seed,
+        optimize=False,
+        enhance=False,
+    )

@@ -1,0 +1,103 @@
+"""What a prompt's complexity makes of steps and sigmas, and what reusing the middle blocks costs."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.zimage.complexity import complexity
+from engine.zimage.method import Method, automatic_steps, bent
+from engine.zimage.pipeline import ZImagePipeline
+from engine.zimage.sampling import Schedule
+from tests.engine.zimage.conftest import Task, begin, drawn, sampled
+
+LADDER = [
+    "a cat",
+    "a red cat",
+    "a red sailboat on the sea at sunset",
+    "a fox asleep in autumn leaves, soft rim light, close-up wildlife photograph",
+    "two children and an old fisherman mending a net beside a blue boat, behind them a harbour at dusk, "
+    'a wooden sign that reads "FRESH FISH", wet stones in the foreground, gulls above the masts, warm light',
+]
+STATIC = Schedule(shift=3.0).sigmas(8, 4096)
+
+
+def test_each_prompt_of_the_ladder_asks_for_more_than_the_one_before() -> None:
+    scores = [complexity(prompt) for prompt in LADDER]
+    assert scores == sorted(scores)
+    assert len(set(scores)) == len(scores)
+    assert scores[0] < 0.01
+    assert scores[-1] > 0.8
+
+
+def test_chinese_asks_for_about_as_much_as_its_english() -> None:
+    assert complexity("一只猫") < 0.05
+    assert complexity("雨夜的上海小巷，霓虹灯招牌写着“茶馆”，石板路上有倒影，电影感") > 0.4
+
+
+@given(st.text(max_size=300))
+def test_the_complexity_of_any_text_lies_between_0_and_1(text: str) -> None:
+    assert 0 <= complexity(text) <= 1
+
+
+def test_a_plain_prompt_sheds_70_per_cent_of_the_noise_in_two_steps() -> None:
+    assert bent(STATIC, complexity("a cat"))[2] == pytest.approx(0.3, abs=0.01)
+
+
+def test_a_complex_prompt_converges_later_than_the_static_schedule() -> None:
+    assert all(late > static for late, static in zip(bent(STATIC, 1.0)[1:-1], STATIC[1:-1], strict=True))
+
+
+@given(st.floats(0, 1), st.integers(1, 50))
+def test_bent_sigmas_fall_from_1_to_0(score: float, steps: int) -> None:
+    sigmas = bent(Schedule(shift=3.0).sigmas(steps, 4096), score)
+    assert (sigmas[0], sigmas[-1], len(sigmas)) == (pytest.approx(1), 0, steps + 1)
+    assert sigmas == sorted(sigmas, reverse=True)
+
+
+def test_automatic_steps_go_from_4_to_8_and_never_beyond_what_was_asked() -> None:
+    assert [automatic_steps(score) for score in (0, 0.25, 0.5, 0.75, 1)] == [4, 5, 6, 7, 8]
+    method = Method(steps="automatic")
+    assert [method.count(prompt, 8) for prompt in LADDER] == [4, 4, 5, 5, 7]
+    assert method.count(LADDER[-1], 5) == 5
+
+
+@pytest.mark.parametrize(("reuse", "skipped"), [("off", set()), ("balanced", {3, 7}), ("fast", {3, 5, 7})])
+def test_reuse_skips_the_middle_blocks_of_every_fourth_or_second_step(
+    pipeline: ZImagePipeline, task: Task, reuse: str, skipped: set[int]
+) -> None:
+    method = Method(reuse=reuse)  # type: ignore[arg-type]
+    assert method.reusing(8) == skipped
+    own = ZImagePipeline(pipeline.components, method=method)
+    layers = own.components.transformer.layers
+    calls = {0: 0, 2: 0}
+    hooks = [
+        layers[index].register_forward_hook(lambda *_, index=index: calls.update({index: calls[index] + 1}))
+        for index in calls
+    ]
+    try:
+        drawing = sampled(own, task(steps=8, guidance_scale=1.0))
+        assert calls == {0: 8, 2: 8 - len(skipped)}
+        exact = sampled(pipeline, task(steps=8, guidance_scale=1.0))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    assert torch.equal(drawing.latents, exact.latents) == (reuse == "off")
+
+
+def test_drawings_that_reuse_do_not_share_a_forward_with_those_that_do_not(
+    pipeline: ZImagePipeline, task: Task
+) -> None:
+    own = ZImagePipeline(pipeline.components, method=Method(reuse="fast"))
+    early, late = begin(own, task(steps=8)), begin(own, task(steps=8))
+    for _ in range(3):
+        own.step([late])
+    assert late.reuses
+    assert early.batch_key != late.batch_key
+
+
+def test_the_report_tells_the_sigmas_and_steps_that_were_used(pipeline: ZImagePipeline, task: Task) -> None:
+    own = ZImagePipeline(pipeline.components, method=Method(schedule="dynamic", steps="automatic"))
+    report = drawn(own, task("a cat", steps=8)).report
+    assert report["steps"] == 4
+    assert report["sigmas"][2] == pytest.approx(0.3, abs=0.01)
