@@ -8,7 +8,7 @@ import logging
 import queue
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -76,9 +76,21 @@ class Stage:
         return last
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep hundreds of provoked warnings out of the log."""
+    engine = logging.getLogger("engine")
+    level = engine.level
+    engine.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        engine.setLevel(level)
+
+
+@_quiet()
 def inject(pipeline: ZImagePipeline, runs: int, seed: int = 0) -> list[dict[str, Any]]:
     """Return one row per fault and one for all; `runs` in all, spread evenly over the faults."""
-    logging.getLogger("engine").setLevel(logging.CRITICAL)
     rng, stage = Random(seed), Stage(pipeline)
     scenes = held_out_scenes(min(TASKS, runs), seed=51)
     twins = [_levels(_picture(stage.draw(_task(scene, i), nullcontext()))) for i, scene in enumerate(scenes)]

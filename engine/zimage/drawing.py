@@ -66,7 +66,7 @@ class Drawing:
 
     @property
     def batch_key(self) -> Hashable:
-        """What the next forward depends on: size, padded caption lengths, guidance, LoRA files, reuse."""
+        """What the next forward depends on: size, padded caption lengths, guidance, reuse, LoRA files."""
         negative = len(self.negative) if self.negative is not None and self.is_guided else 0
-        shared = len(self.caption), negative, self.task.loras
-        return (*self.latents.shape, *shared, self.reuses, self.keeps)
+        shapes = (*self.latents.shape, len(self.caption), negative)
+        return (*shapes, self.reuses, self.keeps, self.task.loras)
