@@ -39,8 +39,8 @@ class Pipeline(Protocol[D]):
     def capacity(self) -> int:
         """Image tokens that fit one forward; may change when memory turns out scarce."""
 
-    def prompt(self, task: Generate | Optimize) -> PromptReady:
-        """Optimize and enhance the prompt as the task asks."""
+    def prompt(self, task: Generate | Optimize) -> Generator[None, None, PromptReady]:
+        """Optimize and enhance the prompt as the task asks, yielding where others may make a step."""
 
     def start(self, task: Generate, ready: PromptReady) -> D:
         """Encode the prompt and make the initial latents."""

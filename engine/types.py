@@ -161,7 +161,8 @@ class EngineSettings:
     answerable); `loader` names the function that builds the pipeline in the child, as `module:function`;
     `classifier` is a directory or hub id of a `transformers` image-classification model that scores every
     picture in `Picture.report["scores"]`, empty for none; `weights` is the form the large
-    matrices are kept in: `auto`, plain, bfloat16, int8, float8 or 4bit; `loras` is a folder of LoRA files, or
+    matrices are kept in: `auto`, plain, bfloat16, int8, float8 or 4bit; `optimizer` is what writes prompts:
+    `auto`, rules, text-encoder, or a chat model's directory or hub id; `loras` is a folder of LoRA files, or
     empty.
     """
 
@@ -172,6 +173,7 @@ class EngineSettings:
     loader: str = "engine.load:load"
     classifier: str = ""
     weights: str = "auto"
+    optimizer: str = "auto"
     loras: str = ""
 
 

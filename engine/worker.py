@@ -12,7 +12,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -30,6 +30,7 @@ from engine.types import (
     Optimize,
     Picture,
     Progress,
+    PromptReady,
     Task,
     Upscale,
     image_tokens,
@@ -51,12 +52,21 @@ class _Work(Generic[D]):
     alone: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """A task whose prompt is being written."""
+
+    number: int
+    task: Generate | Optimize
+    work: Generator[None, None, PromptReady]
+
+
 class Worker(Generic[D]):
     """The loop around a pipeline: every turn obeys orders, begins what fits and makes one step of one batch.
 
-    Pictures begin in the order they came, never overtaken by smaller ones; one larger than the capacity runs
-    alone. Optimizing needs no place and is done between steps, one a turn. Uploads are opened, files encoded
-    and pictures enlarged in threads beside it; their results go out when they are ready.
+    Prompts are written between steps, one after the other, and need no place. Pictures begin in the order in
+    which theirs are ready, never overtaken by smaller ones; one larger than the capacity runs alone. Uploads
+    are opened, files encoded and pictures enlarged in threads beside it; results go out when they are ready.
     """
 
     def __init__(
@@ -68,6 +78,8 @@ class Worker(Generic[D]):
         self._pipe_lock = threading.Lock()
         self._aside = Aside(inbox.put)
         self._waiting: dict[int, Generate | Optimize] = {}
+        self._writing: _Writing | None = None
+        self._ready: dict[int, tuple[Generate, PromptReady]] = {}
         self._works: dict[int, _Work[D]] = {}
         self._turn = 0
         self._told = 0
@@ -75,7 +87,11 @@ class Worker(Generic[D]):
     @property
     def busy(self) -> bool:
         """Whether any task is waiting or under way."""
-        return bool(self._waiting or self._works or self._aside.busy)
+        return self._occupied or self._aside.busy
+
+    @property
+    def _occupied(self) -> bool:
+        return bool(self._waiting or self._writing or self._ready or self._works)
 
     def run(self) -> None:
         """Work until the end of orders (None in the inbox)."""
@@ -88,7 +104,7 @@ class Worker(Generic[D]):
         self._tell_capacity()
         if not self._obey():
             return False
-        self._optimize()
+        self._write()
         self._admit()
         self._step()
         self._finish()
@@ -104,7 +120,7 @@ class Worker(Generic[D]):
             self._send(Loaded(self._told))
 
     def _obey(self) -> bool:
-        idle = not (self._waiting or self._works)
+        idle = not self._occupied
         with suppress(queue.Empty):
             while True:
                 order = self._inbox.get(block=idle)
@@ -119,9 +135,7 @@ class Worker(Generic[D]):
                     case Settled(number):
                         self._aside.settle(number)
                     case Drop(number):
-                        self._waiting.pop(number, None)
-                        self._works.pop(number, None)
-                        self._aside.settle(number)
+                        self._forget(number)
         return True
 
     def _take(self, number: int, task: Task) -> None:
@@ -157,24 +171,34 @@ class Worker(Generic[D]):
 
         self._aside.begin(number, run)
 
-    def _optimize(self) -> None:
-        wish = next(((n, t) for n, t in self._waiting.items() if isinstance(t, Optimize)), None)
-        if wish is None:
-            return
-        number, task = wish
-        del self._waiting[number]
-        with self._answering(number):
-            self._send(Emitted(number, self._pipeline.prompt(task), last=True))
+    def _write(self) -> None:
+        """Write prompts until one needs longer than a step may wait."""
+        while self._writing is not None or self._waiting:
+            if self._writing is None:
+                number = next(iter(self._waiting))
+                task = self._waiting.pop(number)
+                self._writing = _Writing(number, task, self._pipeline.prompt(task))
+            writing = self._writing
+            with self._answering(writing.number):
+                try:
+                    next(writing.work)
+                    return
+                except StopIteration as done:
+                    self._written(writing, done.value)
+            self._writing = None
+
+    def _written(self, writing: _Writing, ready: PromptReady) -> None:
+        is_wish = isinstance(writing.task, Optimize)
+        self._send(Emitted(writing.number, ready, last=is_wish))
+        if isinstance(writing.task, Generate):
+            self._ready[writing.number] = writing.task, ready
 
     def _admit(self) -> None:
-        pictures = [(n, t) for n, t in self._waiting.items() if isinstance(t, Generate)]
-        for number, task in pictures:
+        for number, (task, ready) in list(self._ready.items()):
             if not self._fits(image_tokens(task.width, task.height)):
                 return
-            del self._waiting[number]
+            del self._ready[number]
             with self._answering(number):
-                ready = self._pipeline.prompt(task)
-                self._send(Emitted(number, ready))
                 self._works[number] = _Work(number, self._pipeline.start(task, ready), self._turn)
 
     def _fits(self, tokens: int) -> bool:
@@ -232,6 +256,16 @@ class Worker(Generic[D]):
             yield
         except Exception as error:  # noqa: BLE001 - the worker step boundary
             self._fail(number, error)
+
+    def _forget(self, number: int) -> None:
+        """Take a dropped task out of wherever it is."""
+        self._waiting.pop(number, None)
+        self._ready.pop(number, None)
+        self._works.pop(number, None)
+        self._aside.settle(number)
+        if self._writing is not None and self._writing.number == number:
+            self._writing.work.close()
+            self._writing = None
 
     def _fail(self, number: int, error: Exception) -> None:
         self._works.pop(number, None)

@@ -33,7 +33,7 @@ from engine.embedded.prompts import GRADES, graded, wordings
 from engine.embedded.scene import Scene
 from engine.embedded.scenes import render_array
 from engine.pixels import read
-from engine.types import EngineSettings, Generate
+from engine.types import EngineSettings, Generate, PromptReady
 from engine.zimage.drawing import Drawing
 from engine.zimage.load import load
 from engine.zimage.pipeline import GUIDED_SHARE, ZImagePipeline
@@ -73,7 +73,7 @@ def draw(
         Generate(prompt, steps=manner.steps, guidance_scale=manner.cfg, seed=seed, **rest)
         for prompt, seed in zip(prompts, seeds, strict=True)
     ]
-    drawings = [pipeline.start(task, pipeline.prompt(task)) for task in tasks]
+    drawings = [pipeline.start(task, PromptReady(task.prompt, task.prompt)) for task in tasks]
     groups: dict[Hashable, list[Drawing]] = defaultdict(list)
     for drawing in drawings:
         groups[drawing.batch_key].append(drawing)

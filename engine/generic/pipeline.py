@@ -64,17 +64,9 @@ class GenericPipeline:
         """Image tokens of one native picture."""
         return image_tokens(self.profile.base_size, self.profile.base_size)
 
-    def prompt(self, task: Generate | Optimize) -> PromptReady:
+    def prompt(self, task: Generate | Optimize) -> Generator[None, None, PromptReady]:
         """Optimize and enhance the prompt as the task asks."""
-        if isinstance(task, Optimize):
-            ready = prompts.prepare(task.prompt, enhanced=False)
-            return PromptReady(task.prompt, ready.text, ready.negative, ready.notes)
-        ready = prompts.prepare(
-            task.prompt, negative=task.negative_prompt, optimized=task.optimize, enhanced=task.enhance
-        )
-        unguided = ("negative:unguided",) if ready.negative and task.guidance_scale == 1 else ()
-        notes = (*ready.notes, *unguided)
-        return PromptReady(task.original or task.prompt, ready.text, ready.negative, notes)
+        return prompts.Optimizer().steps(task)
 
     def start(self, task: Generate, ready: PromptReady) -> Drawing:
         """Check the task; all computing is done in the steps."""

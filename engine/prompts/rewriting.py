@@ -58,9 +58,9 @@ class Optimizer:
         self._keep_language = keep_language
         self._clock = clock
 
-    def prepare(self, task: Generate | Optimize, wording: int = 0) -> PromptReady:
+    def prepare(self, task: Generate | Optimize) -> PromptReady:
         """Prepare a task's prompt in one go."""
-        work = self.steps(task, wording)
+        work = self.steps(task)
         while True:
             try:
                 next(work)
@@ -68,12 +68,12 @@ class Optimizer:
                 ready: PromptReady = done.value
                 return ready
 
-    def steps(self, task: Generate | Optimize, wording: int = 0) -> Generator[None, None, PromptReady]:
+    def steps(self, task: Generate | Optimize) -> Generator[None, None, PromptReady]:
         """Prepare a task's prompt, yielding every few tokens of a language model; the result is returned.
 
-        `wording` tells rerolls apart: another one says the same wish differently. Close the generator to give
-        the work up.
+        Close the generator to give the work up.
         """
+        wording = task.wording if isinstance(task, Optimize) else 0
         if isinstance(task, Generate) and not task.optimize:
             ready, kind = sanitize(task.prompt), ""
         else:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from engine.prompts import World
+from engine.prompts.rewriting import Writer
 from engine.types import ModelProfile
 from engine.zimage.preview import PreviewMap
 
@@ -17,6 +18,8 @@ from engine.zimage.preview import PreviewMap
 @dataclass(frozen=True)
 class Components:
     """A loaded model; `scheduler` is that component's config, `world` what a limited model knows.
+
+    `writer` is the language model that writes prompts, None where rules do.
 
     `tighten` is called when memory runs out: it makes the model take less of it and says whether it could.
     `make_room` is called with a picture's width and height before it is begun, and may tighten, too; it says
@@ -33,5 +36,6 @@ class Components:
     scheduler: dict[str, Any]
     preview: PreviewMap | None = None
     world: World | None = None
+    writer: Writer | None = None
     tighten: Callable[[], bool] | None = None
     make_room: Callable[[int, int], bool] | None = None

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +22,8 @@ from engine.memory.plan import Plan, Wish, choose_largest
 from engine.memory.probe import probe
 from engine.memory.weights import PackedLinear
 from engine.profiles import EMBEDDED, EMBEDDED_WEIGHTS, profile
-from engine.prompts import embedded_world
+from engine.prompts import embedded_world, language
+from engine.prompts.rewriting import Writer
 from engine.types import EngineError, EngineSettings
 from engine.zimage.pipeline import Components, ZImagePipeline
 from engine.zimage.preview import load_preview
@@ -60,7 +62,15 @@ def load(settings: EngineSettings) -> ZImagePipeline:
             f"{settings.model} does not fit on {device}; free memory there or use the cpu",
         ) from error
     log.info("loaded %s on %s in %s", components.profile.name, device, plan.dtype)
-    return ZImagePipeline(components)
+    return ZImagePipeline(replace(components, writer=_writer(settings.optimizer, components, plan)))
+
+
+def _writer(optimizer: str, components: Components, plan: Plan) -> Writer | None:
+    """Return the language model that writes prompts; a small world's prompts are written by rules."""
+    if components.world is not None or (optimizer == "auto" and plan.text_encoder == "streamed"):
+        return None
+    encoder, tokenizer = components.text_encoder, components.tokenizer
+    return language.choose(optimizer, encoder, tokenizer, components.device, components.dtype)
 
 
 def planned(settings: EngineSettings, folder: Path) -> Plan:

@@ -74,6 +74,7 @@ class ZImagePipeline:
         self.denoiser = Denoiser(components.transformer, self.speed)
         self.vae = Vae(components.vae, self.speed.channels_last)
         self.schedule = Schedule.from_config(components.scheduler)
+        self._prompts = prompts.Optimizer(components.world, components.writer)
         self._preview = components.preview
         side = components.profile.base_size
         on_cpu = components.device.type == "cpu"
@@ -84,23 +85,9 @@ class ZImagePipeline:
         """Image tokens that fit one forward; on a CPU four pictures of a small model or one of a large."""
         return self._capacity
 
-    def prompt(self, task: Generate | Optimize) -> PromptReady:
+    def prompt(self, task: Generate | Optimize) -> Generator[None, None, PromptReady]:
         """Optimize and enhance the prompt as the task asks; what was written first is kept as `original`."""
-        world = self.components.world
-        if isinstance(task, Optimize):
-            ready = prompts.prepare(task.prompt, world, enhanced=False)
-            return PromptReady(task.prompt, ready.text, ready.negative, ready.notes)
-        ready = prompts.prepare(
-            task.prompt,
-            world,
-            negative=task.negative_prompt,
-            optimized=task.optimize,
-            enhanced=task.enhance,
-        )
-        unguided = ("negative:unguided",) if ready.negative and task.guidance_scale == 1 else ()
-        return PromptReady(
-            task.original or task.prompt, ready.text, ready.negative, (*ready.notes, *unguided)
-        )
+        return self._prompts.steps(task)
 
     @torch.inference_mode()
     def start(self, task: Generate, ready: PromptReady) -> Drawing:

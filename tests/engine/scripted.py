@@ -60,8 +60,10 @@ class ScriptedPipeline:
     started: list[Generate] = field(default_factory=list)
     encoding: Callable[[str], object] = str
 
-    def prompt(self, task: Generate | Optimize) -> PromptReady:
+    def prompt(self, task: Generate | Optimize) -> Generator[None, None, PromptReady]:
         obey(self.ask(f"prompt {task.prompt}"))
+        for _ in range(task.prompt.count("~")):
+            yield
         return PromptReady(task.prompt, f"{task.prompt}!")
 
     def start(self, task: Generate, ready: PromptReady) -> ScriptedDrawing:

@@ -43,5 +43,5 @@ def test_a_language_can_be_kept() -> None:
 
 
 def test_wordings_differ() -> None:
-    texts = {Optimizer().prepare(Generate(WISH), wording).used for wording in range(2)}
+    texts = {Optimizer().prepare(Optimize(WISH, wording)).used for wording in range(2)}
     assert len(texts) == 2
