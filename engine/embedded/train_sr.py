@@ -133,7 +133,9 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m engine.embedded.train_sr", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=20.0, help="planned minutes, resumed parts included")
+    parser.add_argument(
+        "--minutes", type=float, default=20.0, help="minutes of one core, resumed parts included"
+    )
     parser.add_argument("--out", type=Path, default=Path("checkpoints/embedded"), help="checkpoint folder")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
