@@ -172,7 +172,12 @@ class Block:
 
 @torch.inference_mode()
 def compiles(module: Any, speed: Speed) -> bool:
-    """Say whether a block computes the same compiled as not; a compiler that fails is none."""
+    """Say whether a block computes the same compiled as not; a compiler that fails is none.
+
+    A hooked block, whose weights may be elsewhere, is not tried and counts as one that does not.
+    """
+    if not untouched(module):
+        return False
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, RECOMPILES)
     attention = module.attention
     weight = attention.to_q.weight

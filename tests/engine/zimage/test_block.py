@@ -7,7 +7,7 @@ import torch
 from diffusers.models.transformers.transformer_z_image import ZImageTransformerBlock
 from torch import Tensor, nn
 
-from engine.zimage.block import Block, rotate_complex, rotate_real
+from engine.zimage.block import Block, compiles, rotate_complex, rotate_real
 from engine.zimage.denoiser import Denoiser
 from engine.zimage.pipeline import ZImagePipeline
 from engine.zimage.speed import Speed
@@ -135,6 +135,13 @@ def test_a_compiler_that_fails_or_errs_is_not_used(
     denoiser = Denoiser(pipeline.components.transformer, Speed(compiled=True))
     assert denoiser.speed.compiled == kept
     assert told in caplog.text
+
+
+def test_a_hooked_block_is_not_compiled_for_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", None)
+    module = made()
+    module.register_forward_pre_hook(lambda *_: None)
+    assert not compiles(module, Speed(compiled=True))
 
 
 @torch.inference_mode()
