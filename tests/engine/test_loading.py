@@ -77,15 +77,14 @@ def test_the_delay_after_deaths_while_loading_doubles_up_to_half_a_minute() -> N
 async def test_after_a_while_without_a_task_the_child_is_gone_and_the_next_task_loads_again(
     script: Script,
 ) -> None:
-    engine = ProcessEngine(script.settings, delay=lambda deaths: 0.0, idle=0.01)
-    held = script.hold("finish a cat")
-    run = asyncio.create_task(played(engine, small()))
-    await held.reached.wait()
+    engine = ProcessEngine(script.settings, delay=lambda deaths: 0.0, idle=3600)
+    await played(engine, small())
     process = psutil.Process(engine.pid)
-    held.release()
-    await run
-    await asyncio.to_thread(process.wait)
+    assert engine._rest is not None
+    engine._unload()
     assert engine.state == EngineState("stopped")
+    await engine._unloaded()
+    assert not process.is_running()
     assert isinstance((await played(engine, small()))[-1], Picture)
     await engine.close()
     assert script.asked.count("load") == 2
