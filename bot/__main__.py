@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -193,9 +192,16 @@ def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine:
     model = settings.model
     one_picture = image_tokens(profile.base_size, profile.base_size)
     chosen = EngineSettings(
-        model.name, model.device, model.dtype, model.threads, classifier=settings.moderation.classifier
+        model.name,
+        model.device,
+        model.dtype,
+        model.threads,
+        classifier=settings.moderation.classifier,
+        weights=model.weights,
+        optimizer=model.optimizer,
+        upscalers=model.upscalers,
+        loras=model.loras,
     )
-    chosen = replace(chosen, weights=model.weights, loras=model.loras)
     return ProcessEngine(chosen, one_picture, idle=60 * model.idle_minutes)
 
 

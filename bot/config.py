@@ -40,6 +40,8 @@ class ModelConfig:
     dtype: str = setting("auto", choices=DTYPES)
     threads: int = setting(0, 0, 1024)
     weights: str = setting("auto", choices=WEIGHTS)
+    optimizer: str = "auto"
+    upscalers: str = ""
     size: int = setting(0, 0, 4096)
     idle_minutes: float = setting(0.0, 0.0, 10_000.0)
     loras: str = ""

@@ -18,7 +18,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
-from engine import worker
+from engine import boot
 from engine.messages import Drop, Emitted, Failed, Loaded, Order, Report, Take
 from engine.types import EngineSettings, Event, Progress, Task
 
@@ -186,7 +186,7 @@ class Child:
         incoming, reports = context.Pipe(duplex=False)
         level = logging.getLogger().getEffectiveLevel()
         process = context.Process(
-            target=worker.main, args=(self._settings, orders, reports, level), name="engine", daemon=True
+            target=boot.main, args=(self._settings, orders, reports, level), name="engine", daemon=True
         )
         try:
             process.start()

@@ -1,7 +1,7 @@
 """The engine in a process of its own, so that the bot answers while the model loads, computes or crashes.
 
 It decides when a child process is started and what its end means to the tasks; `engine.child` is one such
-process, `engine.worker` what runs inside it. Imports no torch.
+process, `engine.boot` and `engine.worker` what runs inside it. Imports no torch.
 """
 
 import asyncio

@@ -162,8 +162,8 @@ class EngineSettings:
     `classifier` is a directory or hub id of a `transformers` image-classification model that scores every
     picture in `Picture.report["scores"]`, empty for none; `weights` is the form the large
     matrices are kept in: `auto`, plain, bfloat16, int8, float8 or 4bit; `optimizer` is what writes prompts:
-    `auto`, rules, text-encoder, or a chat model's directory or hub id; `loras` is a folder of LoRA files, or
-    empty.
+    `auto`, rules, text-encoder, or a chat model's directory or hub id; `upscalers` is a folder of
+    other super-resolution weights and `loras` one of LoRA files, or empty.
     """
 
     model: str = "embedded"
@@ -174,6 +174,7 @@ class EngineSettings:
     classifier: str = ""
     weights: str = "auto"
     optimizer: str = "auto"
+    upscalers: str = ""
     loras: str = ""
 
 

@@ -1,31 +1,22 @@
-"""The engine's child process: takes tasks, draws them together step by step, reports what happens.
+"""The engine's loop: takes tasks, draws them together step by step, reports what happens.
 
-It knows orders, reports, admission and batching, and drives a `Pipeline`. It knows no tensor, no device and
-nothing of the bot; the function named by `EngineSettings.loader` brings the model.
+It knows orders, reports, admission and batching, and drives a `Pipeline`. It knows no tensor, no device, no
+process and nothing of the bot.
 """
 
-import faulthandler
-import importlib
 import logging
-import os
 import queue
-import signal
 import threading
-import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from typing import Any, Generic
 
 from engine.aside import Aside, Opened, Settled, fitted
-from engine.checker import checked
-from engine.memory.probe import prepare_environment
-from engine.messages import Drop, Emitted, Failed, Loaded, Order, Report, Take
+from engine.messages import Drop, Emitted, Failed, Loaded, Report, Take
 from engine.port import D, Drawing, Pipeline
 from engine.types import (
     EngineError,
-    EngineSettings,
     Generate,
     Optimize,
     Picture,
@@ -35,9 +26,6 @@ from engine.types import (
     Upscale,
     image_tokens,
 )
-
-GRACE = 5.0
-"""Seconds the child may take to end by itself once the order pipe is closed."""
 
 log = logging.getLogger(__name__)
 
@@ -269,7 +257,7 @@ class Worker(Generic[D]):
 
     def _fail(self, number: int, error: Exception) -> None:
         self._works.pop(number, None)
-        self._send(_failed(error, number))
+        self._send(failed(error, number))
 
 
 def _done(drawing: Drawing) -> bool:
@@ -282,52 +270,9 @@ def _shows(drawing: Drawing) -> bool:
     return drawing.step % every == 0 and not _done(drawing)
 
 
-def _failed(error: Exception, number: int | None = None) -> Failed:
+def failed(error: Exception, number: int | None = None) -> Failed:
+    """Return how an error is told: one of the engine's own by its code, any other as a bug, which is logged."""
     if isinstance(error, EngineError):
         return Failed(error.code, str(error), number)
     log.error("unexpected error in the engine", exc_info=error)
     return Failed("internal", f"{type(error).__name__}: {str(error)[:200]}", number)
-
-
-def main(
-    settings: EngineSettings,
-    orders: "Connection[None, Order]",
-    reports: "Connection[Report, None]",
-    log_level: int,
-) -> None:
-    """Be the child: load the model, then work until the parent closes the order pipe or is gone."""
-    # Terminals and service managers signal the whole group; when the child ends is the parent's decision.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    faulthandler.enable()
-    logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(orders, inbox), name="orders", daemon=True).start()
-    with suppress(BrokenPipeError):
-        try:
-            pipeline = _load(settings)
-        except Exception as error:  # noqa: BLE001 - a model that cannot be loaded is an answer too
-            reports.send(_failed(error))
-            return
-        Worker(pipeline, inbox, reports.send).run()
-
-
-def _load(settings: EngineSettings) -> Pipeline[Any]:
-    prepare_environment()
-    module, _, function = settings.loader.partition(":")
-    load: Callable[[EngineSettings], Pipeline[Any]] = getattr(importlib.import_module(module), function)
-    pipeline: Pipeline[Any] = checked(load(settings), settings.classifier)
-    return pipeline
-
-
-def _receive(orders: "Connection[None, Order]", inbox: "queue.SimpleQueue[Any]") -> None:
-    """Pass orders on until the pipe ends, and then see to it that the process ends too.
-
-    A thread of its own, so that a parent never waits for a step, and an orphan never for a model to load.
-    """
-    with suppress(EOFError, OSError):
-        while True:
-            inbox.put(orders.recv())
-    inbox.put(None)
-    time.sleep(GRACE)
-    os._exit(1)

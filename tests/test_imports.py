@@ -13,6 +13,10 @@ HEAVY = {"torch", "diffusers", "transformers", "accelerate"}
 TORCH_FREE = {
     "types.py",
     "messages.py",
+    "port.py",
+    "aside.py",
+    "boot.py",
+    "worker.py",
     "child.py",
     "process.py",
     "cluster.py",

@@ -18,6 +18,7 @@ from engine.memory.probe import probe
 from engine.memory.sizes import header
 from engine.profiles import profile
 from engine.types import EngineError, EngineSettings
+from engine.upscale.plan import Plan
 from engine.zimage.load import choose_device, choose_dtype, threads
 
 DOWNLOADED = ["model_index.json", "profile.json", "*/*.json", "*/*.txt", "*/*.model", "*/*.safetensors"]
@@ -58,7 +59,8 @@ def load(settings: EngineSettings, folder: Path) -> GenericPipeline:
     for each in filter(None, (pipe, image_pipe)):
         each.set_progress_bar_config(disable=True)
     log.info("loaded %s with %s on %s in %s", settings.model, type(pipe).__name__, device, dtype)
-    return GenericPipeline(pipe, image_pipe, profile(settings.model), device, offload)
+    upscaling = Plan.of(device, settings.upscalers)
+    return GenericPipeline(pipe, image_pipe, profile(settings.model), device, offload, upscaling)
 
 
 def fetch(model: str) -> Path:

@@ -28,7 +28,8 @@ from engine.types import (
     Upscale,
     image_tokens,
 )
-from engine.upscale import Plan, upscale
+from engine.upscale import upscale
+from engine.upscale.plan import Plan as Upscaling
 from engine.zimage import record
 from engine.zimage.request import check
 from engine.zimage.vae import to_image
@@ -43,6 +44,7 @@ class GenericPipeline:
     """The worker's pipeline around a diffusers `pipe` for text and, where there is one, `image_pipe`.
 
     `offload` is called once when memory runs out: it makes the model take less and says whether it could.
+    `upscaling` is where and with what pictures are enlarged.
     """
 
     def __init__(
@@ -52,12 +54,15 @@ class GenericPipeline:
         profile: ModelProfile,
         device: torch.device,
         offload: Callable[[], bool] = lambda: False,
+        upscaling: Upscaling | None = None,
     ) -> None:
         self.pipe = pipe
         self.image_pipe = image_pipe
         self.profile = profile
         self.device = device
+        self.optimizer = prompts.Optimizer()
         self._offload = offload
+        self._upscaling = upscaling or Upscaling()
 
     @property
     def capacity(self) -> int:
@@ -66,7 +71,7 @@ class GenericPipeline:
 
     def prompt(self, task: Generate | Optimize) -> Generator[None, None, PromptReady]:
         """Optimize and enhance the prompt as the task asks."""
-        return prompts.Optimizer().steps(task)
+        return self.optimizer.steps(task)
 
     def start(self, task: Generate, ready: PromptReady) -> Drawing:
         """Check the task; all computing is done in the steps."""
@@ -114,7 +119,7 @@ class GenericPipeline:
 
     def upscale(self, task: Upscale) -> Generator[Progress | Picture, None, None]:
         """Enlarge an encoded image, tile by tile."""
-        return upscale(task, Plan(self.device))
+        return upscale(task, self._upscaling)
 
     def _advance(self, drawing: Drawing, until: int | None = None) -> None:
         """Go on to the end of the drawing's next step; a call that failed is made again up to there."""

@@ -36,6 +36,11 @@ class Plan:
     models: Path | None = None
     redraw: Redraw | None = None
 
+    @classmethod
+    def of(cls, device: torch.device, models: str) -> "Plan":
+        """Return the plan for a device and a configured folder, empty for none."""
+        return cls(device, models=Path(models).expanduser() if models else None)
+
     def network(self) -> Network:
         """Return the network to enlarge with; raises `EngineError("model_missing")` for an unusable one."""
         return _network(self.device, self.models)

@@ -4,7 +4,7 @@ Knows the parts and nothing of how they are loaded or used.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ import torch
 from engine.prompts import World
 from engine.prompts.rewriting import Writer
 from engine.types import ModelProfile
+from engine.upscale.plan import Plan as Upscaling
 from engine.zimage.preview import PreviewMap
 
 
@@ -19,7 +20,8 @@ from engine.zimage.preview import PreviewMap
 class Components:
     """A loaded model; `scheduler` is that component's config, `world` what a limited model knows.
 
-    `writer` is the language model that writes prompts, None where rules do.
+    `writer` is the language model that writes prompts, None where rules do; `upscaling` says where and with
+    what pictures are enlarged.
 
     `tighten` is called when memory runs out: it makes the model take less of it and says whether it could.
     `make_room` is called with a picture's width and height before it is begun, and may tighten, too; it says
@@ -37,5 +39,6 @@ class Components:
     preview: PreviewMap | None = None
     world: World | None = None
     writer: Writer | None = None
+    upscaling: Upscaling = field(default_factory=Upscaling)
     tighten: Callable[[], bool] | None = None
     make_room: Callable[[int, int], bool] | None = None

@@ -25,6 +25,7 @@ from engine.profiles import EMBEDDED, EMBEDDED_WEIGHTS, profile
 from engine.prompts import embedded_world, language
 from engine.prompts.rewriting import Writer
 from engine.types import EngineError, EngineSettings
+from engine.upscale.plan import Plan as Upscaling
 from engine.zimage.pipeline import Components, ZImagePipeline
 from engine.zimage.preview import load_preview
 
@@ -62,7 +63,9 @@ def load(settings: EngineSettings) -> ZImagePipeline:
             f"{settings.model} does not fit on {device}; free memory there or use the cpu",
         ) from error
     log.info("loaded %s on %s in %s", components.profile.name, device, plan.dtype)
-    return ZImagePipeline(replace(components, writer=_writer(settings.optimizer, components, plan)))
+    writer = _writer(settings.optimizer, components, plan)
+    upscaling = Upscaling.of(device, settings.upscalers)
+    return ZImagePipeline(replace(components, writer=writer, upscaling=upscaling))
 
 
 def _writer(optimizer: str, components: Components, plan: Plan) -> Writer | None:

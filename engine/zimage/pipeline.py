@@ -28,7 +28,7 @@ from engine.types import (
     Variation,
     image_tokens,
 )
-from engine.upscale import Plan, upscale
+from engine.upscale import upscale
 from engine.zimage import record, sampling
 from engine.zimage.components import Components as Components
 from engine.zimage.denoiser import Denoiser
@@ -74,7 +74,7 @@ class ZImagePipeline:
         self.denoiser = Denoiser(components.transformer, self.speed)
         self.vae = Vae(components.vae, self.speed.channels_last)
         self.schedule = Schedule.from_config(components.scheduler)
-        self._prompts = prompts.Optimizer(components.world, components.writer)
+        self.optimizer = prompts.Optimizer(components.world, components.writer)
         self._preview = components.preview
         side = components.profile.base_size
         on_cpu = components.device.type == "cpu"
@@ -87,7 +87,7 @@ class ZImagePipeline:
 
     def prompt(self, task: Generate | Optimize) -> Generator[None, None, PromptReady]:
         """Optimize and enhance the prompt as the task asks; what was written first is kept as `original`."""
-        return self._prompts.steps(task)
+        return self.optimizer.steps(task)
 
     @torch.inference_mode()
     def start(self, task: Generate, ready: PromptReady) -> Drawing:
@@ -146,7 +146,7 @@ class ZImagePipeline:
 
     def upscale(self, task: Upscale) -> Generator[Progress | Picture, None, None]:
         """Enlarge an encoded image, tile by tile."""
-        return upscale(task, Plan(self.components.device))
+        return upscale(task, self.components.upscaling)
 
     def _begin(self, task: Generate, ready: PromptReady) -> Drawing:
         sigmas = self._sigmas(task, ready.used)

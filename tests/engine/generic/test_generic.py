@@ -167,8 +167,8 @@ def test_what_this_backend_cannot_do_is_refused_before_a_step(unet: GenericPipel
 
 
 def test_a_prompt_is_optimized_as_for_any_model(unet: GenericPipeline) -> None:
-    assert "sailboat" in unet.prompt(Optimize("夕阳下海上的一艘红色帆船")).used
-    assert unet.prompt(replace(TASK, optimize=False, enhance=False)).used == "a red cat"
+    assert "sailboat" in unet.optimizer.prepare(Optimize("夕阳下海上的一艘红色帆船")).used
+    assert unet.optimizer.prepare(replace(TASK, optimize=False, enhance=False)).used == "a red cat"
 
 
 def test_a_diffusion_transformer_is_drawn_with_as_well() -> None:

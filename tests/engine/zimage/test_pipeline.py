@@ -151,12 +151,12 @@ def test_the_png_carries_original_and_used_prompt_and_all_parameters(
 
 
 def test_optimize_and_enhance_are_done_as_asked_and_the_original_is_kept(pipeline: ZImagePipeline) -> None:
-    raw = pipeline.prompt(Generate("海上的红色帆船", optimize=False, enhance=False))
-    full = pipeline.prompt(Generate("海上的红色帆船"))
+    raw = pipeline.optimizer.prepare(Generate("海上的红色帆船", optimize=False, enhance=False))
+    full = pipeline.optimizer.prepare(Generate("海上的红色帆船"))
     assert raw == PromptReady("海上的红色帆船", "海上的红色帆船")
     assert full.original == "海上的红色帆船"
     assert "red sailboat" in full.used
-    assert "red sailboat" in pipeline.prompt(Optimize("海上的红色帆船")).used
+    assert "red sailboat" in pipeline.optimizer.prepare(Optimize("海上的红色帆船")).used
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,71 @@
+"""The engine's child process from its start to its end: load the model, work, end when the parent is gone.
+
+Knows signals, pipes and the loader that `EngineSettings` names; the loop itself is `engine.worker`.
+"""
+
+import faulthandler
+import importlib
+import logging
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Any
+
+from engine.checker import checked
+from engine.memory.probe import prepare_environment
+from engine.messages import Order, Report
+from engine.port import Pipeline
+from engine.types import EngineSettings
+from engine.worker import Worker, failed
+
+GRACE = 5.0
+"""Seconds the child may take to end by itself once the order pipe is closed."""
+
+
+def main(
+    settings: EngineSettings,
+    orders: "Connection[None, Order]",
+    reports: "Connection[Report, None]",
+    log_level: int,
+) -> None:
+    """Be the child: load the model, then work until the parent closes the order pipe or is gone."""
+    # Terminals and service managers signal the whole group; when the child ends is the parent's decision.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    faulthandler.enable()
+    logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(orders, inbox), name="orders", daemon=True).start()
+    with suppress(BrokenPipeError):
+        try:
+            pipeline = _load(settings)
+        except Exception as error:  # noqa: BLE001 - a model that cannot be loaded is an answer too
+            reports.send(failed(error))
+            return
+        Worker(pipeline, inbox, reports.send).run()
+
+
+def _load(settings: EngineSettings) -> Pipeline[Any]:
+    prepare_environment()
+    module, _, function = settings.loader.partition(":")
+    load: Callable[[EngineSettings], Pipeline[Any]] = getattr(importlib.import_module(module), function)
+    pipeline: Pipeline[Any] = checked(load(settings), settings.classifier)
+    return pipeline
+
+
+def _receive(orders: "Connection[None, Order]", inbox: "queue.SimpleQueue[Any]") -> None:
+    """Pass orders on until the pipe ends, and then see to it that the process ends too.
+
+    A thread of its own, so that a parent never waits for a step, and an orphan never for a model to load.
+    """
+    with suppress(EOFError, OSError):
+        while True:
+            inbox.put(orders.recv())
+    inbox.put(None)
+    time.sleep(GRACE)
+    os._exit(1)
