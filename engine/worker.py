@@ -271,7 +271,7 @@ def _shows(drawing: Drawing) -> bool:
 
 
 def failed(error: Exception, number: int | None = None) -> Failed:
-    """Return how an error is told: one of the engine's own by its code, any other as a bug, which is logged."""
+    """Return how an error is told: the engine's own by its code, any other as a bug, which is logged."""
     if isinstance(error, EngineError):
         return Failed(error.code, str(error), number)
     log.error("unexpected error in the engine", exc_info=error)
