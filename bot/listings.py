@@ -13,7 +13,7 @@ from bot.people import Ban
 from bot.stats import Stats
 from bot.texts import Texts
 from bot.types import Job
-from bot.wording import seconds, title, when
+from bot.wording import introduced, seconds, title, when
 from engine.types import ModelProfile
 
 EXAMPLES = 3
@@ -26,9 +26,10 @@ def help_text(texts: Texts, profile: ModelProfile, locale: str, admin: bool) -> 
     """
     say = texts.say
     lines = [say(locale, "help-intro")]
-    if profile.world:
-        lines.append(profile.world)
-    examples = profile.suggestions[: 0 if admin else EXAMPLES]
+    world, suggestions = introduced(profile, locale)
+    if world:
+        lines.append(world)
+    examples = suggestions[: 0 if admin else EXAMPLES]
     lines += [say(locale, "help-try", example=example) for example in examples]
     lines += ["", say(locale, "help-commands")]
     for command in [entry for entry in COMMANDS if admin or not entry.admins]:

@@ -7,6 +7,7 @@ import math
 
 from bot.texts import Texts, language
 from bot.types import Job
+from engine.types import ModelProfile
 
 SHOWN_PROMPT = 400
 SHOWN_PROMPT_IN_FULL = 1500
@@ -53,6 +54,13 @@ def small_print(texts: Texts, job: Job) -> str:
     if job.request.params.ignored:
         lines.append(say(locale, "note-ignored", flags=" ".join(job.request.params.ignored)))
     return "\n".join(lines)
+
+
+def introduced(profile: ModelProfile, locale: str) -> tuple[str, tuple[str, ...]]:
+    """Return what a model can draw, in a sentence or empty, and prompts it does well."""
+    if language(locale) == "zh":
+        return profile.world_zh or profile.world, profile.suggestions_zh or profile.suggestions
+    return profile.world, profile.suggestions
 
 
 def seconds(value: float) -> str:

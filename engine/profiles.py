@@ -17,18 +17,24 @@ EMBEDDED_WEIGHTS = embedded.WEIGHTS
 FILE = "profile.json"
 GRID = 16
 
-_SCENES = (
-    Scene("sailboat", "red", "sea", "sunset"),
-    Scene("balloon", "yellow", "mountains", "dawn"),
-    Scene("house", "white", "snowfield", "night"),
-    Scene("tree", "green", "meadow", "noon"),
-    Scene("cat", "black", "city", "night"),
-    Scene("rocket", "orange", "desert", "sunset"),
-    Scene("mushroom", "purple", "meadow", "dawn"),
-    Scene("fish", "blue", "sea", "noon"),
-    Scene("house", "pink", "sea", "dawn"),
-    Scene("balloon", "blue", "city", "sunset"),
-)
+SCENES: dict[Scene, str] = {
+    Scene("sailboat", "red", "sea", "sunset"): "夕阳下海上的一艘红色帆船",
+    Scene("balloon", "yellow", "mountains", "dawn"): "清晨山间的一个黄色热气球",
+    Scene("house", "white", "snowfield", "night"): "夜晚雪地里的一座白色房子",
+    Scene("tree", "green", "meadow", "noon"): "正午草地上的一棵绿色的树",
+    Scene("cat", "black", "city", "night"): "夜晚城市里的一只黑猫",
+    Scene("rocket", "orange", "desert", "sunset"): "夕阳下沙漠里的一枚橙色火箭",
+    Scene("mushroom", "purple", "meadow", "dawn"): "清晨草地上的一朵紫色蘑菇",
+    Scene("fish", "blue", "sea", "noon"): "正午海上的一条蓝色的鱼",
+    Scene("house", "pink", "sea", "dawn"): "清晨海边的一座粉色房子",
+    Scene("balloon", "blue", "city", "sunset"): "夕阳下城市上空的一个蓝色热气球",
+}
+"""What the small model does well, and how one says it in Chinese."""
+_CHINESE = {
+    "sailboat": "帆船", "balloon": "热气球", "house": "房子", "tree": "树", "cat": "猫", "rocket": "火箭",
+    "mushroom": "蘑菇", "fish": "鱼", "sea": "海上", "mountains": "山间", "meadow": "草地", "desert": "沙漠",
+    "city": "城市", "snowfield": "雪地", "dawn": "清晨", "noon": "正午", "sunset": "黄昏", "night": "夜晚",
+}  # fmt: skip
 _SUGGESTIONS = (
     "a lighthouse on a cliff in a storm, oil painting, dramatic clouds, warm light in the lantern room",
     "portrait of an old fisherman mending a net, window light, shallow depth of field, film photograph",
@@ -95,7 +101,12 @@ def _embedded() -> ModelProfile:
         f"This small model draws picture-book scenes: a {_either(SUBJECTS)}, in {len(COLOURS)} colours, "
         f"in places such as {_either(PLACES)}, at {_either(TIMES)}."
     )
-    return ModelProfile(EMBEDDED, 128, 256, tuple(scene.prompt for scene in _SCENES), world)
+    subjects, places, times = (
+        "、".join(_CHINESE[word] for word in words) for words in (SUBJECTS, PLACES, TIMES)
+    )
+    world_zh = f"这个小模型会画绘本风格的场景：{subjects}，{len(COLOURS)} 种颜色，{places}，{times}。"
+    prompts = tuple(scene.prompt for scene in SCENES)
+    return ModelProfile(EMBEDDED, 128, 256, prompts, world, tuple(SCENES.values()), world_zh)
 
 
 def _either(words: tuple[str, ...]) -> str:

@@ -142,7 +142,8 @@ class ModelProfile:
     """What people and the bot need to know of a model before it is loaded.
 
     `base_size` is the side of its native square in pixels, `max_size` the longest side it may draw,
-    `suggestions` are prompts it does well, `world` is a sentence on what a limited model can draw, or empty.
+    `suggestions` are prompts it does well, `world` is a sentence on what a limited model can draw, or empty;
+    both in Chinese, too, where somebody wrote them.
     """
 
     name: str
@@ -150,6 +151,8 @@ class ModelProfile:
     max_size: int
     suggestions: tuple[str, ...] = ()
     world: str = ""
+    suggestions_zh: tuple[str, ...] = ()
+    world_zh: str = ""
 
 
 @dataclass(frozen=True, slots=True)

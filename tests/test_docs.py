@@ -7,6 +7,8 @@ from bot import flags
 from bot.commands import COMMANDS
 from bot.keyboard import EMOJIS
 from bot.types import Params
+from tests.adapters.discord import faults as discord
+from tests.adapters.telegram import faults as telegram
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 
@@ -43,3 +45,10 @@ def test_the_readme_lists_every_button_under_a_picture() -> None:
 def test_the_readme_names_every_module_of_the_line() -> None:
     for path in re.findall(r"`((?:bot|engine|adapters)/[\w/.]+)`", README):
         assert (Path(__file__).parents[1] / path).exists(), path
+
+
+def test_the_fault_tables_are_those_that_are_tried() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "faults.md").read_text("utf-8")
+    rows = re.findall(r"^\| (.+) \| (.+) \| (.+) \|$", text, re.MULTILINE)
+    tried = [(row.fault, row.where, row.outcome) for row in (*discord.ROWS, *telegram.ROWS)]
+    assert [row for row in rows if row[0] != "fault"] == tried

@@ -24,6 +24,7 @@ from adapters.web.payload import (
 from adapters.web.presence import Presence
 from bot.core import Core
 from bot.types import Job, Refused, Reply, User
+from bot.wording import introduced
 
 HEARTBEAT = 15.0
 HISTORY = 20
@@ -67,11 +68,12 @@ class Api:
         user = self.gate.user(request)
         self.presence.visit(user.id)
         profile, defaults = self.core.profile, await self.core.defaults(user)
+        world, suggestions = introduced(profile, user.locale)
         return web.json_response(
             {
                 "name": profile.name,
-                "world": profile.world,
-                "suggestions": profile.suggestions,
+                "world": world,
+                "suggestions": suggestions,
                 "defaults": {
                     "enhance": defaults.enhance,
                     "steps": defaults.steps,

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from engine import profiles
+from engine.embedded.world import Scene
 from engine.profiles import profile
+from engine.prompts import embedded_world, optimize
 from engine.types import EngineError
 
 
@@ -63,3 +66,8 @@ def test_a_wrong_profile_is_named(tmp_path: Path, text: str) -> None:
 def test_profiles_are_read_without_torch() -> None:
     code = "import sys, engine.profiles, engine.metadata; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("scene", "chinese"), profiles.SCENES.items(), ids=lambda value: str(value))
+def test_what_is_suggested_in_chinese_is_drawn_as_in_english(scene: Scene, chinese: str) -> None:
+    assert optimize(chinese, embedded_world()).text == scene.prompt
