@@ -15,8 +15,8 @@ from tests.running import running
 
 WISH = "夕阳下海上的一艘红色帆船"
 PROMPT = "a red sailboat on the sea at sunset"
-LONG = 50
-"""Steps that take longer than a chat service lets a message stand unedited, so that progress is seen."""
+SLOW = {"steps": 24, "count": 4}
+"""Long enough that progress is seen: a chat service lets a message be edited every other second."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -25,14 +25,14 @@ async def test_a_round_on_discord(tmp_path: Path) -> None:
     async with discord.running() as server:
         ann = Chat(server)
         async with _on_discord(server, tmp_path):
-            asked = await ann.slash("imagine", prompt=f"{PROMPT} --seed 7", steps=LONG)
+            asked = await ann.slash("imagine", prompt=f"{PROMPT} --seed 7 --size 256x256", **SLOW)
             first = await ann.answered(asked)
-            await server.world.until(lambda: "step" in words(first) and "█" in words(first))
+            await server.world.until(lambda: "%" in words(first) and "█" in words(first))
             assert (await _drawn(server, first)).files
             again = await _answer(server, ann, await ann.press(first, "reroll"))
             assert again.files != first.files
         async with _on_discord(server, tmp_path):
-            larger = await _answer(server, ann, await ann.press(again, "upscale"))
+            larger = await _answer(server, ann, await ann.press(again, "upscale", 0))
             assert "enlarged to" in words(larger)
             before = set(server.world.messages)
             await ann.react(again, "🔄")
@@ -53,14 +53,15 @@ async def test_a_round_on_telegram(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     async with telegram() as server:
         chats = server.chats
         async with _on_telegram(server, tmp_path):
-            await chats.says(f"{PROMPT} --seed 7 --steps {LONG}")
+            flags = " ".join(f"--{name} {value}" for name, value in SLOW.items())
+            await chats.says(f"{PROMPT} --seed 7 --size 256x256 {flags}")
             [first] = await server.until(chats.of_bot)
-            await server.until(lambda: "step" in _said(first))
+            await server.until(lambda: "%" in _said(first))
             await _photo(server, first)
             again = await _pressed(server, first, "Reroll")
             assert again["photo"] != first["photo"]
         async with _on_telegram(server, tmp_path):
-            larger = await _pressed(server, again, "Upscale")
+            larger = await _pressed(server, again, "U1")
             assert "enlarged to" in _said(larger)
             count = len(chats.of_bot())
             await chats.reacts(again, "⚡")
