@@ -30,8 +30,6 @@ from bot.store import Store
 from bot.types import Action, Address, Job, Params, Platform, Refused, Reply, Request, User
 from engine.types import Engine, ModelProfile
 
-_HOUR = 3600.0
-
 
 @dataclass(frozen=True, slots=True)
 class CoreSettings:
@@ -243,7 +241,7 @@ class Core:
         """Hand out the line until cancelled; what runs then goes back into the line."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._line.run())
-            group.create_task(self._sweep_hourly())
+            group.create_task(retention.hourly(self.sweep, self._sleep))
 
     async def idle(self) -> None:
         """Wait until every job has ended and every last word was taken."""
@@ -288,8 +286,3 @@ class Core:
         await self._store.delete_pictures(job.id)
         await self._images.delete(picture.file for picture in job.pictures)
         self._line.conclude(job)
-
-    async def _sweep_hourly(self) -> None:
-        while True:
-            await self.sweep()
-            await self._sleep(_HOUR)

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import io
 import os
+import stat
 import tempfile
 from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
@@ -103,10 +104,19 @@ class ImageFolder:
             path
             for folder in (self._pictures, self._inputs)
             for path in folder.iterdir()
-            if path.is_file() and path.stat().st_mtime < before and path.name not in spared
+            if path.name not in spared and _is_older(path, before)
         ]
         _remove(old)
         return len(old)
+
+
+def _is_older(path: Path, before: float) -> bool:
+    """Say whether a file was last written before then; one that is being renamed meanwhile was not."""
+    try:
+        found = path.stat()
+        return stat.S_ISREG(found.st_mode) and found.st_mtime < before
+    except FileNotFoundError:
+        return False
 
 
 def dimensions(data: bytes) -> tuple[int, int]:

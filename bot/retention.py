@@ -3,6 +3,8 @@
 Knows ages, rows and files; favourites are left alone.
 """
 
+import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.images import ImageFolder
@@ -10,6 +12,10 @@ from bot.limits import DAY
 from bot.store import Store
 
 BACKUP_DAYS = 7
+HOUR = 3600.0
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +36,13 @@ async def sweep(store: Store, images: ImageFolder, kept: Retention, now: float) 
         await images.sweep(before, await store.favourite_files())
     if kept.prompt_days:
         await store.erase_prompts(now - kept.prompt_days * DAY)
+
+
+async def hourly(work: Callable[[], Awaitable[None]], sleep: Callable[[float], Awaitable[None]]) -> None:
+    """Sweep every hour until cancelled; a disk that refuses must not stop the bot."""
+    while True:
+        try:
+            await work()
+        except OSError:
+            log.exception("what is old could not be removed; the next try is in an hour")
+        await sleep(HOUR)

@@ -144,3 +144,11 @@ async def test_the_sweep_removes_what_is_old_and_spares_an_input_in_use(
     assert folder.path(new).exists()
     with pytest.raises(FileNotFoundError):
         await folder.read_input(idle)
+
+
+async def test_a_file_that_vanishes_meanwhile_does_not_stop_the_sweep(folder: ImageFolder) -> None:
+    old = folder.path(await folder.write(1, 0, b"png"))
+    os.utime(old, (1000, 1000))
+    (old.parent / "renamed.png").symlink_to("nowhere")
+    assert await folder.sweep(2000) == 1
+    assert not old.exists()
