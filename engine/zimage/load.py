@@ -26,7 +26,8 @@ from engine.prompts import embedded_world, language
 from engine.prompts.rewriting import Writer
 from engine.types import EngineError, EngineSettings
 from engine.upscale.plan import Plan as Upscaling
-from engine.zimage.pipeline import Components, ZImagePipeline
+from engine.zimage.components import Components
+from engine.zimage.pipeline import ZImagePipeline
 from engine.zimage.preview import load_preview
 
 PARTS = ("tokenizer", "text_encoder", "transformer", "vae", "scheduler")

@@ -30,7 +30,7 @@ from engine.types import (
 )
 from engine.upscale import upscale
 from engine.zimage import record, sampling
-from engine.zimage.components import Components as Components
+from engine.zimage.components import Components
 from engine.zimage.denoiser import Denoiser
 from engine.zimage.drawing import Drawing
 from engine.zimage.method import Method
