@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from engine.embedded import parallel
+
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
@@ -42,7 +44,7 @@ class Muon(torch.optim.Optimizer):
         )
         momenta.lerp_(grads, 1 - group["momentum"])
         flat = grads.lerp(momenta, group["momentum"]).flatten(2)
-        updates = orthogonal(flat).view_as(grads)
+        updates = parallel.divided(orthogonal, flat).view_as(grads)
         size = group["lr"] * 0.2 * max(flat.shape[1:]) ** 0.5
         for matrix, momentum, update in zip(matrices, momenta, updates, strict=True):
             self.state[matrix]["momentum"] = momentum.clone()

@@ -51,6 +51,18 @@ def average_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
         gradient.copy_(part.view_as(gradient))
 
 
+def divided(work: Callable[[torch.Tensor], torch.Tensor], items: torch.Tensor) -> torch.Tensor:
+    """Return `work(items)` for work that treats every item (N, ...) alone; each process does its share."""
+    if not dist.is_initialized():
+        return work(items)
+    mine = slice(rank(), None, count())
+    result = torch.zeros_like(items)
+    if len(items[mine]):
+        result[mine] = work(items[mine])
+    dist.all_reduce(result)
+    return result
+
+
 def _join(index: int, total: int, meeting: Path, run: Callable[..., None], args: tuple[Any, ...]) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=meeting.as_uri(), rank=index, world_size=total)

@@ -13,7 +13,18 @@ def step(folder: Path) -> None:
     torch.nn.init.zeros_(model.weight)
     (model.weight.sum() * (1 + 2 * parallel.rank())).backward()
     parallel.average_gradients(model.parameters())
-    found = {"gradient": model.weight.grad, "mean": parallel.mean(float(parallel.rank()))}
+    done: list[torch.Tensor] = []
+
+    def double(items: torch.Tensor) -> torch.Tensor:
+        done.append(items)
+        return 2 * items
+
+    found = {
+        "gradient": model.weight.grad,
+        "mean": parallel.mean(float(parallel.rank())),
+        "doubled": parallel.divided(double, torch.arange(3.0)[:, None]),
+        "done": torch.cat(done),
+    }
     torch.save(found, folder / f"{parallel.rank()}.pt")
 
 
@@ -23,6 +34,13 @@ def test_every_process_steps_along_the_mean_gradient(tmp_path: Path) -> None:
         found = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
         assert found["gradient"].tolist() == [[2.0, 2.0], [2.0, 2.0]]
         assert found["mean"] == 0.5
+
+
+def test_work_on_many_items_is_divided_and_its_results_are_shared(tmp_path: Path) -> None:
+    parallel.launch(2, step, tmp_path)
+    found = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
+    assert [each["done"].flatten().tolist() for each in found] == [[0.0, 2.0], [1.0]]
+    assert [each["doubled"].flatten().tolist() for each in found] == [[0.0, 2.0, 4.0]] * 2
 
 
 def test_a_single_process_keeps_its_own_gradient(tmp_path: Path) -> None:
