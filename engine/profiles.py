@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from engine import embedded
-from engine.embedded.world import COLOURS, PLACES, SUBJECTS, TIMES, Scene
+from engine.embedded.scene import Scene, Thing
+from engine.embedded.vocabulary import COLOURS, PLACES, SUBJECTS, TIMES
 from engine.types import EngineError, ModelProfile
 
 EMBEDDED = "embedded"
@@ -20,20 +21,25 @@ GRID = 16
 SCENES: dict[Scene, str] = {
     Scene("sailboat", "red", "sea", "sunset"): "夕阳下海上的一艘红色帆船",
     Scene("balloon", "yellow", "mountains", "dawn"): "清晨山间的一个黄色热气球",
-    Scene("house", "white", "snowfield", "night"): "夜晚雪地里的一座白色房子",
-    Scene("tree", "green", "meadow", "noon"): "正午草地上的一棵绿色的树",
-    Scene("cat", "black", "city", "night"): "夜晚城市里的一只黑猫",
-    Scene("rocket", "orange", "desert", "sunset"): "夕阳下沙漠里的一枚橙色火箭",
-    Scene("mushroom", "purple", "meadow", "dawn"): "清晨草地上的一朵紫色蘑菇",
-    Scene("fish", "blue", "sea", "noon"): "正午海上的一条蓝色的鱼",
-    Scene("house", "pink", "sea", "dawn"): "清晨海边的一座粉色房子",
-    Scene("balloon", "blue", "city", "sunset"): "夕阳下城市上空的一个蓝色热气球",
+    Scene("house", "white", "forest", "night", weather="snow"): "下雪的夜晚，森林里的一座白色房子",
+    Scene("cat", "black", "garden", "noon"): "正午花园里的一只黑猫",
+    Scene("lighthouse", "orange", "island", "night"): "夜晚岛上的一座橙色灯塔",
+    Scene("bicycle", "turquoise", "city", "noon", weather="rain"): "白天雨中城市里的一辆青色自行车",
+    Scene("windmill", "blue", "meadow", "dawn", style="watercolour"): "清晨草地上的一座蓝色风车，水彩画",
+    Scene("bridge", "grey", "lake", "dawn", weather="fog"): "清晨雾中湖边的一座灰色的桥",
+    Scene("cactus", "green", "desert", "sunset", style="ink"): "夕阳下沙漠里的一株绿色仙人掌，钢笔画",
+    Scene(
+        "sailboat", "red", "lake", "noon", position="left", companion=Thing("bird", "white")
+    ): "正午湖上，左边一艘红色的船，右边一只白色的鸟",
 }
 """What the small model does well, and how one says it in Chinese."""
 _CHINESE = {
     "sailboat": "帆船", "balloon": "热气球", "house": "房子", "tree": "树", "cat": "猫", "rocket": "火箭",
-    "mushroom": "蘑菇", "fish": "鱼", "sea": "海上", "mountains": "山间", "meadow": "草地", "desert": "沙漠",
-    "city": "城市", "snowfield": "雪地", "dawn": "清晨", "noon": "正午", "sunset": "黄昏", "night": "夜晚",
+    "mushroom": "蘑菇", "fish": "鱼", "lighthouse": "灯塔", "bicycle": "自行车", "bird": "鸟",
+    "cactus": "仙人掌", "car": "汽车", "windmill": "风车", "flower": "花", "bridge": "桥",
+    "sea": "海上", "mountains": "山间", "meadow": "草地", "desert": "沙漠", "city": "城市",
+    "snowfield": "雪地", "lake": "湖边", "forest": "森林", "island": "岛上", "garden": "花园",
+    "dawn": "清晨", "noon": "正午", "sunset": "黄昏", "night": "夜晚",
 }  # fmt: skip
 _SUGGESTIONS = (
     "a lighthouse on a cliff in a storm, oil painting, dramatic clouds, warm light in the lantern room",
@@ -98,15 +104,19 @@ def locate(model: str) -> Path | None:
 
 def _embedded() -> ModelProfile:
     world = (
-        f"This small model draws picture-book scenes: a {_either(SUBJECTS)}, in {len(COLOURS)} colours, "
-        f"in places such as {_either(PLACES)}, at {_either(TIMES)}."
+        f"This small model draws picture-book scenes: one or two of {_either(SUBJECTS)}, in {len(COLOURS)} "
+        f"colours, in places such as {_either(PLACES)}, at {_either(TIMES)}, in rain, snow or fog, as a "
+        "watercolour or an ink drawing, too."
     )
     subjects, places, times = (
         "、".join(_CHINESE[word] for word in words) for words in (SUBJECTS, PLACES, TIMES)
     )
-    world_zh = f"这个小模型会画绘本风格的场景：{subjects}，{len(COLOURS)} 种颜色，{places}，{times}。"
+    world_zh = (
+        f"这个小模型会画绘本风格的场景，一样或两样：{subjects}，{len(COLOURS)} 种颜色，{places}，{times}，"
+        "可以下雨、下雪、起雾，也可以画成水彩或钢笔画。"
+    )
     prompts = tuple(scene.prompt for scene in SCENES)
-    return ModelProfile(EMBEDDED, 128, 256, prompts, world, tuple(SCENES.values()), world_zh)
+    return ModelProfile(EMBEDDED, 256, 512, prompts, world, tuple(SCENES.values()), world_zh)
 
 
 def _either(words: tuple[str, ...]) -> str:

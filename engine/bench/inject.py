@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from engine import pixels
 from engine.bench.faults import FAULTS
 from engine.embedded.judge import held_out_scenes, load_judge
-from engine.embedded.world import Scene
+from engine.embedded.scene import Scene
 from engine.messages import Emitted, Failed, Report, Take
 from engine.types import Generate, Picture
 from engine.worker import Worker

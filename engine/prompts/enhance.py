@@ -64,7 +64,8 @@ def _completed(
         full, notes = replace(full, place=Word("place", place)), [*notes, "enhanced:place"]
     if not scene.time and (time := _choice("time", subject, text, world.times, unwanted, wording)):
         full, notes = replace(full, time=Word("time", time)), [*notes, "enhanced:time"]
-    if full.time and not scene.light and ("light", full.time.key) not in unwanted:
+    is_clear = scene.weather is None or scene.weather.key == "clear"
+    if full.time and is_clear and not scene.light and ("light", full.time.key) not in unwanted:
         lights = world.lights[full.time.key]
         light = Word("light", full.time.key, lights[wording % len(lights)])
         full, notes = replace(full, light=light), [*notes, "enhanced:light"]

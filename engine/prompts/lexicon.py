@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 Kind = Literal[
-    "subject", "colour", "place", "time", "light",
+    "subject", "colour", "place", "time", "light", "weather", "style", "position", "distance",
     "other", "vague", "modifier", "verb", "stop", "joiner", "count", "filler", "negator",
     "punctuation", "unknown",
 ]  # fmt: skip
 SECTIONS: Mapping[str, Kind] = {
     "subjects": "subject", "colours": "colour", "places": "place", "times": "time", "lights": "light",
+    "weathers": "weather", "styles": "style", "positions": "position", "distances": "distance",
 }  # fmt: skip
 LISTS: Mapping[str, Kind] = {
     "other": "other", "vague": "vague", "modifiers": "modifier", "verbs": "verb", "stops": "stop",
@@ -33,7 +34,8 @@ REPEATED = re.compile(r"([^\w\s])(?:\s*\1)+")
 class World:
     """What a limited model can draw: for each key its words, the one it is best told with first.
 
-    `lights` are phrases that are true at a time, the plainest first; `colours` are keys and words in one.
+    `lights` are phrases that are true at a time in clear weather, the plainest first; `colours` are keys and
+    words in one. What is usual (clear weather, flat colours, the middle) has an empty first word.
     """
 
     subjects: Mapping[str, tuple[str, ...]]
@@ -41,6 +43,10 @@ class World:
     places: Mapping[str, tuple[str, ...]]
     times: Mapping[str, tuple[str, ...]]
     lights: Mapping[str, tuple[str, ...]]
+    weathers: Mapping[str, tuple[str, ...]]
+    styles: Mapping[str, tuple[str, ...]]
+    positions: Mapping[str, tuple[str, ...]]
+    distances: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +166,24 @@ def phrases() -> Mapping[str, Any]:
 @cache
 def embedded_world() -> World:
     """The vocabulary of the embedded model."""
-    from engine.embedded import world
+    from engine.embedded import vocabulary as known
 
     return World(
-        subjects=world.SUBJECT_WORDS,
-        colours=world.COLOURS,
-        places={key: (phrase, *world.PLACE_WORDS[key]) for key, phrase in world.PLACE_PHRASES.items()},
-        times={key: (phrase, *world.TIME_WORDS[key]) for key, phrase in world.TIME_PHRASES.items()},
-        lights=world.LIGHT_PHRASES,
+        subjects=known.SUBJECT_WORDS,
+        colours=known.COLOURS,
+        places=_told(known.PLACE_PHRASES, known.PLACE_WORDS),
+        times=_told(known.TIME_PHRASES, known.TIME_WORDS),
+        lights=known.LIGHT_PHRASES,
+        weathers=_told(known.WEATHER_PHRASES, known.WEATHER_WORDS),
+        styles=_told(known.STYLE_PHRASES, known.STYLE_WORDS),
+        positions=_told(known.POSITION_PHRASES, known.POSITION_WORDS),
+        distances=_told(known.DISTANCE_PHRASES, {}),
     )
+
+
+def _told(phrases: Mapping[str, str], words: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Every wording of each key, the canonical phrase first."""
+    return {key: (phrase, *words.get(key, ())) for key, phrase in phrases.items()}
 
 
 def _add_world(words: Lexicon, world: World) -> None:
@@ -176,14 +191,14 @@ def _add_world(words: Lexicon, world: World) -> None:
         known = getattr(world, section)
         for key in known:
             texts = (key,) if section == "colours" else known[key]
-            for text in texts:
+            for text in filter(None, texts):
                 _add_texts(words, (text,), Word(kind, key, text if kind == "light" else ""))
 
 
 def _add_texts(words: Lexicon, texts: "tuple[str, ...] | list[str]", word: Word) -> None:
     for text in texts:
         words.add(text, word)
-        if text.isascii() and word.kind in {"subject", "place", "time", "other"}:
+        if text.isascii() and word.kind in {"subject", "place", "time", "weather", "other"}:
             for plural in (f"{text}s", f"{text}es", re.sub("y$", "ies", text)):
                 words.add(plural, word)
 

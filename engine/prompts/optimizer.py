@@ -12,7 +12,7 @@ from engine.prompts.chinese import HAN, in_english, translate
 from engine.prompts.lexicon import Word, World, lexicon
 from engine.prompts.nearest import nearest
 from engine.prompts.refusals import without_refusals
-from engine.prompts.rules import Thing, denied_names, read, render
+from engine.prompts.rules import MOST_THINGS, Thing, denied_names, read, render
 from engine.prompts.sanitize import LIMIT, Rewritten, sanitize
 from engine.prompts.wording import clean, is_chinese, masked, plain, unmasked, without_orders
 
@@ -54,7 +54,9 @@ def _within(cleaned: Rewritten, world: World) -> Rewritten:
         scene = replace(scene, things=(Thing(Word("subject", key), next(said, None)),), colour=None)
     if scene.is_empty:
         return Rewritten(cleaned.text, (*notes, "outside-world")) if cleaned.text else cleaned
-    if scene.things and any(item.kind == "count" for item in words.items(cleaned.text)):
+    is_counted = any(item.kind == "count" for item in words.items(cleaned.text))
+    if (scene.things and is_counted) or len(scene.things) > MOST_THINGS:
+        scene = replace(scene, things=scene.things[:MOST_THINGS])
         notes.append("world:count")
     text = render(scene, world)
     return Rewritten(text, (*notes, *_changed(text, cleaned.text)), ", ".join(denied_names(scene, world)))

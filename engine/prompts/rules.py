@@ -3,21 +3,25 @@
 Knows how colours, refusals and names hang together in a sentence. Knows no model.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from engine.prompts.lexicon import PUNCTUATION, Item, Lexicon, Word, World
+from engine.prompts.sides import distance, positions
 from engine.prompts.wording import QUOTED
 
-NAMES = frozenset({"subject", "colour", "place", "time", "light", "other", "unknown"})
+NAMES = frozenset({"subject", "colour", "place", "time", "light", "weather", "style", "other", "unknown"})
+MOST_THINGS = 2
+"""Subjects that a limited world draws in one picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """A subject and its colour, where one was said."""
+    """A subject, its colour and its side of the picture, where they were said."""
 
     subject: Word
     colour: Word | None = None
+    position: Word | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,9 @@ class Scene:
     place: Word | None = None
     time: Word | None = None
     light: Word | None = None
+    weather: Word | None = None
+    style: Word | None = None
+    distance: Word | None = None
     denied: tuple[tuple[Word, ...], ...] = ()
 
     @property
@@ -53,19 +60,23 @@ def _read(text: str, words: Lexicon) -> Scene:
     unwanted = {(word.kind, word.key) for word in alone}
     kept = [item for item in wanted if (item.kind, item.word.key) not in unwanted]
     things, colour = _things(kept)
+    place, weather, style = (_first(kept, kind) for kind in ("place", "weather", "style"))
     time, light = _time_and_light(kept)
-    return Scene(things, colour, _first(kept, "place"), time, light, denied)
+    if weather is not None and weather.key != "clear":
+        light = None
+    far = distance(kept) if len(things) == 1 else None
+    return Scene(things, colour, place, time, light, weather, style, far, denied)
 
 
 def render(scene: Scene, world: World | None) -> str:
     """The canonical English prompt, such as `a red sailboat on the sea at sunset, in warm evening light`."""
     things = " and ".join(_noun(thing, world) for thing in scene.things)
     colour = _name(scene.colour, world) + "," if scene.colour else ""
-    parts = [colour, things, _name(scene.place, world), _name(scene.time, world)]
+    where = (scene.distance, scene.place, scene.time, scene.weather)
+    parts = [colour, things, *(_name(word, world) for word in where)]
     text = " ".join(part for part in parts if part).strip(",")
-    if not scene.light:
-        return text
-    return f"{text}{', ' if world else ' '}{light_phrase(scene.light, world)}"
+    told = [text, light_phrase(scene.light, world) if scene.light else "", _name(scene.style, world)]
+    return (", " if world else " ").join(part for part in told if part)
 
 
 def light_phrase(light: Word, world: World | None) -> str:
@@ -79,7 +90,8 @@ def denied_names(scene: Scene, world: World) -> tuple[str, ...]:
     """The English names of what shall not be in the picture, as a negative prompt lists them."""
     names = []
     for group in scene.denied:
-        plain = [_bare(_name(word, world)) for word in group if word.kind not in {"other", "unknown"}]
+        known = [word for word in group if word.kind not in {"other", "unknown"}]
+        plain = [_bare(_name(word, world) or word.key) for word in known]
         if plain:
             names.append(" ".join(plain))
     return tuple(dict.fromkeys(names))
@@ -164,7 +176,8 @@ def _things(items: Sequence[Item]) -> tuple[tuple[Thing, ...], Word | None]:
             loose = loose or (item.word if owner is None and not subjects else None)
         if owner is not None:
             colours.setdefault(owner, item.word)
-    return _merged([Thing(items[at].word, colours.get(at)) for at in subjects]), loose
+    sides = positions(items, subjects)
+    return _merged([Thing(items[at].word, colours.get(at), sides.get(at)) for at in subjects]), loose
 
 
 def _owner(items: Sequence[Item], at: int) -> int | None:
@@ -172,7 +185,7 @@ def _owner(items: Sequence[Item], at: int) -> int | None:
     unknown: int | None = None
     for index in range(at + 1, len(items)):
         kind = items[index].kind
-        if kind in {"subject", "place", "time", "light", "other"}:
+        if kind in {"subject", "place", "time", "light", "weather", "style", "other"}:
             return index
         if kind == "unknown":
             unknown = index
@@ -208,7 +221,8 @@ def _first(items: Sequence[Item], kind: str) -> Word | None:
 def _noun(thing: Thing, world: World | None) -> str:
     words = [_name(thing.colour, world), _name(thing.subject, world)]
     noun = " ".join(word for word in words if word)
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+    side = _name(thing.position, world)
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}{' ' if side else ''}{side}"
 
 
 def _name(word: Word | None, world: World | None) -> str:
@@ -218,13 +232,13 @@ def _name(word: Word | None, world: World | None) -> str:
         return word.english
     if word.kind == "light":
         return light_phrase(word, world)
-    tables = {"subject": world.subjects, "place": world.places, "time": world.times}
-    return tables[word.kind][word.key][0] if word.kind in tables else word.key
+    table: Mapping[str, tuple[str, ...]] | None = getattr(world, f"{word.kind}s", None)
+    return table[word.key][0] if isinstance(table, Mapping) else word.key
 
 
 def _bare(phrase: str) -> str:
     """A phrase without its preposition and article: `in the snow` → `snow`."""
     words = phrase.split()
-    while len(words) > 1 and words[0] in {"in", "on", "at", "under", "the", "a", "an"}:
+    while len(words) > 1 and words[0] in {"in", "on", "at", "by", "under", "the", "a", "an"}:
         words = words[1:]
     return " ".join(words)

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from engine import profiles
-from engine.embedded.world import Scene
+from engine.embedded.scene import Scene
 from engine.profiles import profile
 from engine.prompts import embedded_world, optimize
 from engine.types import EngineError
 
 
-def test_the_embedded_model_draws_128_and_tells_its_world() -> None:
+def test_the_embedded_model_draws_256_and_tells_its_world() -> None:
     told = profile("embedded")
-    assert (told.base_size, told.max_size) == (128, 256)
+    assert (told.base_size, told.max_size) == (256, 512)
     assert 8 <= len(told.suggestions) <= 12
     assert told.suggestions[0] == "a red sailboat on the sea at sunset"
     assert "sailboat" in told.world
@@ -28,7 +28,7 @@ def test_a_hub_model_draws_1024_and_carries_its_short_name() -> None:
 
 def test_another_native_size_stays_on_the_grid_and_within_what_the_model_draws() -> None:
     assert profile("Tongyi-MAI/Z-Image-Turbo", 770).base_size == 768
-    assert profile("embedded", 4096).base_size == 256
+    assert profile("embedded", 4096).base_size == 512
 
 
 def test_a_directory_is_limited_by_its_transformers_positions(tmp_path: Path) -> None:

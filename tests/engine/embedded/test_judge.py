@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from engine.embedded import world
+from engine.embedded import vocabulary as world
 from engine.embedded.judge import HEADS, NONE, held_out_scenes, load_judge, render_accuracy, truth
 from engine.embedded.scene import Scene, Thing, sample_scene
 

@@ -1,0 +1,64 @@
+"""On which side of the picture each subject of a wish stands, and how far away.
+
+Knows the words of a wish in order. Knows no grammar beyond who stands next to whom.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from engine.prompts.lexicon import Item, Word
+
+OPPOSITE = {"left": "right", "right": "left"}
+BREAKS = frozenset({"punctuation", "joiner"})
+NAMED = frozenset({"subject", "place", "other", "unknown"})
+PREPOSITIONS = frozenset({"in", "on", "at", "by", "over", "near", "among", "under"})
+
+
+def positions(items: Sequence[Item], subjects: Sequence[int]) -> dict[int, Word]:
+    """The side of each of `subjects`, indices of items, that has one; of two, the other's is opposite."""
+    found: dict[int, Word] = {}
+    for at, item in enumerate(items):
+        if item.kind == "position":
+            owner = _owner(items, at, [subject for subject in subjects if subject not in found])
+            if owner is not None:
+                found[owner] = item.word
+    return found if len(subjects) == 1 else _opposed(found, subjects[:2])
+
+
+def distance(items: Sequence[Item]) -> Word | None:
+    """How far away the one subject is; `mountains in the distance` says nothing of it."""
+    far_place = False
+    found: Word | None = None
+    for item in items:
+        if item.kind == "distance" and not (far_place and item.word.key == "far"):
+            found = item.word
+        elif item.kind in NAMED:
+            far_place = item.kind == "place" and item.text.split()[0] not in PREPOSITIONS
+    return found
+
+
+def _owner(items: Sequence[Item], at: int, subjects: Sequence[int]) -> int | None:
+    """The subject that a side is said of: the one before it, else the one after it.
+
+    In Chinese a side right after a subject is told from it (房子左边有一只猫): it is another's.
+    """
+    before = [subject for subject in subjects if subject < at]
+    after = [subject for subject in subjects if subject > at and not _is_broken(items, at, subject)]
+    if before and before[-1] == at - 1 and not items[at].text.isascii() and len(subjects) > 1:
+        return after[0] if after else before[-2] if len(before) > 1 else None
+    if before and not _is_broken(items, before[-1], at):
+        return before[-1]
+    return next(iter([*after, *reversed(before)]), None)
+
+
+def _is_broken(items: Sequence[Item], start: int, end: int) -> bool:
+    return any(item.kind in BREAKS for item in items[start + 1 : end])
+
+
+def _opposed(found: Mapping[int, Word], pair: Sequence[int]) -> dict[int, Word]:
+    """Two sides that are opposite, as the first that was said wants it; none where neither was said."""
+    sides = {subject: word for subject, word in found.items() if subject in pair and word.key in OPPOSITE}
+    for subject, word in sides.items():
+        (other,) = (each for each in pair if each != subject)
+        return {subject: word, other: replace(word, key=OPPOSITE[word.key], english="", exact=False)}
+    return {}
