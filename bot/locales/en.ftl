@@ -331,4 +331,4 @@ note-optimizer-language-model = Reworded by the language model.
 note-optimizer-slow = The language model took too long, so the rules reworded it.
 note-optimizer-unusable = The language model strayed from your words, so the rules reworded it.
 note-world-nearest = This small model doesn't know that, so it draws the nearest thing it knows.
-note-world-count = This small model draws one of each.
+note-world-count = This small model draws one of each, and no more than two things.

@@ -287,4 +287,4 @@ note-optimizer-language-model = 由语言模型改写。
 note-optimizer-slow = 语言模型用时过长，已改用规则改写。
 note-optimizer-unusable = 语言模型改得偏离了原意，已改用规则改写。
 note-world-nearest = 这个小模型不认识它，画的是最接近的东西。
-note-world-count = 这个小模型每样只画一个。
+note-world-count = 这个小模型每样只画一个，一幅画最多两样。
