@@ -1,4 +1,4 @@
-"""Rendered scenes on disk, made once and kept: squares of 128, and every shape of the area of 256².
+"""Rendered scenes on disk, made once and kept: squares of 128 and 384, and every shape of the area of 256².
 
 Knows which scenes training sees: only those of the training side of the split.
 """
@@ -50,6 +50,7 @@ LARGE = (
     PictureSet("tall", 208, 320, 0.02, seed=23),
     PictureSet("broad", 336, 192, 0.02, seed=24),
     PictureSet("high", 192, 336, 0.02, seed=25),
+    PictureSet("big", 384, 384, 0.02, seed=26),
 )
 SETS = (SMALL, *LARGE)
 
