@@ -1,5 +1,7 @@
 """Facts about the weights that ship with the package."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from diffusers import ZImagePipeline
 from safetensors.torch import load_file
 
 from engine.embedded import WEIGHTS
+from engine.embedded.costs import costs
 from engine.embedded.evaluate import Manner, draw
 from engine.types import EngineSettings
 from engine.zimage.load import load
@@ -68,3 +71,10 @@ def test_evaluation_draws_through_the_bots_pipeline() -> None:
     assert first.shape == (64, 64, 3)
     assert np.abs(first.astype(int) - again).max() <= 1
     assert not np.array_equal(first, second)
+
+
+@pytest.mark.slow
+async def test_what_the_model_costs_is_measured_in_a_child() -> None:
+    """Load, pictures and memory are told, each measured."""
+    lines = [line async for line in costs(EngineSettings(), side=64, pictures=1)]
+    assert [bool(re.search(r"\d", line)) for line in lines] == [True] * 4
