@@ -11,6 +11,7 @@ from typing import Protocol
 
 from engine.prompts.checks import problems
 from engine.prompts.instructions import instructions, told_kind
+from engine.prompts.latest import latest
 from engine.prompts.lexicon import World
 from engine.prompts.optimizer import optimize
 from engine.prompts.prepare import completed
@@ -109,7 +110,7 @@ class Optimizer:
     ) -> Generator[None, None, tuple[tuple[str, str], str]]:
         """A checked rewriting by the language model, or the code of why there is none."""
         assert self._language is not None
-        said = without_orders(plain(sanitize(wish).text))
+        said = latest(without_orders(plain(sanitize(wish).text)))
         started = self._clock()
         for attempt in range(ATTEMPTS):
             writing = self._language.write(
