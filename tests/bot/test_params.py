@@ -98,6 +98,19 @@ def test_optimize_and_upscale_make_one_task() -> None:
     assert params.tasks(made(asked("upscale")), b"png") == [Upscale(b"png", 2)]
 
 
+def test_a_redraw_is_an_upscale_by_that_method_that_costs_its_steps_and_takes_its_room() -> None:
+    job = made(asked("upscale", "in.png", redraw=True))
+    assert params.tasks(job, b"png") == [Upscale(b"png", 2, "redraw")]
+    assert params.resolve(job.request, SMALL, (128, 64), dice).cost == 16 * 8 * 3
+    assert params.room(job) == 4 * params.room(made(asked("upscale", "in.png")))
+
+
+def test_what_is_made_of_a_redrawn_picture_is_not_redrawn_unless_it_is_said() -> None:
+    job = made(asked("upscale", redraw=True))
+    assert not params.enlarge(job, 0, ANN, THERE, "e2").params.redraw
+    assert params.enlarge(job, 0, ANN, THERE, "e2", redraw=True).params.redraw
+
+
 def test_a_reroll_keeps_everything_but_the_seed_and_adds_noise_to_the_prompt() -> None:
     job = made(asked(count=2, seed=40, aspect="3:2", steps=9, image="in.png"))
     request = params.again(job, ANN, THERE, "e2", dice)
