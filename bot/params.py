@@ -111,6 +111,7 @@ def task(job: Job, index: int, image: bytes | None) -> Task:
         strength=params.strength,
         original=job.request.original,
         loras=params.loras,
+        wording=_wording(job.request),
     )
 
 
@@ -187,6 +188,15 @@ def chosen(job: Job, verb: str, user: User, address: Address, event_id: str) -> 
 def another(job: Job, user: User, address: Address, event_id: str) -> Request:
     """Return the request for one more wording of an optimize job's prompt."""
     return replace(_from(job, user, address, event_id), kind="optimize", index=job.request.index + 1)
+
+
+def _wording(request: Request) -> int:
+    """Return which wording a picture's prompt gets: a reroll's own where that is configured, the best else.
+
+    All pictures of a job share it, as a job has one prompt.
+    """
+    params, variation = request.params, request.variation
+    return variation.seed if variation and params.reword and params.optimize else 0
 
 
 def _rewritten(job: Job) -> Params:

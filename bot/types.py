@@ -60,7 +60,8 @@ class Address:
 class Params:
     """Everything a person can say about a picture. None means: not said, the model or the dice decide.
 
-    `redraw` is said of a picture to enlarge: the model shall draw over it.
+    `redraw` is said of a picture to enlarge: the model shall draw over it. `reword` is the operator's choice:
+    a reroll words a rewritten wish afresh.
     """
 
     prompt: str
@@ -77,6 +78,7 @@ class Params:
     enhance: bool = True
     spoiler: bool = False
     redraw: bool = False
+    reword: bool = False
     loras: tuple[tuple[str, float], ...] = ()
     ignored: tuple[str, ...] = ()
 

@@ -74,7 +74,7 @@ class Optimizer:
 
         Close the generator to give the work up.
         """
-        wording = task.wording if isinstance(task, Optimize) else 0
+        wording = task.wording
         if isinstance(task, Generate) and not task.optimize:
             ready, kind = sanitize(task.prompt), ""
         else:

@@ -119,6 +119,23 @@ def test_a_reroll_keeps_everything_but_the_seed_and_adds_noise_to_the_prompt() -
     assert (request.parent, request.address, request.event_id, request.image) == (7, THERE, "e2", "in.png")
 
 
+@pytest.mark.parametrize(
+    ("said", "wording"), [({"reword": True}, 99), ({}, 0), ({"reword": True, "optimize": False}, 0)]
+)
+def test_a_reroll_words_a_rewritten_wish_afresh_where_that_is_configured(
+    said: dict[str, bool], wording: int
+) -> None:
+    first = made(asked(count=2, **said))
+    again = made(params.again(first, ANN, THERE, "e2", dice))
+    drawn = [*params.tasks(first, None), *params.tasks(again, None)]
+    assert [task.wording for task in drawn if isinstance(task, Generate)] == [0, 0, wording, wording]
+
+
+def test_a_relative_keeps_the_wording_it_comes_from() -> None:
+    job = made(params.vary(made(asked(reword=True)), 0, ANN, THERE, "e2", dice))
+    assert [task.wording for task in params.tasks(job, None) if isinstance(task, Generate)] == [0]
+
+
 def test_a_reroll_of_a_reroll_is_another_reroll() -> None:
     first = params.again(made(asked()), ANN, THERE, "e2", dice)
     again = params.again(replace(made(first), id=8), ANN, THERE, "e3", lambda: 5)
