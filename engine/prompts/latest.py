@@ -1,7 +1,7 @@
 """What can hold only once, said twice: the later stays, as when a wish is changed by a few words behind it.
 
-Knows once.toml: times of day, weathers and hands that draw, in English and Chinese. Takes out, adds nothing;
-what a picture may have several of (things, places, colours) is left alone. Quoted spans are never touched.
+Knows once.toml: times of day, weathers, hands that draw and places, in English and Chinese. Takes out, adds
+nothing; what a picture may have several of (things, colours) is left alone. Quoted spans are never touched.
 """
 
 import re
@@ -19,8 +19,8 @@ from engine.prompts.wording import masked, tidied, unmasked
 CLAUSE = re.compile(r"(?:[^,，;；。!！?？\n.]|\.(?=\S))+")
 LEAD = re.compile(
     r"\s*(?:(?:and|but|or rather|rather|now|please|actually)\s+)*"
-    r"(?:(?:make|turn|change) (?:it|this|that) (?:in(?:to)? |to )?|it (?:should be|is) |it's )?(?:an? )?"
-    r"(?:但是?|还是|现在|请)?(?:改成|换成|变成|改为|换为|改到|应该是|是|要|做成|画成)?(?:在|一[张幅])?",
+    r"(?:(?:make|turn|change) (?:it|this|that) (?:into |to )?|it (?:should be|is) |it's )?(?:an? )?"
+    r"(?:但是?|还是|现在|请)?(?:改成|换成|变成|改为|换为|改到|换到|应该是|是|要|做成|画成)?(?:在|一[张幅])?",
     re.IGNORECASE,
 )
 TAIL = re.compile(r"(?:\s*(?:instead|now|please|this time)|吧|的|了)*\s*", re.IGNORECASE)
@@ -29,6 +29,8 @@ NEXT = re.compile(r"\s*(?:and )?\s*", re.IGNORECASE)
 ENDS = rf"(?=\s*$|\s+(?:{STOPS}|or)\b|\s*[\u3400-\u9fff])"
 JOINT = re.compile(r"\b(?:and|or|to|into|then|while|vs|versus)\b|[和与到变或、]", re.IGNORECASE)
 UNSAID = re.compile(r"(?:\b(?:not|no|never|without)\s|[不没别非无]\S{0,3}|的)$", re.IGNORECASE)
+AT = "(?:in|on|at|by|over|near|inside) (?:the |an? )?"
+IN = "(?:里面?|上面?|中间?|边上?|旁边?|下)"
 MEDIUM = r"(?: (?:painting|drawing|illustration|art|sketch|style|image|picture|render(?:ing)?|print))*"
 
 
@@ -50,7 +52,8 @@ def latest(text: str) -> str:
     """Return `text` without what a later statement rules out: "a cat at dusk, at night" loses "at dusk".
 
     Later is what is a clause of its own, or what ends its clause with nothing like "and" before it. A hand
-    that draws gives way where it goes with a noun ("an oil painting of"), in a list only to "make it …".
+    that draws gives way where it goes with a noun ("an oil painting of"), in a list only to "make it …", and
+    to that alone gives way a place.
     """
     rest, quotes = masked(text)
     plain = simplified(rest)
@@ -94,9 +97,10 @@ def _within(clause: re.Match[str], number: int) -> Iterator[Statement]:
 def _rules_out(text: str, new: Statement, old: Statement) -> bool:
     if new.start <= old.start:
         return False
-    styles, cannot = _facts().styles, new.key in _facts().against[old.key]
-    if old.key in styles and new.key in styles - {old.key}:
-        return new.changing or (cannot and new.alone and not old.alone)
+    cannot = new.key in _facts().against[old.key]
+    for several in (_facts().styles, _facts().places):
+        if old.key in several and new.key in several - {old.key}:
+            return new.changing or (cannot and new.alone and not old.alone)
     is_last = new.clause == old.clause and CLAUSE.match(text, new.end) is None
     return cannot and (new.alone or (is_last and not JOINT.search(text[old.end : new.start])))
 
@@ -115,20 +119,23 @@ class _Facts:
     within: re.Pattern[str]
     against: dict[str, frozenset[str]]
     styles: frozenset[str]
+    places: frozenset[str]
 
 
 @cache
 def _facts() -> _Facts:
     data = tomllib.loads((Path(__file__).parent / "once.toml").read_text(encoding="utf-8"))
+    places: dict[str, list[str]] = data.pop("places")
     styles = frozenset(key for key, told in data.items() if told.get("style"))
     against = {key: frozenset(told.get("against", ())) for key, told in data.items()}
     against |= {key: styles - {key, *data[key].get("beside", ())} for key in styles}
-    return _Facts(
-        alone=_any({key: _alone_pattern(told) for key, told in data.items()}),
-        within=_any({key: _within_pattern(told) for key, told in data.items()}),
-        against=against,
-        styles=styles,
-    )
+    against |= {key: frozenset() for key in places}
+    alone = {key: _alone_pattern(told) for key, told in data.items()}
+    within = {key: _within_pattern(told) for key, told in data.items()}
+    for key, (english, chinese) in places.items():
+        alone[key] = rf"(?:{AT}|the )?(?:{english})\b|(?:{chinese}){IN}?"
+        within[key] = rf"\b{AT}(?:[a-z]+ )?(?:{english}){ENDS}|在?(?:{chinese}){IN}的?|在(?:{chinese})的"
+    return _Facts(_any(alone), _any(within), against, styles, frozenset(places))
 
 
 def _alone_pattern(told: dict[str, str]) -> str:

@@ -25,6 +25,11 @@ REPLACED = [
     ("黄昏的城市，改成夜晚", "城市，夜晚"),
     ("cat, oil painting, make it watercolour", "cat, watercolour"),
     ("猫，水彩，改成油画", "猫，油画"),
+    ("a cat on a green meadow at dusk, make it in the desert", "a cat at dusk, in the desert"),
+    ("a cat on the beach in the rain, in a kitchen instead", "a cat in the rain, in a kitchen"),
+    ("草地上的猫，换成沙漠", "猫，沙漠"),
+    ("一只猫在沙滩上奔跑，改到森林里", "一只猫奔跑，森林里"),
+    ("a cat on a table, make it in a garden", "a cat on a table, in a garden"),
     # within one clause
     ("a cat at sunset at night", "a cat at night"),
     # the hand that draws
@@ -45,6 +50,8 @@ KEPT = [
     "cat, oil painting, watercolour",
     "an ink drawing of a cat, watercolour",
     "sardines in oil, watercolour",
+    "a cat on a meadow, in the mountains",
+    "草地上的猫，在城市里",
     'a sign "at dawn", at night',
     "海边的黄昏，星星",
     "早上的公园，下雪，大雾",
