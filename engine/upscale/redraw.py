@@ -13,7 +13,7 @@ from PIL import Image
 from engine import guards, pixels
 from engine.types import Generate, image_tokens
 from engine.upscale.tiling import Pixels, fade_in, spans
-from engine.zimage.request import MOST_STEPS, MULTIPLE, SMALLEST_SIDE
+from engine.zimage.request import HIGHEST_SEED, MOST_STEPS, MULTIPLE, SMALLEST_SIDE
 from engine.zimage.sampling import Schedule
 from engine.zimage.vae import to_pixels
 
@@ -94,7 +94,7 @@ class Redrawing:
             height=image.height,
             steps=total,
             guidance_scale=UNGUIDED,
-            seed=seed,
+            seed=seed & HIGHEST_SEED,
             optimize=False,
             enhance=False,
             init_image=pixels.stored(image),
