@@ -34,9 +34,9 @@ SMALLER = (768, 512)
 CAPACITY = 4096
 """Image tokens of one forward on a device with memory of its own; one 1024×1024 picture."""
 
-_DTYPE_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
+DTYPE_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
 # A scale of four bytes for each row of a few thousand, or for each group of 64.
-_WEIGHT_BYTES: dict[Weights, float] = {"bfloat16": 2.0, "int8": 1.002, "float8": 1.002, "4bit": 0.5625}
+WEIGHT_BYTES: dict[Weights, float] = {"bfloat16": 2.0, "int8": 1.002, "float8": 1.002, "4bit": 0.5625}
 _TWO_BYTES = ("bfloat16", "float16")
 
 
@@ -83,7 +83,7 @@ class Plan:
     @property
     def peak(self) -> int:
         """Expected bytes on the device at the worst moment of a picture."""
-        wide = _DTYPE_BYTES[self.dtype]
+        wide = DTYPE_BYTES[self.dtype]
         sizes, wish = self.sizes, self.wish
         encoder, transformer = sizes.text_encoder, sizes.transformer
         held = self._outside(transformer) + self.resident_blocks * self.block_bytes + sizes.vae * wide
@@ -98,7 +98,7 @@ class Plan:
     def transient(self, width: int, height: int) -> int:
         """Return the bytes that come and go while a picture of this size is drawn and decoded."""
         tokens = max(CAPACITY, image_tokens(width, height))
-        denoising = tokens * self.sizes.token_values * _DTYPE_BYTES[self.dtype]
+        denoising = tokens * self.sizes.token_values * DTYPE_BYTES[self.dtype]
         return int(max(denoising, self._decoding(width * height)))
 
     @property
@@ -148,17 +148,17 @@ class Plan:
 
     def _outside(self, stack: Stack) -> float:
         # Where blocks are kept in fewer bits, what surrounds them is kept in bfloat16.
-        return stack.rest * (_DTYPE_BYTES[self.dtype] if self.weights == "plain" else 2)
+        return stack.rest * (DTYPE_BYTES[self.dtype] if self.weights == "plain" else 2)
 
     def _block(self, stack: Stack) -> float:
-        wide = _DTYPE_BYTES[self.dtype]
-        return stack.linear * _WEIGHT_BYTES.get(self.weights, wide) + stack.other * wide
+        wide = DTYPE_BYTES[self.dtype]
+        return stack.linear * WEIGHT_BYTES.get(self.weights, wide) + stack.other * wide
 
     def _decoding(self, pixels: int) -> float:
         sizes = self.sizes
         whole, strips = 4 * sizes.wide, 1.2 * (sizes.wide + 2 * sizes.narrow)
         values = {"whole": whole * pixels, "strips": strips * pixels, "tiles": whole * TILE**2 + 9 * pixels}
-        return values[self.decode] * _DTYPE_BYTES[self.dtype]
+        return values[self.decode] * DTYPE_BYTES[self.dtype]
 
 
 def choose(facts: Facts, sizes: Sizes, wish: Wish) -> Plan:

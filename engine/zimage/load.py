@@ -22,7 +22,7 @@ from engine.memory.plan import Plan, Wish, choose_largest
 from engine.memory.probe import probe
 from engine.memory.weights import PackedLinear
 from engine.profiles import EMBEDDED, EMBEDDED_WEIGHTS, profile
-from engine.prompts import embedded_world, language
+from engine.prompts import chat, embedded_world
 from engine.prompts.rewriting import Writer
 from engine.types import EngineError, EngineSettings
 from engine.upscale.plan import Plan as Upscaling
@@ -64,17 +64,17 @@ def load(settings: EngineSettings) -> ZImagePipeline:
             f"{settings.model} does not fit on {device}; free memory there or use the cpu",
         ) from error
     log.info("loaded %s on %s in %s", components.profile.name, device, plan.dtype)
-    writer = _writer(settings.optimizer, components, plan)
+    writer = _writer(settings, components, plan)
     upscaling = Upscaling.of(device, settings.upscalers)
     return ZImagePipeline(replace(components, writer=writer, upscaling=upscaling))
 
 
-def _writer(optimizer: str, components: Components, plan: Plan) -> Writer | None:
+def _writer(settings: EngineSettings, components: Components, plan: Plan) -> Writer | None:
     """Return the language model that writes prompts; a small world's prompts are written by rules."""
-    if components.world is not None or (optimizer == "auto" and plan.text_encoder == "streamed"):
+    if components.world is not None:
         return None
-    encoder, tokenizer = components.text_encoder, components.tokenizer
-    return language.choose(optimizer, encoder, tokenizer, components.device, components.dtype)
+    encoder, tokenizer, device = components.text_encoder, components.tokenizer, components.device
+    return chat.choose(settings.optimizer, encoder, tokenizer, device, plan, partial(probe, settings.device))
 
 
 def planned(settings: EngineSettings, folder: Path) -> Plan:
