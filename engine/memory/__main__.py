@@ -10,7 +10,8 @@ from typing import Any
 
 from engine.load import OURS, kind
 from engine.memory import sizes
-from engine.memory.plan import Wish, choose_largest
+from engine.memory.choosing import choose_largest
+from engine.memory.plan import Wish
 from engine.memory.probe import Facts, probe
 from engine.memory.sizes import Z_IMAGE, Sizes
 from engine.profiles import locate, profile

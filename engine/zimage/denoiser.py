@@ -128,7 +128,9 @@ class Denoiser:
         model = self.transformer
         length = len(embedding)
         fill = padded(length) - length
-        caption = functional.pad(model.cap_embedder(embedding.to(self._dtype)), (0, 0, 0, fill))
+        # Some features are beyond half precision until the embedder's own norm has scaled them.
+        wide = torch.float32 if self._dtype == torch.float16 else self._dtype
+        caption = functional.pad(model.cap_embedder(embedding.to(wide)), (0, 0, 0, fill))
         caption[length:] = model.cap_pad_token
         rope = self._positions(padded(length), 0, 0)
         caption = caption[None]
@@ -214,8 +216,7 @@ class Denoiser:
     ) -> Tensor:
         known = [each for each in factors if each is not None]
         if block.is_whole or len(known) < len(factors):
-            whole: Tensor = block.module(tokens, None, rope, time)
-            return whole
+            return block.whole(tokens, rope, time)
         return block(tokens, rope, torch.stack(known, dim=1)[:, :, None])
 
     def _last(self, tokens: Tensor, moments: Sequence[Moment], time: Tensor) -> Tensor:
