@@ -4,7 +4,7 @@ Knows which comparisons are made. Knows neither how either side works nor how ro
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -92,10 +92,16 @@ def memory(sides: Sides, side: int) -> Row:
 
 
 def flags_alone(sides: Sides, side: int, rounds: int) -> list[Row]:
-    """Embeddings to latents with no speed-up, with each flag alone, and with those in use."""
+    """Embeddings to latents with no speed-up, with each flag alone, and with those in use.
+
+    What is of use on CUDA only builds on the others, so it is added to those in use or taken from them.
+    """
     task = contenders.asked(side, STEPS, 1.0)
     speeds = {"none": Speed.none(), **{flag: Speed.none(**{flag: True}) for flag in EXACT[:-1]}}
     speeds["in use"] = sides.ours.speed
+    if sides.components.device.type == "cuda":
+        speeds["in use, uncompiled"] = replace(sides.ours.speed, compiled=False)
+        speeds["in use and cuda_graphs"] = replace(sides.ours.speed, cuda_graphs=True)
 
     def run(speed: Speed) -> Callable[[], object]:
         pipeline = ZImagePipeline(sides.components, speed=speed)

@@ -67,7 +67,9 @@ def load(settings: EngineSettings) -> ZImagePipeline:
     log.info("loaded %s on %s in %s", components.profile.name, device, plan.dtype)
     writer = _writer(settings.optimizer, components, plan)
     upscaling = Upscaling.of(device, settings.upscalers)
-    return ZImagePipeline(replace(components, writer=writer, upscaling=upscaling))
+    pipeline = ZImagePipeline(replace(components, writer=writer, upscaling=upscaling))
+    pipeline.warm()
+    return pipeline
 
 
 def _writer(optimizer: str, components: Components, plan: Plan) -> Writer | None:

@@ -85,6 +85,13 @@ class ZImagePipeline:
         """Image tokens that fit one forward; on a CPU four pictures of a small model or one of a large."""
         return self._capacity
 
+    def warm(self) -> None:
+        """Compile for what is asked for first: the model's own size and prompts of usual length."""
+        started, side = time.perf_counter(), self.components.profile.base_size
+        if shapes := self.denoiser.warm(side, side):
+            took = time.perf_counter() - started
+            log.info("compiled for %d shapes of %d×%d in %.0f s", shapes, side, side, took)
+
     def prompt(self, task: Generate | Optimize) -> Generator[None, None, PromptReady]:
         """Optimize and enhance the prompt as the task asks; what was written first is kept as `original`."""
         return self.optimizer.steps(task)
