@@ -50,6 +50,10 @@ class Placement:
         room.give_back(self._device)
         return True
 
+    def told(self, width: int, height: int) -> dict[str, str | int]:
+        """Return the present plan in short, for a picture of this size."""
+        return self.plan.told(width, height)
+
     def make_room(self, width: int, height: int) -> bool:
         """Before a picture: see that what it needs at once is free, tightening the plan where it is not.
 

@@ -92,6 +92,18 @@ class Plan:
         """Whether every matrix of the transformer lies on the device as it is multiplied with."""
         return self.weights == "plain" and not self.streams
 
+    def told(self, width: int, height: int) -> dict[str, str | int]:
+        """Return the layout in short, with the bytes expected on the device for such a picture."""
+        there = replace(self, wish=replace(self.wish, width=width, height=height))
+        return {
+            "dtype": self.dtype,
+            "weights": self.weights,
+            "blocks": f"{self.resident_blocks} of {self.blocks} resident",
+            "text_encoder": f"{self.text_encoder} in {self.form('text_encoder').dtype}",
+            "decode": self.decode,
+            "peak": there.peak,
+        }
+
     def form(self, part: str) -> Form:
         """Return the form of `transformer` or `text_encoder`.
 

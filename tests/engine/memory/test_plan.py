@@ -159,6 +159,22 @@ def test_a_plan_says_why_it_was_chosen(facts: Facts, why: str) -> None:
     assert choose(facts, Z_IMAGE, Wish()).why.endswith(why)
 
 
+def test_a_plan_in_short_tells_the_peak_of_the_picture_that_was_drawn() -> None:
+    plan = choose(card(12), Z_IMAGE, Wish())
+    told = plan.told(1024, 1024)
+    assert told == {
+        "dtype": "bfloat16",
+        "weights": "plain",
+        "blocks": "22 of 30 resident",
+        "text_encoder": "streamed in bfloat16",
+        "decode": "strips",
+        "peak": plan.peak,
+    }
+    larger = plan.told(2048, 2048)["peak"]
+    assert isinstance(larger, int)
+    assert larger > plan.peak
+
+
 def test_a_larger_picture_leaves_room_for_fewer_blocks() -> None:
     small, large = (choose(card(12), Z_IMAGE, Wish(side, side)) for side in (1024, 2048))
     assert large.resident_blocks < small.resident_blocks
