@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.bench.clock import best_of
+from engine.memory.pace import square
 from engine.zimage.denoiser import PATCH, padded
 
 
@@ -48,13 +49,6 @@ def operations(transformer: Any, tokens: int, caption: int, batch: int) -> int:
             count += sum(2 * batch * length * layer.weight.numel() for layer in _layers(block))
             count += 4 * batch * length**2 * dim
     return int(count)
-
-
-def square(device: torch.device, dtype: torch.dtype) -> tuple[Callable[[], Tensor], int]:
-    """Return a large square matrix product, whose speed is the ceiling, and its operations."""
-    side = 8192 if device.type == "cuda" else 512
-    left = torch.randn((side, side), device=device).to(dtype)
-    return lambda: left @ left, 2 * side**3
 
 
 def matmul_ceiling(device: torch.device, dtype: torch.dtype) -> float:

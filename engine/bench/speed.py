@@ -12,8 +12,9 @@ from torch import Tensor
 
 from engine.bench import contenders
 from engine.bench.clock import best_of
-from engine.bench.floor import operations, products, square
+from engine.bench.floor import operations, products
 from engine.bench.memory import MIB, peak
+from engine.memory.pace import square
 from engine.types import Generate, image_tokens
 from engine.zimage.components import Components
 from engine.zimage.denoiser import padded

@@ -17,6 +17,8 @@ from engine.bench.memory import peak
 from engine.bench.series import series
 from engine.bench.speed import Sides, above_floor
 from engine.bench.verdicts import METHODS, verdicts
+from engine.embedded import WEIGHTS
+from engine.memory import pace, sizes
 from engine.types import EngineSettings, Picture
 from engine.zimage.denoiser import padded
 
@@ -63,6 +65,11 @@ def test_the_operations_counted_are_those_of_the_floor(sides: Sides) -> None:
     with FlopCounterMode(display=False) as counted:
         products(model, 64, 32, 2)()
     assert operations(model, 64, 32, 2) == counted.get_total_flops()
+
+
+def test_a_plan_counts_from_file_headers_what_the_modules_do_but_for_the_refiners(sides: Sides) -> None:
+    whole = operations(sides.components.transformer, 256, pace.CAPTION, 1)
+    assert 0.7 < pace.operations(sizes.read(WEIGHTS), 256, 256) / whole < 1
 
 
 def test_every_table_can_be_made(sides: Sides, monkeypatch: pytest.MonkeyPatch) -> None:
