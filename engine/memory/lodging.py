@@ -5,8 +5,10 @@ Pure functions of device facts, the drawing model's plan and the chat model's si
 
 from dataclasses import dataclass
 
-from engine.memory.plan import DTYPE_BYTES, HOST_BASE, UNPACKING, WEIGHT_BYTES, Plan, Weights, budget
+from engine.memory.choosing import budget
+from engine.memory.plan import DTYPE_BYTES, HOST_BASE, UNPACKING, Form, Plan, Weights
 from engine.memory.probe import Facts
+from engine.memory.sizes import Stack
 
 FORMS: tuple[Weights, ...] = ("plain", "int8", "4bit")
 
@@ -56,10 +58,14 @@ def beside(facts: Facts, plan: Plan) -> int:
 
 def together(room: int, guest: Guest, plan: Plan, most: int) -> int:
     """How many texts, `most` at most, have their caches in `room` bytes."""
-    return max(0, min(most, int(room // max(1, guest.cached * DTYPE_BYTES[plan.dtype]))))
+    return max(0, min(most, int(room // max(1, guest.cached * DTYPE_BYTES[computed_in(plan)]))))
 
 
-def _bytes(guest: Guest, plan: Plan, form: Weights) -> int:
-    wide = DTYPE_BYTES[plan.dtype]
-    unpacking = 0 if form == "plain" else UNPACKING
-    return int(guest.linear * WEIGHT_BYTES.get(form, wide) + guest.other * wide) + unpacking
+def computed_in(plan: Plan) -> str:
+    """The dtype a chat model computes in: like the text encoder, for it leaves float16's range as well."""
+    return plan.form("text_encoder").dtype
+
+
+def _bytes(guest: Guest, plan: Plan, weights: Weights) -> int:
+    unpacking = 0 if weights == "plain" else UNPACKING
+    return int(Form(computed_in(plan), weights).block(Stack(1, guest.linear, guest.other, 0))) + unpacking

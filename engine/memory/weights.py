@@ -92,7 +92,9 @@ def unpack(packed: Tensor, scale: Tensor | None, form: Weights, dtype: torch.dty
     if scale is None:
         return packed.to(dtype)
     if form != "4bit":
-        return packed.to(dtype) * scale.to(dtype)
+        # A row's scale is a hundredth of its largest weight, which half precision hardly resolves.
+        wide = torch.float32 if dtype == torch.float16 else dtype
+        return (packed.to(wide) * scale.to(wide)).to(dtype)
     pairs = _pairs(packed.device, dtype).index_select(0, packed.flatten().int())
     return pairs.view(-1, GROUP) * scale.to(dtype)
 

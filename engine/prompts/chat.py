@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.memory import sizes
-from engine.memory.lodging import Guest, beside, lodge, together
+from engine.memory.lodging import Guest, beside, computed_in, lodge, together
 from engine.memory.plan import Plan, Weights
 from engine.memory.probe import Facts
 from engine.memory.weights import pack_linears
@@ -40,13 +40,13 @@ def choose(
     """The language model that a setting names, or None for rules.
 
     `rules`, `text-encoder`, or a chat model's folder or downloaded hub id; `auto` is the text encoder where
-    it has a language head and stays on an accelerator, else rules. `probe` is asked what is free beside the
-    loaded drawing model. Raises what `around` and `load` raise.
+    it has a language head and stays on an accelerator in its own precision, else rules. `probe` is asked
+    what is free beside the loaded drawing model. Raises what `around` and `load` raise.
     """
     if optimizer == "auto":
         has_head = getattr(encoder.config, "tie_word_embeddings", False)
-        fits = device.type != "cpu" and has_head and plan.text_encoder == "resident"
-        optimizer = "text-encoder" if fits else "rules"
+        stays = plan.text_encoder == "resident" and computed_in(plan) != "float32"
+        optimizer = "text-encoder" if has_head and stays and device.type != "cpu" else "rules"
     if optimizer == "rules":
         return None
     facts = probe()
@@ -72,7 +72,7 @@ def load(name: str, device: torch.device, plan: Plan, facts: Facts) -> LanguageM
         log.warning("the optimizer model %s does not fit in memory, not even in 4 bit; rules write", name)
         return None
     log.info("the optimizer model %s is kept in %s once it is used: %s", name, lodging.weights, lodging)
-    dtype = getattr(torch, plan.dtype)
+    dtype = getattr(torch, computed_in(plan))
     lodger = Lodger(partial(read, folder, device, dtype, lodging.weights), device, lodging)
 
     def forward(ids: Tensor, cache: Any, **padding: Tensor) -> Tensor:

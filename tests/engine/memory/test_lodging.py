@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from engine.memory.choosing import choose
 from engine.memory.lodging import Guest, Lodging, beside, lodge, together
-from engine.memory.plan import GIB, Plan, Wish, choose
+from engine.memory.plan import GIB, Plan, Wish
 from engine.memory.probe import Facts
 from engine.memory.sizes import Z_IMAGE
 

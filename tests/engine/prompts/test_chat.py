@@ -1,6 +1,7 @@
 """A tiny real chat model in a folder: found, described, kept in few bits, and writing."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import torch
 from transformers.models.phi3 import Phi3Config, Phi3ForCausalLM
 from transformers.models.qwen3 import Qwen3Config, Qwen3ForCausalLM, Qwen3Model
 
+from engine.memory.choosing import choose as planned
+from engine.memory.lodging import computed_in
 from engine.memory.plan import GIB, MIB, Plan, Wish
-from engine.memory.plan import choose as planned
 from engine.memory.probe import Facts
 from engine.memory.sizes import Z_IMAGE
 from engine.memory.weights import PackedLinear
@@ -38,6 +40,13 @@ def plan() -> Plan:
     return planned(facts(), Z_IMAGE, Wish(512, 512))
 
 
+@pytest.fixture(scope="module")
+def large() -> Plan:
+    """On a card that holds everything in bfloat16."""
+    card = Facts("cuda", "card", 80 * GIB, 80 * GIB, True, 64 * GIB, 64 * GIB)
+    return planned(card, Z_IMAGE, Wish())
+
+
 @pytest.fixture
 def folder(tmp_path: Path, tokenizer: Any) -> Path:
     return saved(Qwen3ForCausalLM(WIDE), tmp_path, tokenizer)
@@ -49,14 +58,22 @@ def saved(model: Any, folder: Path, tokenizer: Any) -> Path:
     return folder
 
 
-def test_a_setting_chooses_the_model(encoder: Qwen3Model, tokenizer: Any, folder: Path, plan: Plan) -> None:
-    def chosen(optimizer: str, device: str = "cpu") -> str | None:
+def test_a_setting_chooses_the_model(
+    encoder: Qwen3Model, tokenizer: Any, folder: Path, plan: Plan, large: Plan
+) -> None:
+    def chosen(optimizer: str, device: str, plan: Plan) -> str | None:
         model = chat.choose(optimizer, encoder, tokenizer, torch.device(device), plan, facts)
         return None if model is None else model.name
 
-    assert [chosen(name) for name in ("rules", "auto")] == [None, None]
-    assert chosen("auto", "cuda") == chosen("text-encoder") == "text-encoder"
-    assert chosen(str(folder)) == str(folder)
+    assert [chosen(name, "cpu", plan) for name in ("rules", "auto")] == [None, None]
+    assert chosen("auto", "cuda", large) == chosen("text-encoder", "cpu", plan) == "text-encoder"
+    assert chosen(str(folder), "cpu", plan) == str(folder)
+
+
+def test_where_there_is_no_bfloat16_a_chat_model_computes_in_float32(large: Plan) -> None:
+    assert [computed_in(replace(large, dtype=name)) for name in ("bfloat16", "float16")] == [
+        "bfloat16", "float32",
+    ]  # fmt: skip
 
 
 def test_a_text_encoder_that_is_streamed_is_not_chosen_by_itself(encoder: Qwen3Model, tokenizer: Any) -> None:
