@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from engine import guards, metadata, pixels, prompts
 from engine.generic.call import asked, prepared
 from engine.generic.drawing import Drawing
+from engine.port import Redraw
 from engine.types import (
     EngineError,
     Generate,
@@ -117,8 +118,8 @@ class GenericPipeline:
         drawing.seconds["decode"] = time.perf_counter() - started
         return partial(self._encode, drawing, picture)
 
-    def upscale(self, task: Upscale) -> Generator[Progress | Picture, None, None]:
-        """Enlarge an encoded image, tile by tile."""
+    def upscale(self, task: Upscale) -> Generator[Progress | Picture | Redraw, None, None]:
+        """Enlarge an encoded image, tile by tile; redrawing is refused: the schedule is not known."""
         return upscale(task, self._upscaling)
 
     def _advance(self, drawing: Drawing, until: int | None = None) -> None:

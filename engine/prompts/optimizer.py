@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.prompts.chinese import HAN, in_english, translate
+from engine.prompts.latest import latest
 from engine.prompts.lexicon import Word, World, lexicon, simplified
 from engine.prompts.nearest import nearest
 from engine.prompts.refusals import without_refusals
@@ -77,7 +78,7 @@ def _free(text: str, wording: int, keep_language: bool) -> tuple[str, str]:
 
 
 def _once(text: str, wording: int, keep_language: bool) -> tuple[str, Sequence[str]]:
-    text = without_orders(plain(text))
+    text = latest(without_orders(plain(text)))
     if keep_language or not HAN.search(masked(text)[0]):
         return clean(text)
     rest, spans = masked(text)

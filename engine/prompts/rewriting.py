@@ -12,6 +12,7 @@ from typing import Protocol
 
 from engine.prompts.checks import problems
 from engine.prompts.instructions import instructions, told_kind
+from engine.prompts.latest import latest
 from engine.prompts.lexicon import World
 from engine.prompts.optimizer import optimize
 from engine.prompts.prepare import completed
@@ -89,7 +90,7 @@ class Optimizer:
 
         Close the generator to give the work up.
         """
-        wording = task.wording if isinstance(task, Optimize) else 0
+        wording = task.wording
         if isinstance(task, Generate) and not task.optimize:
             ready, kind = sanitize(task.prompt), ""
         else:
@@ -126,7 +127,7 @@ class Optimizer:
         self, wish: str, ruled: Rewritten, wording: int
     ) -> Generator[None, None, tuple[tuple[str, str], str]]:
         """A checked rewriting by the language model, or the code of why there is none."""
-        said = without_orders(plain(sanitize(wish).text))
+        said = latest(without_orders(plain(sanitize(wish).text)))
         ends = self._clock() + self._deadline
         for attempt in range(ATTEMPTS):
             seed = wording * ATTEMPTS + attempt

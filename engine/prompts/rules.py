@@ -10,6 +10,11 @@ from engine.prompts.lexicon import PUNCTUATION, Item, Lexicon, Word, World
 from engine.prompts.wording import QUOTED
 
 NAMES = frozenset({"subject", "colour", "place", "time", "light", "other", "unknown"})
+UNSAYING = frozenset({"filler", "vague", "modifier", "stop", "verb"})
+SETTING = UNSAYING | {"place", "time", "light"}
+LOCATIVES = frozenset("里上中下边间")
+ANY_TIME = frozenset({"day", "days"})
+"""Times that hardly say one: "a rainy day at sunset"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +43,11 @@ class Scene:
 
 
 def read(text: str, words: Lexicon) -> Scene:
-    """What `text` says in the words of a lexicon; what is said twice counts once, the first time.
+    """What `text` says in the words of a lexicon; what is said twice counts once.
 
-    What stands in quotation marks is to be written, not drawn; it counts only where nothing else is said.
+    A time replaces one before it, and so do a place, a light and the colour of the only subject where a later
+    clause says nothing else: "a red boat at sunset, at night, blue". What stands in quotation marks is to be
+    written, not drawn; it counts only where nothing else is said.
     """
     unquoted = QUOTED.sub(" , ", text)
     scene = _read(unquoted, words)
@@ -53,8 +60,8 @@ def _read(text: str, words: Lexicon) -> Scene:
     unwanted = {(word.kind, word.key) for word in alone}
     kept = [item for item in wanted if (item.kind, item.word.key) not in unwanted]
     things, colour = _things(kept)
-    time, light = _time_and_light(kept)
-    return Scene(things, colour, _first(kept, "place"), time, light, denied)
+    time, light = _time_and_light(kept, words)
+    return Scene(things, colour, _place(kept, words), time, light, denied)
 
 
 def render(scene: Scene, world: World | None) -> str:
@@ -152,6 +159,8 @@ def _things(items: Sequence[Item]) -> tuple[tuple[Thing, ...], Word | None]:
     """Subjects in order, each once per colour, and the first colour that belongs to none."""
     colours: dict[int, Word] = {}
     loose: Word | None = None
+    told = [at for at, item in enumerate(items) if item.kind == "colour" and not _stands_alone(items, at)]
+    replaced = len(told) != 1
     subjects = [at for at, item in enumerate(items) if item.kind == "subject"]
     for at, item in enumerate(items):
         if item.kind != "colour":
@@ -161,6 +170,8 @@ def _things(items: Sequence[Item]) -> tuple[tuple[Thing, ...], Word | None]:
             free = [s for s in reversed(subjects) if s < at and s not in colours]
             free += [s for s in subjects if s > at and s not in colours]
             owner = free[0] if free else None
+            if not replaced and len(subjects) == 1 and colours and _stands_alone(items, at):
+                colours[subjects[0]], replaced = item.word, True
             loose = loose or (item.word if owner is None and not subjects else None)
         if owner is not None:
             colours.setdefault(owner, item.word)
@@ -192,13 +203,62 @@ def _merged(things: Sequence[Thing]) -> tuple[Thing, ...]:
     return tuple(thing for (key, colour), thing in found.items() if colour or key not in coloured)
 
 
-def _time_and_light(items: Sequence[Item]) -> tuple[Word | None, Word | None]:
-    """The time, said or implied by the light, and the first light that is true then."""
-    time = _first(items, "time")
-    lights = [item.word for item in items if item.kind == "light"]
+def _stands_alone(items: Sequence[Item], at: int) -> bool:
+    """Whether a clause says nothing but the colour at `at`."""
+    clause = next(clause for clause in _clauses(items) if any(item is items[at] for item in clause))
+    return all(item is items[at] or item.kind in UNSAYING for item in clause)
+
+
+def _place(items: Sequence[Item], words: Lexicon) -> Word | None:
+    """The first place, or the last that a clause of its own puts in its stead."""
+    place: Word | None = None
+    for clause in _clauses(items):
+        said = _first(clause, "place")
+        if said and (place is None or _is_setting(clause, words)):
+            place = said
+    return place
+
+
+def _time_and_light(items: Sequence[Item], words: Lexicon) -> tuple[Word | None, Word | None]:
+    """The last time said, or implied by the light, and the last light that is true then."""
+    time: Word | None = None
+    lights: list[Word] = []
+    for clause in _clauses(items):
+        times = [item for item in clause if item.kind == "time"]
+        clear = [item for item in times if item.text not in ANY_TIME]
+        lights += (shone := [item.word for item in clause if item.kind == "light"])
+        if clear or (times and time is None):
+            time = (clear or times)[-1].word
+        elif shone and not times and time is not None and _is_setting(clause, words):
+            time = _time_of(shone[-1]) if time.key not in {light.key for light in shone} else time
     if time is None and lights:
-        time = replace(lights[0], kind="time", english="", exact=False)
-    return time, next((light for light in lights if time and light.key == time.key), None)
+        time = _time_of(lights[0])
+    return time, next((light for light in reversed(lights) if time and light.key == time.key), None)
+
+
+def _time_of(light: Word) -> Word:
+    return replace(light, kind="time", english="", exact=False)
+
+
+def _is_setting(clause: Sequence[Item], words: Lexicon) -> bool:
+    """Whether a clause says only where or when, with a preposition: it replaces what was said before."""
+    if any(item.kind not in SETTING for item in clause):
+        return False
+    return any(
+        item.kind == "stop" or item.text[-1] in LOCATIVES or _begins_with_preposition(item, words)
+        for item in clause
+    )
+
+
+def _clauses(items: Sequence[Item]) -> list[list[Item]]:
+    """Items between punctuation."""
+    clauses: list[list[Item]] = [[]]
+    for item in items:
+        if item.kind == "punctuation":
+            clauses.append([])
+        else:
+            clauses[-1].append(item)
+    return clauses
 
 
 def _first(items: Sequence[Item], kind: str) -> Word | None:

@@ -71,7 +71,7 @@ def without_orders(text: str) -> str:
     kept = without(_rules().orders, _rules().markup.sub(" ", rest), " ")
     if kept == rest:
         return text
-    rest = _tidy(kept)
+    rest = tidied(kept)
     if not re.search(rf"\w|{MARK}", rest):
         return text
     return sanitize(unmasked(rest.lstrip(".。 "), spans)).text
@@ -86,7 +86,7 @@ def _pass(text: str) -> tuple[str, tuple[str, ...]]:
 
 def _unless_nothing_is_left(text: str) -> tuple[str, tuple[str, ...]]:
     rest, refused = without_refusals(text)
-    rest = _tidy(rest) if rest != text else text
+    rest = tidied(rest) if rest != text else text
     return (rest, refused) if re.search(rf"\w|{MARK}", rest) else (text, ())
 
 
@@ -94,7 +94,7 @@ def _unless_empty(step: Callable[[str], str], text: str) -> str:
     shorter = step(text)
     if shorter == text:
         return text
-    shorter = _tidy(shorter)
+    shorter = tidied(shorter)
     return shorter if re.search(rf"\w|{MARK}", shorter) else text
 
 
@@ -121,7 +121,7 @@ def _article(article: str, following: str) -> str:
     return fitting.capitalize() if article[0] == "A" else fitting
 
 
-def _tidy(text: str) -> str:
+def tidied(text: str) -> str:
     """Mend what a removal leaves: doubled or leading punctuation, spaces before commas, a stray "and"."""
     text = re.sub(r"\s+([,;.，。；])", r"\1", text.strip())
     text = re.sub(r"([,，;；])(?:\s*[,，;；])+", r"\1", text)

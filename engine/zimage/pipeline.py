@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from engine import guards, metadata, pixels, prompts
+from engine.port import Redraw
 from engine.types import (
     EngineError,
     Generate,
@@ -29,6 +30,7 @@ from engine.types import (
     image_tokens,
 )
 from engine.upscale import upscale
+from engine.upscale.redraw import Redrawing
 from engine.zimage import record, sampling
 from engine.zimage.components import Components
 from engine.zimage.denoiser import Denoiser
@@ -154,9 +156,10 @@ class ZImagePipeline:
         plan = self.components.layout(drawing.task.width, drawing.task.height)
         return partial(self._encode, drawing, picture, plan)
 
-    def upscale(self, task: Upscale) -> Generator[Progress | Picture, None, None]:
-        """Enlarge an encoded image, tile by tile."""
-        return upscale(task, self.components.upscaling)
+    def upscale(self, task: Upscale) -> Generator[Progress | Picture | Redraw, None, None]:
+        """Enlarge an encoded image, tile by tile; to redraw it are tasks for this pipeline."""
+        redrawing = Redrawing(self.components.profile.max_size, self.schedule)
+        return upscale(task, replace(self.components.upscaling, redraw=redrawing))
 
     def _begin(self, task: Generate, ready: PromptReady) -> Drawing:
         sigmas = self._sigmas(task, ready.used)

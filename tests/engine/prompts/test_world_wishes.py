@@ -76,7 +76,7 @@ WISHES = [
     ("a house with a red roof in the mountains", "a house in the mountains"),
     ("night sky over a desert with a not very big blue rocket", "a blue rocket in the desert at night"),
     ("sunset over the ocean with a white sailboat", "a white sailboat on the sea at sunset"),
-    ("orange sunset, black cat on winter nights", "a black cat in the snow at sunset"),
+    ("orange sunset, black cat on winter nights", "a black cat in the snow at night"),
     # mixed
     ("a 红色 rocket at night", "a red rocket at night"),
     ("画一个 blue house 在 snow 里", "a blue house in the snow"),
