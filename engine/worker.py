@@ -36,7 +36,6 @@ log = logging.getLogger(__name__)
 class _Writing:
     """A task whose prompt is being written."""
 
-    number: int
     task: Generate | Optimize
     work: Generator[None, None, PromptReady]
 
@@ -44,9 +43,10 @@ class _Writing:
 class Worker(Generic[D]):
     """The loop around a pipeline: every turn obeys orders, begins what fits and makes one step of one batch.
 
-    Prompts are written between steps, one after the other, and need no place. Pictures begin in the order in
-    which theirs are ready, never overtaken by smaller ones; one larger than the capacity runs alone. Uploads
-    are opened, files encoded and pictures enlarged in threads beside it; results go out when they are ready.
+    Prompts are written between steps, a few tokens of each a turn, and need no place. Pictures begin in the
+    order in which theirs are ready, never overtaken by smaller ones; one larger than the capacity runs alone.
+    Uploads are opened, files encoded and pictures enlarged in threads beside it; results go out when they are
+    ready.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Worker(Generic[D]):
         self._pipe_lock = threading.Lock()
         self._aside = Aside(inbox.put)
         self._waiting: dict[int, Generate | Optimize] = {}
-        self._writing: _Writing | None = None
+        self._writing: dict[int, _Writing] = {}
         self._ready: dict[tuple[int, int], tuple[Generate, PromptReady]] = {}
         self._works: dict[tuple[int, int], Work[D]] = {}
         self._parts: dict[int, Parts] = {}
@@ -162,26 +162,24 @@ class Worker(Generic[D]):
         self._aside.begin(number, run)
 
     def _write(self) -> None:
-        """Write prompts until one needs longer than a step may wait."""
-        while self._writing is not None or self._waiting:
-            if self._writing is None:
-                number = next(iter(self._waiting))
-                task = self._waiting.pop(number)
-                self._writing = _Writing(number, task, self._pipeline.prompt(task))
-            writing = self._writing
-            with self._answering(writing.number):
+        """Begin every prompt that waits, and go on with each until it lets others go on."""
+        for number, task in self._waiting.items():
+            with self._answering(number):
+                self._writing[number] = _Writing(task, self._pipeline.prompt(task))
+        self._waiting.clear()
+        for number, writing in list(self._writing.items()):
+            with self._answering(number):
                 try:
                     next(writing.work)
-                    return
+                    continue
                 except StopIteration as done:
-                    self._written(writing, done.value)
-            self._writing = None
+                    self._written(number, writing.task, done.value)
+            del self._writing[number]
 
-    def _written(self, writing: _Writing, ready: PromptReady) -> None:
-        is_wish = isinstance(writing.task, Optimize)
-        self._send(Emitted(writing.number, ready, last=is_wish))
-        if isinstance(writing.task, Generate):
-            self._ready[writing.number, 0] = writing.task, ready
+    def _written(self, number: int, task: Generate | Optimize, ready: PromptReady) -> None:
+        self._send(Emitted(number, ready, last=isinstance(task, Optimize)))
+        if isinstance(task, Generate):
+            self._ready[number, 0] = task, ready
 
     def _admit(self) -> None:
         while self._ready:
@@ -253,9 +251,8 @@ class Worker(Generic[D]):
         self._waiting.pop(number, None)
         self._undraw(number)
         self._aside.settle(number)
-        if self._writing is not None and self._writing.number == number:
-            self._writing.work.close()
-            self._writing = None
+        if number in self._writing:
+            self._writing.pop(number).work.close()
 
     def _undraw(self, number: int) -> None:
         """Give up every part of a task's picture."""

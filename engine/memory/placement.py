@@ -50,6 +50,10 @@ class Placement:
         room.give_back(self._device)
         return True
 
+    def told(self, width: int, height: int) -> dict[str, str | int]:
+        """Return the present plan in short, for a picture of this size."""
+        return self.plan.told(width, height)
+
     def make_room(self, width: int, height: int) -> bool:
         """Before a picture: see that what it needs at once is free, tightening the plan where it is not.
 
@@ -96,14 +100,15 @@ def place_for(plan: Plan, device: torch.device, stack: str, name: str) -> torch.
     return CPU if away else device
 
 
-def form_for(plan: Plan, name: str, tensor: Tensor) -> Weights:
-    """Return how a matrix is kept: the blocks' as planned, others at least in bfloat16."""
-    if plan.weights == "plain":
+def form_for(plan: Plan, stack: str, name: str, tensor: Tensor) -> Weights:
+    """Return how a matrix of `stack` is kept: the blocks' as planned, others at least in bfloat16."""
+    form = plan.form(stack)
+    if form.weights == "plain":
         return "plain"
     if is_linear(name, tuple(tensor.shape)):
-        return plan.weights
+        return form.weights
     around = "embed_tokens" in name or ("refiner." in name and "adaLN" not in name)
-    return "bfloat16" if around and plan.dtype == "float32" else "plain"
+    return "bfloat16" if around and form.dtype == "float32" else "plain"
 
 
 def table_for(encoder: Any, device: torch.device) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from engine.prompts.chinese import HAN, in_english, translate
 from engine.prompts.latest import latest
-from engine.prompts.lexicon import Word, World, lexicon
+from engine.prompts.lexicon import Word, World, lexicon, simplified
 from engine.prompts.nearest import nearest
 from engine.prompts.refusals import without_refusals
 from engine.prompts.rules import Thing, denied_names, read, render
@@ -82,7 +82,7 @@ def _once(text: str, wording: int, keep_language: bool) -> tuple[str, Sequence[s
     if keep_language or not HAN.search(masked(text)[0]):
         return clean(text)
     rest, spans = masked(text)
-    is_sentence = is_chinese(text) or CHINESE_GRAMMAR.search(rest)
+    is_sentence = is_chinese(text) or CHINESE_GRAMMAR.search(simplified(rest))
     said = translate(rest, wording) if is_sentence else in_english(rest)
     english = sanitize(unmasked(said.text, spans), LIMIT).text
     return (english, said.denied) if english else (text, ())

@@ -11,8 +11,9 @@ from torch import nn
 
 from engine.embedded import WEIGHTS
 from engine.memory import filling, placement
+from engine.memory.choosing import choose
 from engine.memory.placement import Placement
-from engine.memory.plan import GIB, Plan, Wish, choose
+from engine.memory.plan import GIB, Plan, Wish
 from engine.memory.probe import Facts
 from engine.memory.sizes import read
 from engine.memory.weights import PackedLinear

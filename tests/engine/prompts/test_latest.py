@@ -110,6 +110,12 @@ def test_rules_and_the_language_model_are_given_the_later_one() -> None:
             yield
             return "subject: cat\na cat at night under a dark sky"
 
+        def seconds(self, tokens: int) -> float:
+            return 0.0
+
+        def give_way(self, scarce: bool) -> bool:
+            return False
+
     Optimizer(language=Listening()).prepare(Optimize("a cat at sunset, at night"))
     assert told[0] == "a cat, at night"
     assert optimize("黄昏的城市，晚上").text == "a city, at night"

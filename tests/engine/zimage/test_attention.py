@@ -1,0 +1,52 @@
+"""Which kernels are preferred where, and that the choice changes nothing but the kernel."""
+
+import pytest
+import torch
+from torch.nn.attention import SDPBackend
+
+from engine.zimage import attention
+from engine.zimage.pipeline import ZImagePipeline
+from engine.zimage.speed import Speed
+from tests.engine.zimage.conftest import Task, sampled
+
+
+@pytest.mark.parametrize(
+    ("capability", "first"),
+    [
+        ((12, 0), SDPBackend.CUDNN_ATTENTION),
+        ((9, 0), SDPBackend.CUDNN_ATTENTION),
+        ((8, 6), SDPBackend.FLASH_ATTENTION),
+        ((7, 5), SDPBackend.EFFICIENT_ATTENTION),
+    ],
+)
+def test_a_cards_best_kernel_comes_first_and_one_that_can_everything_last(
+    capability: tuple[int, int], first: SDPBackend
+) -> None:
+    order = attention.by_capability(capability)
+    assert (order[0], order[-1]) == (first, SDPBackend.MATH)
+
+
+def test_without_cuda_the_choice_is_torchs() -> None:
+    assert attention.order(torch.device("cpu")) is None
+
+
+@pytest.mark.parametrize("order", [attention.HOPPER, attention.AMPERE, (SDPBackend.MATH,)])
+def test_the_order_of_kernels_does_not_change_the_picture(
+    pipeline: ZImagePipeline, task: Task, order: attention.Order
+) -> None:
+    made = ZImagePipeline(pipeline.components, speed=Speed())
+    made.denoiser._kernels = order
+    wish = task(steps=2)
+    torch.testing.assert_close(
+        sampled(made, wish).latents, sampled(pipeline, wish).latents, atol=1e-3, rtol=0
+    )
+
+
+def test_the_flag_leaves_the_choice_to_torch_when_it_is_off(
+    pipeline: ZImagePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attention, "order", lambda device: attention.HOPPER)
+    on, off = (
+        ZImagePipeline(pipeline.components, speed=speed) for speed in (Speed(), Speed(attention=False))
+    )
+    assert (on.denoiser._kernels, off.denoiser._kernels) == (attention.HOPPER, None)
