@@ -132,6 +132,16 @@ def test_a_foreign_files_wild_seed_and_prompt_become_what_the_model_takes(pipeli
     check(task, pipeline.components.profile)
 
 
+@pytest.mark.parametrize(("model", "loras"), [("embedded", (("ink", 0.8),)), ("another", ())])
+def test_the_lora_files_it_was_drawn_with_are_used_again_for_this_models_own(
+    pipeline: ZImagePipeline, model: str, loras: tuple[tuple[str, float], ...]
+) -> None:
+    told = Parameters(SCENE.prompt, model=model, loras=(("ink", 0.8),))
+    *_, redraw = pipeline.upscale(Upscale(metadata.write(pixels.png(render(SCENE, 64)), told), 2, "redraw"))
+    assert isinstance(redraw, Redraw)
+    assert redraw.pieces[0].loras == loras
+
+
 def test_auto_never_redraws(pipeline: ZImagePipeline) -> None:
     for prompt in (SCENE.prompt, "a photo of a fox", "a fox, watercolour", ""):
         *_, last = pipeline.upscale(Upscale(file_of(render(SCENE, 32), prompt), 2, "auto"))
