@@ -18,6 +18,7 @@ Kind = Literal["cuda", "mps", "cpu"]
 READINGS = 4
 PAUSE = 0.1
 """Seconds between two readings of free memory."""
+CGROUP = Path("/sys/fs/cgroup")
 SETTINGS = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
 """What torch's allocators read, by its present and its former name."""
 
@@ -108,13 +109,18 @@ def host_free() -> int:
     return min(available, _cgroup_free(available))
 
 
-def _cgroup_free(otherwise: int) -> int:
+def _cgroup_free(otherwise: int, folder: Path = CGROUP) -> int:
+    """Return what a container's limit leaves; files it has read count there, but are given up when needed."""
     try:
-        told = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
-        return otherwise if told == "max" else max(0, int(told) - used)
+        told = (folder / "memory.max").read_text().strip()
+        used = int((folder / "memory.current").read_text())
+        stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
     except (OSError, ValueError):
         return otherwise
+    if told == "max":
+        return otherwise
+    files = sum(int(stat.get(name, 0)) for name in ("active_file", "inactive_file"))
+    return max(0, int(told) - used + files)
 
 
 def _cuda_bfloat16() -> bool:
