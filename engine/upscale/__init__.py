@@ -14,7 +14,6 @@ from PIL import Image
 from engine import metadata, pixels
 from engine.port import Redraw
 from engine.profiles import EMBEDDED
-from engine.prompts.sanitize import sanitize
 from engine.types import EngineError, Picture, Progress, Upscale, UpscaleMethod
 from engine.upscale import style, tiling
 from engine.upscale.plan import BUILT_IN_NAME
@@ -112,8 +111,7 @@ def _sr(image: Image.Image, factor: int, plan: Plan) -> Stage:
 
 def _redraw(image: Image.Image, origin: _Origin, plan: Plan) -> Generator[Progress, None, Picture | Redraw]:
     """Enlarge with the network and cut the result into what is to be drawn; all steps are counted in one."""
-    prompt = sanitize(origin.parameters.prompt).text
-    if plan.redraw is None or not prompt:
+    if plan.redraw is None or not origin.parameters.prompt:
         missing = "the loaded model cannot" if plan.redraw is None else "the picture carries no prompt to"
         raise EngineError("bad_input", f"{missing} redraw it; use the method sr or lanczos")
     work = plan.redraw.work(image.width * origin.factor, image.height * origin.factor)
@@ -126,7 +124,7 @@ def _redraw(image: Image.Image, origin: _Origin, plan: Plan) -> Generator[Progre
             break
         tiles = told.steps
         yield Progress(told.step, tiles + work)
-    cut = plan.redraw.cut(enlarged, prompt, origin.parameters.seed)
+    cut = plan.redraw.cut(enlarged, origin.parameters)
     tasks = tuple(task for task in cut.tasks if task is not None)
     took = time.perf_counter() - started
     if not tasks:

@@ -11,9 +11,11 @@ import numpy as np
 from PIL import Image
 
 from engine import guards, pixels
+from engine.metadata import Parameters
+from engine.prompts.sanitize import sanitize
 from engine.types import Generate, image_tokens
 from engine.upscale.tiling import Pixels, fade_in, spans
-from engine.zimage.request import MOST_STEPS, MULTIPLE, SMALLEST_SIDE
+from engine.zimage.request import HIGHEST_SEED, MOST_STEPS, MULTIPLE, SMALLEST_SIDE
 from engine.zimage.sampling import Schedule
 from engine.zimage.vae import to_pixels
 
@@ -59,10 +61,14 @@ class Cut:
 
 @dataclass(frozen=True)
 class Redrawing:
-    """How a model redraws: whole up to `side`, its longest, else in pieces of it; `steps` from `sigma` on."""
+    """How a model redraws: whole up to `side`, its longest, else in pieces of it; `steps` from `sigma` on.
+
+    LoRA files are used again for what the `model` of that name drew; another's may not be here.
+    """
 
     side: int
     schedule: Schedule
+    model: str = ""
     sigma: float = SIGMA
     steps: int = STEPS
 
@@ -71,34 +77,35 @@ class Redrawing:
         rows, columns = self._grid(_drawable(width), _drawable(height))
         return len(rows) * len(columns) * self.steps
 
-    def cut(self, picture: Image.Image, prompt: str, seed: int) -> Cut:
+    def cut(self, picture: Image.Image, made: Parameters) -> Cut:
         """Cut an enlarged picture into image-to-image tasks with its own prompt."""
         levels = _padded(np.asarray(picture))
         rows, columns = self._grid(levels.shape[1], levels.shape[0])
-        tasks = tuple(self._task(piece, prompt, seed) for piece in _pieces(levels, rows, columns))
+        tasks = tuple(self._task(piece, made) for piece in _pieces(levels, rows, columns))
         return Cut(levels, picture.size, rows, columns, tasks)
 
     def _grid(self, width: int, height: int) -> tuple[list[Span], list[Span]]:
         longest = self.side // MULTIPLE * MULTIPLE
         return spans(height, longest, OVERLAP, MULTIPLE), spans(width, longest, OVERLAP, MULTIPLE)
 
-    def _task(self, piece: Pixels, prompt: str, seed: int) -> Generate | None:
+    def _task(self, piece: Pixels, made: Parameters) -> Generate | None:
         """Image-to-image whose schedule begins as near to the wanted sigma as a number of steps allows."""
         image = Image.fromarray(piece)
         if guards.pixels(to_pixels(image)) is not None:
             return None
         total = begun_at(self.schedule, self.sigma, self.steps, image_tokens(*image.size))
         return Generate(
-            prompt,
+            sanitize(made.prompt).text,
             width=image.width,
             height=image.height,
             steps=total,
             guidance_scale=UNGUIDED,
-            seed=seed,
+            seed=made.seed & HIGHEST_SEED,
             optimize=False,
             enhance=False,
             init_image=pixels.stored(image),
             strength=(self.steps - 0.5) / total,
+            loras=made.loras if made.model == self.model else (),
         )
 
 

@@ -158,7 +158,8 @@ class ZImagePipeline:
 
     def upscale(self, task: Upscale) -> Generator[Progress | Picture | Redraw, None, None]:
         """Enlarge an encoded image, tile by tile; to redraw it are tasks for this pipeline."""
-        redrawing = Redrawing(self.components.profile.max_size, self.schedule)
+        profile = self.components.profile
+        redrawing = Redrawing(profile.max_size, self.schedule, model=profile.name)
         return upscale(task, replace(self.components.upscaling, redraw=redrawing))
 
     def _begin(self, task: Generate, ready: PromptReady) -> Drawing:

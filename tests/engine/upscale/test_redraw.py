@@ -20,6 +20,7 @@ from engine.upscale.redraw import Redrawing, begun_at
 from engine.worker import Worker
 from engine.zimage.load import load
 from engine.zimage.pipeline import ZImagePipeline
+from engine.zimage.request import check
 from engine.zimage.sampling import Schedule
 
 SCENE = Scene("sailboat", "red", "sea", "sunset", 7)
@@ -120,6 +121,25 @@ def test_a_small_or_odd_picture_is_padded_to_what_the_model_draws_and_cropped_ag
     assert (task.width, task.height) == (64, 32)
     whole = redraw.join(pictures([pixels.read(task.init_image or b"")]))
     assert (whole.width, whole.height) == (50, 22)
+
+
+def test_a_foreign_files_wild_seed_and_prompt_become_what_the_model_takes(pipeline: ZImagePipeline) -> None:
+    told = Parameters("a\u200b fox", seed=-7)
+    *_, redraw = pipeline.upscale(Upscale(metadata.write(pixels.png(render(SCENE, 64)), told), 2, "redraw"))
+    assert isinstance(redraw, Redraw)
+    (task,) = redraw.pieces
+    assert task.prompt == "a fox"
+    check(task, pipeline.components.profile)
+
+
+@pytest.mark.parametrize(("model", "loras"), [("embedded", (("ink", 0.8),)), ("another", ())])
+def test_the_lora_files_it_was_drawn_with_are_used_again_for_this_models_own(
+    pipeline: ZImagePipeline, model: str, loras: tuple[tuple[str, float], ...]
+) -> None:
+    told = Parameters(SCENE.prompt, model=model, loras=(("ink", 0.8),))
+    *_, redraw = pipeline.upscale(Upscale(metadata.write(pixels.png(render(SCENE, 64)), told), 2, "redraw"))
+    assert isinstance(redraw, Redraw)
+    assert redraw.pieces[0].loras == loras
 
 
 def test_auto_never_redraws(pipeline: ZImagePipeline) -> None:
