@@ -72,7 +72,7 @@ def ours(settings: EngineSettings) -> ZImagePipeline:
     """Our pipeline around a freshly read model."""
     folder = find(settings.model)
     device = choose_device(settings.device)
-    return ZImagePipeline(read(folder, settings.model, device, planned(settings, folder)))
+    return _warm(ZImagePipeline(read(folder, settings.model, device, planned(settings, folder))))
 
 
 def small_sides(settings: EngineSettings) -> Sides:
@@ -88,7 +88,12 @@ def full_sides(settings: EngineSettings) -> Sides:
     """Both sides around one full-size model of random weights; the fused weights serve both."""
     device = choose_device(settings.device)
     components, embedding = full_size(device, choose_dtype(settings.dtype, device))
-    return Sides(ZImagePipeline(components), stock_pipeline(components), embedding, encodes=False)
+    return Sides(_warm(ZImagePipeline(components)), stock_pipeline(components), embedding, encodes=False)
+
+
+def _warm(pipeline: ZImagePipeline) -> ZImagePipeline:
+    pipeline.warm()
+    return pipeline
 
 
 def _stocks(sides: Sides) -> Components:

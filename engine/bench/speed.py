@@ -106,6 +106,7 @@ def flags_alone(sides: Sides, side: int, rounds: int) -> list[Row]:
 
     def run(speed: Speed) -> Callable[[], object]:
         pipeline = ZImagePipeline(sides.components, speed=speed)
+        pipeline.warm()
         return contenders.ours_latents(pipeline, task, sides.embedding)
 
     best = best_of({name: run(speed) for name, speed in speeds.items()}, rounds)

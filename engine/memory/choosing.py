@@ -140,6 +140,14 @@ def _refusal(plan: Plan, facts: Facts) -> str:
         small = replace(plan, wish=replace(wish, width=side, height=side))
         if side < max(wish.width, wish.height) and fits(small, facts):
             return f"{wish.width}×{wish.height} needs {needs}; {side}×{side} would fit ({plan.describe()})"
+    free = replace(wish, dtype="auto", weights="auto")
+    with suppress(EngineError):
+        other = choose(facts, plan.sizes, free) if wish != free else None
+        if other is not None:
+            return (
+                f"{plan.describe()} needs {needs}; {other.describe()} would fit: "
+                "leave model.dtype and model.weights at auto"
+            )
     return (
         f"the smallest plan ({plan.describe()}) needs {needs}; close other programs, use a larger device, "
         "or a smaller model"

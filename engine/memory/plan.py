@@ -116,17 +116,20 @@ class Plan:
     @property
     def peak(self) -> int:
         """Expected bytes on the device at the worst moment of a picture."""
-        sizes, wish = self.sizes, self.wish
+        encoder = self.sizes.text_encoder
+        encoding = SLOTS * self.form("text_encoder").block(encoder) if self.text_encoder == "streamed" else 0
+        return int(self.held + max(encoding, self.transient(self.wish.width, self.wish.height)))
+
+    @property
+    def held(self) -> int:
+        """Bytes on the device from one picture to the next."""
+        sizes = self.sizes
         transformer, encoder = self.form("transformer"), self.form("text_encoder")
         held = transformer.outside(sizes.transformer) + self.resident_blocks * self.block_bytes
         held += sizes.vae * DTYPE_BYTES[self.dtype] + (SLOTS * self.block_bytes if self.streams else 0)
         packed = transformer.weights != "plain" or encoder.weights != "plain"
         held += UNPACKING if packed and sizes.transformer.blocks else 0
-        encoding = SLOTS * encoder.block(sizes.text_encoder)
-        if self.text_encoder == "resident":
-            held += encoder.whole(sizes.text_encoder)
-            encoding = 0.0
-        return int(held + max(encoding, self.transient(wish.width, wish.height)))
+        return int(held + (encoder.whole(sizes.text_encoder) if self.text_encoder == "resident" else 0))
 
     def transient(self, width: int, height: int) -> int:
         """Return the bytes that come and go while a picture of this size is drawn and decoded."""

@@ -63,18 +63,18 @@ def probe(device: str = "auto") -> Facts:
             free=free,
             total=int(torch.cuda.mem_get_info(index)[1]),
             bfloat16=_cuda_bfloat16(),
-            host_free=settled(_host_free),
+            host_free=settled(host_free),
             capability=torch.cuda.get_device_capability(index),
             **common,
         )
-    host_free = settled(_host_free)
+    left = settled(host_free)
     if torch.backends.mps.is_available() and kind in ("auto", "mps"):
         total = int(torch.mps.recommended_max_memory())
-        free = min(total - int(torch.mps.driver_allocated_memory()), host_free)
+        free = min(total - int(torch.mps.driver_allocated_memory()), left)
         newer = bool(torch.backends.mps.is_macos_or_newer(14, 0))
-        return Facts("mps", "Apple GPU", free, total, newer, host_free, **common)
+        return Facts("mps", "Apple GPU", free, total, newer, left, **common)
     name = platform.processor() or "CPU"
-    return Facts("cpu", name, host_free, host.total, False, host_free, **common)
+    return Facts("cpu", name, left, host.total, False, left, **common)
 
 
 def settled(read: Callable[[], int], pause: Callable[[float], None] = time.sleep) -> int:
@@ -102,7 +102,7 @@ def prepare_environment(environ: MutableMapping[str, str] = os.environ) -> None:
         environ[SETTINGS[0]] = "expandable_segments:True"
 
 
-def _host_free() -> int:
+def host_free() -> int:
     """Return available main memory; a container's own limit counts, too."""
     available = int(psutil.virtual_memory().available)
     return min(available, _cgroup_free(available))

@@ -162,10 +162,14 @@ class Block:
 
     def __call__(self, tokens: Tensor, rope: Tensor, factors: Tensor) -> Tensor:
         """Return `tokens` (B, n, dim) after the block; `rope` (1, n, head_dim/2) complex."""
+        return self.computed(self._run, tokens, rope, factors)
+
+    def computed(self, run: Run, tokens: Tensor, rope: Tensor, factors: Tensor) -> Tensor:
+        """As a call does, by another `run`."""
         # The compiler knows no complex numbers, so they are taken apart before it begins.
         rope = torch.view_as_real(rope) if self._use.rotate is rotate_real else rope
         if self._tensors is not None and self.is_fused:
-            return self._run(tokens, rope, factors, self._tensors, self._use)
+            return run(tokens, rope, factors, self._tensors, self._use)
         layers = self._layers()
         parts = self._parts(tuple(layers[:3]), layers[3], tuple(layers[4:6]), layers[6])
         return run_block(tokens, rope, factors, parts, self._use)
@@ -205,12 +209,30 @@ def _replaced(module: nn.Module, forward: Callable[..., Tensor]) -> Iterator[Non
 
 
 def fuse(layers: list[nn.Linear]) -> Tensor:
-    """Return the weights of `layers` as one tensor `(sum of outputs, inputs)` that they become views of."""
+    """Return the weights of `layers` as one tensor `(sum of outputs, inputs)` that they become views of.
+
+    Where they are that already, it is the same memory again.
+    """
     with torch.inference_mode(False), torch.no_grad():
-        fused = torch.cat([layer.weight for layer in layers])
-        for layer, part in zip(layers, fused.split([layer.out_features for layer in layers]), strict=True):
+        weights = [layer.weight.data for layer in layers]
+        rows, columns = sum(map(len, weights)), weights[0].shape[1]
+        if _consecutive(weights):
+            return weights[0].as_strided((rows, columns), (columns, 1))
+        fused = torch.cat(weights)
+        for layer, part in zip(layers, fused.split([len(weight) for weight in weights]), strict=True):
             layer.weight.data = part
     return fused
+
+
+def _consecutive(weights: list[Tensor]) -> bool:
+    """Say whether each of some matrices begins in memory where the one before it ends."""
+    ends = (weight.storage_offset() + weight.numel() for weight in weights)
+    begins = (weight.storage_offset() for weight in weights[1:])
+    storages = {weight.untyped_storage().data_ptr() for weight in weights}
+    whole = all(weight.is_contiguous() for weight in weights)
+    return (
+        len(storages) == 1 and whole and all(end == begin for end, begin in zip(ends, begins, strict=False))
+    )
 
 
 def native_norm(values: Tensor, eps: float) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.zimage.block import Block, Operations, Parts, run_block, untouched
+from engine.zimage.block import Block, Operations, Parts, run_block
 from engine.zimage.speed import Speed
 
 RECOMPILES = 64
@@ -39,29 +39,27 @@ class Compiled:
         run = self._one_shape if tuple(tokens.shape) in self._own else self._any_shape
         return run(tokens, rope, factors, parts, use)
 
-    def warm(self, module: Any, speed: Speed, length: int) -> bool:
+    def warm(self, block: Block, length: int) -> bool:
         """Compile a graph for one picture of `length` tokens; False leaves that shape to the common one."""
-        weight = module.attention.to_q.weight
-        shape = (1, length, weight.shape[1])
+        shape = (1, length, block.module.attention.to_q.in_features)
         self._own.add(shape)
-        if not self.agrees(module, speed, length):
+        if not self.agrees(block, length):
             self._own.discard(shape)
         return shape in self._own
 
     @torch.inference_mode()
-    def agrees(self, module: Any, speed: Speed, length: int) -> bool:
-        """Say whether `module` computes the same compiled as not; a compiler that fails does not."""
-        attention = module.attention
+    def agrees(self, block: Block, length: int) -> bool:
+        """Say whether `block` computes the same compiled as not; a compiler that fails does not."""
+        attention, modulation = block.module.attention, block.module.adaLN_modulation[0]
         weight = attention.to_q.weight
         given = {"device": weight.device, "dtype": weight.dtype}
-        tokens, time = torch.randn((1, length, weight.shape[1]), **given), torch.randn((1, 256), **given)
+        tokens = torch.randn((1, length, weight.shape[1]), **given)
+        factors = block.modulation(torch.randn((1, modulation.in_features), **given))[:, :, None]
         pairs = weight.shape[0] // attention.heads // 2
         rope = torch.ones((1, length, pairs), device=weight.device) * (0.6 + 0.8j)
-        eager = Block(module, speed)
-        factors = eager.modulation(time[:, : module.adaLN_modulation[0].in_features])[:, :, None]
-        expected = eager(tokens, rope, factors)
+        expected = block.computed(run_block, tokens, rope, factors)
         try:
-            found = Block(module, speed, self)(tokens, rope, factors)
+            found = block.computed(self, tokens, rope, factors)
         except RuntimeError as error:
             log.warning("the transformer runs uncompiled: %s", str(error).partition("\n")[0])
             return False
@@ -74,12 +72,13 @@ class Compiled:
 def compiled(module: Any, speed: Speed) -> Compiled | None:
     """Return the compiled block if `module` computes the same with it, else None.
 
-    A hooked block, whose weights may be elsewhere, is not tried.
+    A hooked block, whose weights may be elsewhere, and one whose weights are not fused are not tried.
     """
-    if not untouched(module):
+    block = Block(module, speed)
+    if not block.is_fused:
         return None
     run = Compiled()
-    return run if all(run.agrees(module, speed, length) for length in TRIALS) else None
+    return run if all(run.agrees(block, length) for length in TRIALS) else None
 
 
 def _run_warmed(tokens: Tensor, rope: Tensor, factors: Tensor, parts: Parts, use: Operations) -> Tensor:

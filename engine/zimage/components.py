@@ -25,7 +25,7 @@ class Components:
 
     `tighten` is called when memory runs out: it makes the model take less of it and says whether it could.
     `make_room` is called with a picture's width and height before it is begun, and may tighten, too; it says
-    whether it did. `layout` tells, for such a picture, how the model lies in memory now.
+    whether it did, and is then called again. `layout` tells how the model lies in memory for such a picture.
     """
 
     profile: ModelProfile

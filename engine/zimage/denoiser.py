@@ -55,7 +55,7 @@ class Denoiser:
         self.speed = Speed.of(transformer.device.type) if speed is None else speed
         self._key = f"{PATCH}-1"
         self._positions = lru_cache(maxsize=32)(self._rope)
-        self._kernels = attention.order(transformer.device) if self.speed.attention else None
+        self._kernels = attention.chosen(transformer) if self.speed.attention else None
         self._compiled: Compiled | None = None
         if self.speed.compiled:
             with attention.preferred(self._kernels):
@@ -82,9 +82,9 @@ class Denoiser:
         if self._compiled is None:
             return 0
         image = padded((width // 8 // PATCH) * (height // 8 // PATCH))
-        block, lengths = self.transformer.layers[0], (image, *(image + each for each in WARM_CAPTIONS))
+        lengths = (image, *(image + each for each in WARM_CAPTIONS))
         with attention.preferred(self._kernels):
-            return sum(self._compiled.warm(block, self.speed, length) for length in lengths)
+            return sum(self._compiled.warm(self._layers[0], length) for length in lengths)
 
     @property
     def places(self) -> list[str]:

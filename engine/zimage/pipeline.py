@@ -103,7 +103,7 @@ class ZImagePipeline:
         """Check the task, encode its prompt and make the initial latents."""
         check(task, self.components.profile)
         self.optimizer.give_way()
-        if self.components.make_room is not None and self.components.make_room(task.width, task.height):
+        while self.components.make_room is not None and self.components.make_room(task.width, task.height):
             self.denoiser.refresh()
         started = time.perf_counter()
         drawing = guards.with_room(lambda: self._begin(task, ready), self._reliefs(), _refusal(task))

@@ -123,6 +123,33 @@ def test_a_refusal_names_the_smaller_picture_that_would_fit() -> None:
         choose(card(4), Z_IMAGE, Wish(2048, 2048))
 
 
+@pytest.mark.parametrize(
+    ("facts", "wish", "kept"),
+    [
+        (apple(24), Wish(weights="plain"), "int8"),
+        (card(8, host=6), Wish(weights="plain"), "4bit"),
+        (cpu(18), Wish(weights="bfloat16"), "int8"),
+        (apple(32), Wish(dtype="float32", weights="plain"), "bfloat16;"),
+    ],
+)
+def test_a_refusal_of_what_is_insisted_on_names_the_plan_that_would_fit(
+    facts: Facts, wish: Wish, kept: str
+) -> None:
+    with pytest.raises(
+        EngineError, match=rf"needs .*; .*{kept}.* would fit: leave model.dtype and"
+    ) as caught:
+        choose(facts, Z_IMAGE, wish)
+    assert caught.value.code == "out_of_memory"
+
+
+def test_a_block_larger_than_what_is_left_is_refused() -> None:
+    plan = choose(card(12), Z_IMAGE, Wish())
+    facts = card(0.7 + plan.block_bytes / GIB)
+    with pytest.raises(EngineError, match="0 of 30 blocks stay") as caught:
+        choose(facts, Z_IMAGE, Wish(weights="plain"))
+    assert caught.value.code == "out_of_memory"
+
+
 def test_what_the_configuration_insists_on_is_obeyed_or_refused() -> None:
     assert row(card(24), Wish(weights="int8"))[1] == "int8"
     assert row(card(24), Wish(weights="float8"))[1] == "float8"

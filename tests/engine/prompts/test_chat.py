@@ -1,6 +1,7 @@
 """A tiny real chat model in a folder: found, described, kept in few bits, and writing."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,14 @@ def test_a_text_encoder_that_is_streamed_is_not_chosen_by_itself(encoder: Qwen3M
     plan = planned(small, Z_IMAGE, Wish())
     assert plan.text_encoder == "streamed"
     assert chat.choose("auto", encoder, tokenizer, torch.device("cuda"), plan, free) is None
+
+
+def test_where_the_encoder_left_half_precision_for_float32_it_is_not_chosen_by_itself(
+    encoder: Qwen3Model, tokenizer: Any, large: Plan
+) -> None:
+    half = replace(large, dtype="float16")
+    assert chat.choose("auto", encoder, tokenizer, torch.device("cuda"), half, free) is None
+    assert chat.choose("text-encoder", encoder, tokenizer, torch.device("cuda"), half, free) is not None
 
 
 def test_a_model_whose_text_encoder_is_no_language_model_takes_rules_or_a_chat_model(folder: Path) -> None:

@@ -55,6 +55,22 @@ def test_fusing_leaves_the_stock_block_as_it_was_and_takes_no_second_copy() -> N
     assert len(storages) == 1
 
 
+def test_two_views_of_one_block_share_its_fused_weights() -> None:
+    module, (tokens, rope, time) = made(), inputs()
+    first, second = Block(module, Speed()), Block(module, Speed())
+    assert first.is_fused
+    assert second.is_fused
+    before = module.feed_forward.w1.weight.data_ptr()
+    Block(module, Speed())
+    assert module.feed_forward.w1.weight.data_ptr() == before
+    factors = first.modulation(time)[:, :, None]
+    assert torch.equal(first(tokens, rope, factors), second(tokens, rope, factors))
+    moved = module.feed_forward.w1.weight
+    moved.data = moved.data.clone()
+    assert not first.is_fused
+    assert Block(module, Speed()).is_fused
+
+
 def added(block: ZImageTransformerBlock) -> None:
     block.attention.to_k.weight.data += 0.1
 

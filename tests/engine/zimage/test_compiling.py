@@ -1,6 +1,7 @@
 """Compiled blocks: which graphs are made, that they compute the same, and what happens when they do not."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -54,9 +55,10 @@ def test_a_warmed_shape_has_a_graph_of_its_own_and_all_others_share_one(
     run = compiled(module, SPEED)
     assert run is not None
     assert len(graphs) == 2  # the first length, and any length
-    assert [run.warm(module, SPEED, length) for length in (128, 160)] == [True, True]
+    block = Block(module, SPEED)
+    assert [run.warm(block, length) for length in (128, 160)] == [True, True]
     assert len(graphs) == 4
-    assert all(run.agrees(module, SPEED, length) for length in (128, 160, 192, 224))
+    assert all(run.agrees(block, length) for length in (128, 160, 192, 224))
     assert len(graphs) == 4
 
 
@@ -74,6 +76,7 @@ def test_warming_up_compiles_the_shapes_that_are_drawn(
 ) -> None:
     warmed = ZImagePipeline(pipeline.components, speed=SPEED)
     assert warmed.denoiser.warm(128, 128) == 1 + len(WARM_CAPTIONS)
+    assert all(block.is_fused for block in warmed.denoiser._layers)
     made_at_start = len(graphs)
     wish = task(guidance_scale=1.8, negative_prompt="night")
     expected = sampled(pipeline, wish).latents
@@ -107,8 +110,9 @@ def test_a_compiler_that_fails_or_errs_is_not_used(
     assert told in caplog.text
 
 
-def test_a_hooked_block_is_not_compiled_for_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hooked_or_unfused_block_is_not_compiled_for_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "compile", None)
     module = made()
     module.register_forward_pre_hook(lambda *_: None)
     assert compiled(module, SPEED) is None
+    assert compiled(made(), replace(SPEED, fused_weights=False)) is None

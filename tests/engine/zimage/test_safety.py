@@ -181,6 +181,22 @@ def test_out_of_memory_takes_the_next_plan_and_the_picture_is_the_same(
     assert plans == []
 
 
+def test_room_is_asked_for_until_the_plan_is_tight_enough_and_weights_are_let_go_of_in_between(
+    pipeline: ZImagePipeline, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[object] = []
+    answers = [True, True, False]
+
+    def make_room(width: int, height: int) -> bool:
+        told.append((width, height))
+        return answers.pop(0)
+
+    own = ZImagePipeline(replace(pipeline.components, make_room=make_room))
+    monkeypatch.setattr(own.denoiser, "refresh", lambda: told.append("refreshed"))
+    begin(own, task(width=64))
+    assert told == [(64, 128), "refreshed", (64, 128), "refreshed", (64, 128)]
+
+
 @pytest.mark.parametrize("stage", ["caption", "predict"])
 def test_out_of_memory_without_a_smaller_plan_is_a_refusal_and_the_next_picture_is_drawn(
     pipeline: ZImagePipeline, task: Task, stage: str, monkeypatch: pytest.MonkeyPatch
