@@ -35,6 +35,11 @@ class Lodging:
     kept: bool
     together: int
 
+    def describe(self) -> str:
+        """Return it in a few words."""
+        form = "whole" if self.weights == "plain" else f"in {self.weights}"
+        return f"{form}, {'beside' if self.stays else 'between'} pictures, up to {self.together} at a time"
+
 
 @dataclass(frozen=True, slots=True)
 class Vacancy:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.memory import sizes
-from engine.memory.lodging import Guest, Vacancy, lodge, together
+from engine.memory.lodging import Guest, Lodging, Vacancy, lodge, together
 from engine.memory.plan import Plan, Weights
 from engine.memory.weights import pack_linears
 from engine.prompts.language import LanguageModel, Remembering, around, rendered, stops
@@ -81,8 +81,7 @@ def load(name: str, device: torch.device, free: Vacancy) -> LanguageModel | None
     if lodging is None:
         log.warning("the optimizer model %s does not fit in memory, not even in 4 bit; rules write", name)
         return None
-    place = "beside pictures" if lodging.stays else "between pictures"
-    log.info("the optimizer model %s will be kept in %s and write %s", name, lodging.weights, place)
+    log.info("the optimizer model %s writes prompts %s", name, lodging.describe())
     dtype = getattr(torch, free.dtype)
     lodger = Lodger(partial(read, folder, device, dtype, lodging.weights), device, lodging)
 
@@ -95,6 +94,13 @@ def load(name: str, device: torch.device, free: Vacancy) -> LanguageModel | None
 
     decoder = Decoder(config, forward, stops(tokenizer, config), lodger.ready)
     return LanguageModel(name, tokenizer, decoder, lodging.together, lodger.give_way)
+
+
+def lodged(name: str, free: Vacancy) -> Lodging | None:
+    """How `load` would keep a chat model; raises what it raises."""
+    folder = find(name)
+    _, config = _described(name, folder)
+    return lodge(free, measure(folder, config), TOGETHER)
 
 
 def read(folder: Path, device: torch.device, dtype: torch.dtype, form: Weights) -> nn.Module:

@@ -10,6 +10,7 @@ import torch
 from transformers.models.phi3 import Phi3Config, Phi3ForCausalLM
 from transformers.models.qwen3 import Qwen3Config, Qwen3ForCausalLM, Qwen3Model
 
+from engine.memory.__main__ import _writer
 from engine.memory.choosing import choose as planned
 from engine.memory.lodging import Vacancy, vacancy
 from engine.memory.plan import GIB, MIB, Plan, Wish
@@ -120,6 +121,14 @@ def test_a_chat_model_of_any_family_writes(family: Any, tmp_path: Path, tokenize
     text, turns = run(forced(model, [GOOD]).write("一只猫"))
     assert text == GOOD
     assert turns > 5
+
+
+def test_the_doctor_hears_how_it_would_be_kept_or_why_it_cannot(folder: Path, plan: Plan) -> None:
+    assert _writer(str(folder), plan, facts()) == {"writer": "whole, beside pictures, up to 8 at a time"}
+    full = facts(plan.peak - plan.transient(512, 512))
+    assert _writer(str(folder), plan, full) == {"writer": ""}
+    assert "give a folder" in _writer("nobody/no-such-chat-model", plan, facts())["writer_refusal"]
+    assert _writer("text-encoder", plan, facts()) == {}
 
 
 def test_its_weights_are_not_read_before_the_first_wish(folder: Path) -> None:
