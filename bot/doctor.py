@@ -59,6 +59,7 @@ async def examine(config: Config, where: Path | None) -> list[Finding]:
         *_device(device, config),
         *plan(device),
         *speed(device, config),
+        *writer(device, config),
         _memory(device),
         _model(config, where),
         _database(config),
@@ -75,7 +76,7 @@ async def probe(config: Config) -> dict[str, Any]:
     model = config.model
     child = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "engine.memory", model.name, model.device, model.dtype, model.weights),
+        *("-m", "engine.memory", model.name, model.device, model.dtype, model.weights, model.optimizer),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
@@ -159,6 +160,17 @@ def speed(found: dict[str, Any], config: Config) -> Iterator[Finding]:
         rate = f"{ceiling:.3g} GFLOP/s" if ceiling < 1000 else f"{ceiling / 1000:.3g} TFLOP/s"
         least = f"at least {steps * found['forward']:.2g} s, {steps} steps at the {rate} measured now"
         yield Finding("ok", "speed", f"{side}×{side} takes {least}; nothing was drawn here yet")
+
+
+def writer(found: dict[str, Any], config: Config) -> Iterator[Finding]:
+    """Tell how a chat model would write prompts beside the model, or what stands against it."""
+    if "writer_refusal" in found:
+        yield Finding("problem", "prompts", found["writer_refusal"])
+    elif found.get("writer") == "":
+        text = f"{config.model.optimizer} does not fit beside the model, not even in 4 bit: rules write them"
+        yield Finding("problem", "prompts", text, "set model.optimizer to rules or to a smaller chat model")
+    elif "writer" in found:
+        yield Finding("ok", "prompts", f"{config.model.optimizer} writes them, {found['writer']}")
 
 
 def _latest(file: Path, model: str) -> list[tuple[int, int, float]]:

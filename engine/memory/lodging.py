@@ -1,12 +1,12 @@
 """Whether a chat model fits beside the one that draws, in which form, and how many texts it writes at a time.
 
-Pure functions of device facts, the drawing model's plan and the chat model's size. Knows no module.
+Pure functions of device facts, what a picture takes and the chat model's size. Knows no module.
 """
 
 from dataclasses import dataclass
 
 from engine.memory.choosing import budget
-from engine.memory.plan import DTYPE_BYTES, HOST_BASE, UNPACKING, Form, Plan, Weights
+from engine.memory.plan import DTYPE_BYTES, HOST_BASE, UNPACKING, Form, Weights
 from engine.memory.probe import Facts
 from engine.memory.sizes import Stack
 
@@ -35,37 +35,52 @@ class Lodging:
     kept: bool
     together: int
 
+    def describe(self) -> str:
+        """Return it in a few words."""
+        form = "whole" if self.weights == "plain" else f"in {self.weights}"
+        return f"{form}, {'beside' if self.stays else 'between'} pictures, up to {self.together} at a time"
 
-def lodge(facts: Facts, plan: Plan, guest: Guest, most: int) -> Lodging | None:
-    """Return the best lodging that fits what is free now, the drawing model being loaded, or None.
+
+@dataclass(frozen=True, slots=True)
+class Vacancy:
+    """What a loaded drawing model leaves of the memory: bytes on the device `beside` a picture under way and
+    between pictures (`alone`), and in a main memory that is another (`host`). A guest computes in `dtype`.
+    """
+
+    beside: int
+    alone: int
+    host: int
+    dtype: str
+
+
+def vacancy(facts: Facts, transient: int, dtype: str) -> Vacancy:
+    """Return what is free now, of which a picture takes `transient` bytes while it is drawn.
+
+    A chat model leaves the range of float16, so it computes in float32 there.
+    """
+    alone = budget(facts)
+    host = 0 if facts.shared else max(0, facts.host_free - HOST_BASE)
+    return Vacancy(alone - transient, alone, host, "float32" if dtype == "float16" else dtype)
+
+
+def lodge(free: Vacancy, guest: Guest, most: int) -> Lodging | None:
+    """Return the best lodging that fits, or None.
 
     Fewer bits come before leaving: a model that has to come and go cannot write while pictures are drawn.
     """
-    for stays, room in ((True, beside(facts, plan)), (False, budget(facts))):
+    for stays, room in ((True, free.beside), (False, free.alone)):
         for form in FORMS:
-            held = _bytes(guest, plan, form)
-            rows = together(room - held, guest, plan, most)
-            if rows:
-                kept = not facts.shared and held + HOST_BASE <= facts.host_free
-                return Lodging(form, stays, kept, rows)
+            held = _bytes(guest, free.dtype, form)
+            if rows := together(room - held, guest.cached, free.dtype, most):
+                return Lodging(form, stays, held <= free.host, rows)
     return None
 
 
-def beside(facts: Facts, plan: Plan) -> int:
-    """Bytes that are free now, with the drawing model loaded, and stay so while it draws."""
-    return budget(facts) - plan.transient(plan.wish.width, plan.wish.height)
+def together(room: int, cached: int, dtype: str, most: int) -> int:
+    """How many texts, `most` at most, have their caches of so many numbers in `room` bytes."""
+    return max(0, min(most, int(room // (cached * DTYPE_BYTES[dtype]))))
 
 
-def together(room: int, guest: Guest, plan: Plan, most: int) -> int:
-    """How many texts, `most` at most, have their caches in `room` bytes."""
-    return max(0, min(most, int(room // max(1, guest.cached * DTYPE_BYTES[computed_in(plan)]))))
-
-
-def computed_in(plan: Plan) -> str:
-    """The dtype a chat model computes in: like the text encoder, for it leaves float16's range as well."""
-    return plan.form("text_encoder").dtype
-
-
-def _bytes(guest: Guest, plan: Plan, weights: Weights) -> int:
+def _bytes(guest: Guest, dtype: str, weights: Weights) -> int:
     unpacking = 0 if weights == "plain" else UNPACKING
-    return int(Form(computed_in(plan), weights).block(Stack(1, guest.linear, guest.other, 0))) + unpacking
+    return int(Form(dtype, weights).block(Stack(1, guest.linear, guest.other, 0))) + unpacking

@@ -14,9 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from engine.memory import sizes
-from engine.memory.lodging import Guest, beside, computed_in, lodge, together
+from engine.memory.lodging import Guest, Lodging, Vacancy, lodge, together
 from engine.memory.plan import Plan, Weights
-from engine.memory.probe import Facts
 from engine.memory.weights import pack_linears
 from engine.prompts.language import LanguageModel, Remembering, around, rendered, stops
 from engine.prompts.lodger import Lodger
@@ -35,30 +34,42 @@ def choose(
     tokenizer: Any,
     device: torch.device,
     plan: Plan,
-    probe: Callable[[], Facts],
+    free: Callable[[], Vacancy],
 ) -> Remembering | None:
-    """The language model that a setting names, or None for rules.
+    """The language model that a setting names beside Z-Image, or None for rules.
 
     `rules`, `text-encoder`, or a chat model's folder or downloaded hub id; `auto` is the text encoder where
-    it has a language head and stays on an accelerator in its own precision, else rules. `probe` is asked
-    what is free beside the loaded drawing model. Raises what `around` and `load` raise.
+    it has a language head and stays on an accelerator in its own precision, else rules. `free` is asked what
+    the loaded model leaves. Raises what `around` and `load` raise.
     """
     if optimizer == "auto":
         has_head = getattr(encoder.config, "tie_word_embeddings", False)
-        stays = plan.text_encoder == "resident" and computed_in(plan) != "float32"
+        stays = plan.text_encoder == "resident" and plan.form("text_encoder").dtype != "float32"
         optimizer = "text-encoder" if has_head and stays and device.type != "cpu" else "rules"
-    if optimizer == "rules":
+    if optimizer != "text-encoder":
+        return choose_apart(optimizer, device, free)
+    left = free()
+    rows = together(left.beside, cached(encoder.config), left.dtype, TOGETHER)
+    return Remembering(around(encoder, tokenizer, together=max(1, rows)))
+
+
+def choose_apart(optimizer: str, device: torch.device, free: Callable[[], Vacancy]) -> Remembering | None:
+    """As `choose`, beside a model whose text encoder is no language model.
+
+    Raises `EngineError("bad_input")` for `text-encoder`, and what `load` raises.
+    """
+    if optimizer in ("auto", "rules"):
         return None
-    facts = probe()
     if optimizer == "text-encoder":
-        guest = Guest(0, 0, cached(encoder.config))
-        rows = together(beside(facts, plan), guest, plan, TOGETHER)
-        return Remembering(around(encoder, tokenizer, together=max(1, rows)))
-    model = load(optimizer, device, plan, facts)
+        raise EngineError(
+            "bad_input",
+            "this model's text encoder writes no prompts; set [model] optimizer to rules or to a chat model",
+        )
+    model = load(optimizer, device, free())
     return None if model is None else Remembering(model)
 
 
-def load(name: str, device: torch.device, plan: Plan, facts: Facts) -> LanguageModel | None:
+def load(name: str, device: torch.device, free: Vacancy) -> LanguageModel | None:
     """A chat model from a folder or from what was downloaded before; its weights are read at the first wish.
 
     None where it fits no memory, which is logged. Raises `EngineError("model_missing")` when it is not there
@@ -66,13 +77,12 @@ def load(name: str, device: torch.device, plan: Plan, facts: Facts) -> LanguageM
     """
     folder = find(name)
     tokenizer, config = _described(name, folder)
-    guest = measure(folder, config)
-    lodging = lodge(facts, plan, guest, TOGETHER)
+    lodging = lodge(free, measure(folder, config), TOGETHER)
     if lodging is None:
         log.warning("the optimizer model %s does not fit in memory, not even in 4 bit; rules write", name)
         return None
-    log.info("the optimizer model %s is kept in %s once it is used: %s", name, lodging.weights, lodging)
-    dtype = getattr(torch, computed_in(plan))
+    log.info("the optimizer model %s writes prompts %s", name, lodging.describe())
+    dtype = getattr(torch, free.dtype)
     lodger = Lodger(partial(read, folder, device, dtype, lodging.weights), device, lodging)
 
     def forward(ids: Tensor, cache: Any, **padding: Tensor) -> Tensor:
@@ -86,6 +96,13 @@ def load(name: str, device: torch.device, plan: Plan, facts: Facts) -> LanguageM
     return LanguageModel(name, tokenizer, decoder, lodging.together, lodger.give_way)
 
 
+def lodged(name: str, free: Vacancy) -> Lodging | None:
+    """How `load` would keep a chat model; raises what it raises."""
+    folder = find(name)
+    _, config = _described(name, folder)
+    return lodge(free, measure(folder, config), TOGETHER)
+
+
 def read(folder: Path, device: torch.device, dtype: torch.dtype, form: Weights) -> nn.Module:
     """Read a chat model's weights and keep its linear layers as `form`; the output head stays as it is.
 
@@ -93,7 +110,9 @@ def read(folder: Path, device: torch.device, dtype: torch.dtype, form: Weights) 
     """
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging as transformers_logging
 
+    transformers_logging.disable_progress_bar()
     try:
         model = AutoModelForCausalLM.from_pretrained(
             folder, dtype=dtype, local_files_only=True, use_safetensors=True

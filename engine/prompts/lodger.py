@@ -14,6 +14,7 @@ from torch import nn
 
 from engine.memory import room
 from engine.memory.lodging import Lodging
+from engine.types import EngineError
 
 IDLE = 300.0
 """Seconds without a wish after which the model is given up; the next wish reads it again."""
@@ -61,7 +62,7 @@ class Lodger:
     def ready(self) -> bool:
         """Bring the model in, as far as one turn goes; False where it is not in yet, or pictures are.
 
-        Raises what reading it raises.
+        Raises what reading it raises, and `EngineError("out_of_memory")`.
         """
         with self._lock:
             if self._drawing and not self._stays:
@@ -72,8 +73,7 @@ class Lodger:
             if self._model is None and not self._arrived():
                 return False
             if not self._inside:
-                self.model.to(self._device)
-                self._inside = True
+                self._enter()
             return True
 
     def give_way(self, scarce: bool = False) -> bool:
@@ -86,9 +86,20 @@ class Lodger:
             self._stays = self._stays and not scarce
             if self._stays or not self._inside:
                 return False
-            self._inside = False
-            self._model = self.model.to("cpu") if self._kept else None
+            self._leave()
             return True
+
+    def _enter(self) -> None:
+        try:
+            self.model.to(self._device)
+        except torch.OutOfMemoryError as error:
+            self._leave()
+            raise EngineError("out_of_memory", "there is no memory for the chat model") from error
+        self._inside = True
+
+    def _leave(self) -> None:
+        self._model = self.model.to("cpu") if self._kept else None
+        self._inside = False
 
     def _arrived(self) -> bool:
         if self._reading is None:

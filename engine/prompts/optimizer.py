@@ -18,6 +18,7 @@ from engine.prompts.sanitize import LIMIT, Rewritten, sanitize
 from engine.prompts.wording import clean, is_chinese, masked, plain, unmasked, without_orders
 
 PASSES = 4
+PUNCTUATION = re.compile(r"[，。；、] *")
 CHINESE_GRAMMAR = re.compile(r"[的在着了里上下把被]")
 
 
@@ -83,6 +84,10 @@ def _once(text: str, wording: int, keep_language: bool) -> tuple[str, Sequence[s
         return clean(text)
     rest, spans = masked(text)
     is_sentence = is_chinese(text) or CHINESE_GRAMMAR.search(simplified(rest))
-    said = translate(rest, wording) if is_sentence else in_english(rest)
+    said = translate(rest, wording) if is_sentence else in_english(PUNCTUATION.sub(_plain_mark, rest))
     english = sanitize(unmasked(said.text, spans), LIMIT).text
     return (english, said.denied) if english else (text, ())
+
+
+def _plain_mark(mark: re.Match[str]) -> str:
+    return {"。": ". ", "；": "; "}.get(mark[0][0], ", ")

@@ -55,7 +55,7 @@ class Decoder:
 
 @dataclass(slots=True, eq=False)
 class Row:
-    """A text under way after the tokens of `prompt`; `ahead` where a stride was made in another's turn."""
+    """A text under way after the tokens of `prompt`; `ahead` where another's turn was its turn, too."""
 
     prompt: list[int]
     dice: torch.Generator
@@ -115,12 +115,18 @@ class Desk:
             row.ahead = False
             return
         if not self._decoder.ready():
+            self._spend([*self._waiting, *(each for batch in self._batches for each in batch.rows)], row)
             return
         if row.batch is None:
             self._begin()
         if row.batch is not None:
             self._stride(row.batch)
-            row.ahead = False
+            self._spend(row.batch.rows, row)
+
+    def _spend(self, rows: Sequence[Row], mine: Row) -> None:
+        """A turn of one was the turn of all of them."""
+        for row in rows:
+            row.ahead = row is not mine and not row.done
 
     def _begin(self) -> None:
         taken = sum(len(batch.rows) for batch in self._batches)
@@ -137,8 +143,6 @@ class Desk:
             self._first = took
         else:
             self._each = took / max(1, batch.tokens - before)
-        for row in batch.rows:
-            row.ahead = not row.done
 
     def _leave(self, row: Row) -> None:
         row.done = True

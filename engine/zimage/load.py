@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 
 from engine.memory import filling, placement, sizes
 from engine.memory.choosing import choose_largest
+from engine.memory.lodging import Vacancy, vacancy
 from engine.memory.placement import Placement
 from engine.memory.plan import Plan, Wish
 from engine.memory.probe import probe
@@ -77,7 +78,12 @@ def _writer(settings: EngineSettings, components: Components, plan: Plan) -> Wri
     if components.world is not None:
         return None
     encoder, tokenizer, device = components.text_encoder, components.tokenizer, components.device
-    return chat.choose(settings.optimizer, encoder, tokenizer, device, plan, partial(probe, settings.device))
+
+    def free() -> Vacancy:
+        transient = plan.transient(plan.wish.width, plan.wish.height)
+        return vacancy(probe(settings.device), transient, plan.form("text_encoder").dtype)
+
+    return chat.choose(settings.optimizer, encoder, tokenizer, device, plan, free)
 
 
 def planned(settings: EngineSettings, folder: Path) -> Plan:

@@ -4,9 +4,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from bot.config import Config
+from bot.config import Config, ModelConfig
 from bot.database import DATABASE
-from bot.doctor import MOST_LATEST, speed
+from bot.doctor import MOST_LATEST, speed, writer
 from bot.store import Store
 
 ESTIMATED = {"model": "embedded", "side": 1024, "forward": 0.25, "ceiling": 145e12}
@@ -48,3 +48,15 @@ async def test_of_another_model_and_without_a_plan_nothing_is_said(tmp_path: Pat
     config = await drawn(tmp_path, ('{"model": "another"}', 128, 1.0))
     assert list(speed({"model": "embedded"}, config)) == []
     assert list(speed({}, config)) == []
+
+
+def test_how_a_chat_model_would_write_is_told_or_what_stands_against_it() -> None:
+    config = Config(model=ModelConfig(optimizer="a/chat-model"))
+    how = {"writer": "in 4bit, beside pictures, up to 2 at a time"}
+    assert [told.text for told in writer(how, config)] == [f"a/chat-model writes them, {how['writer']}"]
+    [told] = writer({"writer": ""}, config)
+    assert (told.grade, told.text[:29]) == ("problem", "a/chat-model does not fit bes")
+    assert "smaller chat model" in told.fix
+    [told] = writer({"writer_refusal": "it is not on this machine"}, config)
+    assert (told.grade, told.text) == ("problem", "it is not on this machine")
+    assert list(writer({}, config)) == []

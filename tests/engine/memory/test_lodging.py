@@ -4,11 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from engine.memory.choosing import choose
-from engine.memory.lodging import Guest, Lodging, beside, lodge, together
-from engine.memory.plan import GIB, Plan, Wish
+from engine.memory.lodging import Guest, Lodging, Vacancy, lodge, together, vacancy
+from engine.memory.plan import GIB
 from engine.memory.probe import Facts
-from engine.memory.sizes import Z_IMAGE
 
 QWEN_1_7B = Guest(linear=1_409_286_144, other=311_288_832, cached=2 * 28 * 8 * 128 * 768)
 
@@ -17,9 +15,9 @@ def card(free: float, host: float = 32) -> Facts:
     return Facts("cuda", "card", int(free * GIB), 80 * GIB, True, int(host * GIB), 64 * GIB)
 
 
-@pytest.fixture(scope="module")
-def plan() -> Plan:
-    return choose(card(80), Z_IMAGE, Wish())
+def left(facts: Facts, dtype: str = "bfloat16") -> Vacancy:
+    """What is left beside Z-Image, whose decoder takes 2 GiB at 1024 pixels."""
+    return vacancy(facts, 2 * GIB, dtype)
 
 
 @pytest.mark.parametrize(
@@ -34,33 +32,26 @@ def plan() -> Plan:
     ],
 )
 def test_fewer_bits_come_before_leaving_and_leaving_before_giving_up(
-    plan: Plan, free: float, expected: Lodging | None
+    free: float, expected: Lodging | None
 ) -> None:
-    assert lodge(card(free), plan, QWEN_1_7B, most=8) == expected
+    assert lodge(left(card(free)), QWEN_1_7B, most=8) == expected
 
 
-def test_what_leaves_is_read_again_where_main_memory_is_short(plan: Plan) -> None:
-    lodging = lodge(card(2.2, host=2.5), plan, QWEN_1_7B, most=8)
+def test_what_leaves_is_read_again_where_main_memory_is_short() -> None:
+    lodging = lodge(left(card(2.2, host=2.5)), QWEN_1_7B, most=8)
     assert lodging is not None
     assert not lodging.kept
 
 
-def test_one_memory_has_no_other_place_to_keep_it(plan: Plan) -> None:
-    facts = replace(card(40), kind="cpu")
-    lodging = lodge(facts, plan, QWEN_1_7B, most=8)
-    assert lodging is not None
-    assert not lodging.kept
+def test_one_memory_has_no_other_place_to_keep_it() -> None:
+    assert left(replace(card(40), kind="cpu")).host == 0
 
 
-def test_texts_written_together_are_as_many_as_their_caches_fit(plan: Plan) -> None:
-    each = QWEN_1_7B.cached * 2
-    assert [together(room, QWEN_1_7B, plan, 8) for room in (-1, each, 3 * each + 1, 100 * each)] == [
-        0,
-        1,
-        3,
-        8,
-    ]
+def test_texts_written_together_are_as_many_as_their_caches_fit() -> None:
+    cached = QWEN_1_7B.cached
+    rows = [together(n * cached * 2, cached, "bfloat16", 8) for n in (-1, 0, 1, 3, 100)]
+    assert rows == [0, 0, 1, 3, 8]
 
 
-def test_what_is_beside_a_picture_is_what_the_picture_leaves(plan: Plan) -> None:
-    assert beside(card(40), plan) < 40 * GIB - plan.transient(1024, 1024)
+def test_where_there_is_no_bfloat16_a_chat_model_computes_in_float32() -> None:
+    assert [left(card(40), name).dtype for name in ("bfloat16", "float16")] == ["bfloat16", "float32"]

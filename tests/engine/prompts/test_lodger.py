@@ -9,6 +9,7 @@ from torch import nn
 
 from engine.memory.lodging import Lodging
 from engine.prompts.lodger import IDLE, Lodger
+from engine.types import EngineError
 
 CPU = torch.device("cpu")
 
@@ -102,6 +103,31 @@ def test_one_that_does_not_stay_waits_while_pictures_compute() -> None:
         house.lodger.give_way()
         assert not house.lodger.ready()
     assert house.lodger.ready()
+
+
+class Heavy(nn.Linear):
+    """Finds no room on the device the first time."""
+
+    def __init__(self) -> None:
+        super().__init__(2, 2)
+        self.refusals = 1
+
+    def to(self, place: object) -> "Heavy":  # type: ignore[override]
+        if place == CPU and self.refusals:
+            self.refusals = 0
+            raise torch.OutOfMemoryError
+        return self
+
+
+def test_one_that_finds_no_room_says_so_and_may_come_in_later() -> None:
+    lodger = Lodger(Heavy, CPU, Lodging("plain", stays=False, kept=True, together=1))
+    enter(lodger)
+    lodger.give_way()
+    assert not lodger.ready()
+    with pytest.raises(EngineError) as caught:
+        lodger.ready()
+    assert caught.value.code == "out_of_memory"
+    assert lodger.ready()
 
 
 @pytest.mark.parametrize(("kept", "reads"), [(True, 1), (False, 2)])

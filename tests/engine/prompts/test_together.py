@@ -109,6 +109,21 @@ def test_nothing_is_computed_while_the_model_is_not_ready(model: LanguageModel) 
     assert (text, turns) == (usual, fewer + 2)
 
 
+def test_a_model_that_is_not_ready_is_asked_once_a_turn(model: LanguageModel) -> None:
+    asked: list[int] = []
+
+    def ready() -> bool:
+        asked.append(1)
+        return len(asked) > 3
+
+    late = LanguageModel("late", model.tokenizer, replace(model.decoder, ready=ready))
+    writings = [late.write(wish) for wish in WISHES]
+    for _ in range(4):
+        for writing in writings:
+            next(writing)
+    assert len(asked) == 3
+
+
 def test_memory_that_runs_out_is_an_engine_error(model: LanguageModel) -> None:
     def full(ids: Tensor, cache: Any, **padding: Tensor) -> Tensor:
         raise torch.OutOfMemoryError

@@ -120,15 +120,3 @@ def test_a_step_that_breaks_in_float16_is_done_again_in_float32(half: ZImagePipe
     assert len(drawing.actions) == 2
     assert "block 1 of step 1 is not finite; the step was done again in float32" in drawing.actions
     assert drawn(half, wish).report["guards"] == []
-
-
-def test_the_encoder_writes_prompts_only_where_its_table_has_the_layers_precision(
-    half: ZImagePipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    free = replace(half.components, world=None)
-    monkeypatch.setattr(load.language, "choose", lambda optimizer, *_: (optimizer, _[-1]))
-    plain = replace(_planned(), dtype="bfloat16")
-    assert load._writer("auto", free, plain) == ("auto", torch.bfloat16)
-    assert load._writer("auto", free, _planned()) is None
-    assert load._writer("auto", free, replace(plain, text_encoder="streamed")) is None
-    assert load._writer("a/chat-model", free, _planned()) == ("a/chat-model", torch.float32)
