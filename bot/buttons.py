@@ -9,17 +9,22 @@ from bot import params
 from bot.images import ImageFolder
 from bot.store import Store
 from bot.types import Address, Job, JobPicture, Refused, Request, User, Verb
+from engine.metadata import read
 
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """A person's press on picture `index`; what comes of it is shown at `address`."""
+    """A person's press on picture `index`; `value` is what the button says beside its verb.
+
+    What comes of it is shown at `address`.
+    """
 
     user: User
     address: Address
     event_id: str
     verb: Verb
     index: int
+    value: str = ""
 
 
 async def known(store: Store, job_id: int) -> Job:
@@ -54,7 +59,8 @@ async def request(store: Store, dice: params.Dice, job: Job, click: Click) -> Re
         return params.chosen(worded(job), click.verb, user, address, event_id)
     if click.verb == "upscale":
         picture_of(job, index)
-        return params.enlarge(job, index, user, address, event_id)
+        redraw = click.value == params.REDRAW
+        return params.enlarge(job, index, user, address, event_id, redraw=redraw)
     source, index = await _drawn(store, job, index)
     worded(source)
     if click.verb == "vary":
@@ -86,9 +92,8 @@ async def source_size(store: Store, images: ImageFolder, request: Request) -> tu
     return picture.width, picture.height
 
 
-async def source(store: Store, images: ImageFolder, job: Job) -> bytes | None:
-    """Return the encoded picture a job starts from; raises `Refused` when it is gone meanwhile."""
-    request = job.request
+async def source(store: Store, images: ImageFolder, request: Request) -> bytes | None:
+    """Return the encoded picture a request starts from; raises `Refused` when it is gone meanwhile."""
     try:
         if request.image is not None:
             return await images.read_input(request.image)
@@ -98,6 +103,15 @@ async def source(store: Store, images: ImageFolder, job: Job) -> bytes | None:
         return await images.read(picture_of(parent, request.index).file)
     except FileNotFoundError as error:
         raise Refused("picture-gone") from error
+
+
+async def carried(store: Store, images: ImageFolder, request: Request) -> str:
+    """Return the prompt in the picture a request starts from; raises `Refused` where it carries none."""
+    picture = await source(store, images, request)
+    found = read(picture) if picture is not None else None
+    if found is None or not found.prompt:
+        raise Refused("nothing-to-redraw")
+    return found.prompt
 
 
 async def repeats(store: Store, job: Job, used: str) -> bool:

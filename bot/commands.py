@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from bot import flagtext
+from bot import enlarging, flagtext
 from bot.types import Refused
 
 SHOWN_NAME = 40
@@ -17,20 +17,21 @@ SHOWN_NAME = 40
 class Entry:
     """A row: the name, other words for it, what it takes, and whether it is for `admins` only.
 
-    `prompt` is free text, `numbers` a job number and perhaps a picture's, `code` one word of letters and
-    digits, `name` a person as the configuration names them and what is said of them, `nothing` is nothing.
+    `prompt` is free text, `numbers` a job number and perhaps a picture's, `picture` these and perhaps how to
+    enlarge it, `code` one word of letters and digits, `name` a person as the configuration names them and
+    what is said of them, `nothing` is nothing.
     """
 
     name: str
     aliases: tuple[str, ...]
-    takes: Literal["prompt", "numbers", "code", "name", "nothing"]
+    takes: Literal["prompt", "numbers", "picture", "code", "name", "nothing"]
     admins: bool = False
 
 
 COMMANDS: tuple[Entry, ...] = (
     Entry("imagine", ("画图", "绘画", "约稿"), "prompt"),
     Entry("optimize", ("优化", "润色"), "prompt"),
-    Entry("upscale", ("放大",), "numbers"),
+    Entry("upscale", ("放大",), "picture"),
     Entry("reroll", ("再来一张",), "nothing"),
     Entry("queue", ("队列",), "nothing"),
     Entry("cancel", ("取消",), "numbers"),
@@ -63,6 +64,7 @@ _BY_WORD = {word: entry for entry in COMMANDS for word in (entry.name, *entry.al
 _CHINESE = {word: entry for word, entry in _BY_WORD.items() if not word.isascii()}
 _SLASH = re.compile(r"/(?P<word>[^\s@:,]*)(?:@\w*)?")
 _NUMBERS = re.compile(r"(?:#?[0-9]+(?:\s+[0-9]+)?)?")
+_PICTURE = re.compile(rf"{_NUMBERS.pattern}\s*(?:{'|'.join(enlarging.WORDS)})?", re.IGNORECASE)
 _CODE = re.compile(r"[0-9A-Za-z-]*|关闭|解除")
 _NAME = re.compile(r"(?:#[0-9]+|[a-z]+:[a-z-]+:\S+)(?:\s.*)?", re.DOTALL)
 _AFTER_WORD = re.compile(r"$|[\s:,.!~。]")
@@ -108,6 +110,8 @@ def _fits(entry: Entry, rest: str) -> bool:
             return True
         case "numbers":
             return _NUMBERS.fullmatch(plain) is not None
+        case "picture":
+            return _PICTURE.fullmatch(plain) is not None
         case "code":
             return _CODE.fullmatch(plain) is not None
         case "name":

@@ -57,6 +57,7 @@ class DefaultsConfig:
     strength: float = setting(0.6, 0.05, 1.0)
     optimize: bool = True
     enhance: bool = True
+    reword: bool = False
 
 
 @dataclass(frozen=True, slots=True)

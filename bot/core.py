@@ -165,7 +165,7 @@ class Core:
             case "delete":
                 await self._protect(self._delete(job))
                 return None
-        click = buttons.Click(user, address, event_id, action.verb, action.index)
+        click = buttons.Click(user, address, event_id, action.verb, action.index, action.value)
         return await self.submit(await buttons.request(self._store, self._dice, job, click))
 
     async def cancel(self, user: User, job_id: int | None = None) -> int:
@@ -264,6 +264,8 @@ class Core:
     async def _admit(self, request: Request) -> Job:
         source = await buttons.source_size(self._store, self._images, request)
         resolved = params.resolve(request, self.profile, source, self._dice)
+        if request.kind == "upscale" and request.params.redraw:
+            self._words.check(await buttons.carried(self._store, self._images, request))
         if request.kind == "imagine":
             limits.fits(self.rule(request.user), request.params.count, resolved.width, resolved.height)
         now = self.now()

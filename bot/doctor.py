@@ -15,6 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from statistics import median
 from typing import Any, Literal
 
 import psutil
@@ -28,6 +29,11 @@ GIB = 1024**3
 MARKS: dict[Grade, str] = {"ok": "✓", "note": "·", "problem": "✗"}
 EMBEDDED_NEEDS = 1.5 * GIB
 DISK_NEEDS = 1 * GIB
+MOST_LATEST = 20
+_LATEST = """
+    SELECT width, height, seconds FROM pictures WHERE json_extract(report, '$.model') = :model
+    ORDER BY job DESC, number DESC LIMIT :most
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,8 @@ async def examine(config: Config, where: Path | None) -> list[Finding]:
         *_packages(),
         *_device(device, config),
         *plan(device),
+        *speed(device, config),
+        *writer(device, config),
         _memory(device),
         _model(config, where),
         _database(config),
@@ -68,7 +76,7 @@ async def probe(config: Config) -> dict[str, Any]:
     model = config.model
     child = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "engine.memory", model.name, model.device, model.dtype, model.weights),
+        *("-m", "engine.memory", model.name, model.device, model.dtype, model.weights, model.optimizer),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
@@ -138,6 +146,43 @@ def plan(found: dict[str, Any]) -> Iterator[Finding]:
     beside = f" and {found['host'] / GIB:.1f} GiB of main memory" if found["host"] else ""
     text = f"{found['plan']}; {side}×{side} takes {peak:.1f} GiB there{beside} ({found['why']})"
     yield Finding("ok", "plan", text)
+
+
+def speed(found: dict[str, Any], config: Config) -> Iterator[Finding]:
+    """Tell how long a picture takes: what the latest ones took here, else the least it could be."""
+    if taken := _latest(config.data_dir / DATABASE, found.get("model", "")):
+        (width, height, _), seconds = taken[0], median(seconds for *_, seconds in taken)
+        count = f"the latest {len(taken)} pictures" if len(taken) > 1 else "the latest picture"
+        yield Finding("ok", "speed", f"{width}×{height} took {seconds:.1f} s ({count} on this machine)")
+    elif "forward" in found:
+        steps, side = config.defaults.steps, found["side"]
+        ceiling = found["ceiling"] / 1e9
+        rate = f"{ceiling:.3g} GFLOP/s" if ceiling < 1000 else f"{ceiling / 1000:.3g} TFLOP/s"
+        least = f"at least {steps * found['forward']:.2g} s, {steps} steps at the {rate} measured now"
+        yield Finding("ok", "speed", f"{side}×{side} takes {least}; nothing was drawn here yet")
+
+
+def writer(found: dict[str, Any], config: Config) -> Iterator[Finding]:
+    """Tell how a chat model would write prompts beside the model, or what stands against it."""
+    if "writer_refusal" in found:
+        yield Finding("problem", "prompts", found["writer_refusal"])
+    elif found.get("writer") == "":
+        text = f"{config.model.optimizer} does not fit beside the model, not even in 4 bit: rules write them"
+        yield Finding("problem", "prompts", text, "set model.optimizer to rules or to a smaller chat model")
+    elif "writer" in found:
+        yield Finding("ok", "prompts", f"{config.model.optimizer} writes them, {found['writer']}")
+
+
+def _latest(file: Path, model: str) -> list[tuple[int, int, float]]:
+    """Return width, height and seconds of the model's latest pictures that are as large as the last one."""
+    if not file.exists():
+        return []
+    try:
+        with closing(_read_only(file)) as connection:
+            rows = connection.execute(_LATEST, {"model": model, "most": MOST_LATEST}).fetchall()
+    except sqlite3.Error:
+        return []
+    return [row for row in rows if row[:2] == rows[0][:2]]
 
 
 def _memory(found: dict[str, Any]) -> Finding:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from bot.types import Refused
+from engine.metadata import read, write
 
 MAX_PIXELS = 40_000_000
 MAX_BYTES = 20_000_000
@@ -58,6 +59,8 @@ class ImageFolder:
     async def keep(self, data: bytes) -> str:
         """Check an attached picture, keep it as an upright RGB PNG and return its name.
 
+        Of what it says beside its pixels only how it was made is kept.
+
         Raises `Refused`: `image-too-large` above 20 MB or 40 megapixels, `animated-image` for more than one
         frame, `bad-image` for anything unreadable.
         """
@@ -94,7 +97,9 @@ class ImageFolder:
     def _keep(self, data: bytes) -> str:
         if len(data) > MAX_BYTES:
             raise Refused("image-too-large", limit=f"{MAX_BYTES // 10**6} MB")
-        png = _upright_png(data)
+        png, made = _upright_png(data), read(data)
+        if made is not None:
+            png = write(png, made)
         name = f"{hashlib.sha256(png).hexdigest()[:32]}.png"
         _write(self._inputs / name, png)
         return name

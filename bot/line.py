@@ -171,7 +171,7 @@ class Line:
         return False
 
     async def _draw(self, job: Job, ticket: Ticket) -> bool:
-        task = params.task(job, ticket.index, await buttons.source(self._store, self._images, job))
+        task = params.task(job, ticket.index, await buttons.source(self._store, self._images, job.request))
         try:
             async with aclosing(self._engine.run(task)) as events:
                 async for event in events:

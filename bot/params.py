@@ -16,6 +16,9 @@ GRID = 16
 SEEDS = 2**32
 UPSCALE_FACTOR = 2
 MAX_UPSCALED = 40_000_000
+REDRAW = "redraw"
+REDRAW_STEPS = 2
+"""Steps at the larger size that redrawing takes, beside the enlarging."""
 REROLL_PROMPT_NOISE = 0.3
 VARY_PROMPT_NOISE = 0.12
 VARY_LATENT_NOISE = 0.3
@@ -92,7 +95,7 @@ def task(job: Job, index: int, image: bytes | None) -> Task:
         return Optimize(params.prompt, wording=job.request.index)
     if job.request.kind == "upscale":
         assert image is not None
-        return Upscale(image, UPSCALE_FACTOR)
+        return Upscale(image, UPSCALE_FACTOR, "redraw" if params.redraw else "auto")
     return Generate(
         prompt=params.prompt,
         negative_prompt=params.negative_prompt,
@@ -108,6 +111,7 @@ def task(job: Job, index: int, image: bytes | None) -> Task:
         strength=params.strength,
         original=job.request.original,
         loras=params.loras,
+        wording=_wording(job.request),
     )
 
 
@@ -127,7 +131,7 @@ def picture_variation(job: Job, index: int) -> Variation | None:
 
 def room(job: Job) -> int:
     """Return the image tokens that one task of the job occupies in the engine."""
-    if job.request.kind == "upscale":
+    if job.request.kind == "upscale" and not job.request.params.redraw:
         return max(1, image_tokens(job.width, job.height) // UPSCALE_FACTOR**2)
     return max(1, image_tokens(job.width, job.height))
 
@@ -155,15 +159,17 @@ def vary(job: Job, index: int, user: User, address: Address, event_id: str, dice
     )
 
 
-def enlarge(job: Job, index: int, user: User, address: Address, event_id: str) -> Request:
-    """Return the request to upscale picture `index` of a job."""
+def enlarge(
+    job: Job, index: int, user: User, address: Address, event_id: str, *, redraw: bool = False
+) -> Request:
+    """Return the request to upscale picture `index` of a job, or to redraw it at twice the size."""
     request = _from(job, user, address, event_id)
     return replace(
         request,
         kind="upscale",
         index=index,
         image=None,
-        params=replace(request.params, count=1, seed=picture_seed(job, index)),
+        params=replace(request.params, count=1, seed=picture_seed(job, index), redraw=redraw),
     )
 
 
@@ -182,6 +188,15 @@ def chosen(job: Job, verb: str, user: User, address: Address, event_id: str) -> 
 def another(job: Job, user: User, address: Address, event_id: str) -> Request:
     """Return the request for one more wording of an optimize job's prompt."""
     return replace(_from(job, user, address, event_id), kind="optimize", index=job.request.index + 1)
+
+
+def _wording(request: Request) -> int:
+    """Return which wording a picture's prompt gets: a reroll's own where that is configured, the best else.
+
+    All pictures of a job share it, as a job has one prompt.
+    """
+    params, variation = request.params, request.variation
+    return variation.seed if variation and params.reword and params.optimize else 0
 
 
 def _rewritten(job: Job) -> Params:
@@ -227,9 +242,12 @@ def _snap(side: float, profile: ModelProfile) -> int:
 
 
 def _cost(request: Request, profile: ModelProfile, width: int, height: int) -> int:
-    """Return token-steps; an optimized prompt costs a step of a native picture, an upscale one of its own."""
+    """Return token-steps.
+
+    An optimized prompt costs a step of a native picture, an upscale one of its own, and redrawing its steps.
+    """
     if request.kind == "optimize":
         return picture_cost(profile, 1)
     if request.kind == "upscale":
-        return image_tokens(width, height)
+        return image_tokens(width, height) * (1 + REDRAW_STEPS if request.params.redraw else 1)
     return image_tokens(width, height) * request.params.steps * request.params.count

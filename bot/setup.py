@@ -61,6 +61,7 @@ def defaults(settings: Config) -> Params:
         strength=said.strength,
         optimize=said.optimize,
         enhance=said.enhance,
+        reword=said.reword,
     )
 
 

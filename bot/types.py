@@ -58,7 +58,11 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """Everything a person can say about a picture. None means: not said, the model or the dice decide."""
+    """Everything a person can say about a picture. None means: not said, the model or the dice decide.
+
+    `redraw` is said of a picture to enlarge: the model shall draw over it. `reword` is the operator's choice:
+    a reroll words a rewritten wish afresh.
+    """
 
     prompt: str
     negative_prompt: str = ""
@@ -73,6 +77,8 @@ class Params:
     optimize: bool = True
     enhance: bool = True
     spoiler: bool = False
+    redraw: bool = False
+    reword: bool = False
     loras: tuple[tuple[str, float], ...] = ()
     ignored: tuple[str, ...] = ()
 
@@ -145,7 +151,8 @@ class Job:
 class Action:
     """All a button ever carries. Packed form: `verb:job:index`, then `:value` if any; at most 64 bytes.
 
-    `set` says `name=value` or `reset`, `forget` says `yes` or `no`, `favourite` may say `on` or `off`.
+    `set` says `name=value` or `reset`, `forget` says `yes` or `no`, `favourite` may say `on` or `off`,
+    `upscale` may say `redraw`.
     """
 
     verb: Verb

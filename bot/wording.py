@@ -13,7 +13,7 @@ SHOWN_PROMPT = 400
 SHOWN_PROMPT_IN_FULL = 1500
 SHOWN_PROMPT_IN_LIST = 60
 
-_LANCZOS = "lanczos"
+_TOLD_METHODS = ("lanczos", "redraw")
 
 
 def cut(text: str, limit: int = SHOWN_PROMPT) -> str:
@@ -47,8 +47,8 @@ def small_print(texts: Texts, job: Job) -> str:
         lines.append(say(locale, "note-original", words=cut(original(job))))
     keys = [f"note-{note.replace(':', '-')}" for note in job.notes]
     sentences = [say(locale, key) for key in keys if texts.has(key)]
-    if any(picture.report.get("method") == _LANCZOS for picture in job.pictures):
-        sentences.append(say(locale, "note-lanczos"))
+    made = {picture.report.get("method") for picture in job.pictures}
+    sentences += [say(locale, f"note-{method}") for method in _TOLD_METHODS if method in made]
     if sentences:
         lines.append(("" if language(locale) == "zh" else " ").join(sentences))
     if job.request.params.ignored:

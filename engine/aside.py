@@ -6,9 +6,9 @@ Knows threads and who still wants a result. Knows no model; what goes wrong is t
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from io import BytesIO
 
 from engine import pixels
+from engine.port import Redraw
 from engine.types import Generate
 
 THREADS = 2
@@ -16,10 +16,10 @@ THREADS = 2
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Task `number` may go on, its upload made ready."""
+    """Task `number` may go on: its upload is made ready, or its picture enlarged to be drawn over."""
 
     number: int
-    task: Generate
+    task: Generate | Redraw
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,4 @@ def fitted(task: Generate) -> Generate:
     if task.init_image is None:
         return task
     image = pixels.fit(pixels.read(task.init_image), task.width, task.height)
-    buffer = BytesIO()
-    image.save(buffer, "PNG", compress_level=0)
-    return replace(task, init_image=buffer.getvalue())
+    return replace(task, init_image=pixels.stored(image))

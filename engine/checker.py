@@ -13,6 +13,7 @@ from typing import Any
 
 from PIL import Image
 
+from engine.port import Join, Redraw
 from engine.types import EngineError, Picture, Progress, Upscale
 
 Score = Callable[[bytes], dict[str, float]]
@@ -37,11 +38,20 @@ class Checked:
         encode = self._pipeline.finish(drawing)
         return lambda: self._scored(encode())
 
-    def upscale(self, task: Upscale) -> Generator[Progress | Picture, None, None]:
-        """Enlarge an encoded image and score it."""
+    def upscale(self, task: Upscale) -> Generator[Progress | Picture | Redraw, None, None]:
+        """Enlarge an encoded image and score it; one that is drawn over is scored as a whole, too."""
         with closing(self._pipeline.upscale(task)) as events:
             for event in events:
-                yield self._scored(event) if isinstance(event, Picture) else event
+                match event:
+                    case Picture():
+                        yield self._scored(event)
+                    case Redraw(join=join):
+                        yield replace(event, join=self._scoring(join))
+                    case _:
+                        yield event
+
+    def _scoring(self, join: Join) -> Join:
+        return lambda drawn: self._scored(join(drawn))
 
     def _scored(self, picture: Picture) -> Picture:
         return replace(picture, report={**picture.report, "scores": self._score(picture.png)})

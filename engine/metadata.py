@@ -29,6 +29,8 @@ USER_COMMENT = 0x9286
 EXIF_BLOCK = 0x8769
 
 _SETTING = re.compile(r'([A-Z][\w ./-]{0,40}): ("(?:[^"\\]|\\.)*"|[^,]*)(?:, |$)')
+_LORA = r"<lora:([^:<>\n]+):(-?\d{1,20}(?:\.\d{1,20})?)>"
+_LAST_LORAS = re.compile(rf"(?:{_LORA} ?)+\Z")
 _SIZE = re.compile(r"(\d{1,6})x(\d{1,6})")
 
 
@@ -37,6 +39,7 @@ class Parameters:
     """Everything needed to make a picture again; `prompt` is what the model was given, `original` the wish.
 
     `strength` is None for text-to-image. `upscaler` names the method that enlarged it to `width`×`height`.
+    `loras` are names of LoRA files and their weights. What an older file does not tell keeps its default.
     """
 
     prompt: str = ""
@@ -52,6 +55,7 @@ class Parameters:
     strength: float | None = None
     upscaler: str = ""
     notes: tuple[str, ...] = ()
+    loras: tuple[tuple[str, float], ...] = ()
 
 
 def write(png: bytes, parameters: Parameters) -> bytes:
@@ -74,7 +78,7 @@ def read(image: bytes) -> Parameters | None:
 
 
 def to_text(parameters: Parameters) -> str:
-    """Return AUTOMATIC1111's form: prompt, negative prompt, one line of settings."""
+    """Return AUTOMATIC1111's form: prompt with LoRA tags, negative prompt, one line of settings."""
     settings: dict[str, Any] = {
         "Steps": parameters.steps,
         "Sampler": "Euler",
@@ -91,7 +95,8 @@ def to_text(parameters: Parameters) -> str:
         settings["Denoising strength"] = parameters.strength
     if parameters.upscaler:
         settings["Upscaler"] = parameters.upscaler
-    lines = [parameters.prompt]
+    tags = (f"<lora:{name}:{weight}>" for name, weight in parameters.loras)
+    lines = [" ".join((parameters.prompt, *tags))]
     if parameters.negative_prompt:
         lines.append(f"Negative prompt: {parameters.negative_prompt}")
     lines.append(", ".join(f"{name}: {_quoted(str(value))}" for name, value in settings.items()))
@@ -107,8 +112,11 @@ def from_text(text: str) -> Parameters:
     prompt, _, negative = f"\n{body}".partition("\nNegative prompt:")
     size = _SIZE.fullmatch(settings.get("Size", ""))
     seed = _number(settings.get("Variation seed"))
+    prompt = prompt.strip()
+    tags = _LAST_LORAS.search(prompt)
     return Parameters(
-        prompt=prompt.strip(),
+        prompt=prompt[: tags.start()].strip() if tags else prompt,
+        loras=tuple((name, float(weight)) for name, weight in re.findall(_LORA, tags[0] if tags else "")),
         negative_prompt=negative.strip(),
         width=int(size[1]) if size else 0,
         height=int(size[2]) if size else 0,
@@ -139,6 +147,8 @@ def _from_json(text: str) -> Parameters | None:
     told = {field.name: told[field.name] for field in fields(Parameters) if field.name in told}
     if isinstance(told.get("notes"), list):
         told["notes"] = tuple(told["notes"])
+    if isinstance(told.get("loras"), list):
+        told["loras"] = tuple(tuple(each) if isinstance(each, list) else each for each in told["loras"])
     try:
         told["variation"] = _variation(told.get("variation"))
     except (TypeError, RecursionError):
@@ -175,6 +185,17 @@ def _is_sound(parameters: Parameters) -> bool:
         and all(type(value) in (int, float) for value in numbers)
         and isinstance(parameters.notes, tuple)
         and all(isinstance(note, str) for note in parameters.notes)
+        and isinstance(parameters.loras, tuple)
+        and all(map(_is_lora, parameters.loras))
+    )
+
+
+def _is_lora(told: Any) -> bool:
+    return (
+        isinstance(told, tuple)
+        and len(told) == 2
+        and isinstance(told[0], str)
+        and type(told[1]) in (int, float)
     )
 
 

@@ -54,6 +54,13 @@ def png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
+def stored(image: Image.Image) -> bytes:
+    """Encode as PNG without compressing, so that it opens at once."""
+    buffer = BytesIO()
+    image.save(buffer, "PNG", compress_level=0)
+    return buffer.getvalue()
+
+
 def _eight_bit(image: Image.Image) -> Image.Image:
     """Scale 16-bit grey to 8 bits: Pillow's own conversion would make everything above 255 white."""
     if not image.mode.startswith("I"):

@@ -4,6 +4,7 @@ Standard library only. Knows the order of calls; knows no tensor.
 """
 
 from collections.abc import Callable, Generator, Hashable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from engine.types import Generate, Optimize, Picture, Progress, PromptReady, Upscale
@@ -32,6 +33,24 @@ class Drawing(Protocol):
 D = TypeVar("D", bound=Drawing)
 
 
+Join = Callable[[Sequence[Picture]], Picture]
+"""Makes one picture of several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redraw:
+    """An enlarged picture to be drawn over: `pieces` are drawn like any task, with their prompts as they are.
+
+    `done` of the `steps` that all of it takes are behind it. `join` makes the result of the pieces' pictures,
+    given in their order, in another thread.
+    """
+
+    pieces: tuple[Generate, ...]
+    done: int
+    steps: int
+    join: Join
+
+
 class Pipeline(Protocol[D]):
     """A loaded model. Any method may raise `EngineError`, which becomes the answer to that task."""
 
@@ -54,5 +73,8 @@ class Pipeline(Protocol[D]):
     def finish(self, drawing: D) -> Callable[[], Picture]:
         """Decode and check the finished drawing; the function returned encodes it, in another thread."""
 
-    def upscale(self, task: Upscale) -> Generator[Progress | Picture, None, None]:
-        """Enlarge an encoded image, the picture last; runs in another thread, closed when unwanted."""
+    def upscale(self, task: Upscale) -> Generator[Progress | Picture | Redraw, None, None]:
+        """Enlarge an encoded image; last the picture, or what is to be drawn for it.
+
+        Runs in another thread, closed when unwanted.
+        """

@@ -34,6 +34,7 @@ class Generate:
 
     `loras` are names of LoRA files and their weights.
     `original` is what the person wrote when `prompt` was already rewritten; empty means `prompt` is it.
+    `wording` asks for another wording of an optimized or enhanced prompt, as that of `Optimize` does.
     """
 
     prompt: str
@@ -50,6 +51,7 @@ class Generate:
     strength: float = 0.6
     original: str = ""
     loras: tuple[tuple[str, float], ...] = ()
+    wording: int = 0
 
 
 @dataclass(frozen=True, slots=True)

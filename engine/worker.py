@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Generic
 
 from engine.aside import Aside, Opened, Settled, fitted
+from engine.batch import Work, done, shows, together
 from engine.messages import Drop, Emitted, Failed, Loaded, Report, Take
-from engine.port import D, Drawing, Pipeline
+from engine.parts import Parts
+from engine.port import D, Pipeline, Redraw
 from engine.types import (
     EngineError,
     Generate,
@@ -30,21 +32,10 @@ from engine.types import (
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class _Work(Generic[D]):
-    """A task under way. `turn` is when it last made a step; `alone` means a batch with it has failed."""
-
-    number: int
-    drawing: D
-    turn: int = 0
-    alone: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class _Writing:
     """A task whose prompt is being written."""
 
-    number: int
     task: Generate | Optimize
     work: Generator[None, None, PromptReady]
 
@@ -52,9 +43,10 @@ class _Writing:
 class Worker(Generic[D]):
     """The loop around a pipeline: every turn obeys orders, begins what fits and makes one step of one batch.
 
-    Prompts are written between steps, one after the other, and need no place. Pictures begin in the order in
-    which theirs are ready, never overtaken by smaller ones; one larger than the capacity runs alone. Uploads
-    are opened, files encoded and pictures enlarged in threads beside it; results go out when they are ready.
+    Prompts are written between steps, a few tokens of each a turn, and need no place. Pictures begin in the
+    order in which theirs are ready, never overtaken by smaller ones; one larger than the capacity runs alone.
+    Uploads are opened, files encoded and pictures enlarged in threads beside it; results go out when they are
+    ready.
     """
 
     def __init__(
@@ -66,9 +58,10 @@ class Worker(Generic[D]):
         self._pipe_lock = threading.Lock()
         self._aside = Aside(inbox.put)
         self._waiting: dict[int, Generate | Optimize] = {}
-        self._writing: _Writing | None = None
-        self._ready: dict[int, tuple[Generate, PromptReady]] = {}
-        self._works: dict[int, _Work[D]] = {}
+        self._writing: dict[int, _Writing] = {}
+        self._ready: dict[tuple[int, int], tuple[Generate, PromptReady]] = {}
+        self._works: dict[tuple[int, int], Work[D]] = {}
+        self._parts: dict[int, Parts] = {}
         self._turn = 0
         self._told = 0
 
@@ -119,7 +112,7 @@ class Worker(Generic[D]):
                     case Take(number, task):
                         self._take(number, task)
                     case Opened(number, task) if self._aside.settle(number):
-                        self._waiting[number] = task
+                        self._open(number, task)
                     case Settled(number):
                         self._aside.settle(number)
                     case Drop(number):
@@ -134,24 +127,33 @@ class Worker(Generic[D]):
         else:
             self._waiting[number] = task
 
-    def _enlarged(self, number: int, task: Upscale) -> Picture | None:
+    def _open(self, number: int, task: Generate | Redraw) -> None:
+        """Take what was made ready beside the loop; the pieces of a redraw have their prompts already."""
+        if isinstance(task, Generate):
+            self._waiting[number] = task
+            return
+        self._parts[number] = Parts(task)
+        for part, piece in enumerate(task.pieces):
+            self._ready[number, part] = piece, PromptReady(piece.prompt, piece.prompt)
+
+    def _enlarged(self, number: int, task: Upscale) -> Picture | Redraw | None:
         """Enlarge and tell how far it is; None where nobody waits for it any more."""
         with closing(self._pipeline.upscale(task)) as events:
             for event in events:
-                if isinstance(event, Picture):
+                if not isinstance(event, Progress):
                     return event
                 if not self._aside.wants(number):
                     return None
                 self._send(Emitted(number, event))
         raise AssertionError("an upscale ended without a picture")
 
-    def _beside(self, number: int, job: Callable[[], Picture | Generate | None]) -> None:
+    def _beside(self, number: int, job: Callable[[], Picture | Generate | Redraw | None]) -> None:
         """Do a job in a thread; its result is the answer, or the task to go on with, or nobody's."""
 
         def run() -> Opened | Settled:
             with self._answering(number):
                 result = job()
-                if isinstance(result, Generate):
+                if isinstance(result, Generate | Redraw):
                     return Opened(number, result)
                 if result is not None:
                     self._send(Emitted(number, result, last=True))
@@ -160,34 +162,34 @@ class Worker(Generic[D]):
         self._aside.begin(number, run)
 
     def _write(self) -> None:
-        """Write prompts until one needs longer than a step may wait."""
-        while self._writing is not None or self._waiting:
-            if self._writing is None:
-                number = next(iter(self._waiting))
-                task = self._waiting.pop(number)
-                self._writing = _Writing(number, task, self._pipeline.prompt(task))
-            writing = self._writing
-            with self._answering(writing.number):
+        """Begin every prompt that waits, and go on with each until it lets others go on."""
+        for number, task in self._waiting.items():
+            with self._answering(number):
+                self._writing[number] = _Writing(task, self._pipeline.prompt(task))
+        self._waiting.clear()
+        for number, writing in list(self._writing.items()):
+            with self._answering(number):
                 try:
                     next(writing.work)
-                    return
+                    continue
                 except StopIteration as done:
-                    self._written(writing, done.value)
-            self._writing = None
+                    self._written(number, writing.task, done.value)
+            del self._writing[number]
 
-    def _written(self, writing: _Writing, ready: PromptReady) -> None:
-        is_wish = isinstance(writing.task, Optimize)
-        self._send(Emitted(writing.number, ready, last=is_wish))
-        if isinstance(writing.task, Generate):
-            self._ready[writing.number] = writing.task, ready
+    def _written(self, number: int, task: Generate | Optimize, ready: PromptReady) -> None:
+        self._send(Emitted(number, ready, last=isinstance(task, Optimize)))
+        if isinstance(task, Generate):
+            self._ready[number, 0] = task, ready
 
     def _admit(self) -> None:
-        for number, (task, ready) in list(self._ready.items()):
+        while self._ready:
+            (number, part), (task, ready) = next(iter(self._ready.items()))
             if not self._fits(image_tokens(task.width, task.height)):
                 return
-            del self._ready[number]
+            del self._ready[number, part]
             with self._answering(number):
-                self._works[number] = _Work(number, self._pipeline.start(task, ready), self._turn)
+                drawing = self._pipeline.start(task, ready)
+                self._works[number, part] = Work(number, part, drawing, self._turn)
 
     def _fits(self, tokens: int) -> bool:
         occupied = sum(work.drawing.tokens for work in self._works.values())
@@ -195,26 +197,20 @@ class Worker(Generic[D]):
 
     def _step(self) -> None:
         self._turn += 1
-        for work in self._advance(self._batch()):
+        for work in self._advance(together(self._works.values(), self._pipeline.capacity)):
             work.turn = self._turn
-            drawing = work.drawing
-            with self._answering(work.number):
-                preview = self._pipeline.preview(drawing) if _shows(drawing) else None
-                self._send(Emitted(work.number, Progress(drawing.step, drawing.steps, preview)))
+            if work.key in self._works:
+                with self._answering(work.number):
+                    self._send(Emitted(work.number, self._progress(work)))
 
-    def _batch(self) -> list[_Work[D]]:
-        """Return those that have waited longest for a step and may share a forward, up to the capacity."""
-        works = sorted((w for w in self._works.values() if not _done(w.drawing)), key=lambda work: work.turn)
-        batch: list[_Work[D]] = []
-        room = self._pipeline.capacity
-        for work in works:
-            fits = not batch or (not work.alone and not batch[0].alone and work.drawing.tokens <= room)
-            if fits and work.drawing.batch_key == (batch or [work])[0].drawing.batch_key:
-                batch.append(work)
-                room -= work.drawing.tokens
-        return batch
+    def _progress(self, work: Work[D]) -> Progress:
+        drawing = work.drawing
+        if work.number in self._parts:
+            return self._parts[work.number].stepped()
+        preview = self._pipeline.preview(drawing) if shows(drawing) else None
+        return Progress(drawing.step, drawing.steps, preview)
 
-    def _advance(self, batch: list[_Work[D]]) -> list[_Work[D]]:
+    def _advance(self, batch: list[Work[D]]) -> list[Work[D]]:
         """Make one step and return the works that made it; a batch that fails goes on one by one."""
         if not batch:
             return []
@@ -227,15 +223,20 @@ class Worker(Generic[D]):
             log.warning("a batch of %d failed and goes on one by one: %r", len(batch), error)
             for work in batch:
                 work.alone = True
-            return [done for work in batch for done in self._advance([work])]
+            return [made for work in batch if work.key in self._works for made in self._advance([work])]
         return batch
 
     def _finish(self) -> None:
-        for work in [work for work in self._works.values() if _done(work.drawing)]:
-            with self._answering(work.number):
-                encode = self._pipeline.finish(work.drawing)
-                del self._works[work.number]
-                self._beside(work.number, encode)
+        for work in [work for work in self._works.values() if done(work.drawing)]:
+            if work.key in self._works:
+                with self._answering(work.number):
+                    encode = self._pipeline.finish(work.drawing)
+                    del self._works[work.key]
+                    parts = self._parts.get(work.number)
+                    whole = parts.finished(work.part, encode) if parts else encode
+                    if whole is not None:
+                        self._parts.pop(work.number, None)
+                        self._beside(work.number, whole)
 
     @contextmanager
     def _answering(self, number: int) -> Iterator[None]:
@@ -248,26 +249,20 @@ class Worker(Generic[D]):
     def _forget(self, number: int) -> None:
         """Take a dropped task out of wherever it is."""
         self._waiting.pop(number, None)
-        self._ready.pop(number, None)
-        self._works.pop(number, None)
+        self._undraw(number)
         self._aside.settle(number)
-        if self._writing is not None and self._writing.number == number:
-            self._writing.work.close()
-            self._writing = None
+        if number in self._writing:
+            self._writing.pop(number).work.close()
+
+    def _undraw(self, number: int) -> None:
+        """Give up every part of a task's picture."""
+        self._parts.pop(number, None)
+        self._ready = {key: told for key, told in self._ready.items() if key[0] != number}
+        self._works = {key: work for key, work in self._works.items() if key[0] != number}
 
     def _fail(self, number: int, error: Exception) -> None:
-        self._works.pop(number, None)
+        self._undraw(number)
         self._send(failed(error, number))
-
-
-def _done(drawing: Drawing) -> bool:
-    return drawing.step >= drawing.steps
-
-
-def _shows(drawing: Drawing) -> bool:
-    """Say whether a preview is due: every second step at most, four a picture at most, none at the end."""
-    every = max(2, -(-drawing.steps // 5))
-    return drawing.step % every == 0 and not _done(drawing)
 
 
 def failed(error: Exception, number: int | None = None) -> Failed:

@@ -11,6 +11,7 @@ from discord.app_commands import Range, locale_str
 from adapters.discord.door import Asked
 from adapters.discord.names import PLACES, localized
 from adapters.discord.traditional import traditional
+from bot.enlarging import Enlarging
 from bot.texts import Texts
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ OPTIONS = {
     "job": "discord-option-job",
     "picture": "discord-option-picture",
     "spoiler": "flag-spoiler",
+    "redraw": "discord-option-redraw",
     "code": "discord-option-code",
     "person": "discord-option-person",
     "name": "discord-option-name",
@@ -93,9 +95,11 @@ def _makers(desk: "Desk") -> tuple[Callback, ...]:
         image: discord.Attachment | None = None,
         job: Number | None = None,
         picture: Count | None = None,
+        redraw: bool | None = None,
         spoiler: bool | None = None,
     ) -> None:
-        await desk.upscale(asked, image, job or 0, picture or 1, _options_said({"spoiler": spoiler}))
+        chosen = Enlarging(job, (picture or 1) - 1, redraw or False)
+        await desk.upscale(asked, image, chosen, _options_said({"spoiler": spoiler}))
 
     async def reroll(asked: Asked) -> None:
         await desk.reroll(asked)

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -21,6 +22,7 @@ from adapters.discord.settings import DiscordSettings
 from bot import flags
 from bot.commands import Command
 from bot.core import Core
+from bot.enlarging import Enlarging
 from bot.reading import told
 from bot.types import Action, Address, Gone, Kind, Params, Refused, Reply, Request
 
@@ -77,18 +79,15 @@ class Desk:
         self,
         asked: Asked,
         picture: discord.Attachment | None,
-        job: int,
-        number: int,
+        chosen: Enlarging,
         options: Mapping[str, str],
     ) -> None:
-        """Enlarge an attached picture, or picture `number` (from 1) of one of the person's jobs."""
+        """Enlarge an attached picture, or the chosen one of one of the person's jobs."""
         async with self.refusing(asked):
-            if picture is None and not job:
-                raise Refused("needs-image")
             if picture is None:
-                await self.draw_by(asked, Action("upscale", job, number - 1))
+                await self.draw_by(asked, chosen.action())
             else:
-                await self._enlarge(asked, picture, options)
+                await self._enlarge(asked, picture, options, chosen.redraw)
 
     async def upscale_message(self, asked: Asked, message: discord.Message) -> None:
         """Enlarge the picture of any message."""
@@ -192,9 +191,16 @@ class Desk:
         """Return the parameters that a prompt with its flags and `options` mean."""
         return _assigned(flags.parse(text, await self.core.defaults(of_interaction(asked))), options)
 
-    async def _enlarge(self, asked: Asked, picture: discord.Attachment, options: Mapping[str, str]) -> None:
+    async def _enlarge(
+        self,
+        asked: Asked,
+        picture: discord.Attachment,
+        options: Mapping[str, str],
+        redraw: bool = False,
+    ) -> None:
         await self.enter(asked)
         params = _assigned(await self.core.defaults(of_interaction(asked)), options)
+        params = replace(params, redraw=redraw)
         address = await self.acknowledge(asked)
         kept = await pictures.keep(self.core, picture)
         await self.submit(asked, address, "upscale", params, kept)

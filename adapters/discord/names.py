@@ -40,6 +40,7 @@ CHINESE: dict[str, tuple[str, str]] = {
     "job": ("任务", "任務"),
     "picture": ("第几张", "第幾張"),
     "spoiler": ("剧透", "防雷"),
+    "redraw": ("重绘", "重繪"),
     "code": ("绑定码", "綁定碼"),
     "person": ("用户", "使用者"),
     "name": ("名称", "名稱"),

@@ -11,7 +11,7 @@ from telegram import PhotoSize
 
 from adapters.telegram.hearing import Heard
 from adapters.telegram.place import Place
-from bot import commands, flags, reading
+from bot import commands, enlarging, flags, reading
 from bot.commands import Command
 from bot.core import Core
 from bot.types import Action, Job, Kind, Params, Refused, Reply, Request, User
@@ -44,7 +44,8 @@ async def ask(
     if command.name in JOBS:
         return await _draw(core, user, command, heard, place, fetch)
     if command.name == "upscale" and heard.picture is not None:
-        return await _submit(core, user, "upscale", await core.defaults(user), place, await fetch())
+        params = replace(await core.defaults(user), redraw=enlarging.read(command.rest).redraw)
+        return await _submit(core, user, "upscale", params, place, await fetch())
     if command.name in ("upscale", "reroll"):
         return await core.press(user, await _button(core, user, command, heard), place.address(), place.event)
     if command.name == "info" and heard.picture is not None:
@@ -120,13 +121,8 @@ def _changed(job: Job, words: str) -> Params:
 
 async def _button(core: Core, user: User, command: Command, heard: Heard) -> Action:
     """Return the button that a typed command stands for."""
-    numbers = [int(number) for number in re.findall(r"[0-9]{1,18}", command.rest)]
     if command.name == "upscale":
-        if not numbers and heard.job is not None:
-            numbers = [heard.job]
-        if not numbers:
-            raise Refused("needs-image")
-        return Action("upscale", numbers[0], max(0, numbers[1] - 1) if len(numbers) > 1 else 0)
+        return enlarging.read(command.rest).action(heard.job)
     if heard.job is not None:
         return Action("reroll", heard.job)
     for job in await core.jobs(user):

@@ -3,11 +3,10 @@
 Knows commands, flags and the page's controls; knows no HTTP.
 """
 
-import re
 from dataclasses import replace
 
 from adapters.web.payload import Json, Message
-from bot import commands, flags
+from bot import commands, enlarging, flags
 from bot.core import Core
 from bot.types import Action, Address, Job, Kind, Params, Refused, Reply, Request, User
 
@@ -23,8 +22,9 @@ async def ask(core: Core, user: User, message: Message) -> Job | Reply | None:
         image = await _kept(core, message)
         return await core.submit(Request(user, address, event, JOBS[command.name], params, image))
     if command.name == "upscale" and message.image is not None:
+        params = replace(await core.defaults(user), redraw=enlarging.read(command.rest).redraw)
         image = await _kept(core, message)
-        return await core.submit(Request(user, address, event, "upscale", await core.defaults(user), image))
+        return await core.submit(Request(user, address, event, "upscale", params, image))
     if command.name in ("upscale", "reroll"):
         return await core.press(user, await _button(core, user, command), address, event)
     return await core.answer(user, command)
@@ -57,7 +57,7 @@ def words_of(job: Job, defaults: Params) -> str:
     if request.parent is not None:
         return ""
     if request.kind == "upscale":
-        return "/upscale"
+        return "/upscale redraw" if request.params.redraw else "/upscale"
     line = flags.render(request.params, defaults)
     return f"/optimize {line}" if request.kind == "optimize" else line
 
@@ -73,10 +73,7 @@ async def _button(core: Core, user: User, command: commands.Command) -> Action:
             if job.request.kind == "imagine":
                 return Action("reroll", job.id)
         raise Refused("no-such-job", job="")
-    numbers = [int(number) for number in re.findall(r"[0-9]{1,18}", command.rest)]
-    if not numbers:
-        raise Refused("needs-image")
-    return Action("upscale", numbers[0], max(0, numbers[1] - 1) if len(numbers) > 1 else 0)
+    return enlarging.read(command.rest).action()
 
 
 def _with_controls(defaults: Params, controls: Json) -> Params:

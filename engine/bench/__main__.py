@@ -5,6 +5,7 @@ import json
 import platform
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import torch
 
 from engine.bench import speed
-from engine.bench.contenders import PROMPT, stock_pipeline
+from engine.bench.contenders import PROMPT, stock_compiled, stock_pipeline
 from engine.bench.floor import matmul_ceiling
 from engine.bench.fullsize import full_size
 from engine.bench.inject import inject
@@ -20,6 +21,7 @@ from engine.bench.series import series
 from engine.bench.speed import Row, Sides
 from engine.bench.verdicts import verdicts
 from engine.types import EngineSettings
+from engine.zimage.components import Components
 from engine.zimage.load import choose_device, choose_dtype, find, planned, read
 from engine.zimage.pipeline import ZImagePipeline
 
@@ -42,6 +44,8 @@ def main() -> None:
         results["series"] = [series(ours(settings).components, kind, args.series) for kind in kinds]
     else:
         sides = full_sides(settings) if args.full_size else small_sides(settings)
+        if not args.eager_only:
+            sides = replace(sides, compiled=stock_compiled(_stocks(sides)))
         results |= compare(sides, args.sizes, args.rounds, args.only)
     sys.stdout.write(json.dumps(results, indent=1) + "\n" if args.json else "".join(_shown(results)))
 
@@ -54,6 +58,7 @@ def compare(sides: Sides, sizes: list[int], rounds: int, only: list[str]) -> dic
     tables: dict[str, Callable[[], list[Row]]] = {
         "whole": lambda: [speed.whole(sides, side, rounds) for side in sizes if sides.encodes],
         "denoising": lambda: [speed.above_floor(sides, side, rounds) for side in sizes],
+        "memory": lambda: [speed.memory(sides, side) for side in sizes],
         "decoding": lambda: [speed.decoding(sides, side, rounds) for side in sizes],
         "batches": lambda: [speed.above_floor(sides, small, rounds, batch) for batch in (1, 2, 4, 8)],
         "guidance": lambda: speed.guidance(sides, small, rounds),
@@ -67,7 +72,7 @@ def ours(settings: EngineSettings) -> ZImagePipeline:
     """Our pipeline around a freshly read model."""
     folder = find(settings.model)
     device = choose_device(settings.device)
-    return ZImagePipeline(read(folder, settings.model, device, planned(settings, folder)))
+    return _warm(ZImagePipeline(read(folder, settings.model, device, planned(settings, folder))))
 
 
 def small_sides(settings: EngineSettings) -> Sides:
@@ -83,7 +88,17 @@ def full_sides(settings: EngineSettings) -> Sides:
     """Both sides around one full-size model of random weights; the fused weights serve both."""
     device = choose_device(settings.device)
     components, embedding = full_size(device, choose_dtype(settings.dtype, device))
-    return Sides(ZImagePipeline(components), stock_pipeline(components), embedding, encodes=False)
+    return Sides(_warm(ZImagePipeline(components)), stock_pipeline(components), embedding, encodes=False)
+
+
+def _warm(pipeline: ZImagePipeline) -> ZImagePipeline:
+    pipeline.warm()
+    return pipeline
+
+
+def _stocks(sides: Sides) -> Components:
+    """Return our components with the stock pipeline's own models in their place."""
+    return replace(sides.components, transformer=sides.stock.transformer, vae=sides.stock.vae)
 
 
 def machine(settings: EngineSettings) -> Row:
@@ -98,7 +113,7 @@ def machine(settings: EngineSettings) -> Row:
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "dtype": str(dtype).removeprefix("torch."),
-        "matmul GFLOP/s": round(matmul_ceiling(device, dtype, 8192 if is_cuda else 512) / 1e9, 1),
+        "matmul GFLOP/s": round(matmul_ceiling(device, dtype) / 1e9, 1),
     }
 
 
@@ -143,6 +158,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contender; the best one counts")
     parser.add_argument("--sizes", type=int, nargs="*", default=[], help="sides in pixels")
     parser.add_argument("--only", nargs="*", default=[], help="tables to make, by name")
+    parser.add_argument("--eager-only", action="store_true", help="leave the compiled stock pipeline out")
     parser.add_argument("--full-size", action="store_true", help="the 6 B architecture with random weights")
     parser.add_argument("--inject", type=int, metavar="RUNS", help="put faults into so many pictures")
     parser.add_argument("--series", type=int, metavar="PICTURES", help="draw so many in each precision")

@@ -4,6 +4,7 @@ Knows how to make either draw one picture, from the prompt to the PNG or from em
 """
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,8 @@ from engine.zimage.pipeline import ZImagePipeline
 from engine.zimage.sampler import advance
 
 PROMPT = "a red sailboat on the sea at sunset"
+GRAPHS = 64
+"""Graphs a compiled contender may have."""
 
 
 def asked(side: int, steps: int, guidance_scale: float) -> Generate:
@@ -48,6 +51,17 @@ def stock_pipeline(components: Components) -> Any:
     )
     made.set_progress_bar_config(disable=True)
     return made
+
+
+def stock_compiled(components: Components, **options: Any) -> Any:
+    """The stock pipeline with `compile_repeated_blocks(**options)`: modules of its own, the same weights."""
+    # A module's compiled call would be used by every pipeline around it; its weights may be shared.
+    transformer = deepcopy(components.transformer, {id(p): p for p in components.transformer.parameters()})
+    # One graph for every size, length and kind of block that is timed.
+    most = torch._dynamo.config.recompile_limit
+    torch._dynamo.config.recompile_limit = max(most, GRAPHS)
+    transformer.compile_repeated_blocks(**options)
+    return stock_pipeline(replace(components, transformer=transformer))
 
 
 def ours_whole(pipeline: ZImagePipeline, task: Generate) -> Callable[[], object]:

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.bench.clock import best_of
+from engine.memory.pace import square
 from engine.zimage.denoiser import PATCH, padded
 
 
@@ -35,18 +37,29 @@ def products(transformer: Any, tokens: int, caption: int, batch: int) -> Callabl
     return run
 
 
-def matmul_ceiling(device: torch.device, dtype: torch.dtype, side: int) -> float:
-    """Return the operations per second of one square matrix product of `side`, the best of ten."""
-    from engine.bench.clock import best_of
+def operations(transformer: Any, tokens: int, caption: int, batch: int) -> int:
+    """Return the floating-point operations of these products."""
+    image = padded(tokens)
+    key = f"{PATCH}-1"
+    ends = (transformer.all_x_embedder[key], transformer.all_final_layer[key].linear)
+    count = sum(2 * batch * tokens * layer.weight.numel() for layer in ends)
+    for blocks, length in ((transformer.noise_refiner, image), (transformer.layers, image + caption)):
+        for block in blocks:
+            dim = block.attention.to_q.weight.shape[0]
+            count += sum(2 * batch * length * layer.weight.numel() for layer in _layers(block))
+            count += 4 * batch * length**2 * dim
+    return int(count)
 
-    left = torch.randn((side, side), device=device).to(dtype)
-    return 2 * side**3 / best_of({"product": lambda: left @ left}, 10)["product"]
+
+def matmul_ceiling(device: torch.device, dtype: torch.dtype) -> float:
+    """Return the operations per second of a large square matrix product, the best of ten."""
+    product, count = square(device, dtype)
+    return count / best_of({"product": product}, 10)["product"]
 
 
 def _block(block: Any, batch: int, length: int) -> Iterator[Callable[[], Tensor]]:
-    attention, feed = block.attention, block.feed_forward
-    layers = (attention.to_q, attention.to_k, attention.to_v, attention.to_out[0], feed.w1, feed.w3, feed.w2)
-    for layer in layers:
+    attention = block.attention
+    for layer in _layers(block):
         yield _linear(layer, batch, length)
     weight = attention.to_q.weight
     shape = (batch * attention.heads, length, weight.shape[0] // attention.heads)
@@ -54,6 +67,13 @@ def _block(block: Any, batch: int, length: int) -> Iterator[Callable[[], Tensor]
     scores = torch.randn((*shape[:2], length), device=weight.device).to(weight.dtype)
     yield lambda: torch.bmm(query, query.transpose(1, 2))
     yield lambda: torch.bmm(scores, query)
+
+
+def _layers(block: Any) -> tuple[Any, ...]:
+    attention, feed = block.attention, block.feed_forward
+    return (
+        attention.to_q, attention.to_k, attention.to_v, attention.to_out[0], feed.w1, feed.w3, feed.w2
+    )  # fmt: skip
 
 
 def _linear(layer: Any, batch: int, length: int) -> Callable[[], Tensor]:

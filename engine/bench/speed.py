@@ -4,7 +4,7 @@ Knows which comparisons are made. Knows neither how either side works nor how ro
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,8 +12,10 @@ from torch import Tensor
 
 from engine.bench import contenders
 from engine.bench.clock import best_of
-from engine.bench.floor import products
-from engine.types import image_tokens
+from engine.bench.floor import operations, products
+from engine.bench.memory import MIB, peak
+from engine.memory.pace import square
+from engine.types import Generate, image_tokens
 from engine.zimage.components import Components
 from engine.zimage.denoiser import padded
 from engine.zimage.pipeline import ZImagePipeline
@@ -21,19 +23,22 @@ from engine.zimage.speed import EXACT, Speed
 
 STEPS = 8
 Row = dict[str, Any]
+Runs = dict[str, Callable[[], object]]
 
 
 @dataclass(frozen=True)
 class Sides:
     """Our pipeline, the stock one with weights of its own, and a caption embedding `(n, features)` for both.
 
-    `encodes` says whether there is a text encoder, so that whole pictures can be drawn.
+    `encodes` says whether there is a text encoder, so that whole pictures can be drawn. `compiled` is the
+    stock pipeline with its blocks compiled, None to leave that contender out.
     """
 
     ours: ZImagePipeline
     stock: Any
     embedding: Tensor
     encodes: bool = True
+    compiled: Any | None = None
 
     @property
     def components(self) -> Components:
@@ -43,48 +48,65 @@ class Sides:
 
 def whole(sides: Sides, side: int, rounds: int) -> Row:
     """One picture of `side` pixels, prompt to PNG, without guidance: equal forwards on both sides."""
-    task = contenders.asked(side, STEPS, 1.0)
-    best = best_of(
-        {
-            "stock": contenders.stock_whole(sides.stock, task),
-            "ours": contenders.ours_whole(sides.ours, task),
-        },
-        rounds,
-    )
-    return {"size": side, "forwards": STEPS, **best, "faster": best["stock"] / best["ours"]}
+    best = best_of(_wholes(sides, contenders.asked(side, STEPS, 1.0)), rounds)
+    return {"size": side, "forwards": STEPS, **best, **_faster(best)}
 
 
 def above_floor(sides: Sides, side: int, rounds: int, batch: int = 1) -> Row:
-    """Embeddings to latents against the matrix products of the same forwards."""
-    task = contenders.asked(side, STEPS, 1.0)
-    caption = padded(len(sides.embedding))
-    forward = products(sides.components.transformer, image_tokens(side, side), caption, batch)
+    """Embeddings to latents against the matrix products of the same forwards.
+
+    The shares are those of the ceiling, the speed of one large square product in the same run, at which each
+    did these products' operations.
+    """
+    transformer = sides.components.transformer
+    shape = (image_tokens(side, side), padded(len(sides.embedding)), batch)
+    forward = products(transformer, *shape)
+    product, count = square(sides.components.device, sides.components.dtype)
+    work = STEPS * operations(transformer, *shape)
+    drawn = _latents(sides, contenders.asked(side, STEPS, 1.0), batch)
     best = best_of(
         {
+            "ceiling": product,
             "floor": torch.inference_mode()(lambda: [forward() for _ in range(STEPS)]),
-            "stock": contenders.stock_latents(sides.stock, task, sides.embedding, batch),
-            "ours": contenders.ours_latents(sides.ours, task, sides.embedding, batch),
+            **drawn,
         },
         rounds,
     )
-    share = (best["ours"] - best["floor"]) / (best["stock"] - best["floor"])
+    ceiling = count / best.pop("ceiling")
     return {
         "size": side,
         "batch": batch,
         **best,
-        "faster": best["stock"] / best["ours"],
-        "above floor, ours / stock": share,
+        **_faster(best),
+        "above floor, ours / stock": (best["ours"] - best["floor"]) / (best["stock"] - best["floor"]),
+        "ceiling, GFLOP/s": ceiling / 1e9,
+        **{f"share, {name}": work / best[name] / ceiling for name in drawn},
     }
 
 
+def memory(sides: Sides, side: int) -> Row:
+    """What each takes at its worst moment beside the weights, in MiB: whole pictures where they can be."""
+    task = contenders.asked(side, STEPS, 1.0)
+    runs = _wholes(sides, task) if sides.encodes else _latents(sides, task)
+    device = sides.components.device
+    return {"size": side, **{f"{name}, MiB": peak(device, run) / MIB for name, run in runs.items()}}
+
+
 def flags_alone(sides: Sides, side: int, rounds: int) -> list[Row]:
-    """Embeddings to latents with no speed-up, with each flag alone, and with those in use."""
+    """Embeddings to latents with no speed-up, with each flag alone, and with those in use.
+
+    What is of use on CUDA only builds on the others, so it is added to those in use or taken from them.
+    """
     task = contenders.asked(side, STEPS, 1.0)
     speeds = {"none": Speed.none(), **{flag: Speed.none(**{flag: True}) for flag in EXACT[:-1]}}
     speeds["in use"] = sides.ours.speed
+    if sides.components.device.type == "cuda":
+        speeds["in use, uncompiled"] = replace(sides.ours.speed, compiled=False)
+        speeds["in use and cuda_graphs"] = replace(sides.ours.speed, cuda_graphs=True)
 
     def run(speed: Speed) -> Callable[[], object]:
         pipeline = ZImagePipeline(sides.components, speed=speed)
+        pipeline.warm()
         return contenders.ours_latents(pipeline, task, sides.embedding)
 
     best = best_of({name: run(speed) for name, speed in speeds.items()}, rounds)
@@ -138,3 +160,23 @@ def step_costs(sides: Sides, sizes: list[int], rounds: int) -> Iterator[Row]:
         tokens = padded(image_tokens(side, side)) + padded(len(sides.embedding))
         step = best["all"] / STEPS
         yield {"size": side, "tokens": tokens, "step": step, "µs a token": 1e6 * step / tokens}
+
+
+def _wholes(sides: Sides, task: Generate) -> Runs:
+    runs: Runs = {"stock": contenders.stock_whole(sides.stock, task)}
+    if sides.compiled is not None:
+        runs["stock compiled"] = contenders.stock_whole(sides.compiled, task)
+    return runs | {"ours": contenders.ours_whole(sides.ours, task)}
+
+
+def _latents(sides: Sides, task: Generate, batch: int = 1) -> Runs:
+    runs: Runs = {"stock": contenders.stock_latents(sides.stock, task, sides.embedding, batch)}
+    if sides.compiled is not None:
+        runs["stock compiled"] = contenders.stock_latents(sides.compiled, task, sides.embedding, batch)
+    return runs | {"ours": contenders.ours_latents(sides.ours, task, sides.embedding, batch)}
+
+
+def _faster(best: dict[str, float]) -> Row:
+    """Say how many times faster ours is than each stock contender."""
+    stocks = (name for name in ("stock", "stock compiled") if name in best)
+    return {f"faster than {name}": best[name] / best["ours"] for name in stocks}

@@ -13,10 +13,12 @@ import torch
 from safetensors import SafetensorError
 
 from engine.generic.pipeline import GenericPipeline
+from engine.memory.lodging import vacancy
 from engine.memory.plan import KEPT_FREE
 from engine.memory.probe import probe
 from engine.memory.sizes import header
 from engine.profiles import profile
+from engine.prompts.chat import choose_apart
 from engine.types import EngineError, EngineSettings
 from engine.upscale.plan import Plan
 from engine.zimage.load import choose_device, choose_dtype, threads
@@ -51,16 +53,23 @@ def load(settings: EngineSettings, folder: Path) -> GenericPipeline:
             "model_missing", f"{folder} cannot be read ({reason}); fetch the model again"
         ) from error
     offload = _Offload(pipe, device)
-    if device.type == "cuda" and _needed(folder, dtype) > probe(settings.device).free - KEPT_FREE:
+    needed = _needed(folder, dtype)
+    if device.type == "cuda" and needed > probe(settings.device).free - KEPT_FREE:
         offload()
     else:
         pipe.to(device)
+        needed = max(WORKING_LEAST, WORKING_SHARE * needed)
     image_pipe = _image_pipe(AutoPipelineForImage2Image, pipe)
     for each in filter(None, (pipe, image_pipe)):
         each.set_progress_bar_config(disable=True)
     log.info("loaded %s with %s on %s in %s", settings.model, type(pipe).__name__, device, dtype)
     upscaling = Plan.of(device, settings.upscalers)
-    return GenericPipeline(pipe, image_pipe, profile(settings.model), device, offload, upscaling)
+    writer = choose_apart(
+        settings.optimizer,
+        device,
+        lambda: vacancy(probe(settings.device), int(needed), str(dtype).removeprefix("torch.")),
+    )
+    return GenericPipeline(pipe, image_pipe, profile(settings.model), device, offload, upscaling, writer)
 
 
 def fetch(model: str) -> Path:

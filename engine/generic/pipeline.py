@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from engine import guards, metadata, pixels, prompts
 from engine.generic.call import asked, prepared
 from engine.generic.drawing import Drawing
+from engine.port import Redraw
+from engine.prompts.rewriting import Writer
 from engine.types import (
     EngineError,
     Generate,
@@ -44,7 +46,7 @@ class GenericPipeline:
     """The worker's pipeline around a diffusers `pipe` for text and, where there is one, `image_pipe`.
 
     `offload` is called once when memory runs out: it makes the model take less and says whether it could.
-    `upscaling` is where and with what pictures are enlarged.
+    `upscaling` is where and with what pictures are enlarged, `writer` the language model that writes prompts.
     """
 
     def __init__(
@@ -55,12 +57,13 @@ class GenericPipeline:
         device: torch.device,
         offload: Callable[[], bool] = lambda: False,
         upscaling: Upscaling | None = None,
+        writer: Writer | None = None,
     ) -> None:
         self.pipe = pipe
         self.image_pipe = image_pipe
         self.profile = profile
         self.device = device
-        self.optimizer = prompts.Optimizer()
+        self.optimizer = prompts.Optimizer(language=writer)
         self._offload = offload
         self._upscaling = upscaling or Upscaling()
 
@@ -90,6 +93,7 @@ class GenericPipeline:
     def step(self, drawings: Sequence[Drawing]) -> None:
         """Advance one drawing by one step."""
         (drawing,) = drawings
+        self.optimizer.give_way()
         started = time.perf_counter()
         guards.with_room(lambda: self._advance(drawing), self._reliefs(), _refusal(drawing.task))
         drawing.step += 1
@@ -117,8 +121,8 @@ class GenericPipeline:
         drawing.seconds["decode"] = time.perf_counter() - started
         return partial(self._encode, drawing, picture)
 
-    def upscale(self, task: Upscale) -> Generator[Progress | Picture, None, None]:
-        """Enlarge an encoded image, tile by tile."""
+    def upscale(self, task: Upscale) -> Generator[Progress | Picture | Redraw, None, None]:
+        """Enlarge an encoded image, tile by tile; redrawing is refused: the schedule is not known."""
         return upscale(task, self._upscaling)
 
     def _advance(self, drawing: Drawing, until: int | None = None) -> None:
@@ -179,6 +183,8 @@ class GenericPipeline:
     def _reliefs(self) -> Iterator[bool]:
         """Make room: what `with_room` frees by itself, then tiles in the VAE, then parts in main memory."""
         yield True
+        if self.optimizer.give_way(scarce=True):
+            yield True
         vae = getattr(self.pipe, "vae", None)
         if vae is not None and hasattr(vae, "enable_tiling") and not vae.use_tiling:
             vae.enable_tiling()

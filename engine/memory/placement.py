@@ -5,6 +5,7 @@ Knows the stacks of blocks inside transformer and text encoder, and the VAE. Kno
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -17,6 +18,9 @@ from engine.memory.streaming import Streamer
 from engine.types import EngineError
 
 CPU = torch.device("cpu")
+SMALLER = (0.75, 0.5, 0.375, 0.25)
+"""Shares of a refused picture's sides that are looked at for one that fits."""
+GRID = 16
 
 log = logging.getLogger(__name__)
 
@@ -45,25 +49,55 @@ class Placement:
         following = self.plan.tighter()
         if following is None:
             return False
-        log.warning("memory is scarce; from now on: %s", following.describe())
-        self._apply(following)
-        room.give_back(self._device)
+        self._tighten(following)
         return True
+
+    def told(self, width: int, height: int) -> dict[str, str | int]:
+        """Return the present plan in short, for a picture of this size."""
+        return self.plan.told(width, height)
 
     def make_room(self, width: int, height: int) -> bool:
         """Before a picture: see that what it needs at once is free, tightening the plan where it is not.
 
-        Returns whether it was tightened. Raises `EngineError("out_of_memory")` when the picture cannot fit.
-        Refusing by estimate matters on Windows, where a card's driver spills into main memory and crawls.
+        Returns whether it was tightened: then let go of what was moved and ask again. Raises
+        `EngineError("out_of_memory")` when the picture cannot fit, naming what would; the plan then stays as
+        it is, for the pictures that do. Refusing by estimate matters where nothing is raised: on Windows a
+        card's driver spills into main memory and crawls, elsewhere the system swaps, or ends the process.
         """
-        before = self.plan
-        while self._device.type == "cuda" and not room.made(self._device, self.plan.transient(width, height)):
-            if not self.tighter():
-                raise EngineError(
-                    "out_of_memory",
-                    f"a {width}×{height} picture does not fit in memory; ask for a smaller one",
-                )
-        return self.plan is not before
+        if room.made(self._device, self.plan.transient(width, height)):
+            return False
+        plan = self._sufficient(width, height)
+        if plan is None:
+            raise EngineError("out_of_memory", self._refusal(width, height))
+        self._tighten(plan)
+        return True
+
+    def _sufficient(self, width: int, height: int) -> Plan | None:
+        """Return the first of the tighter plans that makes enough room by estimate, or None."""
+        reading = room.read(self._device)
+        plan = self.plan.tighter()
+        while plan is not None:
+            freed = replace(reading, free=reading.free + self.plan.held - plan.held)
+            if room.enough(freed, plan.transient(width, height)):
+                break
+            plan = plan.tighter()
+        return plan
+
+    def _refusal(self, width: int, height: int) -> str:
+        reading = room.read(self._device)
+        for share in SMALLER:
+            smaller = (int(width * share) // GRID * GRID, int(height * share) // GRID * GRID)
+            fits = room.enough(reading, self.plan.transient(*smaller))
+            plan = self.plan if fits else self._sufficient(*smaller)
+            if plan is not None and min(smaller) >= GRID:
+                advice = f"{smaller[0]}×{smaller[1]} would ({plan.describe()})"
+                return f"a {width}×{height} picture does not fit in memory; {advice}"
+        return f"a {width}×{height} picture does not fit in memory; close what else is using it"
+
+    def _tighten(self, plan: Plan) -> None:
+        log.warning("memory is scarce; from now on: %s", plan.describe())
+        self._apply(plan)
+        room.give_back(self._device)
 
     def _apply(self, plan: Plan) -> None:
         self.plan = plan
@@ -96,14 +130,15 @@ def place_for(plan: Plan, device: torch.device, stack: str, name: str) -> torch.
     return CPU if away else device
 
 
-def form_for(plan: Plan, name: str, tensor: Tensor) -> Weights:
-    """Return how a matrix is kept: the blocks' as planned, others at least in bfloat16."""
-    if plan.weights == "plain":
+def form_for(plan: Plan, stack: str, name: str, tensor: Tensor) -> Weights:
+    """Return how a matrix of `stack` is kept: the blocks' as planned, others at least in bfloat16."""
+    form = plan.form(stack)
+    if form.weights == "plain":
         return "plain"
     if is_linear(name, tuple(tensor.shape)):
-        return plan.weights
+        return form.weights
     around = "embed_tokens" in name or ("refiner." in name and "adaLN" not in name)
-    return "bfloat16" if around and plan.dtype == "float32" else "plain"
+    return "bfloat16" if around and form.dtype == "float32" else "plain"
 
 
 def table_for(encoder: Any, device: torch.device) -> None:

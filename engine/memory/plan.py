@@ -1,18 +1,14 @@
-"""Where a model's parts live and in which form, decided from facts alone.
+"""A layout: where a model's parts live and in which form, and what that takes.
 
-A pure function of device facts, model sizes and the wished picture. Every byte count is an estimate, on the
-safe side; nothing here touches a device. What is exact comes first: weights in fewer bits are chosen only
-where streaming whole ones would not fit in main memory.
+Knows model sizes and the wished picture. Every byte count is an estimate, on the safe side; nothing here
+touches a device. Which layout a device gets is `engine.memory.choosing`'s.
 """
 
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from engine.memory.probe import Facts
 from engine.memory.sizes import Sizes, Stack
-from engine.types import EngineError, image_tokens
+from engine.types import image_tokens
 
 Weights = Literal["plain", "bfloat16", "int8", "float8", "4bit"]
 Decode = Literal["whole", "strips", "tiles"]
@@ -20,8 +16,6 @@ GIB = 1024**3
 MIB = 1024**2
 
 KEPT_FREE = 200 * MIB
-WORKSPACE = 300 * MIB
-"""Matrix libraries' workspaces and what the allocator loses to rounding."""
 UNPACKING = 256 * MIB
 """One matrix of a block back in the computing precision, where weights are kept in fewer bits."""
 HOST_BASE = 2 * GIB
@@ -30,14 +24,32 @@ TILE = 512
 """Side of a VAE tile in pixels."""
 SLOTS = 2
 """Streamed blocks on the device at once: one computes while the next arrives."""
-SMALLER = (768, 512)
 CAPACITY = 4096
 """Image tokens of one forward on a device with memory of its own; one 1024×1024 picture."""
 
-_DTYPE_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
+DTYPE_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
 # A scale of four bytes for each row of a few thousand, or for each group of 64.
 _WEIGHT_BYTES: dict[Weights, float] = {"bfloat16": 2.0, "int8": 1.002, "float8": 1.002, "4bit": 0.5625}
-_TWO_BYTES = ("bfloat16", "float16")
+
+
+class Form(NamedTuple):
+    """What a stack of blocks computes in, and the form its matrices are kept in."""
+
+    dtype: str
+    weights: Weights
+
+    def outside(self, stack: Stack) -> float:
+        """Bytes around the blocks; where those are kept in fewer bits, these are kept in bfloat16."""
+        return stack.rest * (DTYPE_BYTES[self.dtype] if self.weights == "plain" else 2)
+
+    def block(self, stack: Stack) -> float:
+        """Bytes of one block."""
+        wide = DTYPE_BYTES[self.dtype]
+        return stack.linear * _WEIGHT_BYTES.get(self.weights, wide) + stack.other * wide
+
+    def whole(self, stack: Stack) -> float:
+        """Bytes of everything."""
+        return self.outside(stack) + stack.blocks * self.block(stack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,25 +92,49 @@ class Plan:
         """Whether every matrix of the transformer lies on the device as it is multiplied with."""
         return self.weights == "plain" and not self.streams
 
+    def told(self, width: int, height: int) -> dict[str, str | int]:
+        """Return the layout in short, with the bytes expected on the device for such a picture."""
+        there = replace(self, wish=replace(self.wish, width=width, height=height))
+        return {
+            "dtype": self.dtype,
+            "weights": self.weights,
+            "blocks": f"{self.resident_blocks} of {self.blocks} resident",
+            "text_encoder": f"{self.text_encoder} in {self.form('text_encoder').dtype}",
+            "decode": self.decode,
+            "peak": there.peak,
+        }
+
+    def form(self, part: str) -> Form:
+        """Return the form of `transformer` or `text_encoder`.
+
+        Qwen3 leaves the range of float16, so it computes in float32 from the bfloat16 it was trained in.
+        """
+        if part == "text_encoder" and self.dtype == "float16":
+            return Form("float32", "bfloat16" if self.weights == "plain" else self.weights)
+        return Form(self.dtype, self.weights)
+
     @property
     def peak(self) -> int:
         """Expected bytes on the device at the worst moment of a picture."""
-        wide = _DTYPE_BYTES[self.dtype]
-        sizes, wish = self.sizes, self.wish
-        encoder, transformer = sizes.text_encoder, sizes.transformer
-        held = self._outside(transformer) + self.resident_blocks * self.block_bytes + sizes.vae * wide
-        held += SLOTS * self.block_bytes if self.streams else 0
-        held += UNPACKING if self.weights != "plain" and transformer.blocks else 0
-        encoding = SLOTS * self._block(encoder)
-        if self.text_encoder == "resident":
-            held += self._outside(encoder) + encoder.blocks * self._block(encoder)
-            encoding = 0.0
-        return int(held + max(encoding, self.transient(wish.width, wish.height)))
+        encoder = self.sizes.text_encoder
+        encoding = SLOTS * self.form("text_encoder").block(encoder) if self.text_encoder == "streamed" else 0
+        return int(self.held + max(encoding, self.transient(self.wish.width, self.wish.height)))
+
+    @property
+    def held(self) -> int:
+        """Bytes on the device from one picture to the next."""
+        sizes = self.sizes
+        transformer, encoder = self.form("transformer"), self.form("text_encoder")
+        held = transformer.outside(sizes.transformer) + self.resident_blocks * self.block_bytes
+        held += sizes.vae * DTYPE_BYTES[self.dtype] + (SLOTS * self.block_bytes if self.streams else 0)
+        packed = transformer.weights != "plain" or encoder.weights != "plain"
+        held += UNPACKING if packed and sizes.transformer.blocks else 0
+        return int(held + (encoder.whole(sizes.text_encoder) if self.text_encoder == "resident" else 0))
 
     def transient(self, width: int, height: int) -> int:
         """Return the bytes that come and go while a picture of this size is drawn and decoded."""
         tokens = max(CAPACITY, image_tokens(width, height))
-        denoising = tokens * self.sizes.token_values * _DTYPE_BYTES[self.dtype]
+        denoising = tokens * self.sizes.token_values * DTYPE_BYTES[self.dtype]
         return int(max(denoising, self._decoding(width * height)))
 
     @property
@@ -108,8 +144,7 @@ class Plan:
             return 0
         held = float(HOST_BASE) + self.streamed_bytes
         if self.text_encoder == "streamed":
-            encoder = self.sizes.text_encoder
-            held += self._outside(encoder) + encoder.blocks * self._block(encoder)
+            held += self.form("text_encoder").whole(self.sizes.text_encoder)
         return int(held)
 
     @property
@@ -120,7 +155,7 @@ class Plan:
     @property
     def block_bytes(self) -> int:
         """Bytes of one block of the transformer."""
-        return int(self._block(self.sizes.transformer))
+        return int(self.form("transformer").block(self.sizes.transformer))
 
     def tighter(self) -> "Plan | None":
         """Return the next plan that takes less of the device, or None when there is nothing left to give."""
@@ -142,148 +177,19 @@ class Plan:
         blocks = "the transformer stays"
         if self.streams:
             blocks = f"{self.resident_blocks} of {self.blocks} blocks stay"
-            blocks += f", {_gib(self.streamed_bytes)} streamed a step"
+            blocks += f", {gib(self.streamed_bytes)} streamed a step"
         decoded = {"whole": "", "strips": ", decoded in strips", "tiles": ", decoded in tiles"}[self.decode]
-        return f"{self.dtype}{kept}; {blocks}; text encoder {self.text_encoder}{decoded}"
-
-    def _outside(self, stack: Stack) -> float:
-        # Where blocks are kept in fewer bits, what surrounds them is kept in bfloat16.
-        return stack.rest * (_DTYPE_BYTES[self.dtype] if self.weights == "plain" else 2)
-
-    def _block(self, stack: Stack) -> float:
-        wide = _DTYPE_BYTES[self.dtype]
-        return stack.linear * _WEIGHT_BYTES.get(self.weights, wide) + stack.other * wide
+        encoder = f"text encoder {self.text_encoder}"
+        encoder += "" if self.form("text_encoder").dtype == self.dtype else " in float32"
+        return f"{self.dtype}{kept}; {blocks}; {encoder}{decoded}"
 
     def _decoding(self, pixels: int) -> float:
         sizes = self.sizes
         whole, strips = 4 * sizes.wide, 1.2 * (sizes.wide + 2 * sizes.narrow)
         values = {"whole": whole * pixels, "strips": strips * pixels, "tiles": whole * TILE**2 + 9 * pixels}
-        return values[self.decode] * _DTYPE_BYTES[self.dtype]
+        return values[self.decode] * DTYPE_BYTES[self.dtype]
 
 
-def choose(facts: Facts, sizes: Sizes, wish: Wish) -> Plan:
-    """Return the best plan that fits.
-
-    Raises `EngineError("out_of_memory")` naming the smallest plan and what it needs, and
-    `EngineError("bad_input")` for a dtype or a form of weights the device does not have.
-    """
-    last = None
-    for plan in _candidates(facts, sizes, wish):
-        if fits(plan, facts):
-            return replace(plan, why=_why(plan, facts))
-        last = plan
-    assert last is not None
-    raise EngineError("out_of_memory", _refusal(last, facts))
-
-
-def choose_largest(facts: Facts, sizes: Sizes, wish: Wish) -> Plan:
-    """Like `choose`, but for a smaller picture where the wished one fits no plan."""
-    try:
-        return choose(facts, sizes, wish)
-    except EngineError as refusal:
-        for side in SMALLER:
-            if refusal.code == "out_of_memory" and side < max(wish.width, wish.height):
-                with suppress(EngineError):
-                    return choose(facts, sizes, replace(wish, width=side, height=side))
-        raise
-
-
-def fits(plan: Plan, facts: Facts) -> bool:
-    """Say whether device and main memory hold the plan."""
-    return plan.peak <= budget(facts) and plan.host <= facts.host_free
-
-
-def budget(facts: Facts) -> int:
-    """Return the bytes a plan may take on the device; in main memory others come and go, and more is left."""
-    margin = {"cuda": WORKSPACE, "cpu": facts.free // 25, "mps": 0}[facts.kind]
-    return max(0, facts.free - KEPT_FREE - margin)
-
-
-def compute_dtype(facts: Facts, wish: str) -> str:
-    """Return what to compute in: bfloat16 where the device has it, else float32; on a CPU float32."""
-    if wish != "auto":
-        return wish
-    return "bfloat16" if facts.bfloat16 and facts.kind != "cpu" else "float32"
-
-
-def _candidates(facts: Facts, sizes: Sizes, wish: Wish) -> Iterator[Plan]:
-    """Yield plans from the best to the smallest; decoding in tiles, which shows, is the last resort."""
-    dtype = compute_dtype(facts, wish.dtype)
-    last: list[Plan] = []
-    for weights in _forms(dtype, wish.weights):
-        whole = Plan(
-            kind=facts.kind,
-            dtype=dtype,
-            weights=weights,
-            blocks=sizes.transformer.blocks,
-            resident_blocks=sizes.transformer.blocks,
-            text_encoder="resident",
-            decode="whole",
-            sizes=sizes,
-            wish=wish,
-        )
-        yield whole
-        if facts.kind != "cuda":
-            yield replace(whole, decode="strips")
-            last.append(replace(whole, decode="tiles"))
-            continue
-        yield replace(whole, text_encoder="streamed")
-        yield (lean := replace(whole, text_encoder="streamed", decode="strips"))
-        # Streaming float32 costs twice what the same weights cost as bfloat16.
-        if dtype in _TWO_BYTES or weights != "plain" or wish.weights == "plain":
-            yield _streamed(lean, facts)
-            last.append(_streamed(replace(lean, decode="tiles"), facts))
-    yield from last
-
-
-def _forms(dtype: str, wanted: str) -> list[Weights]:
-    if wanted == "auto":
-        return ["plain", "int8", "4bit"] if dtype in _TWO_BYTES else ["plain", "bfloat16", "int8", "4bit"]
-    known: tuple[Weights, ...] = ("plain", "bfloat16", "int8", "float8", "4bit")
-    for form in known:
-        if form == wanted:
-            return ["plain" if form == dtype else form]
-    raise EngineError("bad_input", f"weights {wanted!r} are not known; use auto, {', '.join(known)}")
-
-
-def _streamed(plan: Plan, facts: Facts) -> Plan:
-    """Keep as many blocks resident as fit."""
-    none = replace(plan, resident_blocks=0)
-    room = (budget(facts) - none.peak) // max(1, plan.block_bytes)
-    return replace(plan, resident_blocks=max(0, min(plan.blocks - 1, room)))
-
-
-def _why(plan: Plan, facts: Facts) -> str:
-    free = f"{_gib(facts.free)} free on {facts.name}"
-    if plan.plain and plan.text_encoder == "resident":
-        return f"{free}: everything fits"
-    if plan.streams:
-        return f"{free}: the transformer does not fit whole, main memory holds the rest"
-    if plan.weights == plan.wish.weights:
-        return f"{free}: model.weights is set to {plan.weights}"
-    if facts.shared:
-        return f"{free}: the model does not fit in a wider form"
-    if plan.weights not in ("plain", "bfloat16"):
-        return f"{free}: whole weights fit neither there nor in {_gib(facts.host_free)} of main memory"
-    return f"{free}: transformer and text encoder do not fit together"
-
-
-def _refusal(plan: Plan, facts: Facts) -> str:
-    wish = plan.wish
-    needs = (
-        f"{_gib(plan.peak + facts.free - budget(facts))} on {facts.name}, which has {_gib(facts.free)} free"
-    )
-    if plan.host > facts.host_free:
-        needs += f", and {_gib(plan.host)} of main memory, of which {_gib(facts.host_free)} are free"
-    for side in SMALLER:
-        small = replace(plan, wish=replace(wish, width=side, height=side))
-        if side < max(wish.width, wish.height) and fits(small, facts):
-            return f"{wish.width}×{wish.height} needs {needs}; {side}×{side} would fit ({plan.describe()})"
-    return (
-        f"the smallest plan ({plan.describe()}) needs {needs}; close other programs, use a larger device, "
-        "or a smaller model"
-    )
-
-
-def _gib(count: float) -> str:
+def gib(count: float) -> str:
+    """Return bytes in words."""
     return f"{count / GIB:.1f} GiB"

@@ -18,6 +18,7 @@ Kind = Literal["cuda", "mps", "cpu"]
 READINGS = 4
 PAUSE = 0.1
 """Seconds between two readings of free memory."""
+CGROUP = Path("/sys/fs/cgroup")
 SETTINGS = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
 """What torch's allocators read, by its present and its former name."""
 
@@ -63,18 +64,18 @@ def probe(device: str = "auto") -> Facts:
             free=free,
             total=int(torch.cuda.mem_get_info(index)[1]),
             bfloat16=_cuda_bfloat16(),
-            host_free=settled(_host_free),
+            host_free=settled(host_free),
             capability=torch.cuda.get_device_capability(index),
             **common,
         )
-    host_free = settled(_host_free)
+    left = settled(host_free)
     if torch.backends.mps.is_available() and kind in ("auto", "mps"):
         total = int(torch.mps.recommended_max_memory())
-        free = min(total - int(torch.mps.driver_allocated_memory()), host_free)
+        free = min(total - int(torch.mps.driver_allocated_memory()), left)
         newer = bool(torch.backends.mps.is_macos_or_newer(14, 0))
-        return Facts("mps", "Apple GPU", free, total, newer, host_free, **common)
+        return Facts("mps", "Apple GPU", free, total, newer, left, **common)
     name = platform.processor() or "CPU"
-    return Facts("cpu", name, host_free, host.total, False, host_free, **common)
+    return Facts("cpu", name, left, host.total, False, left, **common)
 
 
 def settled(read: Callable[[], int], pause: Callable[[float], None] = time.sleep) -> int:
@@ -102,19 +103,24 @@ def prepare_environment(environ: MutableMapping[str, str] = os.environ) -> None:
         environ[SETTINGS[0]] = "expandable_segments:True"
 
 
-def _host_free() -> int:
+def host_free() -> int:
     """Return available main memory; a container's own limit counts, too."""
     available = int(psutil.virtual_memory().available)
     return min(available, _cgroup_free(available))
 
 
-def _cgroup_free(otherwise: int) -> int:
+def _cgroup_free(otherwise: int, folder: Path = CGROUP) -> int:
+    """Return what a container's limit leaves; files it has read count there, but are given up when needed."""
     try:
-        told = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
-        return otherwise if told == "max" else max(0, int(told) - used)
+        told = (folder / "memory.max").read_text().strip()
+        used = int((folder / "memory.current").read_text())
+        stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
     except (OSError, ValueError):
         return otherwise
+    if told == "max":
+        return otherwise
+    files = sum(int(stat.get(name, 0)) for name in ("active_file", "inactive_file"))
+    return max(0, int(told) - used + files)
 
 
 def _cuda_bfloat16() -> bool:

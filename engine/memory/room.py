@@ -1,7 +1,7 @@
-"""Free memory on a CUDA device just before it is needed.
+"""Free memory on a device just before it is needed.
 
-Knows the caching allocator: what it has reserved and what of that is in use. Gives nothing away that is not
-asked for, because memory given back has to be fetched again.
+Knows the caching allocators: what they have reserved and what of that is in use. Gives nothing away that is
+not asked for, because memory given back has to be fetched again.
 """
 
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from engine.memory.plan import KEPT_FREE
+from engine.memory.probe import host_free
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def enough(reading: Reading, wanted: int) -> bool:
 
 
 def made(device: torch.device, wanted: int) -> bool:
-    """Make room for `wanted` bytes on a CUDA device; False when there is not that much."""
+    """Make room for `wanted` bytes on a device; False when there is not that much."""
     reading = read(device)
     if helps(reading, wanted):
         give_back(device)
@@ -51,7 +52,13 @@ def made(device: torch.device, wanted: int) -> bool:
 
 
 def read(device: torch.device) -> Reading:
-    """Read a CUDA device."""
+    """Read a device; a CPU's memory has no allocator in between."""
+    if device.type == "cpu":
+        return Reading(host_free(), 0, 0)
+    if device.type == "mps":
+        reserved = int(torch.mps.driver_allocated_memory())
+        free = max(0, int(torch.mps.recommended_max_memory()) - reserved)
+        return Reading(min(free, host_free()), reserved, int(torch.mps.current_allocated_memory()))
     return Reading(
         int(torch.cuda.mem_get_info(device)[0]),
         int(torch.cuda.memory_reserved(device)),

@@ -63,6 +63,15 @@ class PackedLinear(nn.Module):
         return unpack(self.packed, self.scale, self.form, dtype).view(self.out_features, self.in_features)
 
 
+def pack_linears(model: nn.Module, form: Weights, device: torch.device, but: nn.Module | None = None) -> None:
+    """Replace every linear layer of `model` except `but` by a packed one on `device`, one after the other."""
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if type(child) is nn.Linear and child is not but:
+                bias = None if child.bias is None else child.bias.data.to(device)
+                setattr(parent, name, PackedLinear(child.weight.data.to(device), bias, form))
+
+
 def pack(weight: Tensor, form: Weights) -> tuple[Tensor, Tensor | None]:
     """Return `weight` (out, in) in fewer bits and its float32 scales: per row, or per group of 64."""
     if form == "plain":
@@ -83,7 +92,9 @@ def unpack(packed: Tensor, scale: Tensor | None, form: Weights, dtype: torch.dty
     if scale is None:
         return packed.to(dtype)
     if form != "4bit":
-        return packed.to(dtype) * scale.to(dtype)
+        # A row's scale is a hundredth of its largest weight, which half precision hardly resolves.
+        wide = torch.float32 if dtype == torch.float16 else dtype
+        return (packed.to(wide) * scale.to(wide)).to(dtype)
     pairs = _pairs(packed.device, dtype).index_select(0, packed.flatten().int())
     return pairs.view(-1, GROUP) * scale.to(dtype)
 

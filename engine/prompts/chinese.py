@@ -14,6 +14,7 @@ from engine.prompts.visual import Entry, Token, plural, visual
 
 SENTENCE = re.compile(r"[。！？!?;；\n]+")
 EDGE = re.compile(r"[，：…～（）【】—]|,|:\s|[()]|(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")
+ARTICLE = re.compile(r"\b(?:an?|the)\s+(?=[a-z])")
 HAN = re.compile(r"[\u3400-\u9fff]")
 KEPT_IN_ENGLISH = re.compile(r"[\u3400-\u9fff]+(?:\s*[\u3400-\u9fff]+)*")
 
@@ -66,7 +67,8 @@ def _bare(phrase: str) -> str:
 
 
 def _sentence(text: str, denied: list[str], wording: int) -> str:
-    clauses = [_clause(visual().segment(part), denied) for part in EDGE.split(text) if part and part.strip()]
+    parts = [ARTICLE.sub("", part) for part in EDGE.split(text) if part]
+    clauses = [_clause(visual().segment(part), denied) for part in parts if part.strip()]
     phrases: list[str] = []
     for clause in clauses:
         phrase = clause.reordered() if wording % 2 else clause.english()

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from engine.prompts.kinds import is_drawn, kind_of, mentions
+from engine.prompts.kinds import is_drawn, kind_of, mentions, says
 from engine.prompts.lexicon import Lexicon, Word, World, lexicon, phrases
 from engine.prompts.rules import Scene, read, render
 from engine.prompts.sanitize import LIMIT, Rewritten, sanitize
@@ -124,14 +124,19 @@ def _free(text: str, negative: str, kind: str, wording: int) -> Rewritten:
 
 
 def _choices(plain: str, kind: str, suffix: str) -> dict[str, Sequence[str]]:
-    """What may be added; nothing of lenses and textures onto something drawn or painted."""
+    """What may be added: nothing that speaks against the wish, no lenses onto what is drawn or painted."""
     table = phrases()["additions"]
     composition, light, detail = (table[f"{name}{suffix}"] for name in ("composition", "light", "detail"))
     drawn = is_drawn(plain)
-    return {
+    choices = {
         "composition": () if drawn else composition.get(kind, composition["other"]),
         "light": light[_time(plain)],
         "detail": detail["illustration"] if drawn else detail.get(kind, ()),
+    }
+    barred = [bars for said, bars in phrases()["clashes"].values() if says(plain, said)]
+    return {
+        name: [phrase for phrase in listed if not any(says(phrase, bars) for bars in barred)]
+        for name, listed in choices.items()
     }
 
 

@@ -52,7 +52,12 @@ def is_drawn(prompt: str) -> bool:
 
 def mentions(text: str, table: str, name: str) -> bool:
     """Whether a text has one of the words listed in phrases.toml under `table` and `name`."""
-    return _pattern(phrases()[table][name]).search(text.casefold()) is not None
+    return says(text, phrases()[table][name])
+
+
+def says(text: str, words: str) -> bool:
+    """Whether a text has one of `words`, separated by `|`: Latin ones whole, Chinese ones anywhere."""
+    return _pattern(words).search(text.casefold()) is not None
 
 
 def _things(text: str) -> list[Entry]:
@@ -71,7 +76,7 @@ def _added() -> re.Pattern[str]:
 
 @cache
 def _pattern(words: str) -> re.Pattern[str]:
-    """Any of `words`, separated by `|`: Latin ones whole, Chinese ones anywhere."""
     latin = [word for word in words.split("|") if word.isascii()]
     chinese = [word for word in words.split("|") if not word.isascii()]
-    return re.compile(rf"\b(?:{'|'.join(map(re.escape, latin))})\b|{'|'.join(chinese)}")
+    whole = [rf"\b(?:{'|'.join(map(re.escape, latin))})\b"] if latin else []
+    return re.compile("|".join([*whole, *chinese]))

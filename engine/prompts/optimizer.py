@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.prompts.chinese import HAN, in_english, translate
-from engine.prompts.lexicon import Word, World, lexicon
+from engine.prompts.latest import latest
+from engine.prompts.lexicon import Word, World, lexicon, simplified
 from engine.prompts.nearest import nearest
 from engine.prompts.refusals import without_refusals
 from engine.prompts.rules import MOST_THINGS, Thing, denied_names, read, render
@@ -17,6 +18,7 @@ from engine.prompts.sanitize import LIMIT, Rewritten, sanitize
 from engine.prompts.wording import clean, is_chinese, masked, plain, unmasked, without_orders
 
 PASSES = 4
+PUNCTUATION = re.compile(r"[，。；、] *")
 CHINESE_GRAMMAR = re.compile(r"[的在着了里上下把被]")
 
 
@@ -79,11 +81,15 @@ def _free(text: str, wording: int, keep_language: bool) -> tuple[str, str]:
 
 
 def _once(text: str, wording: int, keep_language: bool) -> tuple[str, Sequence[str]]:
-    text = without_orders(plain(text))
+    text = latest(without_orders(plain(text)))
     if keep_language or not HAN.search(masked(text)[0]):
         return clean(text)
     rest, spans = masked(text)
-    is_sentence = is_chinese(text) or CHINESE_GRAMMAR.search(rest)
-    said = translate(rest, wording) if is_sentence else in_english(rest)
+    is_sentence = is_chinese(text) or CHINESE_GRAMMAR.search(simplified(rest))
+    said = translate(rest, wording) if is_sentence else in_english(PUNCTUATION.sub(_plain_mark, rest))
     english = sanitize(unmasked(said.text, spans), LIMIT).text
     return (english, said.denied) if english else (text, ())
+
+
+def _plain_mark(mark: re.Match[str]) -> str:
+    return {"。": ". ", "；": "; "}.get(mark[0][0], ", ")

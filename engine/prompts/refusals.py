@@ -6,6 +6,7 @@ Knows how people refuse in English, and simply in Chinese. Quoted spans come mas
 import re
 from functools import cache
 
+from engine.prompts.lexicon import simplified
 from engine.prompts.sanitize import MARKS
 
 BREAKS = ",;:.!?，。；：！？、"
@@ -47,10 +48,19 @@ def without_refusals(text: str) -> tuple[str, tuple[str, ...]]:
     """Take out clauses such as "no people", "without trees", 不要人; return the rest and what was refused."""
     refused: list[str] = []
     for pattern in _patterns():
-        for match in pattern.finditer(text):
+        for match in pattern.finditer(simplified(text)):
             refused += JOINED.split(" and ".join(group for group in match.groups() if group).strip())
-        text = pattern.sub(" ", text)
+        text = without(pattern, text, " ")
     return text, tuple(part for part in refused if part)
+
+
+def without(pattern: re.Pattern[str], text: str, instead: str = "") -> str:
+    """`text` with `instead` of what matches, traditional characters counting as their simplified forms."""
+    pieces, end = list[str](), 0
+    for match in pattern.finditer(simplified(text)):
+        pieces += [text[end : match.start()], instead]
+        end = match.end()
+    return "".join([*pieces, text[end:]])
 
 
 @cache

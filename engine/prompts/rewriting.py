@@ -7,24 +7,29 @@ go on.
 import logging
 import time
 from collections.abc import Callable, Generator
+from contextlib import closing
 from typing import Protocol
 
 from engine.prompts.checks import problems
 from engine.prompts.instructions import instructions, told_kind
+from engine.prompts.latest import latest
 from engine.prompts.lexicon import World
 from engine.prompts.optimizer import optimize
 from engine.prompts.prepare import completed
 from engine.prompts.sanitize import Rewritten, sanitize
 from engine.prompts.wording import clean, plain, without_orders
-from engine.types import Generate, Optimize, PromptReady
+from engine.types import EngineError, Generate, Optimize, PromptReady
 
 log = logging.getLogger(__name__)
 
 DEADLINE = 8.0
 """Seconds a language model may take for one prompt, both attempts together."""
 ATTEMPTS = 2
+USUAL_TOKENS = 150
 SLOW = 2.0
-"""Seconds from which on it is said how long a prompt took."""
+"""Seconds for so many tokens from which on it is said how fast a language model writes."""
+REST = 600.0
+"""Seconds in which a language model that failed, or cannot meet the deadline, is not asked again."""
 PRECISE_WORDS = 60
 """A wish of this length needs no rewriting."""
 
@@ -33,7 +38,13 @@ class Writer(Protocol):
     """A language model, as `language.LanguageModel` is one."""
 
     def write(self, wish: str, *, chinese: bool = False, seed: int = 0) -> Generator[None, None, str]:
-        """Write a prompt for `wish`, yielding every few tokens."""
+        """Write a prompt for `wish`, yielding every few tokens; may raise `EngineError`."""
+
+    def seconds(self, tokens: int) -> float:
+        """Seconds that a prompt of so many tokens takes by its own runs; 0 before the first."""
+
+    def give_way(self, scarce: bool) -> bool:
+        """Leave before a picture computes, or where memory ran out; say whether that freed anything."""
 
 
 class Optimizer:
@@ -57,6 +68,12 @@ class Optimizer:
         self._deadline = deadline
         self._keep_language = keep_language
         self._clock = clock
+        self._rest: tuple[float, str] = (0.0, "")
+        self._told = ""
+
+    def give_way(self, scarce: bool = False) -> bool:
+        """Have the language model make room for a picture; say whether it freed anything."""
+        return self._language is not None and self._language.give_way(scarce)
 
     def prepare(self, task: Generate | Optimize) -> PromptReady:
         """Prepare a task's prompt in one go."""
@@ -73,7 +90,7 @@ class Optimizer:
 
         Close the generator to give the work up.
         """
-        wording = task.wording if isinstance(task, Optimize) else 0
+        wording = task.wording
         if isinstance(task, Generate) and not task.optimize:
             ready, kind = sanitize(task.prompt), ""
         else:
@@ -97,7 +114,9 @@ class Optimizer:
         ruled = optimize(wish, self._world, wording=wording, keep_language=self._keep_language)
         if self._language is None or not ruled.text or len(ruled.text.split()) > PRECISE_WORDS:
             return ruled, ""
-        written, why = yield from self._written(wish, ruled, wording)
+        written, why = ("", ""), self._resting()
+        if not why:
+            written, why = yield from self._written(wish, ruled, wording)
         if why:
             return Rewritten(ruled.text, (*ruled.notes, why), ruled.negative), ""
         kind, prompt = written
@@ -108,28 +127,58 @@ class Optimizer:
         self, wish: str, ruled: Rewritten, wording: int
     ) -> Generator[None, None, tuple[tuple[str, str], str]]:
         """A checked rewriting by the language model, or the code of why there is none."""
-        assert self._language is not None
-        said = without_orders(plain(sanitize(wish).text))
-        started = self._clock()
+        said = latest(without_orders(plain(sanitize(wish).text)))
+        ends = self._clock() + self._deadline
         for attempt in range(ATTEMPTS):
-            writing = self._language.write(
-                said, chinese=self._keep_language, seed=wording * ATTEMPTS + attempt
-            )
+            seed = wording * ATTEMPTS + attempt
             try:
-                while True:
-                    next(writing)
-                    if self._clock() - started > self._deadline:
-                        writing.close()
-                        return ("", ""), "optimizer:slow"
-                    yield
-            except StopIteration as done:
-                kind, prompt = told_kind(done.value)
+                text = yield from self._in_time(said, seed, ends)
+            except EngineError as error:
+                return ("", ""), self._pause("optimizer:failed", str(error))
+            if text is None:
+                return ("", ""), "optimizer:slow"
+            kind, prompt = told_kind(text)
             prompt, _ = clean(sanitize(prompt).text)
             if not self._problems(said, prompt, ruled):
-                if (took := self._clock() - started) > SLOW:
-                    log.info("the language model took %.1f s to write a prompt; rules take none", took)
                 return (kind, prompt), ""
         return ("", ""), "optimizer:unusable"
+
+    def _in_time(self, said: str, seed: int, ends: float) -> Generator[None, None, str | None]:
+        """What the language model writes, or None once the time has come."""
+        assert self._language is not None
+        with closing(self._language.write(said, chinese=self._keep_language, seed=seed)) as writing:
+            while self._clock() <= ends:
+                try:
+                    next(writing)
+                except StopIteration as done:
+                    self._judge_speed()
+                    return str(done.value)
+                yield
+        self._judge_speed()
+        return None
+
+    def _judge_speed(self) -> None:
+        assert self._language is not None
+        expected = self._language.seconds(USUAL_TOKENS)
+        if expected > self._deadline:
+            speed = f"it needs {expected:.1f} s for {USUAL_TOKENS} tokens, and has {self._deadline:.0f}"
+            self._pause("optimizer:too-slow", speed)
+        elif expected > SLOW and not self._told:
+            self._told = "speed"
+            log.info("the language model needs %.1f s for a prompt of %d tokens", expected, USUAL_TOKENS)
+
+    def _pause(self, code: str, why: str) -> str:
+        """Leave prompts to the rules for a while; the first time it is said why."""
+        if self._told != code:
+            self._told = code
+            log.warning("rules write the prompts, the language model rests: %s", why)
+        self._rest = (self._clock() + REST, code)
+        return code
+
+    def _resting(self) -> str:
+        """Why the language model is not asked just now, if so."""
+        until, code = self._rest
+        return code if code and self._clock() < until else ""
 
     def _problems(self, wish: str, prompt: str, ruled: Rewritten) -> tuple[str, ...]:
         return problems(

@@ -4,9 +4,10 @@ Knows how colours, refusals and names hang together in a sentence. Knows no mode
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from engine.prompts.lexicon import PUNCTUATION, Item, Lexicon, Word, World
+from engine.prompts.setting import UNSAYING, begins_with_preposition, clauses, last, place_of, time_and_light
 from engine.prompts.sides import distance, positions
 from engine.prompts.wording import QUOTED
 
@@ -45,9 +46,11 @@ class Scene:
 
 
 def read(text: str, words: Lexicon) -> Scene:
-    """What `text` says in the words of a lexicon; what is said twice counts once, the first time.
+    """What `text` says in the words of a lexicon; what is said twice counts once.
 
-    What stands in quotation marks is to be written, not drawn; it counts only where nothing else is said.
+    A time replaces one before it, and so do a place, a light and the colour of the only subject where a later
+    clause says nothing else: "a red boat at sunset, at night, blue". What stands in quotation marks is to be
+    written, not drawn; it counts only where nothing else is said.
     """
     unquoted = QUOTED.sub(" , ", text)
     scene = _read(unquoted, words)
@@ -60,12 +63,12 @@ def _read(text: str, words: Lexicon) -> Scene:
     unwanted = {(word.kind, word.key) for word in alone}
     kept = [item for item in wanted if (item.kind, item.word.key) not in unwanted]
     things, colour = _things(kept)
-    place, weather, style = (_first(kept, kind) for kind in ("place", "weather", "style"))
-    time, light = _time_and_light(kept)
+    weather, style = (last(kept, kind) for kind in ("weather", "style"))
+    time, light = time_and_light(kept, words)
     if weather is not None and weather.key != "clear":
         light = None
     far = distance(kept) if len(things) == 1 else None
-    return Scene(things, colour, place, time, light, weather, style, far, denied)
+    return Scene(things, colour, place_of(kept, words), time, light, weather, style, far, denied)
 
 
 def render(scene: Scene, world: World | None) -> str:
@@ -126,7 +129,7 @@ def _end_of_refusal(items: Sequence[Item], start: int, words: Lexicon) -> int:
             joined = True
             continue
         if item.kind in NAMES:
-            if named and not joined and _begins_with_preposition(item, words):
+            if named and not joined and begins_with_preposition(item, words):
                 return at
             named = named or item.kind != "colour"
             joined = False
@@ -140,11 +143,6 @@ def _begins_anew(items: Sequence[Item], at: int) -> bool:
     is_and = items[at].text in {"and", "和", "plus", "还有"}
     following = items[at + 1] if at + 1 < len(items) else None
     return is_and and following is not None and following.kind in {"filler", "count"}
-
-
-def _begins_with_preposition(item: Item, words: Lexicon) -> bool:
-    first, space, _ = item.text.partition(" ")
-    return bool(space) and next(words.items(first)).kind == "stop"
 
 
 def _groups(items: Sequence[Item]) -> list[tuple[Word, ...]]:
@@ -164,6 +162,8 @@ def _things(items: Sequence[Item]) -> tuple[tuple[Thing, ...], Word | None]:
     """Subjects in order, each once per colour, and the first colour that belongs to none."""
     colours: dict[int, Word] = {}
     loose: Word | None = None
+    told = [at for at, item in enumerate(items) if item.kind == "colour" and not _stands_alone(items, at)]
+    replaced = len(told) != 1
     subjects = [at for at, item in enumerate(items) if item.kind == "subject"]
     for at, item in enumerate(items):
         if item.kind != "colour":
@@ -173,6 +173,8 @@ def _things(items: Sequence[Item]) -> tuple[tuple[Thing, ...], Word | None]:
             free = [s for s in reversed(subjects) if s < at and s not in colours]
             free += [s for s in subjects if s > at and s not in colours]
             owner = free[0] if free else None
+            if not replaced and len(subjects) == 1 and colours and _stands_alone(items, at):
+                colours[subjects[0]], replaced = item.word, True
             loose = loose or (item.word if owner is None and not subjects else None)
         if owner is not None:
             colours.setdefault(owner, item.word)
@@ -205,17 +207,10 @@ def _merged(things: Sequence[Thing]) -> tuple[Thing, ...]:
     return tuple(thing for (key, colour), thing in found.items() if colour or key not in coloured)
 
 
-def _time_and_light(items: Sequence[Item]) -> tuple[Word | None, Word | None]:
-    """The time, said or implied by the light, and the first light that is true then."""
-    time = _first(items, "time")
-    lights = [item.word for item in items if item.kind == "light"]
-    if time is None and lights:
-        time = replace(lights[0], kind="time", english="", exact=False)
-    return time, next((light for light in lights if time and light.key == time.key), None)
-
-
-def _first(items: Sequence[Item], kind: str) -> Word | None:
-    return next((item.word for item in items if item.kind == kind), None)
+def _stands_alone(items: Sequence[Item], at: int) -> bool:
+    """Whether a clause says nothing but the colour at `at`."""
+    clause = next(clause for clause in clauses(items) if any(item is items[at] for item in clause))
+    return all(item is items[at] or item.kind in UNSAYING for item in clause)
 
 
 def _noun(thing: Thing, world: World | None) -> str:

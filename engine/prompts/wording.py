@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from engine.prompts.lexicon import phrases
-from engine.prompts.refusals import STOPS, without_refusals
+from engine.prompts.lexicon import phrases, simplified
+from engine.prompts.refusals import STOPS, without, without_refusals
 from engine.prompts.sanitize import MARK, MARKS, sanitize
 
 QUOTED = re.compile(r'"[^"]*"|“[^”]*”|「[^」]*」|『[^』]*』|《[^》]*》|‘[^’]*’|(?<!\w)\'[^\']{2,}\'(?!\w)')
@@ -68,10 +68,10 @@ def plain(text: str) -> str:
 def without_orders(text: str) -> str:
     """`text` without markup, addresses, switches and orders to the program, where something is left."""
     rest, spans = masked(text)
-    kept = _rules().orders.sub(" ", _rules().markup.sub(" ", rest))
+    kept = without(_rules().orders, _rules().markup.sub(" ", rest), " ")
     if kept == rest:
         return text
-    rest = _tidy(kept)
+    rest = tidied(kept)
     if not re.search(rf"\w|{MARK}", rest):
         return text
     return sanitize(unmasked(rest.lstrip(".。 "), spans)).text
@@ -86,7 +86,7 @@ def _pass(text: str) -> tuple[str, tuple[str, ...]]:
 
 def _unless_nothing_is_left(text: str) -> tuple[str, tuple[str, ...]]:
     rest, refused = without_refusals(text)
-    rest = _tidy(rest) if rest != text else text
+    rest = tidied(rest) if rest != text else text
     return (rest, refused) if re.search(rf"\w|{MARK}", rest) else (text, ())
 
 
@@ -94,15 +94,15 @@ def _unless_empty(step: Callable[[str], str], text: str) -> str:
     shorter = step(text)
     if shorter == text:
         return text
-    shorter = _tidy(shorter)
+    shorter = tidied(shorter)
     return shorter if re.search(rf"\w|{MARK}", shorter) else text
 
 
 def _without_request(text: str) -> str:
     rules = _rules()
-    text = rules.ending.sub("", text)
-    if match := rules.request_zh.match(text):
-        text = rules.picture_zh.sub("", text[match.end() :])
+    text = without(rules.ending, text)
+    if match := rules.request_zh.match(simplified(text)):
+        text = without(rules.picture_zh, text[match.end() :])
     while match := rules.request_en.match(text) or rules.picture_en.match(text):
         text = text[match.end() :]
     return text
@@ -113,7 +113,7 @@ def _without_vague(text: str) -> str:
     text = rules.vague_said.sub(" ", text)
     text = rules.article.sub(lambda match: f"{_article(match[1], match[2])} {match[2]}", text)
     text = rules.vague_start.sub("", text)
-    return rules.tags.sub("", rules.vague_zh.sub("", rules.vague_en.sub("", text)))
+    return rules.tags.sub("", without(rules.vague_zh, rules.vague_en.sub("", text)))
 
 
 def _article(article: str, following: str) -> str:
@@ -121,7 +121,7 @@ def _article(article: str, following: str) -> str:
     return fitting.capitalize() if article[0] == "A" else fitting
 
 
-def _tidy(text: str) -> str:
+def tidied(text: str) -> str:
     """Mend what a removal leaves: doubled or leading punctuation, spaces before commas, a stray "and"."""
     text = re.sub(r"\s+([,;.，。；])", r"\1", text.strip())
     text = re.sub(r"([,，;；])(?:\s*[,，;；])+", r"\1", text)

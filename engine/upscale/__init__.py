@@ -5,13 +5,14 @@ between tiles by closing the generator.
 """
 
 import time
-from collections.abc import Callable, Generator
-from dataclasses import replace
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
 
 from engine import metadata, pixels
+from engine.port import Redraw
 from engine.profiles import EMBEDDED
 from engine.types import EngineError, Picture, Progress, Upscale, UpscaleMethod
 from engine.upscale import style, tiling
@@ -25,28 +26,48 @@ Stage = Generator[Progress, None, tuple[Image.Image, str]]
 """Returns the picture and the name of what made it."""
 
 
-def upscale(task: Upscale, plan: Plan) -> Generator[Progress | Picture, None, None]:
-    """Enlarge `task.image` by `task.factor` per side; progress by tile or step, the picture last.
+def upscale(task: Upscale, plan: Plan) -> Generator[Progress | Picture | Redraw, None, None]:
+    """Enlarge `task.image` by `task.factor` per side; progress by tile, then the picture.
 
-    Raises `EngineError`: `bad_input` for an unreadable picture, another factor, too large a result or an
-    impossible redraw, `out_of_memory` when no tile is small enough, `model_missing` for unusable weights.
+    Where it is to be redrawn the last is a `Redraw`: what the loaded model has to draw for it. Raises
+    `EngineError`: `bad_input` for an unreadable picture, another factor, too large a result or an impossible
+    redraw, `out_of_memory` when no tile is small enough, `model_missing` for unusable weights.
     """
-    started = time.perf_counter()
     image = _checked(task)
     parameters = metadata.read(task.image) or metadata.Parameters()
     method = choose(task.method, parameters, plan)
-    enlarged, name = yield from METHODS[method](image, task.factor, plan, parameters)
-    width, height = enlarged.size
-    told = replace(parameters, width=width, height=height, upscaler=name)
-    png = metadata.write(pixels.png(enlarged), told)
-    seconds = time.perf_counter() - started
-    report = {
-        "method": method,
-        "model": name,
-        "factor": task.factor,
-        "seconds": {"upscale": round(seconds, 4)},
-    }
-    yield Picture(png, width, height, parameters.seed, seconds, report)
+    origin = _Origin(task.factor, method, parameters)
+    if method == "redraw":
+        yield (yield from _redraw(image, origin, plan))
+    else:
+        started = time.perf_counter()
+        enlarged, name = yield from METHODS[method](image, task.factor, plan)
+        yield origin.picture(enlarged, name, time.perf_counter() - started)
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """What a larger picture comes from and by which method."""
+
+    factor: int
+    method: UpscaleMethod
+    parameters: metadata.Parameters
+
+    def picture(
+        self, enlarged: Image.Image, name: str, took: float, drawn: Sequence[Picture] = ()
+    ) -> Picture:
+        """Return the result with its metadata; `drawn` are the pieces it was made of where it was redrawn."""
+        width, height = enlarged.size
+        told = replace(self.parameters, width=width, height=height, upscaler=name)
+        png = metadata.write(pixels.png(enlarged), told)
+        seconds = {"upscale": took}
+        report = {"method": self.method, "model": name, "factor": self.factor}
+        if drawn:
+            seconds |= {"redraw": sum(piece.seconds for piece in drawn)}
+            report |= {"guards": [deed for piece in drawn for deed in piece.report.get("guards", ())]}
+        told_seconds = {stage: round(took, 4) for stage, took in seconds.items()}
+        total = sum(seconds.values())
+        return Picture(png, width, height, self.parameters.seed, total, report | {"seconds": told_seconds})
 
 
 def choose(method: UpscaleMethod, made: metadata.Parameters, plan: Plan) -> UpscaleMethod:
@@ -63,10 +84,9 @@ def choose(method: UpscaleMethod, made: metadata.Parameters, plan: Plan) -> Upsc
 def _checked(task: Upscale) -> Image.Image:
     if task.factor not in FACTORS:
         raise EngineError("bad_input", f"factor is {task.factor}; it must be 2 or 4")
-    if task.method not in ("auto", *METHODS):
+    if task.method not in ("auto", *METHODS, "redraw"):
         raise EngineError(
-            "bad_input",
-            f"method is {task.method!r}; it must be auto, {', '.join(list(METHODS)[:-1])} or redraw",
+            "bad_input", f"method is {task.method!r}; it must be auto, {', '.join(METHODS)} or redraw"
         )
     image = pixels.read(task.image)
     width, height = image.width * task.factor, image.height * task.factor
@@ -78,24 +98,43 @@ def _checked(task: Upscale) -> Image.Image:
     return image
 
 
-def _lanczos(image: Image.Image, factor: int, plan: Plan, parameters: metadata.Parameters) -> Stage:
+def _lanczos(image: Image.Image, factor: int, plan: Plan) -> Stage:
     yield from ()
     return image.resize((image.width * factor, image.height * factor), Image.Resampling.LANCZOS), "lanczos"
 
 
-def _sr(image: Image.Image, factor: int, plan: Plan, parameters: metadata.Parameters) -> Stage:
+def _sr(image: Image.Image, factor: int, plan: Plan) -> Stage:
     network = plan.network()
     picture = yield from tiling.super_resolved(np.asarray(image), factor, network, plan.tile)
     return Image.fromarray(picture), network.name
 
 
-def _redraw(image: Image.Image, factor: int, plan: Plan, parameters: metadata.Parameters) -> Stage:
-    if plan.redraw is None or not parameters.prompt:
+def _redraw(image: Image.Image, origin: _Origin, plan: Plan) -> Generator[Progress, None, Picture | Redraw]:
+    """Enlarge with the network and cut the result into what is to be drawn; all steps are counted in one."""
+    if plan.redraw is None or not origin.parameters.prompt:
         missing = "the loaded model cannot" if plan.redraw is None else "the picture carries no prompt to"
         raise EngineError("bad_input", f"{missing} redraw it; use the method sr or lanczos")
-    enlarged, _ = yield from _sr(image, factor, plan, parameters)
-    drawn = yield from plan.redraw(enlarged, parameters.prompt, parameters.seed)
-    return drawn, "redraw"
+    work = plan.redraw.work(image.width * origin.factor, image.height * origin.factor)
+    stage, started, tiles = _sr(image, origin.factor, plan), time.perf_counter(), 0
+    while True:
+        try:
+            told = next(stage)
+        except StopIteration as end:
+            enlarged, name = end.value
+            break
+        tiles = told.steps
+        yield Progress(told.step, tiles + work)
+    cut = plan.redraw.cut(enlarged, origin.parameters)
+    tasks = tuple(task for task in cut.tasks if task is not None)
+    took = time.perf_counter() - started
+    if not tasks:
+        return origin.picture(enlarged, name, took)
+
+    def join(drawn: Sequence[Picture]) -> Picture:
+        return origin.picture(cut.joined([piece.png for piece in drawn]), "redraw", took, drawn)
+
+    left = len(tasks) * plan.redraw.steps
+    return Redraw(tasks, tiles + work - left, tiles + work, join)
 
 
 DRAWINGS: frozenset[style.Style] = frozenset({"flat", "ink"})
@@ -103,8 +142,5 @@ DRAWINGS: frozenset[style.Style] = frozenset({"flat", "ink"})
 FLATTENED: frozenset[style.Style] = frozenset({"watercolour", "pixel art"})
 """Styles that any network takes for damage and smooths away."""
 
-METHODS: dict[UpscaleMethod, Callable[[Image.Image, int, Plan, metadata.Parameters], Stage]] = {
-    "sr": _sr,
-    "lanczos": _lanczos,
-    "redraw": _redraw,
-}
+METHODS: dict[UpscaleMethod, Callable[[Image.Image, int, Plan], Stage]] = {"sr": _sr, "lanczos": _lanczos}
+"""What makes the larger picture by itself; to redraw takes the loaded model's steps."""

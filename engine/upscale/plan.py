@@ -3,24 +3,19 @@
 Knows which network a plan means and keeps it once loaded. Knows no task and no picture.
 """
 
-from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import torch
-from PIL import Image
 
-from engine.types import Progress
 from engine.upscale import external
 from engine.upscale.network import SRVGGNetCompact, built_in
+from engine.upscale.redraw import Redrawing
 from engine.upscale.tiling import Network
 
 BUILT_IN_NAME = "sr"
 CPU = torch.device("cpu")
-
-Redraw = Callable[[Image.Image, str, int], Generator[Progress, None, Image.Image]]
-"""(enlarged picture, prompt, seed) → the same picture with detail drawn in; progress by step."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +23,13 @@ class Plan:
     """`tile` is the side in pixels of what goes through the network at once, and so bounds its memory.
 
     `models` is a folder with other weights of the ESRGAN family, of which the first by name is used;
-    `redraw` is image-to-image with the loaded model, None where there is none.
+    `redraw` is how the loaded model draws over a picture, None where it cannot.
     """
 
     device: torch.device = CPU
     tile: int = 512
     models: Path | None = None
-    redraw: Redraw | None = None
+    redraw: Redrawing | None = None
 
     @classmethod
     def of(cls, device: torch.device, models: str) -> "Plan":

@@ -1,87 +1,112 @@
 """Detail drawn into an enlarged picture: image-to-image from a low noise level with the loaded model.
 
-Knows tasks, tiles and the pipeline's public steps. Knows no network and no file. What it draws is new: it
-belongs to the prompt, not to the picture that was there.
+Cuts the picture into tasks like any other and puts together what came of them; who draws them is not known
+here. What is drawn is new: it belongs to the prompt, not to the picture that was there.
 """
 
-from collections.abc import Generator, Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 from PIL import Image
 
 from engine import guards, pixels
-from engine.types import EngineError, Generate, Progress, PromptReady, image_tokens
+from engine.metadata import Parameters
+from engine.prompts.sanitize import sanitize
+from engine.types import Generate, image_tokens
 from engine.upscale.tiling import Pixels, fade_in, spans
-from engine.zimage.request import MOST_STEPS, MULTIPLE
+from engine.zimage.request import HIGHEST_SEED, MOST_STEPS, MULTIPLE, SMALLEST_SIDE
 from engine.zimage.sampling import Schedule
-from engine.zimage.vae import to_image
+from engine.zimage.vae import to_pixels
 
 SIGMA = 0.3
 """Noise level to begin at: strength 0.3 of 8 steps would begin at 0.64 and draw another picture."""
 STEPS = 2
 OVERLAP = 64
-"""Pixels by which tiles overlap; over the middle of them one fades into the next."""
+"""Pixels by which pieces overlap; over the middle of them one fades into the next."""
 UNGUIDED = 1.0
 
+Span = tuple[int, int]
 
-class Redrawing:
-    """Redraws through one loaded pipeline, whole up to the model's longest side, else in tiles of it."""
 
-    def __init__(self, pipeline: Any, sigma: float = SIGMA, steps: int = STEPS) -> None:
-        self._pipeline = pipeline
-        self._sigma = sigma
-        self._steps = steps
+@dataclass(frozen=True)
+class Cut:
+    """A picture's padded levels `(h, w, 3)` in a grid of overlapping pieces, and the task for each, by rows.
 
-    def __call__(
-        self, picture: Image.Image, prompt: str, seed: int
-    ) -> Generator[Progress, None, Image.Image]:
-        """Return `picture` with detail drawn in; progress by step. Raises `EngineError` as drawing does."""
-        side = self._pipeline.components.profile.max_size
-        padded = _padded(np.asarray(picture))
-        rows, columns = (spans(length, side, OVERLAP, MULTIPLE) for length in padded.shape[:2])
-        steps = len(rows) * len(columns) * self._steps
-        ticks = iter([Progress(done, steps) for done in range(1, steps + 1)])
-        result = np.empty_like(padded)
-        for top, bottom in rows:
-            band = np.empty((bottom - top, padded.shape[1], 3), np.float32)
-            for left, right in columns:
-                task = self._task(padded[top:bottom, left:right], prompt, seed)
-                drawn = yield from self._drawn(task, ticks)
-                fade_in(band.swapaxes(0, 1), drawn.swapaxes(0, 1), left, OVERLAP)
+    `size` is (width, height) before padding. None stands for a piece that stays as it is: plain black or one
+    colour, of which a check would say that drawing it had failed.
+    """
+
+    levels: Pixels
+    size: tuple[int, int]
+    rows: Sequence[Span]
+    columns: Sequence[Span]
+    tasks: tuple[Generate | None, ...]
+
+    def joined(self, drawn: Sequence[bytes]) -> Image.Image:
+        """Return the picture made of the encoded `drawn` pieces, one for each task, in order."""
+        files = iter(drawn)
+        parts = (
+            piece if task is None else np.asarray(pixels.read(next(files)))
+            for piece, task in zip(_pieces(self.levels, self.rows, self.columns), self.tasks, strict=True)
+        )
+        result = np.empty_like(self.levels)
+        for top, bottom in self.rows:
+            band = np.empty((bottom - top, self.levels.shape[1], 3), np.float32)
+            for left, _ in self.columns:
+                fade_in(band.swapaxes(0, 1), next(parts).swapaxes(0, 1), left, OVERLAP)
             fade_in(result, band, top, OVERLAP)
-        return Image.fromarray(result).crop((0, 0, *picture.size))
+        return Image.fromarray(result).crop((0, 0, *self.size))
 
-    def _task(self, piece: Pixels, prompt: str, seed: int) -> Generate:
+
+@dataclass(frozen=True)
+class Redrawing:
+    """How a model redraws: whole up to `side`, its longest, else in pieces of it; `steps` from `sigma` on.
+
+    LoRA files are used again for what the `model` of that name drew; another's may not be here.
+    """
+
+    side: int
+    schedule: Schedule
+    model: str = ""
+    sigma: float = SIGMA
+    steps: int = STEPS
+
+    def work(self, width: int, height: int) -> int:
+        """Return the steps that a picture of this size takes, all its pieces together."""
+        rows, columns = self._grid(_drawable(width), _drawable(height))
+        return len(rows) * len(columns) * self.steps
+
+    def cut(self, picture: Image.Image, made: Parameters) -> Cut:
+        """Cut an enlarged picture into image-to-image tasks with its own prompt."""
+        levels = _padded(np.asarray(picture))
+        rows, columns = self._grid(levels.shape[1], levels.shape[0])
+        tasks = tuple(self._task(piece, made) for piece in _pieces(levels, rows, columns))
+        return Cut(levels, picture.size, rows, columns, tasks)
+
+    def _grid(self, width: int, height: int) -> tuple[list[Span], list[Span]]:
+        longest = self.side // MULTIPLE * MULTIPLE
+        return spans(height, longest, OVERLAP, MULTIPLE), spans(width, longest, OVERLAP, MULTIPLE)
+
+    def _task(self, piece: Pixels, made: Parameters) -> Generate | None:
         """Image-to-image whose schedule begins as near to the wanted sigma as a number of steps allows."""
-        height, width = piece.shape[:2]
-        total = begun_at(self._pipeline.schedule, self._sigma, self._steps, image_tokens(width, height))
+        image = Image.fromarray(piece)
+        if guards.pixels(to_pixels(image)) is not None:
+            return None
+        total = begun_at(self.schedule, self.sigma, self.steps, image_tokens(*image.size))
         return Generate(
-            prompt,
-            width=width,
-            height=height,
+            sanitize(made.prompt).text,
+            width=image.width,
+            height=image.height,
             steps=total,
             guidance_scale=UNGUIDED,
-            seed=seed,
+            seed=made.seed & HIGHEST_SEED,
             optimize=False,
             enhance=False,
-            init_image=pixels.png(Image.fromarray(piece)),
-            strength=(self._steps - 0.5) / total,
+            init_image=pixels.stored(image),
+            strength=(self.steps - 0.5) / total,
+            loras=made.loras if made.model == self.model else (),
         )
-
-    def _drawn(self, task: Generate, ticks: Iterator[Progress]) -> Generator[Progress, None, Pixels]:
-        pipeline = self._pipeline
-        drawing = pipeline.start(task, PromptReady(task.prompt, task.prompt))
-        while drawing.step < drawing.steps:
-            pipeline.step([drawing])
-            yield next(ticks)
-        with torch.inference_mode():
-            picture = pipeline.vae.decode(drawing.latents)
-        fault = drawing.broken or guards.pixels(picture)
-        if fault is not None:
-            raise EngineError("numerics", f"redrawing went wrong: {fault}; use the method sr")
-        return np.asarray(to_image(picture))
 
 
 def begun_at(schedule: Schedule, sigma: float, steps: int, tokens: int) -> int:
@@ -92,7 +117,16 @@ def begun_at(schedule: Schedule, sigma: float, steps: int, tokens: int) -> int:
     )
 
 
+def _pieces(levels: Pixels, rows: Sequence[Span], columns: Sequence[Span]) -> Iterator[Pixels]:
+    return (levels[top:bottom, left:right] for top, bottom in rows for left, right in columns)
+
+
+def _drawable(side: int) -> int:
+    """Return the shortest side that the model draws and that holds `side`."""
+    return max(SMALLEST_SIDE, -(-side // MULTIPLE) * MULTIPLE)
+
+
 def _padded(picture: Pixels) -> Pixels:
     """Continue the picture to the right and downwards to sizes that the model draws."""
     height, width = picture.shape[:2]
-    return np.pad(picture, ((0, -height % MULTIPLE), (0, -width % MULTIPLE), (0, 0)), "edge")
+    return np.pad(picture, ((0, _drawable(height) - height), (0, _drawable(width) - width), (0, 0)), "edge")

@@ -4,9 +4,8 @@ Knows the modules inside diffusers' `ZImageTransformerBlock` and reads their wei
 neither the order of the blocks nor what a time or a position is.
 """
 
-import logging
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -17,13 +16,6 @@ from engine.zimage.speed import Speed
 
 FP16_SHIFT = 2.0**-6
 """What half precision is scaled by before the two products that outgrow it; exact, a power of two."""
-
-RECOMPILES = 64
-"""Graphs a block may be compiled into: one per size of picture and length of caption."""
-LARGEST_DIFFERENCE = 0.02
-"""Relative difference between a compiled block and an eager one that is still rounding, in half precision."""
-
-log = logging.getLogger(__name__)
 
 Layer = Tensor | nn.Module
 """A bias-free linear layer: its weight `(outputs, inputs)`, or a module where the weight does not say all."""
@@ -100,14 +92,19 @@ def _shifted(values: Tensor) -> Tensor:
     return values * FP16_SHIFT if values.dtype == torch.float16 else values
 
 
+Run = Callable[[Tensor, Tensor, Tensor, Parts, Operations], Tensor]
+"""`run_block`, or what computes the same."""
+
+
 class Block:
     """A callable view of one `ZImageTransformerBlock`; the module stays usable and owns the weights.
 
     With `fused_weights` its query, key, value, w1 and w3 become views of two larger tensors, which costs no
-    memory. Linear layers that are wrapped, hooked, quantised or were moved are called as modules.
+    memory. Linear layers that are wrapped, hooked, quantised or were moved are called as modules; a block
+    without any is computed by `run`.
     """
 
-    def __init__(self, module: Any, speed: Speed) -> None:
+    def __init__(self, module: Any, speed: Speed, run: Run = run_block) -> None:
         self.module = module
         attention, feed = module.attention, module.feed_forward
         self._linears = [
@@ -123,12 +120,18 @@ class Block:
             rotate_real if speed.real_rope else rotate_complex,
             torch.addcmul if speed.addcmul else _add_product,
         )
-        self._run = torch.compile(run_block) if speed.compiled else run_block
+        self._run = run
 
     @property
     def is_whole(self) -> bool:
         """Whether the block was hooked, so that it must be called as the module it is."""
         return not untouched(self.module)
+
+    @property
+    def is_fused(self) -> bool:
+        """Whether its fused weights are still all there is to its linear layers."""
+        layers = self._layers()
+        return self._tensors is not None and _plain(layers) and self._pointers == _pointers(layers)
 
     def modulation(self, time: Tensor) -> Tensor:
         """Return the factors `(4, S, dim)` around attention and feed-forward for time embeddings `(S, 256)`.
@@ -143,18 +146,33 @@ class Block:
         scale_a, gate_a, scale_f, gate_f = module.adaLN_modulation(time).chunk(4, dim=1)
         return weights * torch.stack([1 + scale_a, gate_a.tanh(), 1 + scale_f, gate_f.tanh()])
 
+    def whole(self, tokens: Tensor, rope: Tensor, time: Tensor | None) -> Tensor:
+        """Return `tokens` (B, n, dim) after the module with its hooks, for time embeddings (B, 256).
+
+        Its own forward, as its authors wrote it, except in half precision, which only ours stays within.
+        """
+        is_half = tokens.dtype == torch.float16
+        with _replaced(self.module, self._forward) if is_half else nullcontext():
+            result: Tensor = self.module(tokens, None, rope, time)
+        return result
+
+    def _forward(self, tokens: Tensor, mask: None, rope: Tensor, time: Tensor | None) -> Tensor:
+        given = tokens[:, 0] if time is None else time
+        return self(tokens, rope, self.modulation(given)[:, :, None])
+
     def __call__(self, tokens: Tensor, rope: Tensor, factors: Tensor) -> Tensor:
         """Return `tokens` (B, n, dim) after the block; `rope` (1, n, head_dim/2) complex."""
+        return self.computed(self._run, tokens, rope, factors)
+
+    def computed(self, run: Run, tokens: Tensor, rope: Tensor, factors: Tensor) -> Tensor:
+        """As a call does, by another `run`."""
         # The compiler knows no complex numbers, so they are taken apart before it begins.
         rope = torch.view_as_real(rope) if self._use.rotate is rotate_real else rope
-        return self._run(tokens, rope, factors, self._usable(), self._use)
-
-    def _usable(self) -> Parts:
+        if self._tensors is not None and self.is_fused:
+            return run(tokens, rope, factors, self._tensors, self._use)
         layers = self._layers()
-        fused = self._tensors
-        if fused is not None and _plain(layers) and self._pointers == _pointers(layers):
-            return fused
-        return self._parts(tuple(layers[:3]), layers[3], tuple(layers[4:6]), layers[6])
+        parts = self._parts(tuple(layers[:3]), layers[3], tuple(layers[4:6]), layers[6])
+        return run_block(tokens, rope, factors, parts, self._use)
 
     def _layers(self) -> list[Any]:
         return [parent._modules[name] for parent, name in self._linears]
@@ -165,37 +183,11 @@ class Block:
     def _parts(self, inputs: tuple[Layer, ...], out: Layer, gates: tuple[Layer, ...], down: Layer) -> Parts:
         attention = self.module.attention
         norms = attention.norm_q.weight, attention.norm_k.weight
-        pair = torch.cat([weight.expand(attention.heads, -1) for weight in norms])
+        # As the other weights no inference tensor, wherever it is made, or the compiler makes a graph for it.
+        with torch.inference_mode(False), torch.no_grad():
+            pair = torch.cat([weight.expand(attention.heads, -1) for weight in norms])
         eps = self.module.ffn_norm1.eps
         return Parts(inputs, out, gates, down, pair, attention.heads, eps, attention.norm_q.eps)
-
-
-@torch.inference_mode()
-def compiles(module: Any, speed: Speed) -> bool:
-    """Say whether a block computes the same compiled as not; a compiler that fails is none.
-
-    A hooked block, whose weights may be elsewhere, is not tried and counts as one that does not.
-    """
-    if not untouched(module):
-        return False
-    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, RECOMPILES)
-    attention = module.attention
-    weight = attention.to_q.weight
-    given = {"device": weight.device, "dtype": weight.dtype}
-    tokens, time = torch.randn((1, 64, weight.shape[1]), **given), torch.randn((1, 256), **given)
-    rope = torch.ones((1, 64, weight.shape[0] // attention.heads // 2), device=weight.device) * (0.6 + 0.8j)
-    eager = Block(module, replace(speed, compiled=False))
-    factors = eager.modulation(time[:, : module.adaLN_modulation[0].in_features])[:, :, None]
-    expected = eager(tokens, rope, factors)
-    try:
-        found = Block(module, speed)(tokens, rope, factors)
-    except RuntimeError as error:
-        log.warning("the transformer runs uncompiled: %s", str(error).partition("\n")[0])
-        return False
-    off = float((found - expected).float().norm() / expected.float().norm())
-    if off > LARGEST_DIFFERENCE:
-        log.warning("the transformer runs uncompiled: compiled it is off by %.2g", off)
-    return off <= LARGEST_DIFFERENCE
 
 
 def untouched(module: nn.Module) -> bool:
@@ -203,13 +195,44 @@ def untouched(module: nn.Module) -> bool:
     return not (module._forward_hooks or module._forward_pre_hooks or "forward" in module.__dict__)
 
 
+@contextmanager
+def _replaced(module: nn.Module, forward: Callable[..., Tensor]) -> Iterator[None]:
+    """Have `module` compute `forward` between its hooks inside the block."""
+    before = module.__dict__.get("forward")
+    module.forward = forward
+    try:
+        yield
+    finally:
+        del module.__dict__["forward"]
+        if before is not None:
+            module.forward = before
+
+
 def fuse(layers: list[nn.Linear]) -> Tensor:
-    """Return the weights of `layers` as one tensor `(sum of outputs, inputs)` that they become views of."""
+    """Return the weights of `layers` as one tensor `(sum of outputs, inputs)` that they become views of.
+
+    Where they are that already, it is the same memory again.
+    """
     with torch.inference_mode(False), torch.no_grad():
-        fused = torch.cat([layer.weight for layer in layers])
-        for layer, part in zip(layers, fused.split([layer.out_features for layer in layers]), strict=True):
+        weights = [layer.weight.data for layer in layers]
+        rows, columns = sum(map(len, weights)), weights[0].shape[1]
+        if _consecutive(weights):
+            return weights[0].as_strided((rows, columns), (columns, 1))
+        fused = torch.cat(weights)
+        for layer, part in zip(layers, fused.split([len(weight) for weight in weights]), strict=True):
             layer.weight.data = part
     return fused
+
+
+def _consecutive(weights: list[Tensor]) -> bool:
+    """Say whether each of some matrices begins in memory where the one before it ends."""
+    ends = (weight.storage_offset() + weight.numel() for weight in weights)
+    begins = (weight.storage_offset() for weight in weights[1:])
+    storages = {weight.untyped_storage().data_ptr() for weight in weights}
+    whole = all(weight.is_contiguous() for weight in weights)
+    return (
+        len(storages) == 1 and whole and all(end == begin for end, begin in zip(ends, begins, strict=False))
+    )
 
 
 def native_norm(values: Tensor, eps: float) -> Tensor:

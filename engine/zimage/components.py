@@ -3,7 +3,7 @@
 Knows the parts and nothing of how they are loaded or used.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +25,7 @@ class Components:
 
     `tighten` is called when memory runs out: it makes the model take less of it and says whether it could.
     `make_room` is called with a picture's width and height before it is begun, and may tighten, too; it says
-    whether it did.
+    whether it did, and is then called again. `layout` tells how the model lies in memory for such a picture.
     """
 
     profile: ModelProfile
@@ -42,3 +42,4 @@ class Components:
     upscaling: Upscaling = field(default_factory=Upscaling)
     tighten: Callable[[], bool] | None = None
     make_room: Callable[[int, int], bool] | None = None
+    layout: Callable[[int, int], Mapping[str, Any]] = lambda width, height: {}

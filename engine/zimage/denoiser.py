@@ -9,21 +9,30 @@ schedule, and a batch of one shape needs no attention mask. Knows no schedule an
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from engine import guards
-from engine.zimage.block import Block, compiles, untouched
+from engine.zimage import attention
+from engine.zimage.block import Block, run_block, untouched
+from engine.zimage.compiling import Compiled, compiled
+from engine.zimage.forward import Given, Moment, Prediction, Walk
+from engine.zimage.graphs import Graphs, record
 from engine.zimage.speed import Speed
 
 PATCH = 2
 BUCKET = 32
 """Sequences are filled up to multiples of this with learned pad tokens, as in training."""
+WARM_CAPTIONS = (32, 64, 96, 128, 160)
+"""Lengths of captions that are compiled for at start: up to about a hundred words."""
+MOST_GRAPHED = 1024
+"""Image tokens of a forward that is worth a CUDA graph: one picture of 512 pixels. Larger ones are never
+held up by launching."""
 REMEMBERED_SCHEDULES = 16
 """How many schedules' modulation is kept; of the full model at 8 steps, 9 MB each."""
 
@@ -38,53 +47,6 @@ def middle(blocks: int) -> tuple[int, int]:
     return blocks // 4, blocks - blocks // 4
 
 
-class Moment(NamedTuple):
-    """What the transformer needs to know of a noise level.
-
-    `time` (256,) the embedding, `blocks` the factors `(4, dim)` of each block, None for one that is to be
-    called as the module it is, `final` (dim,) the scale before the last layer, None likewise.
-    """
-
-    time: Tensor
-    blocks: tuple[Tensor | None, ...]
-    final: Tensor | None
-
-
-class Prediction(NamedTuple):
-    """The velocity `(B, C, h, w)`, float32, and the sum of the numbers at each place on the way, `(n, B)`.
-
-    A sum that is not finite shows where numbers went wrong without waiting for the device. `residual`
-    (B, tokens, dim) is what the middle blocks added to the tokens, if it was to be kept.
-    """
-
-    velocity: Tensor
-    sums: Tensor
-    residual: Tensor | None
-
-
-@dataclass
-class Walk:
-    """The way of one batch through the blocks: time embeddings (B, 256), rotary factors, blocks' factors.
-
-    `sums` collects the sum of the numbers at each place.
-    """
-
-    time: Tensor
-    rope: Tensor
-    factors: Iterator[tuple[Tensor | None, ...]]
-    sums: list[Tensor] = field(default_factory=list)
-
-    def note(self, tokens: Tensor) -> None:
-        """Remember the sum of each picture's numbers here."""
-        self.sums.append(tokens.sum((1, 2), dtype=torch.float32))
-
-    def skip(self, blocks: int, tokens: Tensor) -> None:
-        """Pass so many blocks at once, leaving `tokens` behind them."""
-        for _ in range(blocks):
-            next(self.factors)
-            self.note(tokens)
-
-
 class Denoiser:
     """Batches of latents of one shape, with captions of one padded length."""
 
@@ -93,18 +55,36 @@ class Denoiser:
         self.speed = Speed.of(transformer.device.type) if speed is None else speed
         self._key = f"{PATCH}-1"
         self._positions = lru_cache(maxsize=32)(self._rope)
-        if self.speed.compiled and not compiles(transformer.layers[0], self.speed):
-            self.speed = replace(self.speed, compiled=False)
+        self._kernels = attention.chosen(transformer) if self.speed.attention else None
+        self._compiled: Compiled | None = None
+        if self.speed.compiled:
+            with attention.preferred(self._kernels):
+                self._compiled = compiled(transformer.layers[0], self.speed)
+            self.speed = replace(self.speed, compiled=self._compiled is not None)
+        is_cuda = transformer.device.type == "cuda"
+        self._graphs = Graphs(self._computed, record) if self.speed.cuda_graphs and is_cuda else None
         self.refresh()
 
     def refresh(self) -> None:
         """Look at the transformer's weights again, after they were moved or changed."""
-        model, speed = self.transformer, self.speed
+        model, run = self.transformer, self._compiled or run_block
         self._dtype: torch.dtype = model.dtype
-        self._context = [Block(module, speed) for module in model.context_refiner]
-        self._noise = [Block(module, speed) for module in model.noise_refiner]
-        self._layers = [Block(module, speed) for module in model.layers]
+        self._context, self._noise, self._layers = (
+            [Block(module, self.speed, run) for module in modules]
+            for modules in (model.context_refiner, model.noise_refiner, model.layers)
+        )
+        if self._graphs is not None:
+            self._graphs.forget()
         self._schedules: OrderedDict[tuple[float, ...], list[Moment]] = OrderedDict()
+
+    def warm(self, width: int, height: int) -> int:
+        """Compile for one picture of this size and usual captions; return how many shapes that made."""
+        if self._compiled is None:
+            return 0
+        image = padded((width // 8 // PATCH) * (height // 8 // PATCH))
+        lengths = (image, *(image + each for each in WARM_CAPTIONS))
+        with attention.preferred(self._kernels):
+            return sum(self._compiled.warm(self._layers[0], length) for length in lengths)
 
     @property
     def places(self) -> list[str]:
@@ -128,13 +108,16 @@ class Denoiser:
         model = self.transformer
         length = len(embedding)
         fill = padded(length) - length
-        caption = functional.pad(model.cap_embedder(embedding.to(self._dtype)), (0, 0, 0, fill))
+        # Some features are beyond half precision until the embedder's own norm has scaled them.
+        wide = torch.float32 if self._dtype == torch.float16 else self._dtype
+        caption = functional.pad(model.cap_embedder(embedding.to(wide)), (0, 0, 0, fill))
         caption[length:] = model.cap_pad_token
         rope = self._positions(padded(length), 0, 0)
         caption = caption[None]
-        for block in self._context:
-            factors = None if block.is_whole else block.modulation(caption[0, :1])[:, 0]
-            caption = self._pass(block, caption, rope, [factors], None)
+        with attention.preferred(self._kernels):
+            for block in self._context:
+                factors = None if block.is_whole else block.modulation(caption[0, :1])[:, :, None]
+                caption = self._pass(block, caption, rope, factors, None)
         return caption[0]
 
     def moment(self, sigmas: Sequence[float], step: int) -> Moment:
@@ -166,21 +149,45 @@ class Denoiser:
         `latents` (B, C, h, w), one of `moment` per picture, `captions` (B, L, dim) from `caption`. A
         `residual` kept of an earlier prediction stands for the middle blocks, which are then not computed.
         """
-        model = self.transformer
+        rows, columns = latents.shape[2] // PATCH, latents.shape[3] // PATCH
+        rope = self._positions(captions.shape[1], rows, columns)
+        given = Given.of(latents, captions, moments, rope)
+        with attention.preferred(self._kernels):
+            row = given.tensors() if residual is None and not keep else None
+            if (
+                self._graphs is not None
+                and row is not None
+                and self._is_graphed(len(latents) * rows * columns)
+            ):
+                velocity, sums = self._graphs(*row)
+                return Prediction(velocity, sums, None)
+            return self._forward(given, residual, keep)
+
+    def _is_graphed(self, tokens: int) -> bool:
+        """Say whether a forward is small, and whether all it consists of are kernels on fixed weights."""
+        if tokens > MOST_GRAPHED:
+            return False
+        ends = (self.transformer.all_x_embedder[self._key], self.transformer.all_final_layer[self._key])
+        blocks = (*self._noise, *self._layers)
+        return all(map(untouched, ends)) and all(block.is_fused for block in blocks)
+
+    def _computed(self, *row: Tensor) -> tuple[Tensor, ...]:
+        latents, captions, time, rope, final, *factors = row
+        velocity, sums, _ = self._forward(Given(latents, captions, time, rope, final, tuple(factors)))
+        return velocity, sums
+
+    def _forward(self, given: Given, residual: Tensor | None = None, keep: bool = False) -> Prediction:
+        model, latents = self.transformer, given.latents
         batch, channels, height, width = latents.shape
         rows, columns = height // PATCH, width // PATCH
         count = rows * columns
-        walk = Walk(
-            torch.stack([moment.time for moment in moments]),
-            self._positions(captions.shape[1], rows, columns),
-            iter(list(zip(*(moment.blocks for moment in moments), strict=True))),
-        )
+        walk = Walk(given.time, given.rope, iter(given.factors))
         patches = latents.to(self._dtype).view(batch, channels, rows, PATCH, columns, PATCH)
         patches = patches.permute(0, 2, 4, 3, 5, 1).reshape(batch, count, PATCH * PATCH * channels)
         tokens = functional.pad(model.all_x_embedder[self._key](patches), (0, 0, 0, padded(count) - count))
         tokens[:, count:] = model.x_pad_token
         tokens = self._through(self._noise, tokens, walk)
-        tokens = torch.cat([tokens, captions.to(self._dtype)], dim=1)
+        tokens = torch.cat([tokens, given.captions.to(self._dtype)], dim=1)
 
         first, last = middle(len(self._layers))
         before = self._through(self._layers[:first], tokens, walk)
@@ -191,40 +198,33 @@ class Denoiser:
             tokens = before + residual
             walk.skip(last - first, tokens)
         tokens = self._through(self._layers[last:], tokens, walk)
-        patches = self._last(tokens[:, :count], moments, walk.time)
+        patches = self._last(tokens[:, :count], given.final, walk.time)
         walk.note(patches)
         picture = patches.view(batch, rows, columns, PATCH, PATCH, channels).permute(0, 5, 1, 3, 2, 4)
         velocity = -picture.reshape(batch, channels, height, width).float()
         return Prediction(velocity, torch.stack(walk.sums), residual)
 
     def _through(self, blocks: Sequence[Block], tokens: Tensor, walk: "Walk") -> Tensor:
-        rope = walk.rope[:, : tokens.shape[1]]
+        # The same strides whatever it is cut from, or the compiler takes it for another shape.
+        rope = walk.rope[0, : tokens.shape[1]][None]
         for block in blocks:
             tokens = self._pass(block, tokens, rope, next(walk.factors), walk.time)
             walk.note(tokens)
         return tokens
 
     def _pass(
-        self,
-        block: Block,
-        tokens: Tensor,
-        rope: Tensor,
-        factors: Sequence[Tensor | None],
-        time: Tensor | None,
+        self, block: Block, tokens: Tensor, rope: Tensor, factors: Tensor | None, time: Tensor | None
     ) -> Tensor:
-        known = [each for each in factors if each is not None]
-        if block.is_whole or len(known) < len(factors):
-            whole: Tensor = block.module(tokens, None, rope, time)
-            return whole
-        return block(tokens, rope, torch.stack(known, dim=1)[:, :, None])
+        if block.is_whole or factors is None:
+            return block.whole(tokens, rope, time)
+        return block(tokens, rope, factors)
 
-    def _last(self, tokens: Tensor, moments: Sequence[Moment], time: Tensor) -> Tensor:
+    def _last(self, tokens: Tensor, scale: Tensor | None, time: Tensor) -> Tensor:
         final = self.transformer.all_final_layer[self._key]
-        known = [moment.final for moment in moments if moment.final is not None]
-        if not untouched(final) or len(known) < len(moments):
+        if not untouched(final) or scale is None:
             whole: Tensor = final(tokens, c=time)
             return whole
-        last: Tensor = final.linear(final.norm_final(tokens) * torch.stack(known)[:, None])
+        last: Tensor = final.linear(final.norm_final(tokens) * scale[:, None])
         return last
 
     def _moments(self, sigmas: Sequence[float]) -> list[Moment]:

@@ -17,12 +17,14 @@ import torch
 from safetensors import SafetensorError
 
 from engine.memory import filling, placement, sizes
+from engine.memory.choosing import choose_largest
+from engine.memory.lodging import Vacancy, vacancy
 from engine.memory.placement import Placement
-from engine.memory.plan import Plan, Wish, choose_largest
+from engine.memory.plan import Plan, Wish
 from engine.memory.probe import probe
 from engine.memory.weights import PackedLinear
 from engine.profiles import EMBEDDED, EMBEDDED_WEIGHTS, profile
-from engine.prompts import embedded_world, language
+from engine.prompts import chat, embedded_world
 from engine.prompts.rewriting import Writer
 from engine.types import EngineError, EngineSettings
 from engine.upscale.plan import Plan as Upscaling
@@ -31,7 +33,7 @@ from engine.zimage.pipeline import ZImagePipeline
 from engine.zimage.preview import load_preview
 
 PARTS = ("tokenizer", "text_encoder", "transformer", "vae", "scheduler")
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 DOWNLOADED = [
     "model_index.json",
     "profile.json",
@@ -64,24 +66,31 @@ def load(settings: EngineSettings) -> ZImagePipeline:
             f"{settings.model} does not fit on {device}; free memory there or use the cpu",
         ) from error
     log.info("loaded %s on %s in %s", components.profile.name, device, plan.dtype)
-    writer = _writer(settings.optimizer, components, plan)
+    writer = _writer(settings, components, plan)
     upscaling = Upscaling.of(device, settings.upscalers)
-    return ZImagePipeline(replace(components, writer=writer, upscaling=upscaling))
+    pipeline = ZImagePipeline(replace(components, writer=writer, upscaling=upscaling))
+    pipeline.warm()
+    return pipeline
 
 
-def _writer(optimizer: str, components: Components, plan: Plan) -> Writer | None:
+def _writer(settings: EngineSettings, components: Components, plan: Plan) -> Writer | None:
     """Return the language model that writes prompts; a small world's prompts are written by rules."""
-    if components.world is not None or (optimizer == "auto" and plan.text_encoder == "streamed"):
+    if components.world is not None:
         return None
-    encoder, tokenizer = components.text_encoder, components.tokenizer
-    return language.choose(optimizer, encoder, tokenizer, components.device, components.dtype)
+    encoder, tokenizer, device = components.text_encoder, components.tokenizer, components.device
+
+    def free() -> Vacancy:
+        transient = plan.transient(plan.wish.width, plan.wish.height)
+        return vacancy(probe(settings.device), transient, plan.form("text_encoder").dtype)
+
+    return chat.choose(settings.optimizer, encoder, tokenizer, device, plan, free)
 
 
 def planned(settings: EngineSettings, folder: Path) -> Plan:
     """Return how the model in `folder` is to be laid out on the device there is now."""
-    dtype = choose_dtype(settings.dtype, choose_device(settings.device))
+    choose_device(settings.device)
     side = profile(settings.model).base_size
-    wish = Wish(side, side, str(dtype).removeprefix("torch."), settings.weights)
+    wish = Wish(side, side, settings.dtype, settings.weights)
     return choose_largest(probe(settings.device), sizes.read(folder), wish)
 
 
@@ -97,11 +106,14 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:
-    """`auto` is bfloat16 where the device computes in it, else float32; always float32 on a CPU."""
+    """For what has no safe form in float16: `auto` is bfloat16 where the device computes in it, else float32.
+
+    Always float32 on a CPU.
+    """
     if name == "auto":
         return torch.bfloat16 if _has_bfloat16(device) else torch.float32
     if name not in DTYPES:
-        raise EngineError("bad_input", f"dtype {name!r} is not supported; use auto, {' or '.join(DTYPES)}")
+        raise EngineError("bad_input", f"dtype {name!r} is not supported; use auto, {', '.join(DTYPES)}")
     return DTYPES[name]
 
 
@@ -132,12 +144,10 @@ def read(folder: Path, model: str, device: torch.device, plan: Plan) -> Componen
     from transformers.models.qwen3.configuration_qwen3 import Qwen3Config
     from transformers.models.qwen3.modeling_qwen3 import Qwen3Model
 
-    dtype = getattr(torch, plan.dtype)
-
     def filled(part: str, build: Callable[[Path], Any]) -> Any:
         module = _readable(folder / part, lambda place: filling.empty(lambda: build(place)))
         where = partial(placement.place_for, plan, device, part)
-        form = partial(placement.form_for, plan)
+        form, dtype = partial(placement.form_for, plan, part), DTYPES[plan.form(part).dtype]
         _readable(folder / part, lambda place: filling.fill(module, place, dtype, device, where, form))
         for owner in module.modules():
             for name, buffer in owner.named_buffers(recurse=False):
@@ -151,6 +161,7 @@ def read(folder: Path, model: str, device: torch.device, plan: Plan) -> Componen
     encoder = filled("text_encoder", lambda place: Qwen3Model(Qwen3Config.from_pretrained(place)))
     placement.table_for(encoder, device)
     denoiser = filled("transformer", transformer)
+    dtype = DTYPES[plan.dtype]
     vae = _readable(folder / "vae", partial(AutoencoderKL.from_pretrained, dtype=dtype, use_safetensors=True))
     vae = vae.to(device).eval().requires_grad_(False)
     placed = Placement(plan, device, denoiser, encoder, vae)
@@ -167,6 +178,7 @@ def read(folder: Path, model: str, device: torch.device, plan: Plan) -> Componen
         world=embedded_world() if model == EMBEDDED else None,
         tighten=placed.tighter,
         make_room=placed.make_room,
+        layout=placed.told,
     )
 
 

@@ -7,16 +7,17 @@ parameters.
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from engine import guards, metadata, pixels, prompts
+from engine.port import Redraw
 from engine.types import (
     EngineError,
     Generate,
@@ -29,6 +30,7 @@ from engine.types import (
     image_tokens,
 )
 from engine.upscale import upscale
+from engine.upscale.redraw import Redrawing
 from engine.zimage import record, sampling
 from engine.zimage.components import Components
 from engine.zimage.denoiser import Denoiser
@@ -85,6 +87,13 @@ class ZImagePipeline:
         """Image tokens that fit one forward; on a CPU four pictures of a small model or one of a large."""
         return self._capacity
 
+    def warm(self) -> None:
+        """Compile for what is asked for first: the model's own size and prompts of usual length."""
+        started, side = time.perf_counter(), self.components.profile.base_size
+        if shapes := self.denoiser.warm(side, side):
+            took = time.perf_counter() - started
+            log.info("compiled for %d shapes of %d×%d in %.0f s", shapes, side, side, took)
+
     def prompt(self, task: Generate | Optimize) -> Generator[None, None, PromptReady]:
         """Optimize and enhance the prompt as the task asks; what was written first is kept as `original`."""
         return self.optimizer.steps(task)
@@ -93,7 +102,8 @@ class ZImagePipeline:
     def start(self, task: Generate, ready: PromptReady) -> Drawing:
         """Check the task, encode its prompt and make the initial latents."""
         check(task, self.components.profile)
-        if self.components.make_room is not None and self.components.make_room(task.width, task.height):
+        self.optimizer.give_way()
+        while self.components.make_room is not None and self.components.make_room(task.width, task.height):
             self.denoiser.refresh()
         started = time.perf_counter()
         drawing = guards.with_room(lambda: self._begin(task, ready), self._reliefs(), _refusal(task))
@@ -104,6 +114,7 @@ class ZImagePipeline:
     def step(self, drawings: Sequence[Drawing]) -> None:
         """Advance each drawing by one step in one forward (two with guidance); they share a `batch_key`."""
         sound = [drawing for drawing in drawings if drawing.broken is None]
+        self.optimizer.give_way()
         started = time.perf_counter()
         if sound:
             guards.with_room(
@@ -142,11 +153,14 @@ class ZImagePipeline:
         if self._preview is None:
             self._preview = fit_preview(drawing.latents, picture)
         drawing.seconds["decode"] = time.perf_counter() - started
-        return partial(self._encode, drawing, picture)
+        plan = self.components.layout(drawing.task.width, drawing.task.height)
+        return partial(self._encode, drawing, picture, plan)
 
-    def upscale(self, task: Upscale) -> Generator[Progress | Picture, None, None]:
-        """Enlarge an encoded image, tile by tile."""
-        return upscale(task, self.components.upscaling)
+    def upscale(self, task: Upscale) -> Generator[Progress | Picture | Redraw, None, None]:
+        """Enlarge an encoded image, tile by tile; to redraw it are tasks for this pipeline."""
+        profile = self.components.profile
+        redrawing = Redrawing(profile.max_size, self.schedule, model=profile.name)
+        return upscale(task, replace(self.components.upscaling, redraw=redrawing))
 
     def _begin(self, task: Generate, ready: PromptReady) -> Drawing:
         sigmas = self._sigmas(task, ready.used)
@@ -220,7 +234,7 @@ class ZImagePipeline:
     def _pixels(self, drawing: Drawing) -> Tensor:
         return guards.with_room(
             lambda: self.vae.decode(drawing.latents),
-            chain((self.vae.tile() for _ in range(1)), self._reliefs()),
+            self._reliefs(),
             _refusal(drawing.task),
         )
 
@@ -245,6 +259,8 @@ class ZImagePipeline:
     def _reliefs(self) -> Iterator[bool]:
         """Make room: first what `with_room` frees by itself, then as far as the plan of the memory goes."""
         yield True
+        if self.optimizer.give_way(scarce=True):
+            yield True
         while self.components.tighten is not None and self.components.tighten():
             log.warning("memory ran out; the model takes less of it from now on")
             self.denoiser.refresh()
@@ -256,7 +272,7 @@ class ZImagePipeline:
         log.warning("memory ran out with %d pictures at once; capacity is %d", len(drawings), self._capacity)
         yield False
 
-    def _encode(self, drawing: Drawing, picture: Tensor) -> Picture:
+    def _encode(self, drawing: Drawing, picture: Tensor, plan: Mapping[str, Any]) -> Picture:
         started = time.perf_counter()
         model = self.components.profile.name
         png = metadata.write(
@@ -269,7 +285,7 @@ class ZImagePipeline:
             drawing.task.height,
             drawing.task.seed,
             sum(drawing.seconds.values()),
-            record.report(drawing, model, str(self.components.device)),
+            record.report(drawing, model, str(self.components.device), plan),
         )
 
 

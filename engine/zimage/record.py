@@ -3,6 +3,7 @@
 Knows the task, the drawing and their names in the file. Computes nothing.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from engine import metadata
@@ -25,15 +26,17 @@ def parameters(task: Generate, ready: PromptReady, model: str) -> metadata.Param
         variation=task.variation,
         strength=None if task.init_image is None else task.strength,
         notes=ready.notes,
+        loras=task.loras,
     )
 
 
-def report(drawing: Drawing, model: str, device: str) -> dict[str, Any]:
-    """Return `Picture.report`: model, device, dtype, seconds per stage, forwards, guards' actions."""
+def report(drawing: Drawing, model: str, device: str, plan: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `Picture.report`: model, device, dtype, plan, seconds per stage, forwards, guards' actions."""
     return {
         "model": model,
         "device": device,
         "dtype": str(drawing.caption.dtype).removeprefix("torch."),
+        "plan": dict(plan),
         "seconds": {stage: round(seconds, 4) for stage, seconds in drawing.seconds.items()},
         "forwards": drawing.forwards,
         "steps": drawing.steps,

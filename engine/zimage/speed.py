@@ -6,8 +6,12 @@ Knows their names and which of them a device profits from. Computes nothing.
 from dataclasses import dataclass
 from typing import Any
 
-EXACT = ("fused_weights", "native_norm", "real_rope", "once_per_schedule", "addcmul", "channels_last")
-"""The flags whose results differ from the stock pipeline's by rounding only."""
+EXACT = (
+    "fused_weights", "native_norm", "real_rope", "once_per_schedule", "addcmul", "attention", "channels_last"
+)  # fmt: skip
+"""The flags that act everywhere and whose results differ from the stock pipeline's by rounding only."""
+ON_CUDA = ("compiled", "cuda_graphs")
+"""Those that are of use on CUDA only, and differ by rounding as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +20,10 @@ class Speed:
 
     `fused_weights`: one product for query, key and value and one for w1 and w3. `native_norm`: torch's own
     RMSNorm. `real_rope`: rotary embedding without complex numbers. `once_per_schedule`: time embedding and
-    modulation of all steps at once. `addcmul`: gate and residual in one operation. `channels_last`: the
-    VAE's memory layout. `compiled`: torch.compile of the transformer block, one graph per shape.
+    modulation of all steps at once. `addcmul`: gate and residual in one operation. `attention`: kernels in
+    the order `engine.zimage.attention` prefers. `channels_last`: the VAE's memory layout. `compiled`:
+    torch.compile of the transformer block. `cuda_graphs`: forwards of small pictures as one launch; off by
+    itself until it was measured.
     """
 
     fused_weights: bool = True
@@ -25,8 +31,10 @@ class Speed:
     real_rope: bool = False
     once_per_schedule: bool = True
     addcmul: bool = True
+    attention: bool = True
     channels_last: bool = True
     compiled: bool = False
+    cuda_graphs: bool = False
 
     @classmethod
     def of(cls, device: str) -> "Speed":
@@ -36,4 +44,4 @@ class Speed:
     @classmethod
     def none(cls, **but: Any) -> "Speed":
         """Return the flags all off, except those named."""
-        return cls(**(dict.fromkeys((*EXACT, "compiled"), False) | but))
+        return cls(**(dict.fromkeys((*EXACT, *ON_CUDA), False) | but))

@@ -15,9 +15,6 @@ from torch import Tensor
 from engine import guards
 from engine.zimage.sampling import noise
 
-TILE = 64
-"""Side in latents of a tile of a picture decoded in parts: 512 pixels."""
-
 
 class Vae:
     """Encode and decode one picture at a time.
@@ -44,16 +41,6 @@ class Vae:
                 yield
         finally:
             self._dtype = usual
-
-    def tile(self) -> bool:
-        """Decode in overlapping tiles of `TILE` latents from now on; False if it already does."""
-        if self.model.use_tiling and self.model.tile_latent_min_size <= TILE:
-            return False
-        self.model.enable_tiling()
-        side = min(self.model.tile_latent_min_size, TILE)
-        self.model.tile_latent_min_size = side
-        self.model.tile_sample_min_size = 8 * side
-        return True
 
     def decode(self, latents: Tensor) -> Tensor:
         """Return the pixels of sampler-space latents `(16, h, w)` as `(3, 8h, 8w)`, not clamped."""

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.types import Job, Refused, Reply, Verb
-from engine.fake import FakeEngine
+from bot.types import Action, Job, Refused, Reply, Verb
+from engine import metadata
+from engine.fake import FakeEngine, striped
 from engine.types import Generate, Upscale
 from tests.bot.house import ANN, BOB, TOKENS, Gate, House, house
 
@@ -61,6 +62,29 @@ async def test_upscale_enlarges_that_picture_and_can_be_upscaled_again(tmp_path:
         assert [(one.width, one.height) for one in large.pictures] == [(128, 128)]
         larger = await home.pressed("upscale", large)
         assert [(one.width, one.height) for one in larger.pictures] == [(256, 256)]
+
+
+async def test_a_picture_with_its_prompt_is_redrawn_where_it_is_said(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        job = await drawn(home)
+        file = home.images.path(job.pictures[0].file)
+        file.write_bytes(metadata.write(file.read_bytes(), metadata.Parameters("a fine boat")))
+        await home.act(Action("upscale", job.id, 0, "redraw"))
+        await home.core.idle()
+        task = home.engine.tasks[-1]
+        assert isinstance(task, Upscale)
+        assert task.method == "redraw"
+
+
+async def test_a_redraw_needs_the_pictures_prompt_and_that_prompt_is_judged(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        job = await drawn(home)
+        with pytest.raises(Refused, match="nothing-to-redraw"):
+            await home.act(Action("upscale", job.id, 0, "redraw"))
+        png = metadata.write(striped("x", 64, 64), metadata.Parameters("a forbidden boat"))
+        name = await home.core.keep_image(png)
+        with pytest.raises(Refused, match="banned-words"):
+            await home.ask("", kind="upscale", image=name, redraw=True)
 
 
 async def test_reroll_and_vary_under_an_upscaled_picture_mean_the_drawing_behind_it(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 from bot import images
 from bot.images import ImageFolder
 from bot.types import Refused
+from engine.metadata import Parameters, read, write
 
 
 def picture(
@@ -54,6 +55,12 @@ async def test_a_phone_photo_is_turned_upright_and_loses_its_metadata(folder: Im
     assert await folder.input_size(name) == (20, 40)
     with Image.open(io.BytesIO(await folder.read_input(name))) as kept:
         assert not kept.getexif()
+
+
+async def test_how_an_input_was_made_is_kept_with_it(folder: ImageFolder) -> None:
+    made = Parameters("a red fox", seed=7)
+    kept = await folder.read_input(await folder.keep(write(picture(), made)))
+    assert read(kept) == made
 
 
 async def test_what_is_transparent_becomes_white(folder: ImageFolder) -> None:

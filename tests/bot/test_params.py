@@ -98,12 +98,42 @@ def test_optimize_and_upscale_make_one_task() -> None:
     assert params.tasks(made(asked("upscale")), b"png") == [Upscale(b"png", 2)]
 
 
+def test_a_redraw_is_an_upscale_by_that_method_that_costs_its_steps_and_takes_its_room() -> None:
+    job = made(asked("upscale", "in.png", redraw=True))
+    assert params.tasks(job, b"png") == [Upscale(b"png", 2, "redraw")]
+    assert params.resolve(job.request, SMALL, (128, 64), dice).cost == 16 * 8 * 3
+    assert params.room(job) == 4 * params.room(made(asked("upscale", "in.png")))
+
+
+def test_what_is_made_of_a_redrawn_picture_is_not_redrawn_unless_it_is_said() -> None:
+    job = made(asked("upscale", redraw=True))
+    assert not params.enlarge(job, 0, ANN, THERE, "e2").params.redraw
+    assert params.enlarge(job, 0, ANN, THERE, "e2", redraw=True).params.redraw
+
+
 def test_a_reroll_keeps_everything_but_the_seed_and_adds_noise_to_the_prompt() -> None:
     job = made(asked(count=2, seed=40, aspect="3:2", steps=9, image="in.png"))
     request = params.again(job, ANN, THERE, "e2", dice)
     assert request.params == replace(job.request.params, seed=None)
     assert request.variation == Variation(99, prompt_noise=params.REROLL_PROMPT_NOISE)
     assert (request.parent, request.address, request.event_id, request.image) == (7, THERE, "e2", "in.png")
+
+
+@pytest.mark.parametrize(
+    ("said", "wording"), [({"reword": True}, 99), ({}, 0), ({"reword": True, "optimize": False}, 0)]
+)
+def test_a_reroll_words_a_rewritten_wish_afresh_where_that_is_configured(
+    said: dict[str, bool], wording: int
+) -> None:
+    first = made(asked(count=2, **said))
+    again = made(params.again(first, ANN, THERE, "e2", dice))
+    drawn = [*params.tasks(first, None), *params.tasks(again, None)]
+    assert [task.wording for task in drawn if isinstance(task, Generate)] == [0, 0, wording, wording]
+
+
+def test_a_relative_keeps_the_wording_it_comes_from() -> None:
+    job = made(params.vary(made(asked(reword=True)), 0, ANN, THERE, "e2", dice))
+    assert [task.wording for task in params.tasks(job, None) if isinstance(task, Generate)] == [0]
 
 
 def test_a_reroll_of_a_reroll_is_another_reroll() -> None:

@@ -7,6 +7,7 @@ import pytest
 from engine.process import ProcessEngine
 from tests.contracts.engine_contract import each
 from tests.engine.scripted import Script
+from tests.engine.workbench import Bench
 
 
 @pytest.fixture
@@ -19,3 +20,8 @@ async def script() -> AsyncIterator[Script]:
 async def engine(script: Script) -> AsyncIterator[ProcessEngine]:
     async for engine in each(ProcessEngine(script.settings, delay=lambda deaths: 0.0)):
         yield engine
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()

@@ -10,11 +10,12 @@ import os
 import socket
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Self
 
 from engine.fake import striped
+from engine.port import Redraw
 from engine.types import (
     EngineError,
     EngineSettings,
@@ -87,12 +88,20 @@ class ScriptedPipeline:
         self.encoding(task.prompt)
         return Picture(striped(repr(task), task.width, task.height), task.width, task.height, task.seed, 0.0)
 
-    def upscale(self, task: Upscale) -> Generator[Progress | Picture, None, None]:
+    def upscale(self, task: Upscale) -> Generator[Progress | Picture | Redraw, None, None]:
         width, height = (int.from_bytes(task.image[at : at + 4], "big") * task.factor for at in (16, 20))
+        whole = Picture(striped(repr(task), width, height), width, height, 0, 0.0)
         obey(self.ask("tile 1"))
-        yield Progress(1, 2)
-        obey(self.ask("tile 2"))
-        yield Picture(striped(repr(task), width, height), width, height, 0, 0.0)
+        if task.method == "redraw":
+            yield Progress(1, 5)
+            pieces = tuple(
+                Generate(f"{name} piece", width=128, height=128, steps=2) for name in ("left", "right")
+            )
+            yield Redraw(pieces, 1, 5, lambda drawn: replace(whole, seconds=float(len(drawn))))
+        else:
+            yield Progress(1, 2)
+            obey(self.ask("tile 2"))
+            yield whole
 
 
 def obey(answer: str) -> None:

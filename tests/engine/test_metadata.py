@@ -27,6 +27,7 @@ FULL = Parameters(
     strength=0.6,
     upscaler="lanczos",
     notes=("enhanced:time",),
+    loras=(("ink", 0.8), ("老照片", -1)),
 )
 FOREIGN = (
     "a cat (masterpiece:1.2), <lora:x:0.8>\nsecond line\nNegative prompt: dog,\nblurry\n"
@@ -62,7 +63,7 @@ def test_other_programs_find_the_parameters_where_they_look() -> None:
         text = image.info["parameters"]
     assert text.splitlines()[:3] == [
         "a red sailboat, on the sea: at sunset",
-        "with two lines",
+        "with two lines <lora:ink:0.8> <lora:老照片:-1>",
         "Negative prompt: night, snow",
     ]
     settings = f'Steps: 8, Sampler: Euler, CFG scale: 1.8, Seed: {2**62}, Size: 128x96, Model: "a model, '
@@ -147,6 +148,10 @@ def test_a_file_without_parameters_is_none(data: bytes) -> None:
         json.dumps({"variation": [1]}),
         json.dumps({"notes": [1]}),
         json.dumps({"seed": True}),
+        json.dumps({"loras": "ink"}),
+        json.dumps({"loras": [["ink"]]}),
+        json.dumps({"loras": [["ink", "0.8"]]}),
+        json.dumps({"loras": [7]}),
         json.dumps({"prompt": "x" * 100_000}),
     ],
 )
@@ -156,6 +161,20 @@ def test_a_wrong_chunk_of_ours_counts_as_none(own: str) -> None:
 
 def test_a_newer_chunk_with_unknown_keys_is_read() -> None:
     assert metadata.read(png(**{"zimage-bot": json.dumps({"prompt": "x", "later": 1})})) == Parameters("x")
+
+
+def test_a_file_from_before_lora_files_is_read() -> None:
+    older = json.dumps({"prompt": "x", "seed": 3, "notes": ["enhanced:time"]})
+    told = metadata.read(png(**{"zimage-bot": older}))
+    assert told == Parameters("x", seed=3, notes=("enhanced:time",), loras=())
+
+
+def test_lora_files_are_told_the_way_other_programs_tell_them() -> None:
+    drawn = Parameters("a cat", negative_prompt="dog", loras=(("ink", 0.8), ("wash", -0.5)))
+    text = metadata.to_text(drawn)
+    assert text.splitlines()[0] == "a cat <lora:ink:0.8> <lora:wash:-0.5>"
+    assert metadata.from_text(text) == drawn
+    assert metadata.from_text("a cat<lora:ink:1>").loras == (("ink", 1.0),)
 
 
 def test_a_compressed_bomb_is_cut() -> None:

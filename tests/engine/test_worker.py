@@ -1,6 +1,5 @@
 """The worker's loop: admission, batches, previews, cancels and errors at the step boundary."""
 
-import queue
 import threading
 from collections import deque
 from io import BytesIO
@@ -8,56 +7,10 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from engine.messages import Drop, Emitted, Failed, Loaded, Order, Report, Take
+from engine.messages import Drop, Emitted, Failed, Loaded, Take
 from engine.types import Generate, Optimize, Picture, Progress, PromptReady, Upscale
-from engine.worker import Worker
-from tests.engine.scripted import CAPACITY, ScriptedPipeline
-
-
-class Bench:
-    """A worker on the test's own thread, with a pipeline that answers `go` unless told otherwise."""
-
-    def __init__(self, capacity: int = CAPACITY) -> None:
-        self.asked: list[str] = []
-        self.answers: dict[str, deque[str]] = {}
-        self.reports: list[Report] = []
-        self.inbox: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
-        self.pipeline = ScriptedPipeline(self._ask, capacity)
-        self.worker = Worker(self.pipeline, self.inbox, self.reports.append)
-
-    def draw(self, name: str, number: int, steps: int = 2, side: int = 128) -> None:
-        self.inbox.put(Take(number, Generate(name, width=side, height=side, steps=steps)))
-
-    def work(self) -> None:
-        """Work until every order so far is done."""
-        while self.worker.turn():
-            if not self.worker.busy and self.inbox.empty():
-                return
-
-    def steps(self) -> list[str]:
-        return [question.removeprefix("step ") for question in self.asked if question.startswith("step")]
-
-    def events(self, number: int) -> list[object]:
-        return [r.event for r in self.reports if isinstance(r, Emitted) and r.number == number]
-
-    def failures(self) -> dict[int | None, str]:
-        return {r.number: r.code for r in self.reports if isinstance(r, Failed)}
-
-    def pictures(self) -> list[int]:
-        """Numbers of the pictures that were done; two threads encode them, in either order."""
-        return sorted(
-            r.number for r in self.reports if isinstance(r, Emitted) and isinstance(r.event, Picture)
-        )
-
-    def _ask(self, question: str) -> str:
-        self.asked.append(question)
-        told = next((a for start, a in self.answers.items() if question.startswith(start) and a), None)
-        return told.popleft() if told else "go"
-
-
-@pytest.fixture
-def bench() -> Bench:
-    return Bench()
+from tests.engine.scripted import CAPACITY
+from tests.engine.workbench import Bench
 
 
 def test_the_capacity_is_told_first_and_again_when_it_changes(bench: Bench) -> None:
@@ -168,6 +121,26 @@ def test_a_wish_is_optimized_between_steps_and_an_enlargement_needs_no_place(ben
     assert order.index(2) < order.index(1)
     assert bench.events(2) == [PromptReady("wish", "wish!")]
     assert [type(event) for event in bench.events(3)] == [Progress, Picture]
+
+
+def test_prompts_are_written_side_by_side_and_a_short_one_is_ready_first(bench: Bench) -> None:
+    bench.draw("long~~~", 1)
+    bench.draw("short", 2)
+    bench.worker.turn()
+    bench.worker.turn()
+    assert bench.steps() == ["short", "short"]
+    bench.work()
+    assert bench.pictures() == [1, 2]
+
+
+def test_a_prompt_under_way_that_nobody_waits_for_is_given_up(bench: Bench) -> None:
+    bench.draw("a~~", 1)
+    bench.draw("b~~", 2)
+    bench.worker.turn()
+    bench.inbox.put(Drop(1))
+    bench.work()
+    assert bench.events(1) == []
+    assert bench.pictures() == [2]
 
 
 def test_enlarging_stops_between_two_tiles_when_nobody_waits_for_it(bench: Bench) -> None:

@@ -200,6 +200,16 @@ async def test_upscale_takes_an_attachment_a_job_or_nothing_else(studio: Studio)
     assert "Attach a picture" in await studio.ann.told()
 
 
+async def test_upscale_redraws_where_that_is_chosen_and_the_picture_carries_its_prompt(
+    studio: Studio,
+) -> None:
+    made = write(png(32), Parameters("a red fox"))
+    message = await studio.drawn(await studio.ann.slash("upscale", image=made, redraw=True))
+    assert (await studio.job(message)).request.params.redraw
+    await studio.ann.slash("upscale", image=png(32), redraw=True)
+    assert "can only be enlarged" in await studio.ann.told()
+
+
 async def test_the_menus_of_a_message_enlarge_its_picture_and_read_its_parameters(studio: Studio) -> None:
     post = await studio.ann.post(write(png(), Parameters("a red fox", seed=77, steps=8, width=64, height=64)))
     larger = await studio.drawn(await studio.ann.menu("Upscale picture", post))

@@ -8,7 +8,9 @@ from PIL import Image
 from adapters.telegram.photos import fit
 from bot.access import Access
 from bot.types import Image as Shown
+from engine import metadata
 from engine.fake import FakeEngine, striped
+from engine.types import Upscale
 from tests.adapters.telegram.chats import ANN, BOB, GROUP, TOPIC
 from tests.adapters.telegram.server import Telegram
 from tests.adapters.telegram.town import Town, buttons, town
@@ -99,6 +101,14 @@ async def test_a_photo_without_words_is_asked_for_them(here: Town) -> None:
 async def test_a_sent_picture_is_enlarged(here: Town) -> None:
     message = await here.said("/upscale", photo=PNG)
     assert "enlarged to 128×128" in message["caption"]
+
+
+async def test_a_sent_file_that_carries_its_prompt_is_redrawn_where_that_is_said(here: Town) -> None:
+    await here.said("放大 重绘", file=metadata.write(PNG, metadata.Parameters("a boat")))
+    task = here.home.engine.tasks[-1]
+    assert isinstance(task, Upscale)
+    assert task.method == "redraw"
+    assert "can only be enlarged" in (await here.said("/upscale redraw", photo=PNG))["text"]
 
 
 async def test_an_unreadable_or_huge_picture_is_refused(here: Town) -> None:

@@ -1,6 +1,7 @@
 """The measuring itself: both sides do the same work and every table can be made. No time is judged."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,12 +11,16 @@ from engine.bench import __main__ as bench
 from engine.bench import contenders
 from engine.bench.clock import best_of
 from engine.bench.faults import FAULTS
-from engine.bench.floor import products
+from engine.bench.floor import operations, products
 from engine.bench.inject import Stage, inject
+from engine.bench.memory import peak
 from engine.bench.series import series
-from engine.bench.speed import Sides
+from engine.bench.speed import Sides, above_floor
 from engine.bench.verdicts import METHODS, verdicts
+from engine.embedded import WEIGHTS
+from engine.memory import pace, sizes
 from engine.types import EngineSettings, Picture
+from engine.zimage.denoiser import padded
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +60,64 @@ def test_the_floor_is_the_products_of_the_stock_forward_without_the_captions_own
     assert attention == sum(4 * model.dim * tokens**2 for tokens in (64, *[96] * len(model.layers)))
 
 
+def test_the_operations_counted_are_those_of_the_floor(sides: Sides) -> None:
+    model = sides.components.transformer
+    with FlopCounterMode(display=False) as counted:
+        products(model, 64, 32, 2)()
+    assert operations(model, 64, 32, 2) == counted.get_total_flops()
+
+
+def test_a_plan_counts_from_file_headers_what_the_modules_do_but_for_the_refiners(sides: Sides) -> None:
+    whole = operations(sides.components.transformer, 256, pace.CAPTION, 1)
+    assert 0.7 < pace.operations(sizes.read(WEIGHTS), 256, 256) / whole < 1
+
+
 def test_every_table_can_be_made(sides: Sides, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.bench.speed.STEPS", 1)
     monkeypatch.setattr(bench, "STEP_SIZES", [32, 64])
     tables = bench.compare(sides, [32], 1, [])
-    assert set(tables) == {"whole", "denoising", "decoding", "batches", "guidance", "flags", "steps"}
+    names = {"whole", "denoising", "memory", "decoding", "batches", "guidance", "flags", "steps"}
+    assert set(tables) == names
     assert all(rows for rows in tables.values())
     assert "| 32 |" in "".join(bench._shown(tables))
+
+
+def test_the_compiled_contender_shares_the_stock_weights_and_draws_the_same(sides: Sides) -> None:
+    compiled = contenders.stock_compiled(bench._stocks(sides), backend="eager")
+    task = contenders.asked(64, 1, 1.0)
+    expected, found = (
+        contenders.stock_latents(each, task, sides.embedding)().images  # type: ignore[attr-defined]
+        for each in (sides.stock, compiled)
+    )
+    assert torch.equal(found, expected)
+    blocks = [pipe.transformer.layers[0] for pipe in (compiled, sides.stock)]
+    assert [block._compiled_call_impl is not None for block in blocks] == [True, False]
+    assert blocks[0].feed_forward.w1.weight is blocks[1].feed_forward.w1.weight
+
+
+def test_a_share_of_the_ceiling_is_told_for_each_contender(
+    sides: Sides, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "engine.bench.speed.best_of", lambda runs, _: dict.fromkeys(runs, 2.0) | {"floor": 1.0}
+    )
+    row = above_floor(replace(sides, compiled=sides.stock), 32, 1)
+    work = 8 * operations(sides.components.transformer, 4, padded(len(sides.embedding)), 1)
+    shares = {name: value for name, value in row.items() if name.startswith("share")}
+    assert set(shares) == {"share, stock", "share, stock compiled", "share, ours"}
+    assert list(shares.values()) == pytest.approx([work / (2 * 512**3)] * 3)
+
+
+def test_memory_taken_for_a_moment_is_seen_and_what_lay_there_before_is_not() -> None:
+    there = torch.ones(2**24)
+
+    def take() -> None:
+        held = torch.ones(2**25)
+        assert all(float(held.sum()) > 0 for _ in range(30))  # long enough to be looked at
+
+    taken = peak(torch.device("cpu"), take)
+    assert 0.9 * 2**27 < taken < 1.5 * 2**27
+    assert len(there) == 2**24
 
 
 def test_faults_leave_no_black_picture_no_fault_behind_and_the_worker_alive(sides: Sides) -> None:

@@ -18,7 +18,16 @@ from engine.generic.drawing import Drawing
 from engine.generic.load import load as load_generic
 from engine.generic.pipeline import GenericPipeline
 from engine.load import kind, load
-from engine.types import EngineError, EngineSettings, Generate, Optimize, Picture, PromptReady, Variation
+from engine.types import (
+    EngineError,
+    EngineSettings,
+    Generate,
+    Optimize,
+    Picture,
+    PromptReady,
+    Upscale,
+    Variation,
+)
 
 # diffusers' Euler scheduler hands tensors to numpy the old way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -164,6 +173,12 @@ def test_what_this_backend_cannot_do_is_refused_before_a_step(unet: GenericPipel
         begin(unet, replace(TASK, loras=(("ink", 1.0),)))
     with pytest.raises(EngineError, match="multiple of 16"):
         begin(unet, replace(TASK, width=100))
+
+
+def test_redrawing_is_refused_with_what_to_use_instead(unet: GenericPipeline) -> None:
+    with pytest.raises(EngineError, match="cannot redraw it; use the method sr") as caught:
+        next(unet.upscale(Upscale(drawn(unet, TASK).png, 2, "redraw")))
+    assert caught.value.code == "bad_input"
 
 
 def test_a_prompt_is_optimized_as_for_any_model(unet: GenericPipeline) -> None:

@@ -14,7 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from engine.memory import decoding
-from engine.memory.plan import Decode, Plan, Wish, choose
+from engine.memory.choosing import choose
+from engine.memory.plan import Decode, Plan, Wish
 from engine.memory.sizes import Z_IMAGE
 from engine.zimage.denoiser import Denoiser
 from engine.zimage.speed import Speed

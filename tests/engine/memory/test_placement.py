@@ -1,5 +1,6 @@
 """The embedded model laid out as on a small card draws what it draws whole."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 
@@ -10,10 +11,12 @@ from PIL import Image
 from torch import nn
 
 from engine.embedded import WEIGHTS
-from engine.memory import filling, placement
+from engine.memory import filling, placement, room
+from engine.memory.choosing import choose
 from engine.memory.placement import Placement
-from engine.memory.plan import GIB, Plan, Wish, choose
+from engine.memory.plan import GIB, KEPT_FREE, Plan, Wish
 from engine.memory.probe import Facts
+from engine.memory.room import Reading
 from engine.memory.sizes import read
 from engine.memory.weights import PackedLinear
 from engine.types import EngineError, Generate, Picture, PromptReady
@@ -73,6 +76,51 @@ def test_tightening_at_run_time_step_by_step_changes_no_latent(whole: tuple[torc
     assert [plan.resident_blocks for plan in seen] == [6, 6, 6, 4, 2, 1, 0]
     assert seen[2].text_encoder == "streamed"
     assert not placed.tighter()
+
+
+@pytest.fixture
+def placed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Placement]:
+    """The embedded model as if on a card with room beside it for a picture of this side and so many bytes."""
+
+    def place(side: int, more: int = 0) -> Placement:
+        parts = pipeline(planned(kind="cuda")).components
+        made = Placement(planned(kind="cuda"), CPU, parts.transformer, parts.text_encoder, parts.vae)
+        total = made.plan.held + KEPT_FREE + made.plan.transient(side, side) + more
+        monkeypatch.setattr(room, "read", lambda device: Reading(total - made.plan.held, 0, 0))
+        return made
+
+    return place
+
+
+Placed = Callable[..., Placement]
+
+
+def test_a_picture_that_fits_leaves_the_plan_as_it_is(placed: Placed) -> None:
+    roomy = placed(1024)
+    plan = roomy.plan
+    assert not roomy.make_room(1024, 1024)
+    assert roomy.plan is plan
+
+
+def test_a_picture_that_does_not_fit_tightens_the_plan_as_far_as_it_takes(placed: Placed) -> None:
+    scarce = placed(1024, more=-1)
+    assert scarce.make_room(1024, 1024)
+    assert (scarce.plan.decode, scarce.plan.text_encoder) == ("strips", "resident")
+    assert not scarce.make_room(1024, 1024)
+    tight = placed(256, more=-1)
+    assert tight.make_room(256, 256)
+    assert (tight.plan.text_encoder, tight.plan.resident_blocks) == ("streamed", 6)
+
+
+def test_a_picture_that_cannot_fit_is_refused_with_one_that_does_and_the_plan_stays(placed: Placed) -> None:
+    full = placed(1024)
+    plan = full.plan
+    with pytest.raises(EngineError, match=r"a 4096×4096 .* memory; 1024×1024 would \(float32") as caught:
+        full.make_room(4096, 4096)
+    assert caught.value.code == "out_of_memory"
+    assert full.plan is plan
+    with pytest.raises(EngineError, match="close what else is using it"):
+        placed(256, more=-(2**40)).make_room(256, 256)
 
 
 @pytest.mark.parametrize(("form", "tolerance"), [("bfloat16", 0.05), ("int8", 0.1), ("4bit", 0.6)])

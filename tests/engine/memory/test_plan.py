@@ -1,11 +1,13 @@
 """Which plan each card gets: the table of docs/memory.md, line by line."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from engine.memory.plan import GIB, Plan, Wish, budget, choose, fits
+from engine.memory.choosing import budget, choose, fits
+from engine.memory.plan import GIB, Plan, Wish
 from engine.memory.probe import Facts
 from engine.memory.sizes import Z_IMAGE
 from engine.types import EngineError
@@ -79,13 +81,22 @@ def test_where_main_memory_is_very_scarce_weights_are_kept_in_four_bits(gib: flo
 
 
 @pytest.mark.parametrize(
-    ("gib", "weights"), [(48, "plain"), (24, "bfloat16"), (16, "bfloat16"), (12, "bfloat16"), (8, "bfloat16")]
+    ("facts", "blocks"),
+    [(card(24, bfloat16=False), 30), (card(8, bfloat16=False), 10), (replace(apple(64), bfloat16=False), 30)],
+    ids=["24GiB", "8GiB", "apple"],
 )
-def test_a_card_without_bfloat16_computes_in_float32_from_weights_kept_in_bfloat16(
-    gib: float, weights: str
+def test_without_bfloat16_the_transformer_computes_in_float16_and_the_encoder_in_float32(
+    facts: Facts, blocks: int
 ) -> None:
-    dtype, kept, *_ = row(card(gib, bfloat16=False))
-    assert (dtype, kept) == ("float32", weights)
+    plan = choose(facts, Z_IMAGE, Wish())
+    assert (plan.dtype, plan.weights, plan.resident_blocks) == ("float16", "plain", blocks)
+    assert plan.form("text_encoder") == ("float32", "bfloat16")
+    assert "in float32" in plan.describe()
+
+
+def test_float32_from_weights_kept_in_bfloat16_can_be_insisted_on() -> None:
+    dtype, kept, *_ = row(card(24, bfloat16=False), Wish(dtype="float32"))
+    assert (dtype, kept) == ("float32", "bfloat16")
 
 
 @pytest.mark.parametrize(("gib", "weights"), [(16, "4bit"), (24, "int8"), (32, "plain"), (64, "plain")])
@@ -112,6 +123,33 @@ def test_a_refusal_names_the_smaller_picture_that_would_fit() -> None:
         choose(card(4), Z_IMAGE, Wish(2048, 2048))
 
 
+@pytest.mark.parametrize(
+    ("facts", "wish", "kept"),
+    [
+        (apple(24), Wish(weights="plain"), "int8"),
+        (card(8, host=6), Wish(weights="plain"), "4bit"),
+        (cpu(18), Wish(weights="bfloat16"), "int8"),
+        (apple(32), Wish(dtype="float32", weights="plain"), "bfloat16;"),
+    ],
+)
+def test_a_refusal_of_what_is_insisted_on_names_the_plan_that_would_fit(
+    facts: Facts, wish: Wish, kept: str
+) -> None:
+    with pytest.raises(
+        EngineError, match=rf"needs .*; .*{kept}.* would fit: leave model.dtype and"
+    ) as caught:
+        choose(facts, Z_IMAGE, wish)
+    assert caught.value.code == "out_of_memory"
+
+
+def test_a_block_larger_than_what_is_left_is_refused() -> None:
+    plan = choose(card(12), Z_IMAGE, Wish())
+    facts = card(0.7 + plan.block_bytes / GIB)
+    with pytest.raises(EngineError, match="0 of 30 blocks stay") as caught:
+        choose(facts, Z_IMAGE, Wish(weights="plain"))
+    assert caught.value.code == "out_of_memory"
+
+
 def test_what_the_configuration_insists_on_is_obeyed_or_refused() -> None:
     assert row(card(24), Wish(weights="int8"))[1] == "int8"
     assert row(card(24), Wish(weights="float8"))[1] == "float8"
@@ -119,6 +157,8 @@ def test_what_the_configuration_insists_on_is_obeyed_or_refused() -> None:
     assert row(card(48), Wish(dtype="float32"))[:2] == ("float32", "plain")
     with pytest.raises(EngineError, match="auto, plain, bfloat16, int8, float8, 4bit"):
         choose(card(24), Z_IMAGE, Wish(weights="2bit"))
+    with pytest.raises(EngineError, match="auto, float32, bfloat16, float16"):
+        choose(card(24), Z_IMAGE, Wish(dtype="half"))
 
 
 @pytest.mark.parametrize("facts", [card(48), card(12), apple(32), cpu(64)], ids=lambda facts: facts.name)
@@ -144,6 +184,22 @@ def test_each_tighter_plan_takes_no_more_and_the_last_takes_less(facts: Facts) -
 )
 def test_a_plan_says_why_it_was_chosen(facts: Facts, why: str) -> None:
     assert choose(facts, Z_IMAGE, Wish()).why.endswith(why)
+
+
+def test_a_plan_in_short_tells_the_peak_of_the_picture_that_was_drawn() -> None:
+    plan = choose(card(12), Z_IMAGE, Wish())
+    told = plan.told(1024, 1024)
+    assert told == {
+        "dtype": "bfloat16",
+        "weights": "plain",
+        "blocks": "22 of 30 resident",
+        "text_encoder": "streamed in bfloat16",
+        "decode": "strips",
+        "peak": plan.peak,
+    }
+    larger = plan.told(2048, 2048)["peak"]
+    assert isinstance(larger, int)
+    assert larger > plan.peak
 
 
 def test_a_larger_picture_leaves_room_for_fewer_blocks() -> None:

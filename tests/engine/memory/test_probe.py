@@ -1,10 +1,11 @@
 """Facts about this machine, and readings that settle."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
-from engine.memory.probe import SETTINGS, prepare_environment, probe, settled
+from engine.memory.probe import SETTINGS, _cgroup_free, prepare_environment, probe, settled
 
 
 def test_the_largest_of_several_readings_counts() -> None:
@@ -24,6 +25,16 @@ def test_a_cpu_has_one_memory_and_computes_in_float32() -> None:
     assert 0 < facts.free <= facts.total
     assert facts.shared
     assert not facts.bfloat16
+
+
+def test_a_containers_limit_counts_and_the_files_it_has_read_do_not(tmp_path: Path) -> None:
+    (tmp_path / "memory.max").write_text("8000\n")
+    (tmp_path / "memory.current").write_text("7000\n")
+    (tmp_path / "memory.stat").write_text("anon 2000\nactive_file 1500\ninactive_file 3000\n")
+    assert _cgroup_free(9999, tmp_path) == 5500
+    (tmp_path / "memory.max").write_text("max\n")
+    assert _cgroup_free(9999, tmp_path) == 9999
+    assert _cgroup_free(9999, tmp_path / "nowhere") == 9999
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no expandable segments")

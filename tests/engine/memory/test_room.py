@@ -1,9 +1,11 @@
 """When idle memory is given back, and when it is left alone."""
 
 import pytest
+import torch
 
+from engine.memory import room
 from engine.memory.plan import GIB, MIB
-from engine.memory.room import Reading, enough, helps
+from engine.memory.room import Reading, enough, helps, made, read
 
 
 def reading(free: float, idle: float) -> Reading:
@@ -30,3 +32,19 @@ def test_some_memory_is_always_left_over() -> None:
     assert enough(reading(1500, 800), 2000 * MIB)
     assert not enough(reading(1500, 600), 2000 * MIB)
     assert not enough(reading(0, 0), GIB)
+
+
+def test_a_cpus_memory_is_what_the_system_has_left() -> None:
+    found = read(torch.device("cpu"))
+    assert found.free > 0
+    assert (found.reserved, found.allocated) == (0, 0)
+
+
+def test_room_is_made_by_giving_back_what_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = [reading(1500, 1500), reading(3000, 0)]
+    given: list[torch.device] = []
+    monkeypatch.setattr(room, "read", lambda device: readings.pop(0))
+    monkeypatch.setattr(room, "give_back", given.append)
+    device = torch.device("cuda")
+    assert made(device, 2000 * MIB)
+    assert given == [device]

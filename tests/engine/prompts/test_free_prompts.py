@@ -130,3 +130,15 @@ def test_another_wording_says_the_same_in_another_order() -> None:
 def test_a_person_may_keep_their_language() -> None:
     kept = optimize("请帮我画一只很漂亮的猫，不要狗", keep_language=True)
     assert (kept.text, kept.negative) == ("一只猫", "狗")
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        ("a neon sign 写着“OPEN”", "neon sign reading “OPEN”"),
+        ("the cat 坐在窗台上", "a cat sitting on a windowsill"),
+        ("a 猫 and a 狗，soft light。3D render", "a cat and a dog, soft light. 3D render"),
+    ],
+)
+def test_a_wish_in_two_languages_is_one_english_text(wish: str, said: str) -> None:
+    assert optimize(wish).text == said

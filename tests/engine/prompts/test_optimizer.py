@@ -45,3 +45,10 @@ def test_a_language_can_be_kept() -> None:
 def test_wordings_differ() -> None:
     texts = {Optimizer().prepare(Optimize(WISH, wording)).used for wording in range(2)}
     assert len(texts) == 2
+
+
+def test_a_picture_can_be_asked_for_in_another_wording_of_the_same_wish() -> None:
+    optimizer = Optimizer(embedded_world())
+    told = {optimizer.prepare(Generate("a red house", wording=wording)).used for wording in range(3)}
+    assert len(told) == 3
+    assert all(text.startswith("a red house ") for text in told)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from engine.prompts import prepare
+from engine.prompts.lexicon import _simplifying
 from engine.prompts.wording import QUOTED
 
 FOLDER = Path(__file__).parent / "wishes"
@@ -97,6 +98,28 @@ def test_no_vague_or_refused_word_is_left(half: str, share: float) -> None:
     results = judged(half)
     if sum("forbidden" in names for _, names in results) > share * len(results):
         pytest.fail(rates(results), pytrace=False)
+
+
+def traditional(text: str) -> str:
+    """`text` in traditional characters outside quotes, those left out that both scripts use."""
+    table = {ord(new): chr(old) for old, new in _simplifying().items() if not new.encode("big5", "ignore")}
+    spans = iter([*QUOTED.findall(text), ""])
+    return "".join(part.translate(table) + next(spans) for part in QUOTED.split(text))
+
+
+@pytest.mark.parametrize("half", ["seen", "unseen"])
+def test_a_wish_in_traditional_characters_becomes_the_same_prompt(half: str) -> None:
+    said = [wish["wish"] for wish in wishes(half) if HAN.search(wish["wish"])]
+    pairs = [(text, traditional(text)) for text in said]
+    assert sum(old != new for old, new in pairs) > 120
+    differing = [old for old, new in pairs if prepare(old).text != prepare(new).text]
+    if differing:
+        pytest.fail(f"{len(differing)} of {len(pairs)} differ", pytrace=False)
+
+
+def test_traditional_characters_stay_where_the_language_is_kept() -> None:
+    ready = prepare("請幫我畫一隻好看的貓，不要人", enhanced=False, keep_language=True)
+    assert (ready.text, ready.negative) == ("一隻貓", "人")
 
 
 def test_the_wish_this_all_began_with_is_told_precisely() -> None:

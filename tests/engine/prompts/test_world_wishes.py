@@ -76,7 +76,7 @@ WISHES = [
     ("a house with a red roof in the mountains", "a house in the mountains"),
     ("night sky over a desert with a not very big blue rocket", "a blue rocket in the desert at night"),
     ("sunset over the ocean with a white sailboat", "a white sailboat on the sea at sunset"),
-    ("orange sunset, black cat on winter nights", "a black cat in the snow at sunset"),
+    ("orange sunset, black cat on winter nights", "a black cat in the snow at night"),
     # sides, distance, weather and style
     ("左边是一只红猫，右边是一座蓝房子", "a red cat on the left and a blue house on the right"),
     ("房子左边有一只猫", "a house on the right and a cat on the left"),

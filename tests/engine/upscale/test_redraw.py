@@ -1,6 +1,7 @@
-"""Detail drawn in by the model itself."""
+"""Detail drawn in by the model itself, by the worker's ordinary steps."""
 
-from collections.abc import Generator
+import queue
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -10,15 +11,20 @@ from engine import metadata, pixels
 from engine.embedded.evaluate_sr import psnr
 from engine.embedded.scene import Scene
 from engine.embedded.scenes import render
+from engine.messages import Emitted, Order, Report, Take
 from engine.metadata import Parameters
+from engine.port import Redraw
 from engine.types import EngineSettings, Picture, Progress, Upscale
 from engine.upscale import Plan, upscale
 from engine.upscale.redraw import Redrawing, begun_at
+from engine.worker import Worker
 from engine.zimage.load import load
 from engine.zimage.pipeline import ZImagePipeline
+from engine.zimage.request import check
 from engine.zimage.sampling import Schedule
 
 SCENE = Scene("sailboat", "red", "sea", "sunset", 7)
+TURBO = Schedule(shift=3.0)
 
 
 @pytest.fixture(scope="module")
@@ -26,28 +32,117 @@ def pipeline() -> ZImagePipeline:
     return load(EngineSettings(device="cpu", dtype="float32"))
 
 
+def file_of(image: Image.Image, prompt: str = SCENE.prompt) -> bytes:
+    told = Parameters(prompt, width=image.width, height=image.height, seed=3, model="embedded")
+    return metadata.write(pixels.png(image), told)
+
+
+def redraw_of(image: Image.Image, side: int) -> tuple[list[Progress], Redraw]:
+    *told, last = upscale(Upscale(file_of(image), 2, "redraw"), Plan(redraw=Redrawing(side, TURBO)))
+    assert isinstance(last, Redraw)
+    return [event for event in told if isinstance(event, Progress)], last
+
+
+def pictures(images: Sequence[Image.Image]) -> list[Picture]:
+    return [Picture(pixels.png(image), *image.size, 3, 0.5, {"guards": ["mended"]}) for image in images]
+
+
 def test_the_schedule_is_chosen_to_begin_where_it_is_wanted() -> None:
-    turbo = Schedule(shift=3.0)
-    total = begun_at(turbo, 0.3, 2, 256)
-    assert turbo.sigmas(total, 256)[-3] == pytest.approx(0.3)
-    assert begun_at(turbo, 0.3, 1, 256) == 8
+    total = begun_at(TURBO, 0.3, 2, 256)
+    assert TURBO.sigmas(total, 256)[-3] == pytest.approx(0.3)
+    assert begun_at(TURBO, 0.3, 1, 256) == 8
 
 
-def test_redrawing_keeps_the_picture_and_changes_its_detail(pipeline: ZImagePipeline) -> None:
+def test_the_worker_redraws_step_by_step_and_keeps_the_picture(pipeline: ZImagePipeline) -> None:
+    inbox: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
+    reports: list[Report] = []
+    worker = Worker(pipeline, inbox, reports.append)
     source = render(SCENE, 64)
-    png = metadata.write(pixels.png(source), Parameters(SCENE.prompt, width=64, height=64, seed=3))
-    *steps, last = upscale(Upscale(png, 2, "redraw"), Plan(redraw=Redrawing(pipeline)))
+    inbox.put(Take(1, Upscale(file_of(source), 2, "redraw")))
+    while worker.turn() and worker.busy:
+        pass
+    *told, last = [report.event for report in reports if isinstance(report, Emitted)]
+    assert told == [Progress(1, 3), Progress(2, 3), Progress(3, 3)]
     assert isinstance(last, Picture)
-    assert isinstance(steps[-1], Progress)
-    assert (last.width, last.height, last.report["model"]) == (128, 128, "redraw")
+    assert (last.width, last.height, last.report["method"]) == (128, 128, "redraw")
+    written = metadata.read(last.png)
+    assert written is not None
+    assert (written.prompt, written.seed, written.upscaler) == (SCENE.prompt, 3, "redraw")
     plain = np.asarray(source.resize((128, 128), Image.Resampling.LANCZOS))
     assert 15 < psnr(np.asarray(pixels.read(last.png)), plain) < 40
 
 
-def test_a_picture_larger_than_the_model_draws_is_redrawn_in_tiles(pipeline: ZImagePipeline) -> None:
-    def run() -> Generator[Progress, None, None]:
-        larger = yield from Redrawing(pipeline, steps=1)(render(SCENE, 300), SCENE.prompt, 3)
-        assert larger.size == (300, 300)
+def test_a_picture_within_the_models_longest_side_is_one_task_with_its_own_prompt() -> None:
+    told, redraw = redraw_of(render(SCENE, 64), 256)
+    (task,) = redraw.pieces
+    assert (task.prompt, task.width, task.height, task.seed) == (SCENE.prompt, 128, 128, 3)
+    assert not task.optimize
+    assert not task.enhance
+    assert task.guidance_scale == 1
+    assert (told, redraw.done, redraw.steps) == ([Progress(1, 3)], 1, 3)
 
-    told = list(run())
-    assert told[-1] == Progress(4, 4)
+
+def test_a_larger_picture_is_cut_into_pieces_that_the_model_draws_and_fade_into_each_other() -> None:
+    source = render(SCENE, 100)
+    _, redraw = redraw_of(source, 128)
+    assert len(redraw.pieces) == 9
+    assert {(piece.width, piece.height) for piece in redraw.pieces} == {(112, 112)}
+    assert redraw.steps - redraw.done == 18
+    drawn = pictures([pixels.read(piece.init_image or b"") for piece in redraw.pieces])
+    whole = redraw.join(drawn)
+    *_, plain = upscale(Upscale(file_of(source), 2, "sr"), Plan())
+    assert isinstance(plain, Picture)
+    assert np.array_equal(np.asarray(pixels.read(whole.png)), np.asarray(pixels.read(plain.png)))
+    assert whole.report["guards"] == ["mended"] * 9
+    assert whole.report["seconds"]["redraw"] == 4.5
+
+
+def test_plain_pieces_stay_as_they_are() -> None:
+    half = Image.new("RGB", (200, 50), "navy")
+    half.paste(render(SCENE, 50), (0, 0))
+    _, redraw = redraw_of(half, 128)
+    assert 2 * len(redraw.pieces) < Redrawing(128, TURBO).work(400, 100)
+    assert redraw.done + 2 * len(redraw.pieces) == redraw.steps
+    whole = redraw.join(pictures([Image.new("RGB", (p.width, p.height), "red") for p in redraw.pieces]))
+    assert pixels.read(whole.png).getpixel((399, 99)) == (0, 0, 128)
+    assert pixels.read(whole.png).getpixel((0, 0)) == (255, 0, 0)
+
+
+def test_a_picture_of_one_colour_is_only_enlarged() -> None:
+    black = file_of(Image.new("RGB", (40, 40)))
+    *_, last = upscale(Upscale(black, 2, "redraw"), Plan(redraw=Redrawing(256, TURBO)))
+    assert isinstance(last, Picture)
+    assert last.report["model"] == "sr"
+
+
+def test_a_small_or_odd_picture_is_padded_to_what_the_model_draws_and_cropped_again() -> None:
+    _, redraw = redraw_of(render(SCENE, 64).resize((25, 11)), 256)
+    (task,) = redraw.pieces
+    assert (task.width, task.height) == (64, 32)
+    whole = redraw.join(pictures([pixels.read(task.init_image or b"")]))
+    assert (whole.width, whole.height) == (50, 22)
+
+
+def test_a_foreign_files_wild_seed_and_prompt_become_what_the_model_takes(pipeline: ZImagePipeline) -> None:
+    told = Parameters("a\u200b fox", seed=-7)
+    *_, redraw = pipeline.upscale(Upscale(metadata.write(pixels.png(render(SCENE, 64)), told), 2, "redraw"))
+    assert isinstance(redraw, Redraw)
+    (task,) = redraw.pieces
+    assert task.prompt == "a fox"
+    check(task, pipeline.components.profile)
+
+
+@pytest.mark.parametrize(("model", "loras"), [("embedded", (("ink", 0.8),)), ("another", ())])
+def test_the_lora_files_it_was_drawn_with_are_used_again_for_this_models_own(
+    pipeline: ZImagePipeline, model: str, loras: tuple[tuple[str, float], ...]
+) -> None:
+    told = Parameters(SCENE.prompt, model=model, loras=(("ink", 0.8),))
+    *_, redraw = pipeline.upscale(Upscale(metadata.write(pixels.png(render(SCENE, 64)), told), 2, "redraw"))
+    assert isinstance(redraw, Redraw)
+    assert redraw.pieces[0].loras == loras
+
+
+def test_auto_never_redraws(pipeline: ZImagePipeline) -> None:
+    for prompt in (SCENE.prompt, "a photo of a fox", "a fox, watercolour", ""):
+        *_, last = pipeline.upscale(Upscale(file_of(render(SCENE, 32), prompt), 2, "auto"))
+        assert isinstance(last, Picture)

@@ -1,13 +1,11 @@
 """One block against diffusers' own, and what happens to it when somebody changes the model."""
 
-from collections.abc import Callable
-
 import pytest
 import torch
 from diffusers.models.transformers.transformer_z_image import ZImageTransformerBlock
 from torch import Tensor, nn
 
-from engine.zimage.block import Block, compiles, rotate_complex, rotate_real
+from engine.zimage.block import Block, rotate_complex, rotate_real
 from engine.zimage.denoiser import Denoiser
 from engine.zimage.pipeline import ZImagePipeline
 from engine.zimage.speed import Speed
@@ -57,6 +55,22 @@ def test_fusing_leaves_the_stock_block_as_it_was_and_takes_no_second_copy() -> N
     assert len(storages) == 1
 
 
+def test_two_views_of_one_block_share_its_fused_weights() -> None:
+    module, (tokens, rope, time) = made(), inputs()
+    first, second = Block(module, Speed()), Block(module, Speed())
+    assert first.is_fused
+    assert second.is_fused
+    before = module.feed_forward.w1.weight.data_ptr()
+    Block(module, Speed())
+    assert module.feed_forward.w1.weight.data_ptr() == before
+    factors = first.modulation(time)[:, :, None]
+    assert torch.equal(first(tokens, rope, factors), second(tokens, rope, factors))
+    moved = module.feed_forward.w1.weight
+    moved.data = moved.data.clone()
+    assert not first.is_fused
+    assert Block(module, Speed()).is_fused
+
+
 def added(block: ZImageTransformerBlock) -> None:
     block.attention.to_k.weight.data += 0.1
 
@@ -82,24 +96,6 @@ def test_weights_changed_after_fusing_count(change: object) -> None:
     torch.testing.assert_close(ours, module(tokens, None, rope, time), atol=1e-5, rtol=1e-5)
 
 
-def test_all_blocks_of_a_shape_share_one_compiled_graph(monkeypatch: pytest.MonkeyPatch) -> None:
-    graphs: list[object] = []
-
-    def backend(graph: torch.fx.GraphModule, _: object) -> object:
-        graphs.append(graph)
-        return graph.forward
-
-    whole = torch.compile
-    monkeypatch.setattr(torch, "compile", lambda run: whole(run, backend=backend, fullgraph=True))
-    tokens, rope, time = inputs()
-    blocks = [Block(made(), Speed(compiled=True)) for _ in range(3)]
-    for block in blocks:
-        eager = Block(block.module, Speed())(tokens, rope, block.modulation(time)[:, :, None])
-        compiled = block(tokens, rope, block.modulation(time)[:, :, None])
-        torch.testing.assert_close(compiled, eager, atol=1e-5, rtol=1e-5)
-    assert len(graphs) == 1
-
-
 def test_half_precision_does_not_overflow_where_the_stock_block_does() -> None:
     module, (tokens, rope, time) = made(), inputs()
     expected = module(tokens, None, rope, time)
@@ -110,38 +106,6 @@ def test_half_precision_does_not_overflow_where_the_stock_block_does() -> None:
     block = Block(half, Speed())
     ours = block(tokens.half(), rope, block.modulation(time.half())[:, :, None])
     torch.testing.assert_close(ours.float(), expected, atol=0.02, rtol=0.02)
-
-
-def failing(run: object) -> object:
-    def compiled(*_: object) -> Tensor:
-        raise torch._dynamo.exc.TorchDynamoException("no compiler here\nand more")
-
-    return compiled
-
-
-def erring(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    return lambda *given: run(*given) * 1.1
-
-
-@pytest.mark.parametrize(
-    ("compiler", "kept", "told"),
-    [(failing, False, "no compiler here"), (erring, False, "off by"), (lambda run: run, True, "")],
-)
-def test_a_compiler_that_fails_or_errs_is_not_used(
-    compiler: object, kept: bool, told: str, pipeline: ZImagePipeline,
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
-) -> None:  # fmt: skip
-    monkeypatch.setattr(torch, "compile", compiler)
-    denoiser = Denoiser(pipeline.components.transformer, Speed(compiled=True))
-    assert denoiser.speed.compiled == kept
-    assert told in caplog.text
-
-
-def test_a_hooked_block_is_not_compiled_for_trial(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "compile", None)
-    module = made()
-    module.register_forward_pre_hook(lambda *_: None)
-    assert not compiles(module, Speed(compiled=True))
 
 
 @torch.inference_mode()

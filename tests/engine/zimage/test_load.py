@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.memory.plan import Wish, choose
+from engine.memory.choosing import choose
+from engine.memory.plan import Wish
 from engine.memory.probe import Facts
 from engine.memory.sizes import Z_IMAGE
 from engine.types import EngineError
@@ -61,8 +62,8 @@ def test_a_cpu_computes_in_float32_unless_told(name: str, expected: torch.dtype)
     assert load.choose_dtype(name, torch.device("cpu")) == expected
 
 
-def test_float16_and_unknown_devices_are_refused() -> None:
-    with pytest.raises(EngineError, match="float16"):
-        load.choose_dtype("float16", torch.device("cpu"))
+def test_unknown_precisions_and_devices_are_refused() -> None:
+    with pytest.raises(EngineError, match="use auto, float32, bfloat16, float16"):
+        load.choose_dtype("half", torch.device("cpu"))
     with pytest.raises(EngineError, match="tpu"):
         load.choose_device("tpu")

@@ -10,10 +10,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from engine import metadata
 from engine.types import EngineError
 from engine.zimage.lora import Loras, WithLoras
 from engine.zimage.pipeline import ZImagePipeline
-from tests.engine.zimage.conftest import Task, sampled
+from tests.engine.zimage.conftest import Task, drawn, sampled
 
 TARGETS = (
     "layers.0.attention.to_q",
@@ -62,6 +63,9 @@ def test_a_diffusers_file_equals_merged_weights_and_leaves_no_trace(
     assert (with_ink - expected).abs().max() < 1e-4
     assert (with_ink - plain).abs().max() > 0.1
     assert torch.equal(sampled(layered, task()).latents, plain)  # type: ignore[arg-type]
+    told = metadata.read(drawn(layered, task(loras=(("ink", 0.7),), steps=1)).png)  # type: ignore[arg-type]
+    assert told is not None
+    assert told.loras == (("ink", 0.7),)
 
 
 def test_two_files_add_up_and_alphas_scale_them(pipeline: ZImagePipeline, task: Task, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from engine import metadata
+from engine.memory.decoding import StripDecoder
 from engine.types import EngineError, EngineSettings
 from engine.zimage.drawing import Drawing
 from engine.zimage.load import load
@@ -180,6 +181,22 @@ def test_out_of_memory_takes_the_next_plan_and_the_picture_is_the_same(
     assert plans == []
 
 
+def test_room_is_asked_for_until_the_plan_is_tight_enough_and_weights_are_let_go_of_in_between(
+    pipeline: ZImagePipeline, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[object] = []
+    answers = [True, True, False]
+
+    def make_room(width: int, height: int) -> bool:
+        told.append((width, height))
+        return answers.pop(0)
+
+    own = ZImagePipeline(replace(pipeline.components, make_room=make_room))
+    monkeypatch.setattr(own.denoiser, "refresh", lambda: told.append("refreshed"))
+    begin(own, task(width=64))
+    assert told == [(64, 128), "refreshed", (64, 128), "refreshed", (64, 128)]
+
+
 @pytest.mark.parametrize("stage", ["caption", "predict"])
 def test_out_of_memory_without_a_smaller_plan_is_a_refusal_and_the_next_picture_is_drawn(
     pipeline: ZImagePipeline, task: Task, stage: str, monkeypatch: pytest.MonkeyPatch
@@ -205,16 +222,15 @@ def test_out_of_memory_in_a_batch_shrinks_the_capacity_and_changes_no_drawing(
     assert own.capacity == drawings[0].tokens
 
 
-def test_out_of_memory_while_decoding_decodes_in_tiles(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_while_decoding_takes_the_next_plan_and_the_picture_is_the_same(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own = load(EngineSettings(device="cpu", dtype="float32"))
-    monkeypatch.setattr("engine.zimage.vae.TILE", 16)
     drawing = sampled(own, task(width=256, height=128, steps=2))
     whole = own.vae.decode(drawing.latents)
-    monkeypatch.setattr(own.vae, "decode", scarce(own.vae.decode, 1))
-    own.finish(drawing)
-    assert own.components.vae.use_tiling
-    tiled = own.vae.decode(drawing.latents)
-    assert tiled.shape == whole.shape
-    assert not torch.equal(tiled, whole)
-    assert float((tiled - whole).abs().mean()) < 0.05
-    assert not own.vae.tile()
+    with monkeypatch.context() as patch:
+        patch.setattr(own.vae, "decode", scarce(own.vae.decode, 2))
+        picture = own.finish(drawing)()
+    assert isinstance(own.components.vae.decoder, StripDecoder)
+    assert picture.report["plan"]["decode"] == "strips"
+    torch.testing.assert_close(own.vae.decode(drawing.latents), whole, atol=1e-3, rtol=0.0)

@@ -1,0 +1,56 @@
+"""How much memory a call takes at its worst moment, beyond what lies there before it.
+
+Knows CUDA's allocator and a process's resident set. Weights, which all contenders keep side by side, are
+there before and do not count.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psutil
+import torch
+
+PAUSE = 0.001
+"""Seconds between two looks at the resident set."""
+MIB = 1024**2
+
+
+def peak(device: torch.device, run: Callable[[], object]) -> int:
+    """Return the bytes that one call of `run` adds at most, after a first one that counts for nothing.
+
+    On CUDA what the allocator had handed out at once; elsewhere how far the process's resident set grew,
+    which is less exact: what the system was not given back by an earlier call is taken again unseen.
+    """
+    run()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        before = int(torch.cuda.memory_allocated(device))
+        torch.cuda.reset_peak_memory_stats(device)
+        run()
+        torch.cuda.synchronize(device)
+        return int(torch.cuda.max_memory_allocated(device)) - before
+    with _watched() as seen:
+        run()
+    return max(seen) - seen[0]
+
+
+@contextmanager
+def _watched() -> Iterator[list[int]]:
+    """Collect the resident set's sizes until the block ends, the first one from before it."""
+    process = psutil.Process()
+    seen = [process.memory_info().rss]
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(PAUSE):
+            seen.append(process.memory_info().rss)
+
+    thread = threading.Thread(target=watch, name="resident-set", daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        seen.append(process.memory_info().rss)
+        over.set()
+        thread.join()

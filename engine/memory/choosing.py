@@ -1,0 +1,154 @@
+"""Which layout a device gets: a pure function of device facts, model sizes and the wished picture.
+
+What is exact comes first: weights in fewer bits are chosen only where streaming whole ones would not fit in
+main memory. Knows the order of what is tried and how a refusal is told; nothing here touches a device.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+
+from engine.memory.plan import DTYPE_BYTES, KEPT_FREE, MIB, Plan, Weights, Wish, gib
+from engine.memory.probe import Facts
+from engine.memory.sizes import Sizes
+from engine.types import EngineError
+
+WORKSPACE = 300 * MIB
+"""Matrix libraries' workspaces and what the allocator loses to rounding."""
+SMALLER = (768, 512)
+_TWO_BYTES = ("bfloat16", "float16")
+
+
+def choose(facts: Facts, sizes: Sizes, wish: Wish) -> Plan:
+    """Return the best plan that fits.
+
+    Raises `EngineError("out_of_memory")` naming the smallest plan and what it needs, and
+    `EngineError("bad_input")` for a dtype or a form of weights the device does not have.
+    """
+    last = None
+    for plan in _candidates(facts, sizes, wish):
+        if fits(plan, facts):
+            return replace(plan, why=_why(plan, facts))
+        last = plan
+    assert last is not None
+    raise EngineError("out_of_memory", _refusal(last, facts))
+
+
+def choose_largest(facts: Facts, sizes: Sizes, wish: Wish) -> Plan:
+    """Like `choose`, but for a smaller picture where the wished one fits no plan."""
+    try:
+        return choose(facts, sizes, wish)
+    except EngineError as refusal:
+        for side in SMALLER:
+            if refusal.code == "out_of_memory" and side < max(wish.width, wish.height):
+                with suppress(EngineError):
+                    return choose(facts, sizes, replace(wish, width=side, height=side))
+        raise
+
+
+def fits(plan: Plan, facts: Facts) -> bool:
+    """Say whether device and main memory hold the plan."""
+    return plan.peak <= budget(facts) and plan.host <= facts.host_free
+
+
+def budget(facts: Facts) -> int:
+    """Return the bytes a plan may take on the device; in main memory others come and go, and more is left."""
+    margin = {"cuda": WORKSPACE, "cpu": facts.free // 25, "mps": 0}[facts.kind]
+    return max(0, facts.free - KEPT_FREE - margin)
+
+
+def compute_dtype(facts: Facts, wish: str) -> str:
+    """Return what to compute in: float32 on a CPU, else bfloat16 where the device has it, else float16.
+
+    Raises `EngineError("bad_input")` for a name that is none of these.
+    """
+    if wish == "auto":
+        return "float32" if facts.kind == "cpu" else "bfloat16" if facts.bfloat16 else "float16"
+    if wish not in DTYPE_BYTES:
+        raise EngineError("bad_input", f"dtype {wish!r} is not known; use auto, {', '.join(DTYPE_BYTES)}")
+    return wish
+
+
+def _candidates(facts: Facts, sizes: Sizes, wish: Wish) -> Iterator[Plan]:
+    """Yield plans from the best to the smallest; decoding in tiles, which shows, is the last resort."""
+    dtype = compute_dtype(facts, wish.dtype)
+    last: list[Plan] = []
+    for weights in _forms(dtype, wish.weights):
+        whole = Plan(
+            kind=facts.kind,
+            dtype=dtype,
+            weights=weights,
+            blocks=sizes.transformer.blocks,
+            resident_blocks=sizes.transformer.blocks,
+            text_encoder="resident",
+            decode="whole",
+            sizes=sizes,
+            wish=wish,
+        )
+        yield whole
+        if facts.kind != "cuda":
+            yield replace(whole, decode="strips")
+            last.append(replace(whole, decode="tiles"))
+            continue
+        yield replace(whole, text_encoder="streamed")
+        yield (lean := replace(whole, text_encoder="streamed", decode="strips"))
+        # Streaming float32 costs twice what the same weights cost as bfloat16.
+        if dtype in _TWO_BYTES or weights != "plain" or wish.weights == "plain":
+            yield _streamed(lean, facts)
+            last.append(_streamed(replace(lean, decode="tiles"), facts))
+    yield from last
+
+
+def _forms(dtype: str, wanted: str) -> list[Weights]:
+    if wanted == "auto":
+        return ["plain", "int8", "4bit"] if dtype in _TWO_BYTES else ["plain", "bfloat16", "int8", "4bit"]
+    known: tuple[Weights, ...] = ("plain", "bfloat16", "int8", "float8", "4bit")
+    for form in known:
+        if form == wanted:
+            return ["plain" if form == dtype else form]
+    raise EngineError("bad_input", f"weights {wanted!r} are not known; use auto, {', '.join(known)}")
+
+
+def _streamed(plan: Plan, facts: Facts) -> Plan:
+    """Keep as many blocks resident as fit."""
+    none = replace(plan, resident_blocks=0)
+    room = (budget(facts) - none.peak) // max(1, plan.block_bytes)
+    return replace(plan, resident_blocks=max(0, min(plan.blocks - 1, room)))
+
+
+def _why(plan: Plan, facts: Facts) -> str:
+    free = f"{gib(facts.free)} free on {facts.name}"
+    if plan.plain and plan.text_encoder == "resident":
+        return f"{free}: everything fits"
+    if plan.streams:
+        return f"{free}: the transformer does not fit whole, main memory holds the rest"
+    if plan.weights == plan.wish.weights:
+        return f"{free}: model.weights is set to {plan.weights}"
+    if facts.shared:
+        return f"{free}: the model does not fit in a wider form"
+    if plan.weights not in ("plain", "bfloat16"):
+        return f"{free}: whole weights fit neither there nor in {gib(facts.host_free)} of main memory"
+    return f"{free}: transformer and text encoder do not fit together"
+
+
+def _refusal(plan: Plan, facts: Facts) -> str:
+    wish = plan.wish
+    needs = f"{gib(plan.peak + facts.free - budget(facts))} on {facts.name}, which has {gib(facts.free)} free"
+    if plan.host > facts.host_free:
+        needs += f", and {gib(plan.host)} of main memory, of which {gib(facts.host_free)} are free"
+    for side in SMALLER:
+        small = replace(plan, wish=replace(wish, width=side, height=side))
+        if side < max(wish.width, wish.height) and fits(small, facts):
+            return f"{wish.width}×{wish.height} needs {needs}; {side}×{side} would fit ({plan.describe()})"
+    free = replace(wish, dtype="auto", weights="auto")
+    with suppress(EngineError):
+        other = choose(facts, plan.sizes, free) if wish != free else None
+        if other is not None:
+            return (
+                f"{plan.describe()} needs {needs}; {other.describe()} would fit: "
+                "leave model.dtype and model.weights at auto"
+            )
+    return (
+        f"the smallest plan ({plan.describe()}) needs {needs}; close other programs, use a larger device, "
+        "or a smaller model"
+    )

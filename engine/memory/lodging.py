@@ -1,0 +1,86 @@
+"""Whether a chat model fits beside the one that draws, in which form, and how many texts it writes at a time.
+
+Pure functions of device facts, what a picture takes and the chat model's size. Knows no module.
+"""
+
+from dataclasses import dataclass
+
+from engine.memory.choosing import budget
+from engine.memory.plan import DTYPE_BYTES, HOST_BASE, UNPACKING, Form, Weights
+from engine.memory.probe import Facts
+from engine.memory.sizes import Stack
+
+FORMS: tuple[Weights, ...] = ("plain", "int8", "4bit")
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A chat model: parameters in its linear layers, all others, and numbers cached for one text."""
+
+    linear: int
+    other: int
+    cached: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lodging:
+    """How a chat model lives: the form of its linear layers and how many texts it writes together.
+
+    One that does not stay leaves the device whenever a picture computes; `kept` says that main memory holds
+    it meanwhile, else it is read from disk again.
+    """
+
+    weights: Weights
+    stays: bool
+    kept: bool
+    together: int
+
+    def describe(self) -> str:
+        """Return it in a few words."""
+        form = "whole" if self.weights == "plain" else f"in {self.weights}"
+        return f"{form}, {'beside' if self.stays else 'between'} pictures, up to {self.together} at a time"
+
+
+@dataclass(frozen=True, slots=True)
+class Vacancy:
+    """What a loaded drawing model leaves of the memory: bytes on the device `beside` a picture under way and
+    between pictures (`alone`), and in a main memory that is another (`host`). A guest computes in `dtype`.
+    """
+
+    beside: int
+    alone: int
+    host: int
+    dtype: str
+
+
+def vacancy(facts: Facts, transient: int, dtype: str) -> Vacancy:
+    """Return what is free now, of which a picture takes `transient` bytes while it is drawn.
+
+    A chat model leaves the range of float16, so it computes in float32 there.
+    """
+    alone = budget(facts)
+    host = 0 if facts.shared else max(0, facts.host_free - HOST_BASE)
+    return Vacancy(alone - transient, alone, host, "float32" if dtype == "float16" else dtype)
+
+
+def lodge(free: Vacancy, guest: Guest, most: int) -> Lodging | None:
+    """Return the best lodging that fits, or None.
+
+    Fewer bits come before leaving: a model that has to come and go cannot write while pictures are drawn.
+    """
+    for stays, room in ((True, free.beside), (False, free.alone)):
+        for form in FORMS:
+            held = _bytes(guest, free.dtype, form)
+            if rows := together(room - held, guest.cached, free.dtype, most):
+                return Lodging(form, stays, held <= free.host, rows)
+    return None
+
+
+def together(room: int, cached: int, dtype: str, most: int) -> int:
+    """How many texts, `most` at most, have their caches of so many numbers in `room` bytes."""
+    return max(0, min(most, int(room // (cached * DTYPE_BYTES[dtype]))))
+
+
+def _bytes(guest: Guest, dtype: str, weights: Weights) -> int:
+    unpacking = 0 if weights == "plain" else UNPACKING
+    return int(Form(dtype, weights).block(Stack(1, guest.linear, guest.other, 0))) + unpacking

@@ -1,0 +1,190 @@
+"""Which language model writes prompts: none, the one inside the text encoder, or a chat model of its own.
+
+Knows model folders, what was downloaded before, and what each model takes of the memory.
+"""
+
+import logging
+import math
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine.memory import sizes
+from engine.memory.lodging import Guest, Lodging, Vacancy, lodge, together
+from engine.memory.plan import Plan, Weights
+from engine.memory.weights import pack_linears
+from engine.prompts.language import LanguageModel, Remembering, around, rendered, stops
+from engine.prompts.lodger import Lodger
+from engine.prompts.together import TOGETHER, Decoder
+from engine.types import EngineError
+
+TOKENS = 768
+"""Instructions, a wish and the new prompt, for the size of a cache."""
+
+log = logging.getLogger(__name__)
+
+
+def choose(
+    optimizer: str,
+    encoder: Any,
+    tokenizer: Any,
+    device: torch.device,
+    plan: Plan,
+    free: Callable[[], Vacancy],
+) -> Remembering | None:
+    """The language model that a setting names beside Z-Image, or None for rules.
+
+    `rules`, `text-encoder`, or a chat model's folder or downloaded hub id; `auto` is the text encoder where
+    it has a language head and stays on an accelerator in its own precision, else rules. `free` is asked what
+    the loaded model leaves. Raises what `around` and `load` raise.
+    """
+    if optimizer == "auto":
+        has_head = getattr(encoder.config, "tie_word_embeddings", False)
+        stays = plan.text_encoder == "resident" and plan.form("text_encoder").dtype != "float32"
+        optimizer = "text-encoder" if has_head and stays and device.type != "cpu" else "rules"
+    if optimizer != "text-encoder":
+        return choose_apart(optimizer, device, free)
+    left = free()
+    rows = together(left.beside, cached(encoder.config), left.dtype, TOGETHER)
+    return Remembering(around(encoder, tokenizer, together=max(1, rows)))
+
+
+def choose_apart(optimizer: str, device: torch.device, free: Callable[[], Vacancy]) -> Remembering | None:
+    """As `choose`, beside a model whose text encoder is no language model.
+
+    Raises `EngineError("bad_input")` for `text-encoder`, and what `load` raises.
+    """
+    if optimizer in ("auto", "rules"):
+        return None
+    if optimizer == "text-encoder":
+        raise EngineError(
+            "bad_input",
+            "this model's text encoder writes no prompts; set [model] optimizer to rules or to a chat model",
+        )
+    model = load(optimizer, device, free())
+    return None if model is None else Remembering(model)
+
+
+def load(name: str, device: torch.device, free: Vacancy) -> LanguageModel | None:
+    """A chat model from a folder or from what was downloaded before; its weights are read at the first wish.
+
+    None where it fits no memory, which is logged. Raises `EngineError("model_missing")` when it is not there
+    and `EngineError("bad_input")` when it is none that can be used.
+    """
+    folder = find(name)
+    tokenizer, config = _described(name, folder)
+    lodging = lodge(free, measure(folder, config), TOGETHER)
+    if lodging is None:
+        log.warning("the optimizer model %s does not fit in memory, not even in 4 bit; rules write", name)
+        return None
+    log.info("the optimizer model %s writes prompts %s", name, lodging.describe())
+    dtype = getattr(torch, free.dtype)
+    lodger = Lodger(partial(read, folder, device, dtype, lodging.weights), device, lodging)
+
+    def forward(ids: Tensor, cache: Any, **padding: Tensor) -> Tensor:
+        moved = {key: value.to(device) for key, value in padding.items()}
+        logits: Tensor = lodger.model(
+            input_ids=ids.to(device), past_key_values=cache, use_cache=True, logits_to_keep=1, **moved
+        ).logits
+        return logits[:, -1]
+
+    decoder = Decoder(config, forward, stops(tokenizer, config), lodger.ready)
+    return LanguageModel(name, tokenizer, decoder, lodging.together, lodger.give_way)
+
+
+def lodged(name: str, free: Vacancy) -> Lodging | None:
+    """How `load` would keep a chat model; raises what it raises."""
+    folder = find(name)
+    _, config = _described(name, folder)
+    return lodge(free, measure(folder, config), TOGETHER)
+
+
+def read(folder: Path, device: torch.device, dtype: torch.dtype, form: Weights) -> nn.Module:
+    """Read a chat model's weights and keep its linear layers as `form`; the output head stays as it is.
+
+    Raises `EngineError("model_missing")` for unreadable files, `EngineError("out_of_memory")`.
+    """
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, local_files_only=True, use_safetensors=True
+        )
+        if form != "plain":
+            pack_linears(model, form, device, but=model.get_output_embeddings())
+        placed: nn.Module = model.to(device).eval().requires_grad_(False)
+    except torch.OutOfMemoryError as error:
+        raise EngineError("out_of_memory", f"there is no memory for the chat model in {folder}") from error
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise EngineError(
+            "model_missing", f"{folder} cannot be read as a chat model; fetch it again"
+        ) from error
+    return placed
+
+
+def find(name: str) -> Path:
+    """The folder of a chat model; raises `EngineError("model_missing")` when it is not on this machine."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    if (folder := Path(name).expanduser()).is_dir():
+        return folder
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except (HFValidationError, LocalEntryNotFoundError) as error:
+        raise _missing(name) from error
+
+
+def measure(folder: Path, config: Any) -> Guest:
+    """The size of the chat model in `folder`, from its files' headers."""
+    shapes = list(sizes.shapes(folder))
+    if not shapes:
+        raise EngineError("model_missing", f"{folder} has no .safetensors file; fetch the model in that form")
+    linear = sum(math.prod(shape) for name, shape in shapes if sizes.is_linear(name, shape))
+    return Guest(linear, sum(math.prod(shape) for _, shape in shapes) - linear, cached(config))
+
+
+def cached(config: Any) -> int:
+    """Numbers that the key/value cache of one text holds."""
+    text = config.get_text_config()
+    width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+    return int(2 * text.num_hidden_layers * heads * width * TOKENS)
+
+
+def _described(name: str, folder: Path) -> tuple[Any, Any]:
+    """Tokenizer and configuration, checked for what cannot be used."""
+    from jinja2 import TemplateError
+    from transformers import AutoConfig, AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise _missing(name) from error
+    if getattr(config, "quantization_config", None) is not None:
+        raise EngineError(
+            "bad_input",
+            f"the optimizer model {name!r} is quantized already; give the plain one, which is kept in 4 bit "
+            "where memory asks for it",
+        )
+    try:
+        rendered(tokenizer, "told", "asked")
+    except (ValueError, TemplateError) as error:
+        raise EngineError(
+            "bad_input", f"{name!r} has no chat template that can be used; give a chat model, or use rules"
+        ) from error
+    return tokenizer, config
+
+
+def _missing(name: str) -> EngineError:
+    return EngineError(
+        "model_missing", f"the optimizer model {name!r} is not on this machine; give a folder or use rules"
+    )

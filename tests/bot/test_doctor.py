@@ -1,0 +1,62 @@
+"""What the doctor says of speed: measured where something was drawn, else the least it could be."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from bot.config import Config, ModelConfig
+from bot.database import DATABASE
+from bot.doctor import MOST_LATEST, speed, writer
+from bot.store import Store
+
+ESTIMATED = {"model": "embedded", "side": 1024, "forward": 0.25, "ceiling": 145e12}
+
+
+async def drawn(directory: Path, *pictures: tuple[str, int, float]) -> Config:
+    """A bot's data directory with finished pictures: report, side and seconds."""
+    async with Store.open(directory):
+        pass
+    with closing(sqlite3.connect(directory / DATABASE)) as connection, connection:
+        connection.executemany(
+            "INSERT INTO pictures (job, number, file, width, height, seed, seconds, report) "
+            "VALUES (?, 0, '', ?, ?, 0, ?, ?)",
+            [(job, side, side, seconds, report) for job, (report, side, seconds) in enumerate(pictures)],
+        )
+    return Config(data_dir=directory)
+
+
+def test_before_anything_was_drawn_the_least_time_is_told_with_what_it_comes_from(tmp_path: Path) -> None:
+    [told] = speed(ESTIMATED, Config(data_dir=tmp_path))
+    assert told.grade == "ok"
+    assert "1024×1024 takes at least 2 s, 8 steps at the 145 TFLOP/s measured now" in told.text
+
+
+async def test_what_pictures_of_this_model_and_size_really_took_is_told_instead(tmp_path: Path) -> None:
+    ours, other = '{"model": "embedded"}', '{"model": "another"}'
+    pictures = [(ours, 256, 90.0), *[(ours, 128, each) for each in (1.0, 4.0, 2.0)], (other, 128, 60.0)]
+    [told] = speed(ESTIMATED, await drawn(tmp_path, *pictures, ('{"method": "sr"}', 512, 9.0)))
+    assert told.text == "128×128 took 2.0 s (the latest 3 pictures on this machine)"
+
+
+async def test_only_the_latest_pictures_count(tmp_path: Path) -> None:
+    pictures = [('{"model": "embedded"}', 128, seconds) for seconds in [50.0] * 30 + [1.0] * MOST_LATEST]
+    [told] = speed(ESTIMATED, await drawn(tmp_path, *pictures))
+    assert told.text.startswith("128×128 took 1.0 s")
+
+
+async def test_of_another_model_and_without_a_plan_nothing_is_said(tmp_path: Path) -> None:
+    config = await drawn(tmp_path, ('{"model": "another"}', 128, 1.0))
+    assert list(speed({"model": "embedded"}, config)) == []
+    assert list(speed({}, config)) == []
+
+
+def test_how_a_chat_model_would_write_is_told_or_what_stands_against_it() -> None:
+    config = Config(model=ModelConfig(optimizer="a/chat-model"))
+    how = {"writer": "in 4bit, beside pictures, up to 2 at a time"}
+    assert [told.text for told in writer(how, config)] == [f"a/chat-model writes them, {how['writer']}"]
+    [told] = writer({"writer": ""}, config)
+    assert (told.grade, told.text[:29]) == ("problem", "a/chat-model does not fit bes")
+    assert "smaller chat model" in told.fix
+    [told] = writer({"writer_refusal": "it is not on this machine"}, config)
+    assert (told.grade, told.text) == ("problem", "it is not on this machine")
+    assert list(writer({}, config)) == []

@@ -1,0 +1,50 @@
+"""The worker on a test's own thread, told what to do and asked what it did."""
+
+import queue
+from collections import deque
+
+from engine.messages import Emitted, Failed, Order, Report, Take
+from engine.types import Generate, Picture
+from engine.worker import Worker
+from tests.engine.scripted import CAPACITY, ScriptedPipeline
+
+
+class Bench:
+    """A worker on the test's own thread, with a pipeline that answers `go` unless told otherwise."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self.asked: list[str] = []
+        self.answers: dict[str, deque[str]] = {}
+        self.reports: list[Report] = []
+        self.inbox: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
+        self.pipeline = ScriptedPipeline(self._ask, capacity)
+        self.worker = Worker(self.pipeline, self.inbox, self.reports.append)
+
+    def draw(self, name: str, number: int, steps: int = 2, side: int = 128) -> None:
+        self.inbox.put(Take(number, Generate(name, width=side, height=side, steps=steps)))
+
+    def work(self) -> None:
+        """Work until every order so far is done."""
+        while self.worker.turn():
+            if not self.worker.busy and self.inbox.empty():
+                return
+
+    def steps(self) -> list[str]:
+        return [question.removeprefix("step ") for question in self.asked if question.startswith("step")]
+
+    def events(self, number: int) -> list[object]:
+        return [r.event for r in self.reports if isinstance(r, Emitted) and r.number == number]
+
+    def failures(self) -> dict[int | None, str]:
+        return {r.number: r.code for r in self.reports if isinstance(r, Failed)}
+
+    def pictures(self) -> list[int]:
+        """Numbers of the pictures that were done; two threads encode them, in either order."""
+        return sorted(
+            r.number for r in self.reports if isinstance(r, Emitted) and isinstance(r.event, Picture)
+        )
+
+    def _ask(self, question: str) -> str:
+        self.asked.append(question)
+        told = next((a for start, a in self.answers.items() if question.startswith(start) and a), None)
+        return told.popleft() if told else "go"

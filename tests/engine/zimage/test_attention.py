@@ -1,0 +1,66 @@
+"""Which kernels are preferred where, and that the choice changes nothing but the kernel."""
+
+import pytest
+import torch
+from torch.nn.attention import SDPBackend
+
+from engine.zimage import attention
+from engine.zimage.pipeline import ZImagePipeline
+from engine.zimage.speed import Speed
+from tests.engine.zimage.conftest import Task, sampled
+
+
+@pytest.mark.parametrize(
+    ("capability", "first"),
+    [
+        ((12, 0), SDPBackend.CUDNN_ATTENTION),
+        ((9, 0), SDPBackend.CUDNN_ATTENTION),
+        ((8, 6), SDPBackend.FLASH_ATTENTION),
+        ((7, 5), SDPBackend.EFFICIENT_ATTENTION),
+    ],
+)
+def test_a_cards_best_kernel_comes_first_and_one_that_can_everything_last(
+    capability: tuple[int, int], first: SDPBackend
+) -> None:
+    order = attention.by_capability(capability)
+    assert (order[0], order[-1]) == (first, SDPBackend.MATH)
+
+
+def test_without_cuda_the_choice_is_torchs(pipeline: ZImagePipeline) -> None:
+    assert attention.chosen(pipeline.components.transformer) is None
+
+
+def test_kernels_that_cannot_or_err_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    example = torch.randn(1, 3, 40, 16, generator=torch.Generator().manual_seed(1))
+    here = attention.working(attention.HOPPER, example)
+    assert here == (SDPBackend.FLASH_ATTENTION, SDPBackend.MATH)  # what a CPU has of them
+    real = attention._attended
+
+    def erring(kernels: attention.Order, given: torch.Tensor) -> torch.Tensor | None:
+        found = real(kernels, given)
+        return found * 1.1 if found is not None and kernels[0] is SDPBackend.FLASH_ATTENTION else found
+
+    monkeypatch.setattr(attention, "_attended", erring)
+    assert attention.working(attention.HOPPER, example) == (SDPBackend.MATH,)
+
+
+@pytest.mark.parametrize("order", [attention.HOPPER, attention.AMPERE, (SDPBackend.MATH,)])
+def test_the_order_of_kernels_does_not_change_the_picture(
+    pipeline: ZImagePipeline, task: Task, order: attention.Order
+) -> None:
+    made = ZImagePipeline(pipeline.components, speed=Speed())
+    made.denoiser._kernels = order
+    wish = task(steps=2)
+    torch.testing.assert_close(
+        sampled(made, wish).latents, sampled(pipeline, wish).latents, atol=1e-3, rtol=0
+    )
+
+
+def test_the_flag_leaves_the_choice_to_torch_when_it_is_off(
+    pipeline: ZImagePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attention, "chosen", lambda transformer: attention.HOPPER)
+    on, off = (
+        ZImagePipeline(pipeline.components, speed=speed) for speed in (Speed(), Speed(attention=False))
+    )
+    assert (on.denoiser._kernels, off.denoiser._kernels) == (attention.HOPPER, None)

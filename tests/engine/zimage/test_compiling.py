@@ -1,0 +1,118 @@
+"""Compiled blocks: which graphs are made, that they compute the same, and what happens when they do not."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.zimage.block import Block
+from engine.zimage.compiling import Compiled, compiled
+from engine.zimage.denoiser import WARM_CAPTIONS, Denoiser
+from engine.zimage.pipeline import ZImagePipeline
+from engine.zimage.speed import Speed
+from tests.engine.zimage.conftest import Task, sampled
+from tests.engine.zimage.test_block import inputs, made
+
+SPEED = Speed(compiled=True, real_rope=True)
+
+
+@pytest.fixture
+def graphs(monkeypatch: pytest.MonkeyPatch) -> list[torch.fx.GraphModule]:
+    """Every graph torch.compile makes from here on; they are run as they are, which needs no compiler."""
+    seen: list[torch.fx.GraphModule] = []
+
+    def backend(graph: torch.fx.GraphModule, _: object) -> object:
+        seen.append(graph)
+        return graph.forward
+
+    whole = torch.compile
+    torch._dynamo.reset()
+    monkeypatch.setattr(
+        torch, "compile", lambda run, **how: whole(run, backend=backend, fullgraph=True, **how)
+    )
+    return seen
+
+
+def test_all_blocks_of_a_shape_share_one_compiled_graph(graphs: list[torch.fx.GraphModule]) -> None:
+    run = Compiled()
+    tokens, rope, time = inputs()
+    for _ in range(3):
+        module = made()
+        eager, ours = Block(module, SPEED), Block(module, SPEED, run)
+        factors = eager.modulation(time)[:, :, None]
+        torch.testing.assert_close(
+            ours(tokens, rope, factors), eager(tokens, rope, factors), atol=1e-5, rtol=1e-5
+        )
+    assert len(graphs) == 1
+
+
+def test_a_warmed_shape_has_a_graph_of_its_own_and_all_others_share_one(
+    graphs: list[torch.fx.GraphModule],
+) -> None:
+    module = made()
+    run = compiled(module, SPEED)
+    assert run is not None
+    assert len(graphs) == 2  # the first length, and any length
+    block = Block(module, SPEED)
+    assert [run.warm(block, length) for length in (128, 160)] == [True, True]
+    assert len(graphs) == 4
+    assert all(run.agrees(block, length) for length in (128, 160, 192, 224))
+    assert len(graphs) == 4
+
+
+def test_a_block_with_a_changed_layer_is_computed_uncompiled(graphs: list[torch.fx.GraphModule]) -> None:
+    module, (tokens, rope, time) = made(), inputs()
+    block = Block(module, SPEED, Compiled())
+    module.feed_forward.w1.register_forward_hook(lambda _, __, output: output * 2)
+    ours = block(tokens, rope, block.modulation(time)[:, :, None])
+    torch.testing.assert_close(ours, module(tokens, None, rope, time), atol=1e-5, rtol=1e-5)
+    assert graphs == []
+
+
+def test_warming_up_compiles_the_shapes_that_are_drawn(
+    graphs: list[torch.fx.GraphModule], pipeline: ZImagePipeline, task: Task
+) -> None:
+    warmed = ZImagePipeline(pipeline.components, speed=SPEED)
+    assert warmed.denoiser.warm(128, 128) == 1 + len(WARM_CAPTIONS)
+    assert all(block.is_fused for block in warmed.denoiser._layers)
+    made_at_start = len(graphs)
+    wish = task(guidance_scale=1.8, negative_prompt="night")
+    expected = sampled(pipeline, wish).latents
+    torch.testing.assert_close(sampled(warmed, wish).latents, expected, atol=1e-3, rtol=0)
+    assert len(graphs) == made_at_start
+
+
+def failing(run: object, **_: object) -> object:
+    def compiled(*_: object) -> Tensor:
+        raise torch._dynamo.exc.TorchDynamoException("no compiler here\nand more")
+
+    return compiled
+
+
+def erring(run: Callable[..., Tensor], **_: object) -> Callable[..., Tensor]:
+    return lambda *given: run(*given) * 1.1
+
+
+@pytest.mark.parametrize(
+    ("compiler", "kept", "told"),
+    [(failing, False, "no compiler here"), (erring, False, "off by"), (lambda run, **_: run, True, "")],
+)
+def test_a_compiler_that_fails_or_errs_is_not_used(
+    compiler: object, kept: bool, told: str, pipeline: ZImagePipeline,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(torch, "compile", compiler)
+    denoiser = Denoiser(pipeline.components.transformer, SPEED)
+    assert denoiser.speed.compiled == kept
+    assert denoiser.warm(128, 128) == (1 + len(WARM_CAPTIONS) if kept else 0)
+    assert told in caplog.text
+
+
+def test_a_hooked_or_unfused_block_is_not_compiled_for_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", None)
+    module = made()
+    module.register_forward_pre_hook(lambda *_: None)
+    assert compiled(module, SPEED) is None
+    assert compiled(made(), replace(SPEED, fused_weights=False)) is None
