@@ -19,6 +19,9 @@ def told(texts: Texts, locale: str, image: bytes) -> Reply:
     lines = [texts.say(locale, "info-picture", **picture, guidance=guidance, seed=seed)]
     if found.negative_prompt:
         lines.append(texts.say(locale, "info-negative", words=cut(found.negative_prompt)))
+    if found.loras:
+        loras = " ".join(f"{name}:{weight:g}" for name, weight in found.loras)
+        lines.append(texts.say(locale, "info-loras", loras=loras))
     if found.model:
         lines.append(texts.say(locale, "info-model", name=found.model))
     original = found.original if found.original != found.prompt else ""

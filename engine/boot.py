@@ -48,6 +48,9 @@ def main(
             reports.send(failed(error))
             return
         Worker(pipeline, inbox, reports.send).run()
+        # All is answered. The interpreter's own end would wait for threads whose work nobody wants any more.
+        logging.shutdown()
+        os._exit(0)
 
 
 def _load(settings: EngineSettings) -> Pipeline[Any]:
