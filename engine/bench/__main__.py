@@ -38,7 +38,8 @@ def main() -> None:
     if args.inject:
         results["inject"] = inject(ours(settings), args.inject)
     elif args.verdicts:
-        results["verdicts"] = verdicts(ours(settings), args.verdicts)
+        teacher = ours(replace(settings, model=args.teacher)).components if args.teacher else None
+        results["verdicts"] = verdicts(ours(settings), args.verdicts, teacher)
     elif args.series:
         kinds = (torch.float32, torch.bfloat16, torch.float16)
         results["series"] = [series(ours(settings).components, kind, args.series) for kind in kinds]
@@ -163,6 +164,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--inject", type=int, metavar="RUNS", help="put faults into so many pictures")
     parser.add_argument("--series", type=int, metavar="PICTURES", help="draw so many in each precision")
     parser.add_argument("--verdicts", type=int, metavar="PROMPTS", help="judge schedules, steps and reuse")
+    parser.add_argument("--teacher", help="for the verdicts: the folder of the undistilled model")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from engine import pixels
 from engine.bench.faults import FAULTS
-from engine.embedded.judge import held_out_scenes, load_judge
+from engine.embedded.judge import held_out_scenes, load_judge, truth
 from engine.embedded.scene import Scene
 from engine.messages import Emitted, Failed, Report, Take
 from engine.types import Generate, Picture
@@ -123,7 +123,7 @@ def _count(tally: Tally, end: Picture | Failed, twin: Array, scene: Scene, score
 def _adherence(pictures: Sequence[Array], scenes: Sequence[Scene]) -> list[float]:
     verdicts = load_judge().verdicts(list(pictures))
     return [
-        float(np.mean([word == getattr(scene, head) for head, word in seen.items()]))
+        float(np.mean([word == truth(scene)[head] for head, word in seen.items()]))
         for seen, scene in zip(verdicts, scenes, strict=True)
     ]
 

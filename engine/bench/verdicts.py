@@ -1,8 +1,8 @@
 """Verdicts on schedules, steps and reuse: every method on the same prompts and seeds, judged by figures.
 
-Adherence is what the embedded model's judge finds of what was asked; distance is to the same model with 50
-static steps and guidance on each; sharpness is the variance of the Laplacian relative to that. Knows nothing
-of how a method works.
+Adherence is what the embedded model's judge finds of what was asked; distance is to the undistilled model
+with 50 static steps and guidance on each; sharpness is the variance of the Laplacian relative to that. Knows
+nothing of how a method works.
 """
 
 from collections import defaultdict
@@ -17,15 +17,18 @@ from numpy.typing import NDArray
 
 from engine import pixels
 from engine.embedded.captions import caption
-from engine.embedded.judge import held_out_scenes, load_judge
+from engine.embedded.evaluate import ASKED
+from engine.embedded.judge import load_judge, truth
+from engine.embedded.prompts import GRADES, graded
 from engine.embedded.scene import Scene
 from engine.types import Generate, PromptReady
+from engine.zimage.components import Components
 from engine.zimage.denoiser import middle
 from engine.zimage.drawing import Drawing
 from engine.zimage.method import Method
 from engine.zimage.pipeline import ZImagePipeline
 
-SIDE, BATCH, CFG, TEACHER_STEPS = 128, 8, 1.8, 50
+SIDE, BATCH, CFG, TEACHER_STEPS = 256, 8, 1.8, 50
 METHODS: dict[str, tuple[Method, int]] = {
     **{f"static, {steps} steps": (Method(), steps) for steps in (4, 5, 6, 7, 8)},
     **{f"dynamic, {steps} steps": (Method(schedule="dynamic"), steps) for steps in (4, 6, 8)},
@@ -34,7 +37,6 @@ METHODS: dict[str, tuple[Method, int]] = {
     "reuse balanced, 8 steps": (Method(reuse="balanced"), 8),
     "reuse fast, 8 steps": (Method(reuse="fast"), 8),
 }
-GRADES = ("plain", "ordinary", "long")
 Array = NDArray[np.uint8]
 
 
@@ -49,31 +51,37 @@ class Question:
     names: tuple[str, ...]
 
 
-def verdicts(pipeline: ZImagePipeline, prompts: int) -> list[dict[str, Any]]:
-    """Return a row per method, over so many prompts in three grades of complexity."""
+def verdicts(
+    pipeline: ZImagePipeline, prompts: int, teacher: Components | None = None
+) -> list[dict[str, Any]]:
+    """Return a row per method, over so many prompts in three grades of complexity.
+
+    `teacher` is the model before its distillation, whose pictures are the ideal; else it is the same.
+    """
     asked = questions(prompts)
-    teacher = ZImagePipeline(pipeline.components, guided_share=1.0, speed=pipeline.speed)
-    truth, _ = _drawn(teacher, asked, TEACHER_STEPS)
-    rows = [_row(f"teacher, {TEACHER_STEPS} steps", asked, truth, truth, 2.0 * TEACHER_STEPS)]
+    ideal_pipeline = ZImagePipeline(teacher or pipeline.components, guided_share=1.0, speed=pipeline.speed)
+    ideal, _ = _drawn(ideal_pipeline, asked, TEACHER_STEPS)
+    rows = [_row(f"teacher, {TEACHER_STEPS} steps", asked, ideal, ideal, 2.0 * TEACHER_STEPS)]
     for name, (method, steps) in METHODS.items():
         own = ZImagePipeline(pipeline.components, pipeline.guided_share, pipeline.speed, method)
         pictures, cost = _drawn(own, asked, steps)
-        rows.append(_row(name, asked, pictures, truth, cost))
+        rows.append(_row(name, asked, pictures, ideal, cost))
     return rows
 
 
 def questions(count: int) -> list[Question]:
-    """Prompts of held-out scenes: subject and colour; the canonical one; a caption that names everything."""
-    rng, every = Random(77), ("subject", "colour", "place", "time")
-    asked = []
-    for i, scene in enumerate(held_out_scenes(count, 77, load_judge())):
-        grade = GRADES[i % 3]
-        if grade == "plain":
-            asked.append(Question(grade, f"a {scene.colour} {scene.subject}", i, scene, every[:2]))
-        else:
-            prompt = scene.prompt if grade == "ordinary" else caption(scene, rng, complete=True)
-            asked.append(Question(grade, prompt, i, scene, every))
-    return asked
+    """Prompts of held-out scenes: a subject in its colour; one with a wish more; two subjects, fully told."""
+    rng = Random(77)
+    scenes = {grade: graded(grade, -(-count // len(GRADES)), 77) for grade in GRADES}
+    turns = [(GRADES[i % len(GRADES)], i // len(GRADES)) for i in range(count)]
+    return [_question(grade, scenes[grade][turn], i, rng) for i, (grade, turn) in enumerate(turns)]
+
+
+def _question(grade: str, scene: Scene, seed: int, rng: Random) -> Question:
+    if grade == "plain":
+        return Question(grade, scene.things[0].noun, seed, scene, ASKED[grade][:2])
+    prompt = scene.prompt if grade == "clause" else caption(scene, rng, complete=True)
+    return Question(grade, prompt, seed, scene, ASKED[grade])
 
 
 @torch.inference_mode()
@@ -101,16 +109,16 @@ def _saving(pipeline: ZImagePipeline) -> float:
 
 
 def _row(
-    name: str, asked: Sequence[Question], pictures: Sequence[Array], truth: Sequence[Array], cost: float
+    name: str, asked: Sequence[Question], pictures: Sequence[Array], ideal: Sequence[Array], cost: float
 ) -> dict[str, Any]:
     found = load_judge().verdicts(list(pictures))
     right: dict[str, list[float]] = defaultdict(list)
     for i, one in enumerate(asked):
         right[one.grade].append(
-            float(np.mean([found[i][head] == getattr(one.scene, head) for head in one.names]))
+            float(np.mean([found[i][head] == truth(one.scene)[head] for head in one.names]))
         )
-    distance = np.mean([np.abs(a.astype(float) - b).mean() for a, b in zip(pictures, truth, strict=True)])
-    sharpness = np.mean([_sharpness(a) for a in pictures]) / np.mean([_sharpness(b) for b in truth])
+    distance = np.mean([np.abs(a.astype(float) - b).mean() for a, b in zip(pictures, ideal, strict=True)])
+    sharpness = np.mean([_sharpness(a) for a in pictures]) / np.mean([_sharpness(b) for b in ideal])
     return {
         "method": name,
         "forwards": round(cost, 2),

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine.embedded.judge import (
-    HEADS,
     JUDGE_WEIGHTS,
     Judge,
     accuracy,
@@ -88,10 +87,10 @@ def adherence(
     pipeline: ZImagePipeline, judge: Judge, grade: str, count: int, manner: Manner
 ) -> tuple[dict[str, float], list[NDArray[np.uint8]]]:
     """Share of held-out prompts of a grade drawn as asked, by question; `all` is every one at once."""
-    scenes = graded(grade, count, SEED, judge.knows)
+    scenes = graded(grade, count, SEED)
     pictures = draw(pipeline, wordings(scenes, SEED), [SEED + i for i in range(count)], manner)
     verdicts = judge.verdicts(pictures)
-    asked = [name for name in ASKED[grade] if name in judge.shape.heads]
+    asked = ASKED[grade]
     found = {name: value for name, value in accuracy(verdicts, scenes).items() if name in asked}
     both = [
         all(seen[name] == truth(scene)[name] for name in asked)
@@ -101,28 +100,23 @@ def adherence(
 
 
 def main() -> None:
-    """Print the tables; exit with 1 when a figure is below its floor.
-
-    A judge of an earlier world asks for that world alone, and of its renders none can be drawn any more.
-    """
+    """Print the tables; exit with 1 when a figure is below its floor."""
     args = _arguments()
     pipeline = load(EngineSettings(model=args.weights))
     judge = _judge(args)
     manner = Manner(args.side or pipeline.components.profile.base_size)
-    grades = [grade for grade in GRADES if judge.shape.heads == HEADS or grade == "plain"]
     below = False
     sheet: list[NDArray[np.uint8]] = []
     began = time.monotonic()
-    for grade in grades:
-        found, pictures = adherence(pipeline, judge, grade, args.prompts // len(grades), manner)
-        sheet += pictures[: 24 // len(grades)]
+    for grade in GRADES:
+        found, pictures = adherence(pipeline, judge, grade, args.prompts // len(GRADES), manner)
+        sheet += pictures[: 24 // len(GRADES)]
         below |= any(found.get(name, 1.0) < floor for name, floor in FLOORS.items())
         print(f"{grade:14}", "  ".join(f"{name} {value:.1%}" for name, value in found.items()), flush=True)
     print(f"{(time.monotonic() - began) / args.prompts:.2f} s a picture; {manner}")
-    if judge.shape.heads == HEADS:
-        seen = render_accuracy(judge)
-        print("judge on renders", "  ".join(f"{name} {value:.1%}" for name, value in seen.items()))
-        _print_fidelity(pipeline, manner)
+    seen = render_accuracy(judge)
+    print("judge on renders", "  ".join(f"{name} {value:.1%}" for name, value in seen.items()))
+    _print_fidelity(pipeline, manner)
     if args.sheet:
         contact_sheet(sheet).save(args.sheet)
     if args.tables:
@@ -132,7 +126,7 @@ def main() -> None:
 
 
 def _judge(args: argparse.Namespace) -> Judge:
-    """The judge of the package, or one trained now where there is none for this world."""
+    """The judge of the package, or one trained now where there is none."""
     if args.retrain_judge or not args.judge.exists():
         train_judge(Plan(args.out, args.judge_minutes), args.judge)
     return load_judge(args.judge)
@@ -156,7 +150,7 @@ def _print_tables(
     pipeline: ZImagePipeline, teacher: ZImagePipeline, judge: Judge, count: int, side: int
 ) -> None:
     """Adherence, outline, detail and seconds over steps and guidance, each against the teacher's 50 steps."""
-    scenes = graded("plain", count, SEED + 2, judge.knows)
+    scenes = graded("plain", count, SEED + 2)
     prompts, seeds = wordings(scenes, SEED), [SEED + i for i in range(count)]
     print("steps  cfg  share  adherence  outline  detail  seconds")
     for cfg, share in [(1.0, 1.0), *product(SCALES[1:], (0.25, 1.0))]:

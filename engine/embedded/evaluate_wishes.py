@@ -37,7 +37,7 @@ GAIN = 0.10
 
 def adherence(pipeline: ZImagePipeline, judge: Judge, kind: str, way: str, count: int) -> float:
     """Mean share of subject, colour, place and time drawn as meant, for wishes of a kind taken in a way."""
-    scenes = graded("plain", count, SEED, judge.knows)
+    scenes = graded("plain", count, SEED)
     rng = Random(SEED)
     optimized, enhanced = WAYS[way]
     world = pipeline.components.world

@@ -3,9 +3,7 @@
 Learnt from rendered scenes only; it never sees a generated picture before it judges one.
 """
 
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -13,8 +11,7 @@ from random import Random
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
@@ -50,6 +47,8 @@ HEADS: dict[str, tuple[str, ...]] = {
     "second colour": (*COLOURS, NONE),
 }
 SIDE = 128
+DEEP, NARROW = 2, 64
+"""Convolutions at a sixteenth of the side, and the channels that the heads read."""
 BATCH = 24
 
 
@@ -72,49 +71,24 @@ def truth(scene: Scene) -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True)
-class Shape:
-    """What a judge asks, `heads`, and how large it is: `deep` normalised layers, or a single bare one for 0.
-
-    It is kept in the weights' file: the judge of the model in the repository may be of an earlier world than
-    the one that training draws.
-    """
-
-    heads: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: HEADS)
-    side: int = SIDE
-    deep: int = 2
-    narrow: int = 64
-
-
 class Judge(nn.Module):
     """Convolutions over pictures brought to a small square, and one linear head for each question."""
 
-    def __init__(self, shape: Shape | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.shape = shape = shape or Shape()
         layers: list[nn.Module] = []
         for before, after in pairwise((3, 24, 48, 96, 128)):
             layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.GroupNorm(8, after), nn.ReLU()]
-        for _ in range(shape.deep):
+        for _ in range(DEEP):
             layers += [nn.Conv2d(128, 128, 3, padding=1), nn.GroupNorm(8, 128), nn.ReLU()]
-        last = nn.Conv2d(128, shape.narrow, 1) if shape.deep else nn.Conv2d(128, shape.narrow, 3, padding=1)
-        self.body = nn.Sequential(*layers, last, nn.ReLU())
-        width = shape.narrow * (shape.side // 16) ** 2
-        self.heads = nn.ModuleDict(
-            {name: nn.Linear(width, len(words)) for name, words in shape.heads.items()}
-        )
-
-    def knows(self, scene: Scene) -> bool:
-        """Whether a scene is within this judge's words; what it has no head for must be ordinary."""
-        told, heads = truth(scene), self.shape.heads
-        ordinary = truth(Scene(scene.subject, scene.colour, scene.place, scene.time))
-        return all(word in heads.get(name, (ordinary[name],)) for name, word in told.items())
+        self.body = nn.Sequential(*layers, nn.Conv2d(128, NARROW, 1), nn.ReLU())
+        width = NARROW * (SIDE // 16) ** 2
+        self.heads = nn.ModuleDict({name: nn.Linear(width, len(words)) for name, words in HEADS.items()})
 
     def forward(self, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
         """Scores of each head for pictures (N, 3, H, W) in [-1, 1]."""
-        square = (self.shape.side, self.shape.side)
-        if pictures.shape[-2:] != square:
-            pictures = functional.interpolate(pictures, square, mode="area")
+        if pictures.shape[-2:] != (SIDE, SIDE):
+            pictures = functional.interpolate(pictures, (SIDE, SIDE), mode="area")
         flat = functional.dropout(self.body(pictures).flatten(1), 0.2, self.training)
         return {name: head(flat) for name, head in self.heads.items()}
 
@@ -125,7 +99,7 @@ class Judge(nn.Module):
 
     def _verdict(self, picture: NDArray[np.uint8]) -> dict[str, str]:
         scores = self(to_tensor(picture[None]))
-        return {name: words[int(scores[name].argmax())] for name, words in self.shape.heads.items()}
+        return {name: words[int(scores[name].argmax())] for name, words in HEADS.items()}
 
 
 def accuracy(verdicts: list[dict[str, str]], scenes: list[Scene]) -> dict[str, float]:
@@ -137,15 +111,10 @@ def accuracy(verdicts: list[dict[str, str]], scenes: list[Scene]) -> dict[str, f
     }
 
 
-def held_out_scenes(count: int, seed: int, judge: "Judge | None" = None) -> list[Scene]:
-    """Scenes of the evaluation side of the split, all within what a judge knows where one is given."""
+def held_out_scenes(count: int, seed: int) -> list[Scene]:
+    """Scenes of the evaluation side of the split."""
     rng = Random(seed)
-    scenes: list[Scene] = []
-    while len(scenes) < count:
-        scene = sample_scene(rng, held_out=True)
-        if judge is None or judge.knows(scene):
-            scenes.append(scene)
-    return scenes
+    return [sample_scene(rng, held_out=True) for _ in range(count)]
 
 
 def render_accuracy(judge: Judge, count: int = 1000) -> dict[str, float]:
@@ -185,19 +154,14 @@ def train_judge(plan: Plan, path: Path = JUDGE_WEIGHTS, batch: int = BATCH) -> N
 
 
 def save_judge(judge: Judge, path: Path) -> None:
-    """Write weights in float16, the judge's shape beside them."""
-    values = {name: value.half().cpu() for name, value in judge.state_dict().items()}
-    save_file(values, path, {"shape": json.dumps(asdict(judge.shape))})
+    """Write weights in float16."""
+    save_file({name: value.half().cpu() for name, value in judge.state_dict().items()}, path)
 
 
 def load_judge(path: Path = JUDGE_WEIGHTS) -> Judge:
-    """The judge that ships with the package, which knows the world of the model that does."""
-    with safe_open(path, "pt") as file:
-        told = json.loads(file.metadata()["shape"])
-        values = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118  (no mapping)
-    told["heads"] = {name: tuple(words) for name, words in told["heads"].items()}
-    judge = Judge(Shape(**told))
-    judge.load_state_dict(values)
+    """The judge that ships with the package, or another."""
+    judge = Judge()
+    judge.load_state_dict({name: value.float() for name, value in load_file(path).items()})
     return judge.eval()
 
 

@@ -1,6 +1,5 @@
 """What evaluation asks for: scenes of combinations that training never saw, in three grades, and wordings."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -18,8 +17,8 @@ CLAUSES: dict[str, tuple[str, ...]] = {
 }
 
 
-def graded(grade: str, count: int, seed: int, knows: Callable[[Scene], bool] = lambda _: True) -> list[Scene]:
-    """Held-out scenes that the judge `knows`.
+def graded(grade: str, count: int, seed: int) -> list[Scene]:
+    """Held-out scenes.
 
     `plain` has one subject, `clause` one wish more, `compositional` two subjects.
     """
@@ -27,7 +26,7 @@ def graded(grade: str, count: int, seed: int, knows: Callable[[Scene], bool] = l
     scenes: list[Scene] = []
     while len(scenes) < count:
         scene = _sampled(grade, rng)
-        if scene is not None and knows(scene):
+        if scene is not None:
             scenes.append(scene)
     return scenes
 
