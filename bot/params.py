@@ -9,7 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bot.types import Address, Job, Params, Refused, Request, User
-from engine.types import Generate, ModelProfile, Optimize, Task, Upscale, Variation, image_tokens
+from engine.types import (
+    REDRAW_STEPS,
+    Generate,
+    ModelProfile,
+    Optimize,
+    Task,
+    Upscale,
+    Variation,
+    image_tokens,
+)
 
 ASPECTS = ("1:1", "3:2", "2:3", "4:3", "3:4", "16:9", "9:16", "21:9")
 GRID = 16
@@ -17,8 +26,6 @@ SEEDS = 2**32
 UPSCALE_FACTOR = 2
 MAX_UPSCALED = 40_000_000
 REDRAW = "redraw"
-REDRAW_STEPS = 2
-"""Steps at the larger size that redrawing takes, beside the enlarging."""
 REROLL_PROMPT_NOISE = 0.3
 VARY_PROMPT_NOISE = 0.12
 VARY_LATENT_NOISE = 0.3

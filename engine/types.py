@@ -66,6 +66,8 @@ class Optimize:
 
 
 UpscaleMethod = Literal["auto", "sr", "lanczos", "redraw"]
+REDRAW_STEPS = 2
+"""Steps at the larger size that `redraw` takes, beside the enlarging."""
 
 
 @dataclass(frozen=True, slots=True)

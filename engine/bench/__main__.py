@@ -20,9 +20,11 @@ from engine.bench.inject import inject
 from engine.bench.series import series
 from engine.bench.speed import Row, Sides
 from engine.bench.verdicts import verdicts
+from engine.memory.choosing import compute_dtype
+from engine.memory.probe import probe
 from engine.types import EngineSettings
 from engine.zimage.components import Components
-from engine.zimage.load import choose_device, choose_dtype, find, planned, read
+from engine.zimage.load import DTYPES, choose_device, find, planned, read
 from engine.zimage.pipeline import ZImagePipeline
 
 CPU_SIZES, CUDA_SIZES = [128, 256], [512, 768, 1024, 2048]
@@ -88,7 +90,7 @@ def small_sides(settings: EngineSettings) -> Sides:
 def full_sides(settings: EngineSettings) -> Sides:
     """Both sides around one full-size model of random weights; the fused weights serve both."""
     device = choose_device(settings.device)
-    components, embedding = full_size(device, choose_dtype(settings.dtype, device))
+    components, embedding = full_size(device, _dtype(settings))
     return Sides(_warm(ZImagePipeline(components)), stock_pipeline(components), embedding, encodes=False)
 
 
@@ -102,11 +104,16 @@ def _stocks(sides: Sides) -> Components:
     return replace(sides.components, transformer=sides.stock.transformer, vae=sides.stock.vae)
 
 
+def _dtype(settings: EngineSettings) -> torch.dtype:
+    """Return what our pipeline computes in on this device."""
+    return DTYPES[compute_dtype(probe(settings.device), settings.dtype)]
+
+
 def machine(settings: EngineSettings) -> Row:
     """Say what was measured on and when."""
     device = choose_device(settings.device)
     is_cuda = device.type == "cuda"
-    dtype = choose_dtype(settings.dtype, device)
+    dtype = _dtype(settings)
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "model": settings.model,

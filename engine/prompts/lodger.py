@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import torch
 from torch import nn
@@ -46,6 +46,7 @@ class Lodger:
         self._clock = clock
         self._later = later
         self._lock = threading.Lock()
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="chat-model")
         self._reading: Future[nn.Module] | None = None
         self._model: nn.Module | None = None
         self._inside = False
@@ -103,20 +104,13 @@ class Lodger:
 
     def _arrived(self) -> bool:
         if self._reading is None:
-            self._reading = Future()
-            threading.Thread(target=self._fill, args=(self._reading,), daemon=True).start()
+            self._reading = self._reader.submit(self._read)
         wait([self._reading], TURN)
         if not self._reading.done():
             return False
         reading, self._reading = self._reading, None
         self._model, self._inside = reading.result(), True
         return True
-
-    def _fill(self, reading: "Future[nn.Module]") -> None:
-        try:
-            reading.set_result(self._read())
-        except BaseException as error:  # noqa: BLE001 - handed to the thread that asked
-            reading.set_exception(error)
 
     def _watch(self, seconds: float) -> None:
         """See after some time whether the model is still used."""

@@ -13,7 +13,7 @@ from PIL import Image
 from engine import guards, pixels
 from engine.metadata import Parameters
 from engine.prompts.sanitize import sanitize
-from engine.types import Generate, image_tokens
+from engine.types import REDRAW_STEPS, Generate, image_tokens
 from engine.upscale.tiling import Pixels, fade_in, spans
 from engine.zimage.request import HIGHEST_SEED, MOST_STEPS, MULTIPLE, SMALLEST_SIDE
 from engine.zimage.sampling import Schedule
@@ -21,7 +21,6 @@ from engine.zimage.vae import to_pixels
 
 SIGMA = 0.3
 """Noise level to begin at: strength 0.3 of 8 steps would begin at 0.64 and draw another picture."""
-STEPS = 2
 OVERLAP = 64
 """Pixels by which pieces overlap; over the middle of them one fades into the next."""
 UNGUIDED = 1.0
@@ -70,7 +69,7 @@ class Redrawing:
     schedule: Schedule
     model: str = ""
     sigma: float = SIGMA
-    steps: int = STEPS
+    steps: int = REDRAW_STEPS
 
     def work(self, width: int, height: int) -> int:
         """Return the steps that a picture of this size takes, all its pieces together."""

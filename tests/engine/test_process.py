@@ -10,11 +10,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from PIL import Image
 
+from engine import pixels
 from engine.child import Lane
 from engine.messages import Failed
 from engine.process import EngineState, ProcessEngine
-from engine.types import EngineError, EngineLost, Generate, Optimize, Picture, Progress, PromptReady
+from engine.types import EngineError, EngineLost, Generate, Optimize, Picture, Progress, PromptReady, Upscale
 from tests.contracts.engine_contract import EngineContract, Kill, Record, played
 from tests.engine.scripted import CAPACITY, Script
 
@@ -160,6 +162,20 @@ async def test_closing_kills_a_child_that_is_stuck(script: Script, monkeypatch: 
     await held.reached.wait()
     await engine.close()
     await script.gone.wait()
+    assert isinstance((await asyncio.gather(run, return_exceptions=True))[0], EngineLost)
+
+
+async def test_closing_does_not_wait_for_a_picture_being_enlarged_beside_the_loop(
+    script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = ProcessEngine(script.settings)
+    await engine.ready()
+    held = script.hold("tile 2")
+    run = asyncio.create_task(played(engine, Upscale(pixels.png(Image.new("RGB", (64, 64))))))
+    await held.reached.wait()
+    await engine.close()
+    await script.gone.wait()
+    assert "did not end" not in caplog.text
     assert isinstance((await asyncio.gather(run, return_exceptions=True))[0], EngineLost)
 
 
