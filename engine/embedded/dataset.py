@@ -4,6 +4,7 @@ Knows which scenes training sees: only those of the training side of the split.
 """
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from engine.embedded.scene import Scene, sample_scene
-from engine.embedded.scenes import render_array
+from engine.embedded.scenes import CELL, render_array, silhouettes
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,14 @@ class PictureSet:
 
     def pictures(self, total: int, folder: Path) -> NDArray[np.uint8]:
         """The set's pictures (N, height, width, 3), drawn first where the file is missing."""
-        return rendered(self.scenes(total), folder / f"{self.name}.npy", self.width, self.height)
+        draw = partial(render_array, width=self.width, height=self.height)
+        return _kept(self.scenes(total), folder / f"{self.name}.npy", (self.height, self.width, 3), draw)
+
+    def silhouettes(self, total: int, folder: Path) -> NDArray[np.uint8]:
+        """Where the things of each scene stand (N, 2, height / 4, width / 4), 255 on them; as `pictures`."""
+        shape = (2, self.height // CELL, self.width // CELL)
+        draw = partial(silhouettes, width=self.width, height=self.height)
+        return _kept(self.scenes(total), folder / f"{self.name}-silhouettes.npy", shape, draw)
 
 
 SMALL = PictureSet("small", 128, 128, 1.0, seed=20)
@@ -55,29 +63,32 @@ LARGE = (
 SETS = (SMALL, *LARGE)
 
 
-def rendered(scenes: list[Scene], path: Path, width: int, height: int) -> NDArray[np.uint8]:
-    """Pictures of `scenes`, (N, height, width, 3), mapped from `path` and drawn first where it is missing."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial_path = path.with_suffix(".part.npy")
-        file = open_memmap(partial_path, "w+", np.uint8, (len(scenes), height, width, 3))
-        _render_into(file, scenes)
-        file.flush()
-        partial_path.rename(path)
-    pictures: NDArray[np.uint8] = np.load(path, mmap_mode="r")
-    if len(pictures) != len(scenes):
-        raise ValueError(f"{path} holds {len(pictures)} pictures, not {len(scenes)}; delete the file")
-    return pictures
-
-
 def to_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:
     """(N, H, W, 3) bytes to (N, 3, H, W) floats in [-1, 1], channels last."""
     floats = torch.from_numpy(np.array(pictures)).float().div_(127.5).sub_(1.0)
     return floats.permute(0, 3, 1, 2)
 
 
-def _render_into(file: NDArray[np.uint8], scenes: list[Scene]) -> None:
-    draw = partial(render_array, width=file.shape[2], height=file.shape[1])
+def _kept(
+    scenes: list[Scene], path: Path, shape: tuple[int, ...], draw: Callable[[Scene], NDArray[np.uint8]]
+) -> NDArray[np.uint8]:
+    """One array of `shape` for each scene, mapped from `path` and drawn first where it is missing."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial_path = path.with_suffix(".part.npy")
+        file = open_memmap(partial_path, "w+", np.uint8, (len(scenes), *shape))
+        _draw_into(file, scenes, draw)
+        file.flush()
+        partial_path.rename(path)
+    arrays: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+    if len(arrays) != len(scenes):
+        raise ValueError(f"{path} holds {len(arrays)} pictures, not {len(scenes)}; delete the file")
+    return arrays
+
+
+def _draw_into(
+    file: NDArray[np.uint8], scenes: list[Scene], draw: Callable[[Scene], NDArray[np.uint8]]
+) -> None:
     if len(scenes) < 200:
         for index, scene in enumerate(scenes):
             file[index] = draw(scene)

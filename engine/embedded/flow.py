@@ -8,6 +8,8 @@ from diffusers import ZImageTransformer2DModel
 from transformers import PreTrainedTokenizerFast, Qwen3Model
 
 MULTIPLE = 32
+TAPPED = 5
+"""Transformer layers below the place where training looks inside."""
 
 
 def tokenize(tokenizer: PreTrainedTokenizerFast, prompts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -44,6 +46,17 @@ def forward(
     `time` (B,) runs from 0 at noise to 1 at the picture; L is a multiple of 32. Tokens of the picture are
     filled up to a multiple of 32 as in the stock forward.
     """
+    return forward_and_tap(model, latents, time, features, valid)[0]
+
+
+def forward_and_tap(
+    model: ZImageTransformer2DModel,
+    latents: torch.Tensor,
+    time: torch.Tensor,
+    features: torch.Tensor,
+    valid: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same, and what the picture's tokens hold after layer `TAPPED`, (B, H / 2, W / 2, D)."""
     batch, channels, height, width = latents.shape
     rows, columns = height // 2, width // 2
     length = features.shape[1]
@@ -60,12 +73,14 @@ def forward(
     for layer in model.context_refiner:
         caption = layer(caption, None, caption_rope)
     joint, rope = torch.cat([x, caption], 1), torch.cat([x_rope, caption_rope], 1)
-    for layer in model.layers:
+    for layer in model.layers[:TAPPED]:
+        joint = layer(joint, None, rope, signal)
+    tapped = joint[:, : rows * columns].unflatten(1, (rows, columns))
+    for layer in model.layers[TAPPED:]:
         joint = layer(joint, None, rope, signal)
     out = model.all_final_layer["2-1"](joint[:, : rows * columns], c=signal)
     out = out.view(batch, rows, columns, 2, 2, channels).permute(0, 5, 1, 3, 2, 4)
-    picture: torch.Tensor = out.reshape(batch, channels, height, width)
-    return picture
+    return out.reshape(batch, channels, height, width), tapped
 
 
 def _caption_rope(model: ZImageTransformer2DModel, length: int) -> torch.Tensor:
@@ -100,9 +115,16 @@ def flow_loss(
     features: torch.Tensor,
     valid: torch.Tensor,
     sigmas: torch.Tensor,
-) -> torch.Tensor:
-    """Mean squared error of the direction from noise to the picture, at noise levels `sigmas` (B,)."""
+    weights: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Squared error of the direction from noise to the picture, at noise levels `sigmas` (B,), and the tap.
+
+    Places count by their `weights` (B, 1, H, W) relative to the batch's mean weight.
+    """
     noise = torch.randn_like(latents)
     share = sigmas[:, None, None, None]
-    output = forward(model, (1 - share) * latents + share * noise, 1 - sigmas, features, valid)
-    return (output.float() - (latents - noise)).square().mean()
+    output, tapped = forward_and_tap(
+        model, (1 - share) * latents + share * noise, 1 - sigmas, features, valid
+    )
+    error = (output.float() - (latents - noise)).square()
+    return (error * (weights / weights.mean())).mean(), tapped

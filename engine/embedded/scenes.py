@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine.embedded.draw.brush import Brush, mix
-from engine.embedded.draw.figure import Figure, Stand, place
+from engine.embedded.draw.figure import Figure, Stand, cover, place
 from engine.embedded.draw.palette import NIGHTSHADE, Setting, light, paint
 from engine.embedded.draw.places import HORIZONS, draw_front, draw_place
 from engine.embedded.draw.sky import draw_sky
@@ -24,19 +24,16 @@ COLUMNS = {"left": (0.23, 0.30), "middle": (0.43, 0.57), "right": (0.70, 0.77)}
 SIZES = {"near": (0.64, 0.72), "middle": (0.43, 0.50), "far": (0.23, 0.27)}
 FEET = {"near": (0.92, 0.95), "middle": (0.82, 0.88), "far": (0.70, 0.74)}
 PAIRED = (0.36, 0.42)
+CELL = 4
+"""Pixels of a side of the cells in which `silhouettes` measures."""
 WATERS = frozenset({"sea", "lake"})
 
 
 def render(scene: Scene, width: int = 128, height: int | None = None) -> Image.Image:
     """The picture of a scene, `width` by `height` pixels, square without; the same each time."""
-    rng = Random(f"{scene.seed}/{scene.place}/{scene.time}/{'/'.join(thing.noun for thing in scene.things)}")
-    brush = Brush(width, height or width)
+    rng, brush = _rng(scene), Brush(width, height or width)
     setting = _setting(scene, brush, rng)
-    draw_sky(brush, setting, rng)
-    draw_place(brush, scene.place, setting, rng)
-    draw_mist(brush, setting, rng)
-    for thing, position in zip(scene.things, (scene.position, _across(scene)), strict=False):
-        _draw_thing(brush, scene, thing, position, setting, rng)
+    _draw_all(brush, scene, setting, rng)
     draw_front(brush, scene.place, setting, rng)
     if scene.style == "ink":
         drawn = Brush(width, height or width)
@@ -54,6 +51,37 @@ def render_array(scene: Scene, width: int = 128, height: int | None = None) -> N
     return np.asarray(render(scene, width, height))
 
 
+def silhouettes(scene: Scene, width: int = 128, height: int | None = None) -> NDArray[np.uint8]:
+    """How much of each cell each thing covers, (2, height / `CELL`, width / `CELL`), 255 for all of it.
+
+    Things in the order of `scene.things`; the second is empty where there is one.
+    """
+    rng, brush = _rng(scene), Brush(width // CELL, (height or width) // CELL)
+    covers = _draw_all(brush, scene, _setting(scene, brush, rng), rng)
+    cells = np.zeros(
+        (2, brush.image.height // brush.oversample, brush.image.width // brush.oversample), np.uint8
+    )
+    for index, covered in enumerate(covers):
+        cells[index] = covered.reduce(brush.oversample)
+    return cells
+
+
+def _rng(scene: Scene) -> Random:
+    return Random(f"{scene.seed}/{scene.place}/{scene.time}/{'/'.join(thing.noun for thing in scene.things)}")
+
+
+def _draw_all(brush: Brush, scene: Scene, setting: Setting, rng: Random) -> list[Image.Image]:
+    """Sky, place and things; what each thing covers."""
+    draw_sky(brush, setting, rng)
+    draw_place(brush, scene.place, setting, rng)
+    draw_mist(brush, setting, rng)
+    sides = (scene.position, _across(scene))
+    return [
+        _draw_thing(brush, scene, thing, position, setting, rng)
+        for thing, position in zip(scene.things, sides, strict=False)
+    ]
+
+
 def _setting(scene: Scene, brush: Brush, rng: Random) -> Setting:
     glow = rng.choice((rng.uniform(0.08, 0.30), rng.uniform(0.70, 0.92))) * brush.wide
     by = light(scene.time, scene.weather)
@@ -66,7 +94,8 @@ def _across(scene: Scene) -> str:
 
 def _draw_thing(
     brush: Brush, scene: Scene, thing: Thing, position: str, setting: Setting, rng: Random
-) -> None:
+) -> Image.Image:
+    """One thing where it belongs; what it covers of the canvas."""
     x = rng.uniform(*COLUMNS[position]) * brush.wide
     height = rng.uniform(*(PAIRED if scene.companion else SIZES[scene.distance])) * min(1.0, brush.wide * 1.1)
     foot = rng.uniform(*FEET[scene.distance]) * brush.high
@@ -78,9 +107,11 @@ def _draw_thing(
         ground = max(foot + 0.06, setting.horizon + 0.16)
     watery = _footing(brush, scene, thing.subject, (x, ground, height), setting, rng)
     stands = thing.subject not in HOVERING and not watery
-    place(brush, figure, Stand(x, foot, shadow=stands, mirror=watery), setting)
+    stand = Stand(x, foot, shadow=stands, mirror=watery)
+    place(brush, figure, stand, setting)
     if watery:
         _lapping(brush, figure, (x, foot), setting)
+    return cover(brush, figure, stand)
 
 
 def _inside(x: float, subject: str, height: float, wide: float) -> float:

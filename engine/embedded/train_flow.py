@@ -8,6 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from random import Random
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -20,6 +21,7 @@ from engine.embedded.model import build_text_encoder, build_transformer
 from engine.embedded.muon import Muon
 from engine.embedded.train_vae import descend
 from engine.embedded.warm import warm_embeddings, warm_start
+from engine.embedded.where import HINT, build_head, error_weights, hint_loss, subject_indices
 from engine.embedded.wordings import Wordings, by_length, kept_tokenizer, worded
 
 BATCH = 32
@@ -33,11 +35,16 @@ TOKENS = 64
 
 @dataclass(frozen=True)
 class Material:
-    """One set ready for training: sampler-space latents on the device, wordings of its scenes."""
+    """One set ready for training: sampler-space latents, wordings, and which subjects stand where.
+
+    Latents (N, 16, h, w) lie on the device, silhouettes (N, 2, 2h, 2w) in bytes and subjects (N, 2) beside.
+    """
 
     latents: torch.Tensor
     wordings: Wordings
     share: float
+    silhouettes: torch.Tensor
+    subjects: torch.Tensor
 
     @property
     def weight(self) -> float:
@@ -46,7 +53,7 @@ class Material:
 
 
 def build_flow() -> nn.ModuleDict:
-    """Transformer and text encoder, initialised so that every block starts a little open."""
+    """Transformer and text encoder, every block a little open, and the head asked where things are."""
     torch.manual_seed(5)
     transformer, encoder = build_transformer(), build_text_encoder()
     for name, parameter in transformer.named_parameters():
@@ -57,7 +64,9 @@ def build_flow() -> nn.ModuleDict:
         block.adaLN_modulation[0].bias.data = torch.cat([scale, gate, scale, gate])
     nn.init.normal_(transformer.cap_pad_token, std=0.02)
     nn.init.normal_(transformer.x_pad_token, std=0.02)
-    return nn.ModuleDict({"transformer": transformer, "text_encoder": encoder})
+    return nn.ModuleDict(
+        {"transformer": transformer, "text_encoder": encoder, "where": build_head(transformer.dim)}
+    )
 
 
 def train_flow(plan: Plan, batch: int = BATCH) -> None:
@@ -75,7 +84,13 @@ def prepare(plan: Plan, part: PictureSet) -> Material:
     """A set's latents and wordings; both are made and kept where they are missing."""
     scale = latent_scaling(plan)
     latents = ((load_latents(plan, part).float() - scale.shift) * scale.scale).half().to(plan.device)
-    return Material(latents, word(plan, part), SMALL_SHARE if part is SMALL else part.share)
+    return Material(
+        latents,
+        word(plan, part),
+        SMALL_SHARE if part is SMALL else part.share,
+        torch.from_numpy(np.array(part.silhouettes(plan.scenes, plan.out))),
+        subject_indices(part.scenes(plan.scenes)),
+    )
 
 
 def word(plan: Plan, part: PictureSet) -> Wordings:
@@ -103,7 +118,7 @@ def _train(
         material = rng.choices(materials, chances)[0]
         count = max(2, round(batch * plan.scale / material.weight))
         with plan.autocast():
-            loss = batch_loss(models, material, count, rng)
+            loss = batch_loss(models, material, count, rng, 1 - stage.share if start else 1.0)
         return descend(models, loss, optimizers, average, stage)
 
     stage.resume()
@@ -123,8 +138,13 @@ def probe(average: Average, models: nn.ModuleDict, material: Material, plan: Pla
         return batch_loss(models, material, count, Random(9)).item()
 
 
-def batch_loss(models: nn.ModuleDict, material: Material, count: int, rng: Random) -> torch.Tensor:
-    """The loss of `count` random pictures of a set; captions of one padded length go through together."""
+def batch_loss(
+    models: nn.ModuleDict, material: Material, count: int, rng: Random, care: float = 0.0
+) -> torch.Tensor:
+    """The loss of `count` random pictures of a set; captions of one padded length go through together.
+
+    `care`, from 0 to 1, is how much the subjects' places count: 0 is the plain error of the flow.
+    """
     picks = torch.tensor(rng.choices(range(len(material.latents)), k=count))
     ids, lengths = material.wordings.pick(picks, rng)
     device = material.latents.device
@@ -135,7 +155,13 @@ def batch_loss(models: nn.ModuleDict, material: Material, count: int, rng: Rando
         features = encode_text(models["text_encoder"], ids[places, :size].to(device))
         valid = (torch.arange(size) < lengths[places, None]).to(device)
         latents = material.latents[picks[places].to(device)].float()
-        loss = flow_loss(models["transformer"], latents, features, valid, sigmas[places.to(device)])
+        covers = material.silhouettes[picks[places]].to(device).float() / 255
+        weights = error_weights(covers, care)
+        noised = sigmas[places.to(device)]
+        loss, tapped = flow_loss(models["transformer"], latents, features, valid, noised, weights)
+        if care:
+            subjects = material.subjects[picks[places]].to(device)
+            loss = loss + care * HINT * hint_loss(models["where"], tapped, covers, subjects)
         total = total + loss * len(places) / count
     return total
 

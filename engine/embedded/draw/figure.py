@@ -93,8 +93,7 @@ class Stand:
 
 def place(brush: Brush, figure: Figure, stand: Stand, setting: Setting) -> None:
     """Bring the figure into the picture with its shadow or reflection, lit from where the light stands."""
-    left = round(stand.x * brush.scale - REACH * figure.pixels)
-    top = round(stand.y * brush.scale - TOP * figure.pixels)
+    left, top = _corner(brush, figure, stand)
     side = 1 if setting.glow_x > stand.x else -1
     _shine(figure, setting, side)
     if stand.mirror:
@@ -104,6 +103,19 @@ def place(brush: Brush, figure: Figure, stand: Stand, setting: Setting) -> None:
     if setting.time == "night":
         _halo(brush, figure, (left, top), setting)
     brush.image.paste(figure.colour, (left, top), figure.mask)
+
+
+def cover(brush: Brush, figure: Figure, stand: Stand) -> Image.Image:
+    """Where the figure hides the canvas: 255 on its silhouette, 0 elsewhere."""
+    covered = Image.new("L", brush.image.size)
+    covered.paste(figure.mask, _corner(brush, figure, stand))
+    return covered
+
+
+def _corner(brush: Brush, figure: Figure, stand: Stand) -> tuple[int, int]:
+    """Pixel of the canvas at which the layer's left top corner lies."""
+    left = round(stand.x * brush.scale - REACH * figure.pixels)
+    return left, round(stand.y * brush.scale - TOP * figure.pixels)
 
 
 def _shine(figure: Figure, setting: Setting, side: int) -> None:

@@ -31,7 +31,9 @@ def material(words: torch.Tensor) -> Material:
     ids = torch.zeros(2, PLAIN + 1, LONGEST, dtype=torch.int16)
     ids[..., : len(words)] = words
     lengths = torch.full((2, PLAIN + 1), len(words), dtype=torch.int16)
-    return Material(torch.randn(2, 16, 16, 16), Wordings(ids, lengths, torch.tensor([5, 6])), 1.0)
+    wordings = Wordings(ids, lengths, torch.tensor([5, 6]))
+    nowhere, nobody = torch.zeros(2, 2, 32, 32, dtype=torch.uint8), torch.zeros(2, 2, dtype=torch.long)
+    return Material(torch.randn(2, 16, 16, 16), wordings, 1.0, nowhere, nobody)
 
 
 def test_the_windows_meet_at_the_steps_of_the_shortest_schedule() -> None:
