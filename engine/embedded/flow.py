@@ -98,7 +98,7 @@ def _image_rope(
     return rope[None]
 
 
-def sample_sigmas(batch: int, mean: float = 0.7, spread: float = 1.2, uniform: float = 0.15) -> torch.Tensor:
+def sample_sigmas(batch: int, mean: float = 1.2, spread: float = 1.1, uniform: float = 0.15) -> torch.Tensor:
     """Stratified noise levels (B,): logit-normal, a share of them uniform; 1 is pure noise.
 
     Larger pictures need more noise to lose as much: raise `mean` by half the logarithm of the area's ratio.
