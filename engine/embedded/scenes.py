@@ -24,6 +24,8 @@ COLUMNS = {"left": (0.23, 0.30), "middle": (0.43, 0.57), "right": (0.70, 0.77)}
 SIZES = {"near": (0.64, 0.72), "middle": (0.43, 0.50), "far": (0.23, 0.27)}
 FEET = {"near": (0.92, 0.95), "middle": (0.82, 0.88), "far": (0.70, 0.74)}
 PAIRED = (0.36, 0.42)
+GRID = 32
+"""Places along a side at which things stand: at 256 pixels a form meets the latents alike at each of them."""
 CELL = 4
 """Pixels of a side of the cells in which `silhouettes` measures."""
 WATERS = frozenset({"sea", "lake"})
@@ -96,14 +98,21 @@ def _draw_thing(
     brush: Brush, scene: Scene, thing: Thing, position: str, setting: Setting, rng: Random
 ) -> Image.Image:
     """One thing where it belongs; what it covers of the canvas."""
+    side = brush.scale / brush.oversample
+    step = max(1, round(side / GRID)) / side
+
+    def snapped(length: float) -> float:
+        return round(length / step) * step
+
     x = rng.uniform(*COLUMNS[position]) * brush.wide
-    height = rng.uniform(*(PAIRED if scene.companion else SIZES[scene.distance])) * min(1.0, brush.wide * 1.1)
-    foot = rng.uniform(*FEET[scene.distance]) * brush.high
+    size = rng.uniform(*(PAIRED if scene.companion else SIZES[scene.distance])) * min(1.0, brush.wide * 1.1)
+    height = snapped(size)
+    foot = snapped(rng.uniform(*FEET[scene.distance]) * brush.high)
     figure = draw_figure(thing.subject, height, brush.scale, paint(thing.colour, setting.light), rng)
-    x = _inside(x, thing.subject, height, brush.wide)
+    x = snapped(_inside(x, thing.subject, height, brush.wide))
     ground = foot
     if thing.subject in HOVERING:
-        foot -= rng.uniform(0.05, 0.12)
+        foot = snapped(foot - rng.uniform(0.05, 0.12))
         ground = max(foot + 0.06, setting.horizon + 0.16)
     watery = _footing(brush, scene, thing.subject, (x, ground, height), setting, rng)
     stands = thing.subject not in HOVERING and not watery
