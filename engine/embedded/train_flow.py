@@ -79,7 +79,7 @@ def train_flow(plan: Plan, batch: int = BATCH) -> None:
 
 def train_large(plan: Plan, batch: int = BATCH) -> None:
     """The same on pictures of full size in every shape, from the averaged weights of `flow`."""
-    _train("large", plan, plan.sets, batch, 0.5, start="flow")
+    _train("large", plan, plan.sets, batch, 0.7, start="flow")
 
 
 def prepare(plan: Plan, part: PictureSet) -> Material:
