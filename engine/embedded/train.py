@@ -31,7 +31,8 @@ STAGES: dict[str, Callable[[Plan], None]] = {
     "distill": train_distill,
     "decoder": train_decoder,
 }
-WITH_WORDS = frozenset({"flow", "large", "distill"})
+TOLD = frozenset({"flow", "large", "distill"})
+"""Stages that are told what the pictures show, and where."""
 SHORT = ("latents", "flow")
 FEW_SCENES = 400
 
@@ -67,8 +68,9 @@ def run(name: str, plan: Plan) -> None:
     """One stage; on a CPU in one process a core, because the layers are too small for threads."""
     for part in plan.sets:
         part.pictures(plan.scenes, plan.out)
-        if name in WITH_WORDS:
+        if name in TOLD:
             word(plan, part)
+            part.silhouettes(plan.scenes, plan.out)
     if plan.device != "cpu" or torch.get_num_threads() == 1:
         STAGES[name](plan)
     else:
