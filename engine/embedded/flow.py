@@ -46,41 +46,64 @@ def forward(
     `time` (B,) runs from 0 at noise to 1 at the picture; L is a multiple of 32. Tokens of the picture are
     filled up to a multiple of 32 as in the stock forward.
     """
-    return forward_and_tap(model, latents, time, features, valid)[0]
+    tokens, _ = forward_tokens(model, latents, time, features, valid)
+    batch, channels, height, width = latents.shape
+    tokens = tokens.view(batch, height // 2, width // 2, 2, 2, channels).permute(0, 5, 1, 3, 2, 4)
+    picture: torch.Tensor = tokens.reshape(batch, channels, height, width)
+    return picture
 
 
-def forward_and_tap(
+def patchify(latents: torch.Tensor) -> torch.Tensor:
+    """Latents (B, C, H, W) as the transformer's tokens (B, H W / 4, 4 C), row by row."""
+    batch, channels, height, width = latents.shape
+    patches = latents.view(batch, channels, height // 2, 2, width // 2, 2).permute(0, 2, 4, 3, 5, 1)
+    return patches.flatten(3).flatten(1, 2)
+
+
+def gather(tokens: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+    """The tokens (B, K, ...) of (B, T, ...) at the places `kept` (B, K)."""
+    return tokens[torch.arange(len(kept), device=kept.device)[:, None], kept]
+
+
+def forward_tokens(
     model: ZImageTransformer2DModel,
     latents: torch.Tensor,
     time: torch.Tensor,
     features: torch.Tensor,
     valid: torch.Tensor,
+    kept: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The same, and what the picture's tokens hold after layer `TAPPED`, (B, H / 2, W / 2, D)."""
-    batch, channels, height, width = latents.shape
-    rows, columns = height // 2, width // 2
+    """The output as tokens (B, T, 4 C), and what these hold after layer `TAPPED`, (B, T, D).
+
+    With `kept` (B, K), places of K tokens, a multiple of 32, all others leave after the noise refiner, which
+    has mixed a little of them into their neighbours (deferred masking, Sehwag et al. 2024, arXiv:2407.15811).
+    """
+    _, _, height, width = latents.shape
     length = features.shape[1]
     signal = model.t_embedder(time * model.t_scale).type_as(latents)
-    patches = latents.view(batch, channels, rows, 2, columns, 2).permute(0, 2, 4, 3, 5, 1)
-    x = model.all_x_embedder["2-1"](patches.flatten(3).flatten(1, 2))
-    fill = -x.shape[1] % MULTIPLE
-    x = torch.cat([x, model.x_pad_token.type_as(x).expand(batch, fill, -1)], 1)
-    x_rope = _image_rope(model, length + 1, rows, columns, fill)
+    x = model.all_x_embedder["2-1"](patchify(latents))
+    count = x.shape[1]
+    fill = -count % MULTIPLE
+    x = torch.cat([x, model.x_pad_token.type_as(x).expand(len(x), fill, -1)], 1)
+    x_rope = _image_rope(model, length + 1, height // 2, width // 2, fill)
     for layer in model.noise_refiner:
         x = layer(x, None, x_rope, signal)
     caption = torch.where(valid[..., None], model.cap_embedder(features), model.cap_pad_token)
     caption_rope = _caption_rope(model, length)
     for layer in model.context_refiner:
         caption = layer(caption, None, caption_rope)
+    if kept is not None:
+        count = kept.shape[1]
+        x, x_rope = gather(x, kept), x_rope[0][kept]
+        caption_rope = caption_rope.expand(len(x), -1, -1)
     joint, rope = torch.cat([x, caption], 1), torch.cat([x_rope, caption_rope], 1)
     for layer in model.layers[:TAPPED]:
         joint = layer(joint, None, rope, signal)
-    tapped = joint[:, : rows * columns].unflatten(1, (rows, columns))
+    tapped = joint[:, :count]
     for layer in model.layers[TAPPED:]:
         joint = layer(joint, None, rope, signal)
-    out = model.all_final_layer["2-1"](joint[:, : rows * columns], c=signal)
-    out = out.view(batch, rows, columns, 2, 2, channels).permute(0, 5, 1, 3, 2, 4)
-    return out.reshape(batch, channels, height, width), tapped
+    tokens: torch.Tensor = model.all_final_layer["2-1"](joint[:, :count], c=signal)
+    return tokens, tapped
 
 
 def _caption_rope(model: ZImageTransformer2DModel, length: int) -> torch.Tensor:
@@ -116,15 +139,19 @@ def flow_loss(
     valid: torch.Tensor,
     sigmas: torch.Tensor,
     weights: torch.Tensor,
+    kept: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Squared error of the direction from noise to the picture, at noise levels `sigmas` (B,), and the tap.
 
-    Places count by their `weights` (B, 1, H, W) relative to the batch's mean weight.
+    Places count by their `weights` (B, 1, H, W) relative to the mean weight; with `kept` (B, K) only those
+    tokens go through the transformer and count.
     """
     noise = torch.randn_like(latents)
     share = sigmas[:, None, None, None]
-    output, tapped = forward_and_tap(
-        model, (1 - share) * latents + share * noise, 1 - sigmas, features, valid
-    )
-    error = (output.float() - (latents - noise)).square()
-    return (error * (weights / weights.mean())).mean(), tapped
+    noisy = (1 - share) * latents + share * noise
+    tokens, tapped = forward_tokens(model, noisy, 1 - sigmas, features, valid, kept)
+    target, weight = patchify(latents - noise), patchify(weights.expand_as(latents))
+    if kept is not None:
+        target, weight = gather(target, kept), gather(weight, kept)
+    error = (tokens.float() - target).square()
+    return (error * (weight / weight.mean())).mean(), tapped

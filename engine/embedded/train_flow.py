@@ -21,7 +21,7 @@ from engine.embedded.model import build_text_encoder, build_transformer
 from engine.embedded.muon import Muon
 from engine.embedded.train_vae import descend
 from engine.embedded.warm import warm_embeddings, warm_start
-from engine.embedded.where import HINT, build_head, error_weights, hint_loss, subject_indices
+from engine.embedded.where import HINT, build_head, error_weights, hint_loss, subject_indices, tokens_to_keep
 from engine.embedded.wordings import Wordings, by_length, kept_tokenizer, worded
 
 BATCH = 32
@@ -31,6 +31,8 @@ GATE = 0.3
 SMALL_SHARE = 0.02
 GENTLE = 0.15
 TOKENS = 64
+KEPT, WHOLE_FROM = 0.375, 0.7
+"""Share of the tokens that pass through the transformer at full size, until this share of the stage."""
 MEAN = 1.2
 """Mean logit of a small picture's noise levels: most lie between 0.6 and 0.95, where forms are decided."""
 
@@ -118,9 +120,11 @@ def _train(
     def step() -> torch.Tensor:
         set_rate(optimizers, stage.rate)
         material = rng.choices(materials, chances)[0]
-        count = max(2, round(batch * plan.scale / material.weight))
+        care = 1 - stage.share if start else 1.0
+        kept = KEPT if start and stage.share < WHOLE_FROM else 1.0
+        count = max(2, round(batch * plan.scale / material.weight / kept**0.5))
         with plan.autocast():
-            loss = batch_loss(models, material, count, rng, 1 - stage.share if start else 1.0)
+            loss = batch_loss(models, material, count, rng, care, kept)
         return descend(models, loss, optimizers, average, stage)
 
     stage.resume()
@@ -141,11 +145,17 @@ def probe(average: Average, models: nn.ModuleDict, material: Material, plan: Pla
 
 
 def batch_loss(
-    models: nn.ModuleDict, material: Material, count: int, rng: Random, care: float = 0.0
+    models: nn.ModuleDict,
+    material: Material,
+    count: int,
+    rng: Random,
+    care: float = 0.0,
+    kept_share: float = 1.0,
 ) -> torch.Tensor:
     """The loss of `count` random pictures of a set; captions of one padded length go through together.
 
-    `care`, from 0 to 1, is how much the subjects' places count: 0 is the plain error of the flow.
+    `care`, from 0 to 1, is how much the subjects' places count: 0 is the plain error of the flow. Only about
+    `kept_share` of a picture's tokens go through the transformer.
     """
     picks = torch.tensor(rng.choices(range(len(material.latents)), k=count))
     ids, lengths = material.wordings.pick(picks, rng)
@@ -160,10 +170,11 @@ def batch_loss(
         covers = material.silhouettes[picks[places]].to(device).float() / 255
         weights = error_weights(covers, care)
         noised = sigmas[places.to(device)]
-        loss, tapped = flow_loss(models["transformer"], latents, features, valid, noised, weights)
+        kept = tokens_to_keep(covers, kept_share)
+        loss, tapped = flow_loss(models["transformer"], latents, features, valid, noised, weights, kept)
         if care:
             subjects = material.subjects[picks[places]].to(device)
-            loss = loss + care * HINT * hint_loss(models["where"], tapped, covers, subjects)
+            loss = loss + care * HINT * hint_loss(models["where"], tapped, covers, subjects, kept)
         total = total + loss * len(places) / count
     return total
 

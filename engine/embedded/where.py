@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from engine.embedded.flow import MULTIPLE, gather
 from engine.embedded.scene import Scene
 from engine.embedded.vocabulary import SUBJECTS
 
@@ -19,6 +20,8 @@ HINT = 0.5
 """Weight of the head's cross entropy beside the flow's error."""
 CELLS = 16
 """Cells of 4 by 4 pixels in a token of the transformer, which is 16 by 16 pixels."""
+LIKELIER = 7.0
+"""How much likelier a token that a subject covers is kept than one of the background."""
 RARE = -4.0
 """The head's first guess as a logit: nothing stands here."""
 
@@ -43,17 +46,38 @@ def error_weights(covers: torch.Tensor, care: float) -> torch.Tensor:
     return 1 + care * EMPHASIS * functional.avg_pool2d(covers.amax(1, keepdim=True), 2)
 
 
+def tokens_to_keep(covers: torch.Tensor, share: float) -> torch.Tensor | None:
+    """Places (B, K) of about `share` of a picture's tokens, those of subjects likelier; None for all of them.
+
+    From silhouettes (B, 2, 4h, 4w); K is a multiple of 32.
+    """
+    covered = functional.avg_pool2d(covers.amax(1, keepdim=True), 4).flatten(1)
+    count = max(MULTIPLE, round(covered.shape[1] * share / MULTIPLE) * MULTIPLE)
+    if count >= covered.shape[1]:
+        return None
+    chances = 1 + LIKELIER * covered
+    return torch.multinomial(chances, count)
+
+
 def hint_loss(
-    head: nn.Module, tapped: torch.Tensor, covers: torch.Tensor, subjects: torch.Tensor
+    head: nn.Module,
+    tapped: torch.Tensor,
+    covers: torch.Tensor,
+    subjects: torch.Tensor,
+    kept: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Cross entropy of the subjects named for each cell, summed over subjects.
 
-    `tapped` (B, h, w, D) are tokens, `covers` (B, 2, 4h, 4w) silhouettes in [0, 1] of `subjects` (B, 2).
+    `tapped` (B, T, D) are tokens, `covers` (B, 2, 4h, 4w) silhouettes in [0, 1] of `subjects` (B, 2); `kept`
+    (B, T) says which tokens of the picture these are where they are not all.
     """
-    batch, rows, columns, _ = tapped.shape
-    cells = covers.view(batch, 2, rows, 4, columns, 4).permute(0, 2, 4, 1, 3, 5).flatten(4)
-    target = cells.new_zeros(batch, rows, columns, len(SUBJECTS), CELLS)
-    places = subjects[:, None, None, :, None].expand_as(cells)
-    target = target.scatter_reduce(3, places, cells, "amax")
+    batch, _, height, width = covers.shape
+    cells = covers.view(batch, 2, height // 4, 4, width // 4, 4).permute(0, 2, 4, 1, 3, 5)
+    cells = cells.flatten(4).flatten(1, 2)
+    if kept is not None:
+        cells = gather(cells, kept)
+    target = cells.new_zeros(batch, cells.shape[1], len(SUBJECTS), CELLS)
+    places = subjects[:, None, :, None].expand_as(cells)
+    target = target.scatter_reduce(2, places, cells, "amax")
     said = head(tapped).float().view_as(target)
-    return functional.binary_cross_entropy_with_logits(said, target, reduction="none").sum(3).mean()
+    return functional.binary_cross_entropy_with_logits(said, target, reduction="none").sum(2).mean()

@@ -9,7 +9,15 @@ from torch import nn
 from engine.embedded.scene import Scene, Thing
 from engine.embedded.scenes import CELL, render_array, silhouettes
 from engine.embedded.vocabulary import SUBJECTS
-from engine.embedded.where import CELLS, EMPHASIS, build_head, error_weights, hint_loss, subject_indices
+from engine.embedded.where import (
+    CELLS,
+    EMPHASIS,
+    build_head,
+    error_weights,
+    hint_loss,
+    subject_indices,
+    tokens_to_keep,
+)
 
 HOUSE = Scene("house", "red", "snowfield", "noon", seed=4)
 
@@ -51,13 +59,37 @@ def test_the_hint_is_won_by_naming_the_right_subject_in_the_right_cells() -> Non
     covers[0, 0, 1, 2] = 1
 
     def loss(subject: str, cell: int) -> float:
-        said = torch.full((1, 1, 1, len(SUBJECTS), CELLS), -9.0)
+        said = torch.full((1, 1, len(SUBJECTS), CELLS), -9.0)
         said[..., SUBJECTS.index(subject), cell] = 9.0
-        return hint_loss(nn.Identity(), said.flatten(3), covers, subjects).item()
+        return hint_loss(nn.Identity(), said.flatten(2), covers, subjects).item()
 
     assert loss("house", 4 + 2) < 0.01
     assert loss("cat", 4 + 2) > 1
     assert loss("house", 4 + 1) > 1
+
+
+def test_of_some_tokens_the_head_is_asked_for_those_alone() -> None:
+    """A picture of two tokens with a house in the second: asked for that one alone, naming it is right."""
+    subjects, covers = subject_indices([HOUSE]), torch.zeros(1, 2, 4, 8)
+    covers[0, 0, :, 4:] = 1
+    said = torch.full((1, 1, len(SUBJECTS), CELLS), -9.0)
+    said[..., SUBJECTS.index("house"), :] = 9.0
+    assert hint_loss(nn.Identity(), said.flatten(2), covers, subjects, torch.tensor([[1]])) < 0.01
+    assert hint_loss(nn.Identity(), said.flatten(2), covers, subjects, torch.tensor([[0]])) > 1
+
+
+def test_tokens_of_a_subject_are_kept_more_often_than_the_others() -> None:
+    """Of 256 tokens three eighths stay, no place twice, most of the subject's among them."""
+    torch.manual_seed(0)
+    covers = torch.zeros(50, 2, 64, 64)
+    covers[:, 0, :16, :16] = 1
+    kept = tokens_to_keep(covers, 0.375)
+    assert kept is not None
+    assert kept.shape == (50, 96)
+    assert all(len(set(row)) == 96 for row in kept.tolist())
+    covered = torch.isin(kept, torch.tensor([16 * y + x for y in range(4) for x in range(4)])).float()
+    assert covered.sum(1).mean() > 0.85 * 16
+    assert tokens_to_keep(covers, 1.0) is None
 
 
 def test_a_new_head_says_that_nothing_stands_anywhere() -> None:
