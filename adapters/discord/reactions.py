@@ -47,13 +47,13 @@ class Reactions:
         """Do what a reaction asks for, where it stands under a picture of ours."""
         verb = VERBS.get(event.emoji.name.rstrip("\ufe0f"))
         if verb is not None and (number := await self._shown(event)):
-            await self._act(event, verb, number)
+            await self._act(event, Action(verb, number, value="on" if verb == "favourite" else ""))
 
     async def removed(self, event: discord.RawReactionActionEvent) -> None:
         """Take back a favourite with its ⭐; what another reaction did is done."""
         verb = VERBS.get(event.emoji.name.rstrip("\ufe0f"))
         if verb == "favourite" and (number := await self._shown(event)):
-            await self._act(event, verb, number, kept=True)
+            await self._act(event, Action(verb, number, value="off"))
 
     async def _shown(self, event: discord.RawReactionActionEvent) -> int | None:
         """Return the job under a reaction; None where it is the bot's own, or not under a picture of ours."""
@@ -68,41 +68,37 @@ class Reactions:
         found = buttons.actions(shown) if shown.author.id == me.id else ()
         return found[0].job if found else None
 
-    async def _act(
-        self, event: discord.RawReactionActionEvent, verb: Verb, number: int, kept: bool = False
-    ) -> None:
-        """Press for whoever reacted; a favourite only where it is `kept` as the reaction takes it for."""
+    async def _act(self, event: discord.RawReactionActionEvent, action: Action) -> None:
+        """Press for whoever reacted."""
         guild = self._client.get_guild(event.guild_id) if event.guild_id else None
         person = of_reaction(event, guild)
         try:
             await self._core.enter(person)
-            job = await self._core.may(person, Action(verb, number))
+            job = await self._core.may(person, action)
         except Refused:
-            return
-        if verb == "favourite" and job.favourite != kept:
             return
         # The event does not tell a language; the job does, if not for sure that of everybody who may press.
         person = replace(person, locale=job.request.user.locale)
         try:
-            await self._do(person, job, event, verb)
+            await self._do(person, job, event, action)
         except Refused as refused:
             await self._whisper(event.user_id, self._core.replies.refused(refused, person.locale))
         except Gone as gone:
             log.info("the answer to a reaction reaches nobody: %s", gone)
 
-    async def _do(self, user: User, job: Job, event: discord.RawReactionActionEvent, verb: Verb) -> None:
+    async def _do(self, user: User, job: Job, event: discord.RawReactionActionEvent, action: Action) -> None:
         # An event of this kind has no id of its own, and the same reaction may be given, taken and given.
         name = str(discord.utils.time_snowflake(discord.utils.utcnow()))
-        if verb == "info":
+        if action.verb == "info":
             await self._send(user, job, name)
             return
-        if verb == "delete" and job.state in ("queued", "running"):
-            verb = "cancel"
-        here, action = self._place(event, name), Action(verb, job.id)
+        if action.verb == "delete" and job.state in ("queued", "running"):
+            action = replace(action, verb="cancel")
+        here = self._place(event, name)
         said = await self._core.press(user, action, here.address(), f"reaction {name} {event.user_id}")
         if isinstance(said, Reply):
             await self._whisper(event.user_id, said)
-        if verb == "delete" and read(job.request.address).message != event.message_id:
+        if action.verb == "delete" and read(job.request.address).message != event.message_id:
             # The message may be a copy that /show made, which the job itself does not know of.
             copy = replace(here, message=event.message_id)
             await self._show(copy.address(), self._core.replies.deleted(job))

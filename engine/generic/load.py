@@ -13,15 +13,16 @@ import torch
 from safetensors import SafetensorError
 
 from engine.generic.pipeline import GenericPipeline
+from engine.memory.choosing import compute_dtype
 from engine.memory.lodging import vacancy
 from engine.memory.plan import KEPT_FREE
-from engine.memory.probe import probe
+from engine.memory.probe import Facts, probe
 from engine.memory.sizes import header
 from engine.profiles import profile
 from engine.prompts.chat import choose_apart
 from engine.types import EngineError, EngineSettings
 from engine.upscale.plan import Plan
-from engine.zimage.load import choose_device, choose_dtype, threads
+from engine.zimage.load import DTYPES, choose_device, threads
 
 DOWNLOADED = ["model_index.json", "profile.json", "*/*.json", "*/*.txt", "*/*.model", "*/*.safetensors"]
 LEFT_OUT = ["*.fp16.*", "*.non_ema*", "safety_checker/*", "*onnx*"]
@@ -41,7 +42,8 @@ def load(settings: EngineSettings, folder: Path) -> GenericPipeline:
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()
     device = choose_device(settings.device)
-    dtype = choose_dtype(settings.dtype, device)
+    precision = safe_dtype(probe(settings.device), settings.dtype)
+    dtype = DTYPES[precision]
     torch.set_num_threads(settings.threads or threads())
     try:
         pipe = AutoPipelineForText2Image.from_pretrained(
@@ -67,9 +69,15 @@ def load(settings: EngineSettings, folder: Path) -> GenericPipeline:
     writer = choose_apart(
         settings.optimizer,
         device,
-        lambda: vacancy(probe(settings.device), int(needed), str(dtype).removeprefix("torch.")),
+        lambda: vacancy(probe(settings.device), int(needed), precision),
     )
     return GenericPipeline(pipe, image_pipe, profile(settings.model), device, offload, upscaling, writer)
+
+
+def safe_dtype(facts: Facts, wish: str) -> str:
+    """Return what to compute in; float16 only where asked for: other models have no safe form of it."""
+    chosen = compute_dtype(facts, wish)
+    return "float32" if wish == "auto" and chosen == "float16" else chosen
 
 
 def fetch(model: str) -> Path:

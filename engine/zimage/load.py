@@ -105,18 +105,6 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def choose_dtype(name: str, device: torch.device) -> torch.dtype:
-    """For what has no safe form in float16: `auto` is bfloat16 where the device computes in it, else float32.
-
-    Always float32 on a CPU.
-    """
-    if name == "auto":
-        return torch.bfloat16 if _has_bfloat16(device) else torch.float32
-    if name not in DTYPES:
-        raise EngineError("bad_input", f"dtype {name!r} is not supported; use auto, {', '.join(DTYPES)}")
-    return DTYPES[name]
-
-
 def threads() -> int:
     """Return the CPU threads to compute with: all but one, and no more than torch thinks useful."""
     return max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) - 1))
@@ -196,12 +184,6 @@ def _readable(path: Path, read: Callable[[Path], T]) -> T:
         raise EngineError(
             "model_missing", f"{path} cannot be read ({reason}); fetch the model again"
         ) from error
-
-
-def _has_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device.type == "mps" and torch.backends.mps.is_macos_or_newer(14, 0)
 
 
 def _download(model: str) -> Path:

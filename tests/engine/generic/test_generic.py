@@ -16,8 +16,11 @@ from PIL import Image
 from engine.embedded import WEIGHTS
 from engine.generic.drawing import Drawing
 from engine.generic.load import load as load_generic
+from engine.generic.load import safe_dtype
 from engine.generic.pipeline import GenericPipeline
 from engine.load import kind, load
+from engine.memory.plan import GIB
+from engine.memory.probe import Facts
 from engine.types import (
     EngineError,
     EngineSettings,
@@ -40,6 +43,20 @@ def unet(stable_diffusion: Path) -> GenericPipeline:
     found = load(EngineSettings(model=str(stable_diffusion), device="cpu"))
     assert isinstance(found, GenericPipeline)
     return found
+
+
+@pytest.mark.parametrize(
+    ("bfloat16", "wish", "expected"),
+    [(True, "auto", "bfloat16"), (False, "auto", "float32"), (False, "float16", "float16")],
+)
+def test_float16_is_computed_in_only_where_it_was_asked_for(bfloat16: bool, wish: str, expected: str) -> None:
+    facts = Facts("cuda", "a card", 8 * GIB, 8 * GIB, bfloat16, host_free=GIB, host_total=GIB)
+    assert safe_dtype(facts, wish) == expected
+
+
+def test_an_unknown_precision_is_refused_with_those_that_are_known(stable_diffusion: Path) -> None:
+    with pytest.raises(EngineError, match="'half' is not known; use auto, float32, bfloat16, float16"):
+        load(EngineSettings(model=str(stable_diffusion), device="cpu", dtype="half"))
 
 
 def begin(pipeline: GenericPipeline, task: Generate) -> Drawing:
