@@ -64,7 +64,7 @@ def silhouettes(scene: Scene, width: int = 128, height: int | None = None) -> ND
         (2, brush.image.height // brush.oversample, brush.image.width // brush.oversample), np.uint8
     )
     for index, covered in enumerate(covers):
-        cells[index] = covered.reduce(brush.oversample)
+        cells[index] = np.asarray(covered.reduce(brush.oversample))
     return cells
 
 
@@ -102,7 +102,7 @@ def _draw_thing(
     step = max(1, round(side / GRID)) / side
 
     def snapped(length: float) -> float:
-        return round(length / step) * step
+        return step * round(length / step)
 
     x = rng.uniform(*COLUMNS[position]) * brush.wide
     size = rng.uniform(*(PAIRED if scene.companion else SIZES[scene.distance])) * min(1.0, brush.wide * 1.1)
