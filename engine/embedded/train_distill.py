@@ -20,12 +20,12 @@ from engine.embedded.wordings import Wordings, by_length
 
 WINDOWS = 4
 SHIFT = 3.0
-TEACHER_STEPS = 4
-GUIDANCE = 1.8
+TEACHER_STEPS = 2
+GUIDANCE = 2.0
 PEAK = 0.3
 
 
-def train_distill(plan: Plan, batch: int = BATCH // 4) -> None:
+def train_distill(plan: Plan, batch: int = BATCH // 2) -> None:
     """Teach a copy of the trained flow the straight lines of its guided self, in every shape."""
     materials = [prepare(plan, part) for part in plan.sets]
     teacher = load_flow(plan, "large", "flow").to(plan.device).requires_grad_(False)
