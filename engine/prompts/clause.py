@@ -11,6 +11,7 @@ from engine.prompts import names
 from engine.prompts.english import (
     BEINGS,
     ENCLOSING,
+    EXISTING,
     Unit,
     compound,
     counted,
@@ -26,6 +27,8 @@ THINGS = NOUNS | {"frame"}
 ASIDES = frozenset({"time", "style", "camera"})
 STANDING_BEFORE = frozenset({"modifier", "attribute", "count", "container"})
 GIVING_WAY = frozenset({"in", "from", "to", "toward", "along", "through"})
+ONE_WAY = frozenset("进出过上下来去到回入开起")
+"""Doings of one character that after another doing only say which way."""
 UNITS = {"metre": "metres", "kilometre": "kilometres", "square metre": "square metres"}
 _PLAIN_LATIN = (
     "with of on in at the a an my by from to for over under near making holding x vs or up down off as is "
@@ -60,7 +63,7 @@ class Clause:
     def end(self, where: str) -> None:
         """Say last where all of it is: "in the distance"; nothing follows."""
         self._settle()
-        if where == "everywhere":
+        if where in {"everywhere", "all around"}:
             self.units = [*self.units[:-1], *map(many, self.units[-1:])]
         if where:
             self.units.append(Unit("place", where))
@@ -100,7 +103,7 @@ class Clause:
         elif entry.kind == "and":
             self.units.append(Unit("and", "and"))
         elif entry.kind == "doing":
-            self._do(entry, len(chinese) > 1)
+            self._do(entry, chinese not in ONE_WAY)
         else:
             self._name(entry)
 
@@ -228,7 +231,7 @@ class Clause:
         self.units.append(Unit("place", placed(preposition, thing)))
 
     def _do(self, entry: Entry, is_whole: bool) -> None:
-        """Take a doing in; a single character after another doing only says which way: 走进."""
+        """Take a doing in; one that is not `is_whole` only says which way after another: 走进."""
         self._settle()
         self._settle_material()
         if [unit.kind for unit in self.units[-2:]] == ["thing", "modifier"]:
@@ -271,6 +274,10 @@ class Clause:
         """
         is_lone = [unit.kind for unit in self.units[-2:]] == ["preposition", "thing"]
         preposition = self.units[-2].text if is_lone else ""
+        owner = self.units[-1].entry if is_lone else None
+        if owner is not None and owner.kind in BEINGS:
+            self.units[-1] = Unit("attribute", f"of {self.units[-1].english}")
+            return
         self._settle()
         if not self.units or self.units[-1].kind in STANDING_BEFORE | {"and"}:
             return
@@ -316,6 +323,8 @@ def _reach(units: Sequence[Unit]) -> int:
             return start
         start -= 1
     told = units[start:]
+    if [unit.kind for unit in told] == ["place", "doing", "thing"] and told[1].text in EXISTING:
+        return len(units) - 1
     if len(told) > 2 and [unit.kind for unit in told[-3:]] == ["thing", "doing", "doing"]:
         return len(units) - 1
     doing = next((at for at, unit in enumerate(told) if unit.kind == "doing"), len(told))

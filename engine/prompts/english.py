@@ -11,21 +11,23 @@ from engine.prompts.visual import Entry, plural
 BEINGS = frozenset({"people", "animal", "person"})
 _EXISTING = (
     "placed parked hanging standing sitting lying inserted arranged stuck growing hiding flying floating "
-    "scattered reflected glowing burning sleeping soaking blooming shining carved living drifting flowing"
+    "scattered reflected glowing burning following "
+    "sleeping soaking blooming shining carved living drifting flowing"
 )
 COVERED = frozenset({"covered with", "overgrown with"})
-CARRYING = COVERED | {"reading", "printed with"}
+CARRYING = COVERED | {"reading", "printed with", "filled with", "full of"}
 EXISTING = frozenset(_EXISTING.split()) | {"drifting out", "pouring down", "slanting in"}
 TITLES = frozenset({"king", "queen", "prince", "princess", "warrior", "knight", "general", "captain"})
 ENCLOSING = frozenset({"building", "interior", "nature", "place"})
 _OPEN = (
     "street avenue road path highway track bridge pier dock deck square stage platform playground court roof "
-    "rooftop balcony terrace beach island farm cliff surface countertop"
+    "rooftop balcony terrace beach island farm cliff surface countertop windowsill table desk sofa bench "
+    "bed floor ground wall shelf grass plateau"
 )
 PREPOSITIONS = {
     "in": dict.fromkeys(_OPEN.split(), "on")
     | dict.fromkeys(("riverside", "lakeside", "roadside"), "by")
-    | {"seaside": "at"},
+    | dict.fromkeys(("seaside", "doorway", "gate"), "at"),
     "on": dict.fromkeys(("sky", "air"), "in"),
 }
 """What English says of a place, by its head noun, where Chinese says only 在 or 上."""
