@@ -30,10 +30,11 @@ GIVING_WAY = frozenset({"in", "from", "to", "toward", "along", "through"})
 ONE_WAY = frozenset("进出过上下来去到回入开起")
 """Doings of one character that after another doing only say which way."""
 UNITS = {"metre": "metres", "kilometre": "kilometres", "square metre": "square metres"}
-_PLAIN_LATIN = (
-    "with of on in at the a an my by from to for over under near making holding x vs or up down off as is "
-    "your his her their"
-)
+_LATIN_PREPOSITIONS = "with of on in at by from to for over under near"
+_LATIN_DOINGS = "holding making wearing riding eating drinking playing reading watching carrying"
+_PLAIN_LATIN = "the a an my x vs or up down off as is your his her their"
+LATIN_PREPOSITIONS = frozenset(_LATIN_PREPOSITIONS.split())
+LATIN_DOINGS = frozenset(_LATIN_DOINGS.split())
 PLAIN_LATIN = frozenset(_PLAIN_LATIN.split())
 
 
@@ -159,6 +160,11 @@ class Clause:
             self.units.append(Unit("count", text))
         elif text.casefold() == "and":
             self.units.append(Unit("and", "and"))
+        elif text.casefold() in LATIN_PREPOSITIONS:
+            self._settle()
+            self.units.append(Unit("preposition", text))
+        elif text.casefold() in LATIN_DOINGS:
+            self._do(Entry("doing", text), is_whole=True)
         elif text.casefold() in PLAIN_LATIN:
             self.units.append(Unit("word", text))
         elif text[0].isalnum():
