@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from engine.prompts import names
 from engine.prompts.clause import Clause
-from engine.prompts.visual import Entry, Token, plural, visual
+from engine.prompts.visual import NOUNS, Entry, Token, plural, visual
 
 SENTENCE = re.compile(r"[。！？!?;；\n]+")
 EDGE = re.compile(r"[，：…～（）【】—]|,|:\s|[()]|(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")
@@ -78,8 +78,9 @@ def _sentence(text: str, denied: list[str], wording: int) -> str:
 
 
 def _clause(tokens: Sequence[Token], denied: list[str]) -> Clause:
-    clause = Clause()
     tokens = _with_names(tokens)
+    where, tokens = _located(tokens)
+    clause = Clause()
     at = 0
     while at < len(tokens):
         token = tokens[at]
@@ -94,7 +95,24 @@ def _clause(tokens: Sequence[Token], denied: list[str]) -> Clause:
             continue
         clause.read(token, tokens[at + 1] if at + 1 < len(tokens) else None)
         at += 1
+    clause.end(where)
     return clause
+
+
+def _located(tokens: Sequence[Token]) -> tuple[str, Sequence[Token]]:
+    """Where a clause says, before it names them, that things are, and the rest: 远处 是 群山."""
+    start = 1 if tokens and tokens[0].text in {"把", "将"} else 0
+    if len(tokens) < start + 3:
+        return "", tokens
+    where, link, rest = tokens[start].of(frozenset({"where"})), tokens[start + 1], tokens[start + 2 :]
+    if link.text not in LINKS:
+        if not (link.text.endswith("着") and link.is_a("doing")):
+            return "", tokens
+        rest = tokens[start + 1 :]
+    return (where.english, rest) if where and any(token.of(NOUNS) for token in rest) else ("", tokens)
+
+
+LINKS = frozenset({"是", "有", "为", "则是", "都是", "就是", "还有", "换成", "改成", "变成"})
 
 
 def _with_names(tokens: Sequence[Token]) -> list[Token]:

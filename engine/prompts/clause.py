@@ -8,18 +8,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from engine.prompts import names
-from engine.prompts.english import BEINGS, Unit, compound, counted, owned, said, several
+from engine.prompts.english import (
+    BEINGS,
+    ENCLOSING,
+    EXISTING,
+    Unit,
+    compound,
+    counted,
+    listed,
+    many,
+    owned,
+    placed,
+    said,
+)
 from engine.prompts.visual import MODIFIERS, NOUNS, Entry, Token, plural, visual
 
 THINGS = NOUNS | {"frame"}
 ASIDES = frozenset({"time", "style", "camera"})
 STANDING_BEFORE = frozenset({"modifier", "attribute", "count", "container"})
 GIVING_WAY = frozenset({"in", "from", "to", "toward", "along", "through"})
+ONE_WAY = frozenset("进出过上下来去到回入开起")
+"""Doings of one character that after another doing only say which way."""
 UNITS = {"metre": "metres", "kilometre": "kilometres", "square metre": "square metres"}
-_PLAIN_LATIN = (
-    "with of on in at the a an my by from to for over under near making holding x vs or up down off as is "
-    "your his her their"
-)
+_LATIN_PREPOSITIONS = "with of on in at by from to for over under near"
+_LATIN_DOINGS = "holding making wearing riding eating drinking playing reading watching carrying"
+_PLAIN_LATIN = "the a an my x vs or up down off as is your his her their"
+LATIN_PREPOSITIONS = frozenset(_LATIN_PREPOSITIONS.split())
+LATIN_DOINGS = frozenset(_LATIN_DOINGS.split())
 PLAIN_LATIN = frozenset(_PLAIN_LATIN.split())
 
 
@@ -46,6 +61,14 @@ class Clause:
             else:
                 self._known(token.text, entry)
 
+    def end(self, where: str) -> None:
+        """Say last where all of it is: "in the distance"; nothing follows."""
+        self._settle()
+        if where in {"everywhere", "all around"}:
+            self.units = [*self.units[:-1], *map(many, self.units[-1:])]
+        if where:
+            self.units.append(Unit("place", where))
+
     def english(self) -> str:
         """The clause in English; its times and styles after the rest."""
         self._settle()
@@ -71,13 +94,17 @@ class Clause:
             self._measure(entry.english)
         elif entry.kind == "locative":
             self._place(entry.english)
+        elif entry.kind == "where":
+            if self.units and self.units[-1].kind == "preposition":
+                self.units.pop()
+            self.units.append(Unit("place", entry.english))
         elif entry.kind == "preposition":
             self._settle()
             self.units.append(Unit("preposition", entry.english))
         elif entry.kind == "and":
             self.units.append(Unit("and", "and"))
         elif entry.kind == "doing":
-            self._do(entry, len(chinese) > 1)
+            self._do(entry, chinese not in ONE_WAY)
         else:
             self._name(entry)
 
@@ -85,9 +112,11 @@ class Clause:
         """The meaning that fits what stands before and after."""
         kinds = {entry.kind: entry for entry in reversed(token.entries)}
         last = self.units[-1].kind if self.units else ""
+        if len(kinds) > 1:
+            kinds.pop("where", None)
         measure = kinds.pop("measure", None)
         if measure and self._is_counting():
-            is_unit = measure.english in UNITS or measure.english == "year-old"
+            is_unit = measure.english in UNITS or measure.english in {"year-old", "o'clock"}
             if is_unit or (following is not None and following.text != "的"):
                 return measure
         locative = kinds.pop("locative", None)
@@ -97,6 +126,8 @@ class Clause:
         if locative and (last == "thing" or (last == "attribute" and self.units[-1].text.startswith("of "))):
             return locative
         thing = next((kinds[kind] for kind in kinds if kind in THINGS), None)
+        if {"camera", "doing"} <= kinds.keys():
+            return kinds["doing" if following is not None and following.of(THINGS) else "camera"]
         if "time" in kinds and thing:
             return thing if last == "attribute" and following is None else kinds["time"]
         if following is not None and following.text in {"着", "了", "在"} and "doing" in kinds:
@@ -129,6 +160,11 @@ class Clause:
             self.units.append(Unit("count", text))
         elif text.casefold() == "and":
             self.units.append(Unit("and", "and"))
+        elif text.casefold() in LATIN_PREPOSITIONS:
+            self._settle()
+            self.units.append(Unit("preposition", text))
+        elif text.casefold() in LATIN_DOINGS:
+            self._do(Entry("doing", text), is_whole=True)
         elif text.casefold() in PLAIN_LATIN:
             self.units.append(Unit("word", text))
         elif text[0].isalnum():
@@ -151,7 +187,9 @@ class Clause:
             at -= 1
         count, *between = self.units[at:]
         del self.units[at:]
-        if english == "year-old":
+        if english == "o'clock":
+            self.asides.append(Entry("time", f"at {count.text} o'clock"))
+        elif english == "year-old":
             self.units.append(Unit("modifier", f"{count.text}-year-old"))
         elif english in UNITS:
             self.units.append(Unit("word", f"{count.text} {UNITS[english]}"))
@@ -168,6 +206,8 @@ class Clause:
                 thing = replace(thing, before=f"{unit.text} {thing.before}".strip())
             elif unit.kind == "attribute":
                 thing = replace(thing, after=f"{thing.after} {unit.text}".strip())
+                if unit.before and entry.kind in ENCLOSING:
+                    self.units.append(Unit("preposition", unit.before))
             elif unit.kind == "count":
                 thing = replace(thing, count=thing.count or unit.text)
             else:
@@ -180,7 +220,7 @@ class Clause:
         if kinds == ["thing", "and"]:
             first = self.units[-2]
             del self.units[-2:]
-            self.units.append(several(first.english, " and ", thing.english))
+            self.units.append(listed(first, thing))
         elif kinds == ["preposition", "thing"] and thing.before:
             self.units[-1] = replace(thing, after=f"of {self.units[-1].english} {thing.after}".strip())
         elif kinds[-1:] == ["thing"] and not thing.before and not thing.count and not thing.after:
@@ -189,15 +229,15 @@ class Clause:
             self.units.append(thing)
 
     def _place(self, preposition: str) -> None:
-        thing = self.units.pop().english.removeprefix("of ")
+        thing = self.units.pop()
         last = self.units[-1] if self.units else None
         if last is not None and last.kind == "preposition" and last.text in GIVING_WAY:
             self.units.pop()
             preposition = preposition if last.text == "in" else last.text
-        self.units.append(Unit("place", f"{preposition} {thing}"))
+        self.units.append(Unit("place", placed(preposition, thing)))
 
     def _do(self, entry: Entry, is_whole: bool) -> None:
-        """Take a doing in; a single character after another doing only says which way: 走进."""
+        """Take a doing in; one that is not `is_whole` only says which way after another: 走进."""
         self._settle()
         self._settle_material()
         if [unit.kind for unit in self.units[-2:]] == ["thing", "modifier"]:
@@ -225,7 +265,7 @@ class Clause:
             if is_being_done and len(self.units) == 1 and self.units[-1].text == "in":
                 self.units[-1] = thing
             else:
-                self.units[-1] = Unit("place", f"{self.units[-1].text} {thing.english}")
+                self.units[-1] = Unit("place", placed(self.units[-1].text, thing))
 
     def _settle_material(self) -> None:
         """Make a thing of a material that nothing follows: `of clear glass`."""
@@ -234,7 +274,16 @@ class Clause:
             self._settle()
 
     def _attribute(self) -> None:
-        """Turn what stands before 的 into an attribute of the thing to come."""
+        """Turn what stands before 的 into an attribute of the thing to come.
+
+        A lone place with 在 before it is where that thing is, too, if that encloses anything: 在海边的沙滩.
+        """
+        is_lone = [unit.kind for unit in self.units[-2:]] == ["preposition", "thing"]
+        preposition = self.units[-2].text if is_lone else ""
+        owner = self.units[-1].entry if is_lone else None
+        if owner is not None and owner.kind in BEINGS:
+            self.units[-1] = Unit("attribute", f"of {self.units[-1].english}")
+            return
         self._settle()
         if not self.units or self.units[-1].kind in STANDING_BEFORE | {"and"}:
             return
@@ -245,7 +294,9 @@ class Clause:
             self.units.append(owned(told[0]))
             return
         has_subject = told[0].kind == "thing" and any(unit.kind == "doing" for unit in told)
-        self.units.append(Unit("attribute", f"{'with ' if has_subject else ''}{said(told)}"))
+        text = f"{'with ' if has_subject else ''}{said(told)}"
+        is_in = len(told) == 1 and told[0].kind == "place" and preposition == "in"
+        self.units.append(Unit("attribute", text, before=preposition if is_in else ""))
 
 
 def _is_plain_thing(token: Token) -> bool:
@@ -261,10 +312,10 @@ def _contained(container: str, thing: Unit, entry: Entry) -> Unit:
         "bottle",
     }
     is_one = entry.mass or is_liquid or entry.kind in {"saying", "place"}
-    many = thing.text if is_one else plural(thing.text)
+    words = thing.text if is_one else plural(thing.text)
     if entry.kind == "light":
         container = container.replace("bunches", "beams").replace("bunch", "beam")
-    inner = " ".join(part for part in (thing.before, many, thing.after) if part)
+    inner = " ".join(part for part in (thing.before, words, thing.after) if part)
     if thing.count:
         inner = thing.english
     return Unit("thing", f"{container} of {inner}", entry=replace(entry, kind="several", mass=True))
@@ -278,6 +329,10 @@ def _reach(units: Sequence[Unit]) -> int:
             return start
         start -= 1
     told = units[start:]
+    if [unit.kind for unit in told] == ["place", "doing", "thing"] and told[1].text in EXISTING:
+        return len(units) - 1
+    if len(told) > 2 and [unit.kind for unit in told[-3:]] == ["thing", "doing", "doing"]:
+        return len(units) - 1
     doing = next((at for at, unit in enumerate(told) if unit.kind == "doing"), len(told))
     has_subject = any(unit.kind == "thing" for unit in told[:doing])
     if has_subject and units[-1].kind != "doing" and len(told) > 1:

@@ -11,11 +11,26 @@ from engine.prompts.visual import Entry, plural
 BEINGS = frozenset({"people", "animal", "person"})
 _EXISTING = (
     "placed parked hanging standing sitting lying inserted arranged stuck growing hiding flying floating "
-    "scattered reflected glowing sleeping soaking blooming shining carved living drifting flowing"
+    "scattered reflected glowing burning following "
+    "sleeping soaking blooming shining carved living drifting flowing"
 )
+COVERED = frozenset({"covered with", "overgrown with"})
+CARRYING = COVERED | {"reading", "printed with", "filled with", "full of"}
 EXISTING = frozenset(_EXISTING.split()) | {"drifting out", "pouring down", "slanting in"}
 TITLES = frozenset({"king", "queen", "prince", "princess", "warrior", "knight", "general", "captain"})
 ENCLOSING = frozenset({"building", "interior", "nature", "place"})
+_OPEN = (
+    "street avenue road path highway track bridge pier dock deck square stage platform playground court roof "
+    "rooftop balcony terrace beach island farm cliff surface countertop windowsill table desk sofa bench "
+    "bed floor ground wall shelf grass plateau"
+)
+PREPOSITIONS = {
+    "in": dict.fromkeys(_OPEN.split(), "on")
+    | dict.fromkeys(("riverside", "lakeside", "roadside"), "by")
+    | dict.fromkeys(("seaside", "doorway", "gate"), "at"),
+    "on": dict.fromkeys(("sky", "air"), "in"),
+}
+"""What English says of a place, by its head noun, where Chinese says only 在 or 上."""
 VOWEL_SOUND = ("a", "e", "i", "o", "u", "A", "E", "I", "O")
 NO_VOWEL_SOUND = ("uni", "use", "one-", "eu", "uku", "ut")
 
@@ -68,6 +83,13 @@ def several(first: str, joint: str, second: str) -> Unit:
     return Unit("thing", text, entry=Entry("several", text, mass=True))
 
 
+def listed(first: Unit, second: Unit) -> Unit:
+    """A list of things with one more: a cat, a dog and a bird."""
+    head, joint, tail = first.english.rpartition(" and ")
+    is_list = first.entry is not None and first.entry.kind == "several" and joint
+    return several(f"{head}, {tail}" if is_list else first.english, " and ", second.english)
+
+
 def compound(first: Unit, second: Unit) -> Unit:
     """Two nouns in a row: beings stand together, anything else describes what follows."""
     one, two = first.entry, second.entry
@@ -94,8 +116,25 @@ def owned(thing: Unit) -> Unit:
         and not thing.count
     ):
         return Unit("modifier", f"{thing.text}'s")
+    if thing.text.endswith(" shape"):
+        return Unit("modifier", f"{thing.text.removesuffix(' shape')}-shaped")
     is_part = bool(thing.before or thing.count not in {"", "one"})
     return Unit("attribute", f"{'with' if is_part else 'of'} {thing.english}")
+
+
+def placed(preposition: str, thing: Unit) -> str:
+    """Where something is: a preposition, corrected to the noun's own, and the thing."""
+    if preposition in {"between", "among"}:
+        thing = many(thing)
+    own = PREPOSITIONS.get(preposition, {}).get(thing.text.rpartition(" ")[2], preposition)
+    return f"{own} {thing.english.removeprefix('of ')}"
+
+
+def many(thing: Unit) -> Unit:
+    """A thing in the plural where it has no count and can have one."""
+    if thing.kind != "thing" or thing.count or thing.entry is None or thing.entry.mass:
+        return thing
+    return replace(thing, text=plural(thing.text), entry=replace(thing.entry, mass=True))
 
 
 def said(units: Sequence[Unit]) -> str:
@@ -150,19 +189,30 @@ class _Segment:
             places = [f"in {subjects.pop()}", *places]
         if self.doing in EXISTING and objects and places and not subjects:
             return " ".join([*objects, self.doing, *places])
-        if self.doing in {"reading", "printed with"} and places and not subjects:
+        if self.doing in CARRYING and places and not subjects:
             carrier = places.pop(0).removeprefix("on ").removeprefix("in ")
             return " ".join([carrier, self.doing, *objects, *places])
+        if self.doing == "spanning" and places:
+            places[0] = places[0].removeprefix("on ").removeprefix("over ")
         if self.doing.endswith(" over") and places:
             places[0] = places[0].removeprefix("over ")
         if self.doing.startswith("looking at") and places and not objects:
             return " ".join([*subjects, "looking", *places])
         who, what = ", ".join(subjects), ", ".join(objects).replace(", with the words", " with the words")
-        return " ".join(part for part in (who, self.doing, what, *places) if part)
+        return " ".join(part for part in (who, self._fitting(), what, *places) if part)
+
+    def _fitting(self) -> str:
+        """The doing as its subject does it: a car is parked, a boat moored, a bird perched."""
+        subject = self.subjects[-1] if self.subjects else None
+        if self.doing != "parked" or subject is None or subject.entry is None:
+            return self.doing
+        if subject.entry.kind == "animal":
+            return "perched"
+        return "moored" if subject.text.endswith(("boat", "ship", "yacht", "canoe", "raft")) else "parked"
 
     def _text(self, unit: Unit) -> str:
         if unit.kind != "quote":
-            return unit.english
+            return many(unit).english if self.doing in COVERED else unit.english
         return unit.text if self.doing in {"reading", "printed with"} else f"with the words {unit.text}"
 
     def _encloses(self, unit: Unit) -> bool:

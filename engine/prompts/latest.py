@@ -30,7 +30,8 @@ ENDS = rf"(?=\s*$|\s+(?:{STOPS}|or)\b|\s*[\u3400-\u9fff])"
 JOINT = re.compile(r"\b(?:and|or|to|into|then|while|vs|versus)\b|[和与到变或、]", re.IGNORECASE)
 UNSAID = re.compile(r"(?:\b(?:not|no|never|without)\s|[不没别非无]\S{0,3}|的)$", re.IGNORECASE)
 AT = "(?:in|on|at|by|over|near|inside) (?:the |an? )?"
-IN = "(?:里面?|上面?|中间?|边上?|旁边?|下)"
+IN = "(?:里面?|上面?|中间?|边上?|旁边?|脚?下|深处)"
+NESTED = f"[^，。在的]{{1,4}}?{IN}(?:的(?!时候))?"
 MEDIUM = r"(?: (?:painting|drawing|illustration|art|sketch|style|image|picture|render(?:ing)?|print))*"
 
 
@@ -83,6 +84,7 @@ def _alone(clause: re.Match[str], number: int) -> tuple[list[Statement], list[tu
     asked = text[clause.start() : first] + tail[0]
     if not CHANGE.search(asked):
         return said, []
+    first -= text[first - 1] == "在"
     return [one._replace(changing=True) for one in said], [(clause.start(), first), tail.span()]
 
 
@@ -100,7 +102,7 @@ def _rules_out(text: str, new: Statement, old: Statement) -> bool:
     cannot = new.key in _facts().against[old.key]
     for several in (_facts().styles, _facts().places):
         if old.key in several and new.key in several - {old.key}:
-            return new.changing or (cannot and new.alone and not old.alone)
+            return (new.changing and new.clause != old.clause) or (cannot and new.alone and not old.alone)
     is_last = new.clause == old.clause and CLAUSE.match(text, new.end) is None
     return cannot and (new.alone or (is_last and not JOINT.search(text[old.end : new.start])))
 
@@ -133,8 +135,11 @@ def _facts() -> _Facts:
     alone = {key: _alone_pattern(told) for key, told in data.items()}
     within = {key: _within_pattern(told) for key, told in data.items()}
     for key, (english, chinese) in places.items():
-        alone[key] = rf"(?:{AT}|the )?(?:{english})\b|(?:{chinese}){IN}?"
-        within[key] = rf"\b{AT}(?:[a-z]+ )?(?:{english}){ENDS}|在?(?:{chinese}){IN}的?|在(?:{chinese})的"
+        alone[key] = rf"(?:{AT}|the )?(?:{english})\b|(?:{chinese}){IN}?的?"
+        within[key] = (
+            rf"\b{AT}(?:[a-z]+ )?(?:{english}){ENDS}"
+            rf"|在?(?:{chinese}){IN}(?:的(?:{NESTED})?)?|在(?:{chinese})的(?:{NESTED})?"
+        )
     return _Facts(_any(alone), _any(within), against, styles, frozenset(places))
 
 

@@ -14,7 +14,10 @@ from engine.prompts.lexicon import phrases, simplified
 from engine.prompts.refusals import STOPS, without, without_refusals
 from engine.prompts.sanitize import MARK, MARKS, sanitize
 
-QUOTED = re.compile(r'"[^"]*"|“[^”]*”|「[^」]*」|『[^』]*』|《[^》]*》|‘[^’]*’|(?<!\w)\'[^\']{2,}\'(?!\w)')
+LATIN = r"[^\W\u3400-\u9fff]"
+QUOTED = re.compile(
+    r'"[^"]*"|“[^”]*”|「[^」]*」|『[^』]*』|《[^》]*》|‘[^’]*’' rf"|(?<!{LATIN})'[^']{{2,}}'(?!{LATIN})"
+)
 FULL_WIDTH = {
     code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))
 }

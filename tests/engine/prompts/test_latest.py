@@ -29,6 +29,8 @@ REPLACED = [
     ("a cat on the beach in the rain, in a kitchen instead", "a cat in the rain, in a kitchen"),
     ("草地上的猫，换成沙漠", "猫，沙漠"),
     ("一只猫在沙滩上奔跑，改到森林里", "一只猫奔跑，森林里"),
+    ("在公园的长椅上的狗，改成在海边", "狗，在海边"),
+    ("海边的沙滩上的猫，换成雪山脚下的草地上", "猫，雪山脚下的草地上"),
     ("a cat on a table, make it in a garden", "a cat on a table, in a garden"),
     # within one clause
     ("a cat at sunset at night", "a cat at night"),
