@@ -32,6 +32,7 @@ from engine.embedded.prompts import GRADES, graded, wordings
 from engine.embedded.scene import Scene
 from engine.embedded.scenes import render_array
 from engine.pixels import read
+from engine.profiles import profile
 from engine.types import EngineSettings, Generate, PromptReady
 from engine.zimage.drawing import Drawing
 from engine.zimage.load import load
@@ -104,7 +105,7 @@ def main() -> None:
     args = _arguments()
     pipeline = load(EngineSettings(model=args.weights))
     judge = _judge(args)
-    manner = Manner(args.side or pipeline.components.profile.base_size)
+    manner = Manner(args.side or profile("embedded").base_size)
     below = False
     sheet: list[NDArray[np.uint8]] = []
     began = time.monotonic()

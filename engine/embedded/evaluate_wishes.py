@@ -15,6 +15,7 @@ from engine.embedded.evaluate import Manner, draw
 from engine.embedded.judge import JUDGE_WEIGHTS, Judge, accuracy, load_judge
 from engine.embedded.prompts import graded
 from engine.embedded.scene import Scene
+from engine.profiles import profile
 from engine.prompts import prepare
 from engine.types import EngineSettings
 from engine.zimage.load import load
@@ -45,7 +46,7 @@ def adherence(pipeline: ZImagePipeline, judge: Judge, kind: str, way: str, count
         prepare(KINDS[kind](scene, rng), world, optimized=optimized, enhanced=enhanced).text
         for scene in scenes
     ]
-    manner = Manner(pipeline.components.profile.base_size)
+    manner = Manner(profile("embedded").base_size)
     pictures = draw(pipeline, prompts, [SEED + i for i in range(count)], manner)
     found = accuracy(judge.verdicts(pictures), scenes)
     return float(np.mean([found[name] for name in ASKED]))

@@ -21,7 +21,7 @@ from engine.embedded.wordings import Wordings, by_length
 WINDOWS = 4
 SHIFT = 3.0
 TEACHER_STEPS = 2
-GUIDANCE = 2.0
+GUIDANCE = 3.0
 PEAK = 0.3
 
 
