@@ -3,7 +3,6 @@
 Learnt from rendered scenes only; it never sees a generated picture before it judges one.
 """
 
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -71,6 +70,14 @@ def truth(scene: Scene) -> dict[str, str]:
     }
 
 
+def mirrored(told: dict[str, str]) -> dict[str, str]:
+    """What the judge should say of the same picture seen in a mirror."""
+    if told["count"] == "two":
+        names = ("subject", "colour", "second subject", "second colour")
+        return told | dict(zip(names, (told[names[at]] for at in (2, 3, 0, 1)), strict=True))
+    return told | {"position": {"left": "right", "right": "left"}.get(told["position"], told["position"])}
+
+
 class Judge(nn.Module):
     """Convolutions over pictures brought to a small square, and one linear head for each question."""
 
@@ -124,7 +131,7 @@ def render_accuracy(judge: Judge, count: int = 1000) -> dict[str, float]:
 
 
 def train_judge(plan: Plan, path: Path = JUDGE_WEIGHTS, batch: int = BATCH) -> None:
-    """Learn from rendered training scenes, a little blurred and noised at random; save in float16."""
+    """Learn from rendered training scenes and their mirror images, blurred and noised; save in float16."""
     torch.manual_seed(7 + parallel.rank())
     sets = [(part.pictures(plan.scenes, plan.out), _labels(part.scenes(plan.scenes))) for part in SETS]
     judge, rng = Judge().to(plan.device), Random(8 + 1000 * parallel.rank())
@@ -136,8 +143,11 @@ def train_judge(plan: Plan, path: Path = JUDGE_WEIGHTS, batch: int = BATCH) -> N
         set_rate([optimizer], stage.rate)
         pictures, labels = rng.choices(sets, [len(part) for part, _ in sets])[0]
         picks = [rng.randrange(len(pictures)) for _ in range(batch * plan.scale)]
-        scores = judge(_roughen(to_tensor(pictures[np.sort(picks)]).to(plan.device)))
-        right = labels[sorted(picks)].to(plan.device)
+        seen, right = to_tensor(pictures[np.sort(picks)]), labels[:, sorted(picks)]
+        is_mirrored = torch.rand(len(seen)) < 0.5
+        seen = torch.where(is_mirrored[:, None, None, None], seen.flip(-1), seen)
+        right = right[is_mirrored.long(), torch.arange(len(seen))].to(plan.device)
+        scores = judge(_roughen(seen.to(plan.device)))
         losses = [functional.cross_entropy(scores[name], right[:, i]) for i, name in enumerate(HEADS)]
         loss = torch.stack(losses).sum()
         optimizer.zero_grad()
@@ -166,13 +176,13 @@ def load_judge(path: Path = JUDGE_WEIGHTS) -> Judge:
 
 
 def _labels(scenes: list[Scene]) -> torch.Tensor:
-    """Index of every head's true word, (N, heads)."""
+    """Index of every head's true word as rendered and in a mirror, (2, N, heads)."""
 
-    def row(scene: Scene) -> Iterator[int]:
-        told = truth(scene)
-        return (words.index(told[name]) for name, words in HEADS.items())
+    def row(told: dict[str, str]) -> list[int]:
+        return [words.index(told[name]) for name, words in HEADS.items()]
 
-    return torch.tensor([list(row(scene)) for scene in scenes])
+    told = [truth(scene) for scene in scenes]
+    return torch.tensor([[row(each) for each in told], [row(mirrored(each)) for each in told]])
 
 
 def _roughen(pictures: torch.Tensor) -> torch.Tensor:

@@ -99,7 +99,7 @@ def _draw_thing(
 ) -> Image.Image:
     """One thing where it belongs; what it covers of the canvas."""
     side = brush.scale / brush.oversample
-    step = max(1, round(side / GRID)) / side
+    step: float = max(1, round(side / GRID)) / side
 
     def snapped(length: float) -> float:
         return step * round(length / step)

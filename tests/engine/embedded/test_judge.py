@@ -2,7 +2,7 @@
 
 from random import Random
 
-from engine.embedded.judge import HEADS, NONE, load_judge, render_accuracy, truth
+from engine.embedded.judge import HEADS, NONE, load_judge, mirrored, render_accuracy, truth
 from engine.embedded.scene import Scene, Thing, sample_scene
 
 
@@ -23,6 +23,16 @@ def test_of_two_subjects_the_left_one_comes_first() -> None:
     assert (left["subject"], left["second subject"]) == ("car", "bird")
     assert (right["subject"], right["second subject"]) == ("bird", "car")
     assert truth(Scene("car", "red", "city", "noon"))["second colour"] == NONE
+
+
+def test_in_a_mirror_left_is_right() -> None:
+    """A mirror image is named like the scene whose sides are exchanged."""
+    things = [("car", "red", None), ("car", "red", Thing("bird", "white"))]
+    for subject, colour, companion in things:
+        left = Scene(subject, colour, "city", "noon", position="left", companion=companion)
+        right = Scene(subject, colour, "city", "noon", position="right", companion=companion)
+        assert mirrored(truth(left)) == truth(right)
+        assert mirrored(truth(right)) == truth(left)
 
 
 def test_the_judge_knows_renders_it_never_saw() -> None:
