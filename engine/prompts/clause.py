@@ -165,7 +165,9 @@ class Clause:
             self.phrase.units[-1] = replace(last, text=f"{last.text} {text}")
         else:
             is_counted = any(unit.kind == "count" for unit in self.phrase.units[-2:])
-            self.phrase.name(Entry("latin", text, mass=not is_counted and (known is None or known.mass)))
+            is_served = self.phrase.last == "container" and known is not None and known.kind == "food"
+            is_mass = known is None or known.mass or is_served
+            self.phrase.name(Entry("latin", text, mass=not is_counted and is_mass))
 
     def _measure(self, english: str) -> None:
         if not english:

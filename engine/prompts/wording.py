@@ -129,7 +129,7 @@ def tidied(text: str) -> str:
     text = re.sub(r"\s+([,;.，。；])", r"\1", text.strip())
     text = re.sub(r"([,，;；])(?:\s*[,，;；])+", r"\1", text)
     text = re.sub(r"^(?:[,，;；、:：\s]+|(?:and|but)\s+)+", "", text)
-    return text.rstrip(",，;；、 ")
+    return re.sub(r"(?:\s+(?:and|but))+$", "", text.rstrip(",，;；、 "))
 
 
 class _Rules(NamedTuple):
