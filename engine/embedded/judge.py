@@ -3,7 +3,7 @@
 Learnt from rendered scenes only; it never sees a generated picture before it judges one.
 """
 
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from random import Random
 
@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from engine.embedded import parallel
-from engine.embedded.dataset import SETS, to_tensor
+from engine.embedded.dataset import SETS, PictureSet, to_tensor
 from engine.embedded.loop import Average, Plan, Stage, set_rate
 from engine.embedded.scene import Scene, sample_scene
 from engine.embedded.scenes import render_array
@@ -49,6 +49,14 @@ SIDE = 128
 DEEP, NARROW = 2, 64
 """Convolutions at a sixteenth of the side, and the channels that the heads read."""
 BATCH = 24
+MORE = PictureSet("judge", SIDE, SIDE, 1.5, seed=27)
+"""Scenes that only the judge sees, beside those of the model."""
+WEIGHTS = torch.tensor([2.0 if "subject" in name else 1.0 for name in HEADS])
+"""What each head counts for while it learns: forms are hardest to tell."""
+SHIFT = 4
+"""Pixels by which a picture is moved at most while the judge learns."""
+LOOKS = (-3, 0, 3)
+"""Pixels by which a picture is moved, across and down, when the judge looks at it."""
 
 
 def truth(scene: Scene) -> dict[str, str]:
@@ -105,8 +113,11 @@ class Judge(nn.Module):
         return [self._verdict(picture) for picture in pictures]
 
     def _verdict(self, picture: NDArray[np.uint8]) -> dict[str, str]:
-        scores = self(to_tensor(picture[None]))
-        return {name: words[int(scores[name].argmax())] for name, words in HEADS.items()}
+        """The words that are likeliest over nine looks, each moved by some pixels."""
+        small = functional.interpolate(to_tensor(picture[None]), (SIDE, SIDE), mode="area")
+        scores = self(torch.cat([_moved(small, across, down) for across, down in product(LOOKS, LOOKS)]))
+        likely = {name: scores[name].log_softmax(1).sum(0) for name in HEADS}
+        return {name: words[int(likely[name].argmax())] for name, words in HEADS.items()}
 
 
 def accuracy(verdicts: list[dict[str, str]], scenes: list[Scene]) -> dict[str, float]:
@@ -131,9 +142,10 @@ def render_accuracy(judge: Judge, count: int = 1000) -> dict[str, float]:
 
 
 def train_judge(plan: Plan, path: Path = JUDGE_WEIGHTS, batch: int = BATCH) -> None:
-    """Learn from rendered training scenes and their mirror images, blurred and noised; save in float16."""
+    """Learn from rendered training scenes, mirrored, moved, blurred and noised at random; save in float16."""
     torch.manual_seed(7 + parallel.rank())
-    sets = [(part.pictures(plan.scenes, plan.out), _labels(part.scenes(plan.scenes))) for part in SETS]
+    parts = (MORE, *SETS)
+    sets = [(part.pictures(plan.scenes, plan.out), _labels(part.scenes(plan.scenes))) for part in parts]
     judge, rng = Judge().to(plan.device), Random(8 + 1000 * parallel.rank())
     average = Average(judge)
     optimizer = torch.optim.AdamW([{"params": list(judge.parameters()), "peak": 2e-3}], weight_decay=0.01)
@@ -149,7 +161,7 @@ def train_judge(plan: Plan, path: Path = JUDGE_WEIGHTS, batch: int = BATCH) -> N
         right = right[is_mirrored.long(), torch.arange(len(seen))].to(plan.device)
         scores = judge(_roughen(seen.to(plan.device)))
         losses = [functional.cross_entropy(scores[name], right[:, i]) for i, name in enumerate(HEADS)]
-        loss = torch.stack(losses).sum()
+        loss = torch.stack(losses) @ WEIGHTS.to(plan.device)
         optimizer.zero_grad()
         loss.backward()
         parallel.average_gradients(judge.parameters())
@@ -186,8 +198,17 @@ def _labels(scenes: list[Scene]) -> torch.Tensor:
 
 
 def _roughen(pictures: torch.Tensor) -> torch.Tensor:
-    """Pictures at the judge's size, some blurred, all with a little noise."""
+    """Pictures at the judge's size, moved a little, some blurred, all with a little noise."""
     small = functional.interpolate(pictures, (SIDE, SIDE), mode="area")
+    across, down = torch.randint(-SHIFT, SHIFT + 1, (2,)).tolist()
+    small = _moved(small, across, down)
     blurred = functional.avg_pool2d(small, 3, stride=1, padding=1, count_include_pad=False)
     pick = torch.rand(len(small), 1, 1, 1, device=small.device)
     return small.lerp(blurred, pick) + 0.04 * torch.randn_like(small)
+
+
+def _moved(pictures: torch.Tensor, across: int, down: int) -> torch.Tensor:
+    """Pictures moved by at most `SHIFT` pixels, their edges repeated."""
+    padded = functional.pad(pictures, (SHIFT,) * 4, mode="replicate")
+    height, width = pictures.shape[-2:]
+    return padded[:, :, SHIFT + down :, SHIFT + across :][:, :, :height, :width]
