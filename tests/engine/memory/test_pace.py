@@ -39,5 +39,5 @@ def test_a_model_is_told_with_its_plan_and_its_least_time() -> None:
         found = told("embedded", "cpu")
     finally:
         torch.set_num_threads(threads)
-    assert (found["model"], found["side"], found["dtype"]) == ("embedded", 128, "float32")
-    assert found["forward"] == pytest.approx(pace.operations(read(WEIGHTS), 128, 128) / found["ceiling"])
+    assert (found["model"], found["side"], found["dtype"]) == ("embedded", 256, "float32")
+    assert found["forward"] == pytest.approx(pace.operations(read(WEIGHTS), 256, 256) / found["ceiling"])

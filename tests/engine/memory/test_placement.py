@@ -73,7 +73,7 @@ def test_tightening_at_run_time_step_by_step_changes_no_latent(whole: tuple[torc
         if len(seen) in (3, 5):
             assert torch.allclose(drawn(running)[0], whole[0], atol=1e-5)
     assert torch.allclose(drawn(running)[0], whole[0], atol=1e-5)
-    assert [plan.resident_blocks for plan in seen] == [6, 6, 6, 4, 2, 1, 0]
+    assert [plan.resident_blocks for plan in seen] == [8, 8, 8, 5, 3, 2, 1, 0]
     assert seen[2].text_encoder == "streamed"
     assert not placed.tighter()
 
@@ -109,7 +109,7 @@ def test_a_picture_that_does_not_fit_tightens_the_plan_as_far_as_it_takes(placed
     assert not scarce.make_room(1024, 1024)
     tight = placed(256, more=-1)
     assert tight.make_room(256, 256)
-    assert (tight.plan.text_encoder, tight.plan.resident_blocks) == ("streamed", 6)
+    assert (tight.plan.text_encoder, tight.plan.resident_blocks) == ("streamed", 8)
 
 
 def test_a_picture_that_cannot_fit_is_refused_with_one_that_does_and_the_plan_stays(placed: Placed) -> None:
@@ -129,7 +129,7 @@ def test_packed_weights_draw_nearly_the_same_picture(
 ) -> None:
     running = pipeline(planned(weights=form, kind="cuda", resident_blocks=3, text_encoder="streamed"))
     layers = [m for m in running.components.transformer.modules() if isinstance(m, PackedLinear)]
-    assert len(layers) == (6 + 2) * 7  # blocks, and refiners in bfloat16
+    assert len(layers) == (8 + 2) * 7  # blocks, and refiners in bfloat16
     assert running.components.text_encoder.embed_tokens.weight.dtype == torch.bfloat16
     latents = drawn(running)[0]
     assert (latents - whole[0]).std() / whole[0].std() < tolerance
@@ -148,7 +148,7 @@ def test_a_tensor_of_another_shape_or_a_missing_one_is_named() -> None:
     module = filling.empty(lambda: nn.ModuleDict({"embed_tokens": nn.Embedding(3, 4)}))
     where, form = (lambda name: CPU), (lambda name, tensor: "plain")
     with pytest.raises(
-        EngineError, match=r"embed_tokens.weight is \(640, 224\), its config.json says \(3, 4\)"
+        EngineError, match=r"embed_tokens.weight is \(1024, 224\), its config.json says \(3, 4\)"
     ):
         filling.fill(module, WEIGHTS / "text_encoder", torch.float32, CPU, where, form)
     other = filling.empty(lambda: nn.Linear(3, 4))

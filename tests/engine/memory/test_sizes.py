@@ -11,7 +11,7 @@ from engine.types import EngineError
 
 def test_a_model_is_measured_from_its_headers() -> None:
     found = sizes.read(WEIGHTS)
-    assert (found.transformer.blocks, found.text_encoder.blocks) == (6, 3)
+    assert (found.transformer.blocks, found.text_encoder.blocks) == (8, 3)
     # Attention and SwiGLU of width 192, hidden 512.
     assert found.transformer.linear == 4 * 192**2 + 3 * 192 * 512
     assert (found.wide, found.narrow) == (32, 16)

@@ -27,7 +27,7 @@ CPU = torch.device("cpu")
 GOOD = "animals: A cat lies on a wooden windowsill, low sunlight on its fur, seen at eye level."
 WIDE = Qwen3Config(**{**TINY.to_dict(), "hidden_size": 64, "head_dim": 32, "tie_word_embeddings": False})
 PHI = Phi3Config(
-    vocab_size=640, hidden_size=64, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+    vocab_size=1024, hidden_size=64, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
     num_key_value_heads=2, max_position_embeddings=4096, sliding_window=2047, eos_token_id=2, pad_token_id=0,
 )  # fmt: skip
 

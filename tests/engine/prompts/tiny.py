@@ -10,7 +10,7 @@ from transformers.models.qwen3 import Qwen3Config
 from engine.prompts.language import LanguageModel
 
 TINY = Qwen3Config(
-    vocab_size=640, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+    vocab_size=1024, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
     num_key_value_heads=1, head_dim=16, max_position_embeddings=4096, tie_word_embeddings=True,
     eos_token_id=2,
 )  # fmt: skip

@@ -183,4 +183,4 @@ def test_a_bad_task_is_refused_with_the_value_named(
 
 
 def test_four_small_pictures_fit_the_capacity_of_a_cpu(pipeline: ZImagePipeline, task: Task) -> None:
-    assert pipeline.capacity == 4 * begin(pipeline, task()).tokens
+    assert pipeline.capacity == 4 * begin(pipeline, task(width=256, height=256)).tokens

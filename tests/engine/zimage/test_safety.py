@@ -109,7 +109,7 @@ def test_weights_that_are_broken_for_good_end_in_a_numerics_error(
 ) -> None:
     with spoiled(pipeline.components.transformer.layers[-1], lambda call, _: True):
         drawing = sampled(pipeline, task())
-        with pytest.raises(EngineError, match="block 5 of step 1 is not finite") as caught:
+        with pytest.raises(EngineError, match="block 7 of step 1 is not finite") as caught:
             pipeline.finish(drawing)
     assert caught.value.code == "numerics"
     assert drawn(pipeline, task()).report["guards"] == []
