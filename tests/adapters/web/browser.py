@@ -15,7 +15,9 @@ FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-PATIENCE_MS = 30_000
+PATIENCE_MS = 90_000
+"""How long anything awaited on the page may take: a slow machine loads the model for half a minute."""
+expect.set_options(timeout=PATIENCE_MS)
 
 needs_browser = pytest.mark.skipif(
     not CHROMIUM,
@@ -28,6 +30,7 @@ class Visitor:
 
     def __init__(self, page: Page) -> None:
         self.page = page
+        page.set_default_timeout(PATIENCE_MS)
         self.text = page.locator("#text")
         self.cards = page.locator("#log .turn > .card")
         self.problems: list[str] = []
@@ -41,7 +44,7 @@ class Visitor:
 
     async def ready(self) -> None:
         """Wait until the page has its history."""
-        await self.page.locator("body[data-ready]").wait_for(timeout=PATIENCE_MS)
+        await self.page.locator("body[data-ready]").wait_for()
 
     async def say(self, text: str) -> Locator:
         """Type a message and press Enter; return the card of its answer."""
@@ -52,7 +55,7 @@ class Visitor:
 
     async def press(self, card: Locator, verb: str, index: int = 0) -> None:
         """Click a button of a card."""
-        await card.locator(f'> .body [data-verb="{verb}"][data-index="{index}"]').click(timeout=PATIENCE_MS)
+        await card.locator(f'> .body [data-verb="{verb}"][data-index="{index}"]').click()
 
     async def width(self, element: Locator) -> float:
         """Return how wide an element is shown, in CSS pixels."""
@@ -63,7 +66,7 @@ class Visitor:
     async def picture(self, card: Locator) -> str:
         """Wait for the finished picture of a card and return its address."""
         image = card.locator(".picture img").first
-        await expect(image).to_be_visible(timeout=PATIENCE_MS)
+        await expect(image).to_be_visible()
         await self.page.wait_for_function("image => image.naturalWidth > 0", arg=await image.element_handle())
         return str(await image.get_attribute("src"))
 
