@@ -51,6 +51,7 @@ DEEP, NARROW = 2, 64
 BATCH = 24
 MORE = PictureSet("judge", SIDE, SIDE, 1.5, seed=27)
 """Scenes that only the judge sees, beside those of the model."""
+JUDGE_SETS = (MORE, *SETS)
 WEIGHTS = torch.tensor([2.0 if "subject" in name else 1.0 for name in HEADS])
 """What each head counts for while it learns: forms are hardest to tell."""
 SHIFT = 4
@@ -144,8 +145,7 @@ def render_accuracy(judge: Judge, count: int = 1000) -> dict[str, float]:
 def train_judge(plan: Plan, path: Path = JUDGE_WEIGHTS, batch: int = BATCH) -> None:
     """Learn from rendered training scenes, mirrored, moved, blurred and noised at random; save in float16."""
     torch.manual_seed(7 + parallel.rank())
-    parts = (MORE, *SETS)
-    sets = [(part.pictures(plan.scenes, plan.out), _labels(part.scenes(plan.scenes))) for part in parts]
+    sets = [(part.pictures(plan.scenes, plan.out), _labels(part.scenes(plan.scenes))) for part in JUDGE_SETS]
     judge, rng = Judge().to(plan.device), Random(8 + 1000 * parallel.rank())
     average = Average(judge)
     optimizer = torch.optim.AdamW([{"params": list(judge.parameters()), "peak": 2e-3}], weight_decay=0.01)

@@ -20,6 +20,14 @@ def launch(processes: int, run: Callable[..., None], *args: Any) -> None:
         spawn(_join, (processes, Path(folder) / "meeting", run, args), nprocs=processes)
 
 
+def spread(device: str, run: Callable[..., None], *args: Any) -> None:
+    """Call `run(*args)`: on a CPU in one process a core, because the layers are too small for threads."""
+    if device != "cpu" or torch.get_num_threads() == 1:
+        run(*args)
+    else:
+        launch(torch.get_num_threads(), run, *args)
+
+
 def rank() -> int:
     """Return which of the processes this is; 0 is the one that logs and saves."""
     return dist.get_rank() if dist.is_initialized() else 0

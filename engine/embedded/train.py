@@ -65,16 +65,13 @@ def session(plan: Plan, minutes: float) -> None:
 
 
 def run(name: str, plan: Plan) -> None:
-    """One stage; on a CPU in one process a core, because the layers are too small for threads."""
+    """One stage, from what it needs to know of its pictures."""
     for part in plan.sets:
         part.pictures(plan.scenes, plan.out)
         if name in TOLD:
             word(plan, part)
             part.silhouettes(plan.scenes, plan.out)
-    if plan.device != "cpu" or torch.get_num_threads() == 1:
-        STAGES[name](plan)
-    else:
-        parallel.launch(torch.get_num_threads(), STAGES[name], plan)
+    parallel.spread(plan.device, STAGES[name], plan)
 
 
 def _arguments() -> argparse.Namespace:
