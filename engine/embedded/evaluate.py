@@ -54,6 +54,7 @@ TEACHER_STEPS = 50
 SEED = 100
 BATCH = 8
 SEEDS = 16
+SHEET = 24
 AS_IT_IS: dict[str, Any] = {"optimize": False, "enhance": False}
 
 
@@ -119,7 +120,8 @@ def main() -> None:
     began = time.monotonic()
     for grade in GRADES:
         found, pictures = adherence(pipeline, judge, grade, args.prompts // len(GRADES), manner)
-        sheet += pictures[: 24 // len(GRADES)]
+        times = [scene.time for scene in graded(grade, len(pictures), SEED)]
+        sheet += [pictures[i] for i in in_turn(times)[: SHEET // len(GRADES)]]
         grades.append(found)
         print(f"{grade:14}", _row(found), flush=True)
     total = {name: float(np.mean([found[name] for found in grades])) for name in FLOORS}
@@ -185,6 +187,12 @@ def _print_tables(
                 f"{np.mean([detail(a, b) for a, b in pairs]):7.2f} {seconds:8.2f}",
                 flush=True,
             )
+
+
+def in_turn(kinds: Sequence[str]) -> list[int]:
+    """Indices of `kinds` so ordered that the first of every kind come first, then the second, and so on."""
+    turns = [kinds[:i].count(kind) for i, kind in enumerate(kinds)]
+    return sorted(range(len(kinds)), key=turns.__getitem__)
 
 
 def contact_sheet(pictures: list[NDArray[np.uint8]], columns: int = 8) -> Image.Image:
