@@ -54,13 +54,14 @@ ADJECTIVES: dict[str, tuple[str, ...]] = {
 def caption(scene: Scene, rng: Random, complete: bool = False) -> str:
     """One of many true wordings of a scene, from two words to two sentences.
 
-    A `complete` wording names every subject and colour, place, time, weather, style, side and distance that
-    is not the usual one (clear, flat, middle); else some may be left out.
+    Weather, style, side and distance are named where they are not the usual ones (clear, flat, middle), so
+    that what is left unsaid is as usual. A `complete` wording names every colour and side, place and time;
+    else some may be left out.
     """
     if rng.random() < 0.15:
         return scene.prompt
     told = _Telling(scene, rng, complete)
-    if not complete and rng.random() < 0.06:
+    if not complete and told.usual and rng.random() < 0.12:
         return told.nouns
     text = rng.choice((told.phrase, told.phrase, told.sentence, told.tags))()
     if rng.random() < 0.08:
@@ -76,6 +77,25 @@ def long_caption(scene: Scene, rng: Random) -> str:
         phrases.append(rng.choice(LIGHT_PHRASES[scene.time]))
     rng.shuffle(phrases)
     return ", ".join([caption(scene, rng).rstrip("."), *phrases])
+
+
+def told(scene: Scene, text: str) -> frozenset[str]:
+    """Which of subject, colour, place, time and side a wording of `scene` tells; one thing needs no side."""
+    low = f" {text.lower()} ".replace(",", " ").replace(".", " ")
+    standing = tuple(phrase.split(" ", 1)[1] for phrase in STANDING[scene.place])
+    colours = [COLOUR_WORDS.get(thing.colour, (thing.colour,)) for thing in scene.things]
+    ways = {
+        "subject": ("",),
+        "place": (*PLACE_WORDS[scene.place], *standing),
+        "time": (*TIME_WORDS[scene.time], *LIGHT_PHRASES[scene.time]),
+        "side": ("left", "right"),
+    }
+    found = {what for what, phrases in ways.items() if any(f"{phrase} " in low for phrase in phrases)}
+    if scene.companion is None:
+        found.add("side")
+    if all(any(f" {word} " in low for word in words) for words in colours):
+        found.add("colour")
+    return frozenset(found)
 
 
 def _moods(scene: Scene) -> tuple[str, ...]:
@@ -97,18 +117,20 @@ class _Telling:
         self.rng, self.scene = rng, scene
         self.where = self._maybe(rng.choice(PLACE_WORDS[scene.place]), complete, 0.86)
         self.when = self._maybe(rng.choice(TIME_WORDS[scene.time]), complete, 0.82)
-        unusual = scene.weather != "clear"
-        self.weather = self._maybe(
-            rng.choice(WEATHER_WORDS[scene.weather]), unusual and complete, 0.92 if unusual else 0.06
-        )
-        painted = scene.style != "flat"
-        self.style = self._maybe(
-            rng.choice(STYLE_WORDS[scene.style]), painted and complete, 0.92 if painted else 0.15
-        )
+        self.weather = self._maybe(rng.choice(WEATHER_WORDS[scene.weather]), scene.weather != "clear", 0.06)
+        self.style = self._maybe(rng.choice(STYLE_WORDS[scene.style]), scene.style != "flat", 0.15)
         lit = scene.weather == "clear" and rng.random() < 0.22
         self.light = rng.choice(LIGHT_PHRASES[scene.time]) if lit else ""
-        self.distance = self._maybe(rng.choice(DISTANCE_WORDS[scene.distance]), complete, 0.8)
+        self.distance = rng.choice(DISTANCE_WORDS[scene.distance])
         self.nouns = self._pair(complete) if scene.companion else self._single(complete)
+
+    @property
+    def usual(self) -> bool:
+        """Whether subjects and colours may be all there is to say."""
+        scene = self.scene
+        return (scene.weather, scene.style, scene.distance) == ("clear", "flat", "middle") and (
+            scene.position == "middle" or scene.companion is not None
+        )
 
     def phrase(self) -> str:
         """E.g. `a red boat on the left at sea at dusk in the rain, watercolour`."""
@@ -153,10 +175,7 @@ class _Telling:
 
     def _single(self, complete: bool) -> str:
         noun, position = self._noun(self.scene.things[0], complete), self.scene.position
-        chance = 0.8 if position != "middle" else 0.04
-        here = self._maybe(
-            self.rng.choice(POSITION_WORDS[position]), complete and position != "middle", chance
-        )
+        here = self._maybe(self.rng.choice(POSITION_WORDS[position]), position != "middle", 0.04)
         return _join([noun, here])
 
     def _pair(self, complete: bool) -> str:
@@ -169,8 +188,6 @@ class _Telling:
         if kind < 0.6:
             return f"{first} to the {here} of {article(second)} {second}"
         joiner = self.rng.choice(("and", "and", "and", "next to", "beside", "with"))
-        if self.rng.random() < 0.5:
-            first, second = second, first
         return f"{first} {joiner} {article(second)} {second}"
 
     def _opening(self, always: str = "") -> str:

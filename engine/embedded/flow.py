@@ -3,13 +3,26 @@
 Knows the same function as the stock forward, without its lists. Knows nothing of optimizers.
 """
 
+from typing import NamedTuple
+
 import torch
 from diffusers import ZImageTransformer2DModel
 from transformers import PreTrainedTokenizerFast, Qwen3Model
 
 MULTIPLE = 32
-TAPPED = 5
-"""Transformer layers below the place where training looks inside."""
+FIRST_TAPPED, CAPTION_TAPPED, TAPPED = 2, 4, 5
+"""Transformer layers below the places where training looks inside."""
+
+
+class Taps(NamedTuple):
+    """What training sees inside: the first token (B, 1, D), the caption's (B, L, D), the picture's (B, T, D).
+
+    They are taken after `FIRST_TAPPED`, `CAPTION_TAPPED` and `TAPPED` layers.
+    """
+
+    first: torch.Tensor
+    caption: torch.Tensor
+    tokens: torch.Tensor
 
 
 def tokenize(tokenizer: PreTrainedTokenizerFast, prompts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -72,8 +85,8 @@ def forward_tokens(
     features: torch.Tensor,
     valid: torch.Tensor,
     kept: torch.Tensor | None = None,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The output as tokens (B, T, 4 C), and what these hold after layer `TAPPED`, (B, T, D).
+) -> tuple[torch.Tensor, Taps]:
+    """The output as tokens (B, T, 4 C), and what these hold inside.
 
     With `kept` (B, K), places of K tokens, a multiple of 32, all others leave after the noise refiner, which
     has mixed a little of them into their neighbours (deferred masking, Sehwag et al. 2024, arXiv:2407.15811).
@@ -97,13 +110,19 @@ def forward_tokens(
         x, x_rope = gather(x, kept), x_rope[0][kept]
         caption_rope = caption_rope.expand(len(x), -1, -1)
     joint, rope = torch.cat([x, caption], 1), torch.cat([x_rope, caption_rope], 1)
-    for layer in model.layers[:TAPPED]:
+    for layer in model.layers[:FIRST_TAPPED]:
         joint = layer(joint, None, rope, signal)
-    tapped = joint[:, :count]
+    first = joint[:, :1]
+    for layer in model.layers[FIRST_TAPPED:CAPTION_TAPPED]:
+        joint = layer(joint, None, rope, signal)
+    told = joint[:, -length:]
+    for layer in model.layers[CAPTION_TAPPED:TAPPED]:
+        joint = layer(joint, None, rope, signal)
+    taps = Taps(first, told, joint[:, :count])
     for layer in model.layers[TAPPED:]:
         joint = layer(joint, None, rope, signal)
     tokens: torch.Tensor = model.all_final_layer["2-1"](joint[:, :count], c=signal)
-    return tokens, tapped
+    return tokens, taps
 
 
 def _caption_rope(model: ZImageTransformer2DModel, length: int) -> torch.Tensor:
@@ -135,23 +154,23 @@ def sample_sigmas(batch: int, mean: float = 1.2, spread: float = 1.1, uniform: f
 def flow_loss(
     model: ZImageTransformer2DModel,
     latents: torch.Tensor,
+    noise: torch.Tensor,
     features: torch.Tensor,
     valid: torch.Tensor,
     sigmas: torch.Tensor,
     weights: torch.Tensor,
     kept: torch.Tensor | None = None,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Squared error of the direction from noise to the picture, at noise levels `sigmas` (B,), and the tap.
+) -> tuple[torch.Tensor, Taps]:
+    """Squared error of the direction from `noise` to the picture, at noise levels `sigmas` (B,), and taps.
 
     Places count by their `weights` (B, 1, H, W) relative to the mean weight; with `kept` (B, K) only those
     tokens go through the transformer and count.
     """
-    noise = torch.randn_like(latents)
     share = sigmas[:, None, None, None]
     noisy = (1 - share) * latents + share * noise
-    tokens, tapped = forward_tokens(model, noisy, 1 - sigmas, features, valid, kept)
+    tokens, taps = forward_tokens(model, noisy, 1 - sigmas, features, valid, kept)
     target, weight = patchify(latents - noise), patchify(weights.expand_as(latents))
     if kept is not None:
         target, weight = gather(target, kept), gather(weight, kept)
     error = (tokens.float() - target).square()
-    return (error * (weight / weight.mean())).mean(), tapped
+    return (error * (weight / weight.mean())).mean(), taps

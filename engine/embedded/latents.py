@@ -3,6 +3,7 @@
 Knows the raw latents of the finished encoder. Sampler-space latents are (raw - shift) * scale.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +62,10 @@ def load_latents(plan: Plan, part: PictureSet = SMALL) -> torch.Tensor:
 
 
 def latent_scaling(plan: Plan) -> Scaling:
-    """The scaling all sets share."""
+    """The scaling all sets share: the earlier weights' own where their autoencoder is used as it is."""
+    if plan.warm and not (plan.out / "vae.pt").exists():
+        config = json.loads((plan.warm / "vae" / "config.json").read_text("utf-8"))
+        return Scaling(config["shift_factor"], config["scaling_factor"])
     return scaling(torch.from_numpy(np.load(_file(SMALL, 0, plan))))
 
 

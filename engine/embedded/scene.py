@@ -24,6 +24,9 @@ from engine.embedded.vocabulary import (
     WEATHERS,
 )
 
+SKIES, BACKDROPS, MODELS = 3, 3, 2
+"""How many skies there are, how many sets of each place, and how many models of each subject."""
+
 
 @dataclass(frozen=True)
 class Thing:
@@ -40,7 +43,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Scene:
-    """One picture to be: what, in which colour, where, when, and the seed of everything left open.
+    """One picture to be: what, in which colour, where, when, and the seed that picks the scenery.
 
     With a `companion` there are two subjects; the first is on the left or right, the companion opposite.
     """
@@ -61,6 +64,22 @@ class Scene:
         """The subjects, the first one first."""
         first = Thing(self.subject, self.colour)
         return (first, self.companion) if self.companion else (first,)
+
+    @property
+    def sky(self) -> int:
+        """Which sky: where clouds, sun and rain stand."""
+        return self.seed % SKIES
+
+    @property
+    def backdrop(self) -> int:
+        """Which set of the place: how its hills, trees and houses stand."""
+        return self.seed // SKIES % BACKDROPS
+
+    @property
+    def models(self) -> tuple[int, int]:
+        """Which model the first subject is of, and the second."""
+        rest = self.seed // (SKIES * BACKDROPS)
+        return rest % MODELS, rest // MODELS % MODELS
 
     @property
     def prompt(self) -> str:

@@ -20,11 +20,13 @@ from engine.embedded.draw.water import pond, rock
 from engine.embedded.draw.weather import draw_mist, draw_weather
 from engine.embedded.scene import Scene, Thing, opposite
 
-COLUMNS = {"left": (0.23, 0.30), "middle": (0.43, 0.57), "right": (0.70, 0.77)}
-SIZES = {"near": (0.64, 0.72), "middle": (0.43, 0.50), "far": (0.23, 0.27)}
-FEET = {"near": (0.92, 0.95), "middle": (0.82, 0.88), "far": (0.70, 0.74)}
-PAIRED = (0.36, 0.42)
-GRID = 32
+COLUMNS = {"left": 0.27, "middle": 0.5, "right": 0.73}
+SIZES = {"near": 0.69, "middle": 0.47, "far": 0.25}
+FEET = {"near": 0.94, "middle": 0.86, "far": 0.72}
+PAIRED = 0.40
+GLOWS = (0.20, 0.80, 0.86)
+"""Where sun or moon stand in each sky, in widths of the picture."""
+GRID = 16
 """Places along a side at which things stand: at 256 pixels a form meets the latents alike at each of them."""
 CELL = 4
 """Pixels of a side of the cells in which `silhouettes` measures."""
@@ -33,18 +35,19 @@ WATERS = frozenset({"sea", "lake"})
 
 def render(scene: Scene, width: int = 128, height: int | None = None) -> Image.Image:
     """The picture of a scene, `width` by `height` pixels, square without; the same each time."""
-    rng, brush = _rng(scene), Brush(width, height or width)
-    setting = _setting(scene, brush, rng)
-    _draw_all(brush, scene, setting, rng)
-    draw_front(brush, scene.place, setting, rng)
+    brush = Brush(width, height or width)
+    setting = _setting(scene, brush)
+    _draw_all(brush, scene, setting)
+    draw_front(brush, scene.place, setting, _chance("front", scene.backdrop, scene.place))
+    falling = _chance("weather", scene.sky)
     if scene.style == "ink":
         drawn = Brush(width, height or width)
         drawn.replace(ink(brush.image, brush.oversample).resize(drawn.image.size, Image.Resampling.BILINEAR))
-        draw_weather(drawn, setting, rng, inked=True)
+        draw_weather(drawn, setting, falling, inked=True)
         return flat(drawn.image, brush.oversample)
-    draw_weather(brush, setting, rng, inked=False)
+    draw_weather(brush, setting, falling, inked=False)
     if scene.style == "watercolour":
-        return watercolour(brush.image, brush.oversample, rng)
+        return watercolour(brush.image, brush.oversample, _chance("paper", scene.sky))
     return flat(brush.image, brush.oversample)
 
 
@@ -58,8 +61,8 @@ def silhouettes(scene: Scene, width: int = 128, height: int | None = None) -> ND
 
     Things in the order of `scene.things`; the second is empty where there is one.
     """
-    rng, brush = _rng(scene), Brush(width // CELL, (height or width) // CELL)
-    covers = _draw_all(brush, scene, _setting(scene, brush, rng), rng)
+    brush = Brush(width // CELL, (height or width) // CELL)
+    covers = _draw_all(brush, scene, _setting(scene, brush))
     cells = np.zeros(
         (2, brush.image.height // brush.oversample, brush.image.width // brush.oversample), np.uint8
     )
@@ -68,25 +71,23 @@ def silhouettes(scene: Scene, width: int = 128, height: int | None = None) -> ND
     return cells
 
 
-def _rng(scene: Scene) -> Random:
-    return Random(f"{scene.seed}/{scene.place}/{scene.time}/{'/'.join(thing.noun for thing in scene.things)}")
+def _chance(what: str, choice: int, *words: str) -> Random:
+    """The chances that make one piece of scenery: each piece looks the same in every scene that picks it."""
+    return Random(f"{what}/{choice}/{'/'.join(words)}")
 
 
-def _draw_all(brush: Brush, scene: Scene, setting: Setting, rng: Random) -> list[Image.Image]:
+def _draw_all(brush: Brush, scene: Scene, setting: Setting) -> list[Image.Image]:
     """Sky, place and things; what each thing covers."""
-    draw_sky(brush, setting, rng)
-    draw_place(brush, scene.place, setting, rng)
-    draw_mist(brush, setting, rng)
-    sides = (scene.position, _across(scene))
-    return [
-        _draw_thing(brush, scene, thing, position, setting, rng)
-        for thing, position in zip(scene.things, sides, strict=False)
-    ]
+    draw_sky(brush, setting, _chance("sky", scene.sky))
+    draw_place(brush, scene.place, setting, _chance("place", scene.backdrop, scene.place))
+    draw_mist(brush, setting, _chance("mist", scene.sky))
+    stood = zip(scene.things, scene.models, (scene.position, _across(scene)), strict=False)
+    return [_draw_thing(brush, scene, thing, model, position, setting) for thing, model, position in stood]
 
 
-def _setting(scene: Scene, brush: Brush, rng: Random) -> Setting:
-    glow = rng.choice((rng.uniform(0.08, 0.30), rng.uniform(0.70, 0.92))) * brush.wide
+def _setting(scene: Scene, brush: Brush) -> Setting:
     by = light(scene.time, scene.weather)
+    glow = GLOWS[scene.sky] * brush.wide
     return Setting(scene.time, scene.weather, by, glow, HORIZONS[scene.place] * brush.high)
 
 
@@ -95,24 +96,26 @@ def _across(scene: Scene) -> str:
 
 
 def _draw_thing(
-    brush: Brush, scene: Scene, thing: Thing, position: str, setting: Setting, rng: Random
+    brush: Brush, scene: Scene, thing: Thing, model: int, position: str, setting: Setting
 ) -> Image.Image:
-    """One thing where it belongs; what it covers of the canvas."""
+    """One thing where it belongs, looking into the picture; what it covers of the canvas."""
+    rng = _chance("thing", model, thing.subject)
     side = brush.scale / brush.oversample
     step: float = max(1, round(side / GRID)) / side
 
     def snapped(length: float) -> float:
         return step * round(length / step)
 
-    x = rng.uniform(*COLUMNS[position]) * brush.wide
-    size = rng.uniform(*(PAIRED if scene.companion else SIZES[scene.distance])) * min(1.0, brush.wide * 1.1)
-    height = snapped(size)
-    foot = snapped(rng.uniform(*FEET[scene.distance]) * brush.high)
+    size = PAIRED if scene.companion else SIZES[scene.distance]
+    height = snapped(size * min(1.0, brush.wide * 1.1))
+    foot = snapped(FEET[scene.distance] * brush.high)
     figure = draw_figure(thing.subject, height, brush.scale, paint(thing.colour, setting.light), rng)
-    x = snapped(_inside(x, thing.subject, height, brush.wide))
+    if position == "right":
+        figure.flip()
+    x = snapped(_inside(COLUMNS[position] * brush.wide, thing.subject, height, brush.wide))
     ground = foot
     if thing.subject in HOVERING:
-        foot = snapped(foot - rng.uniform(0.05, 0.12))
+        foot = snapped(foot - 0.08)
         ground = max(foot + 0.06, setting.horizon + 0.16)
     watery = _footing(brush, scene, thing.subject, (x, ground, height), setting, rng)
     stands = thing.subject not in HOVERING and not watery

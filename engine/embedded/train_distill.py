@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 from engine.embedded import parallel
+from engine.embedded.coupling import couple, told_flags
 from engine.embedded.flow import MULTIPLE, encode_text, forward
 from engine.embedded.loop import Average, Plan, Stage, set_rate
-from engine.embedded.train_flow import BATCH, Material, build_optimizers, load_flow, prepare
+from engine.embedded.train_flow import BATCH, Material, build_optimizers, is_loose, load_flow, prepare
 from engine.embedded.train_vae import descend
 from engine.embedded.wordings import Wordings, by_length
 
@@ -71,14 +72,16 @@ def distill_loss(
 ) -> torch.Tensor:
     """Squared error of the student's direction against the teacher's line through one window a picture."""
     picks = torch.tensor(rng.choices(range(len(material.latents)), k=count))
-    ids, lengths = material.wordings.pick(picks, rng)
+    ids, lengths, told = material.wordings.pick(picks, rng)
     device = material.latents.device
     total = torch.zeros((), device=device)
     for size, places in by_length(lengths):
         tokens, valid = ids[places, :size].to(device), _valid(lengths[places], size).to(device)
         latents = material.latents[picks[places].to(device)].float()
         high, low = _window(len(latents), device)
-        start = (1 - high) * latents + high * torch.randn_like(latents)
+        free = told_flags(told[places]) | is_loose(high.flatten())[:, None]
+        noise = couple(torch.randn_like(latents), material.chosen[picks[places]], free)
+        start = (1 - high) * latents + high * noise
         end = _follow(_read(teacher, tokens, valid, material.wordings), start, high, low)
         at = torch.rand(len(latents), device=device)[:, None, None, None]
         time = 1 - (high + (low - high) * at).flatten()

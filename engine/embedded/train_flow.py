@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from engine.embedded import parallel
+from engine.embedded.coupling import build_reader, choices, couple, reading_loss, told_flags
 from engine.embedded.dataset import SMALL, PictureSet
 from engine.embedded.flow import encode_text, flow_loss, sample_sigmas
 from engine.embedded.latents import latent_scaling, load_latents
@@ -33,15 +34,20 @@ GENTLE = 0.15
 TOKENS = 64
 KEPT, WHOLE_FROM = 0.375, 0.7
 """Share of the tokens that pass through the transformer at full size, until this share of the stage."""
-MEAN = 1.2
-"""Mean logit of a small picture's noise levels: most lie between 0.6 and 0.95, where forms are decided."""
+MEAN = 1.7
+"""Mean logit of a small picture's noise levels: most lie above 0.7, where forms are decided."""
+VISIBLE = 0.85
+"""Noise level below which a picture can be made out."""
+READING = 0.2
+"""Weight of the reader's cross entropy beside the flow's error."""
 
 
 @dataclass(frozen=True)
 class Material:
     """One set ready for training: sampler-space latents, wordings, and which subjects stand where.
 
-    Latents (N, 16, h, w) lie on the device, silhouettes (N, 2, 2h, 2w) in bytes and subjects (N, 2) beside.
+    Latents (N, 16, h, w) lie on the device; silhouettes (N, 2, 2h, 2w) in bytes, subjects (N, 2) and
+    what each scene chose (N, choices) beside.
     """
 
     latents: torch.Tensor
@@ -49,6 +55,7 @@ class Material:
     share: float
     silhouettes: torch.Tensor
     subjects: torch.Tensor
+    chosen: torch.Tensor
 
     @property
     def weight(self) -> float:
@@ -69,7 +76,12 @@ def build_flow() -> nn.ModuleDict:
     nn.init.normal_(transformer.cap_pad_token, std=0.02)
     nn.init.normal_(transformer.x_pad_token, std=0.02)
     return nn.ModuleDict(
-        {"transformer": transformer, "text_encoder": encoder, "where": build_head(transformer.dim)}
+        {
+            "transformer": transformer,
+            "text_encoder": encoder,
+            "where": build_head(transformer.dim),
+            "reader": build_reader(transformer.dim),
+        }
     )
 
 
@@ -88,12 +100,14 @@ def prepare(plan: Plan, part: PictureSet) -> Material:
     """A set's latents and wordings; both are made and kept where they are missing."""
     scale = latent_scaling(plan)
     latents = ((load_latents(plan, part).float() - scale.shift) * scale.scale).half().to(plan.device)
+    scenes = part.scenes(plan.scenes)
     return Material(
         latents,
         word(plan, part),
         SMALL_SHARE if part is SMALL else part.share,
         torch.from_numpy(np.array(part.silhouettes(plan.scenes, plan.out))),
-        subject_indices(part.scenes(plan.scenes)),
+        subject_indices(scenes),
+        choices(scenes),
     )
 
 
@@ -158,7 +172,7 @@ def batch_loss(
     `kept_share` of a picture's tokens go through the transformer.
     """
     picks = torch.tensor(rng.choices(range(len(material.latents)), k=count))
-    ids, lengths = material.wordings.pick(picks, rng)
+    ids, lengths, told = material.wordings.pick(picks, rng)
     device = material.latents.device
     sigmas = sample_sigmas(count, mean=MEAN + 0.5 * math.log(material.weight) / 2)
     sigmas = sigmas[torch.randperm(count)].to(device)
@@ -171,12 +185,24 @@ def batch_loss(
         weights = error_weights(covers, care)
         noised = sigmas[places.to(device)]
         kept = tokens_to_keep(covers, kept_share)
-        loss, tapped = flow_loss(models["transformer"], latents, features, valid, noised, weights, kept)
+        chosen, loose = material.chosen[picks[places]], is_loose(noised)
+        noise = couple(torch.randn_like(latents), chosen, told_flags(told[places]) | loose[:, None])
+        model = models["transformer"]
+        loss, taps = flow_loss(model, latents, noise, features, valid, noised, weights, kept)
         if care:
             subjects = material.subjects[picks[places]].to(device)
-            loss = loss + care * HINT * hint_loss(models["where"], tapped, covers, subjects, kept)
+            loss = loss + care * HINT * hint_loss(models["where"], taps.tokens, covers, subjects, kept)
+            loss = loss + care * READING * reading_loss(models["reader"], taps, chosen, ~loose)
         total = total + loss * len(places) / count
     return total
+
+
+def is_loose(sigmas: torch.Tensor) -> torch.Tensor:
+    """Which pictures (B,) at noise levels `sigmas` get noise that tells nothing of them.
+
+    Below `VISIBLE` half of them: there a picture shows what it is, and image-to-image starts from such noise.
+    """
+    return (sigmas.cpu() < VISIBLE) & (torch.rand(len(sigmas)) < 0.5)
 
 
 def build_optimizers(models: nn.ModuleDict, scale: float = 1.0) -> list[torch.optim.Optimizer]:
@@ -202,8 +228,8 @@ def fresh_flow(plan: Plan) -> nn.ModuleDict:
 
 
 def load_flow(plan: Plan, *names: str) -> nn.ModuleDict:
-    """The averaged models of the first of these stages that has a checkpoint, or untrained ones."""
-    models = build_flow()
+    """The averaged models of the first of these stages with a checkpoint, or what a new stage starts from."""
+    models = fresh_flow(plan)
     path = next((plan.out / f"{name}.pt" for name in names if (plan.out / f"{name}.pt").exists()), None)
     if path:
         average = Average(models)

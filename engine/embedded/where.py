@@ -22,6 +22,7 @@ CELLS = 16
 """Cells of 4 by 4 pixels in a token of the transformer, which is 16 by 16 pixels."""
 LIKELIER = 7.0
 """How much likelier a token that a subject covers is kept than one of the background."""
+SURELY = 1e9
 RARE = -4.0
 """The head's first guess as a logit: nothing stands here."""
 
@@ -49,13 +50,14 @@ def error_weights(covers: torch.Tensor, care: float) -> torch.Tensor:
 def tokens_to_keep(covers: torch.Tensor, share: float) -> torch.Tensor | None:
     """Places (B, K) of about `share` of a picture's tokens, those of subjects likelier; None for all of them.
 
-    From silhouettes (B, 2, 4h, 4w); K is a multiple of 32.
+    From silhouettes (B, 2, 4h, 4w); K is a multiple of 32. The first token stays, as the first.
     """
     covered = functional.avg_pool2d(covers.amax(1, keepdim=True), 4).flatten(1)
     count = max(MULTIPLE, round(covered.shape[1] * share / MULTIPLE) * MULTIPLE)
     if count >= covered.shape[1]:
         return None
     chances = 1 + LIKELIER * covered
+    chances[:, 0] = SURELY
     return torch.multinomial(chances, count)
 
 

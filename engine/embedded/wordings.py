@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast
 
-from engine.embedded.captions import caption, long_caption
+from engine.embedded.captions import caption, long_caption, told
+from engine.embedded.coupling import TELLABLE
 from engine.embedded.flow import MULTIPLE, tokenize
 from engine.embedded.model import build_tokenizer
 from engine.embedded.scene import Scene
@@ -25,21 +26,26 @@ PIECE = 500
 
 @dataclass(frozen=True)
 class Wordings:
-    """Token ids (N, `PLAIN` + 1, `LONGEST`) of N scenes, their lengths, the ids of no words."""
+    """Token ids (N, `PLAIN` + 1, `LONGEST`) of N scenes, their lengths, the ids of no words.
+
+    `told` has bits of what each wording tells, in the order of `coupling.TELLABLE`.
+    """
 
     ids: torch.Tensor
     lengths: torch.Tensor
+    told: torch.Tensor
     empty: torch.Tensor
 
-    def pick(self, scenes: torch.Tensor, rng: Random) -> tuple[torch.Tensor, torch.Tensor]:
-        """One wording (B, `LONGEST`) of each scene and its length (B,); a tenth of them empty."""
+    def pick(self, scenes: torch.Tensor, rng: Random) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """One wording (B, `LONGEST`) of each scene, its length (B,), what it tells (B,); some are empty."""
         choice = torch.tensor([rng.randrange(PLAIN + 1) for _ in scenes])
         ids, lengths = self.ids[scenes, choice].long(), self.lengths[scenes, choice].long()
+        bits = self.told[scenes, choice].clone()
         for index in range(len(scenes)):
             if rng.random() < EMPTY_SHARE:
                 ids[index, : len(self.empty)], ids[index, len(self.empty) :] = self.empty, 0
-                lengths[index] = len(self.empty)
-        return ids, lengths
+                lengths[index], bits[index] = len(self.empty), 0
+        return ids, lengths, bits
 
 
 def by_length(lengths: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
@@ -63,14 +69,14 @@ def worded(scenes: list[Scene], tokenizer: PreTrainedTokenizerFast, path: Path, 
         partial_path = path.with_suffix(".part.npy")
         np.save(partial_path, _word(scenes, tokenizer, Random(seed)))
         partial_path.rename(path)
-    table = torch.from_numpy(np.load(path)).view(len(scenes), PLAIN + 1, LONGEST + 1)
+    table = torch.from_numpy(np.load(path)).view(len(scenes), PLAIN + 1, LONGEST + 2)
     empty = tokenize(tokenizer, [""])
-    return Wordings(table[..., 1:], table[..., 0], empty[0][0][empty[1][0]])
+    return Wordings(table[..., 2:], table[..., 0], table[..., 1], empty[0][0][empty[1][0]])
 
 
 def _word(scenes: list[Scene], tokenizer: PreTrainedTokenizerFast, rng: Random) -> NDArray[np.int16]:
-    """Rows of a length and its ids; a caption too long is worded anew."""
-    table = np.zeros((len(scenes) * (PLAIN + 1), LONGEST + 1), np.int16)
+    """Rows of a length, what is told, and the ids; a caption too long is worded anew."""
+    table = np.zeros((len(scenes) * (PLAIN + 1), LONGEST + 2), np.int16)
     missing = list(range(len(table)))
     while missing:
         left: list[int] = []
@@ -78,13 +84,19 @@ def _word(scenes: list[Scene], tokenizer: PreTrainedTokenizerFast, rng: Random) 
             rows = missing[start : start + PIECE]
             texts = [_one(scenes[row // (PLAIN + 1)], row % (PLAIN + 1), rng) for row in rows]
             ids, valid = tokenize(tokenizer, texts)
-            for row, line, length in zip(rows, ids.numpy(), valid.sum(1).tolist(), strict=True):
+            counts = valid.sum(1).tolist()
+            for row, text, line, length in zip(rows, texts, ids.numpy(), counts, strict=True):
                 if length > LONGEST:
                     left.append(row)
                 else:
-                    table[row, 0], table[row, 1 : length + 1] = length, line[:length]
+                    table[row, :2] = length, _bits(told(scenes[row // (PLAIN + 1)], text))
+                    table[row, 2 : length + 2] = line[:length]
         missing = left
     return table
+
+
+def _bits(said: frozenset[str]) -> int:
+    return sum(1 << bit for bit, what in enumerate(TELLABLE) if what in said)
 
 
 def _one(scene: Scene, slot: int, rng: Random) -> str:

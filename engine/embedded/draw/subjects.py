@@ -36,9 +36,7 @@ _PAINTERS: dict[str, Callable[[Figure, Paint, Random], None]] = {
 
 
 def draw_figure(subject: str, height: float, scale: float, paint: Paint, rng: Random) -> Figure:
-    """A subject on its layer, `height` times its usual share of it tall, in units; it may look either way."""
+    """A subject on its layer, `height` times its usual share of it tall, in units; it looks to the right."""
     figure = Figure(height * HEIGHTS[subject], scale, paint)
     _PAINTERS[subject](figure, paint, rng)
-    if rng.random() < 0.5:
-        figure.flip()
     return figure

@@ -2,8 +2,8 @@
 
 from random import Random
 
-from engine.embedded.captions import COLOUR_WORDS, STANDING, WEATHER_SENTENCES, caption, long_caption
-from engine.embedded.scene import Scene, sample_pair, sample_scene
+from engine.embedded.captions import COLOUR_WORDS, STANDING, WEATHER_SENTENCES, caption, long_caption, told
+from engine.embedded.scene import Scene, Thing, sample_pair, sample_scene
 from engine.embedded.vocabulary import (
     DISTANCE_WORDS,
     LIGHT_PHRASES,
@@ -33,6 +33,27 @@ def test_a_complete_caption_names_everything_unusual() -> None:
         assert scene.style == "flat" or any(word in text for word in STYLE_WORDS[scene.style]), text
         assert scene.position == "middle" or scene.position in text, text
         assert any(word in text for word in DISTANCE_WORDS[scene.distance]), text
+
+
+def test_no_caption_is_silent_on_what_is_unusual() -> None:
+    """Weather, style, side and distance are named in every wording unless they are the usual ones."""
+    rng = Random(6)
+    for _ in range(1500):
+        scene = sample_scene(rng)
+        text = caption(scene, rng).lower()
+        wet = WEATHER_WORDS[scene.weather] + WEATHER_SENTENCES[scene.weather]
+        assert scene.weather == "clear" or any(word.lower().rstrip(".") in text for word in wet), text
+        assert scene.style == "flat" or any(word in text for word in STYLE_WORDS[scene.style]), text
+        assert scene.position == "middle" or scene.companion or scene.position in text, text
+        assert any(word in text for word in DISTANCE_WORDS[scene.distance]), text
+
+
+def test_it_is_known_what_a_caption_tells() -> None:
+    """A full wording tells everything, a bare noun only the subject; of two the sides may stay open."""
+    pair = Scene("cat", "red", "sea", "night", position="left", companion=Thing("car", "blue"))
+    assert told(pair, pair.prompt) == {"subject", "colour", "place", "time", "side"}
+    assert told(pair, "a cat and a car under the stars") == {"subject", "time"}
+    assert told(Scene("cat", "red", "sea", "night"), "a cat") == {"subject", "side"}
 
 
 def test_no_caption_claims_another_time_of_day() -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from engine.embedded import train_distill
+from engine.embedded.coupling import GROUPS
 from engine.embedded.model import build_scheduler, build_text_encoder, build_transformer
 from engine.embedded.train_distill import WINDOWS, distill_loss, edges
 from engine.embedded.train_flow import Material
@@ -31,9 +32,10 @@ def material(words: torch.Tensor) -> Material:
     ids = torch.zeros(2, PLAIN + 1, LONGEST, dtype=torch.int16)
     ids[..., : len(words)] = words
     lengths = torch.full((2, PLAIN + 1), len(words), dtype=torch.int16)
-    wordings = Wordings(ids, lengths, torch.tensor([5, 6]))
+    wordings = Wordings(ids, lengths, torch.zeros(2, PLAIN + 1, dtype=torch.int16), torch.tensor([5, 6]))
     nowhere, nobody = torch.zeros(2, 2, 32, 32, dtype=torch.uint8), torch.zeros(2, 2, dtype=torch.long)
-    return Material(torch.randn(2, 16, 16, 16), wordings, 1.0, nowhere, nobody)
+    chosen = torch.zeros(2, len(GROUPS), dtype=torch.long)
+    return Material(torch.randn(2, 16, 16, 16), wordings, 1.0, nowhere, nobody, chosen)
 
 
 def test_the_windows_meet_at_the_steps_of_the_shortest_schedule() -> None:

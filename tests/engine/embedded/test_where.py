@@ -89,6 +89,7 @@ def test_tokens_of_a_subject_are_kept_more_often_than_the_others() -> None:
     assert all(len(set(row)) == 96 for row in kept.tolist())
     covered = torch.isin(kept, torch.tensor([16 * y + x for y in range(4) for x in range(4)])).float()
     assert covered.sum(1).mean() > 0.85 * 16
+    assert not kept[:, 0].any()
     assert tokens_to_keep(covers, 1.0) is None
 
 
