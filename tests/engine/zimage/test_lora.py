@@ -61,7 +61,7 @@ def test_a_diffusers_file_equals_merged_weights_and_leaves_no_trace(
     with_ink = sampled(layered, task(loras=(("ink", 0.7),))).latents  # type: ignore[arg-type]
     expected = sampled(merged(pipeline, [(change, 0.7)]), task()).latents
     assert (with_ink - expected).abs().max() < 1e-4
-    assert (with_ink - plain).abs().max() > 0.1
+    assert (with_ink - plain).abs().max() > 100 * 1e-4
     assert torch.equal(sampled(layered, task()).latents, plain)  # type: ignore[arg-type]
     told = metadata.read(drawn(layered, task(loras=(("ink", 0.7),), steps=1)).png)  # type: ignore[arg-type]
     assert told is not None
