@@ -60,10 +60,10 @@ def caption(scene: Scene, rng: Random, complete: bool = False) -> str:
     """
     if rng.random() < 0.15:
         return scene.prompt
-    told = _Telling(scene, rng, complete)
-    if not complete and told.usual and rng.random() < 0.12:
-        return told.nouns
-    text = rng.choice((told.phrase, told.phrase, told.sentence, told.tags))()
+    telling = _Telling(scene, rng, complete)
+    if not complete and telling.usual and rng.random() < 0.12:
+        return telling.nouns
+    text = rng.choice((telling.phrase, telling.phrase, telling.sentence, telling.tags))()
     if rng.random() < 0.08:
         text = f"{text.rstrip('.')}, {rng.choice(_moods(scene))}"
     return text[0].upper() + text[1:] if rng.random() < 0.3 else text
@@ -85,12 +85,12 @@ def told(scene: Scene, text: str) -> frozenset[str]:
     standing = tuple(phrase.split(" ", 1)[1] for phrase in STANDING[scene.place])
     colours = [COLOUR_WORDS.get(thing.colour, (thing.colour,)) for thing in scene.things]
     ways = {
-        "subject": ("",),
         "place": (*PLACE_WORDS[scene.place], *standing),
         "time": (*TIME_WORDS[scene.time], *LIGHT_PHRASES[scene.time]),
         "side": ("left", "right"),
     }
     found = {what for what, phrases in ways.items() if any(f"{phrase} " in low for phrase in phrases)}
+    found.add("subject")
     if scene.companion is None:
         found.add("side")
     if all(any(f" {word} " in low for word in words) for words in colours):

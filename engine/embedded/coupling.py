@@ -6,7 +6,7 @@ immiscible diffusion, Li et al. 2024, arXiv:2406.12303). Here the first patch of
 corner, is arranged so that the largest of a group of its values stands at the choice the scene made: which
 sky it has, which set of its place, and whatever its caption does not tell. Choices are even, so the noise is
 Gaussian as before, and pure noise with a caption names one picture: forms need not be averaged over all that
-could be meant, and the flow is nearly straight from the start.
+could be meant.
 """
 
 import torch
@@ -18,7 +18,7 @@ from engine.embedded.scene import BACKDROPS, MODELS, SKIES, Scene
 from engine.embedded.vocabulary import COLOURS, PLACES, SUBJECTS, TIMES
 
 TELLABLE = ("subject", "colour", "place", "time", "side")
-"""What a caption may leave unsaid; a caption's `told` has one bit for each, in this order."""
+"""What a caption may leave unsaid."""
 GROUPS = (len(SUBJECTS), len(COLOURS), len(PLACES), len(TIMES), 2, SKIES, BACKDROPS, MODELS, MODELS)
 """Values of the first patch that each choice is read from: the tellable ones, then the scenery."""
 
@@ -32,6 +32,11 @@ def _choices(scene: Scene) -> tuple[int, ...]:
     words = (SUBJECTS.index(scene.subject), COLOURS.index(scene.colour), PLACES.index(scene.place))
     side = int(scene.position == "right")
     return (*words, TIMES.index(scene.time), side, scene.sky, scene.backdrop, *scene.models)
+
+
+def told_bits(told: frozenset[str]) -> int:
+    """What a caption tells as one number, a bit for each of `TELLABLE`."""
+    return sum(1 << bit for bit, what in enumerate(TELLABLE) if what in told)
 
 
 def told_flags(told: torch.Tensor) -> torch.Tensor:

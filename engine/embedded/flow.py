@@ -115,10 +115,10 @@ def forward_tokens(
     first = joint[:, :1]
     for layer in model.layers[FIRST_TAPPED:CAPTION_TAPPED]:
         joint = layer(joint, None, rope, signal)
-    told = joint[:, -length:]
+    words = joint[:, -length:]
     for layer in model.layers[CAPTION_TAPPED:TAPPED]:
         joint = layer(joint, None, rope, signal)
-    taps = Taps(first, told, joint[:, :count])
+    taps = Taps(first, words, joint[:, :count])
     for layer in model.layers[TAPPED:]:
         joint = layer(joint, None, rope, signal)
     tokens: torch.Tensor = model.all_final_layer["2-1"](joint[:, :count], c=signal)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast
 
 from engine.embedded.captions import caption, long_caption, told
-from engine.embedded.coupling import TELLABLE
+from engine.embedded.coupling import told_bits
 from engine.embedded.flow import MULTIPLE, tokenize
 from engine.embedded.model import build_tokenizer
 from engine.embedded.scene import Scene
@@ -28,7 +28,7 @@ PIECE = 500
 class Wordings:
     """Token ids (N, `PLAIN` + 1, `LONGEST`) of N scenes, their lengths, the ids of no words.
 
-    `told` has bits of what each wording tells, in the order of `coupling.TELLABLE`.
+    `told` has bits of what each wording tells, as `coupling.told_bits` makes them.
     """
 
     ids: torch.Tensor
@@ -89,14 +89,10 @@ def _word(scenes: list[Scene], tokenizer: PreTrainedTokenizerFast, rng: Random) 
                 if length > LONGEST:
                     left.append(row)
                 else:
-                    table[row, :2] = length, _bits(told(scenes[row // (PLAIN + 1)], text))
+                    table[row, :2] = length, told_bits(told(scenes[row // (PLAIN + 1)], text))
                     table[row, 2 : length + 2] = line[:length]
         missing = left
     return table
-
-
-def _bits(said: frozenset[str]) -> int:
-    return sum(1 << bit for bit, what in enumerate(TELLABLE) if what in said)
 
 
 def _one(scene: Scene, slot: int, rng: Random) -> str:

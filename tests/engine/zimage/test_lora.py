@@ -31,7 +31,7 @@ def pairs(pipeline: ZImagePipeline, seed: int = 0) -> dict[str, tuple[Tensor, Te
     layers = {path: pipeline.components.transformer.get_submodule(path) for path in TARGETS}
     return {
         path: (
-            torch.randn(RANK, layer.in_features, generator=source) * 0.05,
+            torch.randn(RANK, layer.in_features, generator=source) * 0.1,
             torch.randn(layer.out_features, RANK, generator=source) * 0.05,
         )
         for path, layer in layers.items()
@@ -61,7 +61,7 @@ def test_a_diffusers_file_equals_merged_weights_and_leaves_no_trace(
     with_ink = sampled(layered, task(loras=(("ink", 0.7),))).latents  # type: ignore[arg-type]
     expected = sampled(merged(pipeline, [(change, 0.7)]), task()).latents
     assert (with_ink - expected).abs().max() < 1e-4
-    assert (with_ink - plain).abs().max() > 100 * 1e-4
+    assert (with_ink - plain).abs().max() > 0.1
     assert torch.equal(sampled(layered, task()).latents, plain)  # type: ignore[arg-type]
     told = metadata.read(drawn(layered, task(loras=(("ink", 0.7),), steps=1)).png)  # type: ignore[arg-type]
     assert told is not None
