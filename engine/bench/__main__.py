@@ -73,18 +73,21 @@ def compare(sides: Sides, sizes: list[int], rounds: int, only: list[str]) -> dic
 
 def ours(settings: EngineSettings) -> ZImagePipeline:
     """Our pipeline around a freshly read model."""
-    folder = find(settings.model)
-    device = choose_device(settings.device)
-    return _warm(ZImagePipeline(read(folder, settings.model, device, planned(settings, folder))))
+    return _warm(ZImagePipeline(_components(settings)))
 
 
 def small_sides(settings: EngineSettings) -> Sides:
     """Both sides around a model with a text encoder, read twice."""
     pipeline = ours(settings)
-    stock = stock_pipeline(ours(settings).components)
-    stock.vae.to(memory_format=torch.contiguous_format)
+    stock = stock_pipeline(_components(settings))
     with torch.inference_mode():
         return Sides(pipeline, stock, pipeline.text.encode(PROMPT))
+
+
+def _components(settings: EngineSettings) -> Components:
+    folder = find(settings.model)
+    device = choose_device(settings.device)
+    return read(folder, settings.model, device, planned(settings, folder))
 
 
 def full_sides(settings: EngineSettings) -> Sides:

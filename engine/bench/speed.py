@@ -98,7 +98,7 @@ def flags_alone(sides: Sides, side: int, rounds: int) -> list[Row]:
     What is of use on CUDA only builds on the others, so it is added to those in use or taken from them.
     """
     task = contenders.asked(side, STEPS, 1.0)
-    speeds = {"none": Speed.none(), **{flag: Speed.none(**{flag: True}) for flag in EXACT[:-1]}}
+    speeds = {"none": Speed.none(), **{flag: Speed.none(**{flag: True}) for flag in EXACT}}
     speeds["in use"] = sides.ours.speed
     if sides.components.device.type == "cuda":
         speeds["in use, uncompiled"] = replace(sides.ours.speed, compiled=False)
@@ -117,7 +117,7 @@ def flags_alone(sides: Sides, side: int, rounds: int) -> list[Row]:
 
 
 def decoding(sides: Sides, side: int, rounds: int) -> Row:
-    """The VAE's decoder alone, its weights channels last and not."""
+    """The VAE's decoder alone, as stock has it and with our layout and fewer products."""
     latents = torch.randn((16, side // 8, side // 8), device=sides.components.device)
     stock, ours = sides.stock.vae, sides.ours.vae
     scaled = latents[None].to(stock.dtype)

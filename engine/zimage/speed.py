@@ -6,10 +6,10 @@ Knows their names and which of them a device profits from. Computes nothing.
 from dataclasses import dataclass
 from typing import Any
 
-EXACT = (
-    "fused_weights", "native_norm", "real_rope", "once_per_schedule", "addcmul", "attention", "channels_last"
-)  # fmt: skip
-"""The flags that act everywhere and whose results differ from the stock pipeline's by rounding only."""
+EXACT = ("fused_weights", "native_norm", "real_rope", "once_per_schedule", "addcmul", "attention")
+"""The transformer's flags that act everywhere; their results differ from the stock pipeline's by rounding."""
+IN_VAE = ("channels_last", "lean_decoder")
+"""The same of the VAE."""
 ON_CUDA = ("compiled", "cuda_graphs")
 """Those that are of use on CUDA only, and differ by rounding as well."""
 
@@ -21,9 +21,10 @@ class Speed:
     `fused_weights`: one product for query, key and value and one for w1 and w3. `native_norm`: torch's own
     RMSNorm. `real_rope`: rotary embedding without complex numbers. `once_per_schedule`: time embedding and
     modulation of all steps at once. `addcmul`: gate and residual in one operation. `attention`: kernels in
-    the order `engine.zimage.attention` prefers. `channels_last`: the VAE's memory layout. `compiled`:
-    torch.compile of the transformer block. `cuda_graphs`: forwards of small pictures as one launch; off by
-    itself until it was measured.
+    the order `engine.zimage.attention` prefers. `channels_last`: the VAE's memory layout. `lean_decoder`:
+    its decoder upsamples in phases and activates in place; by itself on a CPU only, where it was measured.
+    `compiled`: torch.compile of the transformer block. `cuda_graphs`: forwards of small pictures as one
+    launch; off by itself until it was measured.
     """
 
     fused_weights: bool = True
@@ -33,15 +34,16 @@ class Speed:
     addcmul: bool = True
     attention: bool = True
     channels_last: bool = True
+    lean_decoder: bool = True
     compiled: bool = False
     cuda_graphs: bool = False
 
     @classmethod
     def of(cls, device: str) -> "Speed":
         """Return what suits a device type. Complex numbers are fast on a CPU and slow on everything else."""
-        return cls(real_rope=device != "cpu", compiled=device == "cuda")
+        return cls(real_rope=device != "cpu", lean_decoder=device == "cpu", compiled=device == "cuda")
 
     @classmethod
     def none(cls, **but: Any) -> "Speed":
         """Return the flags all off, except those named."""
-        return cls(**(dict.fromkeys((*EXACT, *ON_CUDA), False) | but))
+        return cls(**(dict.fromkeys((*EXACT, *IN_VAE, *ON_CUDA), False) | but))

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from engine import guards
+from engine.zimage import lean_decoder
 from engine.zimage.sampling import noise
 
 
@@ -20,15 +21,18 @@ class Vae:
     """Encode and decode one picture at a time.
 
     With `channels_last` the model's convolutions keep their weights channels last, which every device
-    computes faster; the pixels differ by rounding.
+    computes faster; with `is_lean` the decoder multiplies less (`engine.zimage.lean_decoder`). Both change
+    the model itself, and the pixels by rounding.
     """
 
-    def __init__(self, model: Any, channels_last: bool = True) -> None:
+    def __init__(self, model: Any, channels_last: bool = True, is_lean: bool = False) -> None:
         self.model = model
         self._dtype: torch.dtype = model.dtype
         self._format = torch.channels_last if channels_last else torch.contiguous_format
         if channels_last:
             model.to(memory_format=torch.channels_last)
+        if is_lean:
+            lean_decoder.apply(model.decoder)
         self._scale: float = model.config.scaling_factor
         self._shift: float = model.config.shift_factor or 0.0
 

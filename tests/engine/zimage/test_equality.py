@@ -5,10 +5,11 @@ from io import BytesIO
 
 import pytest
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler, ZImageImg2ImgPipeline
+from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, ZImageImg2ImgPipeline
 from diffusers import ZImagePipeline as StockPipeline
 from PIL import Image
 
+from engine.embedded import WEIGHTS
 from engine.types import Generate
 from engine.zimage.pipeline import ZImagePipeline
 from engine.zimage.speed import EXACT, Speed
@@ -96,9 +97,13 @@ def test_no_speed_up_and_each_alone_give_the_stock_pipelines_latents(
     torch.testing.assert_close(sampled(alone, wish).latents, expected, **TOLERANCE)
 
 
+@pytest.mark.parametrize("is_lean", [False, True])
+@pytest.mark.parametrize("channels_last", [False, True])
 @torch.inference_mode()
-def test_the_vae_channels_last_gives_the_stock_pipelines_pixels(pipeline: ZImagePipeline) -> None:
+def test_each_of_the_vaes_speed_ups_gives_the_stock_pipelines_pixels(
+    channels_last: bool, is_lean: bool
+) -> None:
+    stock = AutoencoderKL.from_pretrained(WEIGHTS / "vae", dtype=torch.float32).eval()
     latents = torch.randn((16, 18, 14), generator=torch.Generator().manual_seed(1))
-    plain = deepcopy(pipeline.components.vae).to(memory_format=torch.contiguous_format)
-    fast, slow = Vae(deepcopy(plain)), Vae(plain, channels_last=False)
-    torch.testing.assert_close(fast.decode(latents), slow.decode(latents), **TOLERANCE)
+    fast = Vae(deepcopy(stock), channels_last, is_lean)
+    torch.testing.assert_close(fast.decode(latents), Vae(stock, False).decode(latents), **TOLERANCE)

@@ -1,0 +1,73 @@
+"""The VAE's decoder with fewer multiplications and less memory traffic, and the same pixels up to rounding.
+
+Knows the modules of diffusers' `Decoder`. Doubling a picture and convolving it 3×3 multiplies every value by
+several weights that could have been added up before: each of the four phases of the result is a convolution
+2×2 of the small picture (Shi et al. 2016, arXiv:1609.07009), four ninths of the products.
+"""
+
+import torch
+from diffusers.models.upsampling import Upsample2D
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class PhasedUpsample(nn.Module):
+    """Stands in for an `Upsample2D` around `conv`, a 3×3 convolution of stride 1 that keeps the size.
+
+    The weights are added up at every call, which costs next to nothing, so that they may be moved or changed.
+    """
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.conv = conv
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Return `(B, C', 2h, 2w)` of `values` (B, C, h, w)."""
+        batch, _, height, width = values.shape
+        result = torch.empty(
+            (batch, self.conv.out_channels, 2 * height, 2 * width),
+            dtype=values.dtype,
+            device=values.device,
+            memory_format=torch.channels_last if _is_channels_last(values) else torch.contiguous_format,
+        )
+        padded = functional.pad(values, (1, 1, 1, 1))
+        for row, rows in enumerate(_phases(self.conv.weight, 2)):
+            for column, weight in enumerate(_phases(rows, 3)):
+                window = padded[:, :, row : row + height + 1, column : column + width + 1]
+                weight = weight.contiguous(memory_format=torch.channels_last)
+                result[:, :, row::2, column::2] = functional.conv2d(window, weight, self.conv.bias)
+        return result
+
+
+def apply(decoder: nn.Module) -> None:
+    """Have `decoder` upsample in phases and activate in place from now on, wherever its modules are plain."""
+    for module in list(decoder.modules()):
+        if getattr(module, "upsamplers", None) is not None:
+            module.upsamplers = nn.ModuleList(
+                PhasedUpsample(each.conv) if _is_plain(each) else each for each in module.upsamplers
+            )
+        # What these activate was made by the norm before them, for them alone.
+        for name in ("nonlinearity", "conv_act"):
+            if type(getattr(module, name, None)) is nn.SiLU:
+                setattr(module, name, nn.SiLU(inplace=True))
+
+
+def _phases(weight: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """Return the two taps along `axis` with which even and odd places of the doubled picture are computed."""
+    first, middle, last = weight.unbind(axis)
+    return torch.stack([first, middle + last], axis), torch.stack([first + middle, last], axis)
+
+
+def _is_channels_last(values: Tensor) -> bool:
+    return values.is_contiguous(memory_format=torch.channels_last)
+
+
+def _is_plain(upsampler: nn.Module) -> bool:
+    if type(upsampler) is not Upsample2D or upsampler.norm is not None or not upsampler.interpolate:
+        return False
+    conv = upsampler.conv if upsampler.name == "conv" else None
+    return (
+        type(conv) is nn.Conv2d
+        and (conv.kernel_size, conv.stride, conv.padding, conv.dilation) == ((3, 3), (1, 1), (1, 1), (1, 1))
+        and (conv.groups, conv.padding_mode) == (1, "zeros")
+    )
