@@ -22,7 +22,7 @@ from engine.embedded.wordings import kept_tokenizer
 
 LIMIT_BYTES = 24_000_000
 PREVIEW_PICTURES = 1_000
-FLOWS = ("distill", "large", "flow")
+FLOWS = ("distill", "polish", "large", "flow")
 
 
 def export(plan: Plan, folder: Path = WEIGHTS, flows: tuple[str, ...] = FLOWS) -> None:

@@ -29,7 +29,7 @@ PEAK = 0.3
 def train_distill(plan: Plan, batch: int = BATCH // 2) -> None:
     """Teach a copy of the trained flow the straight lines of its guided self, in every shape."""
     materials = [prepare(plan, part) for part in plan.sets]
-    teacher = load_flow(plan, "large", "flow").to(plan.device).requires_grad_(False)
+    teacher = load_flow(plan, "polish", "large", "flow").to(plan.device).requires_grad_(False)
     student = deepcopy(teacher).requires_grad_(True)
     optimizers = build_optimizers(student, PEAK)
     average = Average(student)

@@ -5,7 +5,7 @@ Small pictures first, then all sizes. Knows which captions a batch gets; the obj
 
 import math
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
@@ -32,14 +32,32 @@ GATE = 0.3
 SMALL_SHARE = 0.02
 GENTLE = 0.15
 TOKENS = 64
-KEPT, WHOLE_FROM = 0.375, 0.7
-"""Share of the tokens that pass through the transformer at full size, until this share of the stage."""
+KEPT = 0.375
+"""Share of the tokens that pass through the transformer until a stage turns to whole pictures."""
 MEAN = 1.7
 """Mean logit of a small picture's noise levels: most lie above 0.7, where forms are decided."""
 VISIBLE = 0.85
 """Noise level below which a picture can be made out."""
 READING = 0.2
 """Weight of the reader's cross entropy beside the flow's error."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a stage learns: peak rate, care at its start and end, from which share of it on pictures are whole.
+
+    `mean` is the mean logit of a small picture's noise levels.
+    """
+
+    peak: float
+    care: tuple[float, float] = (1.0, 1.0)
+    whole_from: float = 0.0
+    mean: float = MEAN
+
+
+FLOW = Course(peak=1.0)
+LARGE = Course(peak=0.7, care=(1.0, 0.0), whole_from=0.7)
+POLISH = Course(peak=0.5, care=(0.3, 0.0), whole_from=0.4, mean=0.7)
 
 
 @dataclass(frozen=True)
@@ -87,13 +105,18 @@ def build_flow() -> nn.ModuleDict:
 
 def train_flow(plan: Plan, batch: int = BATCH) -> None:
     """Rectified flow on the small pictures; gently where one session is all, to improve earlier weights."""
-    peak = GENTLE if plan.session == plan.minutes else 1.0
-    _train("flow", plan, (SMALL,), batch, peak, start=None)
+    course = replace(FLOW, peak=GENTLE) if plan.session == plan.minutes else FLOW
+    _train("flow", plan, (SMALL,), batch, course)
 
 
 def train_large(plan: Plan, batch: int = BATCH) -> None:
     """The same on pictures of full size in every shape, from the averaged weights of `flow`."""
-    _train("large", plan, plan.sets, batch, 0.7, start="flow")
+    _train("large", plan, plan.sets, batch, LARGE, "flow")
+
+
+def train_polish(plan: Plan, batch: int = BATCH) -> None:
+    """On from `large` with noise levels spread: below 0.7 clears up what a few steps leave in a picture."""
+    _train("polish", plan, plan.sets, batch, POLISH, "large", "flow")
 
 
 def prepare(plan: Plan, part: PictureSet) -> Material:
@@ -118,12 +141,11 @@ def word(plan: Plan, part: PictureSet) -> Wordings:
 
 
 def _train(
-    name: str, plan: Plan, sets: tuple[PictureSet, ...], batch: int, peak: float, start: str | None
+    name: str, plan: Plan, sets: tuple[PictureSet, ...], batch: int, course: Course, *starts: str
 ) -> None:
     materials = [prepare(plan, part) for part in sets]
-    models = load_flow(plan, start) if start else fresh_flow(plan)
-    models = models.to(plan.device)
-    optimizers = build_optimizers(models, peak)
+    models = load_flow(plan, *starts).to(plan.device)
+    optimizers = build_optimizers(models, course.peak)
     average = Average(models)
     parts = {"model": models, "muon": optimizers[0], "adam": optimizers[1], "average": average}
     stage = Stage(name, plan, parts)
@@ -134,11 +156,12 @@ def _train(
     def step() -> torch.Tensor:
         set_rate(optimizers, stage.rate)
         material = rng.choices(materials, chances)[0]
-        care = 1 - stage.share if start else 1.0
-        kept = KEPT if start and stage.share < WHOLE_FROM else 1.0
+        first, last = course.care
+        care = first + (last - first) * stage.share
+        kept = KEPT if stage.share < course.whole_from else 1.0
         count = max(2, round(batch * plan.scale / material.weight / kept**0.5))
         with plan.autocast():
-            loss = batch_loss(models, material, count, rng, care, kept)
+            loss = batch_loss(models, material, count, rng, care, kept, course.mean)
         return descend(models, loss, optimizers, average, stage)
 
     stage.resume()
@@ -165,6 +188,7 @@ def batch_loss(
     rng: Random,
     care: float = 0.0,
     kept_share: float = 1.0,
+    mean: float = MEAN,
 ) -> torch.Tensor:
     """The loss of `count` random pictures of a set; captions of one padded length go through together.
 
@@ -174,7 +198,7 @@ def batch_loss(
     picks = torch.tensor(rng.choices(range(len(material.latents)), k=count))
     ids, lengths, told = material.wordings.pick(picks, rng)
     device = material.latents.device
-    sigmas = sample_sigmas(count, mean=MEAN + 0.5 * math.log(material.weight) / 2)
+    sigmas = sample_sigmas(count, mean=mean + 0.5 * math.log(material.weight) / 2)
     sigmas = sigmas[torch.randperm(count)].to(device)
     total = torch.zeros((), device=device)
     for size, places in by_length(lengths):

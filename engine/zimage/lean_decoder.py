@@ -42,10 +42,12 @@ class PhasedUpsample(nn.Module):
 def apply(decoder: nn.Module) -> None:
     """Have `decoder` upsample in phases and activate in place from now on, wherever its modules are plain."""
     for module in list(decoder.modules()):
-        if getattr(module, "upsamplers", None) is not None:
-            module.upsamplers = nn.ModuleList(
-                PhasedUpsample(each.conv) if _is_plain(each) else each for each in module.upsamplers
-            )
+        upsamplers = getattr(module, "upsamplers", None)
+        if isinstance(upsamplers, nn.ModuleList):
+            for place, each in enumerate(upsamplers):
+                conv = _plain_convolution(each)
+                if conv is not None:
+                    upsamplers[place] = PhasedUpsample(conv)
         # What these activate was made by the norm before them, for them alone.
         for name in ("nonlinearity", "conv_act"):
             if type(getattr(module, name, None)) is nn.SiLU:
@@ -62,12 +64,12 @@ def _is_channels_last(values: Tensor) -> bool:
     return values.is_contiguous(memory_format=torch.channels_last)
 
 
-def _is_plain(upsampler: nn.Module) -> bool:
+def _plain_convolution(upsampler: nn.Module) -> nn.Conv2d | None:
+    """Return the convolution behind an upsampling that only doubles and convolves; None for any other."""
     if type(upsampler) is not Upsample2D or upsampler.norm is not None or not upsampler.interpolate:
-        return False
+        return None
     conv = upsampler.conv if upsampler.name == "conv" else None
-    return (
-        type(conv) is nn.Conv2d
-        and (conv.kernel_size, conv.stride, conv.padding, conv.dilation) == ((3, 3), (1, 1), (1, 1), (1, 1))
-        and (conv.groups, conv.padding_mode) == (1, "zeros")
-    )
+    if type(conv) is not nn.Conv2d or (conv.groups, conv.padding_mode) != (1, "zeros"):
+        return None
+    plain = (conv.kernel_size, conv.stride, conv.padding, conv.dilation) == ((3, 3), (1, 1), (1, 1), (1, 1))
+    return conv if plain else None

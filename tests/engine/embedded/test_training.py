@@ -47,6 +47,7 @@ STAGES = [
     ("decoder", train_decoder),
     ("flow", lambda plan: train_flow.train_flow(plan, batch=2)),
     ("large", lambda plan: train_flow.train_large(plan, batch=2)),
+    ("polish", lambda plan: train_flow.train_polish(plan, batch=2)),
     ("distill", lambda plan: train_distill(plan, batch=2)),
 ]
 
