@@ -65,9 +65,7 @@ def print_detail(scenes: list[Scene], size: int) -> None:
     print("|---|---|---|---|---|---|")
     for name, pairs in damaged(scenes, size).items():
         for strength in STRENGTHS:
-            rows = [
-                compared(halved(sharp), small, refine(small, "", Plan(), strength)) for small, sharp in pairs
-            ]
+            rows = [compared(halved(sharp), small, refine(small, strength, Plan())) for small, sharp in pairs]
             quality, edges, halo, _ = np.mean(rows, axis=0)
             change = np.max(rows, axis=0)[3]
             told = f"{quality:.2f} dB | {edges:.2f} | {halo:.2f} | {change:.0f}"

@@ -5,6 +5,7 @@ small model's pictures are enlarged to.
 """
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -16,49 +17,59 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from engine.embedded.damage import CLEAN, HEAVY, LIGHT, SOFT
+from engine.embedded import parallel
+from engine.embedded.damage import CLEAN, HEAVY, LIGHT, SOFT, decoded
 from engine.embedded.loop import Average, Plan, Stage, set_rate
 from engine.embedded.muon import Muon
 from engine.embedded.scene import sample_scene
 from engine.embedded.scenes import render_array
+from engine.embedded.train_vae import descend
 from engine.upscale.network import BUILT_IN, SRVGGNetCompact
 
 SIDE = 512
 CROP = 80
 BATCH = 10
+FEATURES, CONVS = 48, 10
 DATA_SEED = 60
 MIXTURE = (CLEAN, SOFT, SOFT, LIGHT, LIGHT, HEAVY)
+DECODED = 0.4
+"""Share of the crops that come through the small model's decoder."""
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Material:
+    """Sharp scenes (N, h, w, 3) at `SIDE` and at half of it, and these as the decoder gives them back."""
+
+    large: Bytes
+    small: Bytes
+    decoded: Bytes
 
 
 def train_sr(plan: Plan, peak: float = 3e-3) -> None:
     """Crops of sharp scenes from their damaged halves: absolute error of pixels and of their gradients."""
     torch.manual_seed(DATA_SEED)
-    pictures = load_pictures(plan)
-    network = SRVGGNetCompact().to(plan.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    material = load_material(plan)
+    network = SRVGGNetCompact(FEATURES, CONVS)
+    network = network.to(plan.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizers = build_optimizers(network, peak)
     average = Average(network)
     parts = {"model": network, "muon": optimizers[0], "adam": optimizers[1], "average": average}
     stage = Stage("sr", plan, parts)
-    rng = Random(DATA_SEED + 1)
+    rng = Random(DATA_SEED + 1 + 1000 * parallel.rank())
 
     def step() -> Tensor:
         set_rate(optimizers, stage.rate)
-        damaged, sharp = sample_batch(pictures, rng)
+        damaged, sharp = sample_batch(material, rng)
         loss = error(network(damaged.to(plan.device)), sharp.to(plan.device))
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        average.update(network, stage.progress.step)
-        return loss.detach()
+        return descend(network, loss, optimizers, average, stage)
 
     stage.run(step, samples=BATCH)
 
 
 def export(plan: Plan, path: Path = BUILT_IN) -> None:
     """Write the averaged weights in half precision."""
-    network = SRVGGNetCompact()
+    network = SRVGGNetCompact(FEATURES, CONVS)
     average = Average(network)
     state = torch.load(plan.out / "sr.pt", map_location="cpu", weights_only=True)
     average.load_state_dict(state["average"])
@@ -67,15 +78,20 @@ def export(plan: Plan, path: Path = BUILT_IN) -> None:
     save_file({name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}, path)
 
 
-def load_pictures(plan: Plan) -> list[NDArray[np.uint8]]:
-    """The plan's training scenes `(N, side, side, 3)` at both sizes, drawn into its folder where missing."""
+def load_material(plan: Plan) -> Material:
+    """The plan's training scenes, drawn into its folder where they are missing."""
     path = plan.out / f"sr-{SIDE}-{plan.scenes}.npy"
     if not path.exists():
         rng = Random(DATA_SEED)
         plan.out.mkdir(parents=True, exist_ok=True)
         np.save(path, np.stack([render_array(sample_scene(rng), SIDE) for _ in range(plan.scenes)]))
-    large: NDArray[np.uint8] = np.load(path, mmap_mode="r")
-    return [large, np.stack([halved(picture) for picture in large])]
+    large: Bytes = np.load(path, mmap_mode="r")
+    small = np.stack([halved(picture) for picture in large])
+    path = path.with_name(f"sr-{SIDE}-{plan.scenes}-decoded.npy")
+    if not path.exists():
+        rng = Random(DATA_SEED)
+        np.save(path, np.stack([decoded(picture, rng) for picture in small]))
+    return Material(large, small, np.load(path, mmap_mode="r"))
 
 
 def build_optimizers(network: SRVGGNetCompact, peak: float) -> list[torch.optim.Optimizer]:
@@ -87,10 +103,11 @@ def build_optimizers(network: SRVGGNetCompact, peak: float) -> list[torch.optim.
     return [Muon(inner, peak, decay=0.0), torch.optim.AdamW([{"params": rest, "peak": peak}], weight_decay=0)]
 
 
-def sample_batch(pictures: list[NDArray[np.uint8]], rng: Random) -> tuple[Tensor, Tensor]:
+def sample_batch(material: Material, rng: Random) -> tuple[Tensor, Tensor]:
     """Return damaged crops `(N, 3, CROP/2, CROP/2)` and the sharp ones at twice the side, in [0, 1]."""
-    sharp = [_crop(rng.choice(pictures), rng) for _ in range(BATCH)]
-    damaged = [rng.choice(MIXTURE).apply(crop, rng) for crop in sharp]
+    ways = (_from_decoder, _from_damage)
+    pairs = [ways[rng.random() >= DECODED](material, rng) for _ in range(BATCH)]
+    damaged, sharp = zip(*(_turned(pair, rng) for pair in pairs), strict=True)
     return to_tensor(np.stack(damaged)), to_tensor(np.stack(sharp))
 
 
@@ -105,21 +122,52 @@ def halved(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def error(drawn: Tensor, sharp: Tensor) -> Tensor:
+    """What is wrong at the full size, and, because detail is averaged back, at half of it."""
+    half = functional.avg_pool2d
+    return _error(drawn, sharp) + _error(half(drawn, 2), half(sharp, 2))
+
+
+def _error(drawn: Tensor, sharp: Tensor) -> Tensor:
     """Absolute error of pixels and, weighted a half, of their differences across and down."""
     across = functional.l1_loss(drawn.diff(dim=-1), sharp.diff(dim=-1))
     down = functional.l1_loss(drawn.diff(dim=-2), sharp.diff(dim=-2))
     return functional.l1_loss(drawn, sharp) + 0.5 * (across + down)
 
 
-def _crop(pictures: NDArray[np.uint8], rng: Random) -> NDArray[np.uint8]:
-    """A sharp crop, turned or mirrored by chance; the livelier of two tries."""
+def _from_damage(material: Material, rng: Random) -> tuple[Bytes, Bytes]:
+    """A sharp crop, the livelier of two tries, damaged and halved."""
+    pictures = rng.choice((material.large, material.small))
     room = pictures.shape[1] - CROP
     tries = []
     for _ in range(2):
         top, left = rng.randint(0, room), rng.randint(0, room)
         tries.append(pictures[rng.randrange(len(pictures)), top : top + CROP, left : left + CROP])
-    turned = np.rot90(max(tries, key=lambda crop: float(crop.std())), rng.randrange(4))
-    return np.ascontiguousarray(turned[:, ::-1] if rng.random() < 0.5 else turned)
+    sharp = np.ascontiguousarray(max(tries, key=_liveliness))
+    return rng.choice(MIXTURE).apply(sharp, rng), sharp
+
+
+def _from_decoder(material: Material, rng: Random) -> tuple[Bytes, Bytes]:
+    """A crop that the decoder gave back, and the same place at twice the side; the livelier of two tries."""
+    side = CROP // 2
+    room = material.decoded.shape[1] - side
+    tries = []
+    for _ in range(2):
+        index, top, left = rng.randrange(len(material.large)), rng.randint(0, room), rng.randint(0, room)
+        rough = material.decoded[index, top : top + side, left : left + side]
+        sharp = material.large[index, 2 * top : 2 * top + CROP, 2 * left : 2 * left + CROP]
+        tries.append((rough, sharp))
+    return max(tries, key=lambda pair: _liveliness(pair[1]))
+
+
+def _liveliness(crop: Bytes) -> float:
+    return float(crop.std())
+
+
+def _turned(pair: tuple[Bytes, Bytes], rng: Random) -> tuple[Bytes, ...]:
+    """Both turned and mirrored by the same chance."""
+    quarters, mirrored = rng.randrange(4), rng.random() < 0.5
+    turned = (np.rot90(crop, quarters) for crop in pair)
+    return tuple(np.ascontiguousarray(crop[:, ::-1] if mirrored else crop) for crop in turned)
 
 
 def main() -> None:
@@ -127,18 +175,19 @@ def main() -> None:
     args = _arguments()
     torch.set_num_threads(args.threads)
     plan = Plan(args.out, args.minutes, args.device, args.scenes)
-    train_sr(plan)
+    load_material(plan)
+    parallel.spread(args.device, train_sr, plan)
     export(plan)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m engine.embedded.train_sr", description=__doc__)
     parser.add_argument(
-        "--minutes", type=float, default=20.0, help="minutes of one core, resumed parts included"
+        "--minutes", type=float, default=20.0, help="minutes of every core, resumed parts included"
     )
     parser.add_argument("--out", type=Path, default=Path("checkpoints/embedded"), help="checkpoint folder")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU cores")
     parser.add_argument("--scenes", type=int, default=200, help="rendered training scenes")
     return parser.parse_args()
 

@@ -7,16 +7,15 @@ parameters.
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from engine import guards, metadata, pixels, prompts
+from engine import guards, pixels, prompts
 from engine.port import Redraw
 from engine.types import (
     EngineError,
@@ -31,10 +30,11 @@ from engine.types import (
 )
 from engine.upscale import upscale
 from engine.upscale.redraw import Redrawing
-from engine.zimage import record, sampling
+from engine.zimage import sampling
 from engine.zimage.components import Components
 from engine.zimage.denoiser import Denoiser
 from engine.zimage.drawing import Drawing
+from engine.zimage.encoding import encode
 from engine.zimage.method import Method
 from engine.zimage.preview import fit_preview
 from engine.zimage.request import check
@@ -42,7 +42,7 @@ from engine.zimage.sampler import advance
 from engine.zimage.sampling import Schedule
 from engine.zimage.speed import Speed
 from engine.zimage.text import TextEncoder
-from engine.zimage.vae import Vae, to_image, to_pixels
+from engine.zimage.vae import Vae, to_pixels
 
 GUIDED_SHARE = 0.25
 """The share of the steps guidance acts on; the first steps decide what is drawn and where."""
@@ -154,7 +154,7 @@ class ZImagePipeline:
             self._preview = fit_preview(drawing.latents, picture)
         drawing.seconds["decode"] = time.perf_counter() - started
         plan = self.components.layout(drawing.task.width, drawing.task.height)
-        return partial(self._encode, drawing, picture, plan)
+        return partial(encode, self.components, drawing, picture, plan)
 
     def upscale(self, task: Upscale) -> Generator[Progress | Picture | Redraw, None, None]:
         """Enlarge an encoded image, tile by tile; to redraw it are tasks for this pipeline."""
@@ -271,22 +271,6 @@ class ZImagePipeline:
         self._capacity = sum(drawing.tokens for drawing in drawings) // 2
         log.warning("memory ran out with %d pictures at once; capacity is %d", len(drawings), self._capacity)
         yield False
-
-    def _encode(self, drawing: Drawing, picture: Tensor, plan: Mapping[str, Any]) -> Picture:
-        started = time.perf_counter()
-        model = self.components.profile.name
-        png = metadata.write(
-            pixels.png(to_image(picture)), record.parameters(drawing.task, drawing.ready, model)
-        )
-        drawing.seconds["png"] = time.perf_counter() - started
-        return Picture(
-            png,
-            drawing.task.width,
-            drawing.task.height,
-            drawing.task.seed,
-            sum(drawing.seconds.values()),
-            record.report(drawing, model, str(self.components.device), plan),
-        )
 
 
 def _unsound(drawing: Drawing) -> str | None:

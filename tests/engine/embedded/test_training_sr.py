@@ -14,7 +14,7 @@ from engine.embedded.damage import DEGREES, decoded
 from engine.embedded.loop import Plan
 from engine.embedded.scene import Scene
 from engine.embedded.scenes import render_array
-from engine.embedded.train_sr import export, load_pictures, sample_batch, train_sr
+from engine.embedded.train_sr import export, load_material, sample_batch, train_sr
 from engine.upscale.network import from_state
 
 SCENE = Scene("cat", "blue", "meadow", "noon", 5)
@@ -45,7 +45,7 @@ def test_training_resumes_where_it_stopped_and_exports_half_precision(out: Path)
 
 def test_a_damaged_crop_shows_what_the_sharp_one_shows(out: Path) -> None:
     rng = Random(1)
-    damaged, sharp = sample_batch(load_pictures(plan(out)), rng)
+    damaged, sharp = sample_batch(load_material(plan(out)), rng)
     assert sharp.shape[2:] == (training.CROP, training.CROP)
     assert (avg_pool2d(sharp, 2) - damaged).abs().mean(dim=(1, 2, 3)).max() < 0.1
 

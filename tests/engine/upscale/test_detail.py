@@ -5,7 +5,8 @@ import pytest
 import torch
 from PIL import Image, ImageDraw, ImageFilter
 
-from engine.upscale.detail import OVERSHOOT, detail_mask, refine
+from engine.profiles import EMBEDDED
+from engine.upscale.detail import OVERSHOOT, detail_mask, refine, strength
 from engine.upscale.plan import Plan
 from engine.upscale.tiling import Pixels
 
@@ -24,22 +25,27 @@ def mask_of(picture: Pixels) -> torch.Tensor:
     return detail_mask(torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float())[0, 0]
 
 
-@pytest.mark.parametrize("prompt", ["a cat, watercolour", "flat vector art of a cat", "ink drawing of a cat"])
-def test_flat_art_and_watercolour_stay_as_they_were_drawn(prompt: str) -> None:
+@pytest.mark.parametrize("prompt", ["a cat, watercolour", "flat vector art of a cat", "photograph of a cat"])
+def test_styles_without_detail_to_add_stay_as_they_were_drawn(prompt: str) -> None:
     picture = drawn()
-    assert refine(picture, prompt, Plan()) is picture
+    assert refine(picture, strength(prompt, EMBEDDED), Plan()) is picture
+
+
+def test_only_the_small_models_pictures_are_gone_over() -> None:
+    assert strength("a cat", EMBEDDED) > 0
+    assert strength("a cat", "Z-Image-Turbo") == 0
 
 
 def test_detail_changes_and_flat_regions_do_not() -> None:
     picture = drawn()
-    change = np.abs(refine(picture, "", Plan(), 1.0).astype(int) - picture)
+    change = np.abs(refine(picture, 1.0, Plan()).astype(int) - picture)
     assert change[:, :32].max() > 2
     assert change[:, 52:].max() == 0
 
 
 def test_no_pixel_leaves_the_range_of_its_neighbours_by_more_than_allowed() -> None:
     picture = drawn()
-    refined = refine(picture, "", Plan(), 1.0).astype(int)
+    refined = refine(picture, 1.0, Plan()).astype(int)
     wide = np.pad(picture, ((2, 2), (2, 2), (0, 0)), "edge")
     windows = np.lib.stride_tricks.sliding_window_view(wide, (5, 5), axis=(0, 1))
     assert (refined <= windows.max(axis=(-2, -1)) + OVERSHOOT).all()

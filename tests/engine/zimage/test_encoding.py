@@ -1,0 +1,45 @@
+"""Detail comes after the checks, where enhancement is on and the style wants it; it never costs a picture."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from engine.types import EngineError
+from engine.upscale import detail
+from engine.zimage.pipeline import ZImagePipeline
+from tests.engine.zimage.conftest import Task, drawn
+
+
+def levels(png: bytes) -> NDArray[np.uint8]:
+    return np.asarray(Image.open(BytesIO(png)))
+
+
+def test_an_enhanced_picture_is_the_plain_one_gone_over(pipeline: ZImagePipeline, task: Task) -> None:
+    plain, refined = drawn(pipeline, task()), drawn(pipeline, task(enhance=True))
+    share = detail.strength(task().prompt, "embedded")
+    expected = detail.refine(levels(plain.png), share, pipeline.components.upscaling)
+    assert np.array_equal(levels(refined.png), expected)
+    assert not np.array_equal(levels(refined.png), levels(plain.png))
+    assert refined.report["seconds"]["detail"] > 0
+    assert "detail" not in plain.report["seconds"]
+
+
+def test_a_watercolour_is_left_as_it_was_drawn(pipeline: ZImagePipeline, task: Task) -> None:
+    prompt = "a red sailboat on the sea at sunset, watercolour"
+    assert "detail" not in drawn(pipeline, task(prompt, enhance=True)).report["seconds"]
+
+
+def test_without_room_for_detail_the_picture_comes_as_it_was_drawn(
+    pipeline: ZImagePipeline, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: object) -> None:
+        raise EngineError("out_of_memory", "not even a small tile fits in memory; try later")
+
+    plain = drawn(pipeline, task())
+    monkeypatch.setattr(detail, "refine", no_room)
+    refined = drawn(pipeline, task(enhance=True))
+    assert np.array_equal(levels(refined.png), levels(plain.png))
+    assert refined.report["guards"] == ["no detail added: not even a small tile fits in memory; try later"]
