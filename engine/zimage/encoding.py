@@ -44,7 +44,7 @@ def encode(components: Components, drawing: Drawing, picture: Tensor, plan: Mapp
 
 
 def _refined(components: Components, drawing: Drawing, image: Image.Image, share: float) -> Image.Image:
-    """Return the picture with more detail; as it is, which the report says, where there is no room for that."""
+    """Return the picture with more detail; as it is, and the report says so, where no tile of it fits."""
     started = time.perf_counter()
     try:
         refined = detail.refine(np.asarray(image), share, components.upscaling)
