@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from engine import pixels
+from engine.embedded.adherence import asked as told
 from engine.embedded.captions import caption
-from engine.embedded.evaluate import ASKED
 from engine.embedded.judge import load_judge, truth
 from engine.embedded.prompts import GRADES, graded
 from engine.embedded.scene import Scene
@@ -37,6 +37,7 @@ METHODS: dict[str, tuple[Method, int]] = {
     "reuse balanced, 8 steps": (Method(reuse="balanced"), 8),
     "reuse fast, 8 steps": (Method(reuse="fast"), 8),
 }
+NOUN = ("subject", "colour")
 Array = NDArray[np.uint8]
 
 
@@ -79,9 +80,9 @@ def questions(count: int) -> list[Question]:
 
 def _question(grade: str, scene: Scene, seed: int, rng: Random) -> Question:
     if grade == "plain":
-        return Question(grade, scene.things[0].noun, seed, scene, ASKED[grade][:2])
+        return Question(grade, scene.things[0].noun, seed, scene, NOUN)
     prompt = scene.prompt if grade == "clause" else caption(scene, rng, complete=True)
-    return Question(grade, prompt, seed, scene, ASKED[grade])
+    return Question(grade, prompt, seed, scene, told(scene))
 
 
 @torch.inference_mode()

@@ -11,8 +11,8 @@ from random import Random
 import numpy as np
 
 from engine.embedded import wishes
-from engine.embedded.evaluate import Manner, draw
-from engine.embedded.judge import JUDGE_WEIGHTS, Judge, accuracy, load_judge
+from engine.embedded.adherence import ALWAYS, Manner, adherence, draw
+from engine.embedded.judge import JUDGE_WEIGHTS, Judge, load_judge
 from engine.embedded.prompts import graded
 from engine.embedded.scene import Scene
 from engine.profiles import profile
@@ -21,7 +21,6 @@ from engine.types import EngineSettings
 from engine.zimage.load import load
 from engine.zimage.pipeline import ZImagePipeline
 
-ASKED = ("subject", "colour", "place", "time")
 KINDS: Mapping[str, Callable[[Scene, Random], str]] = {
     "precise": lambda scene, _: scene.prompt,
     "vague": wishes.vague,
@@ -36,7 +35,7 @@ SEED = 300
 GAIN = 0.10
 
 
-def adherence(pipeline: ZImagePipeline, judge: Judge, kind: str, way: str, count: int) -> float:
+def understood(pipeline: ZImagePipeline, judge: Judge, kind: str, way: str, count: int) -> float:
     """Mean share of subject, colour, place and time drawn as meant, for wishes of a kind taken in a way."""
     scenes = graded("plain", count, SEED)
     rng = Random(SEED)
@@ -46,10 +45,10 @@ def adherence(pipeline: ZImagePipeline, judge: Judge, kind: str, way: str, count
         prepare(KINDS[kind](scene, rng), world, optimized=optimized, enhanced=enhanced).text
         for scene in scenes
     ]
-    manner = Manner(profile("embedded").base_size)
-    pictures = draw(pipeline, prompts, [SEED + i for i in range(count)], manner)
-    found = accuracy(judge.verdicts(pictures), scenes)
-    return float(np.mean([found[name] for name in ASKED]))
+    side = profile("embedded").base_size
+    pictures = draw(pipeline, prompts, [SEED + i for i in range(count)], Manner(side, side))
+    found = adherence(judge, pictures, scenes)
+    return float(np.mean([found[name] for name in ALWAYS]))
 
 
 def main() -> None:
@@ -59,7 +58,7 @@ def main() -> None:
     print(f"{'':10}", *(f"{way:>14}" for way in WAYS))
     enough = True
     for kind in KINDS:
-        row = {way: adherence(pipeline, judge, kind, way, args.wishes) for way in WAYS}
+        row = {way: understood(pipeline, judge, kind, way, args.wishes) for way in WAYS}
         print(f"{kind:10}", *(f"{share:14.1%}" for share in row.values()), flush=True)
         gain = row["optimized"] - row["as written"]
         enough &= gain >= (0.0 if kind == "precise" else GAIN)

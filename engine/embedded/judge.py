@@ -136,10 +136,10 @@ def held_out_scenes(count: int, seed: int) -> list[Scene]:
     return [sample_scene(rng, held_out=True) for _ in range(count)]
 
 
-def render_accuracy(judge: Judge, count: int = 1000) -> dict[str, float]:
-    """The judge's own accuracy on renders of held-out combinations."""
+def render_accuracy(judge: Judge, side: int = SIDE, count: int = 1000) -> dict[str, float]:
+    """The judge's own accuracy on renders of held-out combinations, `side` pixels square."""
     scenes = held_out_scenes(count, seed=31)
-    return accuracy(judge.verdicts([render_array(scene) for scene in scenes]), scenes)
+    return accuracy(judge.verdicts([render_array(scene, side) for scene in scenes]), scenes)
 
 
 def train_judge(plan: Plan, path: Path = JUDGE_WEIGHTS, batch: int = BATCH) -> None:

@@ -29,7 +29,8 @@ class Plan:
     """Where a stage keeps its files, on what it runs, and for how long.
 
     `minutes` is the whole stage's, resumed parts included, and anneals it; `session` limits one call;
-    `warm` is a folder of weights that a new stage starts from; `sets` are the pictures to see.
+    `gently` asks for small steps from weights that are good already; `warm` is a folder of weights that a new stage
+    starts from; `sets` are the pictures to see.
     """
 
     out: Path
@@ -39,6 +40,7 @@ class Plan:
     max_steps: int | None = None
     warm: Path | None = None
     session: float | None = None
+    gently: bool = False
     sets: tuple[PictureSet, ...] = SETS
 
     @property
@@ -59,6 +61,12 @@ class Progress:
 
     step: int = 0
     seconds: float = 0.0
+
+
+def minutes_spent(name: str, plan: Plan) -> float:
+    """Minutes that went into a stage's checkpoint so far; 0 without one."""
+    path = plan.out / f"{name}.pt"
+    return torch.load(path, map_location="cpu", weights_only=True)["seconds"] / 60 if path.exists() else 0.0
 
 
 @dataclass

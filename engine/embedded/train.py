@@ -15,13 +15,13 @@ from engine.embedded import WEIGHTS, parallel
 from engine.embedded.dataset import SMALL
 from engine.embedded.export import FLOWS, export
 from engine.embedded.latents import encode_all
-from engine.embedded.loop import Plan
+from engine.embedded.loop import Plan, minutes_spent
 from engine.embedded.train_decoder import train_decoder
 from engine.embedded.train_distill import train_distill
 from engine.embedded.train_flow import train_flow, train_large, train_polish, word
 from engine.embedded.train_vae import train_vae
 
-MINUTES = {"vae": 40.0, "flow": 42.0, "large": 155.0, "polish": 60.0, "distill": 90.0, "decoder": 10.0}
+MINUTES = {"vae": 40.0, "flow": 42.0, "large": 155.0, "polish": 50.0, "distill": 90.0, "decoder": 10.0}
 MINUTES_ON_A_GPU = {"vae": 4.0, "flow": 9.0, "large": 6.0, "polish": 3.0, "distill": 5.0, "decoder": 3.0}
 STAGES: dict[str, Callable[[Plan], None]] = {
     "vae": train_vae,
@@ -48,21 +48,35 @@ def main() -> None:
     if args.minutes and not args.stage:
         session(plan, args.minutes)
         return
-    usual = MINUTES if args.device == "cpu" else MINUTES_ON_A_GPU
     for name in (args.stage,) if args.stage in STAGES else STAGES if not args.stage else ():
-        run(name, replace(plan, minutes=usual.get(name, 1.0), session=args.minutes))
+        run(name, replace(plan, minutes=usual_minutes(plan)[name], session=args.minutes))
     if args.stage in {None, "export"}:
         export(plan, args.weights, FLOWS[1:] if args.undistilled else FLOWS)
 
 
 def session(plan: Plan, minutes: float) -> None:
-    """Go on with the flow for a few minutes: from its checkpoint, or on a few scenes from earlier weights."""
-    if (plan.out / "flow.pt").exists():
-        run("flow", replace(plan, minutes=MINUTES["flow"], session=minutes))
+    """Go on for a few minutes: with the stage begun last, or on a few scenes from the earlier weights."""
+    begun = [name for name in STAGES if minutes_spent(name, plan)]
+    if begun:
+        run("latents", plan)
+        name = _unfinished(begun[-1], plan)
+        run(name, replace(plan, minutes=usual_minutes(plan)[name], session=minutes))
         return
-    few = replace(plan, out=plan.out / "session", scenes=FEW_SCENES, sets=(SMALL,))
+    few = replace(plan, out=plan.out / "session", scenes=FEW_SCENES, sets=(SMALL,), gently=True)
     for name in SHORT:
-        run(name, replace(few, minutes=minutes, session=minutes))
+        run(name, replace(few, minutes=minutes_spent(name, few) + minutes, session=minutes))
+
+
+def _unfinished(name: str, plan: Plan) -> str:
+    """This stage, or the one behind it where this one's time is up; the last of all stays the last."""
+    names = [name for name in STAGES if name != "latents"]
+    is_over = minutes_spent(name, plan) >= usual_minutes(plan)[name]
+    return names[min(names.index(name) + is_over, len(names) - 1)]
+
+
+def usual_minutes(plan: Plan) -> dict[str, float]:
+    """Minutes of every stage on the plan's device."""
+    return dict.fromkeys(STAGES, 1.0) | (MINUTES if plan.device == "cpu" else MINUTES_ON_A_GPU)
 
 
 def run(name: str, plan: Plan) -> None:

@@ -104,8 +104,8 @@ def build_flow() -> nn.ModuleDict:
 
 
 def train_flow(plan: Plan, batch: int = BATCH) -> None:
-    """Rectified flow on the small pictures; gently where one session is all, to improve earlier weights."""
-    course = replace(FLOW, peak=GENTLE) if plan.session == plan.minutes else FLOW
+    """Rectified flow on the small pictures."""
+    course = replace(FLOW, peak=GENTLE) if plan.gently else FLOW
     _train("flow", plan, (SMALL,), batch, course)
 
 

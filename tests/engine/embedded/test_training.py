@@ -12,11 +12,13 @@ from diffusers import ZImagePipeline
 from safetensors.torch import load_file
 
 from engine.embedded import WEIGHTS, train, train_flow
+from engine.embedded.dataset import PictureSet
 from engine.embedded.export import export
 from engine.embedded.judge import load_judge, train_judge
 from engine.embedded.latents import encode_all
 from engine.embedded.loop import Plan
 from engine.embedded.model import build_text_encoder, build_transformer, build_vae
+from engine.embedded.scene import Scene, is_evaluation
 from engine.embedded.train_decoder import train_decoder
 from engine.embedded.train_distill import train_distill
 from engine.embedded.train_vae import train_vae
@@ -75,17 +77,53 @@ def test_a_session_ends_when_its_time_is_up(
     assert "loss on a fixed sample" in capsys.readouterr().out
 
 
-def test_a_short_session_on_a_fresh_clone_improves_the_weights_there_are(
+def test_every_short_session_on_a_fresh_clone_improves_the_weights_there_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With no checkpoint, a session renders a few scenes, starts from earlier weights and betters them."""
+    """With no checkpoint, a session renders a few scenes and betters earlier weights; the next goes on."""
     monkeypatch.setattr(train, "FEW_SCENES", 8)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     monkeypatch.setitem(train.STAGES, "flow", partial(train_flow.train_flow, batch=8))
-    train.session(replace(tiny(tmp_path, 4), warm=WEIGHTS), minutes=5)
-    before, after = map(float, re.findall(r"sample (\S+) before, (\S+) after", capsys.readouterr().out)[0])
-    assert after < before
-    assert torch.load(tmp_path / "session" / "flow.pt", weights_only=True)["step"] == 4
+    losses = []
+    for steps in (4, 6):
+        train.session(replace(tiny(tmp_path, steps), warm=WEIGHTS), minutes=5)
+        told = re.findall(r"sample (\S+) before, (\S+) after", capsys.readouterr().out)
+        losses += map(float, told[0])
+        assert torch.load(tmp_path / "session" / "flow.pt", weights_only=True)["step"] == steps
+    assert losses[0] > losses[1]
+    assert losses[2] > losses[3]
+
+
+@pytest.mark.parametrize(("minutes", "next_stage"), [(1.0, "flow"), (42.0, "large")])
+def test_a_session_goes_on_with_the_latest_stage_or_the_one_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minutes: float, next_stage: str
+) -> None:
+    """A stage whose time is not up is trained on; behind a finished one comes the next."""
+    torch.save({"seconds": 60 * minutes}, tmp_path / "flow.pt")
+    asked = []
+    monkeypatch.setattr(train, "run", lambda name, plan: asked.append((name, plan.session)))
+    train.session(tiny(tmp_path, 1), minutes=2)
+    assert asked[-1] == (next_stage, 2)
+
+
+@pytest.mark.parametrize("name", ["flow", "large", "polish", "distill"])
+def test_a_stage_is_told_of_no_held_out_combination(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Every scene whose picture and wordings a stage takes is of the training side of the split."""
+    for file in trained.glob("*.npy"):
+        (tmp_path / file.name).symlink_to(file)
+    taken: list[Scene] = []
+    scenes = PictureSet.scenes
+
+    def watched(part: PictureSet, total: int) -> list[Scene]:
+        taken.extend(scenes(part, total))
+        return scenes(part, total)
+
+    monkeypatch.setattr(PictureSet, "scenes", watched)
+    dict(STAGES)[name](tiny(tmp_path, 1))
+    assert taken
+    assert not any(is_evaluation(scene) for scene in taken)
 
 
 def test_a_stage_starts_from_earlier_weights(trained: Path, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from diffusers import ZImagePipeline
 from safetensors.torch import load_file
 
 from engine.embedded import WEIGHTS
+from engine.embedded.adherence import Manner, draw
 from engine.embedded.costs import costs
-from engine.embedded.evaluate import Manner, draw
 from engine.types import EngineSettings
 from engine.zimage.load import load
 
@@ -66,7 +66,7 @@ def test_the_preview_map_turns_latents_into_colours() -> None:
 
 def test_evaluation_draws_through_the_bots_pipeline() -> None:
     """Evaluation draws each prompt at the size and in the steps it is told, the same for the same seed."""
-    pipeline, manner = load(EngineSettings()), Manner(side=64, steps=2)
+    pipeline, manner = load(EngineSettings()), Manner(64, 64, steps=2)
     first, second, again = draw(pipeline, ["a red cat", "a blue house", "a red cat"], [1, 2, 1], manner)
     assert first.shape == (64, 64, 3)
     assert np.abs(first.astype(int) - again).max() <= 1

@@ -4,14 +4,14 @@ from itertools import product
 from random import Random
 
 from engine.embedded import vocabulary
-from engine.embedded.dataset import SETS
+from engine.embedded.judge import JUDGE_SETS
 from engine.embedded.scene import Scene, Thing, is_evaluation, is_held_out, sample_pair, sample_scene
 from engine.embedded.vocabulary import COLOURS, PLACES, SUBJECTS, TIMES
 
 
 def test_no_training_set_holds_a_held_out_combination() -> None:
-    """Whatever training draws from, no subject in it is a held-out combination."""
-    for part in SETS:
+    """Whatever model and judge learn from, no subject in it is a held-out combination."""
+    for part in JUDGE_SETS:
         for scene in part.scenes(3000):
             for thing in scene.things:
                 assert not is_held_out(thing.subject, thing.colour, scene.place, scene.time)
