@@ -29,8 +29,8 @@ class Plan:
     """Where a stage keeps its files, on what it runs, and for how long.
 
     `minutes` is the whole stage's, resumed parts included, and anneals it; `session` limits one call;
-    `gently` asks for small steps from weights that are good already; `warm` is a folder of weights that a new stage
-    starts from; `sets` are the pictures to see.
+    `gently` asks for small steps from weights that are good already; `warm` is a folder of weights that a
+    new stage starts from; `sets` are the pictures to see.
     """
 
     out: Path
