@@ -32,7 +32,8 @@ async function greet() {
   const hello = await retried(() => ask("/api/hello"));
   composer.defaults(hello.defaults);
   byId("model").textContent = hello.name;
-  byId("world").textContent = hello.world;
+  byId("model").disabled = !hello.world;
+  for (const id of ["world", "about"]) byId(id).textContent = hello.world;
   byId("suggestions").replaceChildren(
     ...hello.suggestions.slice(0, SUGGESTIONS).map((text) => {
       const chip = document.createElement("button");

@@ -106,6 +106,14 @@ async def test_a_suggestion_is_drawn_at_a_click(visitor: Visitor) -> None:
     await expect(visitor.page.locator("#welcome")).to_be_hidden()
 
 
+async def test_what_the_model_is_stands_behind_its_name_when_the_welcome_is_gone(visitor: Visitor) -> None:
+    await visitor.picture(await visitor.say("a cat"))
+    await expect(visitor.page.locator("#about")).to_be_hidden()
+    await visitor.page.get_by_role("button", name=PROFILE.name, exact=True).click()
+    await expect(visitor.page.locator("#about")).to_be_visible()
+    await expect(visitor.page.locator("#about")).to_have_text(PROFILE.world)
+
+
 async def test_an_attached_picture_shows_itself_and_can_be_taken_back(site: Site, visitor: Visitor) -> None:
     file: FilePayload = {"name": "wish.png", "mimeType": "image/png", "buffer": picture_file()}
     await visitor.page.locator("#file").set_input_files([file])
