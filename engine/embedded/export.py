@@ -17,7 +17,7 @@ from engine.embedded.loop import Plan
 from engine.embedded.model import build_scheduler
 from engine.embedded.scenes import render_array
 from engine.embedded.train_flow import load_flow
-from engine.embedded.train_vae import load_vae
+from engine.embedded.train_vae import load_vae, state_spread
 from engine.embedded.wordings import kept_tokenizer
 
 LIMIT_BYTES = 24_000_000
@@ -28,6 +28,7 @@ FLOWS = ("distill", "polish", "large", "flow")
 def export(plan: Plan, folder: Path = WEIGHTS, flows: tuple[str, ...] = FLOWS) -> None:
     """Write every component under `folder`, replacing what is there."""
     vae, scale = load_vae(plan, "decoder", "vae"), latent_scaling(plan)
+    state_spread(vae)
     vae.register_to_config(scaling_factor=scale.scale, shift_factor=scale.shift)
     scenes = SMALL.scenes(plan.scenes)[:PREVIEW_PICTURES]
     pictures = np.stack([render_array(scene, SMALL.width, SMALL.height) for scene in scenes])

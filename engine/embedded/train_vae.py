@@ -3,6 +3,7 @@
 Knows losses on pictures. Knows nothing of captions.
 """
 
+import math
 from random import Random
 
 import numpy as np
@@ -19,6 +20,8 @@ from engine.embedded.muon import Muon
 from engine.embedded.warm import warm_start
 
 KL_WEIGHT = 2e-4
+SPREAD = 0.05
+"""Standard deviation of the noise on latents that the decoder learns to live with."""
 CROPS_UNTIL = 0.6
 
 
@@ -42,7 +45,7 @@ def train_vae(plan: Plan, peak: float = 2e-3) -> None:
         batch = sample_batch(pictures, side, rng, plan.scale).to(plan.device)
         with plan.autocast():
             posterior = vae.encode(batch).latent_dist
-            latents = posterior.mean + 0.05 * torch.randn_like(posterior.mean)
+            latents = posterior.mean + SPREAD * torch.randn_like(posterior.mean)
             drawn = vae.decode(latents).sample
         loss = picture_loss(drawn.float(), batch) + KL_WEIGHT * posterior.mean.float().square().mean()
         return descend(vae, loss, optimizers, average, stage)
@@ -78,6 +81,14 @@ def load_vae(plan: Plan, *names: str) -> AutoencoderKL:
     average.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["average"])
     average.copy_to(vae)
     return vae
+
+
+@torch.no_grad()
+def state_spread(vae: AutoencoderKL) -> None:
+    """Have the encoder state `SPREAD` for every latent: training looks at its means only."""
+    last = vae.encoder.conv_out
+    last.weight[vae.config.latent_channels :] = 0.0
+    last.bias[vae.config.latent_channels :] = 2 * math.log(SPREAD)
 
 
 def sample_batch(pictures: list[NDArray[np.uint8]], side: int, rng: Random, scale: int = 1) -> torch.Tensor:

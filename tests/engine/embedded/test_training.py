@@ -21,7 +21,7 @@ from engine.embedded.model import build_text_encoder, build_transformer, build_v
 from engine.embedded.scene import Scene, is_evaluation
 from engine.embedded.train_decoder import train_decoder
 from engine.embedded.train_distill import train_distill
-from engine.embedded.train_vae import train_vae
+from engine.embedded.train_vae import SPREAD, train_vae
 
 
 @pytest.fixture(autouse=True)
@@ -151,6 +151,8 @@ def test_an_export_loads_as_a_pipeline(trained: Path, tmp_path: Path) -> None:
     pipeline = ZImagePipeline.from_pretrained(tmp_path / "weights", dtype=torch.float32)
     assert pipeline.vae.config.scaling_factor != 1.0
     assert load_file(tmp_path / "weights" / "preview.safetensors")["weight"].shape == (3, 16)
+    posterior = pipeline.vae.encode(torch.rand(1, 3, 32, 32)).latent_dist
+    torch.testing.assert_close(posterior.std, torch.full_like(posterior.std, SPREAD), rtol=1e-2, atol=0.0)
 
 
 def test_the_judge_is_saved_as_it_was_trained(tmp_path: Path) -> None:
