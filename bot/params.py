@@ -59,7 +59,7 @@ def resolve(request: Request, profile: ModelProfile, source: tuple[int, int] | N
 
 
 def aspect_size(profile: ModelProfile, aspect: str) -> tuple[int, int]:
-    """Return the size of `W:H` with about the area of the model's native square."""
+    """Return the size of `W:H` with about the model's native area, or less where it would be too long."""
     across, down = (int(part) for part in aspect.split(":"))
     return _by_area(profile, across / down)
 
@@ -237,8 +237,10 @@ def _upscaled(source: tuple[int, int] | None, factor: int) -> tuple[int, int]:
 
 
 def _by_area(profile: ModelProfile, ratio: float) -> tuple[int, int]:
-    side = profile.base_size
-    return _snap(side * math.sqrt(ratio), profile), _snap(side / math.sqrt(ratio), profile)
+    """Return the size of a ratio with the native area, or the largest that fits below the longest side."""
+    width, height = profile.base_size * math.sqrt(ratio), profile.base_size / math.sqrt(ratio)
+    shrunk = min(1.0, profile.max_size / max(width, height))
+    return _snap(width * shrunk, profile), _snap(height * shrunk, profile)
 
 
 def _snap(side: float, profile: ModelProfile) -> int:

@@ -42,6 +42,28 @@ def test_every_aspect_keeps_the_native_area_on_the_grid(profile: ModelProfile, a
 
 
 @pytest.mark.parametrize(
+    ("aspect", "size"),
+    [
+        ("16:9", (512, 288)),
+        ("9:16", (288, 512)),
+        ("21:9", (512, 224)),
+        ("3:2", (512, 336)),
+        ("1:1", (512, 512)),
+    ],
+)
+def test_a_ratio_that_is_too_long_for_the_model_keeps_its_shape_and_gets_smaller(
+    aspect: str, size: tuple[int, int]
+) -> None:
+    assert params.aspect_size(ModelProfile("square", base_size=512, max_size=512), aspect) == size
+
+
+def test_the_shape_of_an_attached_picture_is_kept_where_it_is_too_long() -> None:
+    square = ModelProfile("square", base_size=512, max_size=512)
+    resolved = params.resolve(asked(), square, (1600, 900), dice)
+    assert (resolved.width, resolved.height) == (512, 288)
+
+
+@pytest.mark.parametrize(
     ("said", "source", "size"),
     [
         ({}, None, (128, 128)),
