@@ -25,6 +25,7 @@ ASPECTS = ("1:1", "3:2", "2:3", "4:3", "3:4", "16:9", "9:16", "21:9")
 GRID = 16
 SEEDS = 2**32
 MAX_UPSCALED = 40_000_000
+LONGEST_UPSCALED = 8192
 REROLL_PROMPT_NOISE = 0.3
 VARY_PROMPT_NOISE = 0.12
 VARY_LATENT_NOISE = 0.3
@@ -233,6 +234,8 @@ def _upscaled(source: tuple[int, int] | None, factor: int) -> tuple[int, int]:
     width, height = source[0] * factor, source[1] * factor
     if width * height > MAX_UPSCALED:
         raise Refused("too-large", megapixels=round(width * height / 1e6, 1), limit=MAX_UPSCALED // 10**6)
+    if max(width, height) > LONGEST_UPSCALED:
+        raise Refused("too-long", side=str(max(width, height)), limit=str(LONGEST_UPSCALED))
     return width, height
 
 

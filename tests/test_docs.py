@@ -8,7 +8,6 @@ from bot.commands import COMMANDS
 from bot.keyboard import EMOJIS
 from bot.types import Params
 from engine import pixels
-from engine.upscale import LONGEST_SIDE
 from tests.adapters.discord import faults as discord
 from tests.adapters.telegram import faults as telegram
 
@@ -60,5 +59,8 @@ def test_the_page_on_upscaling_states_the_limits() -> None:
     text = " ".join((Path(__file__).parents[1] / "docs" / "upscaling.md").read_text("utf-8").split())
     mega = 10**6
     assert f"of up to {images.MAX_BYTES // mega} MB and {images.MAX_PIXELS // mega} megapixels" in text
-    assert f"{params.MAX_UPSCALED // mega} megapixels and {LONGEST_SIDE} pixels on its longer side" in text
+    assert (
+        f"{params.MAX_UPSCALED // mega} megapixels and {params.LONGEST_UPSCALED} pixels on its longer side"
+        in text
+    )
     assert f"JPEG and WebP of up to {pixels.LARGEST_PIXELS // mega} megapixels" in text

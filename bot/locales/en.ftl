@@ -82,6 +82,7 @@ refused-queue-full = The line is full ({ $limit } jobs); try again { $when }.
 refused-too-many = { $count } pictures at once are too many; up to { $limit } are allowed.
 refused-too-large = A picture of { $megapixels } megapixels is too large; the limit is { $limit }.
 refused-bad-image = I can't read that picture; send a PNG, JPEG or WebP file.
+refused-too-long = It would be { $side } pixels on its longer side; the limit is { $limit }.
 refused-animated-image = That picture moves; send one still frame as PNG, JPEG or WebP.
 refused-image-too-large = That picture is too large; the limit is { $limit }.
 refused-needs-image = Attach a picture, or give the number of one of your jobs, like /upscale 17.

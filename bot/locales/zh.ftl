@@ -63,6 +63,7 @@ refused-queue-full = 队列满了（{ $limit } 个任务），请{ $when }再试
 refused-too-many = 一次画 { $count } 张太多了，最多 { $limit } 张。
 refused-too-large = { $megapixels } 百万像素的图太大了，上限是 { $limit } 百万像素。
 refused-bad-image = 这张图片读不出来，请发 PNG、JPEG 或 WebP 格式。
+refused-too-long = 放大后长边会有 { $side } 像素，上限是 { $limit }。
 refused-animated-image = 这是动图，请发一张静态的 PNG、JPEG 或 WebP 图片。
 refused-image-too-large = 图片太大了，上限是 { $limit }。
 refused-needs-image = 请附上一张图片，或者写上任务编号，比如 /upscale 17。

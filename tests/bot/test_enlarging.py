@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot import params
 from bot.enlarging import FACTORS, METHODS, Enlarging, Way, read, way
 from bot.types import Action, Refused
 from engine import upscale
@@ -46,8 +47,9 @@ def test_a_way_is_read_from_its_own_words(factor: int, method: UpscaleMethod) ->
     assert way(Way(factor, method).words()) == Way(factor, method)
 
 
-def test_factors_and_methods_are_those_of_the_engine() -> None:
+def test_factors_methods_and_the_longest_side_are_those_of_the_engine() -> None:
     assert FACTORS == upscale.FACTORS
+    assert params.LONGEST_UPSCALED == upscale.LONGEST_SIDE
     assert set(METHODS) == {*upscale.METHODS, "redraw"}
 
 

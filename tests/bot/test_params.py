@@ -144,6 +144,9 @@ def test_the_factor_decides_size_cost_and_limit_and_leaves_the_room_of_what_is_e
     assert params.resolve(asked("upscale", "in.png"), SMALL, (2000, 2000), dice).width == 4000
     with pytest.raises(Refused, match="too-large"):
         params.resolve(fourfold, SMALL, (2000, 2000), dice)
+    assert params.resolve(fourfold, SMALL, (2048, 100), dice).width == 8192
+    with pytest.raises(Refused, match="too-long"):
+        params.resolve(fourfold, SMALL, (100, 2049), dice)
 
 
 def test_a_reroll_keeps_everything_but_the_seed_and_adds_noise_to_the_prompt() -> None:
