@@ -5,7 +5,7 @@ Knows jobs and their parents; puts nothing in the line and shows nothing.
 
 from dataclasses import dataclass, replace
 
-from bot import params
+from bot import enlarging, params
 from bot.images import ImageFolder
 from bot.store import Store
 from bot.types import Address, Job, JobPicture, Refused, Request, User, Verb
@@ -59,8 +59,7 @@ async def request(store: Store, dice: params.Dice, job: Job, click: Click) -> Re
         return params.chosen(worded(job), click.verb, user, address, event_id)
     if click.verb == "upscale":
         picture_of(job, index)
-        redraw = click.value == params.REDRAW
-        return params.enlarge(job, index, user, address, event_id, redraw=redraw)
+        return params.enlarge(job, index, user, address, event_id, enlarging.way(click.value))
     source, index = await _drawn(store, job, index)
     worded(source)
     if click.verb == "vary":

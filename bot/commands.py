@@ -64,7 +64,6 @@ _BY_WORD = {word: entry for entry in COMMANDS for word in (entry.name, *entry.al
 _CHINESE = {word: entry for word, entry in _BY_WORD.items() if not word.isascii()}
 _SLASH = re.compile(r"/(?P<word>[^\s@:,]*)(?:@\w*)?")
 _NUMBERS = re.compile(r"(?:#?[0-9]+(?:\s+[0-9]+)?)?")
-_PICTURE = re.compile(rf"{_NUMBERS.pattern}\s*(?:{'|'.join(enlarging.WORDS)})?", re.IGNORECASE)
 _CODE = re.compile(r"[0-9A-Za-z-]*|关闭|解除")
 _NAME = re.compile(r"(?:#[0-9]+|[a-z]+:[a-z-]+:\S+)(?:\s.*)?", re.DOTALL)
 _AFTER_WORD = re.compile(r"$|[\s:,.!~。]")
@@ -111,7 +110,7 @@ def _fits(entry: Entry, rest: str) -> bool:
         case "numbers":
             return _NUMBERS.fullmatch(plain) is not None
         case "picture":
-            return _PICTURE.fullmatch(plain) is not None
+            return _NUMBERS.fullmatch(enlarging.without_way(plain).strip()) is not None
         case "code":
             return _CODE.fullmatch(plain) is not None
         case "name":

@@ -264,7 +264,7 @@ class Core:
     async def _admit(self, request: Request) -> Job:
         source = await buttons.source_size(self._store, self._images, request)
         resolved = params.resolve(request, self.profile, source, self._dice)
-        if request.kind == "upscale" and request.params.redraw:
+        if request.kind == "upscale" and request.params.method == "redraw":
             self._words.check(await buttons.carried(self._store, self._images, request))
         if request.kind == "imagine":
             limits.fits(self.rule(request.user), request.params.count, resolved.width, resolved.height)

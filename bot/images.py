@@ -22,6 +22,8 @@ from engine.metadata import read, write
 MAX_PIXELS = 40_000_000
 MAX_BYTES = 20_000_000
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+SEVERAL_VIEWS = "MPO"
+"""What Pillow calls a camera's JPEG that holds further views or sizes; the first is the picture."""
 _JPEG_QUALITY = 95
 
 
@@ -61,8 +63,8 @@ class ImageFolder:
 
         Of what it says beside its pixels only how it was made is kept.
 
-        Raises `Refused`: `image-too-large` above 20 MB or 40 megapixels, `animated-image` for more than one
-        frame, `bad-image` for anything unreadable.
+        Raises `Refused`: `image-too-large` above 20 MB or 40 megapixels, `animated-image` for one that
+        moves, `bad-image` for anything unreadable.
         """
         return await asyncio.to_thread(self._keep, data)
 
@@ -136,7 +138,7 @@ def _upright_png(data: bytes) -> bytes:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Refused("image-too-large", limit=f"{MAX_PIXELS // 10**6} MP")
-            if getattr(image, "is_animated", False):
+            if getattr(image, "is_animated", False) and image.format != SEVERAL_VIEWS:
                 raise Refused("animated-image")
             upright = _eight_bit(ImageOps.exif_transpose(image)).convert("RGBA")
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

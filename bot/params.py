@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from bot.enlarging import TWICE, Way
 from bot.types import Address, Job, Params, Refused, Request, User
 from engine.types import (
     REDRAW_STEPS,
@@ -23,9 +24,8 @@ from engine.types import (
 ASPECTS = ("1:1", "3:2", "2:3", "4:3", "3:4", "16:9", "9:16", "21:9")
 GRID = 16
 SEEDS = 2**32
-UPSCALE_FACTOR = 2
 MAX_UPSCALED = 40_000_000
-REDRAW = "redraw"
+LONGEST_UPSCALED = 8192
 REROLL_PROMPT_NOISE = 0.3
 VARY_PROMPT_NOISE = 0.12
 VARY_LATENT_NOISE = 0.3
@@ -60,7 +60,7 @@ def resolve(request: Request, profile: ModelProfile, source: tuple[int, int] | N
 
 
 def aspect_size(profile: ModelProfile, aspect: str) -> tuple[int, int]:
-    """Return the size of `W:H` with about the area of the model's native square."""
+    """Return the size of `W:H` with about the model's native area, or less where it would be too long."""
     across, down = (int(part) for part in aspect.split(":"))
     return _by_area(profile, across / down)
 
@@ -102,7 +102,7 @@ def task(job: Job, index: int, image: bytes | None) -> Task:
         return Optimize(params.prompt, wording=job.request.index)
     if job.request.kind == "upscale":
         assert image is not None
-        return Upscale(image, UPSCALE_FACTOR, "redraw" if params.redraw else "auto")
+        return Upscale(image, params.factor, params.method)
     return Generate(
         prompt=params.prompt,
         negative_prompt=params.negative_prompt,
@@ -138,9 +138,9 @@ def picture_variation(job: Job, index: int) -> Variation | None:
 
 def room(job: Job) -> int:
     """Return the image tokens that one task of the job occupies in the engine."""
-    if job.request.kind == "upscale" and not job.request.params.redraw:
-        return max(1, image_tokens(job.width, job.height) // UPSCALE_FACTOR**2)
-    return max(1, image_tokens(job.width, job.height))
+    params, tokens = job.request.params, image_tokens(job.width, job.height)
+    enlarged = job.request.kind == "upscale" and params.method != "redraw"
+    return max(1, tokens // params.factor**2 if enlarged else tokens)
 
 
 def again(job: Job, user: User, address: Address, event_id: str, dice: Dice) -> Request:
@@ -166,17 +166,15 @@ def vary(job: Job, index: int, user: User, address: Address, event_id: str, dice
     )
 
 
-def enlarge(
-    job: Job, index: int, user: User, address: Address, event_id: str, *, redraw: bool = False
-) -> Request:
-    """Return the request to upscale picture `index` of a job, or to redraw it at twice the size."""
+def enlarge(job: Job, index: int, user: User, address: Address, event_id: str, way: Way = TWICE) -> Request:
+    """Return the request to upscale picture `index` of a job."""
     request = _from(job, user, address, event_id)
     return replace(
         request,
         kind="upscale",
         index=index,
         image=None,
-        params=replace(request.params, count=1, seed=picture_seed(job, index), redraw=redraw),
+        params=way.over(replace(request.params, count=1, seed=picture_seed(job, index))),
     )
 
 
@@ -220,7 +218,7 @@ def _from(job: Job, user: User, address: Address, event_id: str) -> Request:
 def _size(request: Request, profile: ModelProfile, source: tuple[int, int] | None) -> tuple[int, int]:
     params = request.params
     if request.kind == "upscale":
-        return _upscaled(source)
+        return _upscaled(source, params.factor)
     if params.width is not None or params.height is not None:
         return snapped_size(profile, params.width or params.height or 0, params.height or params.width or 0)
     if params.aspect is not None:
@@ -230,18 +228,22 @@ def _size(request: Request, profile: ModelProfile, source: tuple[int, int] | Non
     return profile.base_size, profile.base_size
 
 
-def _upscaled(source: tuple[int, int] | None) -> tuple[int, int]:
+def _upscaled(source: tuple[int, int] | None, factor: int) -> tuple[int, int]:
     if source is None:
         raise Refused("needs-image")
-    width, height = source[0] * UPSCALE_FACTOR, source[1] * UPSCALE_FACTOR
+    width, height = source[0] * factor, source[1] * factor
     if width * height > MAX_UPSCALED:
         raise Refused("too-large", megapixels=round(width * height / 1e6, 1), limit=MAX_UPSCALED // 10**6)
+    if max(width, height) > LONGEST_UPSCALED:
+        raise Refused("too-long", side=str(max(width, height)), limit=str(LONGEST_UPSCALED))
     return width, height
 
 
 def _by_area(profile: ModelProfile, ratio: float) -> tuple[int, int]:
-    side = profile.base_size
-    return _snap(side * math.sqrt(ratio), profile), _snap(side / math.sqrt(ratio), profile)
+    """Return the size of a ratio with the native area, or the largest that fits below the longest side."""
+    width, height = profile.base_size * math.sqrt(ratio), profile.base_size / math.sqrt(ratio)
+    shrunk = min(1.0, profile.max_size / max(width, height))
+    return _snap(width * shrunk, profile), _snap(height * shrunk, profile)
 
 
 def _snap(side: float, profile: ModelProfile) -> int:
@@ -256,5 +258,5 @@ def _cost(request: Request, profile: ModelProfile, width: int, height: int) -> i
     if request.kind == "optimize":
         return picture_cost(profile, 1)
     if request.kind == "upscale":
-        return image_tokens(width, height) * (1 + REDRAW_STEPS if request.params.redraw else 1)
+        return image_tokens(width, height) * (1 + REDRAW_STEPS if request.params.method == "redraw" else 1)
     return image_tokens(width, height) * request.params.steps * request.params.count

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from engine.types import Variation
+from engine.types import UpscaleMethod, Variation
 
 if TYPE_CHECKING:
     from bot.core import Core
@@ -60,8 +60,8 @@ class Address:
 class Params:
     """Everything a person can say about a picture. None means: not said, the model or the dice decide.
 
-    `redraw` is said of a picture to enlarge: the model shall draw over it. `reword` is the operator's choice:
-    a reroll words a rewritten wish afresh.
+    `factor` and `method` are said of a picture to enlarge. `reword` is the operator's choice: a reroll words
+    a rewritten wish afresh.
     """
 
     prompt: str
@@ -77,7 +77,8 @@ class Params:
     optimize: bool = True
     enhance: bool = True
     spoiler: bool = False
-    redraw: bool = False
+    factor: int = 2
+    method: UpscaleMethod = "auto"
     reword: bool = False
     loras: tuple[tuple[str, float], ...] = ()
     ignored: tuple[str, ...] = ()
@@ -152,7 +153,7 @@ class Action:
     """All a button ever carries. Packed form: `verb:job:index`, then `:value` if any; at most 64 bytes.
 
     `set` says `name=value` or `reset`, `forget` says `yes` or `no`, `favourite` may say `on` or `off`,
-    `upscale` may say `redraw`.
+    `upscale` may say how: `x4 redraw`.
     """
 
     verb: Verb

@@ -12,6 +12,8 @@ from PIL import Image, ImageOps
 from engine.types import EngineError
 
 FORMATS = ("PNG", "JPEG", "WEBP")
+SEVERAL_VIEWS = "MPO"
+"""What Pillow calls a camera's JPEG that holds further views or sizes; the first is the picture."""
 LARGEST_PIXELS = 50_000_000
 PNG_COMPRESSION = 3
 """Pillow's default of 6 costs twice the time for a few per cent of the size."""
@@ -31,7 +33,7 @@ def read(data: bytes) -> Image.Image:
             image = Image.open(BytesIO(data), formats=FORMATS)
             if image.width * image.height > LARGEST_PIXELS:
                 raise _too_large(image)
-            if getattr(image, "is_animated", False):
+            if getattr(image, "is_animated", False) and image.format != SEVERAL_VIEWS:
                 raise EngineError("bad_input", "the picture is animated; send a single frame")
             upright = _eight_bit(ImageOps.exif_transpose(image)).convert("RGBA")
     except (*BROKEN_FILE, Image.DecompressionBombError) as error:

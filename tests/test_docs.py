@@ -3,10 +3,11 @@
 import re
 from pathlib import Path
 
-from bot import flags
+from bot import flags, images, params
 from bot.commands import COMMANDS
 from bot.keyboard import EMOJIS
 from bot.types import Params
+from engine import pixels
 from tests.adapters.discord import faults as discord
 from tests.adapters.telegram import faults as telegram
 
@@ -52,3 +53,14 @@ def test_the_fault_tables_are_those_that_are_tried() -> None:
     rows = re.findall(r"^\| (.+) \| (.+) \| (.+) \|$", text, re.MULTILINE)
     tried = [(row.fault, row.where, row.outcome) for row in (*discord.ROWS, *telegram.ROWS)]
     assert [row for row in rows if row[0] != "fault"] == tried
+
+
+def test_the_page_on_upscaling_states_the_limits() -> None:
+    text = " ".join((Path(__file__).parents[1] / "docs" / "upscaling.md").read_text("utf-8").split())
+    mega = 10**6
+    assert f"of up to {images.MAX_BYTES // mega} MB and {images.MAX_PIXELS // mega} megapixels" in text
+    assert (
+        f"{params.MAX_UPSCALED // mega} megapixels and {params.LONGEST_UPSCALED} pixels on its longer side"
+        in text
+    )
+    assert f"JPEG and WebP of up to {pixels.LARGEST_PIXELS // mega} megapixels" in text

@@ -11,7 +11,7 @@ from discord.app_commands import Range, locale_str
 from adapters.discord.door import Asked
 from adapters.discord.names import PLACES, localized
 from adapters.discord.traditional import traditional
-from bot.enlarging import Enlarging
+from bot.enlarging import Enlarging, Way
 from bot.texts import Texts
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ Count = Range[int, 1, 4]
 Steps = Range[int, 1, 50]
 Cfg = Range[float, 1.0, 5.0]
 Seed = Range[int, 0, 2**32 - 1]
+Factor = Literal[2, 4]
+Method = Literal["auto", "sr", "lanczos", "redraw"]
 Strength = Range[float, 0.05, 1.0]
 Number = Range[int, 1, 2**53 - 1]
 Days = Range[int, 1, 3650]
@@ -44,7 +46,8 @@ OPTIONS = {
     "job": "discord-option-job",
     "picture": "discord-option-picture",
     "spoiler": "flag-spoiler",
-    "redraw": "discord-option-redraw",
+    "factor": "discord-option-factor",
+    "method": "discord-option-method",
     "code": "discord-option-code",
     "person": "discord-option-person",
     "name": "discord-option-name",
@@ -95,10 +98,11 @@ def _makers(desk: "Desk") -> tuple[Callback, ...]:
         image: discord.Attachment | None = None,
         job: Number | None = None,
         picture: Count | None = None,
-        redraw: bool | None = None,
+        factor: Factor = 2,
+        method: Method = "auto",
         spoiler: bool | None = None,
     ) -> None:
-        chosen = Enlarging(job, (picture or 1) - 1, redraw or False)
+        chosen = Enlarging(job, (picture or 1) - 1, Way(factor, method))
         await desk.upscale(asked, image, chosen, _options_said({"spoiler": spoiler}))
 
     async def reroll(asked: Asked) -> None:

@@ -7,7 +7,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -22,7 +21,7 @@ from adapters.discord.settings import DiscordSettings
 from bot import flags
 from bot.commands import Command
 from bot.core import Core
-from bot.enlarging import Enlarging
+from bot.enlarging import TWICE, Enlarging, Way
 from bot.reading import told
 from bot.types import Action, Address, Gone, Kind, Params, Refused, Reply, Request
 
@@ -87,12 +86,12 @@ class Desk:
             if picture is None:
                 await self.draw_by(asked, chosen.action())
             else:
-                await self._enlarge(asked, picture, options, chosen.redraw)
+                await self._enlarge(asked, picture, chosen.way, options)
 
     async def upscale_message(self, asked: Asked, message: discord.Message) -> None:
         """Enlarge the picture of any message."""
         async with self.refusing(asked):
-            await self._enlarge(asked, pictures.of(message), {})
+            await self._enlarge(asked, pictures.of(message), TWICE, {})
 
     async def reroll(self, asked: Asked) -> None:
         """Draw the person's latest picture again."""
@@ -195,12 +194,11 @@ class Desk:
         self,
         asked: Asked,
         picture: discord.Attachment,
+        way: Way,
         options: Mapping[str, str],
-        redraw: bool = False,
     ) -> None:
         await self.enter(asked)
-        params = _assigned(await self.core.defaults(of_interaction(asked)), options)
-        params = replace(params, redraw=redraw)
+        params = way.over(_assigned(await self.core.defaults(of_interaction(asked)), options))
         address = await self.acknowledge(asked)
         kept = await pictures.keep(self.core, picture)
         await self.submit(asked, address, "upscale", params, kept)

@@ -44,7 +44,7 @@ async def ask(
     if command.name in JOBS:
         return await _draw(core, user, command, heard, place, fetch)
     if command.name == "upscale" and heard.picture is not None:
-        params = replace(await core.defaults(user), redraw=enlarging.read(command.rest).redraw)
+        params = enlarging.way(command.rest).over(await core.defaults(user))
         return await _submit(core, user, "upscale", params, place, await fetch())
     if command.name in ("upscale", "reroll"):
         return await core.press(user, await _button(core, user, command, heard), place.address(), place.event)

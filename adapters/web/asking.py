@@ -8,6 +8,7 @@ from dataclasses import replace
 from adapters.web.payload import Json, Message
 from bot import commands, enlarging, flags
 from bot.core import Core
+from bot.enlarging import Way
 from bot.types import Action, Address, Job, Kind, Params, Refused, Reply, Request, User
 
 JOBS: dict[str, Kind] = {"imagine": "imagine", "optimize": "optimize"}
@@ -22,7 +23,7 @@ async def ask(core: Core, user: User, message: Message) -> Job | Reply | None:
         image = await _kept(core, message)
         return await core.submit(Request(user, address, event, JOBS[command.name], params, image))
     if command.name == "upscale" and message.image is not None:
-        params = replace(await core.defaults(user), redraw=enlarging.read(command.rest).redraw)
+        params = enlarging.way(command.rest).over(await core.defaults(user))
         image = await _kept(core, message)
         return await core.submit(Request(user, address, event, "upscale", params, image))
     if command.name in ("upscale", "reroll"):
@@ -57,7 +58,7 @@ def words_of(job: Job, defaults: Params) -> str:
     if request.parent is not None:
         return ""
     if request.kind == "upscale":
-        return "/upscale redraw" if request.params.redraw else "/upscale"
+        return f"/upscale {Way(request.params.factor, request.params.method).words()}".rstrip()
     line = flags.render(request.params, defaults)
     return f"/optimize {line}" if request.kind == "optimize" else line
 

@@ -105,7 +105,7 @@ def _lanczos(image: Image.Image, factor: int, plan: Plan) -> Stage:
 
 def _sr(image: Image.Image, factor: int, plan: Plan) -> Stage:
     network = plan.network()
-    picture = yield from tiling.super_resolved(np.asarray(image), factor, network, plan.tile)
+    picture = yield from tiling.super_resolved(np.asarray(image), factor, network, plan.side(network))
     return Image.fromarray(picture), network.name
 
 

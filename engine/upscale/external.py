@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.types import EngineError
 from engine.upscale.network import from_state, is_compact
-from engine.upscale.tiling import Network
+from engine.upscale.tiling import Network, measured
 
 SUFFIXES = (".safetensors", ".pth")
 WRAPPED = ("params_ema", "params")
@@ -42,18 +42,21 @@ def load(path: Path, device: torch.device) -> Network:
     state = _state(path)
     if is_compact(state):
         module = from_state(state)
-        return _network(path.stem, module, module.scale, module.reach, device, half=True)
+        return _network(path.stem, module, module, module.scale, module.reach, device, half=True)
     descriptor = _described(path, state)
     # The descriptor itself is what is called: it pads to the sizes its model needs.
-    return _network(path.stem, descriptor, descriptor.scale, REACH, device, half=descriptor.supports_half)
+    half = descriptor.supports_half
+    return _network(path.stem, descriptor, descriptor.model, descriptor.scale, REACH, device, half)
 
 
-def _network(name: str, module: Any, scale: int, reach: int, device: torch.device, half: bool) -> Network:
+def _network(
+    name: str, module: Any, layers: nn.Module, scale: int, reach: int, device: torch.device, half: bool
+) -> Network:
     if scale < 2:
         raise EngineError("model_missing", f"{name} does not enlarge; choose weights for ×2 or ×4")
     dtype = torch.float16 if half and device.type == "cuda" else torch.float32
     module = module.to(device, dtype).eval()
-    return Network(name, module, scale, reach, device, dtype)
+    return measured(Network(name, module, scale, reach, device, dtype), layers)
 
 
 def _state(path: Path) -> dict[str, Tensor]:

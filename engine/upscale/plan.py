@@ -3,25 +3,31 @@
 Knows which network a plan means and keeps it once loaded. Knows no task and no picture.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import torch
 
+from engine.memory import room
+from engine.memory.plan import KEPT_FREE
 from engine.upscale import external
 from engine.upscale.network import SRVGGNetCompact, built_in
 from engine.upscale.redraw import Redrawing
-from engine.upscale.tiling import Network
+from engine.upscale.tiling import Network, measured
 
 BUILT_IN_NAME = "sr"
 CPU = torch.device("cpu")
+SHARE = 0.5
+"""Of what is free, how much a tile may take: pictures are drawn meanwhile."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`tile` is the side in pixels of what goes through the network at once, and so bounds its memory.
+    """`tile` is the side in pixels of what goes through the network at once where memory allows it.
 
+    `read` tells what is free on the device; a smaller side is chosen by it before each picture.
     `models` is a folder with other weights of the ESRGAN family, of which the first by name is used;
     `redraw` is how the loaded model draws over a picture, None where it cannot.
     """
@@ -30,6 +36,7 @@ class Plan:
     tile: int = 512
     models: Path | None = None
     redraw: Redrawing | None = None
+    read: Callable[[torch.device], room.Reading] = room.read
 
     @classmethod
     def of(cls, device: torch.device, models: str) -> "Plan":
@@ -39,6 +46,11 @@ class Plan:
     def network(self) -> Network:
         """Return the network to enlarge with; raises `EngineError("model_missing")` for an unusable one."""
         return _network(self.device, self.models)
+
+    def side(self, network: Network) -> int:
+        """Return the side of the tiles that fit in a share of what is free now."""
+        now = self.read(self.device)
+        return network.fitting(self.tile, int(SHARE * max(0, now.free + now.idle - KEPT_FREE)))
 
 
 @lru_cache(maxsize=2)
@@ -52,4 +64,5 @@ def _network(device: torch.device, models: Path | None) -> Network:
 def compact(name: str, module: SRVGGNetCompact, device: torch.device) -> Network:
     """Put a compact network on a device: in half precision on CUDA, where its numbers stay near 1."""
     dtype = torch.float16 if device.type == "cuda" else torch.float32
-    return Network(name, module.to(device, dtype), module.scale, module.reach, device, dtype)
+    network = Network(name, module.to(device, dtype), module.scale, module.reach, device, dtype)
+    return measured(network, module)

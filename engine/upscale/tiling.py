@@ -5,20 +5,23 @@ Knows windows, halos and feathers. Knows no method and no file; a model is somet
 
 import itertools
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
+from engine.memory import room
 from engine.types import EngineError, Progress
 
 FEATHER = 8
 """Input pixels over which one tile fades into the next."""
 SMALLEST_TILE = 64
+LIVE = 3
+"""Outputs of the widest layer that are there at once: what goes in, what comes out, what is made of it."""
 
 Pixels = NDArray[np.uint8]
 
@@ -28,6 +31,7 @@ class Network:
     """A network on its device: `(B, 3, h, w)` → `(B, 3, scale·h, scale·w)`, both in [0, 1].
 
     `reach` is how far, in input pixels, an output pixel looks; beyond it tiles cannot tell they are tiles.
+    `width` is how many numbers its widest layer makes of an input pixel.
     """
 
     name: str
@@ -36,6 +40,7 @@ class Network:
     reach: int
     device: torch.device
     dtype: torch.dtype
+    width: int = 0
 
     @torch.inference_mode()
     def __call__(self, window: Pixels) -> NDArray[np.float32]:
@@ -45,6 +50,36 @@ class Network:
         enlarged: Tensor = self.module(batch)[0].float().mul_(255).permute(1, 2, 0)
         result: NDArray[np.float32] = enlarged.cpu().numpy()
         return result
+
+    def takes(self, tile: int) -> int:
+        """Return the bytes that a window of `tile` pixels a side takes while it goes through."""
+        levels = 3 * (1 + self.scale**2) * torch.float32.itemsize
+        return tile**2 * (LIVE * self.width * self.dtype.itemsize + levels)
+
+    def fitting(self, largest: int, free: int) -> int:
+        """Return the side of a tile: `largest`, halved until it fits in `free` bytes or is the smallest."""
+        tile = largest
+        while tile // 2 >= SMALLEST_TILE and self.takes(tile) > free:
+            tile //= 2
+        return tile
+
+
+@torch.inference_mode()
+def measured(network: Network, layers: nn.Module) -> Network:
+    """Return the network with its width, told by every layer's output for the smallest tile."""
+    widest = 0
+
+    def see(layer: nn.Module, given: Any, output: Any) -> None:
+        nonlocal widest
+        widest = max(widest, output.numel() if isinstance(output, Tensor) else 0)
+
+    hooks = [layer.register_forward_hook(see) for layer in layers.modules()]
+    try:
+        network(np.zeros((SMALLEST_TILE, SMALLEST_TILE, 3), np.uint8))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return replace(network, width=-(-widest // SMALLEST_TILE**2))
 
 
 def super_resolved(
@@ -59,6 +94,7 @@ def super_resolved(
     except torch.OutOfMemoryError as error:
         if tile // 2 < SMALLEST_TILE:
             raise EngineError("out_of_memory", "not even a small tile fits in memory; try later") from error
+    room.give_back(network.device)
     return (yield from super_resolved(picture, factor, network, tile // 2))
 
 

@@ -76,6 +76,18 @@ async def test_a_picture_with_its_prompt_is_redrawn_where_it_is_said(tmp_path: P
         assert task.method == "redraw"
 
 
+async def test_a_picture_is_enlarged_by_the_factor_and_the_method_that_are_said(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        job = await drawn(home)
+        await home.act(Action("upscale", job.id, 0, "x4 sr"))
+        await home.core.idle()
+        task = home.engine.tasks[-1]
+        assert isinstance(task, Upscale)
+        assert (task.factor, task.method) == (4, "sr")
+        [large] = (await home.core.jobs(job.request.user, 1))[0].pictures
+        assert (large.width, large.height) == (256, 256)
+
+
 async def test_a_redraw_needs_the_pictures_prompt_and_that_prompt_is_judged(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
         job = await drawn(home)
@@ -84,7 +96,7 @@ async def test_a_redraw_needs_the_pictures_prompt_and_that_prompt_is_judged(tmp_
         png = metadata.write(striped("x", 64, 64), metadata.Parameters("a forbidden boat"))
         name = await home.core.keep_image(png)
         with pytest.raises(Refused, match="banned-words"):
-            await home.ask("", kind="upscale", image=name, redraw=True)
+            await home.ask("", kind="upscale", image=name, method="redraw")
 
 
 async def test_reroll_and_vary_under_an_upscaled_picture_mean_the_drawing_behind_it(tmp_path: Path) -> None:

@@ -2,28 +2,62 @@
 
 import pytest
 
-from bot.enlarging import Enlarging, read
+from bot import params
+from bot.enlarging import FACTORS, METHODS, Enlarging, Way, read, way
 from bot.types import Action, Refused
+from engine import upscale
+from engine.types import UpscaleMethod
 
 
 @pytest.mark.parametrize(
     ("rest", "said"),
     [
-        ("", Enlarging(None, 0, False)),
-        ("17", Enlarging(17, 0, False)),
-        ("#17 2", Enlarging(17, 1, False)),
-        ("17 2 redraw", Enlarging(17, 1, True)),
-        ("17 重绘", Enlarging(17, 0, True)),
-        ("Redraw", Enlarging(None, 0, True)),
+        ("", Enlarging(None)),
+        ("17", Enlarging(17)),
+        ("#17 2", Enlarging(17, 1)),
+        ("17 2 redraw", Enlarging(17, 1, Way(2, "redraw"))),
+        ("17 重绘", Enlarging(17, 0, Way(2, "redraw"))),
+        ("Redraw", Enlarging(None, 0, Way(2, "redraw"))),
+        ("17 x4", Enlarging(17, 0, Way(4))),
+        ("4X 17", Enlarging(17, 0, Way(4))),
+        ("17 2 4倍", Enlarging(17, 1, Way(4))),
+        ("四倍 17", Enlarging(17, 0, Way(4))),
+        ("17 两倍", Enlarging(17)),
+        ("sr x4 17 3", Enlarging(17, 2, Way(4, "sr"))),
+        ("17 Lanczos 4x", Enlarging(17, 0, Way(4, "lanczos"))),
+        ("17 4 倍超分辨率", Enlarging(17, 0, Way(4, "sr"))),
+        ("四倍 重繪", Enlarging(None, 0, Way(4, "redraw"))),
+        ("redraw sr 17", Enlarging(17, 0, Way(2, "redraw"))),
+        ("17 1920x1080", Enlarging(17, 1919)),
     ],
 )
-def test_it_names_a_job_a_picture_and_the_way(rest: str, said: Enlarging) -> None:
+def test_it_names_a_job_a_picture_and_the_way_in_any_order(rest: str, said: Enlarging) -> None:
     assert read(rest) == said
 
 
 def test_it_stands_for_a_button_under_the_job_named_or_answered() -> None:
     assert read("17 2 redraw").action(3) == Action("upscale", 17, 1, "redraw")
     assert read("").action(3) == Action("upscale", 3, 0)
+    assert read("x4 sr").action(3) == Action("upscale", 3, 0, "x4 sr")
+
+
+@pytest.mark.parametrize("factor", FACTORS)
+@pytest.mark.parametrize("method", ["auto", *METHODS])
+def test_a_way_is_read_from_its_own_words(factor: int, method: UpscaleMethod) -> None:
+    assert way(Way(factor, method).words()) == Way(factor, method)
+
+
+def test_factors_methods_and_the_longest_side_are_those_of_the_engine() -> None:
+    assert FACTORS == upscale.FACTORS
+    assert params.LONGEST_UPSCALED == upscale.LONGEST_SIDE
+    assert set(METHODS) == {*upscale.METHODS, "redraw"}
+
+
+@pytest.mark.parametrize("said", ["17 x3", "8x", "放大 10倍"])
+def test_another_factor_is_refused_with_those_there_are(said: str) -> None:
+    with pytest.raises(Refused) as caught:
+        read(said)
+    assert (caught.value.code, caught.value.values["allowed"]) == ("bad-value", "x2, x4")
 
 
 def test_without_any_job_it_is_refused() -> None:

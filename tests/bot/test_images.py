@@ -92,6 +92,17 @@ async def test_the_inks_of_a_print_become_light(folder: ImageFolder) -> None:
         assert kept.getpixel((4, 4)) in {(254, 0, 0), (255, 0, 0)}
 
 
+async def test_of_a_cameras_jpeg_with_several_pictures_the_first_is_kept(folder: ImageFolder) -> None:
+    views = picture(form="MPO", save_all=True, append_images=[Image.new("RGB", (10, 5), "blue")])
+    with Image.open(io.BytesIO(await folder.read_input(await folder.keep(views)))) as kept:
+        assert (kept.size, kept.getpixel((20, 10))) == ((40, 20), (254, 0, 0))
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "BMP", "GIF"])
+async def test_every_usual_form_of_a_still_picture_is_kept(folder: ImageFolder, form: str) -> None:
+    assert await folder.input_size(await folder.keep(picture(form=form))) == (40, 20)
+
+
 @pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
 async def test_a_moving_picture_is_refused_in_its_own_words(folder: ImageFolder, form: str) -> None:
     moving = picture(form=form, save_all=True, append_images=[Image.new("RGB", (40, 20), "blue")])

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot import params
+from bot.enlarging import Way
 from bot.types import Address, Job, JobPicture, Params, Refused, Request, User
 from engine.types import Generate, ModelProfile, Optimize, Upscale, Variation
 
@@ -38,6 +39,28 @@ def test_every_aspect_keeps_the_native_area_on_the_grid(profile: ModelProfile, a
     assert max(width, height) <= profile.max_size
     assert width * height == pytest.approx(profile.base_size**2, rel=0.13)
     assert width / height == pytest.approx(across / down, rel=0.16)
+
+
+@pytest.mark.parametrize(
+    ("aspect", "size"),
+    [
+        ("16:9", (512, 288)),
+        ("9:16", (288, 512)),
+        ("21:9", (512, 224)),
+        ("3:2", (512, 336)),
+        ("1:1", (512, 512)),
+    ],
+)
+def test_a_ratio_that_is_too_long_for_the_model_keeps_its_shape_and_gets_smaller(
+    aspect: str, size: tuple[int, int]
+) -> None:
+    assert params.aspect_size(ModelProfile("square", base_size=512, max_size=512), aspect) == size
+
+
+def test_the_shape_of_an_attached_picture_is_kept_where_it_is_too_long() -> None:
+    square = ModelProfile("square", base_size=512, max_size=512)
+    resolved = params.resolve(asked(), square, (1600, 900), dice)
+    assert (resolved.width, resolved.height) == (512, 288)
 
 
 @pytest.mark.parametrize(
@@ -99,16 +122,31 @@ def test_optimize_and_upscale_make_one_task() -> None:
 
 
 def test_a_redraw_is_an_upscale_by_that_method_that_costs_its_steps_and_takes_its_room() -> None:
-    job = made(asked("upscale", "in.png", redraw=True))
+    job = made(asked("upscale", "in.png", method="redraw"))
     assert params.tasks(job, b"png") == [Upscale(b"png", 2, "redraw")]
     assert params.resolve(job.request, SMALL, (128, 64), dice).cost == 16 * 8 * 3
     assert params.room(job) == 4 * params.room(made(asked("upscale", "in.png")))
 
 
 def test_what_is_made_of_a_redrawn_picture_is_not_redrawn_unless_it_is_said() -> None:
-    job = made(asked("upscale", redraw=True))
-    assert not params.enlarge(job, 0, ANN, THERE, "e2").params.redraw
-    assert params.enlarge(job, 0, ANN, THERE, "e2", redraw=True).params.redraw
+    job = made(asked("upscale", method="redraw"))
+    assert params.enlarge(job, 0, ANN, THERE, "e2").params.method == "auto"
+    assert params.enlarge(job, 0, ANN, THERE, "e2", Way(2, "redraw")).params.method == "redraw"
+
+
+def test_the_factor_decides_size_cost_and_limit_and_leaves_the_room_of_what_is_enlarged() -> None:
+    fourfold = asked("upscale", "in.png", factor=4, method="sr")
+    resolved = params.resolve(fourfold, SMALL, (128, 128), dice)
+    assert (resolved.width, resolved.height, resolved.cost) == (512, 512, 32 * 32)
+    job = replace(made(fourfold), width=512, height=512)
+    assert params.tasks(job, b"png") == [Upscale(b"png", 4, "sr")]
+    assert params.room(job) == 8 * 8
+    assert params.resolve(asked("upscale", "in.png"), SMALL, (2000, 2000), dice).width == 4000
+    with pytest.raises(Refused, match="too-large"):
+        params.resolve(fourfold, SMALL, (2000, 2000), dice)
+    assert params.resolve(fourfold, SMALL, (2048, 100), dice).width == 8192
+    with pytest.raises(Refused, match="too-long"):
+        params.resolve(fourfold, SMALL, (100, 2049), dice)
 
 
 def test_a_reroll_keeps_everything_but_the_seed_and_adds_noise_to_the_prompt() -> None:

@@ -240,6 +240,31 @@ async def test_jobs_of_the_first_version_are_read_as_they_were(tmp_path: Path) -
         assert await store.people.settings("web:1") == {}
 
 
+@pytest.mark.parametrize(("redraw", "method"), [("true", "redraw"), ("false", "auto")])
+async def test_what_was_to_be_redrawn_before_methods_could_be_named_still_is(
+    tmp_path: Path, redraw: str, method: str
+) -> None:
+    async with Store.open(tmp_path) as store:
+        job = await admitted(store, "e1")
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
+        told = f'{{"prompt":"a boat","redraw":{redraw},"count":2,"ignored":[]}}'
+        connection.execute("UPDATE jobs SET params = ?", (told,))
+        connection.execute("PRAGMA user_version = 2")
+        connection.commit()
+    async with Store.open(tmp_path) as store:
+        [found] = await store.open_jobs()
+        assert found.request.params == replace(job.request.params, method=method)
+
+
+async def test_how_to_enlarge_outlasts_a_restart(tmp_path: Path) -> None:
+    wish = replace(asked("e1"), kind="upscale", params=Params("", factor=4, method="lanczos"))
+    async with Store.open(tmp_path) as store:
+        await store.admit(wish, SIZE, 0.0, anything)
+    async with Store.open(tmp_path) as store:
+        [found] = await store.open_jobs()
+        assert (found.request.params.factor, found.request.params.method) == (4, "lanczos")
+
+
 async def test_a_database_of_a_newer_bot_is_left_alone(tmp_path: Path) -> None:
     async with Store.open(tmp_path):
         pass

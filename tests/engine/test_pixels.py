@@ -64,6 +64,17 @@ def test_a_transparent_palette_entry_becomes_white() -> None:
     assert pixels.read(encoded(Image.new("P", (2, 2)), transparency=0)).getpixel((0, 0)) == (255, 255, 255)
 
 
+def test_of_a_cameras_jpeg_with_several_pictures_the_first_is_read() -> None:
+    views = encoded(
+        Image.new("RGB", (8, 6), "red"),
+        "MPO",
+        save_all=True,
+        append_images=[Image.new("RGB", (4, 3), "blue")],
+    )
+    read = pixels.read(views)
+    assert (read.size, read.getpixel((4, 3))) == ((8, 6), (254, 0, 0))
+
+
 @pytest.mark.parametrize("form", ["PNG", "WEBP"])
 def test_an_animated_picture_is_refused(form: str) -> None:
     frames = encoded(

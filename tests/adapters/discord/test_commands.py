@@ -204,10 +204,19 @@ async def test_upscale_redraws_where_that_is_chosen_and_the_picture_carries_its_
     studio: Studio,
 ) -> None:
     made = write(png(32), Parameters("a red fox"))
-    message = await studio.drawn(await studio.ann.slash("upscale", image=made, redraw=True))
-    assert (await studio.job(message)).request.params.redraw
-    await studio.ann.slash("upscale", image=png(32), redraw=True)
+    message = await studio.drawn(await studio.ann.slash("upscale", image=made, method="redraw"))
+    assert (await studio.job(message)).request.params.method == "redraw"
+    await studio.ann.slash("upscale", image=png(32), method="redraw")
     assert "can only be enlarged" in await studio.ann.told()
+
+
+async def test_upscale_takes_a_factor_and_a_method(studio: Studio) -> None:
+    attached = await studio.drawn(await studio.ann.slash("upscale", image=png(32), factor=4, method="sr"))
+    assert "enlarged to 128×128" in attached.text
+    assert (await studio.job(attached)).request.params.method == "sr"
+    larger = await studio.drawn(await studio.ann.slash("upscale", job=1, factor=4, method="lanczos"))
+    assert "enlarged to 512×512" in larger.text
+    assert (await studio.job(larger)).request.params.method == "lanczos"
 
 
 async def test_the_menus_of_a_message_enlarge_its_picture_and_read_its_parameters(studio: Studio) -> None:

@@ -103,6 +103,14 @@ async def test_a_sent_picture_is_enlarged(here: Town) -> None:
     assert "enlarged to 128×128" in message["caption"]
 
 
+async def test_a_picture_is_enlarged_by_the_factor_and_the_method_that_are_said(here: Town) -> None:
+    message = await here.said("放大 四倍 超分", photo=PNG)
+    assert "enlarged to 256×256" in message["caption"]
+    task = here.home.engine.tasks[-1]
+    assert isinstance(task, Upscale)
+    assert (task.factor, task.method) == (4, "sr")
+
+
 async def test_a_sent_file_that_carries_its_prompt_is_redrawn_where_that_is_said(here: Town) -> None:
     await here.said("放大 重绘", file=metadata.write(PNG, metadata.Parameters("a boat")))
     task = here.home.engine.tasks[-1]

@@ -87,6 +87,16 @@ async def test_upscale_redraws_where_that_is_said_and_the_words_come_back(site: 
     assert history["messages"][-1]["words"] == "/upscale redraw"
 
 
+async def test_upscale_takes_a_factor_and_a_method_and_the_words_come_back(site: Site) -> None:
+    first = await site.draw("a cat")
+    again = await site.draw(f"/upscale {first} lanczos 4x")
+    assert (await site.get(f"/api/jobs/{again}"))[1]["width"] == 512
+    await site.draw("/upscale sr 四倍", image=base64.b64encode(picture_file(64, 48)).decode())
+    assert (site.easel.tasks[-1].factor, site.easel.tasks[-1].method) == (4, "sr")  # type: ignore[union-attr]
+    _, history = await site.get("/api/history")
+    assert history["messages"][-1]["words"] == "/upscale x4 sr"
+
+
 async def test_other_commands_are_answered_at_once(site: Site) -> None:
     status, answer = await site.post("/api/messages", {"text": "/help"})
     assert status == 200

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.memory.plan import KEPT_FREE
+from engine.memory.room import Reading
 from engine.types import EngineError, Progress
-from engine.upscale.plan import Plan
-from engine.upscale.tiling import FEATHER, Network, Pixels, enlarge, spans, super_resolved, tiles
+from engine.upscale.network import SRVGGNetCompact
+from engine.upscale.plan import Plan, compact
+from engine.upscale.tiling import FEATHER, LIVE, Network, Pixels, enlarge, spans, super_resolved, tiles
 
 CPU = torch.device("cpu")
 
@@ -107,6 +111,30 @@ class Small(nn.Module):
 
 def test_tiles_shrink_until_they_fit_in_memory() -> None:
     assert returned(super_resolved(noise(300, 300), 2, network(Small(80**2)), 256)).shape == (600, 600, 3)
+
+
+@pytest.mark.parametrize(
+    ("free", "side"), [(2**40, 512), (112 * 2**20, 512), (110 * 2**20, 256), (8 * 2**20, 128), (0, 64)]
+)
+def test_tiles_are_as_large_as_free_memory_allows_a_network_of_32_features(free: int, side: int) -> None:
+    assert Plan().network().fitting(512, free) == side
+
+
+def test_what_a_tile_takes_follows_from_the_widest_layer_and_the_precision() -> None:
+    wide = compact("wide", SRVGGNetCompact(features=8, convs=1, scale=4), CPU)
+    assert wide.width == 3 * 4**2
+    assert wide.takes(64) - replace(wide, dtype=torch.float16).takes(64) == 64**2 * LIVE * 48 * 2
+
+
+@pytest.mark.parametrize(("free", "side"), [(0, 64), (KEPT_FREE + 215 * 2**20, 256), (2**40, 512)])
+def test_half_of_what_a_device_has_to_spare_is_for_tiles(free: int, side: int) -> None:
+    plan = Plan(read=lambda device: Reading(free, 0, 0))
+    assert plan.side(plan.network()) == side
+
+
+def test_memory_that_the_allocator_holds_idle_counts_as_free() -> None:
+    plan = Plan(read=lambda device: Reading(0, 2**40, 0))
+    assert plan.side(plan.network()) == 512
 
 
 def test_a_picture_whose_smallest_tile_does_not_fit_is_refused() -> None:

@@ -4,10 +4,11 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 from safetensors.torch import save_file
 
 from engine import metadata, pixels
+from engine.memory.room import Reading
 from engine.metadata import Parameters
 from engine.types import EngineError, Picture, Progress, Upscale
 from engine.upscale import Plan, choose, upscale
@@ -40,6 +41,17 @@ def test_progress_comes_by_tile_before_the_picture() -> None:
     assert [step for step in steps if isinstance(step, Progress)][-1] == Progress(len(steps), len(steps))
     assert len(steps) > 1
     assert isinstance(last, Picture)
+
+
+def test_where_memory_is_scarce_a_picture_is_enlarged_in_more_tiles_to_the_same_result() -> None:
+    task = Upscale(picture(150, 90), method="sr")
+    *ample, whole = upscale(task, Plan(read=lambda device: Reading(2**40, 0, 0)))
+    *scarce, tiled = upscale(task, Plan(read=lambda device: Reading(0, 0, 0)))
+    assert len(scarce) > len(ample) == 1
+    assert isinstance(whole, Picture)
+    assert isinstance(tiled, Picture)
+    apart = ImageChops.difference(pixels.read(whole.png), pixels.read(tiled.png))
+    assert max(largest for _, largest in apart.getextrema()) <= 1
 
 
 def test_metadata_travels_with_the_new_size_and_the_method() -> None:
