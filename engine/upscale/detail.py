@@ -71,7 +71,8 @@ def detail_mask(pictures: Tensor) -> Tensor:
 
 def _pass(picture: Pixels, plan: Plan) -> Pixels:
     """Enlarge twice and average back to the size that was."""
-    stage = super_resolved(picture, 2, plan.network(), plan.tile)
+    network = plan.network()
+    stage = super_resolved(picture, 2, network, plan.side(network))
     while True:
         try:
             next(stage)
