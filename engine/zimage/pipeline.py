@@ -156,6 +156,10 @@ class ZImagePipeline:
         plan = self.components.layout(drawing.task.width, drawing.task.height)
         return partial(encode, self.components, drawing, picture, plan)
 
+    def lost(self, error: Exception) -> bool:
+        """Say whether the device failed and every later call on it would."""
+        return guards.device_failed(error)
+
     def upscale(self, task: Upscale) -> Generator[Progress | Picture | Redraw, None, None]:
         """Enlarge an encoded image, tile by tile; to redraw it are tasks for this pipeline."""
         profile = self.components.profile
