@@ -201,6 +201,39 @@ def test_each_tighter_plan_takes_no_more_and_the_last_takes_less(facts: Facts) -
 
 
 @pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (
+            card(48),
+            [
+                *("30 resident strips", "30 streamed strips"),
+                *(f"{blocks} streamed strips" for blocks in (20, 13, 8, 5, 3, 2, 1, 0)),
+                "0 streamed tiles",
+            ],
+        ),
+        (card(6), ["2 streamed strips", "1 streamed strips", "0 streamed strips", "0 streamed tiles"]),
+        (apple(32), ["30 resident strips", "30 resident tiles"]),
+        (cpu(64), ["30 resident strips", "30 resident tiles"]),
+    ],
+    ids=["48GiB", "6GiB", "apple", "cpu"],
+)
+def test_what_is_exact_is_given_before_a_picture_is_decoded_in_tiles(
+    facts: Facts, expected: list[str]
+) -> None:
+    plans, plan = list[str](), choose(facts, Z_IMAGE, Wish()).tighter()
+    while plan is not None:
+        plans.append(f"{plan.resident_blocks} {plan.text_encoder} {plan.decode}")
+        plan = plan.tighter()
+    assert plans == expected
+
+
+def test_the_document_names_the_means_in_the_order_they_are_taken() -> None:
+    told = " ".join(DOCS.split())
+    order = "decoded in strips, text encoder streamed, a third of the resident blocks streamed, "
+    assert f"{order}again and again until all are, decoded in tiles" in told
+
+
+@pytest.mark.parametrize(
     ("facts", "why"),
     [
         (card(24), "everything fits"),
