@@ -5,7 +5,7 @@ particular and no order of stages.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 import torch
@@ -23,6 +23,16 @@ BLACK = -0.97
 """Pixels in [-1, 1] below this are black; about four levels."""
 MOST_BLACK = 0.995
 """The share of black pixels above which a picture is black."""
+NO_MEMORY = (
+    "DefaultCPUAllocator: can't allocate memory",
+    "DefaultCPUAllocator: not enough memory",
+    "MPS backend out of memory",
+    "Invalid buffer size",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
+"""What torch's allocators without an error class of their own say: CPU, CPU on Windows, Apple's, cuBLAS."""
+CUDA_NO_MEMORY = 2
+"""The runtime's own code for an allocation that failed; the device goes on."""
 
 T = TypeVar("T")
 
@@ -82,6 +92,32 @@ def in_float32(*models: nn.Module) -> Iterator[None]:
         yield
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Say whether `error` is memory that ran out, on whatever device."""
+    if isinstance(error, torch.AcceleratorError):
+        return getattr(error, "error_code", None) == CUDA_NO_MEMORY
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(told in str(error) for told in NO_MEMORY)
+
+
+def device_failed(error: BaseException) -> bool:
+    """Say whether the device failed, so that only a new process can go on.
+
+    A CUDA context that failed once raises at every later call. cuDNN and cuBLAS tell the first one as a plain
+    error; whether it was such a failure is asked of the device.
+    """
+    if isinstance(error, torch.AcceleratorError):
+        return not out_of_memory(error)
+    if not torch.cuda.is_initialized():
+        return False
+    try:
+        torch.cuda.synchronize()
+    except RuntimeError:
+        return True
+    return False
+
+
 def with_room(attempt: Callable[[], T], reliefs: Iterator[bool], refusal: str) -> T:
     """Return `attempt()`; when memory runs out, go on to the next of `reliefs` that helps, and try again.
 
@@ -89,8 +125,11 @@ def with_room(attempt: Callable[[], T], reliefs: Iterator[bool], refusal: str) -
     `EngineError("out_of_memory")` with `refusal` when there is none left.
     """
     while True:
-        with suppress(torch.OutOfMemoryError):
+        try:
             return attempt()
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         if not any(reliefs):

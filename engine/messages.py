@@ -41,7 +41,7 @@ class Emitted:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Task `number` cannot be done, or, with no number, the model cannot be loaded."""
+    """Task `number` cannot be done, or, with no number, none: the model cannot be loaded, or is lost."""
 
     code: ErrorCode
     message: str

@@ -73,6 +73,9 @@ class Pipeline(Protocol[D]):
     def finish(self, drawing: D) -> Callable[[], Picture]:
         """Decode and check the finished drawing; the function returned encodes it, in another thread."""
 
+    def lost(self, error: Exception) -> bool:
+        """Say whether `error` means that the device is of no more use to this process."""
+
     def upscale(self, task: Upscale) -> Generator[Progress | Picture | Redraw, None, None]:
         """Enlarge an encoded image; last the picture, or what is to be drawn for it.
 

@@ -35,8 +35,8 @@ class ProcessEngine:
 
     The child starts with `start()` or the first task. When it dies, running tasks raise `EngineLost` and the
     next task starts another one; when the model cannot be loaded, the tasks waiting for it raise its
-    `EngineError` and the next one tries again. After `idle` seconds without a task the child ends and with it
-    all the memory it has (0: never); the next task loads the model again.
+    `EngineError` and the next one tries again. After `idle` seconds without a task, also before the first,
+    the child ends and with it all the memory it has (0: never); the next task loads the model again.
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class ProcessEngine:
     def start(self) -> None:
         """Have the model loaded, unless it is loaded or loading; returns at once."""
         self._living()
+        self._rests()
 
     async def ready(self) -> None:
         """Wait until the model is loaded, starting it if need be; raises like `run`."""
@@ -125,6 +126,11 @@ class ProcessEngine:
 
     def _ended(self) -> None:
         self._running -= 1
+        self._rests()
+
+    def _rests(self) -> None:
+        """Count from now how long nothing runs."""
+        self._stay()
         if self._idle and not self._running and not self._closed:
             self._rest = asyncio.get_running_loop().call_later(self._idle, self._unload)
 
@@ -135,6 +141,9 @@ class ProcessEngine:
             self._rest = None
 
     def _unload(self) -> None:
+        if self.state.phase == "loading":
+            self._rests()
+            return
         child, self._capacity, self._child = self._child, self.capacity, None
         if child is not None:
             self._unloading = asyncio.create_task(child.end(CLOSING_GRACE))

@@ -64,6 +64,7 @@ class Worker(Generic[D]):
         self._parts: dict[int, Parts] = {}
         self._turn = 0
         self._told = 0
+        self._lost = False
 
     @property
     def busy(self) -> bool:
@@ -75,21 +76,20 @@ class Worker(Generic[D]):
         return bool(self._waiting or self._writing or self._ready or self._works)
 
     def run(self) -> None:
-        """Work until the end of orders (None in the inbox)."""
+        """Work until the end of orders (None in the inbox), or until the device fails."""
         while self.turn():
             pass
         self._aside.end()
 
     def turn(self) -> bool:
-        """Do one turn, waiting for an order when there is nothing to do; False at the end of orders."""
+        """Do one turn, waiting for an order when there is nothing to do; False when it was the last."""
         self._tell_capacity()
         if not self._obey():
             return False
-        self._write()
-        self._admit()
-        self._step()
-        self._finish()
-        return True
+        for stage in (self._write, self._admit, self._step, self._finish):
+            if not self._lost:
+                stage()
+        return not self._lost
 
     def _send(self, report: Report) -> None:
         with self._pipe_lock:
@@ -217,7 +217,7 @@ class Worker(Generic[D]):
         try:
             self._pipeline.step([work.drawing for work in batch])
         except Exception as error:  # noqa: BLE001 - the worker step boundary
-            if len(batch) == 1:
+            if len(batch) == 1 or self._is_lost(error):
                 self._fail(batch[0].number, error)
                 return []
             log.warning("a batch of %d failed and goes on one by one: %r", len(batch), error)
@@ -261,8 +261,22 @@ class Worker(Generic[D]):
         self._works = {key: work for key, work in self._works.items() if key[0] != number}
 
     def _fail(self, number: int, error: Exception) -> None:
+        if self._is_lost(error):
+            self._give_up(error)
+            return
         self._undraw(number)
         self._send(failed(error, number))
+
+    def _is_lost(self, error: Exception) -> bool:
+        return not isinstance(error, EngineError) and self._pipeline.lost(error)
+
+    def _give_up(self, error: Exception) -> None:
+        """End the loop, because nothing works on the device any more; all tasks are lost, none has failed."""
+        if not self._lost:
+            self._lost = True
+            log.error("the device failed and the engine ends", exc_info=error)
+            self._send(Failed("lost", f"the device failed: {str(error).partition(chr(10))[0]}"))
+            self._inbox.put(None)
 
 
 def failed(error: Exception, number: int | None = None) -> Failed:

@@ -20,6 +20,7 @@ from engine.bench.inject import inject
 from engine.bench.series import series
 from engine.bench.speed import Row, Sides
 from engine.bench.verdicts import verdicts
+from engine.generic.load import load as load_generic
 from engine.memory.choosing import compute_dtype
 from engine.memory.probe import probe
 from engine.types import EngineSettings
@@ -38,7 +39,8 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     results: dict[str, Any] = {"machine": machine(settings)}
     if args.inject:
-        results["inject"] = inject(ours(settings), args.inject)
+        generic = load_generic(settings, find(settings.model))
+        results["inject"] = inject(ours(settings), args.inject, generic=generic)
     elif args.verdicts:
         teacher = ours(replace(settings, model=args.teacher)).components if args.teacher else None
         results["verdicts"] = verdicts(ours(settings), args.verdicts, teacher)

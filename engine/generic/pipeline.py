@@ -121,6 +121,10 @@ class GenericPipeline:
         drawing.seconds["decode"] = time.perf_counter() - started
         return partial(self._encode, drawing, picture)
 
+    def lost(self, error: Exception) -> bool:
+        """Say whether the device failed and every later call on it would."""
+        return guards.device_failed(error)
+
     def upscale(self, task: Upscale) -> Generator[Progress | Picture | Redraw, None, None]:
         """Enlarge an encoded image, tile by tile; redrawing is refused: the schedule is not known."""
         return upscale(task, self._upscaling)

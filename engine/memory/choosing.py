@@ -60,12 +60,17 @@ def budget(facts: Facts) -> int:
 def compute_dtype(facts: Facts, wish: str) -> str:
     """Return what to compute in: float32 on a CPU, else bfloat16 where the device has it, else float16.
 
-    Raises `EngineError("bad_input")` for a name that is none of these.
+    Raises `EngineError("bad_input")` for a name that is none of these, and for bfloat16 on a device that only
+    emulates it or does not know it. A CPU computes in all of them.
     """
     if wish == "auto":
         return "float32" if facts.kind == "cpu" else "bfloat16" if facts.bfloat16 else "float16"
     if wish not in DTYPE_BYTES:
         raise EngineError("bad_input", f"dtype {wish!r} is not known; use auto, {', '.join(DTYPE_BYTES)}")
+    if wish == "bfloat16" and not (facts.bfloat16 or facts.kind == "cpu"):
+        raise EngineError(
+            "bad_input", f"{facts.name} does not compute in bfloat16; use dtype auto, float16 or float32"
+        )
     return wish
 
 
@@ -73,7 +78,7 @@ def _candidates(facts: Facts, sizes: Sizes, wish: Wish) -> Iterator[Plan]:
     """Yield plans from the best to the smallest; decoding in tiles, which shows, is the last resort."""
     dtype = compute_dtype(facts, wish.dtype)
     last: list[Plan] = []
-    for weights in _forms(dtype, wish.weights):
+    for weights in _forms(facts, dtype, wish.weights):
         whole = Plan(
             kind=facts.kind,
             dtype=dtype,
@@ -99,7 +104,10 @@ def _candidates(facts: Facts, sizes: Sizes, wish: Wish) -> Iterator[Plan]:
     yield from last
 
 
-def _forms(dtype: str, wanted: str) -> list[Weights]:
+def _forms(facts: Facts, dtype: str, wanted: str) -> list[Weights]:
+    # Every other device converts float8 in software where it has no unit for it.
+    if wanted == "float8" and facts.kind == "mps":
+        raise EngineError("bad_input", f"{facts.name} does not hold float8; use weights auto, int8 or 4bit")
     if wanted == "auto":
         return ["plain", "int8", "4bit"] if dtype in _TWO_BYTES else ["plain", "bfloat16", "int8", "4bit"]
     known: tuple[Weights, ...] = ("plain", "bfloat16", "int8", "float8", "4bit")

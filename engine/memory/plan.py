@@ -158,17 +158,18 @@ class Plan:
         return int(self.form("transformer").block(self.sizes.transformer))
 
     def tighter(self) -> "Plan | None":
-        """Return the next plan that takes less of the device, or None when there is nothing left to give."""
+        """Return the next plan that takes less of the device, or None when there is nothing left to give.
+
+        What is exact comes first: strips, the text encoder streamed, fewer and fewer blocks; last the tiles.
+        """
         if self.decode == "whole":
             return replace(self, decode="strips")
+        if self.kind == "cuda" and self.text_encoder == "resident":
+            return replace(self, text_encoder="streamed")
+        if self.kind == "cuda" and self.resident_blocks:
+            return replace(self, resident_blocks=self.resident_blocks * 2 // 3)
         if self.decode == "strips" and max(self.wish.width, self.wish.height) > TILE:
             return replace(self, decode="tiles")
-        if self.kind != "cuda":
-            return None
-        if self.text_encoder == "resident":
-            return replace(self, text_encoder="streamed")
-        if self.resident_blocks:
-            return replace(self, resident_blocks=self.resident_blocks * 2 // 3)
         return None
 
     def describe(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from engine import guards
 from engine.zimage.block import Block, Operations, Parts, run_block
 from engine.zimage.speed import Speed
 
@@ -24,11 +25,16 @@ log = logging.getLogger(__name__)
 
 
 class Compiled:
-    """`run_block` compiled. Blocks of equal sizes share its graphs, their weights being inputs."""
+    """`run_block` compiled. Blocks of equal sizes share its graphs, their weights being inputs.
+
+    A shape whose graph cannot be made or run ends the compiling: everything is computed uncompiled from then
+    on.
+    """
 
     def __init__(self) -> None:
         torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, RECOMPILES)
         self._own: set[tuple[int, ...]] = set()
+        self._works = True
         self._any_shape = torch.compile(run_block)
         self._one_shape = torch.compile(_run_warmed, dynamic=False)
 
@@ -36,6 +42,19 @@ class Compiled:
         self, tokens: Tensor, rope: Tensor, factors: Tensor, parts: Parts, use: Operations
     ) -> Tensor:
         """Compute as `run_block` does."""
+        if self._works:
+            try:
+                return self._compiled(tokens, rope, factors, parts, use)
+            except RuntimeError as error:
+                if isinstance(error, torch.AcceleratorError) or guards.out_of_memory(error):
+                    raise
+                self._works = False
+                _tell(error)
+        return run_block(tokens, rope, factors, parts, use)
+
+    def _compiled(
+        self, tokens: Tensor, rope: Tensor, factors: Tensor, parts: Parts, use: Operations
+    ) -> Tensor:
         run = self._one_shape if tuple(tokens.shape) in self._own else self._any_shape
         return run(tokens, rope, factors, parts, use)
 
@@ -59,9 +78,9 @@ class Compiled:
         rope = torch.ones((1, length, pairs), device=weight.device) * (0.6 + 0.8j)
         expected = block.computed(run_block, tokens, rope, factors)
         try:
-            found = block.computed(self, tokens, rope, factors)
+            found = block.computed(self._compiled, tokens, rope, factors)
         except RuntimeError as error:
-            log.warning("the transformer runs uncompiled: %s", str(error).partition("\n")[0])
+            _tell(error)
             return False
         off = float((found - expected).float().norm() / expected.float().norm())
         if off > LARGEST_DIFFERENCE:
@@ -79,6 +98,10 @@ def compiled(module: Any, speed: Speed) -> Compiled | None:
         return None
     run = Compiled()
     return run if all(run.agrees(block, length) for length in TRIALS) else None
+
+
+def _tell(error: Exception) -> None:
+    log.warning("the transformer runs uncompiled: %s", str(error).partition("\n")[0])
 
 
 def _run_warmed(tokens: Tensor, rope: Tensor, factors: Tensor, parts: Parts, use: Operations) -> Tensor:

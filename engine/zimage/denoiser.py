@@ -3,11 +3,12 @@
 Knows the modules of diffusers' `ZImageTransformer2DModel` and calls them directly: what depends on the
 prompt alone (caption embedding, context refiner) is computed once per prompt, what depends on the shape
 alone (positions) once per shape, what depends on the schedule alone (time embedding, modulation) once per
-schedule, and a batch of one shape needs no attention mask. Knows no schedule and no guidance.
+schedule and set of hooked blocks, and a batch of one shape needs no attention mask. Knows no schedule and no
+guidance.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
@@ -75,7 +76,7 @@ class Denoiser:
         )
         if self._graphs is not None:
             self._graphs.forget()
-        self._schedules: OrderedDict[tuple[float, ...], list[Moment]] = OrderedDict()
+        self._schedules: OrderedDict[Hashable, list[Moment]] = OrderedDict()
 
     def warm(self, width: int, height: int) -> int:
         """Compile for one picture of this size and usual captions; return how many shapes that made."""
@@ -128,13 +129,18 @@ class Denoiser:
         """
         if not self.speed.once_per_schedule:
             return self._moments([sigmas[step]])[0]
-        key = tuple(sigmas)
+        key = (tuple(sigmas), self._hooked())
         if key not in self._schedules:
-            self._schedules[key] = self._moments(key)
+            self._schedules[key] = self._moments(sigmas)
         self._schedules.move_to_end(key)
         while len(self._schedules) > REMEMBERED_SCHEDULES:
             self._schedules.popitem(last=False)
         return self._schedules[key][step]
+
+    def _hooked(self) -> tuple[bool, ...]:
+        """Say which blocks, and whether the last layer, are called as modules and have no factors."""
+        final = self.transformer.all_final_layer[self._key]
+        return (*(block.is_whole for block in (*self._noise, *self._layers)), not untouched(final))
 
     def predict(
         self,

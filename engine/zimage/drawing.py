@@ -18,7 +18,7 @@ class Drawing:
     `latents` and `estimate` (the picture they are heading for) are `(16, h, w)` float32; `broken` says why
     its numbers are of no more use; `actions` are the guards' deeds in words, `skipped` the steps of them that
     were made without a prediction. `reusing` are the steps, counted from 0, whose middle blocks are replaced
-    by `strength` times `residual`, `(tokens, dim)`, which the blocks added two steps before.
+    by `strength` times `residual`, `(tokens, dim)`, which was added in their place two steps before.
     """
 
     task: Generate

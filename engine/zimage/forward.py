@@ -27,7 +27,8 @@ class Prediction(NamedTuple):
     """The velocity `(B, C, h, w)`, float32, and the sum of the numbers at each place on the way, `(n, B)`.
 
     A sum that is not finite shows where numbers went wrong without waiting for the device. `residual`
-    (B, tokens, dim) is what the middle blocks added to the tokens, if it was to be kept.
+    (B, tokens, dim) is what the middle blocks, or what stood for them, added to the tokens; None if the
+    blocks were computed and it was not to be kept.
     """
 
     velocity: Tensor

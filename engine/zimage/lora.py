@@ -47,14 +47,35 @@ class Pair(NamedTuple):
     up: Tensor
 
 
+class Product:
+    """A layer's hook: the pair's product, added to what the layer computes.
+
+    The pair is kept in the precision it was last used in, too.
+    """
+
+    def __init__(self, pair: Pair) -> None:
+        self._pair = self.used = pair
+
+    def __call__(self, module: nn.Module, given: tuple[Tensor, ...], result: Tensor) -> Tensor:
+        """Return the layer's result with the product added."""
+        values = given[0]
+        if (self.used.down.device, self.used.down.dtype) != (values.device, values.dtype):
+            self.used = Pair(*(each.to(values.device, values.dtype) for each in self._pair))
+        down, up = self.used
+        return result + functional.linear(functional.linear(values, down), up)
+
+
 class Loras:
-    """The LoRA files of one folder, for one transformer."""
+    """The LoRA files of one folder, for one transformer.
+
+    What was chosen last stays made, so that the steps of a picture make it once.
+    """
 
     def __init__(self, folder: Path | None, transformer: Any) -> None:
         self._folder = folder
         self._transformer = transformer
         self._files: OrderedDict[str, dict[str, Pair]] = OrderedDict()
-        self._latest: tuple[Chosen, dict[str, Pair]] = ((), {})
+        self._latest: tuple[Chosen, dict[str, Product]] = ((), {})
 
     def names(self) -> list[str]:
         """Return the names that may be asked for."""
@@ -66,17 +87,25 @@ class Loras:
 
         Raises `EngineError("bad_input")` for a name that is not there or a file that does not fit.
         """
-        hooks = [hook for path, pair in self._summed(chosen).items() for hook in self._hooks(path, pair)]
+        products = self.products(chosen).items()
+        hooks = [hook for path, product in products for hook in self._hooks(path, product)]
         try:
             yield
         finally:
             for hook in hooks:
                 hook.remove()
 
+    def products(self, chosen: Chosen) -> dict[str, Product]:
+        """Return what is added to each layer, by its path."""
+        if not chosen:
+            return {}
+        if chosen != self._latest[0]:
+            products = {path: Product(pair) for path, pair in self._summed(chosen).items()}
+            self._latest = (chosen, products)
+        return self._latest[1]
+
     def _summed(self, chosen: Chosen) -> dict[str, Pair]:
         """Return one pair per layer: the pairs of all files side by side are the sum of their products."""
-        if chosen == self._latest[0]:
-            return self._latest[1]
         found: dict[str, list[Pair]] = {}
         for name, weight in chosen:
             for path, pair in self._pairs(name).items():
@@ -100,15 +129,8 @@ class Loras:
             self._files.popitem(last=False)
         return self._files[name]
 
-    def _hooks(self, path: str, pair: Pair) -> Iterator[Any]:
-        layer = self._transformer.get_submodule(path)
-
-        def add(module: nn.Module, given: tuple[Tensor, ...], result: Tensor) -> Tensor:
-            values = given[0]
-            down, up = (each.to(values.device, values.dtype) for each in pair)
-            return result + functional.linear(functional.linear(values, down), up)
-
-        yield layer.register_forward_hook(add)
+    def _hooks(self, path: str, product: Product) -> Iterator[Any]:
+        yield self._transformer.get_submodule(path).register_forward_hook(product)
         # Modulation is computed once per schedule from untouched blocks: a hook has this one called whole.
         owner, found, _ = path.partition(".adaLN_modulation")
         if found:

@@ -8,7 +8,7 @@ parameters.
 import logging
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -156,6 +156,10 @@ class ZImagePipeline:
         plan = self.components.layout(drawing.task.width, drawing.task.height)
         return partial(encode, self.components, drawing, picture, plan)
 
+    def lost(self, error: Exception) -> bool:
+        """Say whether the device failed and every later call on it would."""
+        return guards.device_failed(error)
+
     def upscale(self, task: Upscale) -> Generator[Progress | Picture | Redraw, None, None]:
         """Enlarge an encoded image, tile by tile; to redraw it are tasks for this pipeline."""
         profile = self.components.profile
@@ -226,29 +230,35 @@ class ZImagePipeline:
         reason = guards.pixels(picture)
         if reason is not None:
             drawing.actions.append(f"{reason}; decoded again in float32")
-            with self.vae.in_float32():
-                picture = self._pixels(drawing)
+            picture = self._pixels(drawing, safely=True)
             reason = guards.pixels(picture)
         return picture, reason
 
-    def _pixels(self, drawing: Drawing) -> Tensor:
-        return guards.with_room(
-            lambda: self.vae.decode(drawing.latents),
-            self._reliefs(),
-            _refusal(drawing.task),
-        )
+    def _pixels(self, drawing: Drawing, safely: bool = False) -> Tensor:
+        def decode() -> Tensor:
+            # Entered anew at each attempt: making room moves and exchanges the modules it widens.
+            with self.vae.in_float32() if safely else nullcontext():
+                return self.vae.decode(drawing.latents)
+
+        return guards.with_room(decode, self._reliefs(), _refusal(drawing.task))
 
     def _redrawn(self, drawing: Drawing, reason: str) -> Drawing:
-        """Draw the task again from another seed in the safe form."""
+        """Draw the task again from another seed in the safe form, from its start when memory runs out."""
         task = replace(drawing.task, seed=drawing.task.seed ^ OTHER_SEED)
-        with self._in_float32():
-            again = self._begin(task, drawing.ready)
-            while again.step < again.steps and again.broken is None:
-                advance(self.denoiser, [again])
-                again.step += 1
+        again = guards.with_room(
+            lambda: self._drawn_safely(task, drawing.ready), self._reliefs(), _refusal(task)
+        )
         again.seconds = dict(drawing.seconds)
         again.forwards += drawing.forwards
         again.actions[:0] = [*drawing.actions, f"{reason}; drawn again in float32 from seed {task.seed}"]
+        return again
+
+    def _drawn_safely(self, task: Generate, ready: PromptReady) -> Drawing:
+        with self._in_float32():
+            again = self._begin(task, ready)
+            while again.step < again.steps and again.broken is None:
+                advance(self.denoiser, [again])
+                again.step += 1
         return again
 
     @contextmanager

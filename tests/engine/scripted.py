@@ -51,7 +51,7 @@ class ScriptedDrawing:
 
 @dataclass
 class ScriptedPipeline:
-    """Obeys `ask`: `go`, `die` (end the process), `raise` (a bug), or an error code.
+    """Obeys `ask`: `go`, `die` (end the process), `raise` (a bug), `break` (the device), or an error code.
 
     `started` are the tasks as they came in; `encoding` is called with the prompt by the thread that encodes.
     """
@@ -88,6 +88,11 @@ class ScriptedPipeline:
         self.encoding(task.prompt)
         return Picture(striped(repr(task), task.width, task.height), task.width, task.height, task.seed, 0.0)
 
+    def lost(self, error: Exception) -> bool:
+        from engine import guards
+
+        return guards.device_failed(error)
+
     def upscale(self, task: Upscale) -> Generator[Progress | Picture | Redraw, None, None]:
         width, height = (int.from_bytes(task.image[at : at + 4], "big") * task.factor for at in (16, 20))
         whole = Picture(striped(repr(task), width, height), width, height, 0, 0.0)
@@ -113,6 +118,10 @@ def obey(answer: str) -> None:
             os._exit(7)
         case "raise":
             raise RuntimeError("a bug on request")
+        case "break":
+            import torch
+
+            raise torch.AcceleratorError("CUDA error: device-side assert triggered\nand more")
         case "out_of_memory":
             raise EngineError("out_of_memory", "no memory on request")
         case "model_missing":

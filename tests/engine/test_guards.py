@@ -131,3 +131,76 @@ def test_when_nothing_helps_the_refusal_is_said() -> None:
     with pytest.raises(EngineError, match="ask for less") as caught:
         guards.with_room(lambda: scarce(free, 9), helping(free, "tiles", "nothing"), "ask for less")
     assert caught.value.code == "out_of_memory"
+
+
+def accelerator(code: int) -> torch.AcceleratorError:
+    error = torch.AcceleratorError("CUDA error")
+    error.error_code = code
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (torch.OutOfMemoryError(), True),
+        (MemoryError(), True),
+        (accelerator(2), True),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 7.64 GiB)"), True),
+        (RuntimeError("Invalid buffer size: 24.00 GiB"), True),
+        (RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory"), True),
+        (accelerator(710), False),
+        (torch.AcceleratorError("on request"), False),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+        (ValueError("MPS backend out of memory"), False),
+    ],
+    ids=str,
+)
+def test_memory_that_ran_out_is_told_from_other_errors_on_every_device(
+    error: Exception, expected: bool
+) -> None:
+    assert guards.out_of_memory(error) is expected
+
+
+def test_an_allocation_that_fails_on_the_cpu_goes_down_the_reliefs() -> None:
+    sizes = [2**50, 2**4]
+    made = guards.with_room(lambda: torch.empty(sizes.pop(0)), iter([True]), "no")
+    assert made.shape == (16,)
+
+
+def test_an_error_that_is_not_about_memory_asks_for_no_relief() -> None:
+    asked: list[bool] = []
+
+    def relief() -> Iterator[bool]:
+        asked.append(True)
+        yield True
+
+    with pytest.raises(RuntimeError, match="same dtype"):
+        guards.with_room(lambda: torch.ones(2, 2) @ torch.ones(2, 2).double(), relief(), "no")
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (accelerator(710), True),
+        (accelerator(2), False),
+        (torch.OutOfMemoryError(), False),
+        (ValueError(), False),
+    ],
+    ids=str,
+)
+def test_a_device_failed_when_its_error_is_not_about_memory(error: Exception, expected: bool) -> None:
+    assert guards.device_failed(error) is expected
+
+
+@pytest.mark.parametrize("failed", [True, False])
+def test_after_a_plain_error_a_cuda_device_is_asked_whether_it_still_works(
+    failed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def synchronize() -> None:
+        if failed:
+            raise accelerator(700)
+
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "synchronize", synchronize)
+    assert guards.device_failed(RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED")) is failed

@@ -90,6 +90,22 @@ async def test_after_a_while_without_a_task_the_child_is_gone_and_the_next_task_
     assert script.asked.count("load") == 2
 
 
+async def test_a_child_that_is_never_given_a_task_is_gone_after_a_while_too_but_not_while_it_loads(
+    script: Script,
+) -> None:
+    engine = ProcessEngine(script.settings, delay=lambda deaths: 0.0, idle=0.01)
+    loading = script.hold("load")
+    engine.start()
+    await loading.reached.wait()
+    engine._unload()
+    assert engine.state == EngineState("loading")
+    loading.release()
+    await script.gone.wait()
+    assert engine.state == EngineState("stopped")
+    assert script.asked == ["load"]
+    await engine.close()
+
+
 async def test_a_task_calls_the_end_of_an_idle_child_off(script: Script) -> None:
     engine = ProcessEngine(script.settings, delay=lambda deaths: 0.0, idle=3600)
     await played(engine, small())

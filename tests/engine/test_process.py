@@ -259,3 +259,13 @@ async def test_a_task_given_while_another_runs_joins_its_batch(engine: ProcessEn
         assert [type(event) async for event in events][-1] is Picture
     await first
     assert "step a|b" in script.asked or "step b|a" in script.asked
+
+
+async def test_a_device_that_fails_loses_the_running_tasks_and_the_next_one_gets_a_new_process(
+    engine: ProcessEngine, script: Script
+) -> None:
+    script.answers["step poison"] = "break"
+    with pytest.raises(EngineLost, match="the device failed: CUDA error: device-side assert triggered"):
+        await played(engine, small("poison"))
+    assert isinstance((await played(engine, small()))[-1], Picture)
+    assert script.asked.count("load") == 2

@@ -268,3 +268,16 @@ def test_a_file_that_cannot_be_encoded_is_the_answer_to_its_task_alone(bench: Be
     bench.work()
     assert bench.failures() == {1: "internal"}
     assert bench.pictures() == [2]
+
+
+@pytest.mark.parametrize("where", ["prompt", "step a|b", "finish", "tile"])
+def test_a_device_that_fails_ends_the_loop_and_no_task_is_told_that_it_failed(
+    bench: Bench, where: str
+) -> None:
+    bench.answers[where] = deque(["break"])
+    bench.draw("a", 1)
+    bench.draw("b", 2)
+    bench.inbox.put(Take(3, Upscale(b"\x00" * 16 + (4).to_bytes(4, "big") * 2)))
+    bench.worker.run()
+    lost = [report for report in bench.reports if isinstance(report, Failed)]
+    assert lost == [Failed("lost", "the device failed: CUDA error: device-side assert triggered")]

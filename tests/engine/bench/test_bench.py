@@ -2,22 +2,26 @@
 
 from contextlib import nullcontext
 from dataclasses import replace
+from random import Random
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from engine import pixels
 from engine.bench import __main__ as bench
 from engine.bench import contenders
 from engine.bench.clock import best_of
-from engine.bench.faults import FAULTS
+from engine.bench.faults import ALWAYS, FAULTS, GENERIC, overflow_in_the_vae
 from engine.bench.floor import operations, products
-from engine.bench.inject import Stage, inject
+from engine.bench.inject import ENDS, Stage, inject
 from engine.bench.memory import peak
 from engine.bench.series import series
 from engine.bench.speed import Sides, above_floor
 from engine.bench.verdicts import METHODS, verdicts
 from engine.embedded import WEIGHTS
+from engine.generic.load import load as load_generic
 from engine.memory import pace, sizes
 from engine.types import EngineSettings, Picture
 from engine.zimage.denoiser import middle, padded
@@ -121,15 +125,45 @@ def test_memory_taken_for_a_moment_is_seen_and_what_lay_there_before_is_not() ->
 
 
 def test_faults_leave_no_black_picture_no_fault_behind_and_the_worker_alive(sides: Sides) -> None:
-    rows = inject(sides.ours, runs=len(FAULTS))
-    total = rows[-1]
-    assert (total["runs"], total["black"]) == (len(FAULTS), 0)
-    ends = {row["fault"]: row for row in rows}
-    assert ends["NaN or inf in a block, once"]["same"] == 1
-    assert ends["out of memory while decoding, always"]["refused"] == 1
+    generic = load_generic(EngineSettings(device="cpu"), WEIGHTS)
+    *rows, total = inject(sides.ours, runs=len(FAULTS) + len(GENERIC), generic=generic)
+    assert (total["runs"], total["black"]) == (len(FAULTS) + len(GENERIC), 0)
+    ends = {row["fault"]: next(kind for kind in ENDS if row[kind]) for row in rows}
+    assert list(ends) == [*FAULTS, *GENERIC]
+    for fault, end in ends.items():
+        if fault.endswith(", always") or ("memory" in fault and fault.endswith(", from then on")):
+            assert (fault, end) == (fault, "refused")
+        elif "memory" in fault and "redraw" not in fault:
+            assert (fault, end) == (fault, "same")
+    assert ends["NaN or inf in a block, once"] == "same"
+    assert ends["overflow inside the VAE, once"] == "same"
+    assert ends["out of memory in the redraw, once"] == "drawn anew"
+    assert ends["device failure in a step"] == "lost"
+    assert ends["generic: NaN or inf in a step, once"] == "drawn anew"
     after = Stage(sides.ours).draw(contenders.asked(64, 2, 1.8), nullcontext())
     assert isinstance(after, Picture)
     assert after.report["guards"] == []
+
+
+def test_half_precision_that_overflows_inside_the_vae_is_decoded_in_float32(sides: Sides) -> None:
+    half = bench.ours(EngineSettings(device="cpu", dtype="float16"))
+    stage, task = Stage(half), contenders.asked(64, 1, 1.0)
+    twin = stage.draw(task, nullcontext())
+    seen: list[bool] = []
+    hooks = [
+        module.register_forward_pre_hook(lambda _, given: seen.append(bool(torch.isinf(given[0]).any())))
+        for name, module in half.components.vae.decoder.named_modules()
+        if name.endswith("norm2")
+    ]
+    end = stage.draw(task, overflow_in_the_vae(ALWAYS)(half, Random(1)))
+    for hook in hooks:
+        hook.remove()
+    assert any(seen)
+    assert isinstance(twin, Picture)
+    assert isinstance(end, Picture)
+    assert end.report["guards"] == ["pixels are flat or not finite (spread nan); decoded again in float32"]
+    levels = [np.asarray(pixels.read(picture.png), int) for picture in (twin, end)]
+    assert np.abs(levels[0] - levels[1]).max() <= 2
 
 
 def test_verdicts_compare_every_method_with_the_teacher(

@@ -161,6 +161,34 @@ def test_what_the_configuration_insists_on_is_obeyed_or_refused() -> None:
         choose(card(24), Z_IMAGE, Wish(dtype="half"))
 
 
+@pytest.mark.parametrize(
+    ("facts", "wish", "refusal"),
+    [
+        (card(24), Wish(dtype="bfloat16"), ""),
+        (card(24, bfloat16=False), Wish(dtype="bfloat16"), "card does not compute in bfloat16; use dtype"),
+        (card(24, bfloat16=False), Wish(dtype="float16"), ""),
+        (card(24, bfloat16=False), Wish(weights="bfloat16"), ""),
+        (card(24, bfloat16=False), Wish(weights="float8"), ""),
+        (apple(64), Wish(dtype="bfloat16"), ""),
+        (replace(apple(64), bfloat16=False), Wish(dtype="bfloat16"), "Apple GPU does not compute in"),
+        (apple(64), Wish(weights="float8"), "Apple GPU does not hold float8; use weights auto, int8 or"),
+        (apple(64), Wish(weights="int8"), ""),
+        (cpu(64), Wish(dtype="bfloat16"), ""),
+        (cpu(64), Wish(dtype="float16"), ""),
+        (cpu(64), Wish(weights="float8"), ""),
+    ],
+)
+def test_a_dtype_or_form_the_device_lacks_is_refused_with_what_to_use(
+    facts: Facts, wish: Wish, refusal: str
+) -> None:
+    if not refusal:
+        assert choose(facts, Z_IMAGE, wish)
+        return
+    with pytest.raises(EngineError, match=refusal) as caught:
+        choose(facts, Z_IMAGE, wish)
+    assert caught.value.code == "bad_input"
+
+
 @pytest.mark.parametrize("facts", [card(48), card(12), apple(32), cpu(64)], ids=lambda facts: facts.name)
 def test_each_tighter_plan_takes_no_more_and_the_last_takes_less(facts: Facts) -> None:
     plans: list[Plan] = [choose(facts, Z_IMAGE, Wish())]
@@ -170,6 +198,39 @@ def test_each_tighter_plan_takes_no_more_and_the_last_takes_less(facts: Facts) -
     assert peaks == sorted(peaks, reverse=True)
     assert peaks[-1] < peaks[0]
     assert plans[-1].resident_blocks == (0 if facts.kind == "cuda" else 30)
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (
+            card(48),
+            [
+                *("30 resident strips", "30 streamed strips"),
+                *(f"{blocks} streamed strips" for blocks in (20, 13, 8, 5, 3, 2, 1, 0)),
+                "0 streamed tiles",
+            ],
+        ),
+        (card(6), ["2 streamed strips", "1 streamed strips", "0 streamed strips", "0 streamed tiles"]),
+        (apple(32), ["30 resident strips", "30 resident tiles"]),
+        (cpu(64), ["30 resident strips", "30 resident tiles"]),
+    ],
+    ids=["48GiB", "6GiB", "apple", "cpu"],
+)
+def test_what_is_exact_is_given_before_a_picture_is_decoded_in_tiles(
+    facts: Facts, expected: list[str]
+) -> None:
+    plans, plan = list[str](), choose(facts, Z_IMAGE, Wish()).tighter()
+    while plan is not None:
+        plans.append(f"{plan.resident_blocks} {plan.text_encoder} {plan.decode}")
+        plan = plan.tighter()
+    assert plans == expected
+
+
+def test_the_document_names_the_means_in_the_order_they_are_taken() -> None:
+    told = " ".join(DOCS.split())
+    order = "decoded in strips, text encoder streamed, a third of the resident blocks streamed, "
+    assert f"{order}again and again until all are, decoded in tiles" in told
 
 
 @pytest.mark.parametrize(

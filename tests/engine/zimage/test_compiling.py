@@ -116,3 +116,52 @@ def test_a_hooked_or_unfused_block_is_not_compiled_for_trial(monkeypatch: pytest
     module.register_forward_pre_hook(lambda *_: None)
     assert compiled(module, SPEED) is None
     assert compiled(made(), replace(SPEED, fused_weights=False)) is None
+
+
+def raising_later(
+    error: Exception,
+) -> tuple[Callable[..., Callable[..., Tensor]], list[int], Callable[[], None]]:
+    """A compiler whose functions work until `breaks` is called, and the lengths they were called with."""
+    lengths: list[int] = []
+    broken: list[None] = []
+
+    def compiler(run: Callable[..., Tensor], **_: object) -> Callable[..., Tensor]:
+        def call(tokens: Tensor, *given: object) -> Tensor:
+            lengths.append(tokens.shape[1])
+            if broken:
+                raise error
+            return run(tokens, *given)
+
+        return call
+
+    return compiler, lengths, lambda: broken.append(None)
+
+
+def test_a_later_graph_that_fails_leaves_everything_uncompiled_with_one_line(
+    pipeline: ZImagePipeline, task: Task, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failure = torch._dynamo.exc.TorchDynamoException("no graph for this shape\nand more")
+    compiler, lengths, breaks = raising_later(failure)
+    monkeypatch.setattr(torch, "compile", compiler)
+    own = ZImagePipeline(pipeline.components, speed=SPEED)
+    breaks()
+    lengths.clear()
+    drawing = sampled(own, task())
+    torch.testing.assert_close(drawing.latents, sampled(pipeline, task()).latents, atol=1e-3, rtol=0)
+    assert len(lengths) == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        "the transformer runs uncompiled: no graph for this shape"
+    ]
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("no memory"), torch.AcceleratorError("broken")])
+def test_memory_and_device_failures_in_a_compiled_block_are_not_the_compilers(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler, _, breaks = raising_later(error)
+    monkeypatch.setattr(torch, "compile", compiler)
+    tokens, rope, time = inputs()
+    block = Block(made(), SPEED, Compiled())
+    breaks()
+    with pytest.raises(type(error)):
+        block(tokens, rope, block.modulation(time)[:, :, None])

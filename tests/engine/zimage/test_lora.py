@@ -11,7 +11,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from engine import metadata
-from engine.types import EngineError
+from engine.types import EngineError, EngineSettings
+from engine.zimage.block import Block
+from engine.zimage.load import load
 from engine.zimage.lora import Loras, WithLoras
 from engine.zimage.pipeline import ZImagePipeline
 from tests.engine.zimage.conftest import Task, drawn, sampled
@@ -135,3 +137,48 @@ def test_a_name_that_is_not_there_is_answered_with_those_that_are(
 def test_pictures_with_other_loras_share_no_batch(pipeline: ZImagePipeline, task: Task) -> None:
     plain, with_ink = (sampled(pipeline, task(steps=1, loras=loras)) for loras in ((), (("ink", 1.0),)))
     assert plain.batch_key != with_ink.batch_key
+
+
+def inked(pipeline: ZImagePipeline, folder: Path) -> tuple[Loras, WithLoras]:
+    tensors: dict[str, Tensor] = {}
+    for path, (down, up) in pairs(pipeline).items():
+        tensors |= {f"transformer.{path}.lora_A.weight": down, f"transformer.{path}.lora_B.weight": up}
+    save_file(tensors, folder / "ink.safetensors")
+    loras = Loras(folder, pipeline.components.transformer)
+    return loras, WithLoras(pipeline, loras)
+
+
+def test_the_steps_of_a_picture_and_the_next_one_with_its_files_make_nothing_anew(
+    task: Task, tmp_path: Path
+) -> None:
+    half = load(EngineSettings(device="cpu", dtype="bfloat16"))
+    loras, layered = inked(half, tmp_path)
+    wish = task(steps=1, width=64, height=64, loras=(("ink", 0.7),))
+    sampled(layered, wish)  # type: ignore[arg-type]
+    made = {path: product.used for path, product in loras.products(wish.loras).items()}
+    assert {pair.down.dtype for pair in made.values()} == {torch.bfloat16}
+    sampled(layered, task(steps=1, width=64, height=64))  # type: ignore[arg-type]
+    sampled(layered, wish)  # type: ignore[arg-type]
+    assert all(loras.products(wish.loras)[path].used is pair for path, pair in made.items())
+
+
+def test_another_weight_of_the_same_file_is_another_product(pipeline: ZImagePipeline, tmp_path: Path) -> None:
+    loras, _ = inked(pipeline, tmp_path)
+    full, half = (loras.products((("ink", weight),))[TARGETS[0]].used for weight in (1.0, 0.5))
+    assert torch.equal(half.up, full.up / 2)
+    assert torch.equal(half.down, full.down)
+
+
+def test_a_lora_on_the_modulation_leaves_other_pictures_in_the_fast_blocks(
+    pipeline: ZImagePipeline, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = ZImagePipeline(pipeline.components)
+    _, layered = inked(own, tmp_path)
+    slow: list[Block] = []
+    whole = Block.whole
+    monkeypatch.setattr(Block, "whole", lambda block, *given: slow.append(block) or whole(block, *given))
+    sampled(layered, task(loras=(("ink", 0.7),)))  # type: ignore[arg-type]
+    assert {block.module for block in slow} == {own.components.transformer.layers[1]}
+    slow.clear()
+    sampled(layered, task())  # type: ignore[arg-type]
+    assert slow == []

@@ -1,11 +1,14 @@
 """What a prompt's complexity makes of steps and sigmas, and what reusing the middle blocks costs."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.zimage.complexity import complexity
+from engine.zimage.forward import Prediction
 from engine.zimage.method import Method, automatic_steps, bent
 from engine.zimage.pipeline import ZImagePipeline
 from engine.zimage.sampling import Schedule
@@ -101,3 +104,22 @@ def test_the_report_tells_the_sigmas_and_steps_that_were_used(pipeline: ZImagePi
     report = drawn(own, task("a cat", steps=8)).report
     assert report["steps"] == 4
     assert report["sigmas"][2] == pytest.approx(0.3, abs=0.01)
+
+
+def test_a_step_that_reuses_hands_on_what_it_added_so_that_fast_reuse_fades(
+    pipeline: ZImagePipeline, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = ZImagePipeline(pipeline.components, method=Method(reuse="fast"))
+    predict, made = own.denoiser.predict, list[tuple[torch.Tensor | None, torch.Tensor | None]]()
+
+    def watched(*given: Any) -> Prediction:
+        prediction = predict(*given)
+        made.append((given[3], prediction.residual))
+        return prediction
+
+    monkeypatch.setattr(own.denoiser, "predict", watched)
+    sampled(own, task(steps=8, guidance_scale=1.0))
+    added = [residual for residual, _ in made if residual is not None]
+    computed = made[1][1]
+    assert computed is not None
+    torch.testing.assert_close(added, [0.9**times * computed for times in (1, 2, 3)])

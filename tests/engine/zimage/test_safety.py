@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from engine import metadata
 from engine.memory.decoding import StripDecoder
-from engine.types import EngineError, EngineSettings
+from engine.types import EngineError, EngineSettings, Generate
 from engine.zimage.drawing import Drawing
 from engine.zimage.load import load
 from engine.zimage.pipeline import OTHER_SEED, ZImagePipeline
@@ -234,3 +234,50 @@ def test_out_of_memory_while_decoding_takes_the_next_plan_and_the_picture_is_the
     assert isinstance(own.components.vae.decoder, StripDecoder)
     assert picture.report["plan"]["decode"] == "strips"
     torch.testing.assert_close(own.vae.decode(drawing.latents), whole, atol=1e-3, rtol=0.0)
+
+
+def lost(pipeline: ZImagePipeline, wish: Generate) -> Drawing:
+    drawing = begin(pipeline, wish)
+    drawing.broken = "block 0 of step 1 is not finite"
+    return drawing
+
+
+@pytest.mark.parametrize("stage", ["caption", "predict"])
+def test_out_of_memory_while_a_lost_picture_is_drawn_again_takes_the_next_plan(
+    pipeline: ZImagePipeline, task: Task, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans = ["stream"]
+    roomy = ZImagePipeline(replace(pipeline.components, tighten=lambda: bool(plans and plans.pop())))
+    twin = roomy.finish(lost(roomy, task()))()
+    drawing = lost(roomy, task())
+    monkeypatch.setattr(roomy.denoiser, stage, scarce(getattr(roomy.denoiser, stage), 2))
+    assert roomy.finish(drawing)().png == twin.png
+    assert plans == []
+
+
+def test_a_lost_picture_that_never_has_room_again_is_refused(
+    pipeline: ZImagePipeline, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = ZImagePipeline(replace(pipeline.components, tighten=None))
+    drawing = lost(last, task())
+    monkeypatch.setattr(last.denoiser, "predict", scarce(last.denoiser.predict, 9))
+    with pytest.raises(EngineError, match="does not fit") as caught:
+        last.finish(drawing)
+    assert caught.value.code == "out_of_memory"
+
+
+def test_out_of_memory_while_decoding_in_float32_goes_on_in_float32_with_the_next_plan(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = load(EngineSettings(device="cpu", dtype="bfloat16"))
+    drawing = sampled(own, task(width=64, height=64, steps=1))
+    decoder, decode = own.components.vae.decoder, own.vae.decode
+    wide = scarce(decode, 2)
+
+    def narrow_breaks(latents: Tensor) -> Tensor:
+        is_wide = own.vae._dtype == torch.float32
+        return wide(latents) if is_wide else torch.full((3, 64, 64), NAN)
+
+    monkeypatch.setattr(own.vae, "decode", narrow_breaks)
+    assert own.finish(drawing)().report["plan"]["decode"] == "strips"
+    assert own.components.vae.decoder is not decoder
