@@ -26,7 +26,7 @@ from engine.types import Generate, Picture
 from engine.worker import Worker
 from engine.zimage.pipeline import ZImagePipeline
 
-TASKS, SIDE, STEPS = 20, 128, 4
+TASKS, SIDE, STEPS = 20, 256, 4
 SAME = 2
 """Largest difference in levels of 255 between a picture with a step done again and its twin."""
 ENDS = ("same", "near", "drawn anew", "refused", "lost", "black")
