@@ -19,6 +19,8 @@ PREFIX = "ZIMAGE_BOT_"
 DEFAULT_FILE = Path("config.toml")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 WEIGHTS = ("auto", "plain", "bfloat16", "int8", "float8", "4bit")
+SCHEDULES = ("static", "dynamic")
+REUSE = ("off", "balanced", "fast")
 LEVELS = ("debug", "info", "warning", "error")
 NAME = (
     r"discord:(server|channel|role|user):\d{1,20}|discord:age-restricted|telegram:user:\d{1,20}"
@@ -45,6 +47,9 @@ class ModelConfig:
     size: int = setting(0, 0, 4096)
     idle_minutes: float = setting(0.0, 0.0, 10_000.0)
     loras: str = ""
+    schedule: str = setting("static", choices=SCHEDULES)
+    reuse: str = setting("off", choices=REUSE)
+    cuda_graphs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""From the operator's configuration to what the core works by. Knows both; opens nothing."""
+"""From the operator's configuration to what the core and the engine work by. Knows both; opens nothing."""
 
 from bot.access import Access
 from bot.config import Config, ConfigError
@@ -8,7 +8,7 @@ from bot.moderation import Fitness, Words
 from bot.retention import Retention
 from bot.rules import Grant
 from bot.types import Params
-from engine.types import ModelProfile
+from engine.types import EngineSettings, ModelProfile
 
 
 def core_settings(settings: Config, profile: ModelProfile) -> CoreSettings:
@@ -62,6 +62,25 @@ def defaults(settings: Config) -> Params:
         optimize=said.optimize,
         enhance=said.enhance,
         reword=said.reword,
+    )
+
+
+def engine_settings(settings: Config) -> EngineSettings:
+    """Return what the engine is told at start."""
+    model = settings.model
+    return EngineSettings(
+        model.name,
+        model.device,
+        model.dtype,
+        model.threads,
+        classifier=settings.moderation.classifier,
+        weights=model.weights,
+        optimizer=model.optimizer,
+        upscalers=model.upscalers,
+        loras=model.loras,
+        schedule=model.schedule,
+        reuse=model.reuse,
+        cuda_graphs=model.cuda_graphs,
     )
 
 

@@ -163,6 +163,7 @@ class ZImagePipeline:
         return upscale(task, replace(self.components.upscaling, redraw=redrawing))
 
     def _begin(self, task: Generate, ready: PromptReady) -> Drawing:
+        task = replace(task, steps=self.method.count(ready.used, task.steps, task.fast))
         sigmas = self._sigmas(task, ready.used)
         guided = sampling.guided_steps(len(sigmas) - 1, task.guidance_scale, self.guided_share)
         layers = task.variation.layers() if task.variation else ()
@@ -197,10 +198,9 @@ class ZImagePipeline:
         return self.denoiser.caption(embedding)
 
     def _sigmas(self, task: Generate, prompt: str) -> list[float]:
-        steps = self.method.count(prompt, task.steps)
-        static = self.schedule.sigmas(steps, image_tokens(task.width, task.height))
+        static = self.schedule.sigmas(task.steps, image_tokens(task.width, task.height))
         sigmas = self.method.sigmas(prompt, static)
-        return sigmas if task.init_image is None else sigmas[sampling.begin(steps, task.strength) :]
+        return sigmas if task.init_image is None else sigmas[sampling.begin(task.steps, task.strength) :]
 
     def _initial_latents(self, task: Generate, sigma: float) -> Tensor:
         device = self.components.device

@@ -12,7 +12,7 @@ from bot.access import Access
 from bot.moderation import Fitness
 from bot.retention import Retention
 from bot.rules import Grant
-from engine.types import ModelProfile
+from engine.types import EngineSettings, ModelProfile
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 
@@ -51,6 +51,20 @@ def test_lists_rules_and_checks_reach_the_core(tmp_path: Path) -> None:
     assert found.fitness == Fitness({"porn": 0.5}, frozenset(["discord:age-restricted"]))
     assert found.grants == (Grant(frozenset(["telegram:user:3"]), per_day=7),)
     assert found.retention == Retention(0, 9)
+
+
+def test_every_setting_of_the_engine_reaches_it(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text(
+        '[model]\nname = "m"\ndevice = "cpu"\ndtype = "float32"\nthreads = 3\nweights = "int8"\n'
+        'optimizer = "rules"\nupscalers = "u"\nloras = "l"\nschedule = "dynamic"\nreuse = "balanced"\n'
+        'cuda_graphs = true\n[moderation]\nclassifier = "c"\n'
+    )
+    told, plain = setup.engine_settings(config.load(file, {})), EngineSettings()
+    same = {field.name for field in fields(told) if getattr(told, field.name) == getattr(plain, field.name)}
+    assert same == {"loader"}
+    assert (told.schedule, told.reuse, told.cuda_graphs) == ("dynamic", "balanced", True)
+    assert setup.engine_settings(config.load(EXAMPLE, {})) == plain
 
 
 @pytest.mark.parametrize(
@@ -92,6 +106,8 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ({"ZIMAGE_BOT_WEB__ENABLED": "maybe"}, ("web.enabled", "maybe", "true or false")),
         ({"ZIMAGE_BOT_DEFAULTS__CFG": "nan"}, ("defaults.cfg", "nan", "1.0 to 5.0")),
         ({"ZIMAGE_BOT_MODEL__DEVICE": "gpu"}, ("model.device", "gpu", "cuda:N")),
+        ({"ZIMAGE_BOT_MODEL__SCHEDULE": "bent"}, ("model.schedule", "bent", "static, dynamic")),
+        ({"ZIMAGE_BOT_MODEL__REUSE": "on"}, ("model.reuse", "on", "off, balanced, fast")),
         ({"ZIMAGE_BOT_LOG_LEVEL": "loud"}, ("log_level", "loud", "warning")),
         ({"ZIMAGE_BOT_ACCESS__ALLOW": "discord:server:1,House"}, ("access.allow", "House", "discord:role:5")),
         ({"ZIMAGE_BOT_DISCORD__COMMAND": "Paint it"}, ("discord.command", "Paint it", "a–z")),
