@@ -61,7 +61,7 @@ class Params:
     """Everything a person can say about a picture. None means: not said, the model or the dice decide.
 
     `redraw` is said of a picture to enlarge: the model shall draw over it. `reword` is the operator's choice:
-    a reroll words a rewritten wish afresh.
+    a reroll words a rewritten wish afresh. With `fast` the prompt's complexity chooses at most `steps` steps.
     """
 
     prompt: str
@@ -80,6 +80,7 @@ class Params:
     redraw: bool = False
     reword: bool = False
     loras: tuple[tuple[str, float], ...] = ()
+    fast: bool = False
     ignored: tuple[str, ...] = ()
 
 

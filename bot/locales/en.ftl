@@ -283,6 +283,7 @@ flag-ar = shape of the picture, such as 16:9
 flag-size = exact size in pixels, such as 512x768
 flag-seed = start from this number; the same seed gives the same picture
 flag-steps = drawing steps
+flag-fast = only as many steps as the prompt needs, 4 to 8
 flag-cfg = how closely to follow the prompt
 flag-count = number of pictures
 flag-lora = styles from LoRA files on this server, such as ink:0.8

@@ -239,6 +239,7 @@ flag-ar = 画面比例，比如 16:9；直接写“3:4”也行
 flag-size = 具体尺寸（像素），比如 512x768
 flag-seed = 随机种子，种子相同画面就相同
 flag-steps = 步数
+flag-fast = 快速：描述越简单步数越少，4 到 8 步
 flag-cfg = 对提示词的贴合程度
 flag-count = 张数
 flag-lora = 叠加本站的 LoRA 风格，比如 ink:0.8
