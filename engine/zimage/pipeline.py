@@ -95,8 +95,11 @@ class ZImagePipeline:
             log.info("compiled for %d shapes of %d×%d in %.0f s", shapes, side, side, took)
 
     def prompt(self, task: Generate | Optimize) -> Generator[None, None, PromptReady]:
-        """Optimize and enhance the prompt as the task asks; what was written first is kept as `original`."""
-        return self.optimizer.steps(task)
+        """Optimize and enhance the prompt as the task asks; what was written first is kept as `original`.
+
+        What the text encoder cannot read any more is cut off, and told.
+        """
+        return self.text.told((yield from self.optimizer.steps(task)))
 
     @torch.inference_mode()
     def start(self, task: Generate, ready: PromptReady) -> Drawing:
