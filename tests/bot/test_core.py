@@ -185,19 +185,6 @@ async def test_cancelling_a_running_job_stops_the_engine_and_costs_the_steps_don
         assert await home.core.cancel(ANN, job.id) == 0
 
 
-async def test_progress_counts_the_steps_a_fast_picture_really_takes(tmp_path: Path) -> None:
-    gate = Gate(step=3)
-    async with house(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
-        job = await home.ask(steps=12, fast=True)
-        await gate.reached()
-        gate.open()
-        await home.core.idle()
-        shown = [reply.progress for _, reply in home.platform.shows if reply.progress]
-        assert {of for step, of in shown if step} == {4}
-        assert "4 steps" in (await home.message(job)).text
-        assert (await home.core.usage(ANN)).charges == ((1000.0, 1.0),)
-
-
 async def test_people_take_turns_though_one_has_ordered_many(tmp_path: Path) -> None:
     async with house(tmp_path, run=False) as home:
         for _ in range(2):

@@ -69,14 +69,6 @@ def test_one_finished_picture_says_how_it_was_made(replies: Replies) -> None:
     assert replies.finished(job(steps=1, locale="zh"), []).text == "画好了 · 1 步 · 种子 1234567 · 1.4 秒"
 
 
-def test_a_fast_picture_tells_the_steps_it_was_scheduled_for(replies: Replies) -> None:
-    made = job(fast=True, pictures=(picture(report={"steps": 3, "scheduled_steps": 5}),))
-    assert replies.finished(made, []).text == "Here is your picture · 5 steps · seed 1234567 · 1.4 s"
-    assert "128×128 · 5 steps" in replies.info(made, 0).text
-    waiting = replies.info(job(fast=True, steps=16, pictures=()), 0)
-    assert "128×128 · 8 steps" in waiting.text
-
-
 def test_several_finished_pictures_have_a_row_of_u_and_a_row_of_v(replies: Replies) -> None:
     reply = replies.finished(four(), [PREVIEW])
     assert reply.text == "Here are your 4 pictures · 8 steps · seeds 50–53 · 4.2 s"
