@@ -151,7 +151,7 @@ async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
     engine = _engine(settings, profile)
     try:
         return await oneshot.imagine(
-            engine, profile, text, setup.defaults(settings), out, partial(print, file=sys.stderr)
+            engine, profile, text, setup.defaults(settings, profile), out, partial(print, file=sys.stderr)
         )
     except Refused as refused:
         raise CommandError(Replies(profile).refused(refused, "en").text) from None

@@ -54,10 +54,10 @@ class ModelConfig:
 
 @dataclass(frozen=True, slots=True)
 class DefaultsConfig:
-    """What a picture gets when the person says nothing."""
+    """What a picture gets when the person says nothing; with 0, steps and cfg are the model's own."""
 
-    steps: int = setting(8, 1, 50)
-    cfg: float = setting(1.8, 1.0, 5.0)
+    steps: int = setting(0, 1, 50, unset=0)
+    cfg: float = setting(0.0, 1.0, 5.0, unset=0)
     count: int = setting(1, 1, 4)
     strength: float = setting(0.6, 0.05, 1.0)
     optimize: bool = True

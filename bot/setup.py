@@ -28,7 +28,7 @@ def core_settings(settings: Config, profile: ModelProfile) -> CoreSettings:
         frozenset(said.allow), frozenset(said.block), frozenset(said.admins), said.anyone_may_press
     )
     fitness = Fitness(output.refuse if output.classifier else {}, frozenset(output.exempt))
-    return CoreSettings(profile, defaults(settings), rule, kept, access, grants(settings), fitness)
+    return CoreSettings(profile, defaults(settings, profile), rule, kept, access, grants(settings), fitness)
 
 
 def grants(settings: Config) -> tuple[Grant, ...]:
@@ -50,13 +50,13 @@ def grants(settings: Config) -> tuple[Grant, ...]:
     )
 
 
-def defaults(settings: Config) -> Params:
-    """Return what a picture gets when nothing else is said."""
+def defaults(settings: Config, profile: ModelProfile) -> Params:
+    """Return what a picture gets when nothing is said: what the operator set, else what suits the model."""
     said = settings.defaults
     return Params(
         prompt="",
-        steps=said.steps,
-        guidance_scale=said.cfg,
+        steps=said.steps or profile.steps,
+        guidance_scale=said.cfg or profile.guidance_scale,
         count=said.count,
         strength=said.strength,
         optimize=said.optimize,

@@ -153,7 +153,7 @@ class ModelProfile:
 
     `base_size` is the side of its native square in pixels, `max_size` the longest side it may draw,
     `suggestions` are prompts it does well, `world` is a sentence on what a limited model can draw, or empty;
-    both in Chinese, too, where somebody wrote them.
+    both in Chinese, too, where somebody wrote them. `steps` and `guidance_scale` are what it was made for.
     """
 
     name: str
@@ -163,6 +163,8 @@ class ModelProfile:
     world: str = ""
     suggestions_zh: tuple[str, ...] = ()
     world_zh: str = ""
+    steps: int = 8
+    guidance_scale: float = 1.8
 
 
 @dataclass(frozen=True, slots=True)

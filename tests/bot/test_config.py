@@ -12,6 +12,7 @@ from bot.access import Access
 from bot.moderation import Fitness
 from bot.retention import Retention
 from bot.rules import Grant
+from bot.types import Params
 from engine.types import EngineSettings, ModelProfile
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
@@ -51,6 +52,16 @@ def test_lists_rules_and_checks_reach_the_core(tmp_path: Path) -> None:
     assert found.fitness == Fitness({"porn": 0.5}, frozenset(["discord:age-restricted"]))
     assert found.grants == (Grant(frozenset(["telegram:user:3"]), per_day=7),)
     assert found.retention == Retention(0, 9)
+
+
+def test_steps_and_guidance_are_the_models_own_until_the_operator_sets_them() -> None:
+    turbo = ModelProfile("turbo", 64, 256, steps=4, guidance_scale=1.0)
+    said = setup.defaults(config.load(EXAMPLE, {}), turbo)
+    assert (said.steps, said.guidance_scale) == (4, 1.0)
+    environment = {"ZIMAGE_BOT_DEFAULTS__STEPS": "2", "ZIMAGE_BOT_DEFAULTS__CFG": "1.5"}
+    said = setup.defaults(config.load(EXAMPLE, environment), turbo)
+    assert (said.steps, said.guidance_scale) == (2, 1.5)
+    assert setup.defaults(config.Config(), ModelProfile("small", 64, 256)) == Params("")
 
 
 def test_every_setting_of_the_engine_reaches_it(tmp_path: Path) -> None:
@@ -104,7 +115,9 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ({"ZIMAGE_BOT_WEB__PORT": "x"}, ("web.port", "'x'", "whole number")),
         ({"ZIMAGE_BOT_WEB__PORT": "70000"}, ("web.port", "70000", "0 to 65535")),
         ({"ZIMAGE_BOT_WEB__ENABLED": "maybe"}, ("web.enabled", "maybe", "true or false")),
-        ({"ZIMAGE_BOT_DEFAULTS__CFG": "nan"}, ("defaults.cfg", "nan", "1.0 to 5.0")),
+        ({"ZIMAGE_BOT_DEFAULTS__CFG": "nan"}, ("defaults.cfg", "nan", "1.0 to 5.0, or 0")),
+        ({"ZIMAGE_BOT_DEFAULTS__CFG": "0.5"}, ("defaults.cfg", "0.5", "1.0 to 5.0, or 0")),
+        ({"ZIMAGE_BOT_DEFAULTS__STEPS": "51"}, ("defaults.steps", "51", "1 to 50, or 0")),
         ({"ZIMAGE_BOT_MODEL__DEVICE": "gpu"}, ("model.device", "gpu", "cuda:N")),
         ({"ZIMAGE_BOT_MODEL__SCHEDULE": "bent"}, ("model.schedule", "bent", "static, dynamic")),
         ({"ZIMAGE_BOT_MODEL__REUSE": "on"}, ("model.reuse", "on", "off, balanced, fast")),
