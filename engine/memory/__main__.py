@@ -31,7 +31,7 @@ def told(
 
     Also its own `steps`, and `forward`, the seconds of one at best, and `ceiling`, the operations per second
     it was derived from, where a matrix product finds room. In place of all that `refusal` where no plan fits.
-    Where a chat model is to write prompts, `writer` is how, empty where it fits no memory, or `writer_refusal`
+    Where a chat model is to write prompts, `writer` is how, empty where it fits no memory, `writer_refusal`
     why it cannot.
     """
     facts = probe(device)
