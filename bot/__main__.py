@@ -24,7 +24,7 @@ from bot.store import Store
 from bot.types import Platform, Refused
 from engine import profiles
 from engine.process import ProcessEngine
-from engine.types import EngineError, EngineSettings, ModelProfile, image_tokens
+from engine.types import EngineError, ModelProfile, image_tokens
 
 USAGE = """usage: python -m bot [--config FILE] COMMAND
 
@@ -151,7 +151,7 @@ async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
     engine = _engine(settings, profile)
     try:
         return await oneshot.imagine(
-            engine, profile, text, setup.defaults(settings), out, partial(print, file=sys.stderr)
+            engine, profile, text, setup.defaults(settings, profile), out, partial(print, file=sys.stderr)
         )
     except Refused as refused:
         raise CommandError(Replies(profile).refused(refused, "en").text) from None
@@ -189,20 +189,9 @@ async def _doctor(settings: Config) -> int:
 
 
 def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine:
-    model = settings.model
     one_picture = image_tokens(profile.base_size, profile.base_size)
-    chosen = EngineSettings(
-        model.name,
-        model.device,
-        model.dtype,
-        model.threads,
-        classifier=settings.moderation.classifier,
-        weights=model.weights,
-        optimizer=model.optimizer,
-        upscalers=model.upscalers,
-        loras=model.loras,
-    )
-    return ProcessEngine(chosen, one_picture, idle=60 * model.idle_minutes)
+    idle = 60 * settings.model.idle_minutes
+    return ProcessEngine(setup.engine_settings(settings), one_picture, idle=idle)
 
 
 def _platforms(settings: Config) -> list[Platform]:

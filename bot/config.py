@@ -19,6 +19,8 @@ PREFIX = "ZIMAGE_BOT_"
 DEFAULT_FILE = Path("config.toml")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 WEIGHTS = ("auto", "plain", "bfloat16", "int8", "float8", "4bit")
+SCHEDULES = ("static", "dynamic")
+REUSE = ("off", "balanced", "fast")
 LEVELS = ("debug", "info", "warning", "error")
 NAME = (
     r"discord:(server|channel|role|user):\d{1,20}|discord:age-restricted|telegram:user:\d{1,20}"
@@ -45,14 +47,17 @@ class ModelConfig:
     size: int = setting(0, 0, 4096)
     idle_minutes: float = setting(0.0, 0.0, 10_000.0)
     loras: str = ""
+    schedule: str = setting("static", choices=SCHEDULES)
+    reuse: str = setting("off", choices=REUSE)
+    cuda_graphs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DefaultsConfig:
-    """What a picture gets when the person says nothing."""
+    """What a picture gets when the person says nothing; with 0, steps and cfg are the model's own."""
 
-    steps: int = setting(8, 1, 50)
-    cfg: float = setting(1.8, 1.0, 5.0)
+    steps: int = setting(0, 1, 50, unset=0)
+    cfg: float = setting(0.0, 1.0, 5.0, unset=0)
     count: int = setting(1, 1, 4)
     strength: float = setting(0.6, 0.05, 1.0)
     optimize: bool = True

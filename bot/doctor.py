@@ -155,7 +155,7 @@ def speed(found: dict[str, Any], config: Config) -> Iterator[Finding]:
         count = f"the latest {len(taken)} pictures" if len(taken) > 1 else "the latest picture"
         yield Finding("ok", "speed", f"{width}×{height} took {seconds:.1f} s ({count} on this machine)")
     elif "forward" in found:
-        steps, side = config.defaults.steps, found["side"]
+        steps, side = config.defaults.steps or found["steps"], found["side"]
         ceiling = found["ceiling"] / 1e9
         rate = f"{ceiling:.3g} GFLOP/s" if ceiling < 1000 else f"{ceiling / 1000:.3g} TFLOP/s"
         least = f"at least {steps * found['forward']:.2g} s, {steps} steps at the {rate} measured now"

@@ -6,7 +6,7 @@ and whether a person may have it, is judged elsewhere.
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -18,6 +18,7 @@ PROMPT_LIMIT = 2000
 TEXT_LIMIT = 4 * PROMPT_LIMIT
 SHOWN_VALUE = 40
 LORA_LIMIT = 2.0
+FAST = "--fast"
 
 Changes = Mapping[str, Any]
 
@@ -78,6 +79,7 @@ def parse(text: str, defaults: Params) -> Params:
         params = _with(params, flag, mark.name, value, flag.names[0] in said)
         said.add(flag.names[0])
         prompt = flagtext.joined(prompt, text[place:end])
+    params = settled(params, said)
     prompt, ratio = flagtext.take_ratio(_checked(replace(params, prompt=prompt.strip())).prompt)
     if ratio and said.isdisjoint({"ar", "size"}):
         params = assign(params, "ar", ratio)
@@ -96,18 +98,31 @@ def assign(params: Params, name: str, value: str) -> Params:
         raise Refused("bad-value", flag=f"--{name}", value=shown, allowed=flag.allowed) from None
 
 
+def settled(params: Params, said: Container[str]) -> Params:
+    """Return `params` where steps among the flags `said` win over fast, which is then told as ignored."""
+    if not (params.fast and "steps" in said):
+        return params
+    return replace(params, fast=False, ignored=(*params.ignored, FAST))
+
+
 def value(params: Params, name: str) -> str:
     """Return what the flag `name` (no dashes) would have to say for these parameters; empty where nothing."""
     return _BY_NAME[name].write(params) or ""
 
 
 def render(params: Params, defaults: Params | None = None) -> str:
-    """Return the line that `parse` reads back, with the same defaults, as equal parameters."""
+    """Return the line that `parse` reads back, with the same defaults, as equal parameters.
+
+    A fast wish's steps, which only bound it, are left to the defaults: said, they would win.
+    """
     base = defaults or Params("")
     words = [params.prompt, *params.ignored]
     for flag in FLAGS:
         value = flag.write(params)
-        if value is not None and value != flag.write(base):
+        told = value != flag.write(base)
+        if flag.names[0] == "steps":
+            told = not params.fast and (told or FAST in params.ignored)
+        if value is not None and told:
             words.append(f"--{flag.names[0]} {value}".rstrip())
             base = replace(base, **flag.read(value))
     return " ".join(words)
@@ -240,6 +255,7 @@ FLAGS: tuple[Flag, ...] = (
     Flag(("size",), _SIZE, "64x64–4096x4096", _read_size, _write_size),
     _number("seed", "seed", int, 0, 2**32 - 1),
     _number("steps", "steps", int, 1, 50),
+    _switch("fast"),
     _number("cfg", "guidance_scale", float, 1.0, 5.0),
     _number("count", "count", int, 1, 4),
     _number("strength", "strength", float, 0.05, 1.0),

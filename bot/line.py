@@ -59,7 +59,7 @@ class Line:
 
     def enter(self, job: Job) -> None:
         """Queue the pictures that a job still lacks and show its place."""
-        count, steps = params.count(job.request), job.request.params.steps
+        count, steps = params.count(job.request), params.most_steps(job.request.params)
         made = {picture.index for picture in job.pictures}
         self._open[job.id] = Open(job, dict.fromkeys(made, (steps, steps)))
         user, room, cost = job.request.user, params.room(job), max(1, job.cost // count)

@@ -22,6 +22,7 @@ class Open:
         return sum(step / of for step, of in self.steps.values()) / params.count(self.job.request)
 
     def progress(self) -> tuple[int, int]:
-        """Return (steps done, steps in all) over all pictures."""
-        of = max((of for _, of in self.steps.values()), default=self.job.request.params.steps)
-        return sum(step for step, _ in self.steps.values()), of * params.count(self.job.request)
+        """Return (steps done, steps in all) over all pictures, as if each took as many as the longest."""
+        most = params.most_steps(self.job.request.params)
+        whole = max((of for _, of in self.steps.values()), default=most) * params.count(self.job.request)
+        return round(self.done() * whole), whole

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from bot.enlarging import TWICE, Way
 from bot.types import Address, Job, Params, Refused, Request, User
 from engine.types import (
+    FAST_STEPS,
     REDRAW_STEPS,
     Generate,
     ModelProfile,
@@ -85,6 +86,11 @@ def picture_cost(profile: ModelProfile, steps: int) -> int:
     return image_tokens(profile.base_size, profile.base_size) * steps
 
 
+def most_steps(params: Params) -> int:
+    """Return the most steps a picture takes; a fast one may take fewer, and costs as much."""
+    return min(params.steps, FAST_STEPS[1]) if params.fast else params.steps
+
+
 def count(request: Request) -> int:
     """Return how many tasks a request makes; only `imagine` makes several."""
     return request.params.count if request.kind == "imagine" else 1
@@ -119,6 +125,7 @@ def task(job: Job, index: int, image: bytes | None) -> Task:
         original=job.request.original,
         loras=params.loras,
         wording=_wording(job.request),
+        fast=params.fast,
     )
 
 
@@ -259,4 +266,4 @@ def _cost(request: Request, profile: ModelProfile, width: int, height: int) -> i
         return picture_cost(profile, 1)
     if request.kind == "upscale":
         return image_tokens(width, height) * (1 + REDRAW_STEPS if request.params.method == "redraw" else 1)
-    return image_tokens(width, height) * request.params.steps * request.params.count
+    return image_tokens(width, height) * most_steps(request.params) * request.params.count

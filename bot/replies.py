@@ -225,7 +225,7 @@ class Replies:
         seconds = wording.seconds(wording.took(job))
         if job.request.kind == "upscale":
             return self._say(job, "finished-upscale", width=job.width, height=job.height, seconds=seconds)
-        count, steps = len(job.pictures), job.request.params.steps
+        count, steps = len(job.pictures), wording.steps(job)
         if count == 1:
             return self._say(job, "finished-one", steps=steps, seed=wording.seeds(job), seconds=seconds)
         return self._say(
@@ -257,7 +257,7 @@ class Replies:
             lines = [self._say(job, "info-upscale", width=width, height=height)]
         else:
             seed, guidance = str(picture.seed if picture else job.seed), str(params.guidance_scale)
-            sizes = {"width": width, "height": height, "steps": params.steps}
+            sizes = {"width": width, "height": height, "steps": wording.steps(job)}
             lines = [self._say(job, "info-picture", **sizes, guidance=guidance, seed=seed)]
         if negative := job.negative_used or params.negative_prompt:
             lines.append(self._say(job, "info-negative", words=wording.cut(negative)))

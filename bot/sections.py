@@ -16,7 +16,10 @@ class ConfigError(Exception):
 
 
 def setting(default: Any, low: float | None = None, high: float | None = None, **metadata: Any) -> Any:
-    """Declare a setting with its range or choices; a `secret` is never shown, in a repr or a log."""
+    """Declare a setting with its range or choices; a `secret` is never shown, in a repr or a log.
+
+    Where `unset` is given, this number outside the range is allowed, too, and means: not said.
+    """
     metadata |= {"low": low, "high": high}
     if isinstance(default, dict):
         return field(default_factory=default.copy, repr=True, metadata=metadata)
@@ -73,8 +76,10 @@ def _check(key: str, value: Any, hint: Any, rules: Mapping[str, Any], origin: st
         raise ConfigError(f"{origin}: {key} = {shown} must be a list of {rules['fix']}")
     low, high = rules.get("low"), rules.get("high")
     numbers = found.values() if isinstance(found, Mapping) else (found,)
-    if low is not None and high is not None and not all(low <= number <= high for number in numbers):
-        raise ConfigError(f"{origin}: {key} = {shown} must be from {low} to {high}")
+    unset = rules.get("unset")
+    if low is not None and high is not None and not all(low <= n <= high for n in numbers if n != unset):
+        other = "" if unset is None else f", or {unset}"
+        raise ConfigError(f"{origin}: {key} = {shown} must be from {low} to {high}{other}")
     return found
 
 

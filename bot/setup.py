@@ -1,4 +1,4 @@
-"""From the operator's configuration to what the core works by. Knows both; opens nothing."""
+"""From the operator's configuration to what the core and the engine work by. Knows both; opens nothing."""
 
 from bot.access import Access
 from bot.config import Config, ConfigError
@@ -8,7 +8,7 @@ from bot.moderation import Fitness, Words
 from bot.retention import Retention
 from bot.rules import Grant
 from bot.types import Params
-from engine.types import ModelProfile
+from engine.types import EngineSettings, ModelProfile
 
 
 def core_settings(settings: Config, profile: ModelProfile) -> CoreSettings:
@@ -28,7 +28,7 @@ def core_settings(settings: Config, profile: ModelProfile) -> CoreSettings:
         frozenset(said.allow), frozenset(said.block), frozenset(said.admins), said.anyone_may_press
     )
     fitness = Fitness(output.refuse if output.classifier else {}, frozenset(output.exempt))
-    return CoreSettings(profile, defaults(settings), rule, kept, access, grants(settings), fitness)
+    return CoreSettings(profile, defaults(settings, profile), rule, kept, access, grants(settings), fitness)
 
 
 def grants(settings: Config) -> tuple[Grant, ...]:
@@ -50,18 +50,37 @@ def grants(settings: Config) -> tuple[Grant, ...]:
     )
 
 
-def defaults(settings: Config) -> Params:
-    """Return what a picture gets when nothing else is said."""
+def defaults(settings: Config, profile: ModelProfile) -> Params:
+    """Return what a picture gets when nothing is said: what the operator set, else what suits the model."""
     said = settings.defaults
     return Params(
         prompt="",
-        steps=said.steps,
-        guidance_scale=said.cfg,
+        steps=said.steps or profile.steps,
+        guidance_scale=said.cfg or profile.guidance_scale,
         count=said.count,
         strength=said.strength,
         optimize=said.optimize,
         enhance=said.enhance,
         reword=said.reword,
+    )
+
+
+def engine_settings(settings: Config) -> EngineSettings:
+    """Return what the engine is told at start."""
+    model = settings.model
+    return EngineSettings(
+        model.name,
+        model.device,
+        model.dtype,
+        model.threads,
+        classifier=settings.moderation.classifier,
+        weights=model.weights,
+        optimizer=model.optimizer,
+        upscalers=model.upscalers,
+        loras=model.loras,
+        schedule=model.schedule,
+        reuse=model.reuse,
+        cuda_graphs=model.cuda_graphs,
     )
 
 

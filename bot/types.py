@@ -61,7 +61,7 @@ class Params:
     """Everything a person can say about a picture. None means: not said, the model or the dice decide.
 
     `factor` and `method` are said of a picture to enlarge. `reword` is the operator's choice: a reroll words
-    a rewritten wish afresh.
+    a rewritten wish afresh. With `fast` the prompt's complexity chooses at most `steps` steps.
     """
 
     prompt: str
@@ -81,6 +81,7 @@ class Params:
     method: UpscaleMethod = "auto"
     reword: bool = False
     loras: tuple[tuple[str, float], ...] = ()
+    fast: bool = False
     ignored: tuple[str, ...] = ()
 
 

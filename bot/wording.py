@@ -5,6 +5,7 @@ Pure functions of a job and the texts; knows no buttons.
 
 import math
 
+from bot.params import most_steps
 from bot.texts import Texts, language
 from bot.types import Job
 from engine.types import ModelProfile
@@ -73,6 +74,12 @@ def took(job: Job) -> float:
     if len(job.pictures) > 1 and job.started is not None and job.finished is not None:
         return job.finished - job.started
     return sum(picture.seconds for picture in job.pictures)
+
+
+def steps(job: Job) -> int:
+    """Return the steps a job's pictures were scheduled for, the most it may take while none is made."""
+    told = [int(picture.report.get("scheduled_steps", 0)) for picture in job.pictures]
+    return max(told, default=0) or most_steps(job.request.params)
 
 
 def seeds(job: Job) -> str:

@@ -15,6 +15,7 @@ from contextlib import aclosing
 from typing import Any, cast, get_args
 
 from engine.types import (
+    FAST_STEPS,
     EngineError,
     EngineLost,
     ErrorCode,
@@ -47,8 +48,9 @@ class FakeEngine:
 
     A prompt that begins with `fail:` raises `EngineError("bad_input")`, `fail CODE:` one with that code,
     `lost:` raises `EngineLost` after the first step, and `lost once:` only at its first try. `unfit:` makes a
-    picture that scores 0.99 as nsfw in its report, any other 0.01. `tasks` are all
-    tasks in the order they were given, `most_running` and `most_tokens` the high-water marks of drawing.
+    picture that scores 0.99 as nsfw in its report, any other 0.01. A fast task takes the fewest steps.
+    `tasks` are all tasks in the order they were given, `most_running` and `most_tokens` the high-water marks
+    of drawing.
     """
 
     def __init__(self, capacity: int = 4096, pace: Pace = _at_once) -> None:
@@ -98,9 +100,10 @@ class FakeEngine:
             try:
                 self._check(task)
                 yield _ready(task, task.optimize, task.enhance)
-                for step in range(1, task.steps + 1):
+                steps = _steps(task)
+                for step in range(1, steps + 1):
                     await _unless(loss, self._pace(task, step))
-                    yield Progress(step, task.steps)
+                    yield Progress(step, steps)
                     self._maybe_lose(task)
                 yield _drawn(task)
             finally:
@@ -178,9 +181,13 @@ def _ready(task: Generate | Optimize, optimize: bool, enhance: bool) -> PromptRe
     return PromptReady(task.original or task.prompt, used, task.negative_prompt, notes)
 
 
+def _steps(task: Generate) -> int:
+    return min(task.steps, FAST_STEPS[0]) if task.fast else task.steps
+
+
 def _drawn(task: Generate) -> Picture:
     png, unfit = striped(repr(task), task.width, task.height), task.prompt.startswith("unfit:")
-    report = {"scores": {"nsfw": 0.99 if unfit else 0.01}}
+    report = {"scores": {"nsfw": 0.99 if unfit else 0.01}, "scheduled_steps": _steps(task)}
     return Picture(png, task.width, task.height, task.seed, 0.0, report)
 
 

@@ -4,6 +4,7 @@ Knows folders and their `model_index.json`. The backends themselves are imported
 """
 
 import json
+import logging
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ from typing import Any
 from engine.profiles import EMBEDDED, locate
 from engine.types import EngineError, EngineSettings
 
+log = logging.getLogger(__name__)
 INDEX = "model_index.json"
 OURS = ("ZImagePipeline", "ZImageImg2ImgPipeline", "")
 """What the Z-Image backend draws with. A folder that does not say is left to it, to tell what is missing."""
+ONLY_OURS = ("schedule", "reuse", "cuda_graphs")
+"""Settings of the Z-Image backend."""
 
 
 def load(settings: EngineSettings) -> Any:
@@ -21,6 +25,7 @@ def load(settings: EngineSettings) -> Any:
     if kind(settings.model) not in OURS:
         from engine.generic import load as generic
 
+        _warn_of_ours(settings)
         return generic.load(settings, generic.fetch(settings.model))
     from engine.zimage.load import load as load_zimage
     from engine.zimage.lora import Loras, WithLoras
@@ -42,6 +47,14 @@ def kind(model: str) -> str:
         return str(json.loads(file.read_bytes()).get("_class_name", ""))
     except ValueError as error:
         raise EngineError("model_missing", f"{file} is not JSON ({error}); fetch the model again") from error
+
+
+def _warn_of_ours(settings: EngineSettings) -> None:
+    """Say which settings have no effect on a model that diffusers' own pipeline draws with."""
+    plain = EngineSettings()
+    for name in ONLY_OURS:
+        if getattr(settings, name) != getattr(plain, name):
+            log.warning("model.%s works with Z-Image models only; %s ignores it", name, settings.model)
 
 
 def _index_on_the_hub(model: str) -> Path | None:

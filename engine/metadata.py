@@ -39,7 +39,8 @@ class Parameters:
     """Everything needed to make a picture again; `prompt` is what the model was given, `original` the wish.
 
     `strength` is None for text-to-image. `upscaler` names the method that enlarged it to `width`×`height`.
-    `loras` are names of LoRA files and their weights. What an older file does not tell keeps its default.
+    `loras` are names of LoRA files and their weights. `steps` are those made, of image-to-image those of the
+    whole schedule; `fast` says the prompt chose them. What an older file does not tell keeps its default.
     """
 
     prompt: str = ""
@@ -56,6 +57,7 @@ class Parameters:
     upscaler: str = ""
     notes: tuple[str, ...] = ()
     loras: tuple[tuple[str, float], ...] = ()
+    fast: bool = False
 
 
 def write(png: bytes, parameters: Parameters) -> bytes:
@@ -183,6 +185,7 @@ def _is_sound(parameters: Parameters) -> bool:
         all(isinstance(word, str) for word in words)
         and all(type(value) is int for value in whole)
         and all(type(value) in (int, float) for value in numbers)
+        and isinstance(parameters.fast, bool)
         and isinstance(parameters.notes, tuple)
         and all(isinstance(note, str) for note in parameters.notes)
         and isinstance(parameters.loras, tuple)

@@ -4,6 +4,7 @@ Knows names, sizes and good prompts. Never loads a weight.
 """
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from engine.types import EngineError, ModelProfile
 EMBEDDED = "embedded"
 EMBEDDED_WEIGHTS = embedded.WEIGHTS
 FILE = "profile.json"
+MOST_STEPS, MOST_GUIDANCE = 50, 5.0
+"""What people may ask for at most, and so a profile for them."""
 GRID = 16
 
 SCENES: dict[Scene, str] = {
@@ -54,20 +57,28 @@ _SUGGESTIONS = (
 _DEFAULTS: dict[str, Any] = {"base_size": 1024, "max_size": 2048, "suggestions": _SUGGESTIONS, "world": ""}
 
 
-_SMALL: dict[str, Any] = {"base_size": 512, "max_size": 1024}
+_UNGUIDED: dict[str, Any] = {"steps": 4, "guidance_scale": 1.0}
+_SMALL: dict[str, Any] = {"base_size": 512, "max_size": 1024, **_UNGUIDED}
 _HUB: dict[str, dict[str, Any]] = {
     "stabilityai/sd-turbo": _SMALL,
     "stabilityai/sdxl-turbo": _SMALL,
-    "simianluo/lcm_dreamshaper_v7": {"base_size": 768, "max_size": 1024},
-}
-"""Few-step models that draw something else than Z-Image's sizes; their cards say so."""
+    "simianluo/lcm_dreamshaper_v7": {
+        "base_size": 768, "max_size": 1024, "steps": 4, "guidance_scale": MOST_GUIDANCE,
+    },
+    "black-forest-labs/flux.1-schnell": _UNGUIDED,
+}  # fmt: skip
+"""Few-step models that are made for other sizes, steps or guidance than Z-Image, by their cards.
+
+The LCM's card has guidance at 8, which it takes as an input and not at the cost of a second forward.
+"""
 
 
 def profile(model: str, size: int = 0) -> ModelProfile:
     """Describe `embedded`, a model directory or a hub id; `size` replaces its native side, 0 leaves it.
 
-    A directory may carry a `profile.json` with any of name, base_size, max_size, suggestions and world; what
-    it leaves out is as for Z-Image. Raises `EngineError("bad_input")` when that file is wrong.
+    A directory may carry a `profile.json` with any of name, base_size, max_size, suggestions, world, steps
+    and guidance_scale; what it leaves out is as for Z-Image. Raises `EngineError("bad_input")` when
+    that file is wrong.
     """
     told = _described(model)
     side = min(size, told.max_size) // GRID * GRID
@@ -123,6 +134,13 @@ def _either(words: tuple[str, ...]) -> str:
     return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
+_KINDS: dict[str, tuple[type, ...]] = {
+    "name": (str,), "base_size": (int,), "max_size": (int,), "suggestions": (list,), "world": (str,),
+    "steps": (int,), "guidance_scale": (int, float),
+}  # fmt: skip
+_RANGES = {"steps": (1, MOST_STEPS), "guidance_scale": (1.0, MOST_GUIDANCE)}
+
+
 def _told(file: Path) -> dict[str, Any]:
     """Read a `profile.json`; a missing one says nothing."""
     if not file.exists():
@@ -131,10 +149,11 @@ def _told(file: Path) -> dict[str, Any]:
         told = json.loads(file.read_text("utf-8"))
     except ValueError as error:
         raise EngineError("bad_input", f"{file} is not JSON: {error}") from error
-    kinds = {"name": str, "base_size": int, "max_size": int, "suggestions": list, "world": str}
     for key, value in told.items() if isinstance(told, dict) else [("the file", told)]:
-        if not isinstance(value, kinds.get(key, ())):
-            raise EngineError("bad_input", f"{file}: {key} is wrong; known are {', '.join(kinds)}")
+        low, high = _RANGES.get(key, (0, math.inf))
+        if type(value) not in _KINDS.get(key, ()) or (key in _RANGES and not low <= value <= high):
+            allowed = f"{low} to {high}" if key in _RANGES else f"known are {', '.join(_KINDS)}"
+            raise EngineError("bad_input", f"{file}: {key} is wrong; {allowed}")
     if "suggestions" in told:
         told["suggestions"] = tuple(map(str, told["suggestions"]))
     return dict(told)

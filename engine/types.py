@@ -35,6 +35,7 @@ class Generate:
     `loras` are names of LoRA files and their weights.
     `original` is what the person wrote when `prompt` was already rewritten; empty means `prompt` is it.
     `wording` asks for another wording of an optimized or enhanced prompt, as that of `Optimize` does.
+    With `fast` the prompt's complexity chooses the steps, from `FAST_STEPS` and never more than `steps`.
     """
 
     prompt: str
@@ -52,6 +53,11 @@ class Generate:
     original: str = ""
     loras: tuple[tuple[str, float], ...] = ()
     wording: int = 0
+    fast: bool = False
+
+
+FAST_STEPS = (4, 8)
+"""The fewest and the most steps that a prompt's complexity chooses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +153,7 @@ class ModelProfile:
 
     `base_size` is the side of its native square in pixels, `max_size` the longest side it may draw,
     `suggestions` are prompts it does well, `world` is a sentence on what a limited model can draw, or empty;
-    both in Chinese, too, where somebody wrote them.
+    both in Chinese, too, where somebody wrote them. `steps` and `guidance_scale` are what it was made for.
     """
 
     name: str
@@ -157,6 +163,8 @@ class ModelProfile:
     world: str = ""
     suggestions_zh: tuple[str, ...] = ()
     world_zh: str = ""
+    steps: int = 8
+    guidance_scale: float = 1.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +178,8 @@ class EngineSettings:
     picture in `Picture.report["scores"]`, empty for none; `weights` is the form the large
     matrices are kept in: `auto`, plain, bfloat16, int8, float8 or 4bit; `optimizer` is what writes prompts:
     `auto`, rules, text-encoder, or a chat model's directory or hub id; `upscalers` is a folder of
-    other super-resolution weights and `loras` one of LoRA files, or empty.
+    other super-resolution weights and `loras` one of LoRA files, or empty; `schedule` (static, dynamic) and
+    `reuse` (off, balanced, fast) say how Z-Image samples, `cuda_graphs` that small forwards are recorded.
     """
 
     model: str = "embedded"
@@ -183,6 +192,9 @@ class EngineSettings:
     optimizer: str = "auto"
     upscalers: str = ""
     loras: str = ""
+    schedule: str = "static"
+    reuse: str = "off"
+    cuda_graphs: bool = False
 
 
 class Engine(Protocol):

@@ -36,6 +36,7 @@ OPTIONS = {
     "aspect": "flag-ar",
     "count": "flag-count",
     "steps": "flag-steps",
+    "fast": "flag-fast",
     "cfg": "flag-cfg",
     "seed": "flag-seed",
     "negative": "flag-no",
@@ -76,6 +77,7 @@ def _makers(desk: "Desk") -> tuple[Callback, ...]:
         aspect: Aspect | None = None,
         count: Count | None = None,
         steps: Steps | None = None,
+        fast: bool | None = None,
         cfg: Cfg | None = None,
         seed: Seed | None = None,
         negative: Negative | None = None,
@@ -87,7 +89,7 @@ def _makers(desk: "Desk") -> tuple[Callback, ...]:
     ) -> None:
         said: dict[str, Any] = {"ar": aspect, "count": count, "steps": steps, "cfg": cfg, "seed": seed}
         said |= {"no": negative, "enhance": enhance, "optimize": optimize, "strength": strength}
-        said |= {"spoiler": spoiler}
+        said |= {"spoiler": spoiler, "fast": fast}
         await desk.draw(asked, "imagine", prompt, _options_said(said), image)
 
     async def optimize(asked: Asked, prompt: Prompt, spoiler: bool | None = None) -> None:

@@ -246,4 +246,4 @@ class Desk:
 def _assigned(params: Params, options: Mapping[str, str]) -> Params:
     for name, value in options.items():
         params = flags.assign(params, name, value)
-    return params
+    return flags.settled(params, options)

@@ -31,6 +31,7 @@ CHINESE: dict[str, tuple[str, str]] = {
     "aspect": ("画幅", "畫幅"),
     "count": ("张数", "張數"),
     "steps": ("步数", "步數"),
+    "fast": ("快速", "快速"),
     "cfg": ("引导强度", "引導強度"),
     "seed": ("种子", "種子"),
     "negative": ("不要", "不要"),

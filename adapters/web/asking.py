@@ -85,4 +85,5 @@ def _with_controls(defaults: Params, controls: Json) -> Params:
     if "guidance_scale" in controls:
         line += f" --cfg {controls['guidance_scale']}"
     params = replace(flags.parse(line, defaults), prompt="")
-    return replace(params, enhance=controls.get("enhance", params.enhance))
+    switches = {name: controls[name] for name in ("enhance", "fast") if name in controls}
+    return replace(params, **switches)

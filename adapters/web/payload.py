@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from bot.types import Action, Button, Choice, Image, Job, JobPicture, Reply, Verb
+from bot.wording import steps
 
 Json = dict[str, Any]
 
@@ -21,6 +22,7 @@ PAGE_PREFIX = "page-"
 CONTROLS: dict[str, tuple[type, ...]] = {
     "prompt": (str,),
     "enhance": (bool,),
+    "fast": (bool,),
     "steps": (int,),
     "guidance_scale": (int, float),
 }
@@ -82,7 +84,7 @@ def job_json(job: Job) -> Json:
         "seed": job.seed,
         "width": job.width,
         "height": job.height,
-        "steps": params.steps,
+        "steps": steps(job),
         "guidance_scale": params.guidance_scale,
         "seconds": round(seconds, 3),
         "images": [picture_url(job, picture) for picture in kept_pictures(job)],

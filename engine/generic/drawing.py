@@ -37,4 +37,9 @@ class Drawing:
     def report(self) -> dict[str, Any]:
         """Return what this drawing adds to `Picture.report`."""
         seconds = {stage: round(seconds, 4) for stage, seconds in self.seconds.items()}
-        return {"seconds": seconds, "steps": self.steps, "guards": list(self.actions)}
+        return {
+            "seconds": seconds,
+            "steps": self.steps,
+            "scheduled_steps": self.task.steps,
+            "guards": list(self.actions),
+        }

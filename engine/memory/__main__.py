@@ -29,9 +29,10 @@ def told(
 ) -> dict[str, Any]:
     """Return the facts, `model`, its name in reports, and `plan`, `peak`, `host`, `why`, `side`, `dtype`.
 
-    Also `forward`, the seconds of one at best, and `ceiling`, the operations per second it was derived from,
-    where a matrix product finds room. In place of all that `refusal` where no plan fits. Where a chat model
-    is to write prompts, `writer` is how, empty where it fits no memory, or `writer_refusal` why it cannot.
+    Also its own `steps`, and `forward`, the seconds of one at best, and `ceiling`, the operations per second
+    it was derived from, where a matrix product finds room. In place of all that `refusal` where no plan fits.
+    Where a chat model is to write prompts, `writer` is how, empty where it fits no memory, `writer_refusal`
+    why it cannot.
     """
     facts = probe(device)
     return asdict(facts) | {"device": facts.kind} | _planned(facts, model, device, dtype, weights, optimizer)
@@ -51,6 +52,7 @@ def _planned(
         return {"refusal": str(error)}
     found = {"plan": plan.describe(), "peak": plan.peak, "host": plan.host, "why": plan.why}
     found |= {"model": described.name, "side": plan.wish.width, "dtype": plan.dtype}
+    found["steps"] = described.steps
     found |= _writer(optimizer, plan, facts)
     return found | _speed(plan, torch.device(device if device.startswith(facts.kind) else facts.kind))
 

@@ -50,7 +50,9 @@ def completed(
     Without guidance a negative prompt has no effect: what can be said positively is (`negative:folded`), the
     rest is dropped (`negative:unguided`), and no general terms are listed.
     """
-    own, notes, text = merged(sanitize(negative).text, ready.negative), ready.notes, ready.text
+    refused = sanitize(negative)
+    own, text = merged(refused.text, ready.negative), ready.text
+    notes = (*ready.notes, *(f"negative:{note}" for note in refused.notes))
     if enhanced:
         better = enhance(text, world, own, kind=kind, wording=wording)
         text, notes = better.text, (*notes, *better.notes)

@@ -5,14 +5,18 @@ Knows Unicode. Knows nothing of languages, worlds or models.
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 
 LIMIT = 2000
-"""Characters of a prompt; about what 512 tokens of English hold."""
+"""Characters of a prompt; about what 512 tokens of English hold. A model may read fewer: see `shortened`."""
 
 MARKS = "\ue000-\uf8ff"
 """Characters that stand for quoted spans while the words around them change; `sanitize` leaves none."""
 MARK = f"[{MARKS}]"
+
+_LETTER = re.compile(r"[a-zA-Z0-9À-ɏЀ-ӿ]")
+_BROKEN_WORD = re.compile(r"[a-zA-Z0-9À-ɏЀ-ӿ'’-]+\Z")
 
 INVISIBLE = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0" + "".join(map(chr, range(0x180B, 0x1810)))
@@ -44,6 +48,17 @@ def sanitize(text: str, limit: int = LIMIT) -> Rewritten:
     return Rewritten(short, tuple(notes))
 
 
+def shortened(text: str, fits: Callable[[str], bool]) -> str:
+    """Return the longest beginning of `text` that `fits`, cut as `sanitize` cuts; all where it does."""
+    if fits(text):
+        return text
+    low, high = 0, len(text)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(_cut(text, middle)) else (low, middle)
+    return _cut(text, low)
+
+
 def _is_plain(text: str) -> bool:
     return text.isprintable() and INVISIBLE.isdisjoint(text)
 
@@ -60,6 +75,6 @@ def _cut(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
     head = text[:limit]
-    if re.match(r"[a-zA-Z0-9À-ɏЀ-ӿ]", text[limit]) and " " in head:
-        head = head.rpartition(" ")[0]
+    if _LETTER.match(text[limit]):
+        head = _BROKEN_WORD.sub("", head) or head
     return head.rstrip()

@@ -15,6 +15,7 @@ from engine.types import Generate, PromptReady, image_tokens
 class Drawing:
     """A picture between its first noise and its last step.
 
+    `task.steps` is how many steps the whole schedule has, chosen by the prompt where that was asked for.
     `latents` and `estimate` (the picture they are heading for) are `(16, h, w)` float32; `broken` says why
     its numbers are of no more use; `actions` are the guards' deeds in words, `skipped` the steps of them that
     were made without a prediction. `reusing` are the steps, counted from 0, whose middle blocks are replaced

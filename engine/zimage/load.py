@@ -29,8 +29,10 @@ from engine.prompts.rewriting import Writer
 from engine.types import EngineError, EngineSettings
 from engine.upscale.plan import Plan as Upscaling
 from engine.zimage.components import Components
+from engine.zimage.method import Method
 from engine.zimage.pipeline import ZImagePipeline
 from engine.zimage.preview import load_preview
+from engine.zimage.speed import Speed
 
 PARTS = ("tokenizer", "text_encoder", "transformer", "vae", "scheduler")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -51,9 +53,10 @@ def load(settings: EngineSettings) -> ZImagePipeline:
     """Load the model `settings` names, downloading it on first use.
 
     Raises `EngineError("model_missing")` when it cannot be had, `EngineError("bad_input")` for an impossible
-    device, dtype or form of weights, `EngineError("out_of_memory")` when no plan fits; all say what to do.
+    device, dtype, form of weights or method of sampling, `EngineError("out_of_memory")` when no plan fits;
+    all say what to do.
     """
-    device = choose_device(settings.device)
+    device, method = choose_device(settings.device), Method.of(settings.schedule, settings.reuse)
     torch.set_num_threads(settings.threads or threads())
     folder = find(settings.model)
     plan = planned(settings, folder)
@@ -68,7 +71,11 @@ def load(settings: EngineSettings) -> ZImagePipeline:
     log.info("loaded %s on %s in %s", components.profile.name, device, plan.dtype)
     writer = _writer(settings, components, plan)
     upscaling = Upscaling.of(device, settings.upscalers)
-    pipeline = ZImagePipeline(replace(components, writer=writer, upscaling=upscaling))
+    pipeline = ZImagePipeline(
+        replace(components, writer=writer, upscaling=upscaling),
+        speed=Speed.of(device.type, settings.cuda_graphs),
+        method=method,
+    )
     pipeline.warm()
     return pipeline
 

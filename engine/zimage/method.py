@@ -6,12 +6,14 @@ Knows prompts' complexity and lists of sigmas. Knows no tensor. What of it is wo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, get_args
 
+from engine.types import FAST_STEPS, EngineError
 from engine.zimage.complexity import complexity
 
-FEWEST_STEPS, MOST_STEPS = 4, 8
-"""Between these automatic steps choose."""
+ScheduleName = Literal["static", "dynamic"]
+Reuse = Literal["off", "balanced", "fast"]
+FEWEST_STEPS, MOST_STEPS = FAST_STEPS
 PLAIN_AFTER_TWO = 0.3
 """Sigma after two steps of a prompt that asks for one thing: 70 % of the noise is gone."""
 LATENESS = 0.5
@@ -31,13 +33,19 @@ class Method:
     6 and 8 of fast add that of step 2 times 0.9, 0.81 and 0.73.
     """
 
-    schedule: Literal["static", "dynamic"] = "static"
+    schedule: ScheduleName = "static"
     steps: Literal["asked", "automatic"] = "asked"
-    reuse: Literal["off", "balanced", "fast"] = "off"
+    reuse: Reuse = "off"
 
-    def count(self, prompt: str, asked: int) -> int:
-        """Return how many steps to make."""
-        return min(asked, automatic_steps(complexity(prompt))) if self.steps == "automatic" else asked
+    @classmethod
+    def of(cls, schedule: str, reuse: str) -> "Method":
+        """Return the method of two settings; raises `EngineError("bad_input")` for an unknown one."""
+        return cls(_known("schedule", schedule, ScheduleName), reuse=_known("reuse", reuse, Reuse))
+
+    def count(self, prompt: str, asked: int, fast: bool = False) -> int:
+        """Return how many steps to make; `fast` makes them automatic for this picture."""
+        automatic = fast or self.steps == "automatic"
+        return min(asked, automatic_steps(complexity(prompt))) if automatic else asked
 
     def sigmas(self, prompt: str, static: list[float]) -> list[float]:
         """Return the noise levels to use instead of the model's own `static` ones."""
@@ -72,3 +80,9 @@ def bent(sigmas: Sequence[float], score: float) -> list[float]:
     wanted = PLAIN_AFTER_TWO + score * (late - PLAIN_AFTER_TWO)
     k = wanted * (1 - static) / (static * (1 - wanted))
     return [k * sigma / (1 + (k - 1) * sigma) for sigma in sigmas]
+
+
+def _known(name: str, value: str, kind: Any) -> Any:
+    if value not in get_args(kind):
+        raise EngineError("bad_input", f"{name} {value!r} is not known; use {', '.join(get_args(kind))}")
+    return value

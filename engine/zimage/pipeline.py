@@ -95,8 +95,11 @@ class ZImagePipeline:
             log.info("compiled for %d shapes of %d×%d in %.0f s", shapes, side, side, took)
 
     def prompt(self, task: Generate | Optimize) -> Generator[None, None, PromptReady]:
-        """Optimize and enhance the prompt as the task asks; what was written first is kept as `original`."""
-        return self.optimizer.steps(task)
+        """Optimize and enhance the prompt as the task asks; what was written first is kept as `original`.
+
+        What the text encoder cannot read any more is cut off, and told.
+        """
+        return self.text.told((yield from self.optimizer.steps(task)))
 
     @torch.inference_mode()
     def start(self, task: Generate, ready: PromptReady) -> Drawing:
@@ -167,6 +170,7 @@ class ZImagePipeline:
         return upscale(task, replace(self.components.upscaling, redraw=redrawing))
 
     def _begin(self, task: Generate, ready: PromptReady) -> Drawing:
+        task = replace(task, steps=self.method.count(ready.used, task.steps, task.fast))
         sigmas = self._sigmas(task, ready.used)
         guided = sampling.guided_steps(len(sigmas) - 1, task.guidance_scale, self.guided_share)
         layers = task.variation.layers() if task.variation else ()
@@ -201,10 +205,9 @@ class ZImagePipeline:
         return self.denoiser.caption(embedding)
 
     def _sigmas(self, task: Generate, prompt: str) -> list[float]:
-        steps = self.method.count(prompt, task.steps)
-        static = self.schedule.sigmas(steps, image_tokens(task.width, task.height))
+        static = self.schedule.sigmas(task.steps, image_tokens(task.width, task.height))
         sigmas = self.method.sigmas(prompt, static)
-        return sigmas if task.init_image is None else sigmas[sampling.begin(steps, task.strength) :]
+        return sigmas if task.init_image is None else sigmas[sampling.begin(task.steps, task.strength) :]
 
     def _initial_latents(self, task: Generate, sigma: float) -> Tensor:
         device = self.components.device

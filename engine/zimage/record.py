@@ -27,11 +27,15 @@ def parameters(task: Generate, ready: PromptReady, model: str) -> metadata.Param
         strength=None if task.init_image is None else task.strength,
         notes=ready.notes,
         loras=task.loras,
+        fast=task.fast,
     )
 
 
 def report(drawing: Drawing, model: str, device: str, plan: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `Picture.report`: model, device, dtype, plan, seconds per stage, forwards, guards' actions."""
+    """Return `Picture.report`: model, device, dtype, plan, seconds per stage, forwards, guards' actions.
+
+    `steps` are those done, `scheduled_steps` those of the whole schedule: image-to-image does the last ones.
+    """
     return {
         "model": model,
         "device": device,
@@ -40,6 +44,7 @@ def report(drawing: Drawing, model: str, device: str, plan: Mapping[str, Any]) -
         "seconds": {stage: round(seconds, 4) for stage, seconds in drawing.seconds.items()},
         "forwards": drawing.forwards,
         "steps": drawing.steps,
+        "scheduled_steps": drawing.task.steps,
         "sigmas": [round(sigma, 4) for sigma in drawing.sigmas],
         "guided_steps": drawing.guided,
         "guards": list(drawing.actions),

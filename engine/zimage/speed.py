@@ -39,9 +39,13 @@ class Speed:
     cuda_graphs: bool = False
 
     @classmethod
-    def of(cls, device: str) -> "Speed":
-        """Return what suits a device type. Complex numbers are fast on a CPU and slow on everything else."""
-        return cls(real_rope=device != "cpu", lean_decoder=device == "cpu", compiled=device == "cuda")
+    def of(cls, device: str, cuda_graphs: bool = False) -> "Speed":
+        """Return what suits a device type; `cuda_graphs` asks for them where there is CUDA.
+
+        Complex numbers are fast on a CPU and slow on everything else.
+        """
+        cuda, cpu = device == "cuda", device == "cpu"
+        return cls(real_rope=not cpu, lean_decoder=cpu, compiled=cuda, cuda_graphs=cuda and cuda_graphs)
 
     @classmethod
     def none(cls, **but: Any) -> "Speed":

@@ -7,12 +7,15 @@ import copy
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from engine import guards
+from engine.prompts.sanitize import shortened
+from engine.types import PromptReady
 
 MAX_TOKENS = 512
 CACHED_PROMPTS = 64
@@ -32,7 +35,7 @@ class TextEncoder:
         self._cache: OrderedDict[str, Tensor] = OrderedDict()
 
     def encode(self, prompt: str) -> Tensor:
-        """Return the caption embedding `(tokens, features)`; at most `MAX_TOKENS` tokens count."""
+        """Return the caption embedding `(tokens, features)` of a prompt, as far as it is `readable`."""
         if prompt in self._cache:
             self._cache.move_to_end(prompt)
             return self._cache[prompt]
@@ -58,14 +61,35 @@ class TextEncoder:
             self._cache = usual
 
     def tokens(self, prompt: str) -> list[int]:
-        """Return the token ids the encoder is given, chat template included."""
+        """Return the token ids the encoder is given: at most `MAX_TOKENS`, with the whole chat template."""
+        ids = self._templated(prompt)
+        return ids if len(ids) <= MAX_TOKENS else self._templated(self.readable(prompt))
+
+    def readable(self, prompt: str) -> str:
+        """Return the beginning of `prompt` that the encoder reads, in whole words; all where it is short."""
+        return shortened(prompt, lambda text: len(self._templated(text)) <= MAX_TOKENS)
+
+    def told(self, ready: PromptReady) -> PromptReady:
+        """Return what is really read of a prompt; notes say what was cut (`truncated`, `negative:truncated`).
+
+        Enhancement stands at the end and goes first, and its notes with it.
+        """
+        used, negative = self.readable(ready.used), self.readable(ready.negative_used)
+        notes = list(ready.notes)
+        if used != ready.used:
+            notes = [note for note in notes if not note.startswith("enhanced:")] + ["truncated"]
+        if negative != ready.negative_used:
+            notes.append("negative:truncated")
+        return replace(ready, used=used, negative_used=negative, notes=tuple(dict.fromkeys(notes)))
+
+    def _templated(self, prompt: str) -> list[int]:
         text = self.tokenizer.apply_chat_template(
             [{"role": "user", "content": prompt}],
             tokenize=False,
             add_generation_prompt=True,
             enable_thinking=True,
         )
-        ids: list[int] = self.tokenizer(text, truncation=True, max_length=MAX_TOKENS).input_ids
+        ids: list[int] = self.tokenizer(text).input_ids
         return ids
 
 

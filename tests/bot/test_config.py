@@ -12,7 +12,8 @@ from bot.access import Access
 from bot.moderation import Fitness
 from bot.retention import Retention
 from bot.rules import Grant
-from engine.types import ModelProfile
+from bot.types import Params
+from engine.types import EngineSettings, ModelProfile
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 
@@ -53,6 +54,30 @@ def test_lists_rules_and_checks_reach_the_core(tmp_path: Path) -> None:
     assert found.retention == Retention(0, 9)
 
 
+def test_steps_and_guidance_are_the_models_own_until_the_operator_sets_them() -> None:
+    turbo = ModelProfile("turbo", 64, 256, steps=4, guidance_scale=1.0)
+    said = setup.defaults(config.load(EXAMPLE, {}), turbo)
+    assert (said.steps, said.guidance_scale) == (4, 1.0)
+    environment = {"ZIMAGE_BOT_DEFAULTS__STEPS": "2", "ZIMAGE_BOT_DEFAULTS__CFG": "1.5"}
+    said = setup.defaults(config.load(EXAMPLE, environment), turbo)
+    assert (said.steps, said.guidance_scale) == (2, 1.5)
+    assert setup.defaults(config.Config(), ModelProfile("small", 64, 256)) == Params("")
+
+
+def test_every_setting_of_the_engine_reaches_it(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text(
+        '[model]\nname = "m"\ndevice = "cpu"\ndtype = "float32"\nthreads = 3\nweights = "int8"\n'
+        'optimizer = "rules"\nupscalers = "u"\nloras = "l"\nschedule = "dynamic"\nreuse = "balanced"\n'
+        'cuda_graphs = true\n[moderation]\nclassifier = "c"\n'
+    )
+    told, plain = setup.engine_settings(config.load(file, {})), EngineSettings()
+    same = {field.name for field in fields(told) if getattr(told, field.name) == getattr(plain, field.name)}
+    assert same == {"loader"}
+    assert (told.schedule, told.reuse, told.cuda_graphs) == ("dynamic", "balanced", True)
+    assert setup.engine_settings(config.load(EXAMPLE, {})) == plain
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -90,8 +115,12 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ({"ZIMAGE_BOT_WEB__PORT": "x"}, ("web.port", "'x'", "whole number")),
         ({"ZIMAGE_BOT_WEB__PORT": "70000"}, ("web.port", "70000", "0 to 65535")),
         ({"ZIMAGE_BOT_WEB__ENABLED": "maybe"}, ("web.enabled", "maybe", "true or false")),
-        ({"ZIMAGE_BOT_DEFAULTS__CFG": "nan"}, ("defaults.cfg", "nan", "1.0 to 5.0")),
+        ({"ZIMAGE_BOT_DEFAULTS__CFG": "nan"}, ("defaults.cfg", "nan", "1.0 to 5.0, or 0")),
+        ({"ZIMAGE_BOT_DEFAULTS__CFG": "0.5"}, ("defaults.cfg", "0.5", "1.0 to 5.0, or 0")),
+        ({"ZIMAGE_BOT_DEFAULTS__STEPS": "51"}, ("defaults.steps", "51", "1 to 50, or 0")),
         ({"ZIMAGE_BOT_MODEL__DEVICE": "gpu"}, ("model.device", "gpu", "cuda:N")),
+        ({"ZIMAGE_BOT_MODEL__SCHEDULE": "bent"}, ("model.schedule", "bent", "static, dynamic")),
+        ({"ZIMAGE_BOT_MODEL__REUSE": "on"}, ("model.reuse", "on", "off, balanced, fast")),
         ({"ZIMAGE_BOT_LOG_LEVEL": "loud"}, ("log_level", "loud", "warning")),
         ({"ZIMAGE_BOT_ACCESS__ALLOW": "discord:server:1,House"}, ("access.allow", "House", "discord:role:5")),
         ({"ZIMAGE_BOT_DISCORD__COMMAND": "Paint it"}, ("discord.command", "Paint it", "a–z")),

@@ -9,7 +9,7 @@ from bot.database import DATABASE
 from bot.doctor import MOST_LATEST, speed, writer
 from bot.store import Store
 
-ESTIMATED = {"model": "embedded", "side": 1024, "forward": 0.25, "ceiling": 145e12}
+ESTIMATED = {"model": "embedded", "side": 1024, "steps": 8, "forward": 0.25, "ceiling": 145e12}
 
 
 async def drawn(directory: Path, *pictures: tuple[str, int, float]) -> Config:

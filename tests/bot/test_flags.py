@@ -39,6 +39,13 @@ DEFAULTS = Params("")
         ("a cat --optimize OFF on a mat", "a cat on a mat", {"optimize": False}),
         ("一只猫 --enhance 关", "一只猫", {"enhance": False}),
         ("a cat --spoiler", "a cat", {"spoiler": True}),
+        ("a cat --fast", "a cat", {"fast": True}),
+        ("a cat --fast, on a mat", "a cat, on a mat", {"fast": True}),
+        ("一只猫，－－ｆａｓｔ 开", "一只猫", {"fast": True}),
+        ("a cat --fast off --steps 6", "a cat", {"steps": 6}),
+        ("a cat --fast --steps 8", "a cat", {"steps": 8, "ignored": ("--fast",)}),
+        ("a cat --steps 6 --turbo --fast", "a cat", {"steps": 6, "ignored": ("--turbo", "--fast")}),
+        ("a cat --relax --fast", "a cat", {"fast": True, "ignored": ("--relax",)}),
         ("a cat --lora ink:0.8", "a cat", {"loras": (("ink", 0.8),)}),
         ("a cat --lora ink, on a mat", "a cat, on a mat", {"loras": (("ink", 1.0),)}),
         (
@@ -174,6 +181,18 @@ def test_unsaid_parameters_come_from_the_defaults() -> None:
     assert flags.parse("a cat --steps 9", defaults) == replace(defaults, prompt="a cat", steps=9)
 
 
+def test_steps_that_were_set_before_bound_a_fast_picture_and_steps_in_the_text_end_it() -> None:
+    assert flags.parse("a cat --fast", Params("", steps=16)) == Params("a cat", steps=16, fast=True)
+    told = flags.parse("a cat --steps 5", Params("", fast=True))
+    assert told == Params("a cat", steps=5, ignored=("--fast",))
+
+
+def test_a_fast_wish_with_steps_of_its_own_is_written_as_it_was() -> None:
+    told = flags.parse("a cat --fast --steps 8", DEFAULTS)
+    assert flags.render(told, DEFAULTS) == "a cat --fast --steps 8"
+    assert flags.parse(flags.render(told, DEFAULTS), DEFAULTS) == told
+
+
 def test_no_two_flags_share_a_name() -> None:
     names = [name for flag in flags.FLAGS for name in flag.names]
     assert len(names) == len(set(names))
@@ -217,6 +236,7 @@ PARAMS = st.builds(
     optimize=st.booleans(),
     enhance=st.booleans(),
     spoiler=st.booleans(),
+    fast=st.booleans(),
     loras=st.lists(
         st.tuples(st.sampled_from(["ink", "film-2", "a.b"]), st.sampled_from([-2.0, 0.5, 1.0])), max_size=2
     ).map(tuple),
@@ -234,7 +254,7 @@ def test_a_rendered_command_parses_back_to_the_same_parameters(params: Params, d
         prompt = flags.parse(params.prompt, DEFAULTS).prompt
     except Refused:
         return
-    params = replace(params, prompt=prompt)
+    params = replace(params, prompt=prompt, steps=defaults.steps if params.fast else params.steps)
     assert flags.parse(flags.render(params, defaults), defaults) == params
 
 

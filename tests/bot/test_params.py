@@ -109,6 +109,15 @@ def test_an_upscale_needs_a_picture_and_not_too_large_a_one() -> None:
         params.resolve(asked("upscale", "in.png"), SMALL, (9000, 9000), dice)
 
 
+@pytest.mark.parametrize(("steps", "most"), [(6, 6), (16, 8)])
+def test_a_fast_picture_costs_the_most_it_may_take(steps: int, most: int) -> None:
+    wish = asked(steps=steps, fast=True, count=2)
+    assert params.resolve(wish, SMALL, None, dice).cost == 64 * most * 2
+    [drawn, _] = params.tasks(made(wish), None)
+    assert isinstance(drawn, Generate)
+    assert (drawn.fast, drawn.steps) == (True, steps)
+
+
 def test_the_pictures_of_a_job_count_up_its_seed() -> None:
     wish = asked(count=4, negative_prompt="fog", steps=12, strength=0.4)
     drawn = params.tasks(made(wish), b"input")

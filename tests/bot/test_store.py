@@ -59,6 +59,15 @@ async def test_a_job_comes_back_exactly_as_it_was_asked(tmp_path: Path) -> None:
     assert made == Job(made.id, request, "queued", 12.5, 128, 96, 7, 400)
 
 
+async def test_a_job_stored_before_there_were_fast_pictures_is_not_fast(tmp_path: Path) -> None:
+    async with Store.open(tmp_path) as store:
+        made = await admitted(store, "e1")
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as database, database:
+        database.execute("UPDATE jobs SET params = json_remove(params, '$.fast')")
+    async with Store.open(tmp_path) as store:
+        assert await store.job(made.id) == made
+
+
 async def test_the_same_event_is_the_same_job(tmp_path: Path) -> None:
     async with Store.open(tmp_path) as store:
         made = await asyncio.gather(*(admitted(store, "e1") for _ in range(10)))

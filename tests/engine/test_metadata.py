@@ -28,6 +28,7 @@ FULL = Parameters(
     upscaler="lanczos",
     notes=("enhanced:time",),
     loras=(("ink", 0.8), ("老照片", -1)),
+    fast=True,
 )
 FOREIGN = (
     "a cat (masterpiece:1.2), <lora:x:0.8>\nsecond line\nNegative prompt: dog,\nblurry\n"
@@ -93,7 +94,7 @@ def test_without_our_chunk_our_text_is_parsed_back() -> None:
         **{
             name: getattr(FULL, name)
             for name in FULL.__dataclass_fields__
-            if name not in ("original", "notes")
+            if name not in ("original", "notes", "fast")
         }
     )
 
@@ -148,6 +149,7 @@ def test_a_file_without_parameters_is_none(data: bytes) -> None:
         json.dumps({"variation": [1]}),
         json.dumps({"notes": [1]}),
         json.dumps({"seed": True}),
+        json.dumps({"fast": 1}),
         json.dumps({"loras": "ink"}),
         json.dumps({"loras": [["ink"]]}),
         json.dumps({"loras": [["ink", "0.8"]]}),

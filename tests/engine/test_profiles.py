@@ -56,7 +56,38 @@ def test_a_unet_model_draws_the_size_it_was_trained_at(tmp_path: Path) -> None:
     assert profile("stabilityai/sdxl-turbo").base_size == 512
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"base_size": "big"}', '{"colour": 1}'])
+@pytest.mark.parametrize(
+    ("model", "steps", "guidance"),
+    [
+        ("embedded", 8, 1.8),
+        ("Tongyi-MAI/Z-Image-Turbo", 8, 1.8),
+        ("stabilityai/sd-turbo", 4, 1.0),
+        ("stabilityai/sdxl-turbo", 4, 1.0),
+        ("black-forest-labs/FLUX.1-schnell", 4, 1.0),
+        ("SimianLuo/LCM_Dreamshaper_v7", 4, 5.0),
+    ],
+)
+def test_a_model_tells_the_steps_and_guidance_it_was_made_for(
+    model: str, steps: int, guidance: float
+) -> None:
+    assert (profile(model).steps, profile(model).guidance_scale) == (steps, guidance)
+
+
+def test_a_directory_may_tell_its_steps_and_guidance(tmp_path: Path) -> None:
+    (tmp_path / "profile.json").write_text('{"steps": 2, "guidance_scale": 1}')
+    assert (profile(str(tmp_path)).steps, profile(str(tmp_path)).guidance_scale) == (2, 1)
+
+
+WRONG = [
+    '{"steps": 0}',
+    '{"steps": true}',
+    '{"steps": 51}',
+    '{"guidance_scale": 0.5}',
+    '{"guidance_scale": "1"}',
+]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"base_size": "big"}', '{"colour": 1}', *WRONG])
 def test_a_wrong_profile_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "profile.json").write_text(text)
     with pytest.raises(EngineError, match=r"profile\.json"):

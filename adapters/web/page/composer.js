@@ -1,4 +1,4 @@
-// The text box, the attached picture and the four controls.
+// The text box, the attached picture and the controls.
 
 import { strings } from "./strings.js";
 
@@ -15,6 +15,7 @@ export class Composer {
     this.attachment = find("#attachment");
     this.thumbnail = find("#thumbnail");
     this.enhance = find("#enhance");
+    this.fast = find("#fast");
     this.steps = find("#steps");
     this.cfg = find("#cfg");
     this.button = find("#send");
@@ -45,15 +46,21 @@ export class Composer {
     this.refresh();
   }
 
-  defaults({ enhance, steps, guidance_scale }) {
+  defaults({ enhance, fast, steps, guidance_scale }) {
     this.enhance.checked = enhance;
+    this.fast.checked = fast;
     this.steps.value = steps;
     this.cfg.value = guidance_scale;
     this.refresh();
   }
 
   controls() {
-    return { enhance: this.enhance.checked, steps: Number(this.steps.value), guidance_scale: Number(this.cfg.value) };
+    return {
+      enhance: this.enhance.checked,
+      fast: this.fast.checked,
+      steps: Number(this.steps.value),
+      guidance_scale: Number(this.cfg.value),
+    };
   }
 
   fill(text) {

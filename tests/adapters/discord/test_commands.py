@@ -47,6 +47,19 @@ async def test_options_and_flags_in_the_text_mean_the_same(studio: Studio) -> No
     assert (one.request.params.aspect, one.request.params.negative_prompt) == ("16:9", "text")
 
 
+async def test_steps_win_over_fast_wherever_they_are_said(studio: Studio) -> None:
+    await studio.drawn(await studio.ann.slash("imagine", prompt="a boat", fast=True))
+    await studio.draw("a boat", fast=True, steps=6)
+    await studio.draw("a boat --fast", steps=6)
+    jobs = [await studio.store.job(number) for number in (1, 2, 3)]
+    said = [job.request.params for job in jobs if job is not None]
+    assert [(params.fast, params.steps, params.ignored) for params in said] == [
+        (True, 8, ()),
+        (False, 6, ("--fast",)),
+        (False, 6, ("--fast",)),
+    ]
+
+
 async def test_several_pictures_are_one_grid_with_a_button_for_each(studio: Studio) -> None:
     message = await studio.draw(count=4)
     assert len(message.files) == 1

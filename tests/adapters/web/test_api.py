@@ -22,7 +22,7 @@ async def test_hello_tells_the_page_what_the_model_can_do(site: Site) -> None:
     status, hello = await site.get("/api/hello")
     assert status == 200
     assert hello["suggestions"][0] == "a red sailboat on the sea at sunset"
-    assert hello["defaults"] == {"enhance": True, "steps": 8, "guidance_scale": 1.8}
+    assert hello["defaults"] == {"enhance": True, "fast": False, "steps": 8, "guidance_scale": 1.8}
 
 
 async def test_words_become_a_job_and_the_job_a_png(site: Site) -> None:
@@ -49,6 +49,13 @@ async def test_controls_change_the_parameters_and_flags_win(site: Site) -> None:
     _, found = await site.get(f"/api/jobs/{job}")
     assert (found["steps"], found["guidance_scale"]) == (6, 2.5)
     assert found["used_prompt"] == "a picture of a cat"
+
+
+async def test_a_fast_picture_tells_the_steps_that_were_made(site: Site) -> None:
+    controls = {"fast": True, "steps": 12}
+    fast, slow = [await site.draw(words, controls=controls) for words in ("a cat", "a cat --fast off")]
+    told = [(await site.get(f"/api/jobs/{job}"))[1]["steps"] for job in (fast, slow)]
+    assert told == [4, 12]
 
 
 async def test_the_prompt_may_come_as_a_control(site: Site) -> None:

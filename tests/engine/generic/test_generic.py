@@ -13,6 +13,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 from PIL import Image
 
+from engine import metadata
 from engine.embedded import WEIGHTS
 from engine.generic.drawing import Drawing
 from engine.generic.load import load as load_generic
@@ -222,6 +223,26 @@ def test_the_backend_is_chosen_by_what_the_model_says_it_is(stable_diffusion: Pa
     (tmp_path / "model_index.json").write_text("{")
     with pytest.raises(EngineError, match="is not JSON"):
         kind(str(tmp_path))
+
+
+def test_a_fast_picture_takes_the_steps_its_prompt_needs(unet: GenericPipeline) -> None:
+    picture = drawn(unet, replace(TASK, prompt="a cat", steps=8, fast=True))
+    told = metadata.read(picture.png)
+    assert told is not None
+    assert (told.steps, told.fast, picture.report["steps"], picture.report["scheduled_steps"]) == (
+        4,
+        True,
+        4,
+        4,
+    )
+
+
+def test_settings_of_the_z_image_backend_are_told_to_have_no_effect(
+    stable_diffusion: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    load(EngineSettings(model=str(stable_diffusion), device="cpu", reuse="fast"))
+    assert "model.reuse works with Z-Image models only" in caplog.text
+    assert "model.schedule" not in caplog.text
 
 
 def test_a_folder_for_loras_that_is_not_there_is_named() -> None:

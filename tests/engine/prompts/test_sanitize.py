@@ -2,7 +2,8 @@
 
 import pytest
 
-from engine.prompts import sanitize
+from engine.prompts import prepare, sanitize
+from engine.prompts.sanitize import shortened
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,24 @@ def test_a_long_prompt_is_cut_at_a_whole_word_and_says_so() -> None:
 def test_a_long_word_and_chinese_are_cut_at_the_limit() -> None:
     assert sanitize("x" * 50, limit=10).text == "x" * 10
     assert sanitize("红" * 50, limit=10).text == "红" * 10
+
+
+def test_a_word_behind_chinese_or_with_a_hyphen_is_cut_whole_and_nothing_more() -> None:
+    assert sanitize("一只 " + "猫" * 20 + "sailboat", limit=26).text == "一只 " + "猫" * 20
+    assert sanitize("a well-known cat", limit=8).text == "a"
+
+
+def test_what_fits_is_the_longest_beginning_in_whole_words() -> None:
+    text = "a red sailboat on the sea"
+    assert shortened(text, lambda part: len(part) <= 16) == "a red sailboat"
+    assert shortened(text, lambda part: len(part) <= 99) == text
+    assert shortened(text, lambda part: not part) == ""
+
+
+def test_what_is_done_to_a_negative_prompt_is_noted() -> None:
+    told = prepare("a cat", negative="fog\u200b, " + "dogs, " * 400, enhanced=False, optimized=False)
+    assert told.notes == ("negative:cleaned", "negative:truncated")
+    assert prepare("a cat", negative="fog", enhanced=False, optimized=False).notes == ()
 
 
 def test_a_prompt_of_just_the_limit_is_not_cut() -> None:

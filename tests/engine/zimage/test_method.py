@@ -7,11 +7,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine import metadata, pixels
+from engine.types import EngineError, EngineSettings
 from engine.zimage.complexity import complexity
 from engine.zimage.forward import Prediction
+from engine.zimage.load import load
 from engine.zimage.method import Method, automatic_steps, bent
 from engine.zimage.pipeline import ZImagePipeline
 from engine.zimage.sampling import Schedule
+from engine.zimage.speed import Speed
 from tests.engine.zimage.conftest import Task, begin, drawn, sampled
 
 LADDER = [
@@ -63,6 +67,45 @@ def test_automatic_steps_go_from_4_to_8_and_never_beyond_what_was_asked() -> Non
     method = Method(steps="automatic")
     assert [method.count(prompt, 8) for prompt in LADDER] == [4, 4, 5, 5, 7]
     assert method.count(LADDER[-1], 5) == 5
+
+
+def test_an_unknown_method_is_refused_with_those_that_are_known() -> None:
+    assert Method.of("dynamic", "fast") == Method("dynamic", reuse="fast")
+    with pytest.raises(EngineError, match="schedule 'bent' is not known; use static, dynamic"):
+        Method.of("bent", "off")
+    with pytest.raises(EngineError, match="reuse 'on' is not known; use off, balanced, fast"):
+        Method.of("static", "on")
+
+
+def test_the_settings_choose_the_method_and_the_speed_of_a_loaded_model() -> None:
+    told = load(EngineSettings(device="cpu", dtype="float32", schedule="dynamic", reuse="balanced"))
+    assert told.method == Method("dynamic", reuse="balanced")
+    assert Speed.of("cuda", cuda_graphs=True).cuda_graphs
+    assert not Speed.of("cuda").cuda_graphs
+    assert not Speed.of("cpu", cuda_graphs=True).cuda_graphs
+
+
+def test_a_fast_picture_takes_the_steps_its_prompt_needs_and_its_file_tells_them(
+    pipeline: ZImagePipeline, task: Task
+) -> None:
+    picture, plain = drawn(pipeline, task("a cat", steps=8, fast=True)), drawn(pipeline, task("a cat"))
+    told = metadata.read(picture.png)
+    assert told is not None
+    assert (told.steps, told.fast) == (4, True)
+    assert (picture.report["steps"], picture.report["scheduled_steps"]) == (4, 4)
+    assert pixels.read(picture.png).tobytes() == pixels.read(plain.png).tobytes()
+    assert begin(pipeline, task("a cat", steps=3, fast=True)).steps == 3
+
+
+def test_a_fast_picture_over_another_tells_the_steps_of_the_whole_schedule(
+    pipeline: ZImagePipeline, task: Task
+) -> None:
+    source = drawn(pipeline, task("a cat")).png
+    picture = drawn(pipeline, task("a cat", steps=8, fast=True, init_image=source, strength=0.5))
+    told = metadata.read(picture.png)
+    assert told is not None
+    assert (told.steps, told.strength) == (4, 0.5)
+    assert (picture.report["steps"], picture.report["scheduled_steps"]) == (2, 4)
 
 
 @pytest.mark.parametrize(("reuse", "skipped"), [("off", set()), ("balanced", {3, 7}), ("fast", {3, 5, 7})])
