@@ -76,7 +76,6 @@ class Api:
                 "suggestions": suggestions,
                 "defaults": {
                     "enhance": defaults.enhance,
-                    "fast": defaults.fast,
                     "steps": defaults.steps,
                     "guidance_scale": defaults.guidance_scale,
                 },

@@ -15,7 +15,6 @@ export class Composer {
     this.attachment = find("#attachment");
     this.thumbnail = find("#thumbnail");
     this.enhance = find("#enhance");
-    this.fast = find("#fast");
     this.steps = find("#steps");
     this.cfg = find("#cfg");
     this.button = find("#send");
@@ -46,9 +45,8 @@ export class Composer {
     this.refresh();
   }
 
-  defaults({ enhance, fast, steps, guidance_scale }) {
+  defaults({ enhance, steps, guidance_scale }) {
     this.enhance.checked = enhance;
-    this.fast.checked = fast;
     this.steps.value = steps;
     this.cfg.value = guidance_scale;
     this.refresh();
@@ -57,7 +55,6 @@ export class Composer {
   controls() {
     return {
       enhance: this.enhance.checked,
-      fast: this.fast.checked,
       steps: Number(this.steps.value),
       guidance_scale: Number(this.cfg.value),
     };

@@ -99,12 +99,6 @@ async def test_the_controls_reach_the_job(site: Site, visitor: Visitor) -> None:
     assert job["used_prompt"] == "a picture of a cat"
 
 
-async def test_the_switch_for_fast_pictures_reaches_the_job(site: Site, visitor: Visitor) -> None:
-    await visitor.page.get_by_role("switch", name="Fast").check()
-    await visitor.picture(await visitor.say("a cat"))
-    assert (await site.get("/api/jobs/1"))[1]["steps"] == 4
-
-
 async def test_a_suggestion_is_drawn_at_a_click(visitor: Visitor) -> None:
     await expect(visitor.page.locator("#world")).to_have_text(PROFILE.world)
     await visitor.page.get_by_role("button", name=PROFILE.suggestions[1]).click()
@@ -199,10 +193,10 @@ async def test_every_control_has_a_name_and_tab_reaches_them_in_order(visitor: V
     assert nameless == []
     reached = []
     await visitor.text.focus()
-    for _ in range(6):
+    for _ in range(5):
         await visitor.page.keyboard.press("Tab")
         reached.append(await visitor.page.evaluate("document.activeElement.id"))
-    assert reached[:5] == ["attach", "enhance", "fast", "steps", "cfg"]
+    assert reached[:4] == ["attach", "enhance", "steps", "cfg"]
     await expect(visitor.page.get_by_role("log", name="Conversation")).to_be_visible()
 
 
