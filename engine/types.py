@@ -58,11 +58,15 @@ class Generate:
 class Optimize:
     """Rewrite a rough wish into a precise prompt; ends in `PromptReady`.
 
-    `wording` 0 is the best one; each further number asks for another wording of the same wish.
+    `wording` 0 is the best one; each further number asks for another wording of the same wish. Without
+    `enhance` nothing is added that the wish does not say. What `negative_prompt` says comes back, with what
+    the wish refuses, in `PromptReady.negative_used`.
     """
 
     prompt: str
     wording: int = 0
+    enhance: bool = True
+    negative_prompt: str = ""
 
 
 UpscaleMethod = Literal["auto", "sr", "lanczos", "redraw"]

@@ -14,6 +14,7 @@ from engine.prompts.checks import problems
 from engine.prompts.instructions import instructions, told_kind
 from engine.prompts.latest import latest
 from engine.prompts.lexicon import World
+from engine.prompts.negatives import merged
 from engine.prompts.optimizer import optimize
 from engine.prompts.prepare import completed
 from engine.prompts.sanitize import Rewritten, sanitize
@@ -99,14 +100,15 @@ class Optimizer:
             ready,
             task.prompt,
             self._world,
-            negative=task.negative_prompt if isinstance(task, Generate) else "",
-            enhanced=task.enhance if isinstance(task, Generate) else self._world is None,
+            negative=task.negative_prompt,
+            enhanced=task.enhance and (isinstance(task, Generate) or self._world is None),
             guided=isinstance(task, Optimize) or task.guidance_scale != 1,
             kind=kind,
             wording=wording,
         )
         if isinstance(task, Optimize):
-            return PromptReady(task.prompt, done.text, ready.negative, done.notes)
+            own = merged(sanitize(task.negative_prompt).text, ready.negative)
+            return PromptReady(task.prompt, done.text, own, done.notes)
         return PromptReady(task.original or task.prompt, done.text, done.negative, done.notes)
 
     def _optimized(self, wish: str, wording: int) -> Generator[None, None, tuple[Rewritten, str]]:

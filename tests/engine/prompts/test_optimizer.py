@@ -37,6 +37,17 @@ def test_optimizing_alone_shows_anchors_and_only_the_own_refusals() -> None:
     assert Optimizer(embedded_world()).prepare(Optimize("海上的红船")).used == "a red sailboat on the sea"
 
 
+def test_optimizing_alone_joins_typed_refusals_with_those_of_the_wish() -> None:
+    assert Optimizer().prepare(Optimize(WISH, negative_prompt="text, car")).negative_used == "text, car"
+    world = Optimizer(embedded_world()).prepare(Optimize("海上的红船，不要猫", negative_prompt="dawn"))
+    assert world.negative_used == "dawn, cat"
+
+
+def test_optimizing_alone_adds_nothing_where_that_is_not_asked_for() -> None:
+    ready = Optimizer().prepare(Optimize(WISH, enhance=False))
+    assert (ready.used, ready.notes) == ("an old street", ("optimized", "optimizer:rules"))
+
+
 def test_a_language_can_be_kept() -> None:
     ready = Optimizer(keep_language=True).prepare(Generate("请帮我画一只狐狸"))
     assert ready.used.startswith("一只狐狸，")
