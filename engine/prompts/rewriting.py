@@ -11,6 +11,7 @@ from contextlib import closing
 from typing import Protocol
 
 from engine.prompts.checks import problems
+from engine.prompts.chinese import HAN
 from engine.prompts.instructions import instructions, told_kind
 from engine.prompts.latest import latest
 from engine.prompts.lexicon import World
@@ -18,7 +19,7 @@ from engine.prompts.negatives import merged
 from engine.prompts.optimizer import optimize
 from engine.prompts.prepare import completed
 from engine.prompts.sanitize import Rewritten, sanitize
-from engine.prompts.wording import clean, plain, without_orders
+from engine.prompts.wording import clean, is_chinese, plain, without_orders
 from engine.types import EngineError, Generate, Optimize, PromptReady
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ SLOW = 2.0
 REST = 600.0
 """Seconds in which a language model that failed, or cannot meet the deadline, is not asked again."""
 PRECISE_WORDS = 60
+PRECISE_CHARACTERS = 100
 """A wish of this length needs no rewriting."""
 
 
@@ -114,7 +116,7 @@ class Optimizer:
     def _optimized(self, wish: str, wording: int) -> Generator[None, None, tuple[Rewritten, str]]:
         """The wish rewritten, and the kind of subject where a language model told it."""
         ruled = optimize(wish, self._world, wording=wording, keep_language=self._keep_language)
-        if self._language is None or not ruled.text or len(ruled.text.split()) > PRECISE_WORDS:
+        if self._language is None or not ruled.text or _is_long(ruled.text):
             return ruled, ""
         written, why = ("", ""), self._resting()
         if not why:
@@ -130,25 +132,27 @@ class Optimizer:
     ) -> Generator[None, None, tuple[tuple[str, str], str]]:
         """A checked rewriting by the language model, or the code of why there is none."""
         said = latest(without_orders(plain(sanitize(wish).text)))
+        chinese = self._keep_language and is_chinese(ruled.text)
+        english = optimize(wish) if chinese else ruled
         ends = self._clock() + self._deadline
         for attempt in range(ATTEMPTS):
             seed = wording * ATTEMPTS + attempt
             try:
-                text = yield from self._in_time(said, seed, ends)
+                text = yield from self._in_time(said, chinese, seed, ends)
             except EngineError as error:
                 return ("", ""), self._pause("optimizer:failed", str(error))
             if text is None:
                 return ("", ""), "optimizer:slow"
             kind, prompt = told_kind(text)
             prompt, _ = clean(sanitize(prompt).text)
-            if not self._problems(said, prompt, ruled):
+            if not _problems(said, prompt, english, chinese):
                 return (kind, prompt), ""
         return ("", ""), "optimizer:unusable"
 
-    def _in_time(self, said: str, seed: int, ends: float) -> Generator[None, None, str | None]:
+    def _in_time(self, said: str, chinese: bool, seed: int, ends: float) -> Generator[None, None, str | None]:
         """What the language model writes, or None once the time has come."""
         assert self._language is not None
-        with closing(self._language.write(said, chinese=self._keep_language, seed=seed)) as writing:
+        with closing(self._language.write(said, chinese=chinese, seed=seed)) as writing:
             while self._clock() <= ends:
                 try:
                     next(writing)
@@ -182,12 +186,11 @@ class Optimizer:
         until, code = self._rest
         return code if code and self._clock() < until else ""
 
-    def _problems(self, wish: str, prompt: str, ruled: Rewritten) -> tuple[str, ...]:
-        return problems(
-            wish,
-            prompt,
-            optimize(wish).text if self._keep_language else ruled.text,
-            [term.strip() for term in ruled.negative.split(",") if term.strip()],
-            chinese=self._keep_language,
-            secret=instructions(self._keep_language),
-        )
+
+def _is_long(text: str) -> bool:
+    return len(text.split()) > PRECISE_WORDS or len(HAN.findall(text)) > PRECISE_CHARACTERS
+
+
+def _problems(wish: str, prompt: str, english: Rewritten, chinese: bool) -> tuple[str, ...]:
+    denied = [term.strip() for term in english.negative.split(",") if term.strip()]
+    return problems(wish, prompt, english.text, denied, chinese=chinese, secret=instructions(chinese))
