@@ -24,7 +24,7 @@ from bot.store import Store
 from bot.types import Platform, Refused
 from engine import profiles
 from engine.process import ProcessEngine
-from engine.types import EngineError, EngineSettings, ModelProfile, image_tokens
+from engine.types import EngineError, ModelProfile, image_tokens
 
 USAGE = """usage: python -m bot [--config FILE] COMMAND
 
@@ -189,20 +189,8 @@ async def _doctor(settings: Config) -> int:
 
 
 def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine:
-    model = settings.model
     one_picture = image_tokens(profile.base_size, profile.base_size)
-    chosen = EngineSettings(
-        model.name,
-        model.device,
-        model.dtype,
-        model.threads,
-        classifier=settings.moderation.classifier,
-        weights=model.weights,
-        optimizer=model.optimizer,
-        upscalers=model.upscalers,
-        loras=model.loras,
-    )
-    return ProcessEngine(chosen, one_picture, idle=60 * model.idle_minutes)
+    return ProcessEngine(setup.engine_settings(settings), one_picture, idle=60 * settings.model.idle_minutes)
 
 
 def _platforms(settings: Config) -> list[Platform]:

@@ -19,6 +19,7 @@ PREFIX = "ZIMAGE_BOT_"
 DEFAULT_FILE = Path("config.toml")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 WEIGHTS = ("auto", "plain", "bfloat16", "int8", "float8", "4bit")
+PROMPT_LANGUAGES = ("english", "own")
 LEVELS = ("debug", "info", "warning", "error")
 NAME = (
     r"discord:(server|channel|role|user):\d{1,20}|discord:age-restricted|telegram:user:\d{1,20}"
@@ -41,6 +42,7 @@ class ModelConfig:
     threads: int = setting(0, 0, 1024)
     weights: str = setting("auto", choices=WEIGHTS)
     optimizer: str = "auto"
+    prompt_language: str = setting("english", choices=PROMPT_LANGUAGES)
     upscalers: str = ""
     size: int = setting(0, 0, 4096)
     idle_minutes: float = setting(0.0, 0.0, 10_000.0)

@@ -8,7 +8,7 @@ from bot.moderation import Fitness, Words
 from bot.retention import Retention
 from bot.rules import Grant
 from bot.types import Params
-from engine.types import ModelProfile
+from engine.types import EngineSettings, ModelProfile
 
 
 def core_settings(settings: Config, profile: ModelProfile) -> CoreSettings:
@@ -29,6 +29,23 @@ def core_settings(settings: Config, profile: ModelProfile) -> CoreSettings:
     )
     fitness = Fitness(output.refuse if output.classifier else {}, frozenset(output.exempt))
     return CoreSettings(profile, defaults(settings), rule, kept, access, grants(settings), fitness)
+
+
+def engine_settings(settings: Config) -> EngineSettings:
+    """Return what the engine is told at start."""
+    model = settings.model
+    return EngineSettings(
+        model.name,
+        model.device,
+        model.dtype,
+        model.threads,
+        classifier=settings.moderation.classifier,
+        weights=model.weights,
+        optimizer=model.optimizer,
+        upscalers=model.upscalers,
+        loras=model.loras,
+        keep_language=model.prompt_language == "own",
+    )
 
 
 def grants(settings: Config) -> tuple[Grant, ...]:

@@ -66,8 +66,9 @@ _HUB: dict[str, dict[str, Any]] = {
 def profile(model: str, size: int = 0) -> ModelProfile:
     """Describe `embedded`, a model directory or a hub id; `size` replaces its native side, 0 leaves it.
 
-    A directory may carry a `profile.json` with any of name, base_size, max_size, suggestions and world; what
-    it leaves out is as for Z-Image. Raises `EngineError("bad_input")` when that file is wrong.
+    A directory may carry a `profile.json` with any of name, base_size, max_size, suggestions, world and
+    negatives; what it leaves out is as for Z-Image. Raises `EngineError("bad_input")` when that file is
+    wrong.
     """
     told = _described(model)
     side = min(size, told.max_size) // GRID * GRID
@@ -131,12 +132,19 @@ def _told(file: Path) -> dict[str, Any]:
         told = json.loads(file.read_text("utf-8"))
     except ValueError as error:
         raise EngineError("bad_input", f"{file} is not JSON: {error}") from error
-    kinds = {"name": str, "base_size": int, "max_size": int, "suggestions": list, "world": str}
+    kinds = {
+        "name": str,
+        "base_size": int,
+        "max_size": int,
+        "suggestions": list,
+        "world": str,
+        "negatives": list,
+    }
     for key, value in told.items() if isinstance(told, dict) else [("the file", told)]:
         if not isinstance(value, kinds.get(key, ())):
             raise EngineError("bad_input", f"{file}: {key} is wrong; known are {', '.join(kinds)}")
-    if "suggestions" in told:
-        told["suggestions"] = tuple(map(str, told["suggestions"]))
+    for key in {"suggestions", "negatives"} & told.keys():
+        told[key] = tuple(map(str, told[key]))
     return dict(told)
 
 

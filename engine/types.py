@@ -151,7 +151,8 @@ class ModelProfile:
 
     `base_size` is the side of its native square in pixels, `max_size` the longest side it may draw,
     `suggestions` are prompts it does well, `world` is a sentence on what a limited model can draw, or empty;
-    both in Chinese, too, where somebody wrote them.
+    both in Chinese, too, where somebody wrote them. `negatives` are terms for the negative prompt of its
+    pictures.
     """
 
     name: str
@@ -161,6 +162,7 @@ class ModelProfile:
     world: str = ""
     suggestions_zh: tuple[str, ...] = ()
     world_zh: str = ""
+    negatives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,8 @@ class EngineSettings:
     picture in `Picture.report["scores"]`, empty for none; `weights` is the form the large
     matrices are kept in: `auto`, plain, bfloat16, int8, float8 or 4bit; `optimizer` is what writes prompts:
     `auto`, rules, text-encoder, or a chat model's directory or hub id; `upscalers` is a folder of
-    other super-resolution weights and `loras` one of LoRA files, or empty.
+    other super-resolution weights and `loras` one of LoRA files, or empty; `keep_language` leaves prompts for
+    Chinese wishes Chinese.
     """
 
     model: str = "embedded"
@@ -187,6 +190,7 @@ class EngineSettings:
     optimizer: str = "auto"
     upscalers: str = ""
     loras: str = ""
+    keep_language: bool = False
 
 
 class Engine(Protocol):

@@ -6,7 +6,7 @@ go on.
 
 import logging
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from typing import Protocol
 
@@ -15,9 +15,8 @@ from engine.prompts.chinese import HAN
 from engine.prompts.instructions import instructions, told_kind
 from engine.prompts.latest import latest
 from engine.prompts.lexicon import World
-from engine.prompts.negatives import merged
 from engine.prompts.optimizer import optimize
-from engine.prompts.prepare import completed
+from engine.prompts.prepare import completed, refusing
 from engine.prompts.sanitize import Rewritten, sanitize
 from engine.prompts.wording import clean, is_chinese, plain, without_orders
 from engine.types import EngineError, Generate, Optimize, PromptReady
@@ -54,7 +53,8 @@ class Optimizer:
     """Prepares prompts for one model.
 
     `world` is what a limited model knows: it is told by rules alone. `language` writes for a model that draws
-    anything, within `deadline` seconds; `keep_language` leaves Chinese wishes Chinese.
+    anything, within `deadline` seconds; `keep_language` leaves Chinese wishes Chinese. `usual` are
+    terms that every guided and enhanced picture of this model has in its negative prompt.
     """
 
     def __init__(
@@ -64,12 +64,14 @@ class Optimizer:
         *,
         deadline: float = DEADLINE,
         keep_language: bool = False,
+        usual: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._world = world
         self._language = language if world is None else None
         self._deadline = deadline
         self._keep_language = keep_language
+        self._usual = usual
         self._clock = clock
         self._rest: tuple[float, str] = (0.0, "")
         self._told = ""
@@ -93,24 +95,24 @@ class Optimizer:
 
         Close the generator to give the work up.
         """
-        wording = task.wording
-        if isinstance(task, Generate) and not task.optimize:
-            ready, kind = sanitize(task.prompt), ""
-        else:
-            ready, kind = yield from self._optimized(task.prompt, wording)
+        optimized = isinstance(task, Optimize) or task.optimize
+        ready, kind, negative = sanitize(task.prompt), "", task.negative_prompt
+        if optimized:
+            written, kind = yield from self._optimized(task.prompt, task.wording)
+            ready, negative = refusing(written, negative, self._world), ""
         done = completed(
             ready,
             task.prompt,
             self._world,
-            negative=task.negative_prompt,
+            negative=negative,
             enhanced=task.enhance and (isinstance(task, Generate) or self._world is None),
             guided=isinstance(task, Optimize) or task.guidance_scale != 1,
             kind=kind,
-            wording=wording,
+            wording=task.wording,
+            usual=self._usual,
         )
         if isinstance(task, Optimize):
-            own = merged(sanitize(task.negative_prompt).text, ready.negative)
-            return PromptReady(task.prompt, done.text, own, done.notes)
+            return PromptReady(task.prompt, done.text, ready.negative, done.notes)
         return PromptReady(task.original or task.prompt, done.text, done.negative, done.notes)
 
     def _optimized(self, wish: str, wording: int) -> Generator[None, None, tuple[Rewritten, str]]:

@@ -68,7 +68,9 @@ def load(settings: EngineSettings) -> ZImagePipeline:
     log.info("loaded %s on %s in %s", components.profile.name, device, plan.dtype)
     writer = _writer(settings, components, plan)
     upscaling = Upscaling.of(device, settings.upscalers)
-    pipeline = ZImagePipeline(replace(components, writer=writer, upscaling=upscaling))
+    keep_language = settings.keep_language
+    components = replace(components, writer=writer, upscaling=upscaling, keep_language=keep_language)
+    pipeline = ZImagePipeline(components)
     pipeline.warm()
     return pipeline
 

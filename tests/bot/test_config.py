@@ -12,7 +12,7 @@ from bot.access import Access
 from bot.moderation import Fitness
 from bot.retention import Retention
 from bot.rules import Grant
-from engine.types import ModelProfile
+from engine.types import EngineSettings, ModelProfile
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 
@@ -51,6 +51,12 @@ def test_lists_rules_and_checks_reach_the_core(tmp_path: Path) -> None:
     assert found.fitness == Fitness({"porn": 0.5}, frozenset(["discord:age-restricted"]))
     assert found.grants == (Grant(frozenset(["telegram:user:3"]), per_day=7),)
     assert found.retention == Retention(0, 9)
+
+
+@pytest.mark.parametrize(("told", "kept"), [("english", False), ("own", True)])
+def test_the_language_of_prompts_reaches_the_engine(told: str, kept: bool) -> None:
+    found = setup.engine_settings(config.load(None, {"ZIMAGE_BOT_MODEL__PROMPT_LANGUAGE": told}))
+    assert found == EngineSettings(keep_language=kept)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +98,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ({"ZIMAGE_BOT_WEB__ENABLED": "maybe"}, ("web.enabled", "maybe", "true or false")),
         ({"ZIMAGE_BOT_DEFAULTS__CFG": "nan"}, ("defaults.cfg", "nan", "1.0 to 5.0")),
         ({"ZIMAGE_BOT_MODEL__DEVICE": "gpu"}, ("model.device", "gpu", "cuda:N")),
+        ({"ZIMAGE_BOT_MODEL__PROMPT_LANGUAGE": "zh"}, ("model.prompt_language", "zh", "english", "own")),
         ({"ZIMAGE_BOT_LOG_LEVEL": "loud"}, ("log_level", "loud", "warning")),
         ({"ZIMAGE_BOT_ACCESS__ALLOW": "discord:server:1,House"}, ("access.allow", "House", "discord:role:5")),
         ({"ZIMAGE_BOT_DISCORD__COMMAND": "Paint it"}, ("discord.command", "Paint it", "a–z")),

@@ -48,9 +48,11 @@ def test_optimizing_alone_adds_nothing_where_that_is_not_asked_for() -> None:
     assert (ready.used, ready.notes) == ("an old street", ("optimized", "optimizer:rules"))
 
 
-def test_a_language_can_be_kept() -> None:
-    ready = Optimizer(keep_language=True).prepare(Generate("请帮我画一只狐狸"))
-    assert ready.used.startswith("一只狐狸，")
+def test_where_the_persons_language_is_kept_each_wish_keeps_its_own() -> None:
+    kept = Optimizer(keep_language=True)
+    assert kept.prepare(Generate("请帮我画一只狐狸")).used.startswith("一只狐狸，")
+    assert kept.prepare(Generate("please draw a 狐狸 in a box", enhance=False)).used == "a fox in a box"
+    assert Optimizer().prepare(Generate("请帮我画一只狐狸")).used.startswith("a fox, ")
 
 
 def test_wordings_differ() -> None:
