@@ -9,6 +9,7 @@ from engine.prompts.enhance import enhance
 from engine.prompts.lexicon import World
 from engine.prompts.negatives import folded, merged, negatives, understood
 from engine.prompts.optimizer import optimize
+from engine.prompts.rewording import reworded
 from engine.prompts.sanitize import Rewritten, sanitize
 from engine.prompts.wording import is_chinese
 
@@ -36,7 +37,8 @@ def prepare(
         ready = Rewritten(ready.text, (*sanitize(text).notes, *ready.notes), ready.negative)
         ready = refusing(ready, negative, world)
         negative = ""
-    return completed(ready, text, world, negative=negative, enhanced=enhanced, guided=guided, wording=wording)
+    done = completed(ready, text, world, negative=negative, enhanced=enhanced, guided=guided, wording=wording)
+    return in_other_words(done, world, wording) if optimized else done
 
 
 def refusing(ready: Rewritten, negative: str, world: World | None) -> Rewritten:
@@ -47,6 +49,15 @@ def refusing(ready: Rewritten, negative: str, world: World | None) -> Rewritten:
     own, is_unknown = understood(sanitize(negative).text, world, is_chinese(ready.text))
     notes = ("negative:unknown",) if is_unknown else ()
     return Rewritten(ready.text, (*ready.notes, *notes), merged(own, ready.negative))
+
+
+def in_other_words(ready: Rewritten, world: World | None, wording: int) -> Rewritten:
+    """A prompt for a world, additions and all, in that wording of its canonical one."""
+    text = ready.text if world is None else reworded(ready.text, world, wording)
+    if text == ready.text:
+        return ready
+    notes = dict.fromkeys(("optimized", "optimizer:rules", *ready.notes))
+    return Rewritten(text, tuple(notes), ready.negative)
 
 
 def completed(

@@ -16,7 +16,7 @@ from engine.prompts.instructions import instructions, told_kind
 from engine.prompts.latest import latest
 from engine.prompts.lexicon import World
 from engine.prompts.optimizer import optimize
-from engine.prompts.prepare import completed, refusing
+from engine.prompts.prepare import completed, in_other_words, refusing
 from engine.prompts.sanitize import Rewritten, sanitize
 from engine.prompts.wording import clean, is_chinese, plain, without_orders
 from engine.types import EngineError, Generate, Optimize, PromptReady
@@ -111,6 +111,8 @@ class Optimizer:
             wording=task.wording,
             usual=self._usual,
         )
+        if optimized:
+            done = in_other_words(done, self._world, task.wording)
         if isinstance(task, Optimize):
             return PromptReady(task.prompt, done.text, ready.negative, done.notes)
         return PromptReady(task.original or task.prompt, done.text, done.negative, done.notes)

@@ -53,15 +53,3 @@ def test_where_the_persons_language_is_kept_each_wish_keeps_its_own() -> None:
     assert kept.prepare(Generate("请帮我画一只狐狸")).used.startswith("一只狐狸，")
     assert kept.prepare(Generate("please draw a 狐狸 in a box", enhance=False)).used == "a fox in a box"
     assert Optimizer().prepare(Generate("请帮我画一只狐狸")).used.startswith("a fox, ")
-
-
-def test_wordings_differ() -> None:
-    texts = {Optimizer().prepare(Optimize(WISH, wording)).used for wording in range(2)}
-    assert len(texts) == 2
-
-
-def test_a_picture_can_be_asked_for_in_another_wording_of_the_same_wish() -> None:
-    optimizer = Optimizer(embedded_world())
-    told = {optimizer.prepare(Generate("a red house", wording=wording)).used for wording in range(3)}
-    assert len(told) == 3
-    assert all(text.startswith("a red house ") for text in told)
