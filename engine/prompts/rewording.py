@@ -1,6 +1,6 @@
 """A scene of a limited world told differently, in words and orders that its captions have.
 
-Knows the world's words and three orders of phrases. Knows no sentence that is not one of its canonical prompts.
+Knows the world's words and three orders of phrases. Knows no sentence but its canonical prompts.
 """
 
 from engine.prompts.lexicon import Word, World, lexicon

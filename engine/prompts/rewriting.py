@@ -18,13 +18,16 @@ from engine.prompts.lexicon import World
 from engine.prompts.optimizer import optimize
 from engine.prompts.prepare import completed, in_other_words, refusing
 from engine.prompts.sanitize import Rewritten, sanitize
+from engine.prompts.stopwatch import Stopwatch
 from engine.prompts.wording import clean, is_chinese, plain, without_orders
 from engine.types import EngineError, Generate, Optimize, PromptReady
 
 log = logging.getLogger(__name__)
 
 DEADLINE = 8.0
-"""Seconds a language model may take for one prompt, both attempts together."""
+"""Seconds a language model may compute for one prompt, both attempts together."""
+PATIENCE = 30.0
+"""Seconds by the clock after which it is given up, however much of them went to other people's pictures."""
 ATTEMPTS = 2
 USUAL_TOKENS = 150
 SLOW = 2.0
@@ -53,8 +56,9 @@ class Optimizer:
     """Prepares prompts for one model.
 
     `world` is what a limited model knows: it is told by rules alone. `language` writes for a model that draws
-    anything, within `deadline` seconds; `keep_language` leaves Chinese wishes Chinese. `usual` are
-    terms that every guided and enhanced picture of this model has in its negative prompt.
+    anything, within `deadline` seconds of computing and `patience` by the clock; `keep_language` leaves
+    Chinese wishes Chinese. `usual` are terms that every guided and enhanced picture of this model has in its
+    negative prompt.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class Optimizer:
         language: Writer | None = None,
         *,
         deadline: float = DEADLINE,
+        patience: float = PATIENCE,
         keep_language: bool = False,
         usual: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
@@ -70,6 +75,7 @@ class Optimizer:
         self._world = world
         self._language = language if world is None else None
         self._deadline = deadline
+        self._patience = patience
         self._keep_language = keep_language
         self._usual = usual
         self._clock = clock
@@ -138,11 +144,11 @@ class Optimizer:
         said = latest(without_orders(plain(sanitize(wish).text)))
         chinese = self._keep_language and is_chinese(ruled.text)
         english = optimize(wish) if chinese else ruled
-        ends = self._clock() + self._deadline
+        watch = Stopwatch(self._clock, self._deadline, self._patience)
         for attempt in range(ATTEMPTS):
             seed = wording * ATTEMPTS + attempt
             try:
-                text = yield from self._in_time(said, chinese, seed, ends)
+                text = yield from self._in_time(said, chinese, seed, watch)
             except EngineError as error:
                 return ("", ""), self._pause("optimizer:failed", str(error))
             if text is None:
@@ -153,13 +159,16 @@ class Optimizer:
                 return (kind, prompt), ""
         return ("", ""), "optimizer:unusable"
 
-    def _in_time(self, said: str, chinese: bool, seed: int, ends: float) -> Generator[None, None, str | None]:
+    def _in_time(
+        self, said: str, chinese: bool, seed: int, watch: Stopwatch
+    ) -> Generator[None, None, str | None]:
         """What the language model writes, or None once the time has come."""
         assert self._language is not None
         with closing(self._language.write(said, chinese=chinese, seed=seed)) as writing:
-            while self._clock() <= ends:
+            while not watch.is_over:
                 try:
-                    next(writing)
+                    with watch.turn():
+                        next(writing)
                 except StopIteration as done:
                     self._judge_speed()
                     return str(done.value)
