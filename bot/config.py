@@ -21,6 +21,7 @@ DTYPES = ("auto", "float32", "bfloat16", "float16")
 WEIGHTS = ("auto", "plain", "bfloat16", "int8", "float8", "4bit")
 SCHEDULES = ("static", "dynamic")
 REUSE = ("off", "balanced", "fast")
+PROMPT_LANGUAGES = ("english", "own")
 LEVELS = ("debug", "info", "warning", "error")
 NAME = (
     r"discord:(server|channel|role|user):\d{1,20}|discord:age-restricted|telegram:user:\d{1,20}"
@@ -43,6 +44,7 @@ class ModelConfig:
     threads: int = setting(0, 0, 1024)
     weights: str = setting("auto", choices=WEIGHTS)
     optimizer: str = "auto"
+    prompt_language: str = setting("english", choices=PROMPT_LANGUAGES)
     upscalers: str = ""
     size: int = setting(0, 0, 4096)
     idle_minutes: float = setting(0.0, 0.0, 10_000.0)

@@ -16,7 +16,7 @@ _PLAIN = str.maketrans(
     | dict.fromkeys(_HYPHENS, "-")
     | dict.fromkeys(_LONG_DASHES, "—")
 )
-_QUOTED = re.compile(r'(?<![0-9A-Za-z])"[^"]*"|“[^”]*”|「[^」]*」|『[^』]*』')
+_QUOTED = re.compile(r'(?<![0-9A-Za-z])"[^"]*"|“[^”]*”|「[^」]*」|『[^』]*』|《[^》]*》')
 _MARK = re.compile(r"(?<![-—])(?P<dashes>[-—]+)(?P<name>[A-Za-z]+(?:[-_][A-Za-z]+)*)")
 _DIGIT_NEXT = re.compile(r"\s*[=:]?\s*[0-9]")
 _LATIN = re.compile(r"[0-9A-Za-zÀ-ɏ_]")

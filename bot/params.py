@@ -105,7 +105,7 @@ def task(job: Job, index: int, image: bytes | None) -> Task:
     """Return the engine's task for picture `index` of a job."""
     params = job.request.params
     if job.request.kind == "optimize":
-        return Optimize(params.prompt, wording=job.request.index)
+        return Optimize(params.prompt, job.request.index, params.enhance, params.negative_prompt)
     if job.request.kind == "upscale":
         assert image is not None
         return Upscale(image, params.factor, params.method)
@@ -167,7 +167,7 @@ def vary(job: Job, index: int, user: User, address: Address, event_id: str, dice
     return replace(
         _from(job, user, address, event_id),
         index=index,
-        params=replace(_rewritten(job), seed=picture_seed(job, index), enhance=False),
+        params=replace(rewritten(job), seed=picture_seed(job, index), enhance=False),
         original=job.request.original or job.request.params.prompt,
         variation=Variation(dice(), VARY_PROMPT_NOISE, VARY_LATENT_NOISE, base=picture_variation(job, index)),
     )
@@ -188,18 +188,25 @@ def enlarge(job: Job, index: int, user: User, address: Address, event_id: str, w
 def chosen(job: Job, verb: str, user: User, address: Address, event_id: str) -> Request:
     """Return the request to draw an optimize job's new words (`use`) or the person's own (`original`)."""
     params = job.request.params
-    rewritten = verb == "use" and bool(job.used_prompt)
+    use = verb == "use" and bool(job.used_prompt)
     return replace(
         _from(job, user, address, event_id),
         kind="imagine",
-        params=_rewritten(job) if rewritten else replace(params, optimize=False),
-        original=params.prompt if rewritten else "",
+        params=rewritten(job) if use else replace(params, optimize=False),
+        original=params.prompt if use else "",
     )
 
 
 def another(job: Job, user: User, address: Address, event_id: str) -> Request:
     """Return the request for one more wording of an optimize job's prompt."""
     return replace(_from(job, user, address, event_id), kind="optimize", index=job.request.index + 1)
+
+
+def rewritten(job: Job) -> Params:
+    """Return the parameters with the words the model was given; what they refuse travels with them."""
+    params = job.request.params
+    negative = job.negative_used or params.negative_prompt
+    return replace(params, prompt=job.used_prompt or params.prompt, negative_prompt=negative, optimize=False)
 
 
 def _wording(request: Request) -> int:
@@ -209,13 +216,6 @@ def _wording(request: Request) -> int:
     """
     params, variation = request.params, request.variation
     return variation.seed if variation and params.reword and params.optimize else 0
-
-
-def _rewritten(job: Job) -> Params:
-    """Return the parameters with the words the model was given; what they refuse travels with them."""
-    params = job.request.params
-    negative = job.negative_used or params.negative_prompt
-    return replace(params, prompt=job.used_prompt or params.prompt, negative_prompt=negative, optimize=False)
 
 
 def _from(job: Job, user: User, address: Address, event_id: str) -> Request:

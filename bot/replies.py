@@ -10,7 +10,7 @@ from dataclasses import replace
 from bot import flags, listings, settings, wording
 from bot.keyboard import Keyboard
 from bot.limits import Rule, Usage
-from bot.params import picture_variation
+from bot.params import picture_variation, rewritten
 from bot.people import Ban
 from bot.stats import Stats
 from bot.texts import Texts
@@ -106,9 +106,8 @@ class Replies:
 
         `defaults` are those of whoever will send it: what they say already need not be written out.
         """
-        params = job.request.params
-        if job.request.kind == "optimize" and job.used_prompt:
-            params = replace(params, prompt=job.used_prompt, optimize=False)
+        is_rewritten = job.request.kind == "optimize" and job.used_prompt
+        params = rewritten(job) if is_rewritten else job.request.params
         command = f"/imagine {flags.render(params, defaults)}"
         return Reply(self._say(job, "edit"), private=True, prefill=command)
 

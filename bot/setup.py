@@ -81,6 +81,7 @@ def engine_settings(settings: Config) -> EngineSettings:
         schedule=model.schedule,
         reuse=model.reuse,
         cuda_graphs=model.cuda_graphs,
+        keep_language=model.prompt_language == "own",
     )
 
 

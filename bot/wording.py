@@ -41,11 +41,16 @@ def title(texts: Texts, locale: str, job: Job) -> str:
 
 
 def small_print(texts: Texts, job: Job) -> str:
-    """Return what was done to the words and what had no effect, one sentence a line."""
+    """Return what was done to the words and what had no effect, one sentence a line.
+
+    Of an optimized prompt it says what shall not be in the picture, too.
+    """
     say, locale = texts.say, job.request.user.locale
     lines = []
     if original(job) and original(job) != used(job):
         lines.append(say(locale, "note-original", words=cut(original(job))))
+    if job.request.kind == "optimize" and job.negative_used:
+        lines.append(say(locale, "info-negative", words=cut(job.negative_used)))
     keys = [f"note-{note.replace(':', '-')}" for note in job.notes]
     sentences = [say(locale, key) for key in keys if texts.has(key)]
     made = {picture.report.get("method") for picture in job.pictures}

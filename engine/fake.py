@@ -72,7 +72,7 @@ class FakeEngine:
             raise EngineLost("the engine is closed")
         self.tasks.append(task)
         if isinstance(task, Optimize):
-            yield _ready(task, optimize=True, enhance=True)
+            yield _ready(task, True, task.enhance)
         elif isinstance(task, Upscale):
             yield _upscaled(task)
         else:
@@ -176,9 +176,8 @@ def _ready(task: Generate | Optimize, optimize: bool, enhance: bool) -> PromptRe
     if isinstance(task, Optimize) and task.wording % WORDINGS:
         used = f"{used}, wording {task.wording % WORDINGS}"
     notes = ("optimized",) * optimize + ("enhanced:time",) * enhance
-    if isinstance(task, Optimize):
-        return PromptReady(task.prompt, used, "", notes)
-    return PromptReady(task.original or task.prompt, used, task.negative_prompt, notes)
+    original = task.prompt if isinstance(task, Optimize) else task.original or task.prompt
+    return PromptReady(original, used, task.negative_prompt, notes)
 
 
 def _steps(task: Generate) -> int:

@@ -76,8 +76,8 @@ The LCM's card has guidance at 8, which it takes as an input and not at the cost
 def profile(model: str, size: int = 0) -> ModelProfile:
     """Describe `embedded`, a model directory or a hub id; `size` replaces its native side, 0 leaves it.
 
-    A directory may carry a `profile.json` with any of name, base_size, max_size, suggestions, world, steps
-    and guidance_scale; what it leaves out is as for Z-Image. Raises `EngineError("bad_input")` when
+    A directory may carry a `profile.json` with any of name, base_size, max_size, suggestions, world, steps,
+    guidance_scale and negatives; what it leaves out is as for Z-Image. Raises `EngineError("bad_input")` when
     that file is wrong.
     """
     told = _described(model)
@@ -136,7 +136,7 @@ def _either(words: tuple[str, ...]) -> str:
 
 _KINDS: dict[str, tuple[type, ...]] = {
     "name": (str,), "base_size": (int,), "max_size": (int,), "suggestions": (list,), "world": (str,),
-    "steps": (int,), "guidance_scale": (int, float),
+    "steps": (int,), "guidance_scale": (int, float), "negatives": (list,),
 }  # fmt: skip
 _RANGES = {"steps": (1, MOST_STEPS), "guidance_scale": (1.0, MOST_GUIDANCE)}
 
@@ -154,8 +154,8 @@ def _told(file: Path) -> dict[str, Any]:
         if type(value) not in _KINDS.get(key, ()) or (key in _RANGES and not low <= value <= high):
             allowed = f"{low} to {high}" if key in _RANGES else f"known are {', '.join(_KINDS)}"
             raise EngineError("bad_input", f"{file}: {key} is wrong; {allowed}")
-    if "suggestions" in told:
-        told["suggestions"] = tuple(map(str, told["suggestions"]))
+    for key in {"suggestions", "negatives"} & told.keys():
+        told[key] = tuple(map(str, told[key]))
     return dict(told)
 
 

@@ -64,11 +64,15 @@ FAST_STEPS = (4, 8)
 class Optimize:
     """Rewrite a rough wish into a precise prompt; ends in `PromptReady`.
 
-    `wording` 0 is the best one; each further number asks for another wording of the same wish.
+    `wording` 0 is the best one; each further number asks for another wording of the same wish. Without
+    `enhance` nothing is added that the wish does not say. What `negative_prompt` says comes back, with what
+    the wish refuses, in `PromptReady.negative_used`.
     """
 
     prompt: str
     wording: int = 0
+    enhance: bool = True
+    negative_prompt: str = ""
 
 
 UpscaleMethod = Literal["auto", "sr", "lanczos", "redraw"]
@@ -153,7 +157,8 @@ class ModelProfile:
 
     `base_size` is the side of its native square in pixels, `max_size` the longest side it may draw,
     `suggestions` are prompts it does well, `world` is a sentence on what a limited model can draw, or empty;
-    both in Chinese, too, where somebody wrote them. `steps` and `guidance_scale` are what it was made for.
+    both in Chinese, too, where somebody wrote them. `steps` and `guidance_scale` are what it was made for,
+    `negatives` terms for the negative prompt of its pictures.
     """
 
     name: str
@@ -165,6 +170,7 @@ class ModelProfile:
     world_zh: str = ""
     steps: int = 8
     guidance_scale: float = 1.8
+    negatives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +185,8 @@ class EngineSettings:
     matrices are kept in: `auto`, plain, bfloat16, int8, float8 or 4bit; `optimizer` is what writes prompts:
     `auto`, rules, text-encoder, or a chat model's directory or hub id; `upscalers` is a folder of
     other super-resolution weights and `loras` one of LoRA files, or empty; `schedule` (static, dynamic) and
-    `reuse` (off, balanced, fast) say how Z-Image samples, `cuda_graphs` that small forwards are recorded.
+    `reuse` (off, balanced, fast) say how Z-Image samples, `cuda_graphs` that small forwards are recorded;
+    `keep_language` leaves prompts for Chinese wishes Chinese.
     """
 
     model: str = "embedded"
@@ -195,6 +202,7 @@ class EngineSettings:
     schedule: str = "static"
     reuse: str = "off"
     cuda_graphs: bool = False
+    keep_language: bool = False
 
 
 class Engine(Protocol):

@@ -43,6 +43,7 @@ note-outside-world = This small model may not know everything you named.
 note-negative-cleaned = Invisible characters were removed from the negative prompt.
 note-negative-truncated = The negative prompt was too long for the model and was shortened.
 note-negative-folded = What you didn't want was worked into the prompt.
+note-negative-unknown = Some of what you didn't want is nothing the small model knows; that has no effect.
 note-negative-unguided = The negative prompt has no effect at --cfg 1; use 1.1 or more.
 note-lanczos = Resized with Lanczos: larger, but no new detail.
 note-redraw = Redrawn by the model: the fine detail is new.

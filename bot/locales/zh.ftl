@@ -36,6 +36,7 @@ note-outside-world = 这个小模型不一定认识你说的所有东西。
 note-negative-cleaned = 去掉了负面提示词里看不见的字符。
 note-negative-truncated = 负面提示词超出模型的长度，已截短。
 note-negative-folded = 你不想要的内容已经写进提示词里避开。
+note-negative-unknown = 你不想要的内容里，有些这个小模型不认识，不起作用。
 note-negative-unguided = --cfg 为 1 时负面提示词不起作用，请用 1.1 或更高。
 note-redraw = 由模型重绘：细节是新画的。
 note-lanczos = 用 Lanczos 算法放大：尺寸变大，不会多出细节。

@@ -71,7 +71,8 @@ def load(settings: EngineSettings, folder: Path) -> GenericPipeline:
         device,
         lambda: vacancy(probe(settings.device), int(needed), precision),
     )
-    return GenericPipeline(pipe, image_pipe, profile(settings.model), device, offload, upscaling, writer)
+    told = profile(settings.model)
+    return GenericPipeline(pipe, image_pipe, told, device, offload, upscaling, writer, settings.keep_language)
 
 
 def safe_dtype(facts: Facts, wish: str) -> str:

@@ -47,7 +47,8 @@ class GenericPipeline:
     """The worker's pipeline around a diffusers `pipe` for text and, where there is one, `image_pipe`.
 
     `offload` is called once when memory runs out: it makes the model take less and says whether it could.
-    `upscaling` is where and with what pictures are enlarged, `writer` the language model that writes prompts.
+    `upscaling` is where and with what pictures are enlarged, `writer` the language model that writes prompts;
+    `keep_language` leaves Chinese wishes Chinese.
     """
 
     def __init__(
@@ -59,12 +60,15 @@ class GenericPipeline:
         offload: Callable[[], bool] = lambda: False,
         upscaling: Upscaling | None = None,
         writer: Writer | None = None,
+        keep_language: bool = False,
     ) -> None:
         self.pipe = pipe
         self.image_pipe = image_pipe
         self.profile = profile
         self.device = device
-        self.optimizer = prompts.Optimizer(language=writer)
+        self.optimizer = prompts.Optimizer(
+            language=writer, keep_language=keep_language, usual=profile.negatives
+        )
         self._offload = offload
         self._upscaling = upscaling or Upscaling()
 

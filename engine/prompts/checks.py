@@ -1,6 +1,7 @@
 """What must hold of a prompt that a language model wrote, checked by code against the wish it is for.
 
-Pure functions. Knows quotes, numbers, the visual lexicon and how language models talk. Knows no model.
+Pure functions. Knows quotes, numbers, the visual lexicon and how language models talk. Knows no model. A
+Chinese prompt is judged by what it says in English.
 """
 
 import re
@@ -8,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 
 from engine.prompts.lexicon import phrases
+from engine.prompts.optimizer import optimize
 from engine.prompts.sanitize import LIMIT
 from engine.prompts.visual import Entry, plural, visual
 from engine.prompts.wording import QUOTED, is_chinese, quoted
@@ -18,6 +20,13 @@ SUBJECTS = frozenset(
 WORDS = 260
 """The longest prompt in English words; about 350 tokens, so that the encoder's 512 hold it."""
 LEAKED_WORDS = 7
+COUNTED_WORDS = 4
+"""A number counts the first noun among so many words after it."""
+NOT_COUNTED = frozenset({"both", "pair", "pairs"})
+"""They tell the usual number of something, as in "both hands", and so add none."""
+_BETWEEN = "of in on at to by for with and or from into over under near behind beside between around"
+BETWEEN = frozenset(_BETWEEN.split())
+SIDES = re.compile("两(?=[侧旁边])")
 HAN = re.compile(r"[\u3400-\u9fff]")
 THINKING = re.compile(r"</?think|<\|", re.IGNORECASE)
 LIST = re.compile(r"\n|^\s*(?:[-*•#>]|\d+[.)])\s|\*\*|```|__")
@@ -52,11 +61,13 @@ def problems(
     """Return codes of what is wrong with `prompt` as a rewriting of `wish`; nothing where it may be used.
 
     `plain` is the wish in English by rules and `denied` what it refuses: they tell subjects, numbers and what
-    may not be spoken of. `chinese` asks for a Chinese prompt. `secret` are the model's instructions, of which
-    no seven words in a row may come back. Codes: empty, long, thinking, list, refusal, chatter, language,
-    vague, quotes, numbers, subject, refused, leak.
+    may not be spoken of. `chinese` asks for a Chinese prompt; `plain` and `denied` are in English even then.
+    `secret` are the model's instructions, of which no seven words in a row may come back. Codes: empty, long,
+    thinking, list, refusal, chatter, language, vague, quotes, numbers, subject, refused, leak.
     """
     bare = QUOTED.sub(" ", prompt)
+    said = optimize(SIDES.sub("", bare)).text if chinese else bare
+    wanted = numbers(QUOTED.sub(" ", plain))
     found = {
         "empty": not re.search(r"\w", bare) and not quoted(prompt),
         "long": len(prompt) > LIMIT or len(prompt.split()) > WORDS,
@@ -67,9 +78,9 @@ def problems(
         "language": is_chinese(prompt) != chinese if chinese else bool(HAN.search(bare)),
         "vague": bool(_vague().search(bare)),
         "quotes": not _keeps_quotes(wish, prompt),
-        "numbers": bool(numbers(QUOTED.sub(" ", plain)) - numbers(prompt)),
-        "subject": not chinese and not names_subjects(plain, bare),
-        "refused": not chinese and any(_names(bare.casefold(), (thing,)) for thing in denied),
+        "numbers": bool(wanted - numbers(said) or counts(said) - wanted),
+        "subject": not names_subjects(plain, said),
+        "refused": any(_names(said.casefold(), (thing,)) for thing in denied),
         "leak": leaks(prompt, wish, secret),
     }
     return tuple(code for code, holds in found.items() if holds)
@@ -79,6 +90,18 @@ def numbers(text: str) -> set[int]:
     """The numbers of two and more in a text, in digits or words; "a pair" is two."""
     words = re.findall(r"\d+|[a-z]+", text.casefold())
     return {value for word in words if (value := int(word) if word.isdigit() else VALUES.get(word, 0)) > 1}
+
+
+def counts(text: str) -> set[int]:
+    """The numbers of two and more that count things which can be subjects: "five small dogs", not "35mm"."""
+    found = set[int]()
+    for clause in re.split(r"[^\w\s'’./-]|[.](?!\d)", text.casefold()):
+        words = clause.split()
+        for at, word in enumerate(words):
+            value = int(word) if word.isdecimal() else VALUES.get(word, 0)
+            if value > 1 and word not in NOT_COUNTED and _begins_with_thing(words[at + 1 :]):
+                found.add(value)
+    return found
 
 
 def names_subjects(plain: str, prompt: str) -> bool:
@@ -100,6 +123,15 @@ def _keeps_quotes(wish: str, prompt: str) -> bool:
     said = [span[1:-1] for span in quoted(prompt)]
     asked = [span[1:-1] for span in quoted(wish)]
     return all(span in said for span in asked) and all(span.casefold() in wish.casefold() for span in said)
+
+
+def _begins_with_thing(words: Sequence[str]) -> bool:
+    near: list[str] = []
+    for word in words[:COUNTED_WORDS]:
+        if word in BETWEEN:
+            break
+        near.append(word)
+    return any(thing.kind in SUBJECTS for thing in visual().things(" ".join(near)))
 
 
 def _calls(thing: Entry) -> Sequence[str]:

@@ -116,11 +116,23 @@ def _free(text: str, negative: str, kind: str, wording: int) -> Rewritten:
         for name, choice in choices.items()
         if choice and not mentions(plain, "precise", name) and not mentions(negative, "precise", name)
     ]
+    turns = _turns([len(choices[name]) for name in open_names], wording)
     additions = [
-        choices[name][(_dice(f"{name}/{text}") + wording) % len(choices[name])] for name in open_names
+        choices[name][(_dice(f"{name}/{text}") + turn) % len(choices[name])]
+        for name, turn in zip(open_names, turns, strict=True)
     ]
     comma = "，" if is_chinese(text) else ", "
     return Rewritten(_joined(text, additions, comma), tuple(f"enhanced:{name}" for name in open_names))
+
+
+def _turns(sizes: Sequence[int], wording: int) -> list[int]:
+    """How far each choice is turned: all of them by every wording, no two alike until every way was had."""
+    turns, turn = list[int](), 0
+    for size in sizes:
+        wording, place = divmod(wording, size)
+        turn += place
+        turns.append(turn)
+    return turns
 
 
 def _choices(plain: str, kind: str, suffix: str) -> dict[str, Sequence[str]]:

@@ -32,8 +32,8 @@ def optimize(
     which it knows nothing passes as it is (`outside-world`).
 
     For None, a model that draws anything: the person's own words without request phrases, vague words and
-    orders to the program, in English unless `keep_language`; what stands in quotation marks stays as it is.
-    Another `wording` says the same in another order.
+    orders to the program, in English unless `keep_language` and they are mainly Chinese; what stands in
+    quotation marks stays as it is. Another `wording` says the same in another order.
 
     Idempotent in `text`. Notes: `optimized` and `optimizer:rules` where the text changed, and those of
     `sanitize`.
@@ -82,7 +82,7 @@ def _free(text: str, wording: int, keep_language: bool) -> tuple[str, str]:
 
 def _once(text: str, wording: int, keep_language: bool) -> tuple[str, Sequence[str]]:
     text = latest(without_orders(plain(text)))
-    if keep_language or not HAN.search(masked(text)[0]):
+    if (keep_language and is_chinese(text)) or not HAN.search(masked(text)[0]):
         return clean(text)
     rest, spans = masked(text)
     is_sentence = is_chinese(text) or CHINESE_GRAMMAR.search(simplified(rest))

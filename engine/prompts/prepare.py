@@ -3,11 +3,15 @@
 Knows the order and what guidance means for refusals. Knows no model and no language model.
 """
 
+from collections.abc import Sequence
+
 from engine.prompts.enhance import enhance
 from engine.prompts.lexicon import World
-from engine.prompts.negatives import folded, merged, negatives
+from engine.prompts.negatives import folded, merged, negatives, understood
 from engine.prompts.optimizer import optimize
+from engine.prompts.rewording import reworded
 from engine.prompts.sanitize import Rewritten, sanitize
+from engine.prompts.wording import is_chinese
 
 
 def prepare(
@@ -31,7 +35,29 @@ def prepare(
     if optimized:
         ready = optimize(ready.text, world, wording=wording, keep_language=keep_language)
         ready = Rewritten(ready.text, (*sanitize(text).notes, *ready.notes), ready.negative)
-    return completed(ready, text, world, negative=negative, enhanced=enhanced, guided=guided, wording=wording)
+        ready = refusing(ready, negative, world)
+        negative = ""
+    done = completed(ready, text, world, negative=negative, enhanced=enhanced, guided=guided, wording=wording)
+    return in_other_words(done, world, wording) if optimized else done
+
+
+def refusing(ready: Rewritten, negative: str, world: World | None) -> Rewritten:
+    """An optimized prompt with a typed negative prompt before its own refusals, told as the model knows it.
+
+    What a world does not know is left out (`negative:unknown`).
+    """
+    own, is_unknown = understood(sanitize(negative).text, world, is_chinese(ready.text))
+    notes = ("negative:unknown",) if is_unknown else ()
+    return Rewritten(ready.text, (*ready.notes, *notes), merged(own, ready.negative))
+
+
+def in_other_words(ready: Rewritten, world: World | None, wording: int) -> Rewritten:
+    """A prompt for a world, additions and all, in that wording of its canonical one."""
+    text = ready.text if world is None else reworded(ready.text, world, wording)
+    if text == ready.text:
+        return ready
+    notes = dict.fromkeys(("optimized", "optimizer:rules", *ready.notes))
+    return Rewritten(text, tuple(notes), ready.negative)
 
 
 def completed(
@@ -44,8 +70,9 @@ def completed(
     guided: bool = True,
     kind: str = "",
     wording: int = 0,
+    usual: Sequence[str] = (),
 ) -> Rewritten:
-    """Enhance an optimized prompt and list what it had better not show.
+    """Enhance an optimized prompt and list what it had better not show, `usual` being the model's own terms.
 
     Without guidance a negative prompt has no effect: what can be said positively is (`negative:folded`), the
     rest is dropped (`negative:unguided`), and no general terms are listed.
@@ -56,7 +83,7 @@ def completed(
     if enhanced:
         better = enhance(text, world, own, kind=kind, wording=wording)
         text, notes = better.text, (*notes, *better.notes)
-        own = negatives(text, world, own, kind) if guided else own
+        own = negatives(text, world, own, kind, usual) if guided else own
     if not guided and own:
         text, told = _without_guidance(text, own, world)
         own, notes = "", (*notes, *told)
@@ -64,7 +91,8 @@ def completed(
 
 
 def _without_guidance(text: str, own: str, world: World | None) -> tuple[str, tuple[str, ...]]:
-    positive, dropped = ((), (own,)) if world is not None else folded(own)
+    chinese = is_chinese(text)
+    positive, dropped = ((), (own,)) if world is not None else folded(own, chinese)
     new = [phrase for phrase in positive if phrase not in text]
     notes = (("negative:folded",) if positive else ()) + (("negative:unguided",) if dropped else ())
-    return ", ".join([text, *new]) if new else text, notes
+    return ("，" if chinese else ", ").join([text, *new]) if new else text, notes

@@ -6,24 +6,28 @@ go on.
 
 import logging
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from typing import Protocol
 
 from engine.prompts.checks import problems
+from engine.prompts.chinese import HAN
 from engine.prompts.instructions import instructions, told_kind
 from engine.prompts.latest import latest
 from engine.prompts.lexicon import World
 from engine.prompts.optimizer import optimize
-from engine.prompts.prepare import completed
+from engine.prompts.prepare import completed, in_other_words, refusing
 from engine.prompts.sanitize import Rewritten, sanitize
-from engine.prompts.wording import clean, plain, without_orders
+from engine.prompts.stopwatch import Stopwatch
+from engine.prompts.wording import clean, is_chinese, plain, without_orders
 from engine.types import EngineError, Generate, Optimize, PromptReady
 
 log = logging.getLogger(__name__)
 
 DEADLINE = 8.0
-"""Seconds a language model may take for one prompt, both attempts together."""
+"""Seconds a language model may compute for one prompt, both attempts together."""
+PATIENCE = 30.0
+"""Seconds by the clock after which it is given up, however much of them went to other people's pictures."""
 ATTEMPTS = 2
 USUAL_TOKENS = 150
 SLOW = 2.0
@@ -31,6 +35,7 @@ SLOW = 2.0
 REST = 600.0
 """Seconds in which a language model that failed, or cannot meet the deadline, is not asked again."""
 PRECISE_WORDS = 60
+PRECISE_CHARACTERS = 100
 """A wish of this length needs no rewriting."""
 
 
@@ -51,7 +56,9 @@ class Optimizer:
     """Prepares prompts for one model.
 
     `world` is what a limited model knows: it is told by rules alone. `language` writes for a model that draws
-    anything, within `deadline` seconds; `keep_language` leaves Chinese wishes Chinese.
+    anything, within `deadline` seconds of computing and `patience` by the clock; `keep_language` leaves
+    Chinese wishes Chinese. `usual` are terms that every guided and enhanced picture of this model has in its
+    negative prompt.
     """
 
     def __init__(
@@ -60,13 +67,17 @@ class Optimizer:
         language: Writer | None = None,
         *,
         deadline: float = DEADLINE,
+        patience: float = PATIENCE,
         keep_language: bool = False,
+        usual: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._world = world
         self._language = language if world is None else None
         self._deadline = deadline
+        self._patience = patience
         self._keep_language = keep_language
+        self._usual = usual
         self._clock = clock
         self._rest: tuple[float, str] = (0.0, "")
         self._told = ""
@@ -90,21 +101,24 @@ class Optimizer:
 
         Close the generator to give the work up.
         """
-        wording = task.wording
-        if isinstance(task, Generate) and not task.optimize:
-            ready, kind = sanitize(task.prompt), ""
-        else:
-            ready, kind = yield from self._optimized(task.prompt, wording)
+        optimized = isinstance(task, Optimize) or task.optimize
+        ready, kind, negative = sanitize(task.prompt), "", task.negative_prompt
+        if optimized:
+            written, kind = yield from self._optimized(task.prompt, task.wording)
+            ready, negative = refusing(written, negative, self._world), ""
         done = completed(
             ready,
             task.prompt,
             self._world,
-            negative=task.negative_prompt if isinstance(task, Generate) else "",
-            enhanced=task.enhance if isinstance(task, Generate) else self._world is None,
+            negative=negative,
+            enhanced=task.enhance and (isinstance(task, Generate) or self._world is None),
             guided=isinstance(task, Optimize) or task.guidance_scale != 1,
             kind=kind,
-            wording=wording,
+            wording=task.wording,
+            usual=self._usual,
         )
+        if optimized:
+            done = in_other_words(done, self._world, task.wording)
         if isinstance(task, Optimize):
             return PromptReady(task.prompt, done.text, ready.negative, done.notes)
         return PromptReady(task.original or task.prompt, done.text, done.negative, done.notes)
@@ -112,7 +126,7 @@ class Optimizer:
     def _optimized(self, wish: str, wording: int) -> Generator[None, None, tuple[Rewritten, str]]:
         """The wish rewritten, and the kind of subject where a language model told it."""
         ruled = optimize(wish, self._world, wording=wording, keep_language=self._keep_language)
-        if self._language is None or not ruled.text or len(ruled.text.split()) > PRECISE_WORDS:
+        if self._language is None or not ruled.text or _is_long(ruled.text):
             return ruled, ""
         written, why = ("", ""), self._resting()
         if not why:
@@ -128,28 +142,33 @@ class Optimizer:
     ) -> Generator[None, None, tuple[tuple[str, str], str]]:
         """A checked rewriting by the language model, or the code of why there is none."""
         said = latest(without_orders(plain(sanitize(wish).text)))
-        ends = self._clock() + self._deadline
+        chinese = self._keep_language and is_chinese(ruled.text)
+        english = optimize(wish) if chinese else ruled
+        watch = Stopwatch(self._clock, self._deadline, self._patience)
         for attempt in range(ATTEMPTS):
             seed = wording * ATTEMPTS + attempt
             try:
-                text = yield from self._in_time(said, seed, ends)
+                text = yield from self._in_time(said, chinese, seed, watch)
             except EngineError as error:
                 return ("", ""), self._pause("optimizer:failed", str(error))
             if text is None:
                 return ("", ""), "optimizer:slow"
             kind, prompt = told_kind(text)
             prompt, _ = clean(sanitize(prompt).text)
-            if not self._problems(said, prompt, ruled):
+            if not _problems(said, prompt, english, chinese):
                 return (kind, prompt), ""
         return ("", ""), "optimizer:unusable"
 
-    def _in_time(self, said: str, seed: int, ends: float) -> Generator[None, None, str | None]:
+    def _in_time(
+        self, said: str, chinese: bool, seed: int, watch: Stopwatch
+    ) -> Generator[None, None, str | None]:
         """What the language model writes, or None once the time has come."""
         assert self._language is not None
-        with closing(self._language.write(said, chinese=self._keep_language, seed=seed)) as writing:
-            while self._clock() <= ends:
+        with closing(self._language.write(said, chinese=chinese, seed=seed)) as writing:
+            while not watch.is_over:
                 try:
-                    next(writing)
+                    with watch.turn():
+                        next(writing)
                 except StopIteration as done:
                     self._judge_speed()
                     return str(done.value)
@@ -180,12 +199,11 @@ class Optimizer:
         until, code = self._rest
         return code if code and self._clock() < until else ""
 
-    def _problems(self, wish: str, prompt: str, ruled: Rewritten) -> tuple[str, ...]:
-        return problems(
-            wish,
-            prompt,
-            optimize(wish).text if self._keep_language else ruled.text,
-            [term.strip() for term in ruled.negative.split(",") if term.strip()],
-            chinese=self._keep_language,
-            secret=instructions(self._keep_language),
-        )
+
+def _is_long(text: str) -> bool:
+    return len(text.split()) > PRECISE_WORDS or len(HAN.findall(text)) > PRECISE_CHARACTERS
+
+
+def _problems(wish: str, prompt: str, english: Rewritten, chinese: bool) -> tuple[str, ...]:
+    denied = [term.strip() for term in english.negative.split(",") if term.strip()]
+    return problems(wish, prompt, english.text, denied, chinese=chinese, secret=instructions(chinese))

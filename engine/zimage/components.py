@@ -20,7 +20,8 @@ from engine.zimage.preview import PreviewMap
 class Components:
     """A loaded model; `scheduler` is that component's config, `world` what a limited model knows.
 
-    `writer` is the language model that writes prompts, None where rules do; `upscaling` says where and with
+    `writer` is the language model that writes prompts, None where rules do, `keep_language` whether Chinese
+    wishes get Chinese ones; `upscaling` says where and with
     what pictures are enlarged.
 
     `tighten` is called when memory runs out: it makes the model take less of it and says whether it could.
@@ -39,6 +40,7 @@ class Components:
     preview: PreviewMap | None = None
     world: World | None = None
     writer: Writer | None = None
+    keep_language: bool = False
     upscaling: Upscaling = field(default_factory=Upscaling)
     tighten: Callable[[], bool] | None = None
     make_room: Callable[[int, int], bool] | None = None

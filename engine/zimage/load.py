@@ -71,8 +71,9 @@ def load(settings: EngineSettings) -> ZImagePipeline:
     log.info("loaded %s on %s in %s", components.profile.name, device, plan.dtype)
     writer = _writer(settings, components, plan)
     upscaling = Upscaling.of(device, settings.upscalers)
+    keep_language = settings.keep_language
     pipeline = ZImagePipeline(
-        replace(components, writer=writer, upscaling=upscaling),
+        replace(components, writer=writer, upscaling=upscaling, keep_language=keep_language),
         speed=Speed.of(device.type, settings.cuda_graphs),
         method=method,
     )

@@ -76,7 +76,12 @@ class ZImagePipeline:
         self.denoiser = Denoiser(components.transformer, self.speed)
         self.vae = Vae(components.vae, self.speed.channels_last, self.speed.lean_decoder)
         self.schedule = Schedule.from_config(components.scheduler)
-        self.optimizer = prompts.Optimizer(components.world, components.writer)
+        self.optimizer = prompts.Optimizer(
+            components.world,
+            components.writer,
+            keep_language=components.keep_language,
+            usual=components.profile.negatives,
+        )
         self._preview = components.preview
         side = components.profile.base_size
         on_cpu = components.device.type == "cpu"

@@ -69,13 +69,19 @@ def test_every_setting_of_the_engine_reaches_it(tmp_path: Path) -> None:
     file.write_text(
         '[model]\nname = "m"\ndevice = "cpu"\ndtype = "float32"\nthreads = 3\nweights = "int8"\n'
         'optimizer = "rules"\nupscalers = "u"\nloras = "l"\nschedule = "dynamic"\nreuse = "balanced"\n'
-        'cuda_graphs = true\n[moderation]\nclassifier = "c"\n'
+        'cuda_graphs = true\nprompt_language = "own"\n[moderation]\nclassifier = "c"\n'
     )
     told, plain = setup.engine_settings(config.load(file, {})), EngineSettings()
     same = {field.name for field in fields(told) if getattr(told, field.name) == getattr(plain, field.name)}
     assert same == {"loader"}
     assert (told.schedule, told.reuse, told.cuda_graphs) == ("dynamic", "balanced", True)
     assert setup.engine_settings(config.load(EXAMPLE, {})) == plain
+
+
+@pytest.mark.parametrize(("told", "kept"), [("english", False), ("own", True)])
+def test_the_language_of_prompts_reaches_the_engine(told: str, kept: bool) -> None:
+    found = setup.engine_settings(config.load(None, {"ZIMAGE_BOT_MODEL__PROMPT_LANGUAGE": told}))
+    assert found == EngineSettings(keep_language=kept)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +127,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ({"ZIMAGE_BOT_MODEL__DEVICE": "gpu"}, ("model.device", "gpu", "cuda:N")),
         ({"ZIMAGE_BOT_MODEL__SCHEDULE": "bent"}, ("model.schedule", "bent", "static, dynamic")),
         ({"ZIMAGE_BOT_MODEL__REUSE": "on"}, ("model.reuse", "on", "off, balanced, fast")),
+        ({"ZIMAGE_BOT_MODEL__PROMPT_LANGUAGE": "zh"}, ("model.prompt_language", "zh", "english", "own")),
         ({"ZIMAGE_BOT_LOG_LEVEL": "loud"}, ("log_level", "loud", "warning")),
         ({"ZIMAGE_BOT_ACCESS__ALLOW": "discord:server:1,House"}, ("access.allow", "House", "discord:role:5")),
         ({"ZIMAGE_BOT_DISCORD__COMMAND": "Paint it"}, ("discord.command", "Paint it", "a–z")),

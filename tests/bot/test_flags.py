@@ -1,5 +1,9 @@
-"""Facts about flags inside a prompt."""
+"""Facts about flags inside a prompt.
 
+`FUZZ_EXAMPLES` is the number of inputs for each fact about any text.
+"""
+
+import os
 from contextlib import suppress
 from dataclasses import replace
 
@@ -198,6 +202,7 @@ def test_no_two_flags_share_a_name() -> None:
     assert len(names) == len(set(names))
 
 
+fuzz = settings(max_examples=int(os.environ.get("FUZZ_EXAMPLES", "120")), deadline=None)
 WORDS = st.sampled_from(
     [
         "a cat",
@@ -244,7 +249,7 @@ PARAMS = st.builds(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@fuzz
 @given(
     params=PARAMS,
     defaults=st.sampled_from([DEFAULTS, Params("", aspect="3:2", steps=20, optimize=False, enhance=False)]),
@@ -258,7 +263,7 @@ def test_a_rendered_command_parses_back_to_the_same_parameters(params: Params, d
     assert flags.parse(flags.render(params, defaults), defaults) == params
 
 
-@settings(max_examples=150, deadline=None)
+@fuzz
 @given(
     text=st.lists(
         st.one_of(
@@ -269,3 +274,26 @@ def test_a_rendered_command_parses_back_to_the_same_parameters(params: Params, d
 def test_any_text_is_parsed_or_refused(text: str) -> None:
     with suppress(Refused):
         assert flags.parse(text, DEFAULTS).prompt
+
+
+INSIDE = st.lists(
+    st.sampled_from(["--ar 16:9", "--no", "－－seed 7", "—raw", "3:4", "OPEN", "茶馆", ",", "=", "--x", " "]),
+    max_size=5,
+).map(" ".join)
+AROUND = st.lists(
+    st.sampled_from(["a sign", "一块牌子", "red", "--ar 3:4", "--seed 7", "--raw", "，"]), max_size=3
+)
+
+
+@fuzz
+@given(
+    before=AROUND,
+    marks=st.sampled_from(['"%s"', "“%s”", "「%s」", "『%s』", "《%s》"]),
+    inside=INSIDE,
+    after=AROUND,
+)
+def test_quoted_text_survives_flag_parsing(
+    before: list[str], marks: str, inside: str, after: list[str]
+) -> None:
+    quote = marks % f"x{inside}x"
+    assert quote in flags.parse(" ".join([*before, "words", quote, *after]), DEFAULTS).prompt

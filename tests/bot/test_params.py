@@ -130,6 +130,12 @@ def test_optimize_and_upscale_make_one_task() -> None:
     assert params.tasks(made(asked("upscale")), b"png") == [Upscale(b"png", 2)]
 
 
+def test_a_wish_that_is_only_rewritten_keeps_what_shall_not_be_there_and_gets_no_additions_unasked() -> None:
+    made_raw = made(asked("optimize", negative_prompt="text", optimize=False, enhance=False))
+    [task] = params.tasks(made_raw, None)
+    assert task == Optimize("a boat", enhance=False, negative_prompt="text")
+
+
 def test_a_redraw_is_an_upscale_by_that_method_that_costs_its_steps_and_takes_its_room() -> None:
     job = made(asked("upscale", "in.png", method="redraw"))
     assert params.tasks(job, b"png") == [Upscale(b"png", 2, "redraw")]

@@ -110,25 +110,6 @@ def test_an_enlarged_attachment_offers_nothing_that_needs_a_prompt(replies: Repl
     ]
 
 
-def test_an_optimized_prompt_stands_beside_the_original(replies: Replies) -> None:
-    reply = replies.finished(job(kind="optimize", used_prompt="a black cat", pictures=()), [])
-    assert (reply.prompt, reply.note) == ("a black cat", "Your words: a cat")
-    assert verbs(reply) == [["use", "edit", "original", "another"]]
-
-
-def test_a_wording_that_was_there_before_says_so_and_offers_no_more(replies: Replies) -> None:
-    asked = job(kind="optimize", used_prompt="a black cat", pictures=(), notes=("repeated",))
-    reply = replies.finished(asked, [])
-    assert reply.text == "I have no other wording for this."
-    assert verbs(reply) == [["use", "edit", "original"]]
-
-
-def test_a_prompt_that_needed_no_change_says_so(replies: Replies) -> None:
-    reply = replies.finished(job(kind="optimize", used_prompt="a cat", pictures=()), [])
-    assert reply.text == "Your prompt is fine as it is; nothing was changed."
-    assert verbs(reply) == [["use", "edit", "another"]]
-
-
 @pytest.mark.parametrize(
     ("error", "detail", "text", "note", "buttons"),
     [
@@ -195,11 +176,6 @@ def test_edit_leaves_out_what_the_defaults_of_its_sender_say_already(replies: Re
     mine = Params("", steps=20, aspect="3:2")
     assert replies.edit(job(steps=20, aspect="3:2"), mine).prefill == "/imagine a cat"
     assert replies.edit(job(), mine).prefill == "/imagine a cat --ar auto --steps 8"
-
-
-def test_edit_of_an_optimized_prompt_offers_the_new_words(replies: Replies) -> None:
-    reply = replies.edit(job(kind="optimize", used_prompt="a black cat", pictures=()), Params(""))
-    assert reply.prefill == "/imagine a black cat --optimize off"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,16 @@ from collections.abc import AsyncIterator
 import pytest
 
 from engine.fake import FakeEngine
-from engine.types import EngineError, EngineLost, Generate, Optimize, Picture, Progress, image_tokens
+from engine.types import (
+    EngineError,
+    EngineLost,
+    Generate,
+    Optimize,
+    Picture,
+    Progress,
+    PromptReady,
+    image_tokens,
+)
 from tests.contracts.engine_contract import EngineContract, Kill, each, played
 
 SMALL = image_tokens(128, 128)
@@ -82,6 +91,12 @@ async def test_a_prompt_can_ask_to_be_lost_only_once() -> None:
     with pytest.raises(EngineLost):
         await played(engine, small("lost once: a cat"))
     assert isinstance((await played(engine, small("lost once: a cat")))[-1], Picture)
+
+
+async def test_optimizing_gives_back_what_is_refused_and_adds_only_what_is_asked_for() -> None:
+    [ready] = await played(FakeEngine(), Optimize("a cat", enhance=False, negative_prompt="text"))
+    assert isinstance(ready, PromptReady)
+    assert (ready.used, ready.negative_used) == ("a picture of a cat", "text")
 
 
 async def test_optimizing_needs_no_place() -> None:

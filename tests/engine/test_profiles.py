@@ -40,11 +40,13 @@ def test_a_directory_is_limited_by_its_transformers_positions(tmp_path: Path) ->
 
 def test_a_directory_may_tell_its_own_profile(tmp_path: Path) -> None:
     own = {"name": "mine", "base_size": 512, "max_size": 768, "suggestions": ["a", "b"], "world": "w"}
+    own["negatives"] = ["banding"]
     (tmp_path / "profile.json").write_text(json.dumps(own))
     told = profile(str(tmp_path))
     assert (told.name, told.base_size, told.max_size, told.suggestions, told.world) == (
         "mine", 512, 768, ("a", "b"), "w",
     )  # fmt: skip
+    assert told.negatives == ("banding",)
 
 
 def test_a_unet_model_draws_the_size_it_was_trained_at(tmp_path: Path) -> None:

@@ -204,6 +204,11 @@ def test_a_prompt_is_optimized_as_for_any_model(unet: GenericPipeline) -> None:
     assert unet.optimizer.prepare(replace(TASK, optimize=False, enhance=False)).used == "a red cat"
 
 
+def test_the_language_of_prompts_reaches_the_pipeline(stable_diffusion: Path) -> None:
+    keeping = load(EngineSettings(model=str(stable_diffusion), device="cpu", keep_language=True))
+    assert keeping.optimizer.prepare(Optimize("请画一只狐狸", enhance=False)).used == "一只狐狸"
+
+
 def test_a_diffusion_transformer_is_drawn_with_as_well() -> None:
     dit = load_generic(EngineSettings(model=str(WEIGHTS), device="cpu", dtype="float32"), WEIGHTS)
     task = replace(TASK, prompt="a red sailboat on the sea at sunset", steps=2)

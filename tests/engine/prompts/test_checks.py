@@ -3,7 +3,7 @@
 import pytest
 
 from engine.prompts import optimize
-from engine.prompts.checks import leaks, numbers, problems
+from engine.prompts.checks import counts, leaks, numbers, problems
 from engine.prompts.instructions import instructions
 
 GOOD = [
@@ -20,6 +20,8 @@ GOOD = [
     ),
     ("a sign 'Open Late'", 'A neon sign reading "Open Late" over a door, wet street below.'),
     ("a beach, no people", "A wide empty beach at low tide, pale light, footless sand."),
+    ("an old man", "An old man, both hands on a cane, 85mm lens, f/1.8, light from 2 sides."),
+    ("a house", "A two-storey house with a pair of chimneys, the upper third of the frame sky."),
     ("a zorblax", "A zorblax on a plain ground, even light."),
 ]
 BAD = [
@@ -42,6 +44,10 @@ BAD = [
     ("three cats", "Cats on a chair.", "numbers"),
     ("三只猫", "Two cats on a chair.", "numbers"),
     ("a photo of a cat, 35mm", "A photograph of a cat, 50mm lens.", "numbers"),
+    ("three cats", "Three cats and 5 dogs on a chair.", "numbers"),
+    ("a cat", "A cat beside four small wooden boxes.", "numbers"),
+    ("cats", "Cats under 2 lamps.", "numbers"),
+    ('three cats beside a sign "3"', 'Cats beside a sign reading "3".', "numbers"),
     ("一只猫", "A dog on a chair.", "subject"),
     ("a knight and a dragon at a castle", "A knight in the rain.", "subject"),
     ("a street, no cars", "A street with parked cars in the rain.", "refused"),
@@ -65,9 +71,47 @@ def test_an_unfaithful_or_talkative_prompt_is_told_by_code(wish: str, prompt: st
     assert code in found(wish, prompt)
 
 
-def test_a_chinese_prompt_passes_where_chinese_is_asked_for() -> None:
-    assert found("一只猫", "一只橘猫趴在木窗台上，午后的斜光落在毛上。", chinese=True) == ()
-    assert "language" in found("一只猫", "A cat on a chair.", chinese=True)
+@pytest.mark.parametrize(
+    ("wish", "prompt"),
+    [
+        ("一只猫", "一只橘猫趴在木窗台上，午后的斜光落在毛上。"),
+        ("三只红色的狐狸", "三只红色的狐狸并排站在湿草地上，四周是薄雾，两侧有松树。"),
+        ("写着“茶馆”的招牌", "木招牌上写着“茶馆”，挂在门口，傍晚的侧光。"),
+        ("海边的灯塔，不要人", "一座白色灯塔矗立在海边的悬崖上，低角度仰视，傍晚的侧光照在砖墙上。"),
+    ],
+)
+def test_a_chinese_prompt_passes_where_chinese_is_asked_for(wish: str, prompt: str) -> None:
+    assert found(wish, prompt, chinese=True) == ()
+
+
+@pytest.mark.parametrize(
+    ("wish", "prompt", "code"),
+    [
+        ("一只猫", "A cat on a chair.", "language"),
+        ("狐狸，不要狗", "一只狗站在雪地里。", "subject"),
+        ("狐狸，不要狗", "一只狐狸和一只狗站在雪地里。", "refused"),
+        ("三只狐狸", "狐狸站在雪地里。", "numbers"),
+        ("三只狐狸", "三只狐狸和五只兔子站在雪地里。", "numbers"),
+        ("写着“茶馆”的招牌", "木招牌挂在门口。", "quotes"),
+        ("一只猫", "一只美丽的猫趴在窗台上。", "vague"),
+    ],
+)
+def test_an_unfaithful_chinese_prompt_is_told_by_code(wish: str, prompt: str, code: str) -> None:
+    assert code in found(wish, prompt, chinese=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("three cats and 12 dogs", {3, 12}),
+        ("two large worn leather boots", {2}),
+        ("five rows of light", set()),
+        ("85mm lens, 4 o'clock", set()),
+        ("both hands, a pair of shoes", set()),
+    ],
+)
+def test_only_numbers_that_count_things_are_counted(text: str, values: set[int]) -> None:
+    assert counts(text) == values
 
 
 def test_instructions_may_not_come_back_unless_the_wish_has_them() -> None:

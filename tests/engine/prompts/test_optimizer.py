@@ -37,18 +37,19 @@ def test_optimizing_alone_shows_anchors_and_only_the_own_refusals() -> None:
     assert Optimizer(embedded_world()).prepare(Optimize("海上的红船")).used == "a red sailboat on the sea"
 
 
-def test_a_language_can_be_kept() -> None:
-    ready = Optimizer(keep_language=True).prepare(Generate("请帮我画一只狐狸"))
-    assert ready.used.startswith("一只狐狸，")
+def test_optimizing_alone_joins_typed_refusals_with_those_of_the_wish() -> None:
+    assert Optimizer().prepare(Optimize(WISH, negative_prompt="text, car")).negative_used == "text, car"
+    world = Optimizer(embedded_world()).prepare(Optimize("海上的红船，不要猫", negative_prompt="dawn"))
+    assert world.negative_used == "dawn, cat"
 
 
-def test_wordings_differ() -> None:
-    texts = {Optimizer().prepare(Optimize(WISH, wording)).used for wording in range(2)}
-    assert len(texts) == 2
+def test_optimizing_alone_adds_nothing_where_that_is_not_asked_for() -> None:
+    ready = Optimizer().prepare(Optimize(WISH, enhance=False))
+    assert (ready.used, ready.notes) == ("an old street", ("optimized", "optimizer:rules"))
 
 
-def test_a_picture_can_be_asked_for_in_another_wording_of_the_same_wish() -> None:
-    optimizer = Optimizer(embedded_world())
-    told = {optimizer.prepare(Generate("a red house", wording=wording)).used for wording in range(3)}
-    assert len(told) == 3
-    assert all(text.startswith("a red house ") for text in told)
+def test_where_the_persons_language_is_kept_each_wish_keeps_its_own() -> None:
+    kept = Optimizer(keep_language=True)
+    assert kept.prepare(Generate("请帮我画一只狐狸")).used.startswith("一只狐狸，")
+    assert kept.prepare(Generate("please draw a 狐狸 in a box", enhance=False)).used == "a fox in a box"
+    assert Optimizer().prepare(Generate("请帮我画一只狐狸")).used.startswith("a fox, ")

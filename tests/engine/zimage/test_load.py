@@ -8,7 +8,7 @@ from engine.memory.choosing import choose
 from engine.memory.plan import Wish
 from engine.memory.probe import Facts
 from engine.memory.sizes import Z_IMAGE
-from engine.types import EngineError
+from engine.types import EngineError, EngineSettings
 from engine.zimage import load
 
 
@@ -55,6 +55,10 @@ def test_only_safetensors_and_small_files_are_downloaded() -> None:
     assert wanted("tokenizer/merges.txt")
     assert not wanted("transformer/diffusion_pytorch_model.bin")
     assert not wanted("assets/showcase.jpg")
+
+
+def test_the_language_of_prompts_reaches_the_pipeline() -> None:
+    assert load.load(EngineSettings(device="cpu", keep_language=True)).components.keep_language
 
 
 def test_an_unknown_device_is_refused() -> None:

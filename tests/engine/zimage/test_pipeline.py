@@ -159,6 +159,17 @@ def test_optimize_and_enhance_are_done_as_asked_and_the_original_is_kept(pipelin
     assert "red sailboat" in pipeline.optimizer.prepare(Optimize("海上的红色帆船")).used
 
 
+@pytest.mark.parametrize(("keep", "told"), [(True, "一只狐狸"), (False, "a fox")])
+def test_a_model_without_a_world_of_its_own_keeps_the_language_where_that_is_set(
+    pipeline: ZImagePipeline, keep: bool, told: str
+) -> None:
+    profile = replace(pipeline.components.profile, negatives=("banding",))
+    components = replace(pipeline.components, profile=profile, world=None, keep_language=keep)
+    ready = ZImagePipeline(components).optimizer.prepare(Generate("请画一只狐狸"))
+    assert ready.used.startswith(told)
+    assert "banding" in ready.negative_used
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
