@@ -4,7 +4,7 @@ Knows files, names and meta tensors. Main memory holds one tensor at a time besi
 is memory-mapped, and a tensor that is already in its form, packed or not, is used where it lies.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +33,26 @@ def empty(build: Callable[[], Any]) -> Any:
 def fill(
     module: nn.Module, folder: Path, dtype: torch.dtype, device: torch.device, place: Place, form: Form
 ) -> None:
-    """Give every parameter of `module` its value from the files in `folder`.
+    """Give every parameter of `module` its value from the files in `folder`, as `put` does."""
+    put(module, tensors(folder), str(folder), dtype, device, place, form)
+
+
+def put(
+    module: nn.Module,
+    values: Iterable[tuple[str, Tensor | Packed]],
+    source: str,
+    dtype: torch.dtype,
+    device: torch.device,
+    place: Place,
+    form: Form,
+) -> None:
+    """Give every parameter of `module` its value by name.
 
     `place` says where a tensor goes, `form` how it is kept; packing is computed on `device`. Names may carry
     the prefix `model.`, and what the module does not have, such as an output head, is passed over. Raises
     `EngineError("model_missing")` for a tensor that is not there or has another shape.
     """
-    for name, tensor in tensors(folder):
+    for name, tensor in values:
         path, _, leaf = name.removeprefix("model.").rpartition(".")
         owner = _descend(module, path)
         if owner is None or not isinstance(owner._parameters.get(leaf), nn.Parameter):
@@ -48,7 +61,7 @@ def fill(
         if tensor.shape != expected:
             raise EngineError(
                 "model_missing",
-                f"{folder}: {name} is {tuple(tensor.shape)}, its config.json says {tuple(expected)}; "
+                f"{source}: {name} is {tuple(tensor.shape)}, its config.json says {tuple(expected)}; "
                 "fetch the model again",
             )
         chosen = form(name, expected) if leaf == "weight" and isinstance(owner, _MATRICES) else "plain"
@@ -65,7 +78,7 @@ def fill(
     if missing:
         raise EngineError(
             "model_missing",
-            f"{folder} lacks {len(missing)} tensors, {missing[0]} for one; fetch the model again",
+            f"{source} lacks {len(missing)} tensors, {missing[0]} for one; fetch the model again",
         )
 
 

@@ -62,12 +62,15 @@ Z_IMAGE = Sizes(
 
 def read(folder: Path) -> Sizes:
     """Measure the model in `folder`; raises `EngineError("model_missing")` for an unreadable file."""
-    transformer = dict(shapes(folder / "transformer"))
-    vae = dict(shapes(folder / "vae"))
+    return of(*(dict(shapes(folder / part)) for part in ("transformer", "text_encoder", "vae")))
+
+
+def of(transformer: dict[str, Shape], text_encoder: dict[str, Shape], vae: dict[str, Shape]) -> Sizes:
+    """Measure a model from its tensors' names and shapes."""
     wide, narrow = _last_up_block(vae)
     return Sizes(
         transformer=_stack(transformer),
-        text_encoder=_stack(dict(shapes(folder / "text_encoder"))),
+        text_encoder=_stack(text_encoder),
         vae=sum(map(math.prod, vae.values())),
         token_values=6 * max((sum(shape) for shape in transformer.values() if len(shape) == 2), default=0),
         wide=wide,
