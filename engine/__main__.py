@@ -28,7 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except EngineError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f'ready: set model.name = "{chosen.out}"')
+    packed = prepare.DTYPES[chosen.dtype].weights
+    more = "" if packed == "plain" else f' and model.weights = "{packed}"'
+    print(f'ready: set model.name = "{chosen.out}"{more}')
     return 0
 
 

@@ -1,36 +1,98 @@
-"""A model's files in the precision it is computed in, converted once: half the disk, a faster start.
+"""A model's files in the precision it is computed in, converted once: half the disk or less, a faster start.
 
 Knows the safetensors format: eight bytes of header length, a JSON header, raw tensors. Works shard by shard
 and tensor by tensor, so that main memory holds one tensor whatever the model's size. A finished shard has its
-final name, an unfinished one ends in `.part`: run again, only what is missing is done.
+final name, an unfinished one ends in `.part`: run again, only what is missing is done. In int8, float8 and
+4bit the large matrices of transformer and text encoder are packed as `engine.memory.weights` keeps them,
+`name.weight` becoming `name.packed` and `name.scale`; all else is bfloat16, and the header's metadata says
+`weights` with the form.
 """
 
 import json
 import shutil
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from engine.load import OURS, kind
 from engine.memory import sizes
+from engine.memory.plan import Weights
+from engine.memory.weights import GROUP, Packed, possible
 from engine.types import EngineError
 
-DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 CODES = {torch.bfloat16: "BF16", torch.float16: "F16", torch.float32: "F32"}
 NARROWED = ("F64", "F32", "F16", "BF16")
 """What is converted; whole numbers stay as they are."""
 CONVERTED = ("text_encoder", "transformer", "vae", "unet", "text_encoder_2")
+PACKED_PARTS = ("text_encoder", "transformer")
 PART = ".part"
 
 Say = Callable[[str], None]
 
 
+class Entry(NamedTuple):
+    """A tensor in a file: its name, its dtype's code, its shape, its bytes."""
+
+    name: str
+    code: str
+    shape: list[int]
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What tensors become: `dtype`, and large matrices of equal blocks what `weights` says."""
+
+    dtype: torch.dtype
+    weights: Weights = "plain"
+
+    def packs(self, name: str, shape: list[int]) -> bool:
+        """Say whether a floating tensor is to be packed."""
+        return self.weights != "plain" and sizes.is_linear(name, tuple(shape)) and name.endswith(sizes.WEIGHT)
+
+    def entries(self, name: str, shape: list[int], code: str, length: int) -> list[Entry]:
+        """Return what becomes of a tensor with this dtype's code and so many bytes."""
+        if code not in NARROWED:
+            return [Entry(name, code, shape, length)]
+        if not self.packs(name, shape):
+            count = int(torch.Size(shape).numel())
+            return [Entry(name, CODES[self.dtype], shape, count * self.dtype.itemsize)]
+        owner, (rows, columns) = name.removesuffix(sizes.WEIGHT), shape
+        form = possible(self.weights, columns)
+        width, groups = (columns // 2, columns // GROUP) if form == "4bit" else (columns, 1)
+        return [
+            Entry(owner + sizes.PACKED, _PACKED_CODES[form], [rows, width], rows * width),
+            Entry(owner + sizes.SCALE, "F32", [rows, groups], 4 * rows * groups),
+        ]
+
+    def converted(self, name: str, tensor: Tensor) -> list[Tensor]:
+        """Return the tensors that `entries` describes."""
+        if not tensor.is_floating_point():
+            return [tensor]
+        if self.packs(name, list(tensor.shape)):
+            return list(Packed.of(tensor, self.weights).for_file())
+        return [tensor.to(self.dtype)]
+
+
+_PACKED_CODES: dict[Weights, str] = {"int8": "I8", "float8": "F8_E4M3", "4bit": "U8"}
+DTYPES = {
+    "bf16": Target(torch.bfloat16),
+    "fp16": Target(torch.float16),
+    "fp32": Target(torch.float32),
+    "int8": Target(torch.bfloat16, "int8"),
+    "float8": Target(torch.bfloat16, "float8"),
+    "4bit": Target(torch.bfloat16, "4bit"),
+}
+
+
 def prepare(source: Path, out: Path, dtype: str, say: Say) -> None:
-    """Write the model in `source` to `out` with every floating tensor as `dtype` (bf16, fp16 or fp32).
+    """Write the model in `source` to `out` as `dtype` says, one of `DTYPES`.
 
     Raises `EngineError`: `bad_input` for a wrong dtype or place, `numerics` for a value that does not fit
     the dtype, `model_missing` for an unreadable shard or a result that differs from its source.
@@ -39,75 +101,82 @@ def prepare(source: Path, out: Path, dtype: str, say: Say) -> None:
         raise EngineError("bad_input", f"dtype {dtype!r} is not known; use {', '.join(DTYPES)}")
     if out.resolve() == source.resolve():
         raise EngineError("bad_input", f"--out {out} is the model itself; choose another folder")
-    needed = sum(sum(_plan(file, DTYPES[dtype])[1]) for file in _shards(source))
-    _room(out, needed)
+    if DTYPES[dtype].weights != "plain" and kind(str(source)) not in OURS:
+        raise EngineError("bad_input", f"{dtype} is for Z-Image models; use bf16 for {source}")
+    if any(name.endswith(sizes.PACKED) for file in _shards(source) for name in sizes.header(file)):
+        raise EngineError("bad_input", f"{source} is in fewer bits already; start from the original model")
+    _room(out, sum(_length(file, _target(file, dtype)) for file in _shards(source)))
     for file in _others(source):
         target = out / file.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         if file.name.endswith(".safetensors.index.json"):
-            _write_index(file, target, DTYPES[dtype])
+            _write_index(file, target, dtype)
         else:
             shutil.copyfile(file, target)
     for file in _shards(source):
         target = out / file.relative_to(source)
-        if target.exists() and _same(file, target, DTYPES[dtype]):
+        if target.exists() and _same(file, target, _target(file, dtype)):
             say(f"{target}: is there already")
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        convert(file, target, DTYPES[dtype])
+        convert(file, target, _target(file, dtype))
         say(f"{target}: {target.stat().st_size / 2**20:,.0f} MiB")
 
 
-def convert(source: Path, target: Path, dtype: torch.dtype) -> None:
+def convert(source: Path, target: Path, kept: Target) -> None:
     """Convert one safetensors file, read the result back and compare every tensor, then give it its name."""
     part = target.with_name(target.name + PART)
     with part.open("wb") as stream:
-        _write(source, stream, dtype)
+        _write(source, stream, kept)
     with safe_open(source, framework="pt") as old, safe_open(part, framework="pt") as new:
-        for name in old.keys():  # noqa: SIM118 - the opened file is no mapping
-            if not torch.equal(_converted(old.get_tensor(name), dtype), new.get_tensor(name)):
-                raise EngineError(
-                    "model_missing", f"{part}: {name} was not written as it should be; check the disk"
-                )
+        for name, entries in _plan(source, kept).items():
+            for entry, tensor in zip(entries, kept.converted(name, old.get_tensor(name)), strict=True):
+                if not torch.equal(_raw(tensor), _raw(new.get_tensor(entry.name))):
+                    raise EngineError(
+                        "model_missing",
+                        f"{part}: {entry.name} was not written as it should be; check the disk",
+                    )
     part.replace(target)
 
 
-def _write(source: Path, stream: BinaryIO, dtype: torch.dtype) -> None:
-    header, _ = _plan(source, dtype)
-    stream.write(_encoded(header))
+def _write(source: Path, stream: BinaryIO, kept: Target) -> None:
+    plan = _plan(source, kept)
+    stream.write(_encoded(_header(plan, kept)))
     with safe_open(source, framework="pt") as opened:
-        for name in header:
-            if name == "__metadata__":
-                continue
+        for name in plan:
             tensor = opened.get_tensor(name)
-            narrowed = _converted(tensor, dtype)
-            if tensor.is_floating_point() and bool((narrowed.isinf() & ~tensor.isinf()).any()):
-                raise EngineError(
-                    "numerics", f"{source}: {name} has values too large for {CODES[dtype]}; use bf16"
-                )
-            stream.write(narrowed.contiguous().flatten().view(torch.uint8).numpy().data)
+            for made in kept.converted(name, tensor):
+                if made.dtype in CODES and made.isinf().sum() > tensor.isinf().sum():
+                    raise EngineError(
+                        "numerics", f"{source}: {name} has values too large for {CODES[made.dtype]}; use bf16"
+                    )
+                stream.write(_raw(made).numpy().data)
 
 
-def _plan(source: Path, dtype: torch.dtype) -> tuple[dict[str, Any], list[int]]:
-    """Return the header of the converted file and the bytes of each tensor."""
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    lengths: list[int] = []
-    place = 0
+def _plan(source: Path, kept: Target) -> dict[str, list[Entry]]:
+    """Return what each tensor of a file becomes, in the file's order."""
+    plan = {}
     for name, entry in sizes.header(source).items():
         first, last = entry["data_offsets"]
-        count, length, code = _count(entry["shape"]), last - first, str(entry["dtype"])
-        if code in NARROWED:
-            length, code = count * torch.empty((), dtype=dtype).element_size(), CODES[dtype]
-        header[name] = {"dtype": code, "shape": entry["shape"], "data_offsets": [place, place + length]}
-        lengths.append(length)
+        plan[name] = kept.entries(name, entry["shape"], entry["dtype"], last - first)
+    return plan
+
+
+def _header(plan: dict[str, list[Entry]], kept: Target) -> dict[str, Any]:
+    """Return the header of the converted file."""
+    packed = {} if kept.weights == "plain" else {"weights": kept.weights}
+    header: dict[str, Any] = {"__metadata__": {"format": "pt", **packed}}
+    place = 0
+    for name, code, shape, length in (entry for entries in plan.values() for entry in entries):
+        header[name] = {"dtype": code, "shape": shape, "data_offsets": [place, place + length]}
         place += length
-    return header, lengths
+    return header
 
 
-def _same(source: Path, target: Path, dtype: torch.dtype) -> bool:
+def _same(source: Path, target: Path, kept: Target) -> bool:
     """Say whether a finished shard is what the source would become: its header, and its whole length."""
-    expected, lengths = _plan(source, dtype)
-    size = len(_encoded(expected)) + sum(lengths)
+    expected = _header(_plan(source, kept), kept)
+    size = len(_encoded(expected)) + _length(source, kept)
     del expected["__metadata__"]
     try:
         return target.stat().st_size == size and sizes.header(target) == expected
@@ -122,19 +191,33 @@ def _encoded(header: dict[str, Any]) -> bytes:
     return struct.pack("<Q", len(text)) + text
 
 
-def _write_index(source: Path, target: Path, dtype: torch.dtype) -> None:
+def _write_index(source: Path, target: Path, dtype: str) -> None:
     index = json.loads(source.read_bytes())
-    shards = source.parent.glob("*.safetensors")
-    index["metadata"] = {"total_size": sum(sum(_plan(shard, dtype)[1]) for shard in shards)}
+    shards = sorted(source.parent.glob("*.safetensors"))
+    plans = {shard: _plan(shard, _target(shard, dtype)) for shard in shards}
+    index["metadata"] = {"total_size": sum(_length(shard, _target(shard, dtype)) for shard in shards)}
+    index["weight_map"] = {
+        entry.name: shard.name
+        for shard, plan in plans.items()
+        for entries in plan.values()
+        for entry in entries
+    }
     target.write_text(json.dumps(index, indent=2), "utf-8")
 
 
-def _converted(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    return tensor.to(dtype) if tensor.is_floating_point() else tensor
+def _target(file: Path, dtype: str) -> Target:
+    """Return what the tensors of a file become; only some parts are packed."""
+    wanted = DTYPES[dtype]
+    return wanted if file.parent.name in PACKED_PARTS else Target(wanted.dtype)
 
 
-def _count(shape: list[int]) -> int:
-    return int(torch.Size(shape).numel())
+def _length(source: Path, kept: Target) -> int:
+    """Return the bytes of a converted file's tensors."""
+    return sum(entry.length for entries in _plan(source, kept).values() for entry in entries)
+
+
+def _raw(tensor: Tensor) -> Tensor:
+    return tensor.contiguous().flatten().view(torch.uint8)
 
 
 def _shards(source: Path) -> Iterator[Path]:

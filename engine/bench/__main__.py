@@ -5,6 +5,7 @@ import json
 import platform
 import sys
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,13 +16,14 @@ import torch
 from engine.bench import speed
 from engine.bench.contenders import PROMPT, stock_compiled, stock_pipeline
 from engine.bench.floor import matmul_ceiling
-from engine.bench.fullsize import full_size
+from engine.bench.fullsize import Architecture, full_size, laid_out, under
 from engine.bench.inject import inject
 from engine.bench.series import series
 from engine.bench.speed import Row, Sides
 from engine.bench.verdicts import verdicts
 from engine.generic.load import load as load_generic
 from engine.memory.choosing import compute_dtype
+from engine.memory.plan import Wish
 from engine.memory.probe import probe
 from engine.types import EngineSettings
 from engine.zimage.components import Components
@@ -29,6 +31,7 @@ from engine.zimage.load import DTYPES, choose_device, find, planned, read
 from engine.zimage.pipeline import ZImagePipeline
 
 CPU_SIZES, CUDA_SIZES = [128, 256], [512, 768, 1024, 2048]
+LIMITED_SIZE = 1024
 STEP_SIZES = [64, 96, 128, 160, 192, 256]
 
 
@@ -47,6 +50,8 @@ def main() -> None:
     elif args.series:
         kinds = (torch.float32, torch.bfloat16, torch.float16)
         results["series"] = [series(ours(settings).components, kind, args.series) for kind in kinds]
+    elif args.limit:
+        results["limit"] = limited(settings, args.limit, args.sizes)
     else:
         sides = full_sides(settings) if args.full_size else small_sides(settings)
         if not args.eager_only:
@@ -63,11 +68,14 @@ def compare(sides: Sides, sizes: list[int], rounds: int, only: list[str]) -> dic
     tables: dict[str, Callable[[], list[Row]]] = {
         "whole": lambda: [speed.whole(sides, side, rounds) for side in sizes if sides.encodes],
         "denoising": lambda: [speed.above_floor(sides, side, rounds) for side in sizes],
+        "stages": lambda: speed.stages(sides, small, rounds) if sides.encodes else [],
         "memory": lambda: [speed.memory(sides, side) for side in sizes],
         "decoding": lambda: [speed.decoding(sides, side, rounds) for side in sizes],
         "batches": lambda: [speed.above_floor(sides, small, rounds, batch) for batch in (1, 2, 4, 8)],
         "guidance": lambda: speed.guidance(sides, small, rounds),
         "flags": lambda: speed.flags_alone(sides, small, rounds),
+        "vae": lambda: speed.flags_in_vae(sides, small, rounds),
+        "weights": lambda: speed.forms(sides, small, rounds),
         "steps": lambda: list(speed.step_costs(sides, _step_sizes(sides, sizes), rounds)),
     }
     return {name: table() for name, table in tables.items() if not only or name in only}
@@ -92,11 +100,24 @@ def _components(settings: EngineSettings) -> Components:
     return read(folder, settings.model, device, planned(settings, folder))
 
 
-def full_sides(settings: EngineSettings) -> Sides:
+def full_sides(settings: EngineSettings, what: Architecture | None = None) -> Sides:
     """Both sides around one full-size model of random weights; the fused weights serve both."""
     device = choose_device(settings.device)
-    components, embedding = full_size(device, _dtype(settings))
-    return Sides(_warm(ZImagePipeline(components)), stock_pipeline(components), embedding, encodes=False)
+    components, embedding = full_size(device, _dtype(settings), what)
+    stock = stock_pipeline(replace(components, text_encoder=None, vae=deepcopy(components.vae)))
+    return Sides(_warm(ZImagePipeline(components)), stock, embedding, encodes=False)
+
+
+def limited(settings: EngineSettings, limit: float, sizes: list[int]) -> list[Row]:
+    """Return a row for each size of the full-size model on a card that was made one of `limit` GiB."""
+    device, sizes = choose_device(settings.device), sizes or [LIMITED_SIZE]
+    facts = probe(settings.device)
+    smaller = under(facts, limit)
+    torch.cuda.set_per_process_memory_fraction(smaller.free / facts.total, device)
+    wish = Wish(max(sizes), max(sizes), settings.dtype, settings.weights)
+    components, embedding = laid_out(smaller, wish, device)
+    pipeline = _warm(ZImagePipeline(components))
+    return [speed.limited(pipeline, embedding, side) for side in sizes]
 
 
 def _warm(pipeline: ZImagePipeline) -> ZImagePipeline:
@@ -106,7 +127,10 @@ def _warm(pipeline: ZImagePipeline) -> ZImagePipeline:
 
 def _stocks(sides: Sides) -> Components:
     """Return our components with the stock pipeline's own models in their place."""
-    return replace(sides.components, transformer=sides.stock.transformer, vae=sides.stock.vae)
+    stock = sides.stock
+    return replace(
+        sides.components, text_encoder=stock.text_encoder, transformer=stock.transformer, vae=stock.vae
+    )
 
 
 def _dtype(settings: EngineSettings) -> torch.dtype:
@@ -173,12 +197,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="*", default=[], help="tables to make, by name")
     parser.add_argument("--eager-only", action="store_true", help="leave the compiled stock pipeline out")
     parser.add_argument("--full-size", action="store_true", help="the 6 B architecture with random weights")
+    parser.add_argument("--limit", type=float, metavar="GB", help="with --full-size: of a CUDA card, so much")
     parser.add_argument("--inject", type=int, metavar="RUNS", help="put faults into so many pictures")
     parser.add_argument("--series", type=int, metavar="PICTURES", help="draw so many in each precision")
     parser.add_argument("--verdicts", type=int, metavar="PROMPTS", help="judge schedules, steps and reuse")
     parser.add_argument("--teacher", help="for the verdicts: the folder of the undistilled model")
     parser.add_argument("--json", action="store_true")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.limit and not (args.full_size and choose_device(args.device).type == "cuda"):
+        parser.error("--limit needs --full-size and a CUDA device")
+    return args
 
 
 if __name__ == "__main__":

@@ -5,8 +5,11 @@ Knows clocks and devices. Knows nothing of what is timed.
 
 import time
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import torch
+
+T = TypeVar("T")
 
 
 def best_of(contenders: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
@@ -35,6 +38,15 @@ def timed(run: Callable[[], object]) -> float:
     run()
     _wait()
     return clock() - started
+
+
+def walled(run: Callable[[], T]) -> tuple[T, float]:
+    """Return the result of one call and its wall time, in which the engine tells a picture's stages."""
+    _wait()
+    started = time.perf_counter()
+    result = run()
+    _wait()
+    return result, time.perf_counter() - started
 
 
 def _wait() -> None:

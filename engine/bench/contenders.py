@@ -6,18 +6,24 @@ Knows how to make either draw one picture, from the prompt to the PNG or from em
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine import pixels
-from engine.types import Generate, PromptReady, image_tokens
+from engine.bench.clock import walled
+from engine.memory.plan import Weights
+from engine.memory.sizes import is_linear
+from engine.memory.weights import PackedLinear
+from engine.types import Generate, Picture, PromptReady, image_tokens
 from engine.zimage import sampling
 from engine.zimage.components import Components
 from engine.zimage.drawing import Drawing
 from engine.zimage.pipeline import ZImagePipeline
 from engine.zimage.sampler import advance
+from engine.zimage.speed import Speed
+from engine.zimage.vae import Vae
 
 PROMPT = "a red sailboat on the sea at sunset"
 GRAPHS = 64
@@ -103,6 +109,60 @@ def stock_latents(stock: Any, task: Generate, embedding: Tensor, batch: int = 1)
     """Embeddings to latents, `batch` pictures in one forward."""
     embeds = {"prompt_embeds": [embedding], "negative_prompt_embeds": [embedding]}
     return lambda: _stock(stock, task, output_type="latent", num_images_per_prompt=batch, **embeds)
+
+
+def ours_pixels(pipeline: ZImagePipeline, task: Generate, embedding: Tensor) -> Callable[[], object]:
+    """An embedding to pixels, one picture."""
+    denoise = ours_latents(pipeline, task, embedding)
+
+    @torch.inference_mode()
+    def run() -> object:
+        (drawing,) = cast(list[Drawing], denoise())
+        return pipeline.vae.decode(drawing.latents)
+
+    return run
+
+
+def ours_packed(components: Components, form: Weights) -> Components:
+    """Return `components` with the main blocks' matrices kept as `form`; all other weights are shared."""
+    shared = {id(p): p for p in components.transformer.parameters()}
+    transformer = deepcopy(components.transformer, shared)
+    for name, module in list(transformer.named_modules()):
+        if type(module) is nn.Linear and is_linear(f"{name}.weight", tuple(module.weight.shape)):
+            parent, _, child = name.rpartition(".")
+            transformer.get_submodule(parent)._modules[child] = PackedLinear(module.weight, module.bias, form)
+    return replace(components, transformer=transformer)
+
+
+def vae_alone(model: Any, speed: Speed) -> Vae:
+    """Return our decoder around a copy of `model` with the flags of `speed`."""
+    return Vae(deepcopy(model), speed.channels_last, speed.lean_decoder)
+
+
+def ours_stages(pipeline: ZImagePipeline, task: Generate) -> dict[str, float]:
+    """Seconds of each stage of one picture, as its report tells them."""
+    return dict(cast(Picture, ours_whole(pipeline, task)()).report["seconds"])
+
+
+def stock_stages(stock: Any, task: Generate) -> dict[str, float]:
+    """Seconds of the same stages of the stock pipeline."""
+    embeds, encode = walled(lambda: _embeds(stock, task))
+    latents, steps = walled(lambda: _stock(stock, task, output_type="latent", **embeds).images)
+    image, decode = walled(torch.inference_mode()(lambda: _decoded(stock, latents)))
+    _, png = walled(lambda: pixels.png(image))
+    return {"encode": encode, "steps": steps, "decode": decode, "png": png}
+
+
+@torch.inference_mode()
+def _embeds(stock: Any, task: Generate) -> dict[str, Any]:
+    positive, _ = stock.encode_prompt(task.prompt, do_classifier_free_guidance=False)
+    return {"prompt_embeds": positive, "negative_prompt_embeds": positive}
+
+
+def _decoded(stock: Any, latents: Tensor) -> Any:
+    config = stock.vae.config
+    scaled = latents.to(stock.vae.dtype) / config.scaling_factor + config.shift_factor
+    return stock.image_processor.postprocess(stock.vae.decode(scaled, return_dict=False)[0])[0]
 
 
 def _stock(stock: Any, task: Generate, **more: Any) -> Any:

@@ -3,34 +3,132 @@
 Knows the sizes of transformer and VAE. There is no text encoder: captions are random embeddings.
 """
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
+from engine.memory import filling, sizes
+from engine.memory.choosing import choose
+from engine.memory.placement import Placement, form_for, place_for
+from engine.memory.plan import GIB, Plan, Wish
+from engine.memory.probe import Facts
+from engine.memory.sizes import Z_IMAGE, Stack
 from engine.profiles import profile
 from engine.zimage.components import Components
+from engine.zimage.load import DTYPES
 
 CAPTION_TOKENS, CAPTION_FEATURES = 100, 2560
 SCHEDULER = {"shift": 3.0, "use_dynamic_shifting": False}
+AXES = [1536, 512, 512]
+DRIVER = GIB // 2
+"""What a card's driver is taken to use of it."""
+SPREAD = 0.02
+"""Standard deviation of random matrices."""
 
 
-def full_size(device: torch.device, dtype: torch.dtype) -> tuple[Components, torch.Tensor]:
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """Configurations of transformer and VAE; `text_encoder` is planned for and not built."""
+
+    transformer: Mapping[str, Any] = field(default_factory=lambda: {"axes_lens": AXES})
+    vae: Mapping[str, Any] = field(default_factory=lambda: _vae())
+    text_encoder: Stack = Z_IMAGE.text_encoder
+    features: int = CAPTION_FEATURES
+
+
+def full_size(
+    device: torch.device, dtype: torch.dtype, what: Architecture | None = None
+) -> tuple[Components, torch.Tensor]:
     """Return a model of 6.2 B parameters and a caption embedding for it; needs 13 GB in bfloat16."""
     from diffusers import AutoencoderKL, ZImageTransformer2DModel
 
-    before = torch.get_default_dtype()
+    what, before = what or Architecture(), torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
         with torch.device(device):
-            transformer = ZImageTransformer2DModel(axes_lens=[1536, 512, 512])
-            vae = AutoencoderKL(**_vae())
-            embedding = torch.randn((CAPTION_TOKENS, CAPTION_FEATURES))
+            transformer = ZImageTransformer2DModel.from_config(dict(what.transformer))
+            vae = AutoencoderKL.from_config(dict(what.vae))
+            embedding = torch.randn((CAPTION_TOKENS, what.features))
     finally:
         torch.set_default_dtype(before)
     for module in (transformer, vae):
         module.eval().requires_grad_(False)
+    return _components(device, dtype, transformer, vae), embedding
+
+
+def under(facts: Facts, limit: float) -> Facts:
+    """Return the facts of the same card with `limit` GiB, of which its driver takes some."""
+    total = int(limit * GIB)
+    return replace(facts, total=total, free=min(facts.free, total - DRIVER))
+
+
+def laid_out(
+    facts: Facts, wish: Wish, device: torch.device, what: Architecture | None = None
+) -> tuple[Components, torch.Tensor]:
+    """Return a model of random weights as it is laid out on a device with `facts`, and a caption embedding.
+
+    The plan is the one with the text encoder; what that would hold on the device is left out of the peak that
+    the components' layout expects.
+    """
+    from diffusers import AutoencoderKL, ZImageTransformer2DModel
+
+    what = what or Architecture()
+    transformer = filling.empty(lambda: ZImageTransformer2DModel.from_config(dict(what.transformer)))
+    vae = AutoencoderKL.from_config(dict(what.vae)).eval().requires_grad_(False)
+    measured = replace(sizes.of(_shapes(transformer), {}, _shapes(vae)), text_encoder=what.text_encoder)
+    plan = choose(facts, measured, wish)
+    dtype, part = DTYPES[plan.dtype], "transformer"
+    place, form = partial(place_for, plan, device, part), partial(form_for, plan, part)
+    filling.put(transformer, _random(transformer, device), "the random model", dtype, device, place, form)
+    transformer.eval().requires_grad_(False)
+    nn.Module.to(vae, device, dtype)
+    made = _components(device, dtype, transformer, vae)
+    placed = Placement(plan, device, transformer, made.text_encoder, vae)
+    layout = partial(_told, placed)
+    made = replace(made, tighten=placed.tighter, make_room=placed.make_room, layout=layout)
+    return made, torch.randn((CAPTION_TOKENS, what.features), device=device, dtype=dtype)
+
+
+def _components(device: torch.device, dtype: torch.dtype, transformer: Any, vae: Any) -> Components:
     none: Any = None
-    return Components(profile("full-size"), device, dtype, none, none, transformer, vae, SCHEDULER), embedding
+    return Components(profile("full-size"), device, dtype, none, _NoEncoder(), transformer, vae, SCHEDULER)
+
+
+class _NoEncoder(nn.Module):
+    """Stands where a pipeline and a plan have the text encoder: no layer and one token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed_tokens = nn.Embedding(1, 1)
+        self.layers = nn.ModuleList()
+
+
+def _told(placed: Placement, width: int, height: int) -> dict[str, str | int]:
+    told, plan = placed.told(width, height), placed.plan
+    return told | {"plan": plan.describe(), "peak": int(told["peak"]) - _absent(plan)}
+
+
+def _absent(plan: Plan) -> int:
+    """Return the bytes that the text encoder would hold on the device."""
+    is_there = plan.text_encoder == "resident"
+    return int(plan.form("text_encoder").whole(plan.sizes.text_encoder)) if is_there else 0
+
+
+def _shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(parameter.shape) for name, parameter in module.named_parameters()}
+
+
+def _random(module: nn.Module, device: torch.device) -> Iterator[tuple[str, Tensor]]:
+    """Yield a value for every parameter: matrices of small numbers, norms of ones, biases of zeros."""
+    for name, shape in _shapes(module).items():
+        if len(shape) > 1:
+            yield name, SPREAD * torch.randn(shape, device=device)
+        else:
+            yield name, torch.full(shape, 0.0 if name.endswith("bias") else 1.0, device=device)
 
 
 def _vae() -> dict[str, Any]:

@@ -35,6 +35,17 @@ def peak(device: torch.device, run: Callable[[], object]) -> int:
     return max(seen) - seen[0]
 
 
+def most(device: torch.device, run: Callable[[], object]) -> int:
+    """Return the bytes in use at the worst moment of one call of `run`, with what lay there before it."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        run()
+        return int(torch.cuda.max_memory_allocated(device))
+    with _watched() as seen:
+        run()
+    return max(seen)
+
+
 @contextmanager
 def _watched() -> Iterator[list[int]]:
     """Collect the resident set's sizes until the block ends, the first one from before it."""

@@ -11,17 +11,22 @@ import torch
 from torch import Tensor
 
 from engine.bench import contenders
-from engine.bench.clock import best_of
+from engine.bench.clock import best_of, timed
 from engine.bench.floor import operations, products
-from engine.bench.memory import MIB, peak
+from engine.bench.memory import MIB, most, peak
 from engine.memory.pace import square
+from engine.memory.plan import GIB, Weights
 from engine.types import Generate, image_tokens
 from engine.zimage.components import Components
 from engine.zimage.denoiser import padded
 from engine.zimage.pipeline import ZImagePipeline
-from engine.zimage.speed import EXACT, Speed
+from engine.zimage.speed import EXACT, IN_VAE, Speed
 
 STEPS = 8
+STAGES = ("encode", "steps", "decode", "png")
+CLOCK = 1e-4
+"""Seconds a picture's report resolves."""
+FORMS: tuple[Weights, ...] = ("plain", "int8", "float8")
 Row = dict[str, Any]
 Runs = dict[str, Callable[[], object]]
 
@@ -129,6 +134,67 @@ def decoding(sides: Sides, side: int, rounds: int) -> Row:
         rounds,
     )
     return {"size": side, **best, "faster": best["stock"] / best["ours"]}
+
+
+def flags_in_vae(sides: Sides, side: int, rounds: int) -> list[Row]:
+    """The decoder with each flag of the VAE alone, and with those in use, from copies nobody has changed."""
+    latents = torch.randn((16, side // 8, side // 8), device=sides.components.device)
+    speeds = {"none": Speed.none(), **{flag: Speed.none(**{flag: True}) for flag in IN_VAE}}
+    speeds["in use"] = sides.ours.speed
+
+    def run(speed: Speed) -> Callable[[], object]:
+        vae = contenders.vae_alone(sides.stock.vae, speed)
+        return torch.inference_mode()(lambda: vae.decode(latents))
+
+    best = best_of({name: run(speed) for name, speed in speeds.items()}, rounds)
+    return [
+        {"size": side, "flag": name, "seconds": seconds, "faster": best["none"] / seconds}
+        for name, seconds in best.items()
+    ]
+
+
+def forms(sides: Sides, side: int, rounds: int) -> list[Row]:
+    """Embeddings to latents with the main blocks' matrices kept in other forms."""
+    task = contenders.asked(side, STEPS, 1.0)
+
+    def run(form: Weights) -> Callable[[], object]:
+        kept = sides.components if form == "plain" else contenders.ours_packed(sides.components, form)
+        pipeline = ZImagePipeline(kept, speed=sides.ours.speed)
+        pipeline.warm()
+        return contenders.ours_latents(pipeline, task, sides.embedding)
+
+    best = best_of({form: run(form) for form in FORMS}, rounds)
+    return [
+        {"size": side, "weights": form, "seconds": seconds, "faster": best["plain"] / seconds}
+        for form, seconds in best.items()
+    ]
+
+
+def stages(sides: Sides, side: int, rounds: int) -> list[Row]:
+    """One picture stage by stage, by the wall clock, which counts what else runs on the machine."""
+    task = contenders.asked(side, STEPS, 1.0)
+    turns = [
+        (contenders.stock_stages(sides.stock, task), contenders.ours_stages(sides.ours, task))
+        for _ in range(rounds + 1)
+    ][1:]
+    stock, ours = ({stage: min(turn[who][stage] for turn in turns) for stage in STAGES} for who in (0, 1))
+    return [
+        {"size": side, "stage": stage, "stock": stock[stage], "ours": ours[stage]}
+        | {"faster than stock": stock[stage] / max(ours[stage], CLOCK)}
+        for stage in STAGES
+    ]
+
+
+def limited(ours: ZImagePipeline, embedding: Tensor, side: int) -> Row:
+    """An embedding to pixels where memory was made scarce: the plan, and its peak beside what was taken."""
+    device = ours.components.device
+    while ours.components.make_room is not None and ours.components.make_room(side, side):
+        ours.denoiser.refresh()
+    run = contenders.ours_pixels(ours, contenders.asked(side, STEPS, 1.0), embedding)
+    taken = most(device, run)
+    told = ours.components.layout(side, side)
+    gigabytes = {"expected, GiB": int(told["peak"]) / GIB, "taken, GiB": taken / GIB}
+    return {"size": side, "plan": told["plan"], **gigabytes, "seconds": timed(run)}
 
 
 def guidance(sides: Sides, side: int, rounds: int) -> list[Row]:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine import pixels
+from engine import guards, pixels
 from engine.generic.drawing import Drawing
 from engine.generic.run import Pause, Run
 from engine.types import Generate
@@ -33,10 +33,9 @@ def prepared(pipe: Any, drawing: Drawing) -> Run:
     def call(pause: Pause) -> Any:
         return own(**arguments, callback_on_step_end=pause, callback_on_step_end_tensor_inputs=["latents"])
 
-    def examine(tensors: dict[str, Any]) -> None:
+    def examine(tensors: dict[str, Any], is_last: bool) -> dict[str, Any]:
         seen = watched()
-        if seen is not None and not bool(torch.isfinite(tensors["latents"]).all()):
-            seen.broken = seen.broken or f"latents are not finite after step {seen.step + 1}"
+        return {} if seen is None else _examined(seen, tensors["latents"], is_last)
 
     run = Run(call, examine)
     weakref.finalize(drawing, run.cancel)
@@ -46,6 +45,18 @@ def prepared(pipe: Any, drawing: Drawing) -> Run:
 def asked(task: Generate) -> int:
     """Return the steps to ask for: image-to-image does a share of them, and at least one must be left."""
     return task.steps if task.init_image is None else max(task.steps, math.ceil(1 / task.strength))
+
+
+def _examined(drawing: Drawing, latents: Tensor, is_last: bool) -> dict[str, Any]:
+    """Check the latents after a step; return them in the VAE's range where the last ones left it."""
+    if not bool(torch.isfinite(latents).all()):
+        drawing.broken = drawing.broken or f"latents are not finite after step {drawing.step + 1}"
+        return {}
+    settled, action = guards.settle(latents) if is_last else (latents, None)
+    if action is None:
+        return {}
+    drawing.actions.append(action)
+    return {"latents": settled}
 
 
 def _arguments(pipe: Any, drawing: Drawing) -> dict[str, Any]:

@@ -13,6 +13,8 @@ class Drawing:
     """A picture between its first noise and its last step.
 
     `run` is the call that draws it, None before its first step; `broken` says why its numbers are of no use.
+    `predictions` are the latest sound ones, by denoiser and call within a step; `skipped` counts those that
+    had to stand for a later one; `actions` are the guards' deeds in words.
     """
 
     task: Generate
@@ -21,6 +23,8 @@ class Drawing:
     step: int = 0
     run: Run | None = None
     broken: str | None = None
+    skipped: int = 0
+    predictions: dict[tuple[str, int], Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     actions: list[str] = field(default_factory=list)
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from engine import guards, metadata, pixels, prompts
 from engine.generic.call import asked, prepared
 from engine.generic.drawing import Drawing
+from engine.generic.watch import watched
 from engine.port import Redraw
 from engine.prompts.rewriting import Writer
 from engine.types import (
@@ -139,17 +140,17 @@ class GenericPipeline:
         """Go on to the end of the drawing's next step; a call that failed is made again up to there."""
         target = drawing.step + 1 if until is None else until
         run, done = drawing.run, drawing.step
-        if run is not None and run.result is not None:
+        if drawing.broken is not None or (run is not None and run.result is not None):
             return
+        pipe = self.pipe if drawing.task.init_image is None else self.image_pipe
         if run is None or run.ended:
-            run, done = (
-                prepared(self.pipe if drawing.task.init_image is None else self.image_pipe, drawing),
-                0,
-            )
+            run, done = prepared(pipe, drawing), 0
             drawing.run = run
-        while done < target and not run.ended:
-            run.advance()
+            drawing.predictions.clear()
+        while done < target and not run.ended and drawing.broken is None:
             done += 1
+            with watched(pipe, drawing, done):
+                run.advance()
         if run.steps:
             drawing.steps = run.steps
 
@@ -159,9 +160,12 @@ class GenericPipeline:
             lambda: self._advance(drawing, drawing.steps + 1), self._reliefs(), _refusal(drawing.task)
         )
         assert drawing.run is not None
+        if drawing.broken is not None:
+            drawing.run.cancel()
+            return torch.empty(0), drawing.broken
         assert drawing.run.result is not None
         picture = drawing.run.result.images[0].float() * 2 - 1
-        return picture, drawing.broken or guards.pixels(picture)
+        return picture, guards.pixels(picture)
 
     def _redrawn(self, drawing: Drawing, reason: str) -> Drawing:
         seed = drawing.task.seed ^ OTHER_SEED

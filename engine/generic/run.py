@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 Pause = Callable[..., dict[str, Any]]
 """What a pipeline calls at the end of a step: (pipeline, step, timestep, tensors) → changed tensors."""
+Inspect = Callable[[dict[str, Any], bool], dict[str, Any]]
+"""Looks at a step's tensors: (tensors, whether the step is the last) → changed tensors."""
 
 
 class Cancelled(Exception):
@@ -24,7 +26,7 @@ class Cancelled(Exception):
 class Run:
     """`call` is given the callback to pause in; it begins at the first `advance`."""
 
-    def __init__(self, call: Callable[[Pause], Any], inspect: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, call: Callable[[Pause], Any], inspect: Inspect) -> None:
         self.result: Any = None
         self.ended = False
         self.steps: int | None = None
@@ -63,12 +65,12 @@ class Run:
 
     def _pause(self, pipeline: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
         self.steps = getattr(pipeline, "_num_timesteps", None)
-        self._inspect(tensors)
+        changed = self._inspect(tensors, step + 1 == self.steps)
         self._there.release()
         self._go.acquire()
         if self._unwanted:
             raise Cancelled
-        return {}
+        return changed
 
 
 class _Relay:

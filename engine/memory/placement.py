@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from engine.memory import decoding, room
 from engine.memory.plan import Plan, Weights
@@ -130,12 +130,12 @@ def place_for(plan: Plan, device: torch.device, stack: str, name: str) -> torch.
     return CPU if away else device
 
 
-def form_for(plan: Plan, stack: str, name: str, tensor: Tensor) -> Weights:
+def form_for(plan: Plan, stack: str, name: str, shape: Sequence[int]) -> Weights:
     """Return how a matrix of `stack` is kept: the blocks' as planned, others at least in bfloat16."""
     form = plan.form(stack)
     if form.weights == "plain":
         return "plain"
-    if is_linear(name, tuple(tensor.shape)):
+    if is_linear(name, tuple(shape)):
         return form.weights
     around = "embed_tokens" in name or ("refiner." in name and "adaLN" not in name)
     return "bfloat16" if around and form.dtype == "float32" else "plain"

@@ -10,10 +10,13 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from engine.types import EngineError
 
 BLOCK = re.compile(r"(?:^|\.)layers\.(\d+)\.")
+WEIGHT, PACKED, SCALE = ".weight", ".packed", ".scale"
+"""How a matrix's name ends, and those of the two tensors that stand for it in fewer bits."""
 _UP = re.compile(r"^decoder\.up_blocks\.(\d+)\.resnets\.0\.conv1\.weight$")
 
 Shape = tuple[int, ...]
@@ -59,12 +62,15 @@ Z_IMAGE = Sizes(
 
 def read(folder: Path) -> Sizes:
     """Measure the model in `folder`; raises `EngineError("model_missing")` for an unreadable file."""
-    transformer = dict(shapes(folder / "transformer"))
-    vae = dict(shapes(folder / "vae"))
+    return of(*(dict(shapes(folder / part)) for part in ("transformer", "text_encoder", "vae")))
+
+
+def of(transformer: dict[str, Shape], text_encoder: dict[str, Shape], vae: dict[str, Shape]) -> Sizes:
+    """Measure a model from its tensors' names and shapes."""
     wide, narrow = _last_up_block(vae)
     return Sizes(
         transformer=_stack(transformer),
-        text_encoder=_stack(dict(shapes(folder / "text_encoder"))),
+        text_encoder=_stack(text_encoder),
         vae=sum(map(math.prod, vae.values())),
         token_values=6 * max((sum(shape) for shape in transformer.values() if len(shape) == 2), default=0),
         wide=wide,
@@ -73,13 +79,22 @@ def read(folder: Path) -> Sizes:
 
 
 def shapes(folder: Path) -> Iterator[tuple[str, Shape]]:
-    """Yield name and shape of every tensor in the safetensors files of `folder`."""
+    """Yield name and shape of every tensor in the safetensors files of `folder`.
+
+    What was prepared in fewer bits is told as the matrix it stands for.
+    """
     for file in sorted(folder.glob("*.safetensors")):
-        for name, entry in header(file).items():
-            yield name, tuple(entry["shape"])
+        entries = header(file)
+        for name, entry in entries.items():
+            owner, shape = name.removesuffix(PACKED).removesuffix(SCALE), tuple(entry["shape"])
+            if owner + PACKED not in entries:
+                yield name, shape
+            elif name.endswith(PACKED):
+                rows, columns = shape
+                yield owner + WEIGHT, (rows, columns * (2 if entry["dtype"] == "U8" else 1))
 
 
-def header(file: Path) -> dict[str, dict[str, list[int]]]:
+def header(file: Path) -> dict[str, dict[str, Any]]:
     """Return the header of a safetensors file: name → dtype, shape and data_offsets."""
     try:
         with file.open("rb") as stream:

@@ -6,6 +6,7 @@ What it costs is reading the matrix once more per product, which at 1024×1024 i
 """
 
 from functools import cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from torch.nn import functional
 from engine.memory.plan import Weights
 
 GROUP = 64
+_FORMS: dict[torch.dtype, Weights] = {torch.int8: "int8", torch.float8_e4m3fn: "float8", torch.uint8: "4bit"}
 _LARGEST_FLOAT8 = 448.0
 # NormalFloat4: the quantiles of a normal distribution (Dettmers et al. 2023, arXiv:2305.14314, appendix E).
 _NORMAL_FLOAT = (
@@ -36,22 +38,64 @@ _NORMAL_FLOAT = (
 )
 
 
+class Packed(NamedTuple):
+    """A matrix of `shape` (out, in) kept as `form`, as `pack` returns it."""
+
+    values: Tensor
+    scale: Tensor | None
+    form: Weights
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, weight: Tensor, form: Weights) -> "Packed":
+        """Pack `weight` (out, in) as `form`, or as what its width allows of it."""
+        rows, columns = weight.shape
+        form = possible(form, columns)
+        return cls(*pack(weight, form), form, (rows, columns))
+
+    @classmethod
+    def from_file(cls, values: Tensor, scale: Tensor) -> "Packed":
+        """Return what `for_file` gave."""
+        form = _FORMS[values.dtype]
+        rows, columns = values.shape
+        if form != "4bit":
+            return cls(values, scale, form, (rows, columns))
+        return cls(values.view(-1, GROUP // 2), scale.view(-1, 1), form, (rows, 2 * columns))
+
+    def for_file(self) -> tuple[Tensor, Tensor]:
+        """Return values and scales of an int8, float8 or 4bit matrix with a row for each of its rows.
+
+        The values' dtype says which form it is.
+        """
+        assert self.scale is not None
+        return self.values.view(self.shape[0], -1), self.scale.view(self.shape[0], -1)
+
+    def unpacked(self, dtype: torch.dtype) -> Tensor:
+        """Return the matrix (out, in) in `dtype`."""
+        return unpack(self.values, self.scale, self.form, dtype).view(self.shape)
+
+
+def possible(form: Weights, columns: int) -> Weights:
+    """Return int8 where 4 bits are asked for and the width is no multiple of 64, else `form`."""
+    return "int8" if form == "4bit" and columns % GROUP else form
+
+
 class PackedLinear(nn.Module):
     """A linear layer that keeps `weight` (out, in) as `form`; its result has its input's dtype.
 
-    A matrix whose width is no multiple of 64 is kept in int8 where 4 bits were asked for.
+    A matrix that is packed already is kept as it is.
     """
 
     packed: Tensor
     scale: Tensor | None
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, form: Weights) -> None:
+    def __init__(self, weight: Tensor | Packed, bias: Tensor | None, form: Weights = "plain") -> None:
         super().__init__()
-        self.form: Weights = "int8" if form == "4bit" and weight.shape[1] % GROUP else form
-        self.out_features, self.in_features = weight.shape
-        packed, scale = pack(weight, self.form)
-        self.register_buffer("packed", packed)
-        self.register_buffer("scale", scale)
+        kept = weight if isinstance(weight, Packed) else Packed.of(weight, form)
+        self.form: Weights = kept.form
+        self.out_features, self.in_features = kept.shape
+        self.register_buffer("packed", kept.values)
+        self.register_buffer("scale", kept.scale)
         self.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
 
     def forward(self, values: Tensor) -> Tensor:

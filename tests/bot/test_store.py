@@ -282,24 +282,3 @@ async def test_a_database_of_a_newer_bot_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(NewerDatabaseError, match="newer bot"):
         async with Store.open(tmp_path):
             pass
-
-
-async def test_a_disk_that_refuses_to_be_swept_is_tried_again_and_stops_nothing(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    tries: list[Exception | None] = [PermissionError("read-only"), None]
-    waited: list[float] = []
-
-    async def work() -> None:
-        if error := tries.pop(0):
-            raise error
-
-    async def sleep(seconds: float) -> None:
-        waited.append(seconds)
-        if not tries:
-            raise asyncio.CancelledError
-
-    with pytest.raises(asyncio.CancelledError):
-        await retention.hourly(work, sleep)
-    assert waited == [retention.HOUR] * 2
-    assert "read-only" in caplog.text

@@ -6,13 +6,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from engine import prepare
 from engine.__main__ import main
 from engine.embedded import WEIGHTS
+from engine.memory import sizes
+from engine.memory.plan import Weights
+from engine.memory.weights import Packed, PackedLinear
 from engine.types import EngineError, EngineSettings
 from engine.zimage import load
+from engine.zimage.pipeline import ZImagePipeline
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +47,10 @@ def said(source: Path, out: Path, dtype: str = "bf16") -> list[str]:
     return lines
 
 
+def loaded(folder: Path, form: Weights) -> ZImagePipeline:
+    return load.load(EngineSettings(model=str(folder), device="cpu", dtype="bfloat16", weights=form))
+
+
 def test_a_prepared_model_has_the_same_numbers_in_half_the_bytes_and_can_be_drawn_with(
     hub: Path, tmp_path: Path
 ) -> None:
@@ -52,12 +61,12 @@ def test_a_prepared_model_has_the_same_numbers_in_half_the_bytes_and_can_be_draw
         assert old.keys() == new.keys()
         if file.parent != hub:
             assert all(torch.equal(old[name].bfloat16(), new[name]) for name in old)
-    sizes = [
+    lengths = [
         sum(f.stat().st_size for f in (p / "transformer").glob("*.safetensors")) for p in (hub, tmp_path)
     ]
-    assert sizes[1] < 0.51 * sizes[0]
+    assert lengths[1] < 0.51 * lengths[0]
     index = json.loads(next((tmp_path / "transformer").glob("*.index.json")).read_bytes())
-    assert index["metadata"]["total_size"] < sizes[1]
+    assert index["metadata"]["total_size"] < lengths[1]
     pipeline = load.load(EngineSettings(model=str(tmp_path), device="cpu"))
     assert pipeline.components.profile.name == tmp_path.name
 
@@ -96,11 +105,69 @@ def test_a_value_too_large_for_half_precision_is_refused_by_name(tmp_path: Path)
     assert load_file(tmp_path / "out" / "vae" / "a.safetensors")["steps"].dtype == torch.int64
 
 
+@pytest.mark.parametrize("form", ["int8", "float8", "4bit"])
+def test_a_model_prepared_in_fewer_bits_is_the_one_packed_while_it_is_loaded(
+    hub: Path, tmp_path: Path, form: Weights
+) -> None:
+    said(hub, tmp_path, form)
+    expected, found = (loaded(folder, form).components for folder in (hub, tmp_path))
+    for part in ("transformer", "text_encoder", "vae"):
+        old, new = (getattr(each, part).state_dict() for each in (expected, found))
+        assert old.keys() == new.keys()
+        assert all(old[name].dtype == new[name].dtype for name in old)
+        assert all(torch.equal(prepare._raw(old[name]), prepare._raw(new[name])) for name in old)
+    forms = [m.form for m in found.transformer.layers.modules() if isinstance(m, PackedLinear)]
+    assert forms == [form] * 7 * len(found.transformer.layers)
+
+
+@pytest.mark.parametrize(("form", "share"), [("int8", 0.52), ("float8", 0.52), ("4bit", 0.30)])
+def test_a_model_in_fewer_bits_is_measured_as_whole_and_takes_its_share_of_the_disk(
+    hub: Path, tmp_path: Path, form: Weights, share: float
+) -> None:
+    said(hub, tmp_path, form)
+    assert sizes.read(tmp_path) == sizes.read(hub)
+    stack, taken = sizes.read(hub).transformer, 0
+    for file in (tmp_path / "transformer").glob("*.safetensors"):
+        with safe_open(file, framework="pt") as opened:
+            assert opened.metadata() == {"format": "pt", "weights": form}
+        for name, entry in sizes.header(file).items():
+            if name.endswith((sizes.PACKED, sizes.SCALE)):
+                taken += entry["data_offsets"][1] - entry["data_offsets"][0]
+    assert taken < share * 2 * stack.blocks * stack.linear
+    index = json.loads(next((tmp_path / "transformer").glob("*.index.json")).read_bytes())
+    named = [name for name, _ in sizes.shapes(tmp_path / "transformer")]
+    assert len(index["weight_map"]) > len(named)
+    assert "is there already" in said(hub, tmp_path, form)[-1]
+
+
+def test_a_plan_with_another_form_is_loaded_from_what_the_files_hold(hub: Path, tmp_path: Path) -> None:
+    said(hub, tmp_path, "int8")
+    plain, other = (loaded(tmp_path, form).components.transformer for form in ("plain", "4bit"))
+    block, packed = plain.layers[0].feed_forward.w1, other.layers[0].feed_forward.w1
+    source = loaded(tmp_path, "int8").components.transformer.layers[0].feed_forward.w1
+    assert torch.equal(block.weight, source.unpacked(torch.bfloat16))
+    assert torch.equal(packed.packed, Packed.of(source.unpacked(torch.float32), "4bit").values)
+
+
+def test_fewer_bits_are_refused_for_other_models_and_for_what_has_them_already(
+    hub: Path, tmp_path: Path
+) -> None:
+    said(hub, tmp_path / "int8", "int8")
+    with pytest.raises(EngineError, match="is in fewer bits already; start from the original"):
+        said(tmp_path / "int8", tmp_path / "bf16")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')
+    with pytest.raises(EngineError, match="4bit is for Z-Image models; use bf16"):
+        said(tmp_path / "other", tmp_path / "out", "4bit")
+
+
 def test_the_command_line_says_what_to_do_next(
     hub: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["prepare", str(hub), "--out", str(tmp_path / "out")]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == f'ready: set model.name = "{tmp_path / "out"}"'
+    assert main(["prepare", str(hub), "--dtype", "int8", "--out", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith('out" and model.weights = "int8"')
     assert main(["prepare", str(hub), "--out", str(hub)]) == 1
     assert "is the model itself" in capsys.readouterr().err
     with pytest.raises(SystemExit):

@@ -80,7 +80,8 @@ def test_every_table_can_be_made(sides: Sides, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("engine.bench.speed.STEPS", 1)
     monkeypatch.setattr(bench, "STEP_SIZES", [32, 64])
     tables = bench.compare(sides, [32], 1, [])
-    names = {"whole", "denoising", "memory", "decoding", "batches", "guidance", "flags", "steps"}
+    names = {"whole", "denoising", "stages", "memory", "decoding", "batches", "guidance", "flags", "vae"}
+    names |= {"weights", "steps"}
     assert set(tables) == names
     assert all(rows for rows in tables.values())
     assert "| 32 |" in "".join(bench._shown(tables))

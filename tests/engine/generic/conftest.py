@@ -1,13 +1,24 @@
 """A Stable Diffusion model small enough to be made anew, saved as the hub would ship it."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from PIL import Image
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from engine.embedded import WEIGHTS
+from engine.generic.drawing import Drawing
+from engine.generic.load import load as load_generic
+from engine.generic.pipeline import GenericPipeline
+from engine.load import load
+from engine.types import EngineSettings, Generate, Picture, PromptReady
+
+TASK = Generate("a red cat", width=64, height=64, steps=3, guidance_scale=2.0, seed=7)
 WORDS = ("a", "red", "cat", "on", "the", "sea")
 
 
@@ -51,7 +62,7 @@ def stable_diffusion(tmp_path_factory: pytest.TempPathFactory) -> Path:
             attention_head_dim=8,
             norm_num_groups=4,
         ),
-        scheduler=EulerDiscreteScheduler(steps_offset=1),
+        scheduler=EulerDiscreteScheduler(steps_offset=1, prediction_type="v_prediction"),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
@@ -66,3 +77,31 @@ def _tokenizer(folder: Path) -> CLIPTokenizer:
     (folder / "vocab.json").write_text(json.dumps({name: number for number, name in enumerate(names)}))
     (folder / "merges.txt").write_text("#version: 0.2\n")
     return CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=16)
+
+
+@pytest.fixture(scope="module")
+def unet(stable_diffusion: Path) -> GenericPipeline:
+    found = load(EngineSettings(model=str(stable_diffusion), device="cpu"))
+    assert isinstance(found, GenericPipeline)
+    return found
+
+
+@pytest.fixture(scope="session")
+def dit() -> GenericPipeline:
+    """The embedded model, a diffusion transformer, drawn by its stock pipeline."""
+    return load_generic(EngineSettings(model=str(WEIGHTS), device="cpu", dtype="float32"), WEIGHTS)
+
+
+def begin(pipeline: GenericPipeline, task: Generate) -> Drawing:
+    return pipeline.start(task, PromptReady(task.prompt, task.prompt, task.negative_prompt))
+
+
+def drawn(pipeline: GenericPipeline, task: Generate) -> Picture:
+    drawing = begin(pipeline, task)
+    while drawing.step < drawing.steps:
+        pipeline.step([drawing])
+    return pipeline.finish(drawing)()
+
+
+def pixels(picture: Picture) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
+    return np.asarray(Image.open(BytesIO(picture.png))).astype(np.int16)

@@ -15,8 +15,6 @@ from PIL import Image
 
 from engine import metadata
 from engine.embedded import WEIGHTS
-from engine.generic.drawing import Drawing
-from engine.generic.load import load as load_generic
 from engine.generic.load import safe_dtype
 from engine.generic.pipeline import GenericPipeline
 from engine.load import kind, load
@@ -25,25 +23,14 @@ from engine.memory.probe import Facts
 from engine.types import (
     EngineError,
     EngineSettings,
-    Generate,
     Optimize,
-    Picture,
-    PromptReady,
     Upscale,
     Variation,
 )
+from tests.engine.generic.conftest import TASK, begin, drawn, pixels
 
 # diffusers' Euler scheduler hands tensors to numpy the old way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
-TASK = Generate("a red cat", width=64, height=64, steps=3, guidance_scale=2.0, seed=7)
-
-
-@pytest.fixture(scope="module")
-def unet(stable_diffusion: Path) -> GenericPipeline:
-    found = load(EngineSettings(model=str(stable_diffusion), device="cpu"))
-    assert isinstance(found, GenericPipeline)
-    return found
 
 
 @pytest.mark.parametrize(
@@ -58,21 +45,6 @@ def test_float16_is_computed_in_only_where_it_was_asked_for(bfloat16: bool, wish
 def test_an_unknown_precision_is_refused_with_those_that_are_known(stable_diffusion: Path) -> None:
     with pytest.raises(EngineError, match="'half' is not known; use auto, float32, bfloat16, float16"):
         load(EngineSettings(model=str(stable_diffusion), device="cpu", dtype="half"))
-
-
-def begin(pipeline: GenericPipeline, task: Generate) -> Drawing:
-    return pipeline.start(task, PromptReady(task.prompt, task.prompt, task.negative_prompt))
-
-
-def drawn(pipeline: GenericPipeline, task: Generate) -> Picture:
-    drawing = begin(pipeline, task)
-    while drawing.step < drawing.steps:
-        pipeline.step([drawing])
-    return pipeline.finish(drawing)()
-
-
-def pixels(picture: Picture) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
-    return np.asarray(Image.open(BytesIO(picture.png))).astype(np.int16)
 
 
 def upload(side: int = 80) -> bytes:
@@ -135,31 +107,6 @@ def test_a_dropped_drawing_ends_its_thread(unet: GenericPipeline) -> None:
     assert "pipeline" not in [thread.name for thread in threading.enumerate()]
 
 
-def test_numbers_that_go_wrong_once_are_drawn_again_in_float32_from_another_seed(
-    unet: GenericPipeline,
-) -> None:
-    poison = iter([True])
-    hook = unet.pipe.unet.register_forward_hook(
-        lambda module, given, result: (result[0] * float("nan"), *result[1:]) if next(poison, False) else None
-    )
-    picture = drawn(unet, TASK)
-    hook.remove()
-    assert picture.report["guards"][0].startswith(
-        "latents are not finite after step 1; drawn again in float32"
-    )
-    assert pixels(picture).std() > 1
-
-
-def test_numbers_that_stay_wrong_are_an_error_that_says_what_to_try(unet: GenericPipeline) -> None:
-    hook = unet.pipe.unet.register_forward_hook(
-        lambda module, given, result: (result[0] * float("nan"), *result[1:])
-    )
-    with pytest.raises(EngineError, match="try another seed") as caught:
-        drawn(unet, TASK)
-    hook.remove()
-    assert caught.value.code == "numerics"
-
-
 def test_memory_that_runs_out_in_a_step_costs_that_step_only(unet: GenericPipeline) -> None:
     expected = pixels(drawn(unet, TASK))
     failures = iter([False, True])
@@ -209,8 +156,7 @@ def test_the_language_of_prompts_reaches_the_pipeline(stable_diffusion: Path) ->
     assert keeping.optimizer.prepare(Optimize("请画一只狐狸", enhance=False)).used == "一只狐狸"
 
 
-def test_a_diffusion_transformer_is_drawn_with_as_well() -> None:
-    dit = load_generic(EngineSettings(model=str(WEIGHTS), device="cpu", dtype="float32"), WEIGHTS)
+def test_a_diffusion_transformer_is_drawn_with_as_well(dit: GenericPipeline) -> None:
     task = replace(TASK, prompt="a red sailboat on the sea at sunset", steps=2)
     first, second = drawn(dit, task), drawn(dit, task)
     assert np.array_equal(pixels(first), pixels(second))

@@ -1,0 +1,28 @@
+"""The hourly sweep goes on, whatever the disk says."""
+
+import asyncio
+
+import pytest
+
+from bot import retention
+
+
+async def test_a_disk_that_refuses_to_be_swept_is_tried_again_and_stops_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tries: list[Exception | None] = [PermissionError("read-only"), None]
+    waited: list[float] = []
+
+    async def work() -> None:
+        if error := tries.pop(0):
+            raise error
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        if not tries:
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await retention.hourly(work, sleep)
+    assert waited == [retention.HOUR] * 2
+    assert "read-only" in caplog.text
