@@ -54,7 +54,7 @@ def test_preparing_a_prompt_multiplies_with_the_encoders_own_matrices_only(token
     with torch.device("meta"):
         encoder = Qwen3Model(WIDE)
     encoder = encoder.to(torch.bfloat16).to_empty(device="cpu").eval()
-    for weight in encoder.parameters():
+    for weight in (*encoder.parameters(), *encoder.buffers()):
         weight.data.zero_()
     before = held()
     optimizer = Optimizer(language=forced(around(encoder, tokenizer), ["A cat."]), clock=lambda: 0.0)
