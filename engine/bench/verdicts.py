@@ -1,7 +1,7 @@
 """Verdicts on schedules, steps and reuse: every method on the same prompts and seeds, judged by figures.
 
 Adherence is what the embedded model's judge finds of what was asked; distance is to the undistilled model
-with 50 static steps and guidance on each; sharpness is the variance of the Laplacian relative to that. Knows
+with 50 static steps and the same guidance; sharpness is the variance of the Laplacian relative to that. Knows
 nothing of how a method works.
 """
 
@@ -60,9 +60,9 @@ def verdicts(
     `teacher` is the model before its distillation, whose pictures are the ideal; else it is the same.
     """
     asked = questions(prompts)
-    ideal_pipeline = ZImagePipeline(teacher or pipeline.components, guided_share=1.0, speed=pipeline.speed)
-    ideal, _ = _drawn(ideal_pipeline, asked, TEACHER_STEPS)
-    rows = [_row(f"teacher, {TEACHER_STEPS} steps", asked, ideal, ideal, 2.0 * TEACHER_STEPS)]
+    ideal_pipeline = ZImagePipeline(teacher or pipeline.components, pipeline.guided_share, pipeline.speed)
+    ideal, cost = _drawn(ideal_pipeline, asked, TEACHER_STEPS)
+    rows = [_row(f"teacher, {TEACHER_STEPS} steps", asked, ideal, ideal, cost)]
     for name, (method, steps) in METHODS.items():
         own = ZImagePipeline(pipeline.components, pipeline.guided_share, pipeline.speed, method)
         pictures, cost = _drawn(own, asked, steps)
