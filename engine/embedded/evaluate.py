@@ -32,6 +32,9 @@ from engine.zimage.pipeline import ZImagePipeline
 FLOORS: dict[str, float] = {
     "subject": 0.90, "colour": 0.90, "place": 0.90, "time": 0.95, "weather": 0.85, "style": 0.85, BOTH: 0.70
 }  # fmt: skip
+"""What all prompts together must reach."""
+GRADE_FLOORS: dict[str, float] = {"subject": 0.80, "colour": 0.80, "place": 0.85, "time": 0.92}
+"""What each grade must reach."""
 STEPS = (2, 4, 6, 8, 12, 16)
 SCALES = (1.0, 1.5, 1.8, 2.2, 3.0)
 TEACHER_STEPS = 50
@@ -42,23 +45,28 @@ SHEET = 24
 
 
 def main() -> None:
-    """Print the tables; exit with 1 when a figure of any grade is below its floor."""
+    """Print the tables; exit with 1 when a figure is below its floor."""
     args = _arguments()
     pipeline = load(EngineSettings(model=args.weights))
     judge = _judge(args)
     side = args.side or profile("embedded").base_size
     manner = Manner(side, side)
     is_enough = True
+    every: list[tuple[NDArray[np.uint8], Scene]] = []
     sheet: list[tuple[str, NDArray[np.uint8]]] = []
     began = time.monotonic()
     for grade in GRADES:
         scenes = graded(grade, args.prompts // len(GRADES), SEED)
         prompts, pictures = drawn(pipeline, scenes, manner)
         found = adherence(judge, pictures, scenes)
-        is_enough &= all(found[name] >= floor for name, floor in FLOORS.items() if name in found)
+        is_enough &= all(found[name] >= floor for name, floor in GRADE_FLOORS.items())
+        every += zip(pictures, scenes, strict=True)
         first = in_turn([scene.time for scene in scenes])[: SHEET // len(GRADES)]
         sheet += [(prompts[i], pictures[i]) for i in first]
         print(f"{grade:14}", _row(found), flush=True)
+    total = adherence(judge, [picture for picture, _ in every], [scene for _, scene in every])
+    is_enough &= all(total[name] >= floor for name, floor in FLOORS.items())
+    print(f"{'together':14}", _row(total), flush=True)
     print(f"{(time.monotonic() - began) / args.prompts:.2f} s a picture; {manner}")
     print("judge on renders", _row(render_accuracy(judge, side)))
     _print_fidelity(pipeline, manner)

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from engine.embedded.damage import DEGREES, decoded
+from engine.embedded.damage import DEGREES, decoded, redrawn
 from engine.embedded.scene import Scene, sample_scene
 from engine.embedded.scenes import render_array
 from engine.embedded.vocabulary import STYLES
@@ -63,7 +63,7 @@ def print_detail(scenes: list[Scene], size: int) -> None:
     """What the detail pass does to damaged pictures, measured against the true ones, by strength."""
     print(f"| {size} | strength | PSNR | gradient error in detail | overshoot | largest change where flat |")
     print("|---|---|---|---|---|---|")
-    for name, pairs in damaged(scenes, size).items():
+    for name, pairs in (damaged(scenes, size) | drawn_over(scenes, size)).items():
         for strength in STRENGTHS:
             rows = [compared(halved(sharp), small, refine(small, strength, Plan())) for small, sharp in pairs]
             quality, edges, halo, _ = np.mean(rows, axis=0)
@@ -92,14 +92,25 @@ def print_styles(scenes: list[Scene], size: int) -> None:
 def damaged(scenes: list[Scene], size: int) -> dict[str, list[tuple[Pixels, Pixels]]]:
     """Per kind of damage, pairs of a damaged picture of `size` and the true one at twice the side."""
     sharp = [render_array(scene, 2 * size) for scene in scenes]
-    kinds = {name: damage.apply for name, damage in DEGREES.items()} | {"decoder": through_decoder}
-    return {
-        name: [
-            (halve(picture, Random(scene.seed)), picture)
-            for scene, picture in zip(scenes, sharp, strict=True)
-        ]
-        for name, halve in kinds.items()
+    pairs = list(zip(scenes, sharp, strict=True))
+    found = {
+        name: [(damage.apply(picture, Random(scene.seed)), picture) for scene, picture in pairs]
+        for name, damage in DEGREES.items()
     }
+    found["decoder"] = [(decoded(halved(picture), Random(scene.seed)), picture) for scene, picture in pairs]
+    return found
+
+
+def drawn_over(scenes: list[Scene], size: int) -> dict[str, list[tuple[Pixels, Pixels]]]:
+    """Per style, pairs of a picture that the small model drew over and the true one at twice the side."""
+    found: dict[str, list[tuple[Pixels, Pixels]]] = {}
+    for style in STYLES:
+        for scene in scenes:
+            other = replace(scene, style=style)
+            sharp = render_array(other, 2 * size)
+            pair = redrawn(halved(sharp), other.prompt, Random(scene.seed)), sharp
+            found.setdefault(f"drawn over, {style}", []).append(pair)
+    return found
 
 
 def print_speed() -> None:
@@ -127,11 +138,6 @@ def compared(true: Pixels, drawn: Pixels, refined: Pixels) -> tuple[float, float
     even = (highest.astype(int) - lowest).max(axis=-1) <= EVEN
     change = np.abs(refined.astype(int) - drawn)[even]
     return psnr(refined, true), float(error), float(np.percentile(beyond, 99.9)), float(change.max(initial=0))
-
-
-def through_decoder(sharp: Pixels, rng: Random) -> Pixels:
-    """Halve and send through the small model's autoencoder."""
-    return decoded(halved(sharp), rng)
 
 
 def halved(picture: Pixels) -> Pixels:

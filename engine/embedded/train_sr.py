@@ -18,10 +18,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.embedded import parallel
-from engine.embedded.damage import CLEAN, HEAVY, LIGHT, SOFT, decoded
+from engine.embedded.damage import CLEAN, HEAVY, LIGHT, SOFT, decoded, redrawn
 from engine.embedded.loop import Average, Plan, Stage, set_rate
 from engine.embedded.muon import Muon
-from engine.embedded.scene import sample_scene
+from engine.embedded.scene import Scene, sample_scene
 from engine.embedded.scenes import render_array
 from engine.embedded.train_vae import descend
 from engine.upscale.network import BUILT_IN, SRVGGNetCompact
@@ -32,18 +32,21 @@ BATCH = 10
 FEATURES, CONVS = 48, 10
 DATA_SEED = 60
 MIXTURE = (CLEAN, SOFT, SOFT, LIGHT, LIGHT, HEAVY)
-DECODED = 0.4
-"""Share of the crops that come through the small model's decoder."""
+DRAWN = 0.5
+"""Share of the crops that come from the small model's own hand."""
 Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Material:
-    """Sharp scenes (N, h, w, 3) at `SIDE` and at half of it, and these as the decoder gives them back."""
+    """Sharp scenes (N, h, w, 3) at `SIDE` and at half of it, and these in the small model's own hand.
+
+    Every other one of `drawn` went through its autoencoder only, the rest was drawn over.
+    """
 
     large: Bytes
     small: Bytes
-    decoded: Bytes
+    drawn: Bytes
 
 
 def train_sr(plan: Plan, peak: float = 3e-3) -> None:
@@ -80,18 +83,22 @@ def export(plan: Plan, path: Path = BUILT_IN) -> None:
 
 def load_material(plan: Plan) -> Material:
     """The plan's training scenes, drawn into its folder where they are missing."""
-    path = plan.out / f"sr-{SIDE}-{plan.scenes}.npy"
+    path, rng = plan.out / f"sr-{SIDE}-{plan.scenes}.npy", Random(DATA_SEED)
+    scenes = [sample_scene(rng) for _ in range(plan.scenes)]
     if not path.exists():
-        rng = Random(DATA_SEED)
         plan.out.mkdir(parents=True, exist_ok=True)
-        np.save(path, np.stack([render_array(sample_scene(rng), SIDE) for _ in range(plan.scenes)]))
+        np.save(path, np.stack([render_array(scene, SIDE) for scene in scenes]))
     large: Bytes = np.load(path, mmap_mode="r")
     small = np.stack([halved(picture) for picture in large])
-    path = path.with_name(f"sr-{SIDE}-{plan.scenes}-decoded.npy")
+    path = path.with_name(f"sr-{SIDE}-{plan.scenes}-drawn.npy")
     if not path.exists():
-        rng = Random(DATA_SEED)
-        np.save(path, np.stack([decoded(picture, rng) for picture in small]))
+        pairs = enumerate(zip(small, scenes, strict=True))
+        np.save(path, np.stack([_in_its_hand(index, *pair, rng) for index, pair in pairs]))
     return Material(large, small, np.load(path, mmap_mode="r"))
+
+
+def _in_its_hand(index: int, picture: Bytes, scene: Scene, rng: Random) -> Bytes:
+    return redrawn(picture, scene.prompt, rng) if index % 2 else decoded(picture, rng)
 
 
 def build_optimizers(network: SRVGGNetCompact, peak: float) -> list[torch.optim.Optimizer]:
@@ -105,8 +112,8 @@ def build_optimizers(network: SRVGGNetCompact, peak: float) -> list[torch.optim.
 
 def sample_batch(material: Material, rng: Random) -> tuple[Tensor, Tensor]:
     """Return damaged crops `(N, 3, CROP/2, CROP/2)` and the sharp ones at twice the side, in [0, 1]."""
-    ways = (_from_decoder, _from_damage)
-    pairs = [ways[rng.random() >= DECODED](material, rng) for _ in range(BATCH)]
+    ways = (_from_the_model, _from_damage)
+    pairs = [ways[rng.random() >= DRAWN](material, rng) for _ in range(BATCH)]
     damaged, sharp = zip(*(_turned(pair, rng) for pair in pairs), strict=True)
     return to_tensor(np.stack(damaged)), to_tensor(np.stack(sharp))
 
@@ -146,14 +153,14 @@ def _from_damage(material: Material, rng: Random) -> tuple[Bytes, Bytes]:
     return rng.choice(MIXTURE).apply(sharp, rng), sharp
 
 
-def _from_decoder(material: Material, rng: Random) -> tuple[Bytes, Bytes]:
-    """A crop that the decoder gave back, and the same place at twice the side; the livelier of two tries."""
+def _from_the_model(material: Material, rng: Random) -> tuple[Bytes, Bytes]:
+    """A crop in the small model's hand, and the same place sharp, twice the side; the livelier of two."""
     side = CROP // 2
-    room = material.decoded.shape[1] - side
+    room = material.drawn.shape[1] - side
     tries = []
     for _ in range(2):
         index, top, left = rng.randrange(len(material.large)), rng.randint(0, room), rng.randint(0, room)
-        rough = material.decoded[index, top : top + side, left : left + side]
+        rough = material.drawn[index, top : top + side, left : left + side]
         sharp = material.large[index, 2 * top : 2 * top + CROP, 2 * left : 2 * left + CROP]
         tries.append((rough, sharp))
     return max(tries, key=lambda pair: _liveliness(pair[1]))
