@@ -60,6 +60,8 @@ async def request(store: Store, dice: params.Dice, job: Job, click: Click) -> Re
     if click.verb == "upscale":
         picture_of(job, index)
         return params.enlarge(job, index, user, address, event_id, enlarging.way(click.value))
+    if click.verb == "reroll" and job.state in ("failed", "cancelled"):
+        return params.again(worded(job), user, address, event_id, dice)
     source, index = await _drawn(store, job, index)
     worded(source)
     if click.verb == "vary":

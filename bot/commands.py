@@ -74,7 +74,7 @@ def parse(text: str) -> Command:
     """Return the command a message is; words without one are a prompt. Raises `Refused` (unknown-command).
 
     A Chinese command word counts without a slash too, where it stands alone and what follows is what it
-    takes: "放大 17" enlarges, "放大镜下的蚂蚁" is a prompt.
+    takes: "放大 17" enlarges, and "放大四倍" as it is written, too; "放大镜下的蚂蚁" is a prompt.
     """
     text = text.strip()
     # Quotes are not blanked here: the word is read before any quote can matter, and positions are the same.
@@ -82,7 +82,7 @@ def parse(text: str) -> Command:
     if plain.startswith("/"):
         return _slash(text, plain)
     for word, entry in _CHINESE.items():
-        if plain.startswith(word) and _AFTER_WORD.match(plain, len(word)):
+        if plain.startswith(word) and (entry.takes == "picture" or _AFTER_WORD.match(plain, len(word))):
             rest = text[len(word) :].lstrip(" \t\n:：,，")
             if _fits(entry, rest):
                 return Command(entry.name, _rest(entry, rest))

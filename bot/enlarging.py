@@ -17,11 +17,14 @@ METHODS: dict[UpscaleMethod, tuple[str, ...]] = {
 }
 """The words for each method, the first its own name; who says none of them leaves the choice to the style."""
 
-_DIGITS = {"两": 2, "兩": 2, "二": 2, "四": 4}
-_NUMBER = re.compile(r"[0-9]{1,18}")
+_CHINESE = {"一": 2, "两": 2, "兩": 2, "二": 2, "四": 4}
+"""Larger 一倍, "by once itself", is twice as large."""
+_DIGITS = r"[0-9]{1,18}"
+_NUMBER = re.compile(_DIGITS)
 _FACTOR = re.compile(
-    r"(?<![0-9a-z])x(?P<after>[0-9]+)(?![0-9a-z])|(?<![0-9a-z])(?P<before>[0-9]+)(?:x(?![0-9a-z])|\s*倍)"
-    rf"|(?P<chinese>[{''.join(_DIGITS)}])\s*倍",
+    rf"(?<![0-9a-z])x\s*(?P<after>{_DIGITS})(?![0-9a-z])"
+    rf"|(?<![0-9a-z])(?P<before>{_DIGITS})(?:x(?![0-9a-z])|\s*倍)"
+    r"|(?P<chinese>[一二两兩三四五六七八九十百]+)\s*倍",
     re.IGNORECASE,
 )
 _METHOD = {
@@ -94,8 +97,8 @@ def without_way(text: str) -> str:
 
 
 def _factor(found: re.Match[str]) -> int:
-    chinese = _DIGITS.get(found["chinese"] or "")
-    factor = chinese or int(found["after"] or found["before"])
+    digits = found["after"] or found["before"]
+    factor = int(digits) if digits else _CHINESE.get(found["chinese"])
     if factor not in FACTORS:
         allowed = ", ".join(f"x{factor}" for factor in FACTORS)
         raise Refused("bad-value", flag="/upscale", value=found[0], allowed=allowed)

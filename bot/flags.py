@@ -105,6 +105,11 @@ def settled(params: Params, said: Container[str]) -> Params:
     return replace(params, fast=False, ignored=(*params.ignored, FAST))
 
 
+def named(text: str) -> set[str]:
+    """Return the flags that a text says, by their first names."""
+    return {_BY_NAME[mark.name].names[0] for mark in flagtext.marks(flagtext.plain(text), _BY_NAME)}
+
+
 def value(params: Params, name: str) -> str:
     """Return what the flag `name` (no dashes) would have to say for these parameters; empty where nothing."""
     return _BY_NAME[name].write(params) or ""

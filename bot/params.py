@@ -151,10 +151,14 @@ def room(job: Job) -> int:
 
 
 def again(job: Job, user: User, address: Address, event_id: str, dice: Dice) -> Request:
-    """Return the request of a reroll: a new seed, and noise on the prompt so that a turbo model shows it."""
+    """Return the request of a reroll: a new seed, and noise on the prompt so that a turbo model shows it.
+
+    What is not drawn is asked for once more as it was: the same wording, the same picture to enlarge.
+    """
     request = _from(job, user, address, event_id)
     if request.kind != "imagine":
-        return request
+        is_enlarged = request.kind == "upscale" and request.image is None
+        return replace(request, index=job.request.index, parent=job.request.parent if is_enlarged else job.id)
     return replace(
         request,
         params=replace(request.params, seed=None),

@@ -188,7 +188,8 @@ class Desk:
 
     async def params(self, asked: Asked, text: str, options: Mapping[str, str]) -> Params:
         """Return the parameters that a prompt with its flags and `options` mean."""
-        return _assigned(flags.parse(text, await self.core.defaults(of_interaction(asked))), options)
+        params = _assigned(flags.parse(text, await self.core.defaults(of_interaction(asked))), options)
+        return flags.settled(params, flags.named(text) | options.keys())
 
     async def _enlarge(
         self,
@@ -246,4 +247,4 @@ class Desk:
 def _assigned(params: Params, options: Mapping[str, str]) -> Params:
     for name, value in options.items():
         params = flags.assign(params, name, value)
-    return flags.settled(params, options)
+    return params

@@ -112,9 +112,13 @@ async def _submit(
 
 
 def _changed(job: Job, words: str) -> Params:
-    """Return a picture's parameters with the new words behind its own and with its seed."""
+    """Return a picture's parameters with the new words behind its own and with its seed.
+
+    A prompt that stands for other words was optimized, and so are those again.
+    """
     kept = replace(job.request.params, seed=job.seed, ignored=())
     own = job.request.original or kept.prompt
+    kept = replace(kept, optimize=kept.optimize or own != kept.prompt)
     comma = "，" if _CHINESE.search(own + words) else ", "
     return flags.parse(f"{own}{comma}{words}", replace(kept, prompt=""))
 

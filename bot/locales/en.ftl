@@ -34,13 +34,13 @@ favourite-off = Job #{ $job } is no longer a favourite.
 # Small print
 note-original = Your words: { $words }
 note-ignored = No effect here, ignored: { $flags }
-note-cleaned = Invisible characters were removed.
+note-cleaned = Invisible characters or control codes were removed.
 note-truncated = The prompt was too long for the model and was shortened.
 note-enhanced-place = Added a place.
 note-enhanced-time = Added a time of day.
 note-enhanced-light = Added light.
 note-outside-world = This small model may not know everything you named.
-note-negative-cleaned = Invisible characters were removed from the negative prompt.
+note-negative-cleaned = Invisible characters or control codes were removed from the negative prompt.
 note-negative-truncated = The negative prompt was too long for the model and was shortened.
 note-negative-folded = What you didn't want was worked into the prompt.
 note-negative-unknown = Some of what you didn't want is nothing the small model knows; that has no effect.

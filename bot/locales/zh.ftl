@@ -27,13 +27,13 @@ favourite-off = 任务 #{ $job } 已取消收藏。
 # 小字说明
 note-original = 你的原话：{ $words }
 note-ignored = 这里用不上，已忽略：{ $flags }
-note-cleaned = 去掉了看不见的字符。
+note-cleaned = 去掉了看不见的字符或控制符。
 note-truncated = 提示词超出模型的长度，已截短。
 note-enhanced-place = 补充了地点。
 note-enhanced-time = 补充了时间。
 note-enhanced-light = 补充了光线。
 note-outside-world = 这个小模型不一定认识你说的所有东西。
-note-negative-cleaned = 去掉了负面提示词里看不见的字符。
+note-negative-cleaned = 去掉了负面提示词里看不见的字符或控制符。
 note-negative-truncated = 负面提示词超出模型的长度，已截短。
 note-negative-folded = 你不想要的内容已经写进提示词里避开。
 note-negative-unknown = 你不想要的内容里，有些这个小模型不认识，不起作用。

@@ -26,7 +26,6 @@ NOT_COUNTED = frozenset({"both", "pair", "pairs"})
 """They tell the usual number of something, as in "both hands", and so add none."""
 _BETWEEN = "of in on at to by for with and or from into over under near behind beside between around"
 BETWEEN = frozenset(_BETWEEN.split())
-SIDES = re.compile("两(?=[侧旁边])")
 HAN = re.compile(r"[\u3400-\u9fff]")
 THINKING = re.compile(r"</?think|<\|", re.IGNORECASE)
 LIST = re.compile(r"\n|^\s*(?:[-*•#>]|\d+[.)])\s|\*\*|```|__")
@@ -66,7 +65,7 @@ def problems(
     thinking, list, refusal, chatter, language, vague, quotes, numbers, subject, refused, leak.
     """
     bare = QUOTED.sub(" ", prompt)
-    said = optimize(SIDES.sub("", bare)).text if chinese else bare
+    said = optimize(bare).text if chinese else bare
     wanted = numbers(QUOTED.sub(" ", plain))
     found = {
         "empty": not re.search(r"\w", bare) and not quoted(prompt),

@@ -34,8 +34,12 @@ def negatives(
     """
     terms = [term.strip() for term in sanitize(own).text.replace("，", ",").split(",")]
     listed = [*usual, *(_fitting(prompt, kind) if world is None else ())]
-    terms += _unwanted(listed, prompt.casefold())
-    return _listed(terms, len(own))
+    for term in _unwanted(listed, prompt.casefold()):
+        longer = [*terms, term]
+        if len(_joined(longer)) > LIMIT:
+            break
+        terms = longer
+    return _joined(terms)
 
 
 def understood(own: str, world: World | None, chinese: bool = False) -> tuple[str, bool]:
@@ -68,10 +72,7 @@ def folded(own: str, chinese: bool = False) -> tuple[tuple[str, ...], tuple[str,
 
 def merged(*lists: str) -> str:
     """Comma-separated lists as one, each term once, the first lists first."""
-    return _listed(
-        [term.strip() for terms in lists for term in terms.replace("，", ",").split(",")],
-        sum(map(len, lists)),
-    )
+    return _joined(term.strip() for terms in lists for term in terms.replace("，", ",").split(","))
 
 
 def _terms(own: str) -> list[str]:
@@ -129,11 +130,5 @@ def _unwanted(terms: Iterable[str], prompt: str) -> list[str]:
     return [term for term in terms if not any(word[:5].casefold() in wanted for word in term.split())]
 
 
-def _listed(terms: list[str], reserved: int) -> str:
-    text = ""
-    for term in dict.fromkeys(term for term in terms if term):
-        longer = f"{text}, {term}" if text else term
-        if len(longer) > max(LIMIT, reserved):
-            break
-        text = longer
-    return text
+def _joined(terms: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(term for term in terms if term))

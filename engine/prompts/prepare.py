@@ -46,8 +46,9 @@ def refusing(ready: Rewritten, negative: str, world: World | None) -> Rewritten:
 
     What a world does not know is left out (`negative:unknown`).
     """
-    own, is_unknown = understood(sanitize(negative).text, world, is_chinese(ready.text))
-    notes = ("negative:unknown",) if is_unknown else ()
+    refused = sanitize(negative)
+    own, is_unknown = understood(refused.text, world, is_chinese(ready.text))
+    notes = (*_of_negative(refused), *(("negative:unknown",) if is_unknown else ()))
     return Rewritten(ready.text, (*ready.notes, *notes), merged(own, ready.negative))
 
 
@@ -79,7 +80,7 @@ def completed(
     """
     refused = sanitize(negative)
     own, text = merged(refused.text, ready.negative), ready.text
-    notes = (*ready.notes, *(f"negative:{note}" for note in refused.notes))
+    notes = (*ready.notes, *_of_negative(refused))
     if enhanced:
         better = enhance(text, world, own, kind=kind, wording=wording)
         text, notes = better.text, (*notes, *better.notes)
@@ -88,6 +89,10 @@ def completed(
         text, told = _without_guidance(text, own, world)
         own, notes = "", (*notes, *told)
     return Rewritten(text or sanitize(said).text, tuple(dict.fromkeys(notes)), own)
+
+
+def _of_negative(sanitized: Rewritten) -> tuple[str, ...]:
+    return tuple(f"negative:{note}" for note in sanitized.notes)
 
 
 def _without_guidance(text: str, own: str, world: World | None) -> tuple[str, tuple[str, ...]]:

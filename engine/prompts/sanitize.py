@@ -15,6 +15,7 @@ MARKS = "\ue000-\uf8ff"
 """Characters that stand for quoted spans while the words around them change; `sanitize` leaves none."""
 MARK = f"[{MARKS}]"
 
+_CONTROL = re.compile(r"<[|｜][^<>|｜\s]{1,40}[|｜]>")
 _LETTER = re.compile(r"[a-zA-Z0-9À-ɏЀ-ӿ]")
 _BROKEN_WORD = re.compile(r"[a-zA-Z0-9À-ɏЀ-ӿ'’-]+\Z")
 
@@ -36,13 +37,15 @@ class Rewritten:
 def sanitize(text: str, limit: int = LIMIT) -> Rewritten:
     """Return `text` in NFC on one line of at most `limit` characters, cut at a whole word where there is one.
 
-    Control, zero-width, bidi, tag, private-use and lone-surrogate characters and non-characters are removed
-    (note `cleaned`); white space of any kind is folded to single spaces; a cut is noted as `truncated`.
+    Control, zero-width, bidi, tag, private-use and lone-surrogate characters and non-characters are removed,
+    and so are tokenizers' control tokens such as "<|im_end|>" (note `cleaned`); white space of any kind is
+    folded to single spaces; a cut is noted as `truncated`.
     """
     visible = text if _is_plain(text) else "".join(char for char in text if not _is_hidden(char))
-    folded = " ".join(unicodedata.normalize("NFC", visible).split())
+    said = _CONTROL.sub(" ", unicodedata.normalize("NFC", visible))
+    folded = " ".join(said.split())
     short = _cut(folded, limit)
-    notes = ["cleaned"] if len(visible) != len(text) else []
+    notes = ["cleaned"] if len(visible) != len(text) or _CONTROL.search(visible) else []
     if short != folded:
         notes.append("truncated")
     return Rewritten(short, tuple(notes))

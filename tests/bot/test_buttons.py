@@ -182,6 +182,20 @@ async def test_a_failed_job_can_be_rerolled(tmp_path: Path) -> None:
         assert (await home.pressed("reroll", job)).state == "failed"
 
 
+async def test_an_upscale_that_was_cancelled_is_tried_again_as_it_was(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        job = await drawn(home, count=2)
+    async with house(tmp_path, run=False) as home:
+        waiting = await home.act(Action("upscale", job.id, 1, "x4 sr"))
+        await home.core.cancel(ANN)
+        assert isinstance(waiting, Job)
+        again = await home.press("reroll", waiting)
+        assert isinstance(again, Job)
+        said = again.request
+        assert (said.kind, said.parent, said.index) == ("upscale", job.id, 1)
+        assert (said.params.factor, said.params.method) == (4, "sr")
+
+
 async def test_an_upscale_whose_picture_was_deleted_while_it_waited_fails_uncharged(tmp_path: Path) -> None:
     gate = Gate()
     async with house(tmp_path) as home:

@@ -23,6 +23,8 @@ from engine.types import UpscaleMethod
         ("17 2 4倍", Enlarging(17, 1, Way(4))),
         ("四倍 17", Enlarging(17, 0, Way(4))),
         ("17 两倍", Enlarging(17)),
+        ("17 一倍", Enlarging(17)),
+        ("17 x 4", Enlarging(17, 0, Way(4))),
         ("sr x4 17 3", Enlarging(17, 2, Way(4, "sr"))),
         ("17 Lanczos 4x", Enlarging(17, 0, Way(4, "lanczos"))),
         ("17 4 倍超分辨率", Enlarging(17, 0, Way(4, "sr"))),
@@ -53,11 +55,15 @@ def test_factors_methods_and_the_longest_side_are_those_of_the_engine() -> None:
     assert set(METHODS) == {*upscale.METHODS, "redraw"}
 
 
-@pytest.mark.parametrize("said", ["17 x3", "8x", "放大 10倍"])
+@pytest.mark.parametrize("said", ["17 x3", "8x", "放大 10倍", "17 三倍", "二十倍"])
 def test_another_factor_is_refused_with_those_there_are(said: str) -> None:
     with pytest.raises(Refused) as caught:
         read(said)
     assert (caught.value.code, caught.value.values["allowed"]) == ("bad-value", "x2, x4")
+
+
+def test_digits_without_end_are_no_factor() -> None:
+    assert read("x" + "9" * 5000).way == Way()
 
 
 def test_without_any_job_it_is_refused() -> None:

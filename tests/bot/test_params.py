@@ -184,6 +184,13 @@ def test_a_reroll_words_a_rewritten_wish_afresh_where_that_is_configured(
     assert [task.wording for task in drawn if isinstance(task, Generate)] == [0, 0, wording, wording]
 
 
+def test_what_is_not_drawn_is_tried_again_as_it_was() -> None:
+    wording = params.again(made(replace(asked("optimize"), index=3)), ANN, THERE, "e2", dice)
+    assert (wording.index, wording.parent) == (3, 7)
+    enlarged = params.enlarge(made(asked(count=2)), 1, ANN, THERE, "e2", Way(4, "sr"))
+    assert params.again(replace(made(enlarged), id=8), ANN, THERE, "e2", dice) == enlarged
+
+
 def test_a_relative_keeps_the_wording_it_comes_from() -> None:
     job = made(params.vary(made(asked(reword=True)), 0, ANN, THERE, "e2", dice))
     assert [task.wording for task in params.tasks(job, None) if isinstance(task, Generate)] == [0]

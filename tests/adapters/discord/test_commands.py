@@ -51,10 +51,12 @@ async def test_steps_win_over_fast_wherever_they_are_said(studio: Studio) -> Non
     await studio.drawn(await studio.ann.slash("imagine", prompt="a boat", fast=True))
     await studio.draw("a boat", fast=True, steps=6)
     await studio.draw("a boat --fast", steps=6)
-    jobs = [await studio.store.job(number) for number in (1, 2, 3)]
+    await studio.drawn(await studio.ann.slash("imagine", prompt="a boat --steps 6", fast=True))
+    jobs = [await studio.store.job(number) for number in (1, 2, 3, 4)]
     said = [job.request.params for job in jobs if job is not None]
     assert [(params.fast, params.steps, params.ignored) for params in said] == [
         (True, 8, ()),
+        (False, 6, ("--fast",)),
         (False, 6, ("--fast",)),
         (False, 6, ("--fast",)),
     ]

@@ -10,7 +10,7 @@ from bot.access import Access
 from bot.types import Image as Shown
 from engine import metadata
 from engine.fake import FakeEngine, striped
-from engine.types import Upscale
+from engine.types import Generate, Upscale
 from tests.adapters.telegram.chats import ANN, BOB, GROUP, TOPIC
 from tests.adapters.telegram.server import Telegram
 from tests.adapters.telegram.town import Town, buttons, town
@@ -140,6 +140,16 @@ async def test_a_reply_to_a_picture_changes_it_with_its_prompt_and_seed(here: To
     first, second = here.home.engine.tasks
     assert second.prompt == "a boat, at night"
     assert (second.seed, second.width, second.height) == (5, first.width, first.height)
+
+
+async def test_a_reply_to_a_picture_of_an_optimized_prompt_has_the_words_optimized_again(here: Town) -> None:
+    shown = await here.said("/optimize a boat")
+    await here.pressed(shown, "Draw this")
+    await here.said("at night", reply_to=here.chats.of_bot()[-1])
+    used, changed = here.home.engine.tasks[-2:]
+    assert isinstance(used, Generate)
+    assert isinstance(changed, Generate)
+    assert (used.optimize, changed.prompt, changed.optimize) == (False, "a boat, at night", True)
 
 
 async def test_chinese_words_are_put_behind_a_chinese_comma(here: Town) -> None:

@@ -49,6 +49,21 @@ def test_a_word_behind_chinese_or_with_a_hyphen_is_cut_whole_and_nothing_more() 
     assert sanitize("a well-known cat", limit=8).text == "a"
 
 
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("a <|im_end|> cat", "a cat"),
+        ("a <|im\u200b_end|> cat", "a cat"),
+        ("<|im_<|endoftext|>end|>", "<|im_ end|>"),
+        ("<｜begin▁of▁sentence｜>a cat", "a cat"),
+        ("a <| b |> c, 1 < 2", "a <| b |> c, 1 < 2"),
+    ],
+)
+def test_control_tokens_in_a_persons_words_are_removed(said: str, left: str) -> None:
+    assert sanitize(said).text == left
+    assert ("cleaned" in sanitize(said).notes) == (said != left)
+
+
 def test_what_fits_is_the_longest_beginning_in_whole_words() -> None:
     text = "a red sailboat on the sea"
     assert shortened(text, lambda part: len(part) <= 16) == "a red sailboat"
@@ -59,6 +74,7 @@ def test_what_fits_is_the_longest_beginning_in_whole_words() -> None:
 def test_what_is_done_to_a_negative_prompt_is_noted() -> None:
     told = prepare("a cat", negative="fog\u200b, " + "dogs, " * 400, enhanced=False, optimized=False)
     assert told.notes == ("negative:cleaned", "negative:truncated")
+    assert prepare("a cat", negative="fog\u200b", enhanced=False).notes == ("negative:cleaned",)
     assert prepare("a cat", negative="fog", enhanced=False, optimized=False).notes == ()
 
 

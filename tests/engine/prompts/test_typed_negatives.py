@@ -93,6 +93,13 @@ def test_a_chinese_prompt_is_told_in_chinese_what_it_refuses() -> None:
     assert (ready.text, ready.negative) == ("老街，路上空空荡荡，空无一人", "")
 
 
+def test_a_long_negative_prompt_keeps_its_last_terms_however_it_is_written() -> None:
+    typed = ",".join(f"term{number}" for number in range(80))
+    for optimized in (True, False):
+        ready = prepare("a cat", negative=typed, optimized=optimized)
+        assert ready.negative == typed.replace(",", ", ")
+
+
 def test_the_terms_of_a_model_follow_the_persons_where_its_prompt_has_none_of_them() -> None:
     optimizer = Optimizer(usual=("banding", "lens flare"))
     ready = optimizer.prepare(Generate("a lake with lens flare", negative_prompt="boats"))
