@@ -101,6 +101,17 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(told in str(error) for told in NO_MEMORY)
 
 
+@contextmanager
+def refusing(refusal: str) -> Iterator[None]:
+    """Raise `EngineError("out_of_memory")` with `refusal` for memory that runs out inside the block."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        raise EngineError("out_of_memory", refusal) from error
+
+
 def device_failed(error: BaseException) -> bool:
     """Say whether the device failed, so that only a new process can go on.
 
