@@ -22,7 +22,7 @@ from torch import Tensor
 
 from engine.load import OURS, kind
 from engine.memory import sizes
-from engine.memory.plan import Weights
+from engine.memory.sizes import Weights
 from engine.memory.weights import GROUP, Packed, possible
 from engine.types import EngineError
 
@@ -165,7 +165,7 @@ def _plan(source: Path, kept: Target) -> dict[str, list[Entry]]:
 def _header(plan: dict[str, list[Entry]], kept: Target) -> dict[str, Any]:
     """Return the header of the converted file."""
     packed = {} if kept.weights == "plain" else {"weights": kept.weights}
-    header: dict[str, Any] = {"__metadata__": {"format": "pt", **packed}}
+    header: dict[str, Any] = {sizes.METADATA: {"format": "pt", **packed}}
     place = 0
     for name, code, shape, length in (entry for entries in plan.values() for entry in entries):
         header[name] = {"dtype": code, "shape": shape, "data_offsets": [place, place + length]}
@@ -177,7 +177,7 @@ def _same(source: Path, target: Path, kept: Target) -> bool:
     """Say whether a finished shard is what the source would become: its header, and its whole length."""
     expected = _header(_plan(source, kept), kept)
     size = len(_encoded(expected)) + _length(source, kept)
-    del expected["__metadata__"]
+    del expected[sizes.METADATA]
     try:
         return target.stat().st_size == size and sizes.header(target) == expected
     except EngineError:
