@@ -34,7 +34,7 @@ from engine.types import (
 from engine.upscale import upscale
 from engine.upscale.plan import Plan as Upscaling
 from engine.zimage import record
-from engine.zimage.method import Method
+from engine.zimage.method import count
 from engine.zimage.request import check
 from engine.zimage.vae import to_image
 
@@ -91,7 +91,7 @@ class GenericPipeline:
             raise EngineError(
                 "bad_input", f"{self.profile.name} cannot start from a picture; send words only"
             )
-        task = replace(task, steps=Method().count(ready.used, task.steps, task.fast))
+        task = replace(task, steps=count(ready.used, task.steps, task.fast))
         steps = task.steps
         if task.init_image is not None:
             steps = max(1, int(asked(task) * task.strength))

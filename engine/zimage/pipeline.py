@@ -35,7 +35,7 @@ from engine.zimage.components import Components
 from engine.zimage.denoiser import Denoiser
 from engine.zimage.drawing import Drawing
 from engine.zimage.encoding import encode
-from engine.zimage.method import Method
+from engine.zimage.method import Method, count
 from engine.zimage.preview import fit_preview
 from engine.zimage.request import check
 from engine.zimage.sampler import advance
@@ -175,7 +175,7 @@ class ZImagePipeline:
         return upscale(task, replace(self.components.upscaling, redraw=redrawing))
 
     def _begin(self, task: Generate, ready: PromptReady) -> Drawing:
-        task = replace(task, steps=self.method.count(ready.used, task.steps, task.fast))
+        task = replace(task, steps=count(ready.used, task.steps, task.fast))
         sigmas = self._sigmas(task, ready.used)
         guided = sampling.guided_steps(len(sigmas) - 1, task.guidance_scale, self.guided_share)
         layers = task.variation.layers() if task.variation else ()
@@ -211,8 +211,10 @@ class ZImagePipeline:
 
     def _sigmas(self, task: Generate, prompt: str) -> list[float]:
         static = self.schedule.sigmas(task.steps, image_tokens(task.width, task.height))
-        sigmas = self.method.sigmas(prompt, static)
-        return sigmas if task.init_image is None else sigmas[sampling.begin(task.steps, task.strength) :]
+        if task.init_image is None:
+            return self.method.sigmas(prompt, static)
+        # Where strength has it begin is a place on the model's own schedule.
+        return static[sampling.begin(task.steps, task.strength) :]
 
     def _initial_latents(self, task: Generate, sigma: float) -> Tensor:
         device = self.components.device
