@@ -119,8 +119,7 @@ class GenericPipeline:
         picture, reason = self._decoded(drawing)
         if reason is not None:
             drawing = self._redrawn(drawing, reason)
-            with self._in_float32():
-                picture, reason = self._decoded(drawing)
+            picture, reason = self._drawn_safely(drawing)
         if reason is not None:
             raise EngineError(
                 "numerics", f"the picture failed its checks: {reason}; try another seed or other settings"
@@ -174,6 +173,15 @@ class GenericPipeline:
         again.actions = [*drawing.actions, f"{reason}; drawn again in float32 from seed {seed}"]
         return again
 
+    def _drawn_safely(self, drawing: Drawing) -> tuple[Tensor, str | None]:
+        """Draw and decode in float32; what that takes may be too much at first, too."""
+
+        def attempt() -> tuple[Tensor, str | None]:
+            with self._in_float32():
+                return self._decoded(drawing)
+
+        return guards.with_room(attempt, self._reliefs(), _refusal(drawing.task))
+
     def _modules(self) -> list[nn.Module]:
         return [part for part in self.pipe.components.values() if isinstance(part, nn.Module)]
 
@@ -186,26 +194,26 @@ class GenericPipeline:
             for parameter in module.parameters()
             if parameter.dtype in (torch.bfloat16, torch.float16)
         ]
-        for parameter, _ in narrow:
-            parameter.data = parameter.data.float()
         try:
+            for parameter, _ in narrow:
+                parameter.data = parameter.data.float()
             yield
         finally:
             for parameter, dtype in narrow:
                 parameter.data = parameter.data.to(dtype)
 
     def _reliefs(self) -> Iterator[bool]:
-        """Make room: what `with_room` frees by itself, then tiles in the VAE, then parts in main memory."""
+        """Make room: what `with_room` frees by itself, then parts in main memory, last tiles, which show."""
         yield True
         if self.optimizer.give_way(scarce=True):
             yield True
+        yield self._offload()
         vae = getattr(self.pipe, "vae", None)
         if vae is not None and hasattr(vae, "enable_tiling") and not vae.use_tiling:
             vae.enable_tiling()
             vae.tile_sample_min_size = TILE
             vae.tile_latent_min_size = TILE // self.pipe.vae_scale_factor
             yield True
-        yield self._offload()
 
     def _encode(self, drawing: Drawing, picture: Tensor) -> Picture:
         task = drawing.task
