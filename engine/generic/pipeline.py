@@ -35,11 +35,9 @@ from engine.upscale import upscale
 from engine.upscale.plan import Plan as Upscaling
 from engine.zimage import record
 from engine.zimage.method import count
-from engine.zimage.request import check
+from engine.zimage.request import OTHER_SEED, check, too_large
 from engine.zimage.vae import to_image
 
-OTHER_SEED = 0x5EED << 32
-"""Turns the seed of a picture that failed into one that none of its neighbours has."""
 TILE = 512
 """Side in pixels of a VAE tile once memory was scarce."""
 
@@ -102,7 +100,7 @@ class GenericPipeline:
         (drawing,) = drawings
         self.optimizer.give_way()
         started = time.perf_counter()
-        guards.with_room(lambda: self._advance(drawing), self._reliefs(), _refusal(drawing.task))
+        guards.with_room(lambda: self._advance(drawing), self._reliefs(), too_large(drawing.task))
         drawing.step += 1
         drawing.seconds["steps"] = drawing.seconds.get("steps", 0.0) + time.perf_counter() - started
 
@@ -156,7 +154,7 @@ class GenericPipeline:
     def _decoded(self, drawing: Drawing) -> tuple[Tensor, str | None]:
         """Return pixels (3, height, width) in [-1, 1] and why they must not be shown, if so."""
         guards.with_room(
-            lambda: self._advance(drawing, drawing.steps + 1), self._reliefs(), _refusal(drawing.task)
+            lambda: self._advance(drawing, drawing.steps + 1), self._reliefs(), too_large(drawing.task)
         )
         assert drawing.run is not None
         if drawing.broken is not None:
@@ -180,7 +178,7 @@ class GenericPipeline:
             with self._in_float32():
                 return self._decoded(drawing)
 
-        return guards.with_room(attempt, self._reliefs(), _refusal(drawing.task))
+        return guards.with_room(attempt, self._reliefs(), too_large(drawing.task))
 
     def _modules(self) -> list[nn.Module]:
         return [part for part in self.pipe.components.values() if isinstance(part, nn.Module)]
@@ -224,7 +222,3 @@ class GenericPipeline:
         dtype = str(self.pipe.dtype).removeprefix("torch.")
         report = drawing.report() | {"model": self.profile.name, "device": str(self.device), "dtype": dtype}
         return Picture(png, task.width, task.height, task.seed, sum(drawing.seconds.values()), report)
-
-
-def _refusal(task: Generate) -> str:
-    return f"a {task.width}×{task.height} picture does not fit in memory; ask for a smaller one"

@@ -37,7 +37,7 @@ from engine.zimage.drawing import Drawing
 from engine.zimage.encoding import encode
 from engine.zimage.method import Method, count
 from engine.zimage.preview import fit_preview
-from engine.zimage.request import check
+from engine.zimage.request import OTHER_SEED, check, too_large
 from engine.zimage.sampler import advance
 from engine.zimage.sampling import Schedule
 from engine.zimage.speed import Speed
@@ -48,8 +48,6 @@ GUIDED_SHARE = 0.25
 """The share of the steps guidance acts on; the first steps decide what is drawn and where."""
 MOST_TOKENS = 4096
 """Image tokens in one forward: a square of 1024 pixels, or four of 512."""
-OTHER_SEED = 0x5EED << 32
-"""Turns the seed of a picture that failed into one that none of its neighbours has."""
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +112,7 @@ class ZImagePipeline:
         while self.components.make_room is not None and self.components.make_room(task.width, task.height):
             self.denoiser.refresh()
         started = time.perf_counter()
-        drawing = guards.with_room(lambda: self._begin(task, ready), self._reliefs(), _refusal(task))
+        drawing = guards.with_room(lambda: self._begin(task, ready), self._reliefs(), too_large(task))
         drawing.seconds["encode"] = time.perf_counter() - started
         return drawing
 
@@ -128,7 +126,7 @@ class ZImagePipeline:
             guards.with_room(
                 lambda: advance(self.denoiser, sound),
                 self._reliefs() if len(drawings) == 1 else self._split(drawings),
-                _refusal(drawings[0].task),
+                too_large(drawings[0].task),
             )
         took = time.perf_counter() - started
         for drawing in drawings:
@@ -250,13 +248,13 @@ class ZImagePipeline:
             with self.vae.in_float32() if safely else nullcontext():
                 return self.vae.decode(drawing.latents)
 
-        return guards.with_room(decode, self._reliefs(), _refusal(drawing.task))
+        return guards.with_room(decode, self._reliefs(), too_large(drawing.task))
 
     def _redrawn(self, drawing: Drawing, reason: str) -> Drawing:
         """Draw the task again from another seed in the safe form, from its start when memory runs out."""
         task = replace(drawing.task, seed=drawing.task.seed ^ OTHER_SEED)
         again = guards.with_room(
-            lambda: self._drawn_safely(task, drawing.ready), self._reliefs(), _refusal(task)
+            lambda: self._drawn_safely(task, drawing.ready), self._reliefs(), too_large(task)
         )
         again.seconds = dict(drawing.seconds)
         again.forwards += drawing.forwards
@@ -296,7 +294,3 @@ class ZImagePipeline:
 def _unsound(drawing: Drawing) -> str | None:
     negative = None if drawing.negative is None else guards.embedding(drawing.negative)
     return guards.embedding(drawing.caption) or negative
-
-
-def _refusal(task: Generate) -> str:
-    return f"a {task.width}×{task.height} picture does not fit in memory; ask for a smaller one"
