@@ -141,10 +141,16 @@ def with_room(attempt: Callable[[], T], reliefs: Iterator[bool], refusal: str) -
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        _give_back()
         if not any(reliefs):
             raise EngineError("out_of_memory", refusal)
+
+
+def _give_back() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    elif torch.backends.mps.is_available():
+        torch.mps.empty_cache()
 
 
 def _parts(model: nn.Module) -> Iterator[nn.Module]:

@@ -27,8 +27,8 @@ from engine.memory.weights import GROUP, Packed, possible
 from engine.types import EngineError
 
 CODES = {torch.bfloat16: "BF16", torch.float16: "F16", torch.float32: "F32"}
-NARROWED = ("F64", "F32", "F16", "BF16")
-"""What is converted; whole numbers stay as they are."""
+NARROWED = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+"""What is converted; whole numbers, and other people's eight bits, stay as they are."""
 CONVERTED = ("text_encoder", "transformer", "vae", "unet", "text_encoder_2")
 PACKED_PARTS = ("text_encoder", "transformer")
 PART = ".part"
@@ -53,7 +53,7 @@ class Target:
     weights: Weights = "plain"
 
     def packs(self, name: str, shape: list[int]) -> bool:
-        """Say whether a floating tensor is to be packed."""
+        """Say whether a tensor that is converted is to be packed."""
         return self.weights != "plain" and sizes.is_linear(name, tuple(shape)) and name.endswith(sizes.WEIGHT)
 
     def entries(self, name: str, shape: list[int], code: str, length: int) -> list[Entry]:
@@ -73,7 +73,7 @@ class Target:
 
     def converted(self, name: str, tensor: Tensor) -> list[Tensor]:
         """Return the tensors that `entries` describes."""
-        if not tensor.is_floating_point():
+        if tensor.dtype not in NARROWED.values():
             return [tensor]
         if self.packs(name, list(tensor.shape)):
             return list(Packed.of(tensor, self.weights).for_file())
@@ -99,8 +99,8 @@ def prepare(source: Path, out: Path, dtype: str, say: Say) -> None:
     """
     if dtype not in DTYPES:
         raise EngineError("bad_input", f"dtype {dtype!r} is not known; use {', '.join(DTYPES)}")
-    if out.resolve() == source.resolve():
-        raise EngineError("bad_input", f"--out {out} is the model itself; choose another folder")
+    if source.resolve() in (out.resolve(), *out.resolve().parents):
+        raise EngineError("bad_input", f"--out {out} is in the model's own folder; choose another")
     if DTYPES[dtype].weights != "plain" and kind(str(source)) not in OURS:
         raise EngineError("bad_input", f"{dtype} is for Z-Image models; use bf16 for {source}")
     if any(name.endswith(sizes.PACKED) for file in _shards(source) for name in sizes.header(file)):

@@ -106,6 +106,19 @@ def test_a_value_too_large_for_half_precision_is_refused_by_name(tmp_path: Path)
     assert load_file(tmp_path / "out" / "vae" / "a.safetensors")["steps"].dtype == torch.int64
 
 
+def test_a_tensor_in_eight_bits_of_other_peoples_stays_as_it_is(tmp_path: Path) -> None:
+    source = tmp_path / "model" / "transformer"
+    source.mkdir(parents=True)
+    eight = torch.tensor([[1.0, -2.0]]).to(torch.float8_e4m3fn)
+    save_file({"layers.0.a.weight": eight, "norm.weight": torch.ones(2)}, source / "a.safetensors")
+    said(source.parent, tmp_path / "out")
+    made = load_file(tmp_path / "out" / "transformer" / "a.safetensors")
+    assert {name: tensor.dtype for name, tensor in made.items()} == {
+        "layers.0.a.weight": torch.float8_e4m3fn,
+        "norm.weight": torch.bfloat16,
+    }
+
+
 @pytest.mark.parametrize("form", ["int8", "float8", "4bit"])
 def test_a_model_prepared_in_fewer_bits_is_the_one_packed_while_it_is_loaded(
     hub: Path, tmp_path: Path, form: Weights
@@ -167,7 +180,7 @@ def test_the_command_line_says_what_to_do_next(
 ) -> None:
     assert main(["prepare", str(hub), "--out", str(tmp_path / "out")]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == f'ready: set model.name = "{tmp_path / "out"}"'
-    assert main(["prepare", str(hub), "--out", str(hub)]) == 1
-    assert "is the model itself" in capsys.readouterr().err
+    assert main(["prepare", str(hub), "--out", str(hub / "int8")]) == 1
+    assert "is in the model's own folder" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["prepare", str(hub), "--dtype", "int3", "--out", "x"])
