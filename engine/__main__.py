@@ -28,9 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except EngineError as error:
         print(error, file=sys.stderr)
         return 1
-    packed = prepare.DTYPES[chosen.dtype].weights
-    more = "" if packed == "plain" else f' and model.weights = "{packed}"'
-    print(f'ready: set model.name = "{chosen.out}"{more}')
+    print(f'ready: set model.name = "{chosen.out}"')
     return 0
 
 

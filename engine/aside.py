@@ -24,9 +24,10 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The job for task `number` is done and answered."""
+    """The job for task `number` is done and answered, or failed with `error`."""
 
     number: int
+    error: Exception | None = None
 
 
 class Aside:

@@ -101,6 +101,17 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(told in str(error) for told in NO_MEMORY)
 
 
+@contextmanager
+def refusing(refusal: str) -> Iterator[None]:
+    """Raise `EngineError("out_of_memory")` with `refusal` for memory that runs out inside the block."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        raise EngineError("out_of_memory", refusal) from error
+
+
 def device_failed(error: BaseException) -> bool:
     """Say whether the device failed, so that only a new process can go on.
 
@@ -130,10 +141,16 @@ def with_room(attempt: Callable[[], T], reliefs: Iterator[bool], refusal: str) -
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        _give_back()
         if not any(reliefs):
             raise EngineError("out_of_memory", refusal)
+
+
+def _give_back() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    elif torch.backends.mps.is_available():
+        torch.mps.empty_cache()
 
 
 def _parts(model: nn.Module) -> Iterator[nn.Module]:

@@ -22,13 +22,13 @@ from torch import Tensor
 
 from engine.load import OURS, kind
 from engine.memory import sizes
-from engine.memory.plan import Weights
+from engine.memory.sizes import Weights
 from engine.memory.weights import GROUP, Packed, possible
 from engine.types import EngineError
 
 CODES = {torch.bfloat16: "BF16", torch.float16: "F16", torch.float32: "F32"}
-NARROWED = ("F64", "F32", "F16", "BF16")
-"""What is converted; whole numbers stay as they are."""
+NARROWED = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+"""What is converted; whole numbers, and other people's eight bits, stay as they are."""
 CONVERTED = ("text_encoder", "transformer", "vae", "unet", "text_encoder_2")
 PACKED_PARTS = ("text_encoder", "transformer")
 PART = ".part"
@@ -53,7 +53,7 @@ class Target:
     weights: Weights = "plain"
 
     def packs(self, name: str, shape: list[int]) -> bool:
-        """Say whether a floating tensor is to be packed."""
+        """Say whether a tensor that is converted is to be packed."""
         return self.weights != "plain" and sizes.is_linear(name, tuple(shape)) and name.endswith(sizes.WEIGHT)
 
     def entries(self, name: str, shape: list[int], code: str, length: int) -> list[Entry]:
@@ -73,7 +73,7 @@ class Target:
 
     def converted(self, name: str, tensor: Tensor) -> list[Tensor]:
         """Return the tensors that `entries` describes."""
-        if not tensor.is_floating_point():
+        if tensor.dtype not in NARROWED.values():
             return [tensor]
         if self.packs(name, list(tensor.shape)):
             return list(Packed.of(tensor, self.weights).for_file())
@@ -99,8 +99,8 @@ def prepare(source: Path, out: Path, dtype: str, say: Say) -> None:
     """
     if dtype not in DTYPES:
         raise EngineError("bad_input", f"dtype {dtype!r} is not known; use {', '.join(DTYPES)}")
-    if out.resolve() == source.resolve():
-        raise EngineError("bad_input", f"--out {out} is the model itself; choose another folder")
+    if source.resolve() in (out.resolve(), *out.resolve().parents):
+        raise EngineError("bad_input", f"--out {out} is in the model's own folder; choose another")
     if DTYPES[dtype].weights != "plain" and kind(str(source)) not in OURS:
         raise EngineError("bad_input", f"{dtype} is for Z-Image models; use bf16 for {source}")
     if any(name.endswith(sizes.PACKED) for file in _shards(source) for name in sizes.header(file)):
@@ -165,7 +165,7 @@ def _plan(source: Path, kept: Target) -> dict[str, list[Entry]]:
 def _header(plan: dict[str, list[Entry]], kept: Target) -> dict[str, Any]:
     """Return the header of the converted file."""
     packed = {} if kept.weights == "plain" else {"weights": kept.weights}
-    header: dict[str, Any] = {"__metadata__": {"format": "pt", **packed}}
+    header: dict[str, Any] = {sizes.METADATA: {"format": "pt", **packed}}
     place = 0
     for name, code, shape, length in (entry for entries in plan.values() for entry in entries):
         header[name] = {"dtype": code, "shape": shape, "data_offsets": [place, place + length]}
@@ -177,7 +177,7 @@ def _same(source: Path, target: Path, kept: Target) -> bool:
     """Say whether a finished shard is what the source would become: its header, and its whole length."""
     expected = _header(_plan(source, kept), kept)
     size = len(_encoded(expected)) + _length(source, kept)
-    del expected["__metadata__"]
+    del expected[sizes.METADATA]
     try:
         return target.stat().st_size == size and sizes.header(target) == expected
     except EngineError:

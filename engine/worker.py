@@ -113,8 +113,10 @@ class Worker(Generic[D]):
                         self._take(number, task)
                     case Opened(number, task) if self._aside.settle(number):
                         self._open(number, task)
-                    case Settled(number):
+                    case Settled(number, error):
                         self._aside.settle(number)
+                        if error is not None:
+                            self._fail(number, error)
                     case Drop(number):
                         self._forget(number)
         return True
@@ -148,15 +150,20 @@ class Worker(Generic[D]):
         raise AssertionError("an upscale ended without a picture")
 
     def _beside(self, number: int, job: Callable[[], Picture | Generate | Redraw | None]) -> None:
-        """Do a job in a thread; its result is the answer, or the task to go on with, or nobody's."""
+        """Do a job in a thread; its result is the answer, or the task to go on with, or nobody's.
+
+        What goes wrong there is left to the loop, to which everything under way belongs.
+        """
 
         def run() -> Opened | Settled:
-            with self._answering(number):
+            try:
                 result = job()
-                if isinstance(result, Generate | Redraw):
-                    return Opened(number, result)
-                if result is not None:
-                    self._send(Emitted(number, result, last=True))
+            except Exception as error:  # noqa: BLE001 - the worker step boundary
+                return Settled(number, error)
+            if isinstance(result, Generate | Redraw):
+                return Opened(number, result)
+            if result is not None:
+                self._send(Emitted(number, result, last=True))
             return Settled(number)
 
         self._aside.begin(number, run)
@@ -276,7 +283,6 @@ class Worker(Generic[D]):
             self._lost = True
             log.error("the device failed and the engine ends", exc_info=error)
             self._send(Failed("lost", f"the device failed: {str(error).partition(chr(10))[0]}"))
-            self._inbox.put(None)
 
 
 def failed(error: Exception, number: int | None = None) -> Failed:

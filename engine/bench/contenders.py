@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from engine import pixels
 from engine.bench.clock import walled
-from engine.memory.plan import Weights
-from engine.memory.sizes import is_linear
+from engine.memory.sizes import Weights, is_linear
 from engine.memory.weights import PackedLinear
 from engine.types import Generate, Picture, PromptReady, image_tokens
 from engine.zimage import sampling

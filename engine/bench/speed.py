@@ -15,7 +15,8 @@ from engine.bench.clock import best_of, timed
 from engine.bench.floor import operations, products
 from engine.bench.memory import MIB, most, peak
 from engine.memory.pace import square
-from engine.memory.plan import GIB, Weights
+from engine.memory.plan import GIB
+from engine.memory.sizes import Weights
 from engine.types import Generate, image_tokens
 from engine.zimage.components import Components
 from engine.zimage.denoiser import padded

@@ -29,14 +29,16 @@ from engine.zimage.method import Method
 from engine.zimage.pipeline import ZImagePipeline
 
 SIDE, BATCH, CFG, TEACHER_STEPS = 256, 8, 1.8, 50
-METHODS: dict[str, tuple[Method, int]] = {
-    **{f"static, {steps} steps": (Method(), steps) for steps in (4, 5, 6, 7, 8)},
-    **{f"dynamic, {steps} steps": (Method(schedule="dynamic"), steps) for steps in (4, 6, 8)},
-    "automatic steps": (Method(steps="automatic"), 8),
-    "dynamic, automatic steps": (Method(schedule="dynamic", steps="automatic"), 8),
-    "reuse balanced, 8 steps": (Method(reuse="balanced"), 8),
-    "reuse fast, 8 steps": (Method(reuse="fast"), 8),
+DYNAMIC = Method(schedule="dynamic")
+METHODS: dict[str, tuple[Method, int, bool]] = {
+    **{f"static, {steps} steps": (Method(), steps, False) for steps in (4, 5, 6, 7, 8)},
+    **{f"dynamic, {steps} steps": (DYNAMIC, steps, False) for steps in (4, 6, 8)},
+    "automatic steps": (Method(), 8, True),
+    "dynamic, automatic steps": (DYNAMIC, 8, True),
+    "reuse balanced, 8 steps": (Method(reuse="balanced"), 8, False),
+    "reuse fast, 8 steps": (Method(reuse="fast"), 8, False),
 }
+"""The sampler's switches, the steps asked for, and whether the prompt chooses how many of them are made."""
 NOUN = ("subject", "colour")
 Array = NDArray[np.uint8]
 
@@ -63,9 +65,9 @@ def verdicts(
     ideal_pipeline = ZImagePipeline(teacher or pipeline.components, pipeline.guided_share, pipeline.speed)
     ideal, cost = _drawn(ideal_pipeline, asked, TEACHER_STEPS)
     rows = [_row(f"teacher, {TEACHER_STEPS} steps", asked, ideal, ideal, cost)]
-    for name, (method, steps) in METHODS.items():
+    for name, (method, steps, fast) in METHODS.items():
         own = ZImagePipeline(pipeline.components, pipeline.guided_share, pipeline.speed, method)
-        pictures, cost = _drawn(own, asked, steps)
+        pictures, cost = _drawn(own, asked, steps, fast)
         rows.append(_row(name, asked, pictures, ideal, cost))
     return rows
 
@@ -86,9 +88,11 @@ def _question(grade: str, scene: Scene, seed: int, rng: Random) -> Question:
 
 
 @torch.inference_mode()
-def _drawn(pipeline: ZImagePipeline, asked: Sequence[Question], steps: int) -> tuple[list[Array], float]:
+def _drawn(
+    pipeline: ZImagePipeline, asked: Sequence[Question], steps: int, fast: bool = False
+) -> tuple[list[Array], float]:
     """Return the pictures and what they cost on average, in forwards; a forward's share for reused blocks."""
-    drawings = [pipeline.start(_task(one, steps), PromptReady(one.prompt, one.prompt)) for one in asked]
+    drawings = [pipeline.start(_task(one, steps, fast), PromptReady(one.prompt, one.prompt)) for one in asked]
     groups: dict[Hashable, list[Drawing]] = defaultdict(list)
     for drawing in drawings:
         groups[(drawing.steps, drawing.batch_key)].append(drawing)
@@ -136,7 +140,7 @@ def _sharpness(picture: Array) -> float:
     return float((4 * inner - around).var())
 
 
-def _task(one: Question, steps: int) -> Generate:
+def _task(one: Question, steps: int, fast: bool) -> Generate:
     return Generate(
         one.prompt,
         width=SIDE,
@@ -146,4 +150,5 @@ def _task(one: Question, steps: int) -> Generate:
         seed=one.seed,
         optimize=False,
         enhance=False,
+        fast=fast,
     )

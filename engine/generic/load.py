@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
+from engine import guards
 from engine.generic.pipeline import GenericPipeline
 from engine.memory.choosing import compute_dtype
 from engine.memory.lodging import vacancy
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 
 def load(settings: EngineSettings, folder: Path) -> GenericPipeline:
     """Load the model in `folder`; raises `EngineError` when it cannot be read or is of no known kind."""
-    from diffusers import AutoPipelineForImage2Image, AutoPipelineForText2Image
+    from diffusers import AutoPipelineForImage2Image
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
 
@@ -45,22 +46,15 @@ def load(settings: EngineSettings, folder: Path) -> GenericPipeline:
     precision = safe_dtype(probe(settings.device), settings.dtype)
     dtype = DTYPES[precision]
     torch.set_num_threads(settings.threads or threads())
-    try:
-        pipe = AutoPipelineForText2Image.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, local_files_only=True, **_without_checker(folder)
-        )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        reason = str(error).partition("\n")[0]
-        raise EngineError(
-            "model_missing", f"{folder} cannot be read ({reason}); fetch the model again"
-        ) from error
-    offload = _Offload(pipe, device)
     needed = _needed(folder, dtype)
-    if device.type == "cuda" and needed > probe(settings.device).free - KEPT_FREE:
-        offload()
-    else:
-        pipe.to(device)
-        needed = max(WORKING_LEAST, WORKING_SHARE * needed)
+    with guards.refusing(f"{settings.model} does not fit on {device}; free memory there or use the cpu"):
+        pipe = _text_pipe(folder, dtype)
+        offload = _Offload(pipe, device)
+        if device.type == "cuda" and needed > probe(settings.device).free - KEPT_FREE:
+            offload()
+        else:
+            pipe.to(device)
+            needed = max(WORKING_LEAST, WORKING_SHARE * needed)
     image_pipe = _image_pipe(AutoPipelineForImage2Image, pipe)
     for each in filter(None, (pipe, image_pipe)):
         each.set_progress_bar_config(disable=True)
@@ -73,6 +67,23 @@ def load(settings: EngineSettings, folder: Path) -> GenericPipeline:
     )
     told = profile(settings.model)
     return GenericPipeline(pipe, image_pipe, told, device, offload, upscaling, writer, settings.keep_language)
+
+
+def _text_pipe(folder: Path, dtype: torch.dtype) -> Any:
+    """Read the pipeline that draws from words."""
+    from diffusers import AutoPipelineForText2Image
+
+    try:
+        return AutoPipelineForText2Image.from_pretrained(
+            folder, dtype=dtype, use_safetensors=True, local_files_only=True, **_without_checker(folder)
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        if guards.out_of_memory(error) or guards.device_failed(error):
+            raise
+        reason = str(error).partition("\n")[0]
+        raise EngineError(
+            "model_missing", f"{folder} cannot be read ({reason}); fetch the model again"
+        ) from error
 
 
 def safe_dtype(facts: Facts, wish: str) -> str:

@@ -34,12 +34,10 @@ from engine.types import (
 from engine.upscale import upscale
 from engine.upscale.plan import Plan as Upscaling
 from engine.zimage import record
-from engine.zimage.method import Method
-from engine.zimage.request import check
+from engine.zimage.method import count
+from engine.zimage.request import OTHER_SEED, check, too_large
 from engine.zimage.vae import to_image
 
-OTHER_SEED = 0x5EED << 32
-"""Turns the seed of a picture that failed into one that none of its neighbours has."""
 TILE = 512
 """Side in pixels of a VAE tile once memory was scarce."""
 
@@ -91,7 +89,7 @@ class GenericPipeline:
             raise EngineError(
                 "bad_input", f"{self.profile.name} cannot start from a picture; send words only"
             )
-        task = replace(task, steps=Method().count(ready.used, task.steps, task.fast))
+        task = replace(task, steps=count(ready.used, task.steps, task.fast))
         steps = task.steps
         if task.init_image is not None:
             steps = max(1, int(asked(task) * task.strength))
@@ -102,7 +100,7 @@ class GenericPipeline:
         (drawing,) = drawings
         self.optimizer.give_way()
         started = time.perf_counter()
-        guards.with_room(lambda: self._advance(drawing), self._reliefs(), _refusal(drawing.task))
+        guards.with_room(lambda: self._advance(drawing), self._reliefs(), too_large(drawing.task))
         drawing.step += 1
         drawing.seconds["steps"] = drawing.seconds.get("steps", 0.0) + time.perf_counter() - started
 
@@ -119,8 +117,7 @@ class GenericPipeline:
         picture, reason = self._decoded(drawing)
         if reason is not None:
             drawing = self._redrawn(drawing, reason)
-            with self._in_float32():
-                picture, reason = self._decoded(drawing)
+            picture, reason = self._drawn_safely(drawing)
         if reason is not None:
             raise EngineError(
                 "numerics", f"the picture failed its checks: {reason}; try another seed or other settings"
@@ -157,7 +154,7 @@ class GenericPipeline:
     def _decoded(self, drawing: Drawing) -> tuple[Tensor, str | None]:
         """Return pixels (3, height, width) in [-1, 1] and why they must not be shown, if so."""
         guards.with_room(
-            lambda: self._advance(drawing, drawing.steps + 1), self._reliefs(), _refusal(drawing.task)
+            lambda: self._advance(drawing, drawing.steps + 1), self._reliefs(), too_large(drawing.task)
         )
         assert drawing.run is not None
         if drawing.broken is not None:
@@ -174,6 +171,15 @@ class GenericPipeline:
         again.actions = [*drawing.actions, f"{reason}; drawn again in float32 from seed {seed}"]
         return again
 
+    def _drawn_safely(self, drawing: Drawing) -> tuple[Tensor, str | None]:
+        """Draw and decode in float32; what that takes may be too much at first, too."""
+
+        def attempt() -> tuple[Tensor, str | None]:
+            with self._in_float32():
+                return self._decoded(drawing)
+
+        return guards.with_room(attempt, self._reliefs(), too_large(drawing.task))
+
     def _modules(self) -> list[nn.Module]:
         return [part for part in self.pipe.components.values() if isinstance(part, nn.Module)]
 
@@ -186,26 +192,26 @@ class GenericPipeline:
             for parameter in module.parameters()
             if parameter.dtype in (torch.bfloat16, torch.float16)
         ]
-        for parameter, _ in narrow:
-            parameter.data = parameter.data.float()
         try:
+            for parameter, _ in narrow:
+                parameter.data = parameter.data.float()
             yield
         finally:
             for parameter, dtype in narrow:
                 parameter.data = parameter.data.to(dtype)
 
     def _reliefs(self) -> Iterator[bool]:
-        """Make room: what `with_room` frees by itself, then tiles in the VAE, then parts in main memory."""
+        """Make room: what `with_room` frees by itself, then parts in main memory, last tiles, which show."""
         yield True
         if self.optimizer.give_way(scarce=True):
             yield True
+        yield self._offload()
         vae = getattr(self.pipe, "vae", None)
         if vae is not None and hasattr(vae, "enable_tiling") and not vae.use_tiling:
             vae.enable_tiling()
             vae.tile_sample_min_size = TILE
             vae.tile_latent_min_size = TILE // self.pipe.vae_scale_factor
             yield True
-        yield self._offload()
 
     def _encode(self, drawing: Drawing, picture: Tensor) -> Picture:
         task = drawing.task
@@ -216,7 +222,3 @@ class GenericPipeline:
         dtype = str(self.pipe.dtype).removeprefix("torch.")
         report = drawing.report() | {"model": self.profile.name, "device": str(self.device), "dtype": dtype}
         return Picture(png, task.width, task.height, task.seed, sum(drawing.seconds.values()), report)
-
-
-def _refusal(task: Generate) -> str:
-    return f"a {task.width}×{task.height} picture does not fit in memory; ask for a smaller one"

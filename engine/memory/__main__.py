@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from engine import guards
 from engine.load import OURS, kind
 from engine.memory import pace, sizes
 from engine.memory.choosing import choose_largest
@@ -72,7 +73,7 @@ def _writer(optimizer: str, plan: Plan, facts: Facts) -> dict[str, str]:
 
 def _speed(plan: Plan, device: torch.device) -> dict[str, float]:
     torch.set_num_threads(threads())
-    with suppress(torch.OutOfMemoryError):
+    with suppress(EngineError), guards.refusing("there is no memory to measure in"):
         ceiling = pace.ceiling(device, DTYPES[plan.dtype])
         side = plan.wish.width
         return {"ceiling": ceiling, "forward": pace.at_best(plan, side, side, ceiling)}

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from engine.memory.plan import DTYPE_BYTES, KEPT_FREE, MIB, Plan, Weights, Wish, gib
+from engine.memory.plan import DTYPE_BYTES, KEPT_FREE, MIB, Plan, Wish, gib
 from engine.memory.probe import Facts
-from engine.memory.sizes import Sizes
+from engine.memory.sizes import Sizes, Weights
 from engine.types import EngineError
 
 WORKSPACE = 300 * MIB
@@ -78,7 +78,7 @@ def _candidates(facts: Facts, sizes: Sizes, wish: Wish) -> Iterator[Plan]:
     """Yield plans from the best to the smallest; decoding in tiles, which shows, is the last resort."""
     dtype = compute_dtype(facts, wish.dtype)
     last: list[Plan] = []
-    for weights in _forms(facts, dtype, wish.weights):
+    for weights in _forms(facts, dtype, wish.weights, sizes.weights):
         whole = Plan(
             kind=facts.kind,
             dtype=dtype,
@@ -104,10 +104,13 @@ def _candidates(facts: Facts, sizes: Sizes, wish: Wish) -> Iterator[Plan]:
     yield from last
 
 
-def _forms(facts: Facts, dtype: str, wanted: str) -> list[Weights]:
+def _forms(facts: Facts, dtype: str, wanted: str, prepared: Weights) -> list[Weights]:
+    """Return the forms to try in turn; wider ones than the files were prepared in bring nothing back."""
     # Every other device converts float8 in software where it has no unit for it.
     if wanted == "float8" and facts.kind == "mps":
         raise EngineError("bad_input", f"{facts.name} does not hold float8; use weights auto, int8 or 4bit")
+    if wanted == "auto" and prepared != "plain" and (prepared, facts.kind) != ("float8", "mps"):
+        return [prepared, "4bit"] if prepared != "4bit" else [prepared]
     if wanted == "auto":
         return ["plain", "int8", "4bit"] if dtype in _TWO_BYTES else ["plain", "bfloat16", "int8", "4bit"]
     known: tuple[Weights, ...] = ("plain", "bfloat16", "int8", "float8", "4bit")
@@ -132,6 +135,8 @@ def _why(plan: Plan, facts: Facts) -> str:
         return f"{free}: the transformer does not fit whole, main memory holds the rest"
     if plan.weights == plan.wish.weights:
         return f"{free}: model.weights is set to {plan.weights}"
+    if plan.weights == plan.sizes.weights != "plain":
+        return f"{free}: the model was prepared in {plan.weights}"
     if facts.shared:
         return f"{free}: the model does not fit in a wider form"
     if plan.weights not in ("plain", "bfloat16"):

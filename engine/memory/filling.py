@@ -12,8 +12,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from engine.memory.plan import Weights
-from engine.memory.sizes import PACKED, SCALE, WEIGHT
+from engine.memory.sizes import PACKED, SCALE, WEIGHT, Weights
 from engine.memory.weights import Packed, PackedLinear, possible
 from engine.types import EngineError
 

@@ -6,9 +6,9 @@ Pure functions of device facts, what a picture takes and the chat model's size. 
 from dataclasses import dataclass
 
 from engine.memory.choosing import budget
-from engine.memory.plan import DTYPE_BYTES, HOST_BASE, UNPACKING, Form, Weights
+from engine.memory.plan import DTYPE_BYTES, HOST_BASE, UNPACKING, Form
 from engine.memory.probe import Facts
-from engine.memory.sizes import Stack
+from engine.memory.sizes import Stack, Weights
 
 FORMS: tuple[Weights, ...] = ("plain", "int8", "4bit")
 

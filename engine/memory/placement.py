@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from engine.memory import decoding, room
-from engine.memory.plan import Plan, Weights
-from engine.memory.sizes import BLOCK, is_linear
+from engine.memory.plan import Plan
+from engine.memory.sizes import BLOCK, Weights, is_linear
 from engine.memory.streaming import Streamer
 from engine.types import EngineError
 

@@ -7,10 +7,9 @@ touches a device. Which layout a device gets is `engine.memory.choosing`'s.
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
-from engine.memory.sizes import Sizes, Stack
+from engine.memory.sizes import Sizes, Stack, Weights
 from engine.types import image_tokens
 
-Weights = Literal["plain", "bfloat16", "int8", "float8", "4bit"]
 Decode = Literal["whole", "strips", "tiles"]
 GIB = 1024**3
 MIB = 1024**2

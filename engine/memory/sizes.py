@@ -8,18 +8,22 @@ import math
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from engine.types import EngineError
 
 BLOCK = re.compile(r"(?:^|\.)layers\.(\d+)\.")
 WEIGHT, PACKED, SCALE = ".weight", ".packed", ".scale"
 """How a matrix's name ends, and those of the two tensors that stand for it in fewer bits."""
+METADATA = "__metadata__"
+"""Under which name a header tells more than its tensors."""
 _UP = re.compile(r"^decoder\.up_blocks\.(\d+)\.resnets\.0\.conv1\.weight$")
 
 Shape = tuple[int, ...]
+Weights = Literal["plain", "bfloat16", "int8", "float8", "4bit"]
+"""The form in which large matrices are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,8 @@ class Stack:
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """A whole model. `token_values` are the numbers alive at once for one image token in a forward,
-    `wide` and `narrow` the channels of the VAE's last up block, before and after its first convolution."""
+    `wide` and `narrow` the channels of the VAE's last up block, before and after its first convolution;
+    `weights` is the form the files were prepared in."""
 
     transformer: Stack
     text_encoder: Stack
@@ -47,6 +52,7 @@ class Sizes:
     token_values: int
     wide: int
     narrow: int
+    weights: Weights = "plain"
 
 
 Z_IMAGE = Sizes(
@@ -62,7 +68,8 @@ Z_IMAGE = Sizes(
 
 def read(folder: Path) -> Sizes:
     """Measure the model in `folder`; raises `EngineError("model_missing")` for an unreadable file."""
-    return of(*(dict(shapes(folder / part)) for part in ("transformer", "text_encoder", "vae")))
+    measured = of(*(dict(shapes(folder / part)) for part in ("transformer", "text_encoder", "vae")))
+    return replace(measured, weights=_prepared(folder / "transformer"))
 
 
 def of(transformer: dict[str, Shape], text_encoder: dict[str, Shape], vae: dict[str, Shape]) -> Sizes:
@@ -96,17 +103,26 @@ def shapes(folder: Path) -> Iterator[tuple[str, Shape]]:
 
 def header(file: Path) -> dict[str, dict[str, Any]]:
     """Return the header of a safetensors file: name → dtype, shape and data_offsets."""
+    return {name: entry for name, entry in _head(file).items() if name != METADATA}
+
+
+def _prepared(folder: Path) -> Weights:
+    """Return the form that the files in `folder` say they were prepared in."""
+    told = {_head(file).get(METADATA, {}).get("weights") for file in folder.glob("*.safetensors")}
+    return next((form for form in get_args(Weights) if form in told), "plain")
+
+
+def _head(file: Path) -> dict[str, dict[str, Any]]:
     try:
         with file.open("rb") as stream:
             (length,) = struct.unpack("<Q", stream.read(8))
             if length > file.stat().st_size:
                 raise ValueError("its header is longer than the file")
-            found = json.loads(stream.read(length))
+            return dict(json.loads(stream.read(length)))
     except (OSError, ValueError, struct.error) as error:
         raise EngineError(
             "model_missing", f"{file} cannot be read ({error}); fetch the model again"
         ) from error
-    return {name: entry for name, entry in found.items() if name != "__metadata__"}
 
 
 def is_linear(name: str, shape: Shape) -> bool:

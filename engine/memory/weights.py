@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.memory.plan import Weights
+from engine.memory.sizes import Weights
 
 GROUP = 64
 _FORMS: dict[torch.dtype, Weights] = {torch.int8: "int8", torch.float8_e4m3fn: "float8", torch.uint8: "4bit"}

@@ -13,9 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from engine import guards
 from engine.memory import sizes
 from engine.memory.lodging import Guest, Lodging, Vacancy, lodge, together
-from engine.memory.plan import Plan, Weights
+from engine.memory.plan import Plan
+from engine.memory.sizes import Weights
 from engine.memory.weights import pack_linears
 from engine.prompts.language import LanguageModel, Remembering, around, rendered, stops
 from engine.prompts.lodger import Lodger
@@ -120,9 +122,11 @@ def read(folder: Path, device: torch.device, dtype: torch.dtype, form: Weights) 
         if form != "plain":
             pack_linears(model, form, device, but=model.get_output_embeddings())
         placed: nn.Module = model.to(device).eval().requires_grad_(False)
-    except torch.OutOfMemoryError as error:
-        raise EngineError("out_of_memory", f"there is no memory for the chat model in {folder}") from error
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except (OSError, ValueError, RuntimeError, MemoryError, SafetensorError) as error:
+        if guards.out_of_memory(error):
+            raise EngineError(
+                "out_of_memory", f"there is no memory for the chat model in {folder}"
+            ) from error
         raise EngineError(
             "model_missing", f"{folder} cannot be read as a chat model; fetch it again"
         ) from error

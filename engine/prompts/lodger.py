@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 import torch
 from torch import nn
 
+from engine import guards
 from engine.memory import room
 from engine.memory.lodging import Lodging
 from engine.types import EngineError
@@ -92,10 +93,11 @@ class Lodger:
 
     def _enter(self) -> None:
         try:
-            self.model.to(self._device)
-        except torch.OutOfMemoryError as error:
+            with guards.refusing("there is no memory for the chat model"):
+                self.model.to(self._device)
+        except EngineError:
             self._leave()
-            raise EngineError("out_of_memory", "there is no memory for the chat model") from error
+            raise
         self._inside = True
 
     def _leave(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from engine.types import EngineError
+from engine import guards
 
 NEW_TOKENS = 200
 STRIDE = 4
@@ -173,12 +173,10 @@ class Batch:
 
     def stride(self) -> None:
         """Write the next few tokens of every row that has not ended."""
-        try:
+        with guards.refusing("there is no memory for writing prompts"):
             for _ in range(STRIDE):
                 if not self.done:
                     self._step()
-        except torch.OutOfMemoryError as error:
-            raise EngineError("out_of_memory", "there is no memory for writing prompts") from error
         for row in self.rows:
             row.done = row.done or row.is_over(row.written)
 

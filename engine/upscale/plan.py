@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from engine import guards
 from engine.memory import room
 from engine.memory.plan import KEPT_FREE
 from engine.upscale import external
@@ -44,8 +45,12 @@ class Plan:
         return cls(device, models=Path(models).expanduser() if models else None)
 
     def network(self) -> Network:
-        """Return the network to enlarge with; raises `EngineError("model_missing")` for an unusable one."""
-        return _network(self.device, self.models)
+        """Return the network to enlarge with.
+
+        Raises `EngineError`: `model_missing` for an unusable one, `out_of_memory` for one that does not fit.
+        """
+        with guards.refusing("the network that enlarges does not fit in memory; try later"):
+            return _network(self.device, self.models)
 
     def side(self, network: Network) -> int:
         """Return the side of the tiles that fit in a share of what is free now."""

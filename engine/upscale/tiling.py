@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from engine import guards
 from engine.memory import room
 from engine.types import EngineError, Progress
 
@@ -91,7 +92,9 @@ def super_resolved(
     """
     try:
         return (yield from _passes(picture, factor, network, tile))
-    except torch.OutOfMemoryError as error:
+    except (RuntimeError, MemoryError) as error:
+        if not guards.out_of_memory(error):
+            raise
         if tile // 2 < SMALLEST_TILE:
             raise EngineError("out_of_memory", "not even a small tile fits in memory; try later") from error
     room.give_back(network.device)

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from engine import metadata, pixels
+from engine import guards, metadata, pixels
 from engine.types import EngineError, Picture
 from engine.upscale import detail
 from engine.zimage import record
@@ -44,10 +44,11 @@ def encode(components: Components, drawing: Drawing, picture: Tensor, plan: Mapp
 
 
 def _refined(components: Components, drawing: Drawing, image: Image.Image, share: float) -> Image.Image:
-    """Return the picture with more detail; as it is, and the report says so, where no tile of it fits."""
+    """Return the picture with more detail; as it is, and the report says so, where memory is short of it."""
     started = time.perf_counter()
     try:
-        refined = detail.refine(np.asarray(image), share, components.upscaling)
+        with guards.refusing("memory ran out"):
+            refined = detail.refine(np.asarray(image), share, components.upscaling)
     except EngineError as error:
         drawing.actions.append(f"no detail added: {error}")
         return image

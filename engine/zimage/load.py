@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import torch
 from safetensors import SafetensorError
 
+from engine import guards
 from engine.memory import filling, placement, sizes
 from engine.memory.choosing import choose_largest
 from engine.memory.lodging import Vacancy, vacancy
@@ -61,13 +62,14 @@ def load(settings: EngineSettings) -> ZImagePipeline:
     folder = find(settings.model)
     plan = planned(settings, folder)
     log.info("plan for %s: %s (%s)", settings.model, plan.describe(), plan.why)
-    try:
+    with guards.refusing(f"{settings.model} does not fit on {device}; free memory there or use the cpu"):
         components = read(folder, settings.model, device, plan)
-    except torch.OutOfMemoryError as error:
-        raise EngineError(
-            "out_of_memory",
-            f"{settings.model} does not fit on {device}; free memory there or use the cpu",
-        ) from error
+        return _pipeline(settings, components, plan, method)
+
+
+def _pipeline(settings: EngineSettings, components: Components, plan: Plan, method: Method) -> ZImagePipeline:
+    """Build the pipeline around a model that was read, ready for its first picture."""
+    device = components.device
     log.info("loaded %s on %s in %s", components.profile.name, device, plan.dtype)
     writer = _writer(settings, components, plan)
     upscaling = Upscaling.of(device, settings.upscalers)
@@ -185,9 +187,9 @@ def _json(path: Path) -> dict[str, Any]:
 def _readable(path: Path, read: Callable[[Path], T]) -> T:
     try:
         return read(path)
-    except torch.OutOfMemoryError:
-        raise
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        if guards.out_of_memory(error) or guards.device_failed(error):
+            raise
         reason = str(error).partition("\n")[0]
         raise EngineError(
             "model_missing", f"{path} cannot be read ({reason}); fetch the model again"

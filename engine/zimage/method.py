@@ -26,26 +26,20 @@ STRENGTH = {"balanced": 1.0, "fast": 0.9}
 class Method:
     """Switches of the sampler.
 
-    `schedule`: the model's own sigmas, or bent by the prompt's complexity. `steps`: as asked for, or at most
-    as many as the complexity calls for. `reuse`: the residual of the middle blocks of two steps before, times
-    `strength`, stands for those blocks in every fourth step (balanced) or every second one (fast), from the
-    fourth on. A step that reuses computes no residual of its own; what it added is its residual. So steps 4,
-    6 and 8 of fast add that of step 2 times 0.9, 0.81 and 0.73.
+    `schedule`: the model's own sigmas, or bent by the prompt's complexity. `reuse`: the residual of the
+    middle blocks of two steps before, times `strength`, stands for those blocks in every fourth step
+    (balanced) or every second one (fast), from the fourth on. A step that reuses computes no residual of its
+    own; what it added is its residual. So steps 4, 6 and 8 of fast add that of step 2 times 0.9, 0.81 and
+    0.73.
     """
 
     schedule: ScheduleName = "static"
-    steps: Literal["asked", "automatic"] = "asked"
     reuse: Reuse = "off"
 
     @classmethod
     def of(cls, schedule: str, reuse: str) -> "Method":
         """Return the method of two settings; raises `EngineError("bad_input")` for an unknown one."""
-        return cls(_known("schedule", schedule, ScheduleName), reuse=_known("reuse", reuse, Reuse))
-
-    def count(self, prompt: str, asked: int, fast: bool = False) -> int:
-        """Return how many steps to make; `fast` makes them automatic for this picture."""
-        automatic = fast or self.steps == "automatic"
-        return min(asked, automatic_steps(complexity(prompt))) if automatic else asked
+        return cls(_known("schedule", schedule, ScheduleName), _known("reuse", reuse, Reuse))
 
     def sigmas(self, prompt: str, static: list[float]) -> list[float]:
         """Return the noise levels to use instead of the model's own `static` ones."""
@@ -60,6 +54,11 @@ class Method:
     def strength(self) -> float:
         """What reused residuals are multiplied by."""
         return STRENGTH.get(self.reuse, 1.0)
+
+
+def count(prompt: str, asked: int, fast: bool) -> int:
+    """Return how many steps to make: those asked for, and if `fast` no more than the prompt calls for."""
+    return min(asked, automatic_steps(complexity(prompt))) if fast else asked
 
 
 def automatic_steps(score: float) -> int:

@@ -35,9 +35,9 @@ from engine.zimage.components import Components
 from engine.zimage.denoiser import Denoiser
 from engine.zimage.drawing import Drawing
 from engine.zimage.encoding import encode
-from engine.zimage.method import Method
+from engine.zimage.method import Method, count
 from engine.zimage.preview import fit_preview
-from engine.zimage.request import check
+from engine.zimage.request import OTHER_SEED, check, too_large
 from engine.zimage.sampler import advance
 from engine.zimage.sampling import Schedule
 from engine.zimage.speed import Speed
@@ -48,8 +48,6 @@ GUIDED_SHARE = 0.25
 """The share of the steps guidance acts on; the first steps decide what is drawn and where."""
 MOST_TOKENS = 4096
 """Image tokens in one forward: a square of 1024 pixels, or four of 512."""
-OTHER_SEED = 0x5EED << 32
-"""Turns the seed of a picture that failed into one that none of its neighbours has."""
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +112,7 @@ class ZImagePipeline:
         while self.components.make_room is not None and self.components.make_room(task.width, task.height):
             self.denoiser.refresh()
         started = time.perf_counter()
-        drawing = guards.with_room(lambda: self._begin(task, ready), self._reliefs(), _refusal(task))
+        drawing = guards.with_room(lambda: self._begin(task, ready), self._reliefs(), too_large(task))
         drawing.seconds["encode"] = time.perf_counter() - started
         return drawing
 
@@ -128,7 +126,7 @@ class ZImagePipeline:
             guards.with_room(
                 lambda: advance(self.denoiser, sound),
                 self._reliefs() if len(drawings) == 1 else self._split(drawings),
-                _refusal(drawings[0].task),
+                too_large(drawings[0].task),
             )
         took = time.perf_counter() - started
         for drawing in drawings:
@@ -175,7 +173,7 @@ class ZImagePipeline:
         return upscale(task, replace(self.components.upscaling, redraw=redrawing))
 
     def _begin(self, task: Generate, ready: PromptReady) -> Drawing:
-        task = replace(task, steps=self.method.count(ready.used, task.steps, task.fast))
+        task = replace(task, steps=count(ready.used, task.steps, task.fast))
         sigmas = self._sigmas(task, ready.used)
         guided = sampling.guided_steps(len(sigmas) - 1, task.guidance_scale, self.guided_share)
         layers = task.variation.layers() if task.variation else ()
@@ -211,8 +209,10 @@ class ZImagePipeline:
 
     def _sigmas(self, task: Generate, prompt: str) -> list[float]:
         static = self.schedule.sigmas(task.steps, image_tokens(task.width, task.height))
-        sigmas = self.method.sigmas(prompt, static)
-        return sigmas if task.init_image is None else sigmas[sampling.begin(task.steps, task.strength) :]
+        if task.init_image is None:
+            return self.method.sigmas(prompt, static)
+        # Where strength has it begin is a place on the model's own schedule.
+        return static[sampling.begin(task.steps, task.strength) :]
 
     def _initial_latents(self, task: Generate, sigma: float) -> Tensor:
         device = self.components.device
@@ -248,13 +248,13 @@ class ZImagePipeline:
             with self.vae.in_float32() if safely else nullcontext():
                 return self.vae.decode(drawing.latents)
 
-        return guards.with_room(decode, self._reliefs(), _refusal(drawing.task))
+        return guards.with_room(decode, self._reliefs(), too_large(drawing.task))
 
     def _redrawn(self, drawing: Drawing, reason: str) -> Drawing:
         """Draw the task again from another seed in the safe form, from its start when memory runs out."""
         task = replace(drawing.task, seed=drawing.task.seed ^ OTHER_SEED)
         again = guards.with_room(
-            lambda: self._drawn_safely(task, drawing.ready), self._reliefs(), _refusal(task)
+            lambda: self._drawn_safely(task, drawing.ready), self._reliefs(), too_large(task)
         )
         again.seconds = dict(drawing.seconds)
         again.forwards += drawing.forwards
@@ -294,7 +294,3 @@ class ZImagePipeline:
 def _unsound(drawing: Drawing) -> str | None:
     negative = None if drawing.negative is None else guards.embedding(drawing.negative)
     return guards.embedding(drawing.caption) or negative
-
-
-def _refusal(task: Generate) -> str:
-    return f"a {task.width}×{task.height} picture does not fit in memory; ask for a smaller one"

@@ -1,4 +1,4 @@
-"""What may be asked of the pipeline: every limit of a `Generate` task, checked once.
+"""What may be asked of a pipeline: every limit of a `Generate` task, checked once.
 
 Knows ranges and sizes. Knows no tensor and no person's quota.
 """
@@ -11,6 +11,8 @@ MOST_STEPS = 50
 HIGHEST_GUIDANCE = 20.0
 HIGHEST_SEED = 2**63 - 1
 HIGHEST_PROMPT_NOISE = 2.0
+OTHER_SEED = 0x5EED << 32
+"""Turns the seed of a picture that failed into one that none of its neighbours has."""
 
 
 def check(task: Generate, profile: ModelProfile) -> None:
@@ -30,6 +32,11 @@ def check(task: Generate, profile: ModelProfile) -> None:
         _between("variation seed", layer.seed, 0, HIGHEST_SEED)
         _between("prompt noise", layer.prompt_noise, 0, HIGHEST_PROMPT_NOISE)
         _between("latent noise", layer.latent_noise, 0, 1)
+
+
+def too_large(task: Generate) -> str:
+    """Return how a picture is refused that no relief made room for."""
+    return f"a {task.width}×{task.height} picture does not fit in memory; ask for a smaller one"
 
 
 def _between(name: str, value: float, low: float, high: float) -> None:

@@ -126,6 +126,16 @@ def test_memory_is_freed_deed_by_deed_until_it_is_enough() -> None:
     assert free == ["tiles", "streaming"]
 
 
+def test_apples_allocator_gives_its_idle_memory_back_before_another_attempt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    free: list[str] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.mps, "empty_cache", lambda: free.append("idle"))
+    assert guards.with_room(lambda: scarce(free, 1), iter([True]), "no") == "done"
+
+
 def test_when_nothing_helps_the_refusal_is_said() -> None:
     free: list[str] = []
     with pytest.raises(EngineError, match="ask for less") as caught:

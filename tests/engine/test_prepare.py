@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from engine import prepare
 from engine.__main__ import main
 from engine.embedded import WEIGHTS
 from engine.memory import sizes
-from engine.memory.plan import Weights
+from engine.memory.sizes import Weights
 from engine.memory.weights import Packed, PackedLinear
 from engine.types import EngineError, EngineSettings
 from engine.zimage import load
@@ -47,7 +48,7 @@ def said(source: Path, out: Path, dtype: str = "bf16") -> list[str]:
     return lines
 
 
-def loaded(folder: Path, form: Weights) -> ZImagePipeline:
+def loaded(folder: Path, form: str = "auto") -> ZImagePipeline:
     return load.load(EngineSettings(model=str(folder), device="cpu", dtype="bfloat16", weights=form))
 
 
@@ -105,12 +106,25 @@ def test_a_value_too_large_for_half_precision_is_refused_by_name(tmp_path: Path)
     assert load_file(tmp_path / "out" / "vae" / "a.safetensors")["steps"].dtype == torch.int64
 
 
+def test_a_tensor_in_eight_bits_of_other_peoples_stays_as_it_is(tmp_path: Path) -> None:
+    source = tmp_path / "model" / "transformer"
+    source.mkdir(parents=True)
+    eight = torch.tensor([[1.0, -2.0]]).to(torch.float8_e4m3fn)
+    save_file({"layers.0.a.weight": eight, "norm.weight": torch.ones(2)}, source / "a.safetensors")
+    said(source.parent, tmp_path / "out")
+    made = load_file(tmp_path / "out" / "transformer" / "a.safetensors")
+    assert {name: tensor.dtype for name, tensor in made.items()} == {
+        "layers.0.a.weight": torch.float8_e4m3fn,
+        "norm.weight": torch.bfloat16,
+    }
+
+
 @pytest.mark.parametrize("form", ["int8", "float8", "4bit"])
 def test_a_model_prepared_in_fewer_bits_is_the_one_packed_while_it_is_loaded(
     hub: Path, tmp_path: Path, form: Weights
 ) -> None:
     said(hub, tmp_path, form)
-    expected, found = (loaded(folder, form).components for folder in (hub, tmp_path))
+    expected, found = loaded(hub, form).components, loaded(tmp_path).components
     for part in ("transformer", "text_encoder", "vae"):
         old, new = (getattr(each, part).state_dict() for each in (expected, found))
         assert old.keys() == new.keys()
@@ -125,7 +139,7 @@ def test_a_model_in_fewer_bits_is_measured_as_whole_and_takes_its_share_of_the_d
     hub: Path, tmp_path: Path, form: Weights, share: float
 ) -> None:
     said(hub, tmp_path, form)
-    assert sizes.read(tmp_path) == sizes.read(hub)
+    assert sizes.read(tmp_path) == replace(sizes.read(hub), weights=form)
     stack, taken = sizes.read(hub).transformer, 0
     for file in (tmp_path / "transformer").glob("*.safetensors"):
         with safe_open(file, framework="pt") as opened:
@@ -166,9 +180,7 @@ def test_the_command_line_says_what_to_do_next(
 ) -> None:
     assert main(["prepare", str(hub), "--out", str(tmp_path / "out")]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == f'ready: set model.name = "{tmp_path / "out"}"'
-    assert main(["prepare", str(hub), "--dtype", "int8", "--out", str(tmp_path / "out")]) == 0
-    assert capsys.readouterr().out.splitlines()[-1].endswith('out" and model.weights = "int8"')
-    assert main(["prepare", str(hub), "--out", str(hub)]) == 1
-    assert "is the model itself" in capsys.readouterr().err
+    assert main(["prepare", str(hub), "--out", str(hub / "int8")]) == 1
+    assert "is in the model's own folder" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["prepare", str(hub), "--dtype", "int3", "--out", "x"])

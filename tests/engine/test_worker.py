@@ -7,6 +7,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
+from engine.fake import striped
 from engine.messages import Drop, Emitted, Failed, Loaded, Take
 from engine.types import Generate, Optimize, Picture, Progress, PromptReady, Upscale
 from tests.engine.scripted import CAPACITY
@@ -182,6 +183,18 @@ def test_a_bug_becomes_an_internal_error_and_the_worker_goes_on(bench: Bench, wh
     bench.work()
     assert Failed("internal", "RuntimeError: a bug on request", 1) in bench.reports
     assert bench.pictures() == [2]
+
+
+def test_what_fails_beside_the_loop_is_answered_by_the_loop_and_touches_nothing_from_another_thread(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where: list[threading.Thread] = []
+    monkeypatch.setattr(bench.worker, "_undraw", lambda number: where.append(threading.current_thread()))
+    bench.answers["tile 1"] = deque(["raise"])
+    bench.inbox.put(Take(1, Upscale(striped("a", 8, 8))))
+    bench.work()
+    assert bench.failures() == {1: "internal"}
+    assert where == [threading.current_thread()]
 
 
 def test_in_a_batch_that_fails_only_the_bad_task_fails(bench: Bench) -> None:

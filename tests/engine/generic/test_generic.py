@@ -17,6 +17,7 @@ from engine import metadata
 from engine.embedded import WEIGHTS
 from engine.generic.load import safe_dtype
 from engine.generic.pipeline import GenericPipeline
+from engine.guards import NO_MEMORY
 from engine.load import kind, load
 from engine.memory.plan import GIB
 from engine.memory.probe import Facts
@@ -40,6 +41,18 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 def test_float16_is_computed_in_only_where_it_was_asked_for(bfloat16: bool, wish: str, expected: str) -> None:
     facts = Facts("cuda", "a card", 8 * GIB, 8 * GIB, bfloat16, host_free=GIB, host_total=GIB)
     assert safe_dtype(facts, wish) == expected
+
+
+def test_memory_that_runs_out_while_loading_is_told_as_that_and_not_as_a_file_to_fetch_again(
+    stable_diffusion: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: object, **named: object) -> None:
+        raise RuntimeError(f"[enforce fail] {NO_MEMORY[0]}")
+
+    monkeypatch.setattr("diffusers.AutoPipelineForText2Image.from_pretrained", full)
+    with pytest.raises(EngineError, match="does not fit on cpu") as caught:
+        load(EngineSettings(model=str(stable_diffusion), device="cpu"))
+    assert caught.value.code == "out_of_memory"
 
 
 def test_an_unknown_precision_is_refused_with_those_that_are_known(stable_diffusion: Path) -> None:

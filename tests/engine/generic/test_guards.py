@@ -53,6 +53,10 @@ def nan(values: Tensor) -> Tensor:
     return values * float("nan")
 
 
+def _out_of_memory(values: Tensor) -> Tensor:
+    raise torch.OutOfMemoryError("no memory on request")
+
+
 def test_a_block_that_fails_once_costs_one_forward_and_changes_no_pixel(model: Model) -> None:
     pipeline, block, name = model
     expected = pixels(drawn(pipeline, TASK))
@@ -82,6 +86,38 @@ def test_a_block_that_fails_in_the_first_step_has_the_picture_drawn_from_another
     assert action.startswith(f"{name} of step 1 is not finite; drawn again in float32 from seed")
     assert len(seen) == 2 + TASK.steps
     assert pixels(picture).std() > 1
+
+
+def test_memory_that_runs_out_while_the_model_is_made_float32_leaves_it_as_it_was(
+    unet: GenericPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widen, calls = Tensor.float, iter(range(10**6))
+
+    def full(values: Tensor) -> Tensor:
+        if values.dtype == torch.bfloat16 and next(calls) == 1:
+            raise torch.OutOfMemoryError("no memory on request")
+        return widen(values)
+
+    nn.Module.to(unet.pipe.unet, torch.bfloat16)
+    try:
+        monkeypatch.setattr(Tensor, "float", full)
+        with pytest.raises(torch.OutOfMemoryError), unet._in_float32():
+            pass
+        assert {parameter.dtype for parameter in unet.pipe.unet.parameters()} == {torch.bfloat16}
+    finally:
+        nn.Module.to(unet.pipe.unet, torch.float32)
+
+
+def test_parts_wait_in_main_memory_before_a_picture_is_decoded_in_tiles(
+    unet: GenericPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiled: list[bool] = []
+    monkeypatch.setattr(unet, "_offload", lambda: bool(tiled.append(unet.pipe.vae.use_tiling)))
+    with changed(unet.pipe.unet, _out_of_memory, *range(100)), pytest.raises(EngineError, match="not fit"):
+        drawn(unet, TASK)
+    assert tiled == [False]
+    assert unet.pipe.vae.use_tiling
+    unet.pipe.vae.disable_tiling()
 
 
 def test_a_block_that_always_fails_is_an_error_that_says_what_to_try(model: Model) -> None:

@@ -14,11 +14,12 @@ from engine.embedded.scenes import render
 from engine.messages import Emitted, Order, Report, Take
 from engine.metadata import Parameters
 from engine.port import Redraw
-from engine.types import EngineSettings, Picture, Progress, Upscale
+from engine.types import REDRAW_STEPS, EngineSettings, Picture, Progress, PromptReady, Upscale
 from engine.upscale import Plan, upscale
-from engine.upscale.redraw import Redrawing, begun_at
+from engine.upscale.redraw import SIGMA, Redrawing, begun_at
 from engine.worker import Worker
 from engine.zimage.load import load
+from engine.zimage.method import Method
 from engine.zimage.pipeline import ZImagePipeline
 from engine.zimage.request import check
 from engine.zimage.sampling import Schedule
@@ -51,6 +52,18 @@ def test_the_schedule_is_chosen_to_begin_where_it_is_wanted() -> None:
     total = begun_at(TURBO, 0.3, 2, 256)
     assert TURBO.sigmas(total, 256)[-3] == pytest.approx(0.3)
     assert begun_at(TURBO, 0.3, 1, 256) == 8
+
+
+def test_a_redraw_begins_where_it_is_wanted_also_where_the_prompt_bends_the_schedule(
+    pipeline: ZImagePipeline,
+) -> None:
+    own = ZImagePipeline(pipeline.components, method=Method(schedule="dynamic"))
+    *_, last = own.upscale(Upscale(file_of(render(SCENE, 64)), 2, "redraw"))
+    assert isinstance(last, Redraw)
+    (task,) = last.pieces
+    drawing = own.start(task, PromptReady(task.prompt, task.prompt))
+    assert drawing.sigmas[0] == pytest.approx(SIGMA, abs=0.02)
+    assert drawing.steps == REDRAW_STEPS
 
 
 def test_the_worker_redraws_step_by_step_and_keeps_the_picture(pipeline: ZImagePipeline) -> None:

@@ -11,9 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.guards import NO_MEMORY
 from engine.memory.plan import KEPT_FREE
 from engine.memory.room import Reading
 from engine.types import EngineError, Progress
+from engine.upscale import plan as plans
 from engine.upscale.network import SRVGGNetCompact
 from engine.upscale.plan import Plan, compact
 from engine.upscale.tiling import FEATHER, LIVE, Network, Pixels, enlarge, spans, super_resolved, tiles
@@ -99,18 +101,26 @@ def test_nothing_is_computed_after_closing() -> None:
 class Small(nn.Module):
     """A device that holds no more than so many pixels."""
 
-    def __init__(self, pixels: int) -> None:
+    def __init__(self, pixels: int, error: Exception | None = None) -> None:
         super().__init__()
         self.pixels = pixels
+        self.error = error or torch.OutOfMemoryError()
 
     def forward(self, batch: Tensor) -> Tensor:
         if batch[0, 0].numel() > self.pixels:
-            raise torch.OutOfMemoryError
+            raise self.error
         return nearest(batch)
 
 
-def test_tiles_shrink_until_they_fit_in_memory() -> None:
-    assert returned(super_resolved(noise(300, 300), 2, network(Small(80**2)), 256)).shape == (600, 600, 3)
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError(), RuntimeError(NO_MEMORY[0])])
+def test_tiles_shrink_until_they_fit_in_memory_whatever_the_device_calls_it(error: Exception) -> None:
+    small = network(Small(80**2, error))
+    assert returned(super_resolved(noise(300, 300), 2, small, 256)).shape == (600, 600, 3)
+
+
+def test_a_bug_in_a_network_is_not_taken_for_memory_that_ran_out() -> None:
+    with pytest.raises(RuntimeError, match="a bug"):
+        returned(super_resolved(noise(), 2, network(Small(50, RuntimeError("a bug"))), 512))
 
 
 @pytest.mark.parametrize(
@@ -140,4 +150,16 @@ def test_memory_that_the_allocator_holds_idle_counts_as_free() -> None:
 def test_a_picture_whose_smallest_tile_does_not_fit_is_refused() -> None:
     with pytest.raises(EngineError) as caught:
         returned(super_resolved(noise(), 2, network(Small(50)), 512))
+    assert caught.value.code == "out_of_memory"
+
+
+def test_a_network_that_does_not_fit_at_all_is_refused_as_one_whose_tiles_do_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(device: object, models: object) -> Network:
+        raise MemoryError
+
+    monkeypatch.setattr(plans, "_network", full)
+    with pytest.raises(EngineError, match="does not fit in memory") as caught:
+        Plan().network()
     assert caught.value.code == "out_of_memory"

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from engine.guards import NO_MEMORY
 from engine.types import EngineError
 from engine.upscale import detail
 from engine.zimage.pipeline import ZImagePipeline
@@ -32,14 +33,19 @@ def test_a_watercolour_is_left_as_it_was_drawn(pipeline: ZImagePipeline, task: T
     assert "detail" not in drawn(pipeline, task(prompt, enhance=True)).report["seconds"]
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(EngineError("out_of_memory", "not even a small tile fits"), "not even a small tile fits"),
+     (RuntimeError(NO_MEMORY[0]), "memory ran out")],
+)  # fmt: skip
 def test_without_room_for_detail_the_picture_comes_as_it_was_drawn(
-    pipeline: ZImagePipeline, task: Task, monkeypatch: pytest.MonkeyPatch
+    pipeline: ZImagePipeline, task: Task, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
 ) -> None:
     def no_room(*_: object) -> None:
-        raise EngineError("out_of_memory", "not even a small tile fits in memory; try later")
+        raise error
 
     plain = drawn(pipeline, task())
     monkeypatch.setattr(detail, "refine", no_room)
     refined = drawn(pipeline, task(enhance=True))
     assert np.array_equal(levels(refined.png), levels(plain.png))
-    assert refined.report["guards"] == ["no detail added: not even a small tile fits in memory; try later"]
+    assert refined.report["guards"] == [f"no detail added: {told}"]

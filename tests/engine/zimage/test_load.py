@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.guards import NO_MEMORY
 from engine.memory.choosing import choose
 from engine.memory.plan import Wish
 from engine.memory.probe import Facts
@@ -27,6 +28,21 @@ def test_weights_that_are_not_there_are_a_clear_line(tmp_path: Path) -> None:
         load.read(tmp_path, str(tmp_path), torch.device("cpu"), plan)
     assert caught.value.code == "model_missing"
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA"), RuntimeError(f"[enforce fail] {NO_MEMORY[0]}"), MemoryError()]
+)
+def test_memory_that_runs_out_while_loading_is_told_as_that_and_not_as_a_file_to_fetch_again(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: object) -> None:
+        raise error
+
+    monkeypatch.setattr(load.filling, "fill", full)
+    with pytest.raises(EngineError, match="embedded does not fit on cpu") as caught:
+        load.load(EngineSettings(device="cpu"))
+    assert caught.value.code == "out_of_memory"
 
 
 def test_a_hub_model_without_a_network_is_one_line_that_says_what_to_do(

@@ -12,7 +12,7 @@ from engine.types import EngineError, EngineSettings
 from engine.zimage.complexity import complexity
 from engine.zimage.forward import Prediction
 from engine.zimage.load import load
-from engine.zimage.method import Method, automatic_steps, bent
+from engine.zimage.method import Method, automatic_steps, bent, count
 from engine.zimage.pipeline import ZImagePipeline
 from engine.zimage.sampling import Schedule
 from engine.zimage.speed import Speed
@@ -64,9 +64,8 @@ def test_bent_sigmas_fall_from_1_to_0(score: float, steps: int) -> None:
 
 def test_automatic_steps_go_from_4_to_8_and_never_beyond_what_was_asked() -> None:
     assert [automatic_steps(score) for score in (0, 0.25, 0.5, 0.75, 1)] == [4, 5, 6, 7, 8]
-    method = Method(steps="automatic")
-    assert [method.count(prompt, 8) for prompt in LADDER] == [4, 4, 5, 5, 7]
-    assert method.count(LADDER[-1], 5) == 5
+    assert [count(prompt, 8, fast=True) for prompt in LADDER] == [4, 4, 5, 5, 7]
+    assert count(LADDER[-1], 5, fast=True) == 5
 
 
 def test_an_unknown_method_is_refused_with_those_that_are_known() -> None:
@@ -143,8 +142,8 @@ def test_drawings_that_reuse_do_not_share_a_forward_with_those_that_do_not(
 
 
 def test_the_report_tells_the_sigmas_and_steps_that_were_used(pipeline: ZImagePipeline, task: Task) -> None:
-    own = ZImagePipeline(pipeline.components, method=Method(schedule="dynamic", steps="automatic"))
-    report = drawn(own, task("a cat", steps=8)).report
+    own = ZImagePipeline(pipeline.components, method=Method(schedule="dynamic"))
+    report = drawn(own, task("a cat", steps=8, fast=True)).report
     assert report["steps"] == 4
     assert report["sigmas"][2] == pytest.approx(0.3, abs=0.01)
 

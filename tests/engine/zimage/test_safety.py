@@ -14,7 +14,8 @@ from engine.memory.decoding import StripDecoder
 from engine.types import EngineError, EngineSettings, Generate
 from engine.zimage.drawing import Drawing
 from engine.zimage.load import load
-from engine.zimage.pipeline import OTHER_SEED, ZImagePipeline
+from engine.zimage.pipeline import ZImagePipeline
+from engine.zimage.request import OTHER_SEED
 from tests.engine.zimage.conftest import Task, begin, drawn, sampled
 
 STEP_TOLERANCE = 1e-3
