@@ -52,6 +52,7 @@ class ModelConfig:
     schedule: str = setting("static", choices=SCHEDULES)
     reuse: str = setting("off", choices=REUSE)
     cuda_graphs: bool = False
+    detail: float = setting(0.0, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,7 @@ def engine_settings(settings: Config) -> EngineSettings:
         reuse=model.reuse,
         cuda_graphs=model.cuda_graphs,
         keep_language=model.prompt_language == "own",
+        detail=model.detail,
     )
 
 

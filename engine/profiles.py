@@ -127,7 +127,7 @@ def _embedded() -> ModelProfile:
         "可以下雨、下雪、起雾，也可以画成水彩或钢笔画。"
     )
     prompts = tuple(scene.prompt for scene in SCENES)
-    return ModelProfile(EMBEDDED, 256, 512, prompts, world, tuple(SCENES.values()), world_zh)
+    return ModelProfile(EMBEDDED, 256, 512, prompts, world, tuple(SCENES.values()), world_zh, composes=256)
 
 
 def _either(words: tuple[str, ...]) -> str:

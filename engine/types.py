@@ -158,7 +158,8 @@ class ModelProfile:
     `base_size` is the side of its native square in pixels, `max_size` the longest side it may draw,
     `suggestions` are prompts it does well, `world` is a sentence on what a limited model can draw, or empty;
     both in Chinese, too, where somebody wrote them. `steps` and `guidance_scale` are what it was made for,
-    `negatives` terms for the negative prompt of its pictures.
+    `negatives` terms for the negative prompt of its pictures. `composes` is the side of the largest square
+    that it can compose, 0 for any; larger pictures begin at that area.
     """
 
     name: str
@@ -171,6 +172,7 @@ class ModelProfile:
     steps: int = 8
     guidance_scale: float = 1.8
     negatives: tuple[str, ...] = ()
+    composes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,8 @@ class EngineSettings:
     `auto`, rules, text-encoder, or a chat model's directory or hub id; `upscalers` is a folder of
     other super-resolution weights and `loras` one of LoRA files, or empty; `schedule` (static, dynamic) and
     `reuse` (off, balanced, fast) say how Z-Image samples, `cuda_graphs` that small forwards are recorded;
-    `keep_language` leaves prompts for Chinese wishes Chinese.
+    `keep_language` leaves prompts for Chinese wishes Chinese; `detail` in [0, 1] is how much of a pass for
+    detail is blended into enhanced pictures.
     """
 
     model: str = "embedded"
@@ -203,6 +206,7 @@ class EngineSettings:
     reuse: str = "off"
     cuda_graphs: bool = False
     keep_language: bool = False
+    detail: float = 0.0
 
 
 class Engine(Protocol):

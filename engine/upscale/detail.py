@@ -9,17 +9,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from engine.profiles import EMBEDDED
 from engine.upscale import style
-from engine.upscale.plan import Plan
+from engine.upscale.plan import BUILT_IN_NAME, Plan
 from engine.upscale.tiling import Pixels, super_resolved
 
-STRENGTHS: dict[style.Style, float] = {"other": 0.6, "ink": 0.6}
-"""The share of the pass that is blended in, of the small model's pictures, by the style their prompt names.
-
-Nothing of styles that are not named here: flat art and watercolour have no detail to add. Nothing of other
-models' pictures: the built-in network has seen drawings only, and on a photograph it loses texture.
-"""
+PLAIN: frozenset[style.Style] = frozenset({"flat", "watercolour", "pixel art"})
+"""Styles that have no detail to add."""
 
 FLAT, BUSY = 1.5, 4.0
 """Levels of local high-frequency energy below which nothing is asked for, and from which everything is."""
@@ -32,9 +27,16 @@ OVERSHOOT = 2.0
 NEIGHBOURS = 5
 
 
-def strength(prompt: str, model: str) -> float:
-    """Return the share in [0, 1] of the pass that suits a picture `model` drew from `prompt`."""
-    return STRENGTHS.get(style.of(prompt), 0.0) if model == EMBEDDED else 0.0
+def strength(prompt: str, plan: Plan) -> float:
+    """Return the share in [0, 1] of the pass that suits a picture drawn from `prompt`.
+
+    It is the plan's, but for plain styles, and for photographs, which lose texture to the built-in network.
+    """
+    seen = style.of(prompt)
+    if not plan.detail or seen in PLAIN:
+        return 0.0
+    is_drawings_only = seen == "photograph" and plan.network().name == BUILT_IN_NAME
+    return 0.0 if is_drawings_only else plan.detail
 
 
 def refine(picture: Pixels, share: float, plan: Plan) -> Pixels:

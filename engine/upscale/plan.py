@@ -30,19 +30,21 @@ class Plan:
 
     `read` tells what is free on the device; a smaller side is chosen by it before each picture.
     `models` is a folder with other weights of the ESRGAN family, of which the first by name is used;
-    `redraw` is how the loaded model draws over a picture, None where it cannot.
+    `redraw` is how the loaded model draws over a picture, None where it cannot; `detail` is the share in
+    [0, 1] of the pass for detail that is blended into new pictures.
     """
 
     device: torch.device = CPU
     tile: int = 512
     models: Path | None = None
     redraw: Redrawing | None = None
+    detail: float = 0.0
     read: Callable[[torch.device], room.Reading] = room.read
 
     @classmethod
-    def of(cls, device: torch.device, models: str) -> "Plan":
+    def of(cls, device: torch.device, models: str, detail: float = 0.0) -> "Plan":
         """Return the plan for a device and a configured folder, empty for none."""
-        return cls(device, models=Path(models).expanduser() if models else None)
+        return cls(device, models=Path(models).expanduser() if models else None, detail=detail)
 
     def network(self) -> Network:
         """Return the network to enlarge with.

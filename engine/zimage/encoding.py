@@ -27,7 +27,7 @@ def encode(components: Components, drawing: Drawing, picture: Tensor, plan: Mapp
     """
     task, model = drawing.task, components.profile.name
     image = to_image(picture)
-    share = detail.strength(drawing.ready.used, model) if task.enhance else 0.0
+    share = detail.strength(drawing.ready.used, components.upscaling) if task.enhance else 0.0
     if share:
         image = _refined(components, drawing, image, share)
     started = time.perf_counter()

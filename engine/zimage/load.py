@@ -72,7 +72,7 @@ def _pipeline(settings: EngineSettings, components: Components, plan: Plan, meth
     device = components.device
     log.info("loaded %s on %s in %s", components.profile.name, device, plan.dtype)
     writer = _writer(settings, components, plan)
-    upscaling = Upscaling.of(device, settings.upscalers)
+    upscaling = Upscaling.of(device, settings.upscalers, settings.detail)
     keep_language = settings.keep_language
     pipeline = ZImagePipeline(
         replace(components, writer=writer, upscaling=upscaling, keep_language=keep_language),

@@ -15,7 +15,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from engine import guards, pixels, prompts
+from engine import guards, prompts
 from engine.port import Redraw
 from engine.types import (
     EngineError,
@@ -35,6 +35,7 @@ from engine.zimage.components import Components
 from engine.zimage.denoiser import Denoiser
 from engine.zimage.drawing import Drawing
 from engine.zimage.encoding import encode
+from engine.zimage.latents import grow, initial, is_due
 from engine.zimage.method import Method, count
 from engine.zimage.preview import fit_preview
 from engine.zimage.request import OTHER_SEED, check, too_large
@@ -42,7 +43,7 @@ from engine.zimage.sampler import advance
 from engine.zimage.sampling import Schedule
 from engine.zimage.speed import Speed
 from engine.zimage.text import TextEncoder
-from engine.zimage.vae import Vae, to_pixels
+from engine.zimage.vae import Vae
 
 GUIDED_SHARE = 0.25
 """The share of the steps guidance acts on; the first steps decide what is drawn and where."""
@@ -132,6 +133,7 @@ class ZImagePipeline:
         for drawing in drawings:
             drawing.step += 1
             drawing.seconds["steps"] = drawing.seconds.get("steps", 0.0) + took
+            self._grow(drawing)
 
     @torch.inference_mode()
     def preview(self, drawing: Drawing) -> bytes | None:
@@ -177,7 +179,7 @@ class ZImagePipeline:
         sigmas = self._sigmas(task, ready.used)
         guided = sampling.guided_steps(len(sigmas) - 1, task.guidance_scale, self.guided_share)
         layers = task.variation.layers() if task.variation else ()
-        latents = self._initial_latents(task, sigmas[0])
+        latents = initial(task, self.components.profile, self.vae, sigmas[0], self.components.device)
         drawing = Drawing(
             task,
             ready,
@@ -214,18 +216,9 @@ class ZImagePipeline:
         # Where strength has it begin is a place on the model's own schedule.
         return static[sampling.begin(task.steps, task.strength) :]
 
-    def _initial_latents(self, task: Generate, sigma: float) -> Tensor:
-        device = self.components.device
-        source = sampling.generator(task.seed)
-        clean = None
-        if task.init_image is not None:
-            image = pixels.fit(pixels.read(task.init_image), task.width, task.height)
-            clean = self.vae.encode(to_pixels(image).to(device), source)
-        initial = sampling.noise(task.width, task.height, source)
-        for layer in task.variation.layers() if task.variation else ():
-            initial = sampling.turn_noise(initial, layer.seed, layer.latent_noise)
-        initial = initial.to(device)
-        return initial if clean is None else sampling.add_noise(clean, initial, sigma)
+    def _grow(self, drawing: Drawing) -> None:
+        if is_due(drawing):
+            guards.with_room(lambda: grow(drawing, self.vae), self._reliefs(), too_large(drawing.task))
 
     def _decode(self, drawing: Drawing) -> tuple[Tensor, str | None]:
         """Return the pixels of a finished drawing and why they must not be shown, if so."""
@@ -267,6 +260,8 @@ class ZImagePipeline:
             while again.step < again.steps and again.broken is None:
                 advance(self.denoiser, [again])
                 again.step += 1
+                if is_due(again):
+                    grow(again, self.vae)
         return again
 
     @contextmanager

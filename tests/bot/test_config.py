@@ -69,7 +69,7 @@ def test_every_setting_of_the_engine_reaches_it(tmp_path: Path) -> None:
     file.write_text(
         '[model]\nname = "m"\ndevice = "cpu"\ndtype = "float32"\nthreads = 3\nweights = "int8"\n'
         'optimizer = "rules"\nupscalers = "u"\nloras = "l"\nschedule = "dynamic"\nreuse = "balanced"\n'
-        'cuda_graphs = true\nprompt_language = "own"\n[moderation]\nclassifier = "c"\n'
+        'cuda_graphs = true\ndetail = 0.5\nprompt_language = "own"\n[moderation]\nclassifier = "c"\n'
     )
     told, plain = setup.engine_settings(config.load(file, {})), EngineSettings()
     same = {field.name for field in fields(told) if getattr(told, field.name) == getattr(plain, field.name)}

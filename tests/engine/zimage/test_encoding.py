@@ -1,5 +1,6 @@
 """Detail comes after the checks, where enhancement is on and the style wants it; it never costs a picture."""
 
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -14,23 +15,33 @@ from engine.zimage.pipeline import ZImagePipeline
 from tests.engine.zimage.conftest import Task, drawn
 
 
+@pytest.fixture(scope="module")
+def detailed(pipeline: ZImagePipeline) -> ZImagePipeline:
+    """The embedded model where the operator asks for detail."""
+    plan = replace(pipeline.components.upscaling, detail=0.6)
+    return ZImagePipeline(replace(pipeline.components, upscaling=plan))
+
+
 def levels(png: bytes) -> NDArray[np.uint8]:
     return np.asarray(Image.open(BytesIO(png)))
 
 
-def test_an_enhanced_picture_is_the_plain_one_gone_over(pipeline: ZImagePipeline, task: Task) -> None:
-    plain, refined = drawn(pipeline, task()), drawn(pipeline, task(enhance=True))
-    share = detail.strength(task().prompt, "embedded")
-    expected = detail.refine(levels(plain.png), share, pipeline.components.upscaling)
+def test_an_enhanced_picture_is_the_plain_one_gone_over(detailed: ZImagePipeline, task: Task) -> None:
+    plain, refined = drawn(detailed, task()), drawn(detailed, task(enhance=True))
+    expected = detail.refine(levels(plain.png), 0.6, detailed.components.upscaling)
     assert np.array_equal(levels(refined.png), expected)
     assert not np.array_equal(levels(refined.png), levels(plain.png))
     assert refined.report["seconds"]["detail"] > 0
     assert "detail" not in plain.report["seconds"]
 
 
-def test_a_watercolour_is_left_as_it_was_drawn(pipeline: ZImagePipeline, task: Task) -> None:
+def test_a_watercolour_is_left_as_it_was_drawn(detailed: ZImagePipeline, task: Task) -> None:
     prompt = "a red sailboat on the sea at sunset, watercolour"
-    assert "detail" not in drawn(pipeline, task(prompt, enhance=True)).report["seconds"]
+    assert "detail" not in drawn(detailed, task(prompt, enhance=True)).report["seconds"]
+
+
+def test_nothing_is_added_until_the_operator_asks_for_it(pipeline: ZImagePipeline, task: Task) -> None:
+    assert "detail" not in drawn(pipeline, task(enhance=True)).report["seconds"]
 
 
 @pytest.mark.parametrize(
@@ -39,13 +50,13 @@ def test_a_watercolour_is_left_as_it_was_drawn(pipeline: ZImagePipeline, task: T
      (RuntimeError(NO_MEMORY[0]), "memory ran out")],
 )  # fmt: skip
 def test_without_room_for_detail_the_picture_comes_as_it_was_drawn(
-    pipeline: ZImagePipeline, task: Task, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+    detailed: ZImagePipeline, task: Task, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
 ) -> None:
     def no_room(*_: object) -> None:
         raise error
 
-    plain = drawn(pipeline, task())
+    plain = drawn(detailed, task())
     monkeypatch.setattr(detail, "refine", no_room)
-    refined = drawn(pipeline, task(enhance=True))
+    refined = drawn(detailed, task(enhance=True))
     assert np.array_equal(levels(refined.png), levels(plain.png))
     assert refined.report["guards"] == [f"no detail added: {told}"]
