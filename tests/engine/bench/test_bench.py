@@ -140,7 +140,7 @@ def test_faults_leave_no_black_picture_no_fault_behind_and_the_worker_alive(side
     assert ends["overflow inside the VAE, once"] == "same"
     assert ends["out of memory in the redraw, once"] == "drawn anew"
     assert ends["device failure in a step"] == "lost"
-    assert ends["generic: NaN or inf in a step, once"] == "drawn anew"
+    assert ends["generic: NaN or inf in a step, once"] == "same"
     after = Stage(sides.ours).draw(contenders.asked(64, 2, 1.8), nullcontext())
     assert isinstance(after, Picture)
     assert after.report["guards"] == []
@@ -174,7 +174,7 @@ def test_verdicts_compare_every_method_with_the_teacher(
     names = ("static, 8 steps", "reuse fast, 8 steps")
     monkeypatch.setattr("engine.bench.verdicts.METHODS", {name: METHODS[name] for name in names})
     teacher, static, reuse = verdicts(sides.ours, 3)
-    assert (teacher["forwards"], teacher["distance"], teacher["sharpness"]) == (16, 0, 1)
+    assert (teacher["forwards"], teacher["distance"], teacher["sharpness"]) == (10, 0, 1)
     assert (static["forwards"], static["distance"] > 0) == (10, True)
     blocks = len(sides.ours.components.transformer.layers)
     first, last = middle(blocks)
