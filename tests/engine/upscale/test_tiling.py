@@ -127,7 +127,7 @@ def test_a_bug_in_a_network_is_not_taken_for_memory_that_ran_out() -> None:
     ("free", "side"), [(2**40, 512), (112 * 2**20, 512), (110 * 2**20, 256), (8 * 2**20, 128), (0, 64)]
 )
 def test_tiles_are_as_large_as_free_memory_allows_a_network_of_32_features(free: int, side: int) -> None:
-    assert Plan().network().fitting(512, free) == side
+    assert compact("narrow", SRVGGNetCompact(features=32), CPU).fitting(512, free) == side
 
 
 def test_what_a_tile_takes_follows_from_the_widest_layer_and_the_precision() -> None:
@@ -139,7 +139,7 @@ def test_what_a_tile_takes_follows_from_the_widest_layer_and_the_precision() -> 
 @pytest.mark.parametrize(("free", "side"), [(0, 64), (KEPT_FREE + 215 * 2**20, 256), (2**40, 512)])
 def test_half_of_what_a_device_has_to_spare_is_for_tiles(free: int, side: int) -> None:
     plan = Plan(read=lambda device: Reading(free, 0, 0))
-    assert plan.side(plan.network()) == side
+    assert plan.side(compact("narrow", SRVGGNetCompact(features=32), CPU)) == side
 
 
 def test_memory_that_the_allocator_holds_idle_counts_as_free() -> None:
