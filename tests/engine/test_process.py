@@ -47,6 +47,9 @@ def small(prompt: str = "a cat", steps: int = 2) -> Generate:
 
 
 class TestProcessEngine(EngineContract):
+    long = 1000
+    """The scripted steps take next to no time, and the parent must be able to cut in."""
+
     @pytest.fixture
     def engine(self, engine: ProcessEngine) -> ProcessEngine:
         return engine
