@@ -20,6 +20,7 @@ from engine.generic.drawing import Drawing
 from engine.generic.watch import watched
 from engine.port import Redraw
 from engine.prompts.rewriting import Writer
+from engine.tensors import to_image
 from engine.types import (
     EngineError,
     Generate,
@@ -36,7 +37,6 @@ from engine.upscale.plan import Plan as Upscaling
 from engine.zimage import record
 from engine.zimage.method import count
 from engine.zimage.request import OTHER_SEED, check, too_large
-from engine.zimage.vae import to_image
 
 TILE = 512
 """Side in pixels of a VAE tile once memory was scarce."""

@@ -13,11 +13,11 @@ from PIL import Image
 from engine import guards, pixels
 from engine.metadata import Parameters
 from engine.prompts.sanitize import sanitize
+from engine.tensors import to_pixels
 from engine.types import REDRAW_STEPS, Generate, image_tokens
 from engine.upscale.tiling import Pixels, fade_in, spans
 from engine.zimage.request import HIGHEST_SEED, MOST_STEPS, MULTIPLE, SMALLEST_SIDE
 from engine.zimage.sampling import Schedule
-from engine.zimage.vae import to_pixels
 
 SIGMA = 0.3
 """Noise level to begin at: strength 0.3 of 8 steps would begin at 0.64 and draw another picture."""

@@ -12,12 +12,12 @@ from PIL import Image
 from torch import Tensor
 
 from engine import guards, metadata, pixels
+from engine.tensors import to_image
 from engine.types import EngineError, Picture
 from engine.upscale import detail
 from engine.zimage import record
 from engine.zimage.components import Components
 from engine.zimage.drawing import Drawing
-from engine.zimage.vae import to_image
 
 
 def encode(components: Components, drawing: Drawing, picture: Tensor, plan: Mapping[str, Any]) -> Picture:

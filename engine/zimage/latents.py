@@ -12,10 +12,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine import pixels
+from engine.tensors import to_pixels
 from engine.types import Generate, ModelProfile
 from engine.zimage import sampling
 from engine.zimage.drawing import Drawing
-from engine.zimage.vae import Vae, to_pixels
+from engine.zimage.vae import Vae
 
 GROWN_AT = 0.5
 """Noise level from which on a picture has its full size; forms stand by then and detail does not."""

@@ -6,6 +6,7 @@ several weights that could have been added up before: each of the four phases of
 """
 
 import torch
+from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.upsampling import Upsample2D
 from torch import Tensor, nn
 from torch.nn import functional
@@ -39,9 +40,32 @@ class PhasedUpsample(nn.Module):
         return result
 
 
+class PlainResnet(nn.Module):
+    """Stands in for a `ResnetBlock2D` without time, dropout and scale: one pass over its sum, in place."""
+
+    output_scale_factor = 1.0
+
+    def __init__(self, resnet: ResnetBlock2D) -> None:
+        super().__init__()
+        self.norm1, self.conv1 = resnet.norm1, resnet.conv1
+        self.norm2, self.conv2 = resnet.norm2, resnet.conv2
+        self.conv_shortcut = resnet.conv_shortcut
+
+    def forward(self, values: Tensor, temb: None = None) -> Tensor:
+        """Return `(B, C', h, w)` of `values` (B, C, h, w)."""
+        inner = self.conv1(functional.silu(self.norm1(values), inplace=True))
+        result: Tensor = self.conv2(functional.silu(self.norm2(inner), inplace=True))
+        return result.add_(values if self.conv_shortcut is None else self.conv_shortcut(values))
+
+
 def apply(decoder: nn.Module) -> None:
-    """Have `decoder` upsample in phases and activate in place from now on, wherever its modules are plain."""
+    """Have `decoder` upsample in phases, add and activate in place from now on, where modules are plain."""
     for module in list(decoder.modules()):
+        resnets = getattr(module, "resnets", None)
+        if isinstance(resnets, nn.ModuleList):
+            for place, each in enumerate(resnets):
+                if _is_plain(each):
+                    resnets[place] = PlainResnet(each)
         upsamplers = getattr(module, "upsamplers", None)
         if isinstance(upsamplers, nn.ModuleList):
             for place, each in enumerate(upsamplers):
@@ -62,6 +86,14 @@ def _phases(weight: Tensor, axis: int) -> tuple[Tensor, Tensor]:
 
 def _is_channels_last(values: Tensor) -> bool:
     return values.is_contiguous(memory_format=torch.channels_last)
+
+
+def _is_plain(resnet: nn.Module) -> bool:
+    if type(resnet) is not ResnetBlock2D or resnet.time_emb_proj is not None:
+        return False
+    resamples = resnet.upsample is not None or resnet.downsample is not None
+    quiet = resnet.dropout.p == 0.0 and resnet.output_scale_factor == 1.0
+    return quiet and not resamples and type(resnet.nonlinearity) is nn.SiLU
 
 
 def _plain_convolution(upsampler: nn.Module) -> nn.Conv2d | None:

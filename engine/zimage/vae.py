@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from engine import guards
@@ -62,14 +60,3 @@ class Vae:
         spread = noise(width, height, source, channels=posterior.mean.shape[1]).to(posterior.mean.device)
         latents: Tensor = posterior.mean[0].float() + posterior.std[0].float() * spread
         return (latents - self._shift) * self._scale
-
-
-def to_pixels(image: Image.Image) -> Tensor:
-    """RGB picture → `(3, height, width)` in [-1, 1]."""
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 127.5 - 1
-
-
-def to_image(pixels: Tensor) -> Image.Image:
-    """`(3, height, width)` in [-1, 1], clamped → RGB picture."""
-    levels = ((pixels.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-    return Image.fromarray(levels.permute(1, 2, 0).cpu().numpy())

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 from diffusers import AutoencoderKL
+from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.upsampling import Upsample2D
 from torch import nn
 
@@ -55,6 +56,30 @@ def test_every_upsampling_of_the_decoder_is_replaced_and_its_weights_keep_their_
     assert sum(isinstance(module, PhasedUpsample) for module in vae.modules()) == 3
     assert not any(isinstance(module, Upsample2D) for module in vae.modules())
     assert set(vae.state_dict()) == names
+
+
+def test_every_residual_block_of_the_decoder_is_replaced_and_decodes_the_same(vae: AutoencoderKL) -> None:
+    latents = torch.randn(1, 16, 4, 6)
+    expected = vae.decode(latents).sample
+    lean_decoder.apply(vae.decoder)
+    assert not any(isinstance(module, ResnetBlock2D) for module in vae.decoder.modules())
+    torch.testing.assert_close(vae.decode(latents).sample, expected, atol=1e-4, rtol=0.0)
+
+
+@pytest.mark.parametrize(
+    "resnet",
+    [
+        ResnetBlock2D(in_channels=32, temb_channels=8),
+        ResnetBlock2D(in_channels=32, temb_channels=None, output_scale_factor=2.0),
+        ResnetBlock2D(in_channels=32, temb_channels=None, dropout=0.5),
+        ResnetBlock2D(in_channels=32, temb_channels=None, up=True),
+        ResnetBlock2D(in_channels=32, temb_channels=None, non_linearity="gelu"),
+    ],
+)
+def test_a_residual_block_of_another_kind_stays_as_it_is(vae: AutoencoderKL, resnet: nn.Module) -> None:
+    vae.decoder.mid_block.resnets[0] = resnet
+    lean_decoder.apply(vae.decoder)
+    assert vae.decoder.mid_block.resnets[0] is resnet
 
 
 @pytest.mark.parametrize(

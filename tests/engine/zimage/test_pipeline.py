@@ -10,10 +10,10 @@ from torch import nn
 
 from engine import metadata
 from engine.pixels import read
+from engine.tensors import to_pixels
 from engine.types import EngineError, Generate, Optimize, PromptReady, Variation
 from engine.zimage.pipeline import ZImagePipeline
 from engine.zimage.sampling import add_noise, generator
-from engine.zimage.vae import to_pixels
 from tests.engine.zimage.conftest import Task, begin, drawn, sampled
 
 BATCH_TOLERANCE = 1e-4
