@@ -1,12 +1,10 @@
 """The language-model path on a tiny real Qwen3: its own tensors, forced outputs, deadlines and fallback."""
 
-import gc
 from collections.abc import Generator
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 from transformers.models.qwen3 import Qwen3Config, Qwen3ForCausalLM, Qwen3Model
 
 from engine.memory.placement import table_for
@@ -14,7 +12,7 @@ from engine.prompts import Optimizer
 from engine.prompts.language import LanguageModel, Remembering, around, rendered
 from engine.prompts.together import NEW_TOKENS, sample
 from engine.types import EngineError, Generate, Optimize
-from tests.engine.prompts.tiny import TINY, forced, run
+from tests.engine.prompts.tiny import TINY, forced, held, run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -68,17 +66,6 @@ def test_a_model_of_the_real_shape_takes_no_memory_of_its_own(tokenizer: Any) ->
     assert logits.shape == (1, 151936)
     del logits
     assert abs(held() - before - loaded) < 0.01 * loaded
-
-
-def held() -> int:
-    """Bytes of all tensors alive, each storage once."""
-    gc.collect()
-    storages = {
-        tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes()
-        for tensor in gc.get_objects()
-        if type(tensor) in {Tensor, torch.nn.Parameter} and tensor.device.type == "cpu"
-    }
-    return sum(storages.values())
 
 
 def test_untied_embeddings_are_refused_with_the_fix(tokenizer: Any) -> None:

@@ -1,18 +1,16 @@
 """Writing a whole prompt multiplies with the text encoder's own matrices, and nothing of them is copied."""
 
-import gc
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers.models.qwen3 import Qwen3Config, Qwen3Model
 
 from engine.prompts import Optimizer
 from engine.prompts.language import around
 from engine.types import Generate
-from tests.engine.prompts.tiny import forced
+from tests.engine.prompts.tiny import forced, held
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -37,17 +35,6 @@ class Multiplied(TorchDispatchMode):
         if func.overloadpacket is torch.ops.aten.embedding:
             self.tables.add(args[0].untyped_storage().data_ptr())
         return func(*args, **(kwargs or {}))
-
-
-def held() -> int:
-    """Bytes of all tensors alive, each storage once."""
-    gc.collect()
-    storages = {
-        tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes()
-        for tensor in gc.get_objects()
-        if type(tensor) in {Tensor, torch.nn.Parameter} and tensor.device.type == "cpu"
-    }
-    return sum(storages.values())
 
 
 def test_preparing_a_prompt_multiplies_with_the_encoders_own_matrices_only(tokenizer: Any) -> None:

@@ -1,9 +1,11 @@
 """A tiny real Qwen3 that is made to say what a test wants."""
 
+import gc
 from collections.abc import Generator, Iterable
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 from transformers.models.qwen3 import Qwen3Config
 
@@ -45,3 +47,14 @@ def run(work: Generator[None, None, Any]) -> tuple[Any, int]:
         except StopIteration as done:
             return done.value, yields
         yields += 1
+
+
+def held() -> int:
+    """Bytes of all tensors alive, each storage once."""
+    gc.collect()
+    storages = {
+        tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes()
+        for tensor in gc.get_objects()
+        if type(tensor) in {Tensor, torch.nn.Parameter} and tensor.device.type == "cpu"
+    }
+    return sum(storages.values())
