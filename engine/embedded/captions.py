@@ -171,7 +171,8 @@ class _Telling:
         colour = self.rng.choice(COLOUR_WORDS.get(thing.colour, (thing.colour,)))
         spoken = f"{colour} " if complete or self.rng.random() < 0.95 else ""
         size = self.rng.choice(ADJECTIVES[self.scene.distance])
-        return f"{size}{spoken}{self.rng.choice(SUBJECT_WORDS[thing.subject])}"
+        name = self.rng.choice(SUBJECT_WORDS[thing.subject])
+        return f"{spoken}{name}" if size.strip() in name.split() else f"{size}{spoken}{name}"
 
     def _single(self, complete: bool) -> str:
         noun, position = self._noun(self.scene.things[0], complete), self.scene.position

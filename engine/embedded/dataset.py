@@ -54,10 +54,10 @@ class PictureSet:
 SMALL = PictureSet("small", 128, 128, 1.0, seed=20)
 LARGE = (
     PictureSet("square", 256, 256, 0.30, seed=21),
-    PictureSet("wide", 320, 208, 0.02, seed=22),
-    PictureSet("tall", 208, 320, 0.02, seed=23),
-    PictureSet("broad", 336, 192, 0.02, seed=24),
-    PictureSet("high", 192, 336, 0.02, seed=25),
+    PictureSet("wide", 320, 208, 0.08, seed=22),
+    PictureSet("tall", 208, 320, 0.08, seed=23),
+    PictureSet("broad", 336, 192, 0.08, seed=24),
+    PictureSet("high", 192, 336, 0.08, seed=25),
     PictureSet("big", 384, 384, 0.02, seed=26),
 )
 SETS = (SMALL, *LARGE)

@@ -49,9 +49,17 @@ SIDE = 128
 DEEP, NARROW = 2, 64
 """Convolutions at a sixteenth of the side, and the channels that the heads read."""
 BATCH = 24
-MORE = PictureSet("judge", SIDE, SIDE, 1.5, seed=27)
-"""Scenes that only the judge sees, beside those of the model."""
-JUDGE_SETS = (MORE, *SETS)
+PEAK, GENTLE = 2e-3, 1e-3
+"""The rate from nothing, and from weights that are good already."""
+OWN_SETS = (
+    PictureSet("judge", SIDE, SIDE, 1.5, seed=27),
+    PictureSet("judge-wide", 160, 104, 0.3, seed=28),
+    PictureSet("judge-tall", 104, 160, 0.3, seed=29),
+    PictureSet("judge-broad", 168, 96, 0.3, seed=30),
+    PictureSet("judge-high", 96, 168, 0.3, seed=31),
+)
+"""Scenes that only the judge sees, beside those of the model; it looks at 128 by 128 pixels of any picture."""
+JUDGE_SETS = (*OWN_SETS, *SETS)
 WEIGHTS = torch.tensor([2.0 if "subject" in name else 1.0 for name in HEADS])
 """What each head counts for while it learns: forms are hardest to tell."""
 SHIFT = 4
@@ -143,12 +151,16 @@ def render_accuracy(judge: Judge, side: int = SIDE, count: int = 1000) -> dict[s
 
 
 def train_judge(plan: Plan, path: Path = JUDGE_WEIGHTS, batch: int = BATCH) -> None:
-    """Learn from rendered training scenes, mirrored, moved, blurred and noised at random; save in float16."""
+    """Learn from rendered training scenes, mirrored, moved, blurred and noised at random; save in float16.
+
+    Goes on from the weights at `path` where there are some.
+    """
     torch.manual_seed(7 + parallel.rank())
     sets = [(part.pictures(plan.scenes, plan.out), _labels(part.scenes(plan.scenes))) for part in JUDGE_SETS]
-    judge, rng = Judge().to(plan.device), Random(8 + 1000 * parallel.rank())
+    judge, peak = (load_judge(path).train(), GENTLE) if path.exists() else (Judge(), PEAK)
+    judge, rng = judge.to(plan.device), Random(8 + 1000 * parallel.rank())
     average = Average(judge)
-    optimizer = torch.optim.AdamW([{"params": list(judge.parameters()), "peak": 2e-3}], weight_decay=0.01)
+    optimizer = torch.optim.AdamW([{"params": list(judge.parameters()), "peak": peak}], weight_decay=0.01)
     stage = Stage("judge", plan, {"model": judge, "optimizer": optimizer, "average": average})
 
     def step() -> torch.Tensor:

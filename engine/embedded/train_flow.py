@@ -30,7 +30,7 @@ MUON_PEAK = 2.5e-3
 ADAM_PEAK = 1e-3
 GATE = 0.3
 SMALL_SHARE = 0.02
-GENTLE = 0.15
+GENTLE = 0.05
 TOKENS = 64
 KEPT = 0.375
 """Share of the tokens that pass through the transformer until a stage turns to whole pictures."""
@@ -57,7 +57,7 @@ class Course:
 
 FLOW = Course(peak=1.0)
 LARGE = Course(peak=0.7, care=(1.0, 0.0), whole_from=0.7)
-POLISH = Course(peak=0.5, care=(0.3, 0.0), whole_from=0.4, mean=0.7)
+POLISH = Course(peak=0.6, care=(0.3, 0.0), whole_from=0.35, mean=1.0)
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,10 @@ from torch import Tensor, nn
 from engine import guards, metadata, pixels, prompts
 from engine.generic.call import asked, prepared
 from engine.generic.drawing import Drawing
+from engine.generic.text import reader
 from engine.generic.watch import watched
 from engine.port import Redraw
+from engine.prompts.reading import as_read
 from engine.prompts.rewriting import Writer
 from engine.tensors import to_image
 from engine.types import (
@@ -68,6 +70,7 @@ class GenericPipeline:
         self.optimizer = prompts.Optimizer(
             language=writer, keep_language=keep_language, usual=profile.negatives
         )
+        self._readable = reader(pipe)
         self._offload = offload
         self._upscaling = upscaling or Upscaling()
 
@@ -77,8 +80,8 @@ class GenericPipeline:
         return image_tokens(self.profile.base_size, self.profile.base_size)
 
     def prompt(self, task: Generate | Optimize) -> Generator[None, None, PromptReady]:
-        """Optimize and enhance the prompt as the task asks."""
-        return self.optimizer.steps(task)
+        """Optimize and enhance the prompt as the task asks, as far as the model's encoders read it."""
+        return as_read((yield from self.optimizer.steps(task)), self._readable)
 
     def start(self, task: Generate, ready: PromptReady) -> Drawing:
         """Check the task; all computing is done in the steps."""

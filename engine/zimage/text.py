@@ -7,13 +7,13 @@ import copy
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from engine import guards
+from engine.prompts.reading import as_read
 from engine.prompts.sanitize import shortened
 from engine.types import PromptReady
 
@@ -70,17 +70,8 @@ class TextEncoder:
         return shortened(prompt, lambda text: len(self._templated(text)) <= MAX_TOKENS)
 
     def told(self, ready: PromptReady) -> PromptReady:
-        """Return what is really read of a prompt; notes say what was cut (`truncated`, `negative:truncated`).
-
-        Enhancement stands at the end and goes first, and its notes with it.
-        """
-        used, negative = self.readable(ready.used), self.readable(ready.negative_used)
-        notes = list(ready.notes)
-        if used != ready.used:
-            notes = [note for note in notes if not note.startswith("enhanced:")] + ["truncated"]
-        if negative != ready.negative_used:
-            notes.append("negative:truncated")
-        return replace(ready, used=used, negative_used=negative, notes=tuple(dict.fromkeys(notes)))
+        """Return what is really read of a prompt; notes say what was cut."""
+        return as_read(ready, self.readable)
 
     def _templated(self, prompt: str) -> list[int]:
         text = self.tokenizer.apply_chat_template(

@@ -1,0 +1,43 @@
+"""How much of a prompt a diffusers pipeline's text encoders read.
+
+Knows tokenizers. Knows nothing of what a prompt ought to say.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from engine.prompts.sanitize import shortened
+
+BOUNDLESS = 10**6
+"""A tokenizer that knows of no limit says a number far above this."""
+
+
+def reader(pipe: Any) -> Callable[[str], str]:
+    """Return what gives the beginning of a text that one of the encoders reads, in whole words.
+
+    A model with several encoders, such as CLIP and T5, reads as much as the one that reads most.
+    """
+    limits = [(tokenizer, _limit(pipe, tokenizer)) for tokenizer in _tokenizers(pipe)]
+    if not limits or any(limit is None for _, limit in limits):
+        return lambda text: text
+
+    def fits(text: str) -> bool:
+        return any(len(tokenizer(text).input_ids) <= limit for tokenizer, limit in limits)
+
+    return lambda text: shortened(text, fits)
+
+
+def _tokenizers(pipe: Any) -> list[Any]:
+    found = (getattr(pipe, f"tokenizer{number}", None) for number in ("", "_2", "_3", "_4"))
+    return [tokenizer for tokenizer in found if callable(tokenizer)]
+
+
+def _limit(pipe: Any, tokenizer: Any) -> int | None:
+    """Tokens that are read; CLIP's limit is its own, others' the shorter of their own and the call's."""
+    own = tokenizer.model_max_length
+    asked = inspect.signature(pipe.__call__).parameters.get("max_sequence_length")
+    limits = [own] if own < BOUNDLESS else []
+    if asked is not None and isinstance(asked.default, int) and "CLIP" not in type(tokenizer).__name__:
+        limits.append(asked.default)
+    return min(limits, default=None)
