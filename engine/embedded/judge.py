@@ -58,7 +58,7 @@ OWN_SETS = (
     PictureSet("judge-broad", 168, 96, 0.3, seed=30),
     PictureSet("judge-high", 96, 168, 0.3, seed=31),
 )
-"""Scenes that only the judge sees, beside those of the model; it looks at 128 by 128 pixels of any picture."""
+"""Scenes that only the judge sees, beside those of the model; it sees any picture at 128 by 128 pixels."""
 JUDGE_SETS = (*OWN_SETS, *SETS)
 WEIGHTS = torch.tensor([2.0 if "subject" in name else 1.0 for name in HEADS])
 """What each head counts for while it learns: forms are hardest to tell."""

@@ -22,7 +22,7 @@ from engine.memory.weights import PackedLinear
 from engine.types import EngineError
 
 REMEMBERED = 4
-"""Files kept in memory; the least recently used one goes first."""
+"""Files kept in main memory; the least recently used one goes first."""
 SHOWN = 3
 """How many unknown keys an error names."""
 
@@ -41,16 +41,21 @@ Found = dict[tuple[str, ...], Tensor]
 
 
 class Pair(NamedTuple):
-    """`down` (rank, in) and `up` (out, rank), its scale alpha / rank already multiplied in."""
+    """`down` (rank, in) and `up` (out, rank), and `scale` by which their product counts: alpha / rank."""
 
     down: Tensor
     up: Tensor
+    scale: float = 1.0
+
+    def to(self, like: Tensor) -> "Pair":
+        """Return the pair on the device of `like` and in its precision."""
+        return Pair(self.down.to(like), self.up.to(like), self.scale)
 
 
 class Product:
-    """A layer's hook: the pair's product, added to what the layer computes.
+    """A layer's hook: a pair's product, added to what the layer computes.
 
-    The pair is kept in the precision it was last used in, too.
+    The pair is kept as it was made, and where and in the precision in which it was last used.
     """
 
     def __init__(self, pair: Pair) -> None:
@@ -60,9 +65,8 @@ class Product:
         """Return the layer's result with the product added."""
         values = given[0]
         if (self.used.down.device, self.used.down.dtype) != (values.device, values.dtype):
-            self.used = Pair(*(each.to(values.device, values.dtype) for each in self._pair))
-        down, up = self.used
-        return result + functional.linear(functional.linear(values, down), up)
+            self.used = self._pair.to(values)
+        return result + functional.linear(functional.linear(values, self.used.down), self.used.up)
 
 
 class Loras:
@@ -100,24 +104,28 @@ class Loras:
         if not chosen:
             return {}
         if chosen != self._latest[0]:
-            products = {path: Product(pair) for path, pair in self._summed(chosen).items()}
-            self._latest = (chosen, products)
+            self._latest = ((), {})
+            self._latest = (chosen, self._made(chosen))
         return self._latest[1]
 
-    def _summed(self, chosen: Chosen) -> dict[str, Pair]:
-        """Return one pair per layer: the pairs of all files side by side are the sum of their products."""
+    def _made(self, chosen: Chosen) -> dict[str, Product]:
+        """Return one product per layer: the pairs of all files side by side are the sum of their products."""
         found: dict[str, list[Pair]] = {}
         for name, weight in chosen:
-            for path, pair in self._pairs(name).items():
-                found.setdefault(path, []).append(Pair(pair.down, pair.up * weight))
+            for path, pair in self.pairs(name).items():
+                found.setdefault(path, []).append(pair._replace(scale=pair.scale * weight))
         return {
-            path: Pair(
-                torch.cat([pair.down for pair in pairs]), torch.cat([pair.up for pair in pairs], dim=1)
+            path: Product(
+                Pair(
+                    torch.cat([pair.down.float() for pair in pairs]),
+                    torch.cat([pair.up.float() * pair.scale for pair in pairs], dim=1),
+                )
             )
             for path, pairs in found.items()
         }
 
-    def _pairs(self, name: str) -> dict[str, Pair]:
+    def pairs(self, name: str) -> dict[str, Pair]:
+        """Return a file's pairs by the paths of their layers; raises as `used` does."""
         if name not in self._files:
             if name not in self.names():
                 there = ", ".join(self.names()) or "none, set model.loras to a folder with some"
@@ -179,7 +187,7 @@ def _matched(file: Path, transformer: Any) -> dict[str, Pair]:
     for key, tensor in tensors.items():
         for pattern, found in ((_DOWN, downs), (_UP, ups), (_ALPHA, alphas)):
             if (match := pattern.match(key)) and (targets := paths(match[1])):
-                found[targets] = tensor.float()
+                found[targets] = tensor
                 break
         else:
             unknown.append(key)
@@ -187,7 +195,6 @@ def _matched(file: Path, transformer: Any) -> dict[str, Pair]:
     if unknown or not downs:
         named = ", ".join(unknown[:SHOWN]) + (f" and {len(unknown) - SHOWN} more" if unknown[SHOWN:] else "")
         raise EngineError("bad_input", f"LoRA {file.stem}: made for another model, unknown keys: {named}")
-    device = next(iter(transformer.parameters())).device
     pairs: dict[str, Pair] = {}
     for targets, down in downs.items():
         scale = _scale(alphas.get(targets), len(down), metadata)
@@ -197,7 +204,7 @@ def _matched(file: Path, transformer: Any) -> dict[str, Pair]:
                 raise EngineError(
                     "bad_input", f"LoRA {file.stem}: {path} has another size; made for another model"
                 )
-            pairs[path] = Pair(down.to(device), (up * scale).to(device))
+            pairs[path] = Pair(down, up, scale)
     return pairs
 
 

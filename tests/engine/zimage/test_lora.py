@@ -162,6 +162,23 @@ def test_the_steps_of_a_picture_and_the_next_one_with_its_files_make_nothing_ane
     assert all(loras.products(wish.loras)[path].used is pair for path, pair in made.items())
 
 
+def test_a_file_is_remembered_in_main_memory_as_it_was_saved(
+    pipeline: ZImagePipeline, tmp_path: Path
+) -> None:
+    """What lies on the card is only what a picture is drawn with, made anew for every choice of files."""
+    down, up = torch.randn(RANK, 192).bfloat16(), torch.randn(192, RANK).bfloat16()
+    stem = "transformer.layers.0.attention.to_q"
+    save_file({f"{stem}.lora_A.weight": down, f"{stem}.lora_B.weight": up}, tmp_path / "half.safetensors")
+    meta = copy.deepcopy(pipeline.components.transformer).to("meta")
+    loras = Loras(tmp_path, meta)
+    product = loras.products((("half", 0.5),))["layers.0.attention.to_q"]
+    (kept,) = loras.pairs("half").values()
+    assert {(kept.down.device.type, kept.down.dtype), (kept.up.device.type, kept.up.dtype)} == {
+        ("cpu", torch.bfloat16)
+    }
+    assert torch.equal(product.used.up, up.float() / 2)
+
+
 def test_another_weight_of_the_same_file_is_another_product(pipeline: ZImagePipeline, tmp_path: Path) -> None:
     loras, _ = inked(pipeline, tmp_path)
     full, half = (loras.products((("ink", weight),))[TARGETS[0]].used for weight in (1.0, 0.5))
