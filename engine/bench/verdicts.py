@@ -1,8 +1,8 @@
 """Verdicts on schedules, steps and reuse: every method on the same prompts and seeds, judged by figures.
 
 Adherence is what the embedded model's judge finds of what was asked; distance is to the undistilled model
-with 50 static steps and the same guidance; sharpness is the variance of the Laplacian relative to that. Knows
-nothing of how a method works.
+with 50 static steps, guided as for distillation; sharpness is the variance of the Laplacian relative to that.
+Knows nothing of how a method works.
 """
 
 from collections import defaultdict
@@ -21,6 +21,7 @@ from engine.embedded.captions import caption
 from engine.embedded.judge import load_judge, truth
 from engine.embedded.prompts import GRADES, graded
 from engine.embedded.scene import Scene
+from engine.embedded.train_distill import GUIDANCE
 from engine.types import Generate, PromptReady
 from engine.zimage.components import Components
 from engine.zimage.denoiser import middle
@@ -59,11 +60,13 @@ def verdicts(
 ) -> list[dict[str, Any]]:
     """Return a row per method, over so many prompts in three grades of complexity.
 
-    `teacher` is the model before its distillation, whose pictures are the ideal; else it is the same.
+    `teacher` is the model before its distillation, whose guided pictures are the ideal; else those of the
+    same model, with the same guidance, are.
     """
     asked = questions(prompts)
-    ideal_pipeline = ZImagePipeline(teacher or pipeline.components, pipeline.guided_share, pipeline.speed)
-    ideal, cost = _drawn(ideal_pipeline, asked, TEACHER_STEPS)
+    share, cfg = (1.0, GUIDANCE) if teacher else (pipeline.guided_share, CFG)
+    ideal_pipeline = ZImagePipeline(teacher or pipeline.components, share, pipeline.speed)
+    ideal, cost = _drawn(ideal_pipeline, asked, TEACHER_STEPS, cfg=cfg)
     rows = [_row(f"teacher, {TEACHER_STEPS} steps", asked, ideal, ideal, cost)]
     for name, (method, steps, fast) in METHODS.items():
         own = ZImagePipeline(pipeline.components, pipeline.guided_share, pipeline.speed, method)
@@ -89,10 +92,11 @@ def _question(grade: str, scene: Scene, seed: int, rng: Random) -> Question:
 
 @torch.inference_mode()
 def _drawn(
-    pipeline: ZImagePipeline, asked: Sequence[Question], steps: int, fast: bool = False
+    pipeline: ZImagePipeline, asked: Sequence[Question], steps: int, fast: bool = False, cfg: float = CFG
 ) -> tuple[list[Array], float]:
     """Return the pictures and what they cost on average, in forwards; a forward's share for reused blocks."""
-    drawings = [pipeline.start(_task(one, steps, fast), PromptReady(one.prompt, one.prompt)) for one in asked]
+    tasks = [(_task(one, steps, fast, cfg), PromptReady(one.prompt, one.prompt)) for one in asked]
+    drawings = [pipeline.start(task, ready) for task, ready in tasks]
     groups: dict[Hashable, list[Drawing]] = defaultdict(list)
     for drawing in drawings:
         groups[(drawing.steps, drawing.batch_key)].append(drawing)
@@ -140,13 +144,13 @@ def _sharpness(picture: Array) -> float:
     return float((4 * inner - around).var())
 
 
-def _task(one: Question, steps: int, fast: bool) -> Generate:
+def _task(one: Question, steps: int, fast: bool, cfg: float) -> Generate:
     return Generate(
         one.prompt,
         width=SIDE,
         height=SIDE,
         steps=steps,
-        guidance_scale=CFG,
+        guidance_scale=cfg,
         seed=one.seed,
         optimize=False,
         enhance=False,

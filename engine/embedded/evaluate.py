@@ -24,6 +24,7 @@ from engine.embedded.measures import detail, outline, reconstruction, variety
 from engine.embedded.prompts import GRADES, graded, wordings
 from engine.embedded.scene import Scene
 from engine.embedded.scenes import render_array
+from engine.embedded.train_distill import GUIDANCE
 from engine.profiles import profile
 from engine.types import EngineSettings
 from engine.zimage.load import load
@@ -76,7 +77,7 @@ def main() -> None:
     if args.shapes:
         _print_shapes(pipeline, judge, args.shapes)
     if args.tables:
-        teacher = load(EngineSettings(model=args.teacher)) if args.teacher else pipeline
+        teacher = load(EngineSettings(model=args.teacher)) if args.teacher else None
         _print_tables(pipeline, teacher, judge, args.tables, manner)
     sys.exit(not is_enough)
 
@@ -136,19 +137,27 @@ def _print_shapes(pipeline: ZImagePipeline, judge: Judge, count: int) -> None:
 
 
 def _print_tables(
-    pipeline: ZImagePipeline, teacher: ZImagePipeline, judge: Judge, count: int, usual: Manner
+    pipeline: ZImagePipeline, teacher: ZImagePipeline | None, judge: Judge, count: int, usual: Manner
 ) -> None:
-    """Adherence, outline, detail and seconds over steps and guidance, each against the teacher's 50 steps."""
+    """Adherence, outline, detail and seconds over steps and guidance, each against what is to be reached.
+
+    That are the 50 steps, fully guided, of the `teacher` the model was distilled from; without one, the
+    model's own 50 steps with the same guidance.
+    """
     scenes = mixed(count, SEED + 2)
     prompts, seeds = wordings(scenes, SEED), [SEED + i for i in range(len(scenes))]
+    if teacher:
+        aim = replace(usual, steps=TEACHER_STEPS, cfg=GUIDANCE, share=1.0)
+        ideals = draw(teacher, prompts, seeds, aim)
+        print("the teacher at 50 steps:", _row(adherence(judge, ideals, scenes)))
     print(
         "| steps | CFG | on | adherence | every one | outline | detail | seconds |",
         "|---" * 8 + "|",
         sep="\n",
     )
     for manner in _manners(usual):
-        if manner.steps == STEPS[0]:
-            ideals = draw(teacher, prompts, seeds, replace(manner, steps=TEACHER_STEPS))
+        if not teacher and manner.steps == STEPS[0]:
+            ideals = draw(pipeline, prompts, seeds, replace(manner, steps=TEACHER_STEPS))
         pictures = draw(pipeline, prompts, seeds, manner)
         began = time.process_time()
         draw(pipeline, prompts[:1], seeds[:1], manner)

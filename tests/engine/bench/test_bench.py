@@ -179,6 +179,8 @@ def test_verdicts_compare_every_method_with_the_teacher(
     blocks = len(sides.ours.components.transformer.layers)
     first, last = middle(blocks)
     assert reuse["forwards"] == pytest.approx(10 - 3 * (last - first) / (blocks + 1), abs=0.01)
+    guided, *_ = verdicts(sides.ours, 3, sides.ours.components)
+    assert guided["forwards"] == 16
 
 
 def test_float16_that_overflows_in_the_stock_forward_draws_without_a_guard(
