@@ -19,11 +19,11 @@ def reader(pipe: Any) -> Callable[[str], str]:
     A model with several encoders, such as CLIP and T5, reads as much as the one that reads most.
     """
     limits = [(tokenizer, _limit(pipe, tokenizer)) for tokenizer in _tokenizers(pipe)]
-    if not limits or any(limit is None for _, limit in limits):
+    if not limits:
         return lambda text: text
 
     def fits(text: str) -> bool:
-        return any(len(tokenizer(text).input_ids) <= limit for tokenizer, limit in limits)
+        return any(limit is None or len(tokenizer(text).input_ids) <= limit for tokenizer, limit in limits)
 
     return lambda text: shortened(text, fits)
 
