@@ -25,7 +25,7 @@ from engine.embedded.prompts import GRADES, graded, wordings
 from engine.embedded.scene import Scene
 from engine.embedded.scenes import render_array
 from engine.embedded.train_distill import GUIDANCE
-from engine.profiles import profile
+from engine.profiles import EMBEDDED, profile
 from engine.types import EngineSettings
 from engine.zimage.load import load
 from engine.zimage.pipeline import ZImagePipeline
@@ -48,9 +48,9 @@ SHEET = 24
 def main() -> None:
     """Print the tables; exit with 1 when a figure is below its floor."""
     args = _arguments()
-    pipeline = load(EngineSettings(model=args.weights))
+    pipeline = loaded(args.weights)
     judge = _judge(args)
-    side = args.side or profile("embedded").base_size
+    side = args.side or pipeline.components.profile.base_size
     manner = Manner(side, side)
     is_enough = True
     every: list[tuple[NDArray[np.uint8], Scene]] = []
@@ -77,7 +77,7 @@ def main() -> None:
     if args.shapes:
         _print_shapes(pipeline, judge, args.shapes)
     if args.tables:
-        teacher = load(EngineSettings(model=args.teacher)) if args.teacher else None
+        teacher = loaded(args.teacher) if args.teacher else None
         _print_tables(pipeline, teacher, judge, args.tables, manner)
     sys.exit(not is_enough)
 
@@ -93,6 +93,13 @@ def drawn(
 def mixed(count: int, seed: int) -> list[Scene]:
     """So many held-out scenes, a third of each grade."""
     return [scene for grade in GRADES for scene in graded(grade, count // len(GRADES), seed)]
+
+
+def loaded(model: str) -> ZImagePipeline:
+    """The package's weights or a folder of others; both draw in the sizes that are said of the package's."""
+    pipeline = load(EngineSettings(model=model))
+    pipeline.components = replace(pipeline.components, profile=profile(EMBEDDED))
+    return pipeline
 
 
 def _row(shares: dict[str, float]) -> str:
@@ -200,7 +207,7 @@ def contact_sheet(pictures: list[NDArray[np.uint8]], columns: int = 8) -> Image.
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m engine.embedded.evaluate", description=__doc__)
-    parser.add_argument("--weights", default="embedded", help="a model folder instead of the package's own")
+    parser.add_argument("--weights", default=EMBEDDED, help="a model folder instead of the package's own")
     parser.add_argument("--teacher", help="for the tables: the folder of the undistilled model, else itself")
     parser.add_argument("--prompts", type=int, default=600, help="over three grades")
     parser.add_argument("--side", type=int, default=0, help="pixels; the model's own by default")
