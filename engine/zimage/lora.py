@@ -104,6 +104,7 @@ class Loras:
         if not chosen:
             return {}
         if chosen != self._latest[0]:
+            # The earlier products go before the new ones come, so that a card never holds both.
             self._latest = ((), {})
             self._latest = (chosen, self._made(chosen))
         return self._latest[1]

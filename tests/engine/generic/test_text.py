@@ -64,13 +64,10 @@ def test_a_prompt_is_cut_where_clip_stops_reading_and_that_is_told(stable_diffus
     pipeline = load(EngineSettings(model=str(stable_diffusion), device="cpu"))
 
     def read(task: Generate) -> PromptReady:
-        steps = pipeline.prompt(task)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                told: PromptReady = end.value
-                return told
+        with pytest.raises(StopIteration) as done:
+            next(pipeline.prompt(task))
+        told: PromptReady = done.value.value
+        return told
 
     task = replace(TASK, prompt="a red cat on the sea", optimize=False, enhance=False)
     assert (read(task).used, read(task).notes) == ("a red cat on the", ("truncated",))
