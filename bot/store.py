@@ -29,7 +29,8 @@ _OPEN = "('queued', 'running')"
 _COLUMNS = """*, (
     SELECT json_group_array(json_object(
         'index', number, 'file', file, 'width', width, 'height', height, 'seed', seed,
-        'seconds', seconds, 'report', json(iif(json_valid(report), report, '{}')), 'deleted', json(iif(deleted, 'true', 'false'))))
+        'seconds', seconds, 'report', json(iif(json_valid(report), report, '{}')),
+        'deleted', json(iif(deleted, 'true', 'false'))))
     FROM (SELECT * FROM pictures WHERE pictures.job = jobs.id ORDER BY number)) AS pictures"""
 
 log = logging.getLogger(__name__)
@@ -109,7 +110,8 @@ class Store:
         """Return the queued and running jobs, of one person or of all, in the order they came."""
         if person is not None:
             return await self._jobs(f"state IN {_OPEN} AND person = ? ORDER BY id", (person,))
-        return await self._jobs(f"state IN {_OPEN} ORDER BY id")
+        # The plus keeps SQLite from walking all jobs in their order instead of the index of the open ones.
+        return await self._jobs(f"state IN {_OPEN} ORDER BY +id")
 
     async def newest(self, person: str, kind: Kind) -> Job | None:
         """Return a person's newest job of a kind."""
@@ -254,9 +256,9 @@ class Store:
         changed = BATCH
         while changed == BATCH:
             changed = await self._db.write(
-                "UPDATE jobs SET "
-                "params = iif(json_valid(params), json_set(params, '$.prompt', '', '$.negative_prompt', ''), ''), "
-                "original = '', used_prompt = '', negative_used = '', error_detail = '', erased = 1 "
+                "UPDATE jobs SET original = '', used_prompt = '', negative_used = '', error_detail = '', "
+                "erased = 1, params = iif(json_valid(params), "
+                "json_set(params, '$.prompt', '', '$.negative_prompt', ''), '') "
                 "WHERE id IN (SELECT id FROM jobs WHERE erased = 0 AND favourite = 0 AND finished < ? "
                 f"ORDER BY finished LIMIT {BATCH})",
                 (before,),

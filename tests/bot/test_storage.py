@@ -12,11 +12,11 @@ import pytest
 from bot.database import DATABASE, NewerDatabaseError, UnusableDatabaseError
 from bot.fake import FakePlatform
 from bot.images import ImageFolder
-from bot.limits import DAY
+from bot.limits import DAY, Rule
 from bot.lock import UnusableDirectory
 from bot.retention import Retention, hourly
 from bot.store import Store
-from bot.types import Action, Job
+from bot.types import Action, Job, Refused
 from engine.fake import FakeEngine
 from tests.bot.house import ANN, TOKENS, Gate, House, house
 
@@ -371,3 +371,30 @@ async def test_nobody_else_on_the_machine_can_read_the_database(tmp_path: Path) 
 async def opened(directory: Path) -> None:
     async with Store.open(directory):
         pass
+
+
+# A clock that is set
+
+
+async def test_after_the_clock_was_set_back_nobody_waits_for_the_old_time(tmp_path: Path) -> None:
+    async with house(tmp_path, rule=Rule(per_minute=2, per_day=2)) as home:
+        home.time += 4 * DAY
+        for _ in range(2):
+            await home.ask()
+        home.time -= 3 * DAY
+        for _ in range(2):
+            await home.ask()
+        with pytest.raises(Refused, match="burst") as refused:
+            await home.ask()
+        assert refused.value.retry_after == 60
+
+
+async def test_a_job_over_which_the_clock_was_set_back_took_no_negative_time(tmp_path: Path) -> None:
+    gate = Gate(1)
+    async with house(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
+        job = await home.ask(count=2)
+        await gate.reached()
+        home.time -= 3 * DAY
+        gate.open()
+        await home.core.idle()
+        assert "-" not in (await home.message(job)).text
