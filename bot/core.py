@@ -83,7 +83,7 @@ class Core:
             store, images, engine, replies, words, deliver, now, pace, sleep, self._weight, settings.fitness
         )
         self.control = Control(store, self._line, now)
-        self.links = Links(self.people, replies, now)
+        self.links = Links(self.people, replies, clock)
         self._unit = params.picture_cost(self.profile, settings.defaults.steps)
         self._protect = Shelter()
 

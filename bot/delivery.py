@@ -88,6 +88,8 @@ class Delivery:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _put(self, job: int, address: Address, render: Render, final: bool) -> None:
+        if address.platform not in self._platforms:
+            return  # the run that serves it again finds the job unshown
         lane = self._lanes.get(job)
         if lane is None:
             lane = self._lanes[job] = _Lane(address, asyncio.Event())
