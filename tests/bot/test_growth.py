@@ -14,7 +14,9 @@ from bot.store import BATCH, Store
 from bot.types import Action, Address, User
 from tests.bot.house import ANN, BOB, House, house
 
-WHOLE = re.compile(r"SCAN (jobs|pictures|spent)(?! USING (COVERING )?INDEX jobs_(open|unshown|favourite|to_\w+))")
+WHOLE = re.compile(
+    r"SCAN (jobs|pictures|spent)(?! USING (COVERING )?INDEX jobs_(open|unshown|favourite|to_\w+))"
+)
 BY_HAND = re.compile(r"^\s*(SELECT|UPDATE|DELETE|INSERT|REPLACE)\b", re.IGNORECASE)
 
 
