@@ -17,6 +17,7 @@ from bot.images import ImageFolder, dimensions
 from bot.moderation import Fitness, Words
 from bot.opened import Open
 from bot.pace import Pace
+from bot.places import Places
 from bot.queue import FairQueue, Ticket
 from bot.replies import REPEATED, Replies
 from bot.store import Store
@@ -53,6 +54,7 @@ class Line:
         self._weigh = weigh
         self._fitness = fitness or Fitness()
         self._queue = FairQueue(lambda: engine.capacity)
+        self._places = Places(self._queue)
         self._pace = Pace(now)
         self._open: dict[int, Open] = {}
         self._consumers: set[asyncio.Task[bool]] = set()
@@ -95,7 +97,7 @@ class Line:
 
     def waiting(self) -> int:
         """Return how many jobs wait."""
-        return len(self._queue.positions())
+        return self._queue.waiting()
 
     def pause(self, paused: bool) -> None:
         """Begin nothing new, or go on; who waits is told."""
@@ -265,10 +267,9 @@ class Line:
 
     def _announce(self) -> None:
         """Tell the waiting jobs whose place has changed."""
-        for job_id, position in self._queue.positions().items():
+        for job_id in self._places.news():
             shown = self._open[job_id]
-            if not shown.tasks and _worth_telling(shown.position, position):
-                shown.position = position
+            if not shown.tasks:
                 self._offer(shown)
 
     def _offer(self, shown: Open) -> None:
@@ -293,8 +294,3 @@ class Line:
 
 async def _ready(reply: Reply) -> Reply:
     return reply
-
-
-def _worth_telling(told: int, position: int) -> bool:
-    """Tell every step near the front, a quarter of the way further back: platforms count edits."""
-    return abs(told - position) >= max(1, told // 4)
