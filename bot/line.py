@@ -54,10 +54,10 @@ class Line:
         self._weigh = weigh
         self._fitness = fitness or Fitness()
         self._queue = FairQueue(lambda: engine.capacity)
-        self._places = Places(self._queue)
         self._pace = Pace(now)
         self._open: dict[int, Open] = {}
         self._consumers: set[asyncio.Task[bool]] = set()
+        self._places = Places(self._queue)
 
     def enter(self, job: Job) -> None:
         """Queue the pictures that a job still lacks and show its place."""
