@@ -56,11 +56,9 @@ async def build(directory: Path, rows: int, span: float) -> None:
     with closing(sqlite3.connect(directory / "bot.db")) as db, db:
         _copy(db, "jobs", "id", rows, {"id": "n", "event_id": "'e' || n", "favourite": favourite, **times})
         _copy(db, "pictures", "job", rows, {"job": "n", "file": "n || '-0.png'"})
-        newest = f"id > {rows - OPEN}"
-        db.execute(
-            f"UPDATE jobs SET state = 'queued', started = NULL, finished = NULL, shown = 0 WHERE {newest}"
-        )
-        db.execute(f"DELETE FROM pictures WHERE job > {rows - OPEN}")
+        waits = "state = 'queued', started = NULL, finished = NULL, shown = 0"
+        db.execute(f"UPDATE jobs SET {waits} WHERE id > ?", (rows - OPEN,))
+        db.execute("DELETE FROM pictures WHERE job > ?", (rows - OPEN,))
 
 
 def _copy(db: sqlite3.Connection, table: str, key: str, rows: int, changed: Mapping[str, str]) -> None:
@@ -128,15 +126,19 @@ async def _beside(home: House, work: Callable[[], Awaitable[object]]) -> tuple[f
 
     An ask is counted from when it should have been made: the loop may be blocked then.
     """
-    begun, longest = time.perf_counter(), 0.0
-    working = asyncio.ensure_future(work())
+
+    async def timed() -> float:
+        begun = time.perf_counter()
+        await work()
+        return 1000 * (time.perf_counter() - begun)
+
+    working, longest = asyncio.ensure_future(timed()), 0.0
     while not working.done():
         due = time.perf_counter() + PAUSE
         await asyncio.sleep(PAUSE)
         await home.ask(PROMPT, STRANGER)
         longest = max(longest, time.perf_counter() - due)
-    await working
-    return 1000 * (time.perf_counter() - begun), 1000 * longest
+    return await working, 1000 * longest
 
 
 def main() -> None:
