@@ -117,12 +117,14 @@ async def serving(
         )
         await core.recover()
         tasks = [asyncio.create_task(core.run()), asyncio.create_task(web.run(core))]
-        url = await web.started()
-        async with aiohttp.ClientSession(base_url=url) as client:
-            yield Site(url, core, easel, web, client)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            url = await web.started()
+            async with aiohttp.ClientSession(base_url=url) as client:
+                yield Site(url, core, easel, web, client)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def next_event(stream: aiohttp.ClientResponse) -> dict[str, Any]:
