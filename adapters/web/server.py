@@ -18,6 +18,8 @@ from bot.types import Address, Reply
 
 KEEP_ALIVE = 60.0
 """Seconds for a request's head to arrive, and for which an idle connection stays open."""
+LINGER = 10.0
+"""Seconds to go on taking a body that nobody wants, so that its sender hears the answer."""
 
 
 class WebPlatform:
@@ -53,6 +55,7 @@ class WebPlatform:
             access_log=None,
             shutdown_timeout=1.0,
             keepalive_timeout=KEEP_ALIVE,
+            lingering_time=LINGER,
             auto_decompress=False,  # no client compresses what it asks
         )
         await runner.setup()

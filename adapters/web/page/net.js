@@ -58,6 +58,7 @@ export function follow({ changed, opened, lost }) {
     source.onerror = () => {
       source.close();
       lost();
+      ask("api/hello").catch(() => {}); // the stream does not say why it ended; this leads to where one enters a token
       timer = setTimeout(connect, wait * (0.75 + Math.random() / 2));
       wait = Math.min(wait * 2, 15000);
     };
