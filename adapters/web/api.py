@@ -66,6 +66,8 @@ class Api:
         try:
             return await handler(request)
         except Refused as refused:
+            if request.writer.output_size:  # a stream of events has begun
+                raise
             return refusal(self.core, refused, locale_of(request))
 
     async def hello(self, request: web.Request) -> web.Response:

@@ -154,9 +154,9 @@ async def answered(url: str, sent: bytes) -> tuple[int, bytes]:
 
 
 def explained(sent: bytes, status: int, content: bytes) -> bool:
-    """Say whether an error of the API is JSON with a sentence, where the request is HTTP at all."""
+    """Say whether an error of the API is JSON with a sentence, unless it is no HTTP or no part of a file."""
     if (
-        status in (0, 400)
+        status in (0, 400, 416)
         or status < 400
         or not sent.partition(b" ")[2].startswith(b"/api/")
         or sent.startswith(b"HEAD")
@@ -164,7 +164,7 @@ def explained(sent: bytes, status: int, content: bytes) -> bool:
         return True
     try:
         return bool(json.loads(content)["error"])
-    except ValueError:
+    except (ValueError, TypeError):
         return False
 
 

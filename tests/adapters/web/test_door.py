@@ -1,4 +1,4 @@
-"""What anybody hears at the door: the page that asks for the token, its cookie, what is wrong with a request."""
+"""What anybody hears at the door: the page that asks for a token, its cookie, and what was wrong."""
 
 import re
 import zlib

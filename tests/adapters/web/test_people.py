@@ -5,6 +5,7 @@ from pathlib import Path
 
 from adapters.web.identity import load_key
 from adapters.web.settings import WebSettings
+from bot.access import Access
 from bot.limits import Rule
 from bot.types import User
 from tests.adapters.web.site import BEARER, GUARDED, TOKEN, passing, serving
@@ -28,6 +29,15 @@ async def test_opening_the_token_again_gives_no_new_limits(tmp_path: Path) -> No
             for _ in range(3)
         ]
         assert statuses == [200, 429, 429]
+
+
+async def test_opening_the_token_again_is_no_way_around_a_ban(tmp_path: Path) -> None:
+    async with serving(tmp_path, TWO) as site:
+        site.core.access = Access(admins=frozenset(["web:user:token"]))
+        assert (await site.post("/api/messages", {"text": "/ban web:user:ann"}, headers=BEARER))[0] == 200
+        for known in (await passing(site, HERS), {"Authorization": f"Bearer {HERS}"}):
+            _, answer = await site.post("/api/messages", {"text": "a cat"}, headers=known)
+            assert answer["code"] == "banned"
 
 
 async def test_people_with_tokens_of_their_own_see_only_their_own_jobs(tmp_path: Path) -> None:
