@@ -111,9 +111,9 @@ class Door:
 
 
 async def file(request: web.Request) -> web.StreamResponse:
-    """One file of the page."""
+    """One file that a page loads."""
     name = request.match_info["file"]
-    if name not in {path.name for path in PAGE.iterdir()}:
+    if name not in {path.name for path in PAGE.iterdir() if path.suffix != ".html"}:
         raise web.HTTPNotFound
     return web.FileResponse(PAGE / name)
 
