@@ -14,9 +14,10 @@ run: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
 
-# More than 20,000 arbitrary inputs: 4,000 for each fact about any prompt and any flags. Some minutes.
+# More than 20,000 arbitrary inputs, 4,000 for each fact about any prompt and any flags, and 20,000 requests. Some minutes.
 fuzz: $(VENV)/.installed-dev
-	FUZZ_EXAMPLES=4000 $(BIN)/python -m pytest --timeout 3600 tests/engine/prompts/test_any_text.py tests/bot/test_flags.py
+	FUZZ_EXAMPLES=4000 FUZZ_REQUESTS=20000 $(BIN)/python -m pytest --timeout 3600 \
+		tests/engine/prompts/test_any_text.py tests/bot/test_flags.py tests/adapters/web/test_any_request.py
 
 # An environment of its own: torchvision works beside no torch but the one it was built for, and these three are
 # known to fit each other. CUDA builds, which run on a CPU as well; about 5 GB.

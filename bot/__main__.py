@@ -230,7 +230,9 @@ def _discord(settings: Config) -> Platform:
 def _web(settings: Config) -> WebPlatform:
     web = settings.web
     try:
-        return WebPlatform(WebSettings(web.host, web.port, web.token, web.hosts), settings.data_dir)
+        return WebPlatform(
+            WebSettings(web.host, web.port, web.token, web.hosts, web.people), settings.data_dir
+        )
     except ValueError as error:
         raise config.ConfigError(str(error)) from None
 

@@ -123,13 +123,18 @@ class RuleConfig:
 
 @dataclass(frozen=True, slots=True)
 class WebConfig:
-    """The local web chat."""
+    """The local web chat; `people` are those with a token of their own, name to token."""
 
     enabled: bool = True
     host: str = "127.0.0.1"
     port: int = setting(7860, 0, 65_535)
     token: str = setting("", secret=True)
-    hosts: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = setting(
+        (),
+        each=r"[^\s/:@\[\]]+|\[[0-9a-fA-F:]+\]",
+        fix='names without scheme and port, such as "pictures.example.org"',
+    )
+    people: Mapping[str, str] = setting({}, secret=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +180,10 @@ class Config:
 
     def secrets(self) -> list[str]:
         """Return every token that is set, for the log filter."""
-        return [value for _, value, meta in leaves(self) if meta.get("secret") and value]
+        kept = [value for _, value, meta in leaves(self) if meta.get("secret") and value]
+        return [
+            secret for value in kept for secret in (value.values() if isinstance(value, dict) else [value])
+        ]
 
 
 def exposed(path: Path | None, config: Config) -> str:

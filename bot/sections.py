@@ -21,9 +21,10 @@ def setting(default: Any, low: float | None = None, high: float | None = None, *
     Where `unset` is given, this number outside the range is allowed, too, and means: not said.
     """
     metadata |= {"low": low, "high": high}
+    shown = not metadata.get("secret", False)
     if isinstance(default, dict):
-        return field(default_factory=default.copy, repr=True, metadata=metadata)
-    return field(default=default, repr=not metadata.get("secret", False), metadata=metadata)
+        return field(default_factory=default.copy, repr=shown, metadata=metadata)
+    return field(default=default, repr=shown, metadata=metadata)
 
 
 def leaves(section: Any, prefix: str = "") -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
@@ -117,6 +118,12 @@ def _numbers(value: Any) -> Mapping[str, float]:
     return {str(name): _number(number) for name, number in value.items()}
 
 
+def _texts(value: Any) -> Mapping[str, str]:
+    if not isinstance(value, Mapping):
+        raise TypeError
+    return {str(name): _text(text) for name, text in value.items()}
+
+
 _SWITCHES = dict.fromkeys(("true", "on", "yes", "1"), True) | dict.fromkeys(
     ("false", "off", "no", "0"), False
 )
@@ -128,6 +135,7 @@ _CONVERT: Mapping[Any, Any] = {
     Path: lambda value: Path(_text(value)).expanduser(),
     tuple[str, ...]: _list,
     Mapping[str, float]: _numbers,
+    Mapping[str, str]: _texts,
     int | None: _whole,
     float | None: _number,
 }
@@ -139,6 +147,7 @@ _NAMES: Mapping[Any, str] = {
     Path: "a path in quotes",
     tuple[str, ...]: 'a list of texts, ["a", "b"] (in the environment: a,b)',
     Mapping[str, float]: "a table of numbers, { name = 0.5 }",
+    Mapping[str, str]: 'a table of texts, { name = "text" }',
     int | None: "a whole number",
     float | None: "a number",
 }

@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler
 
 from adapters.web.asking import address_of, ask, event_of, message_of, words_of
 from adapters.web.events import Hub
-from adapters.web.identity import Gate
+from adapters.web.identity import Gate, locale_of
 from adapters.web.payload import (
     PAGE_PREFIX,
     Json,
@@ -23,12 +23,17 @@ from adapters.web.payload import (
 )
 from adapters.web.presence import Presence
 from bot.core import Core
+from bot.images import MAX_BYTES
 from bot.types import Job, Refused, Reply, User
-from bot.wording import introduced
+from bot.wording import cut, introduced
 
 HEARTBEAT = 15.0
 HISTORY = 20
+LONGEST_PAGE = 64
 STREAM_HEADERS = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+NUMBER = re.compile("[0-9]{1,18}")
+"""What a column of the database holds."""
+STATUSES = {"no-such-job": 404, "picture-gone": 404, "not-yours": 403, "image-too-large": 413}
 CHINESE = re.compile(r"[\u3400-\u9fff]")
 
 
@@ -43,7 +48,7 @@ class Api:
 
     def routes(self) -> list[web.RouteDef]:
         """Return every route with its handler."""
-        number = r"{job:\d{1,18}}"
+        number = "{job:[0-9]+}"
         return [
             web.get("/api/hello", self.hello),
             web.get("/api/events", self.events),
@@ -51,7 +56,7 @@ class Api:
             web.post("/api/messages", self.messages),
             web.post("/api/leave", self.leave),
             web.get(f"/api/jobs/{number}", self.job),
-            web.get(f"/api/jobs/{number}/images/" + r"{index:\d{1,4}}.png", self.image),
+            web.get(f"/api/jobs/{number}/images/" + "{index:[0-9]{1,4}}.png", self.image),
             web.post(f"/api/jobs/{number}/actions", self.actions),
         ]
 
@@ -61,7 +66,9 @@ class Api:
         try:
             return await handler(request)
         except Refused as refused:
-            return refusal(self.core, refused, self.gate.user(request).locale)
+            if request.writer.output_size:  # a stream of events has begun
+                raise
+            return refusal(self.core, refused, locale_of(request))
 
     async def hello(self, request: web.Request) -> web.Response:
         """What the page needs to know before the first message."""
@@ -74,6 +81,7 @@ class Api:
                 "name": profile.name,
                 "world": world,
                 "suggestions": suggestions,
+                "largest_picture": MAX_BYTES,
                 "defaults": {
                     "enhance": defaults.enhance,
                     "steps": defaults.steps,
@@ -117,8 +125,8 @@ class Api:
         """The person's latest exchanges, oldest first; `before` a job number for earlier ones."""
         user = self.gate.user(request)
         before = request.query.get("before", "")
-        if before and not before.isdecimal():
-            raise web.HTTPUnprocessableEntity(text=f"before must be a job number, not {before!r}.")
+        if before and not NUMBER.fullmatch(before):
+            raise web.HTTPUnprocessableEntity(text=f"before must be a job number, not {cut(before, 24)!r}.")
         version = self.hub.version()
         jobs = await self.core.jobs(user, HISTORY + 1, int(before) if before else None)
         entries = [await self._entry(user, job, version) for job in reversed(jobs[:HISTORY])]
@@ -129,7 +137,7 @@ class Api:
         user = self.gate.user(request)
         response = web.StreamResponse(headers=STREAM_HEADERS)
         await response.prepare(request)
-        page = request.query.get("page", "")
+        page = request.query.get("page", "")[:LONGEST_PAGE]
         try:
             with self.hub.open(user.id) as stream, self.presence.page(user.id, page):
                 await response.write(b"retry: 2000\n\n")
@@ -148,19 +156,19 @@ class Api:
 
     async def leave(self, request: web.Request) -> web.Response:
         """The page says goodbye."""
-        self.presence.goodbye(self.gate.user(request).id, request.query.get("page", ""))
+        self.presence.goodbye(self.gate.user(request).id, request.query.get("page", "")[:LONGEST_PAGE])
         return web.Response(status=204)
 
     async def left(self, person: str) -> None:
         """Cancel what somebody who left had asked for on the page; other clients' jobs stay."""
         user = User("web", person, person)
         for job in await self._waiting(user):
-            if message_of(job).startswith(PAGE_PREFIX):
+            if message_of(job, person).startswith(PAGE_PREFIX):
                 await self.core.cancel(user, job.id)
 
     async def _answer(self, user: User, answer: Job | Reply | None, message: str) -> web.Response:
         if isinstance(answer, Job):
-            return web.json_response({"job": answer.id, "message": message_of(answer)})
+            return web.json_response({"job": answer.id, "message": message_of(answer, user.id)})
         if isinstance(answer, Reply):
             numbers = _named_jobs(answer) if answer.images else []
             job = await self.core.job(user, numbers[0]) if numbers else None
@@ -168,14 +176,14 @@ class Api:
         return web.json_response({"message": message})
 
     async def _entry(self, user: User, job: Job, version: int) -> Json:
-        latest = self.hub.latest(message_of(job))
+        latest = self.hub.latest(user.id, message_of(job, user.id))
         if latest is not None:
             return self._entry_json(user, job, latest.reply, latest.version)
         return self._entry_json(user, job, await self.core.reply(job), version)
 
     def _entry_json(self, user: User, job: Job, reply: Reply, version: int) -> Json:
         words = words_of(job, self.core.standard)
-        return entry_json(job, reply, message_of(job), words, version)
+        return entry_json(job, reply, message_of(job, user.id), words, self.hub.run, version)
 
     async def _unfinished(self, user: User) -> list[Json]:
         version = self.hub.version()
@@ -188,16 +196,16 @@ class Api:
     async def _job_of(self, user: User, message: str, reply: Reply) -> Job | None:
         for number in _named_jobs(reply):
             job = await self.core.job(user, number)
-            if message_of(job) == message:
+            if message_of(job, user.id) == message:
                 return job
-        return next((job for job in await self.core.jobs(user) if message_of(job) == message), None)
+        return next((job for job in await self.core.jobs(user) if message_of(job, user.id) == message), None)
 
 
 def refusal(core: Core, refused: Refused, locale: str) -> web.Response:
     """Return the exact reason in the person's language; 429 where the same ask may succeed later."""
     body: Json = {"error": core.replies.refused(refused, locale).text, "code": refused.code}
     headers = {}
-    status = {"no-such-job": 404, "picture-gone": 404, "not-yours": 403}.get(refused.code, 422)
+    status = STATUSES.get(refused.code, 422)
     if refused.retry_after is not None or refused.code in ("burst", "per-day", "waiting", "queue-full"):
         status = 429
     if refused.retry_after is not None:
@@ -211,7 +219,10 @@ def _named_jobs(reply: Reply) -> list[int]:
 
 
 def _number(request: web.Request, name: str) -> int:
-    return int(request.match_info[name])
+    number = request.match_info[name]
+    if not NUMBER.fullmatch(number):
+        raise Refused("no-such-job", job=cut(number, 24))
+    return int(number)
 
 
 def _event_bytes(entry: Json) -> bytes:

@@ -47,9 +47,14 @@ def read_place(address: Address) -> tuple[str, str]:
     return person, message
 
 
-def message_of(job: Job) -> str:
-    """Return the message a job is shown in."""
-    return read_place(job.request.address)[1]
+def message_of(job: Job, person: str) -> str:
+    """Return the message in which a person's page shows a job.
+
+    Linked accounts share jobs: one that was asked for elsewhere is shown by its number.
+    """
+    address = job.request.address
+    asker, message = read_place(address) if address.platform == "web" else ("", "")
+    return message if asker == person else f"job-{job.id}"
 
 
 def words_of(job: Job, defaults: Params) -> str:

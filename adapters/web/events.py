@@ -4,7 +4,7 @@ Knows people by id and messages by id; knows no core, no job and no HTTP.
 """
 
 import asyncio
-import time
+import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from bot.types import Reply
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a message looks like as of `version`; a larger version is newer, across restarts too."""
+    """What a message looks like as of `version`; of one run of the server, a larger version is newer."""
 
     message: str
     reply: Reply
@@ -55,31 +55,35 @@ class Stream:
 
 
 class Hub:
-    """Takes replies from the bot and hands them to every open page of their person."""
+    """Takes replies from the bot and hands them to every open page of their person.
+
+    `run` tells this run of the server from others, whose versions say nothing here.
+    """
 
     def __init__(self) -> None:
+        self.run = secrets.token_hex(8)
         self._streams: dict[str, set[Stream]] = {}
-        self._unfinished: dict[str, Shown] = {}
+        self._unfinished: dict[tuple[str, str], Shown] = {}
         self._version = 0
 
     def version(self) -> int:
-        """Return the next version: milliseconds of Unix time, always rising."""
-        self._version = max(self._version + 1, int(time.time() * 1000))
+        """Return the next version."""
+        self._version += 1
         return self._version
 
     def show(self, person: str, message: str, reply: Reply) -> None:
         """Tell the person's pages; remember it while the message still changes, for pages that open now."""
         shown = Shown(message, reply, self.version())
         if any(button.action.verb == "cancel" for row in reply.actions for button in row):
-            self._unfinished[message] = shown
+            self._unfinished[person, message] = shown
         else:
-            self._unfinished.pop(message, None)
+            self._unfinished.pop((person, message), None)
         for stream in self._streams.get(person, ()):
             stream.put(shown)
 
-    def latest(self, message: str) -> Shown | None:
-        """Return the newest state of a message that is not finished yet, preview included."""
-        return self._unfinished.get(message)
+    def latest(self, person: str, message: str) -> Shown | None:
+        """Return the newest state of a person's message that is not finished yet, preview included."""
+        return self._unfinished.get((person, message))
 
     @contextmanager
     def open(self, person: str) -> Iterator[Stream]:

@@ -1,4 +1,4 @@
-"""Who is asking: host and origin checks, the signed cookie, the bearer token and the person `local`.
+"""Who is asking: host and origin checks, the pass in the cookie, the bearer token and the person `local`.
 
 Knows requests and the signing key; knows no job.
 """
@@ -8,19 +8,40 @@ import hmac
 import os
 import re
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from yarl import URL
 
-from adapters.web.settings import WebSettings, is_loopback
+from adapters.web.settings import HOUSEHOLD, WebSettings, is_loopback
 from bot.types import User
 
+API = "/api/"
 COOKIE = "zimage_person"
 COOKIE_SECONDS = 400 * 24 * 3600
 OPERATOR = "web:local"
 """The group of who sits at the machine itself, where the chat asks nobody for a token."""
-FORWARDING = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
+PROXIED = re.compile(
+    r"(x-)?forwarded(-.*)?|via|cdn-loop|x-(real|original|remote|envoy|proxy)-.*|(cf|fly|tailscale)-.*"
+    r"|(.*-)?(client|connecting)-ip",
+    re.IGNORECASE,
+)
+"""Headers that only something between the browser and this server sends."""
+SHOWN = 80
+"""Characters of a foreign name in a sentence."""
+EARLIER = re.compile(r"[0-9a-f]{16}")
+"""A person as cookies named them when every browser with the token was somebody of its own."""
+
+
+class Shut(Exception):
+    """Who asks like this does not come in: the status of the answer, and its sentence by key."""
+
+    def __init__(self, status: int, key: str, **values: str) -> None:
+        super().__init__(key)
+        self.status = status
+        self.key = key
+        self.values = values
 
 
 def load_key(path: Path) -> bytes:
@@ -43,58 +64,94 @@ class Gate:
     """Lets requests in and says whose they are."""
 
     def __init__(self, settings: WebSettings, key: bytes) -> None:
-        self.settings = settings
-        # The token is part of the key, so that changing a leaked token also ends the cookies it gave out.
-        self.key = hmac.digest(key, settings.token.encode(), "sha256")
+        self._host = settings.host
+        self._hosts = {_host(name) for name in settings.hosts} - {""}
+        self._tokens = settings.tokens
+        # Each token is part of the key, so that changing a leaked one also ends the passes it gave out.
+        self._keys = {
+            name: hmac.digest(key, token.encode(), "sha256") for name, token in self._tokens.items()
+        }
+        self._passes = {name: _sign(key, name) for name, key in self._keys.items()}
 
     def check(self, request: web.Request) -> None:
-        """Raise HTTPForbidden for a foreign Host (DNS rebinding) or Origin (cross-site requests)."""
-        host = _url(f"http://{request.host}").host or ""
+        """Raise Shut for a foreign Host (DNS rebinding) or origin (cross-site requests).
+
+        Without a token the page is its own machine's alone, so whatever a proxy leaves behind is foreign too.
+        """
+        named = request.headers.getall("Host", [])
+        host = _host(named[0]) if len(named) == 1 else ""
+        if not self._tokens and not _from_here(request, host):
+            raise Shut(403, "door-only-here")
         if not self._is_ours(host, request):
-            raise web.HTTPForbidden(text=f"The host name {host!r} is not in web.hosts.")
+            raise Shut(403, "door-foreign-host", host=host[:SHOWN])
         origin = request.headers.get("Origin")
         if origin is not None and not self._same_origin(origin, request.host):
-            raise web.HTTPForbidden(text=f"Requests from {origin!r} are not answered.")
-        if request.headers.get("Sec-Fetch-Site") == "cross-site" and request.path.startswith("/api/"):
-            raise web.HTTPForbidden(text="Requests from other sites are not answered.")
+            raise Shut(
+                403, "door-foreign-origin" if self._tokens else "door-only-here", origin=origin[:SHOWN]
+            )
+        site = request.headers.get("Sec-Fetch-Site")
+        if site in ("cross-site", "same-site") and request.path.startswith(API):
+            raise Shut(403, "door-foreign-site")
 
     def user(self, request: web.Request) -> User:
-        """Return the person behind a request; raises HTTPUnauthorized where nobody can be told."""
-        locale = _locale(request.headers.get("Accept-Language", ""))
-        authorization = request.headers.get("Authorization")
-        if authorization is not None:
-            if self.knows(authorization.removeprefix("Bearer ").strip()):
-                return User("web", "token", "token", locale)
-            raise web.HTTPUnauthorized(text="The bearer token is wrong.")
-        person = self._cookie_person(request)
-        if person is not None:
-            return User("web", person, person, locale)
-        if self._is_local(request):
-            return User("web", "local", "local", locale, () if self.settings.token else (OPERATOR,))
-        raise web.HTTPUnauthorized(text="Open /?token=… once in this browser, or send the token as bearer.")
+        """Return the person behind a request; raises Shut where nobody can be told."""
+        locale = locale_of(request)
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer":  # others are a proxy's own, and its business
+            name = self._named(token.strip())
+        elif not self._tokens:
+            return User("web", "local", "local", locale, (OPERATOR,))
+        else:
+            name = self._visitor(request) or self._earlier(request)
+            if not name:
+                raise Shut(401, "door-no-token")
+        return User("web", name, name, locale)
 
-    def knows(self, token: str) -> bool:
-        """Return whether `token` is the configured one, in constant time; an empty one never is."""
-        return bool(self.settings.token) and _equal(token, self.settings.token)
+    def welcome(self, request: web.Request, token: str) -> web.Response:
+        """Answer who brings a token: a cookie that is their pass, then the bare page; raises Shut.
 
-    def welcome(self, request: web.Request) -> web.Response:
-        """Answer a visit to `/?token=…`: a cookie with an own person, then the bare page."""
-        if not self.knows(request.query["token"]):
-            raise web.HTTPUnauthorized(text="The token in the address is wrong.")
-        person = self._cookie_person(request) or secrets.token_hex(8)
-        response = web.Response(status=303, headers={"Location": "/"})
+        The cookie names no path, so that the browser takes the page's own, which a proxy may have put below
+        another one.
+        """
+        name = self._named(token)
+        response = web.Response(status=303, headers={"Location": "./"})
+        if name == HOUSEHOLD and self._earlier(request):
+            return response
         response.set_cookie(
             COOKIE,
-            f"{person}.{self._sign(person)}",
+            self._passes[name],
             max_age=COOKIE_SECONDS,
+            path="",
             httponly=True,
-            samesite="Strict",
-            secure=request.headers.get("X-Forwarded-Proto") == "https",
+            samesite="Lax",
+            secure=_https(request),
         )
         return response
 
+    def _named(self, token: str) -> str:
+        """Return whose token this is; raises Shut where it is nobody's."""
+        name = _match(token, self._tokens)
+        if not name:
+            raise Shut(401, "door-wrong-token")
+        return name
+
+    def _visitor(self, request: web.Request) -> str:
+        return next(filter(None, (_match(each, self._passes) for each in _cookies(request))), "")
+
+    def _earlier(self, request: web.Request) -> str:
+        """Return the person of a cookie from when every browser with the token was somebody of its own.
+
+        They keep their history; nobody is given such a cookie any more.
+        """
+        if HOUSEHOLD in self._keys:
+            for cookie in _cookies(request):
+                person, _, signature = cookie.partition(".")
+                if EARLIER.fullmatch(person) and _equal(signature, _sign(self._keys[HOUSEHOLD], person)):
+                    return person
+        return ""
+
     def _is_ours(self, host: str, request: web.Request) -> bool:
-        if is_loopback(host) or host in self.settings.hosts or host == self.settings.host:
+        if is_loopback(host) or host in self._hosts or host == self._host:
             return True
         # A name can be rebound to this machine, the address of the connection itself cannot.
         local = request.transport.get_extra_info("sockname") if request.transport else None
@@ -104,24 +161,63 @@ class Gate:
         url = _url(origin)
         if not url.host:  # `null`, of a sandboxed frame or a file
             return False
-        return _url(f"{url.scheme}://{host}").authority == url.authority or url.host in self.settings.hosts
+        return _url(f"{url.scheme}://{host}").authority == url.authority or url.host in self._hosts
 
-    def _cookie_person(self, request: web.Request) -> str | None:
-        person, _, signature = request.cookies.get(COOKIE, "").partition(".")
-        return person if person and _equal(signature, self._sign(person)) else None
 
-    def _is_local(self, request: web.Request) -> bool:
-        # Behind a reverse proxy on this machine everybody arrives from loopback.
-        forwarded = any(name in request.headers for name in FORWARDING)
-        host = _url(f"http://{request.host}").host or ""
-        return not forwarded and is_loopback(request.remote or "") and is_loopback(host)
+def locale_of(request: web.BaseRequest) -> str:
+    """Return the first language the browser asks for, `en` where it asks for none."""
+    first = re.split(r"[,;]", request.headers.get("Accept-Language", ""), maxsplit=1)[0].strip()
+    return first if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,8}", first) else "en"
 
-    def _sign(self, person: str) -> str:
-        return hmac.new(self.key, person.encode(), hashlib.sha256).hexdigest()
+
+def _from_here(request: web.Request, host: str) -> bool:
+    """Return whether a browser or program of this machine asks directly, as far as a request can show it.
+
+    A proxy that puts its own Host in place of the public name still passes on the page's Referer. No browser
+    speaks HTTP/1.0, and many proxies do.
+    """
+    referer = request.headers.get("Referer", "") if request.path.startswith(API) else ""
+    return (
+        is_loopback(host)
+        and is_loopback(request.remote or "")
+        and request.version >= HttpVersion11
+        and not any(PROXIED.fullmatch(name) for name in request.headers)
+        and (not referer or is_loopback(_url(referer).host or ""))
+    )
+
+
+def _https(request: web.Request) -> bool:
+    """Return whether the browser speaks https, to us or to the first of the proxies before us."""
+    said = request.headers.get("X-Forwarded-Proto", "").partition(",")[0]
+    first = next((each["proto"] for each in request.forwarded if "proto" in each), "")
+    origin = request.headers.get("Origin", "").partition(":")[0]
+    return "https" in (request.scheme, *(each.strip().lower() for each in (said, first, origin)))
+
+
+def _cookies(request: web.Request) -> list[str]:
+    """Return every pass a browser brings: one per path that this name was set for."""
+    return [
+        value
+        for header in request.headers.getall("Cookie", [])
+        for value in re.findall(rf"(?:^|;)\s*{COOKIE}=([^;]*)", header)
+    ]
+
+
+def _match(given: str, secrets_: Mapping[str, str]) -> str:
+    """Return the name of the secret that was given, empty where it is none; compares with all of them."""
+    return "".join(name for name, secret in secrets_.items() if _equal(given, secret))
 
 
 def _equal(left: str, right: str) -> bool:
-    return hmac.compare_digest(left.encode(), right.encode())
+    return hmac.compare_digest(left.encode("utf-8", "surrogatepass"), right.encode())
+
+
+def _sign(key: bytes, name: str) -> str:
+    return hmac.new(key, name.encode(), hashlib.sha256).hexdigest()
+
+
+def _host(authority: str) -> str:
+    return _url(f"http://{authority}").host or ""
 
 
 def _url(text: str) -> URL:
@@ -131,8 +227,3 @@ def _url(text: str) -> URL:
     except ValueError:
         return URL()
     return url
-
-
-def _locale(accept_language: str) -> str:
-    first = re.split(r"[,;]", accept_language, maxsplit=1)[0].strip()
-    return first if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*", first) else "en"

@@ -1,18 +1,17 @@
 """JSON in and out: what a client may send, and how jobs and replies look on the wire. Asks nobody."""
 
 import base64
-import binascii
 import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from json import JSONDecodeError
 from typing import Any
 
 from aiohttp import web
 
-from bot.types import Action, Button, Choice, Image, Job, JobPicture, Reply, Verb
-from bot.wording import steps
+from adapters.web import bodies
+from bot.types import Action, Button, Choice, Image, Job, JobPicture, Refused, Reply, Verb
+from bot.wording import cut, steps
 
 Json = dict[str, Any]
 
@@ -27,6 +26,10 @@ CONTROLS: dict[str, tuple[type, ...]] = {
     "guidance_scale": (int, float),
 }
 MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+LONGEST_TEXT = 8_000
+"""Characters of a message: a prompt, what shall not be in it, and flags."""
+LARGEST_NUMBER = 10**6
+SHOWN_VALUE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +43,23 @@ class Message:
 
 
 async def read_message(request: web.Request) -> Message:
-    """Read `POST /api/messages`; raises HTTPUnprocessableEntity naming the value and the fix."""
-    body = await _read_object(request)
+    """Read `POST /api/messages`.
+
+    Raises HTTPUnprocessableEntity naming the value and the fix, `Refused` (`prompt-too-long`).
+    """
+    body = await bodies.read_object(request, bodies.PICTURE_BODY)
     controls = body.get("controls") or {}
     if not isinstance(controls, dict):
-        raise _bad(f"controls must be an object, not {controls!r}.")
+        raise _bad(f"controls must be an object, not {_shown(controls)}.")
     for name, value in controls.items():
         _check_control(name, value)
     text = body.get("text", controls.get("prompt"))
     if not isinstance(text, str):
-        raise _bad(f"text must be a string, not {text!r}.")
-    return Message(_message_id(body), text or controls.get("prompt", ""), controls, _image(body.get("image")))
+        raise _bad(f"text must be a string, not {_shown(text)}.")
+    text = text or controls.get("prompt", "")
+    if len(text) > LONGEST_TEXT:
+        raise Refused("prompt-too-long", length=len(text), limit=LONGEST_TEXT)
+    return Message(_message_id(body), text, controls, _image(body.get("image")))
 
 
 async def read_action(request: web.Request, job: int) -> tuple[Action, str]:
@@ -58,15 +67,15 @@ async def read_action(request: web.Request, job: int) -> tuple[Action, str]:
 
     Raises HTTPUnprocessableEntity naming the value and the fix.
     """
-    body = await _read_object(request)
+    body = await bodies.read_object(request)
     verb, index, value = body.get("verb"), body.get("index", 0), body.get("value", "")
     verbs: tuple[str, ...] = Verb.__args__  # type: ignore[attr-defined]
     if verb not in verbs:
-        raise _bad(f"verb must be one of {', '.join(verbs)}, not {verb!r}.")
-    if type(index) is not int or index < 0:
-        raise _bad(f"index must be a whole number from 0 on, not {index!r}.")
-    if not isinstance(value, str):
-        raise _bad(f"value must be a string, not {value!r}.")
+        raise _bad(f"verb must be one of {', '.join(verbs)}, not {_shown(verb)}.")
+    if type(index) is not int or not 0 <= index <= LARGEST_NUMBER:
+        raise _bad(f"index must be a whole number from 0 on, not {_shown(index)}.")
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
+        raise _bad(f"value must be a string of at most {LONGEST_TEXT} characters, not {_shown(value)}.")
     return Action(verb, job, index, value), _message_id(body)
 
 
@@ -92,10 +101,11 @@ def job_json(job: Job) -> Json:
     }
 
 
-def entry_json(job: Job, reply: Reply, message: str, words: str, version: int) -> Json:
-    """Return one exchange of the chat: the person's words and what the answer looks like as of `version`."""
+def entry_json(job: Job, reply: Reply, message: str, words: str, run: str, version: int) -> Json:
+    """Return one exchange: the person's words and what the answer looks like as of `version` of a `run`."""
     return {
         "message": message,
+        "run": run,
         "version": version,
         "job": job.id,
         "parent": job.request.parent,
@@ -140,29 +150,21 @@ def picture_url(job: Job, picture: JobPicture) -> str:
     return f"/api/jobs/{job.id}/images/{picture.index}.png"
 
 
-async def _read_object(request: web.Request) -> Json:
-    try:
-        body = await request.json()
-    except (JSONDecodeError, UnicodeDecodeError) as error:
-        raise _bad(f"The body is not JSON: {error}.") from error
-    if not isinstance(body, dict):
-        raise _bad('The body must be a JSON object such as {"text": "a red sailboat"}.')
-    return body
-
-
 def _check_control(name: str, value: object) -> None:
     if name not in CONTROLS:
-        raise _bad(f"controls has no {name!r}; it knows {', '.join(CONTROLS)}.")
+        raise _bad(f"controls has no {_shown(name)}; it knows {', '.join(CONTROLS)}.")
     # bool is an int in Python, a step count of `true` is still a mistake.
     if not isinstance(value, CONTROLS[name]) or (isinstance(value, bool) and bool not in CONTROLS[name]):
         wanted = " or ".join(each.__name__ for each in CONTROLS[name])
-        raise _bad(f"controls.{name} must be {wanted}, not {value!r}.")
+        raise _bad(f"controls.{name} must be {wanted}, not {_shown(value)}.")
+    if isinstance(value, int | float) and abs(value) > LARGEST_NUMBER:
+        raise _bad(f"controls.{name} must be at most {LARGEST_NUMBER}, not {_shown(value)}.")
 
 
 def _message_id(body: Json) -> str:
     message = body.get("message", secrets.token_hex(12))
     if not isinstance(message, str) or not MESSAGE_ID.fullmatch(message):
-        raise _bad(f"message must be 8 to 64 letters, digits, - or _, not {message!r}.")
+        raise _bad(f"message must be 8 to 64 letters, digits, - or _, not {_shown(message)}.")
     return message
 
 
@@ -171,16 +173,20 @@ def _image(value: object) -> bytes | None:
         return None
     if not isinstance(value, str):
         raise _bad("image must be a picture file in base64.")
+    text = value.partition(",")[2] if value.startswith("data:") else value
     try:
-        return base64.b64decode(
-            value.partition(",")[2] if value.startswith("data:") else value, validate=True
-        )
-    except binascii.Error as error:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
         raise _bad(f"image must be a picture file in base64: {error}.") from error
 
 
 def _bad(sentence: str) -> web.HTTPUnprocessableEntity:
     return web.HTTPUnprocessableEntity(text=sentence)
+
+
+def _shown(value: object) -> str:
+    """Return a value as a sentence may hold it: nothing nested, nothing long."""
+    return type(value).__name__ if isinstance(value, dict | list) else cut(repr(value), SHOWN_VALUE)
 
 
 def _button_json(button: Button) -> Json:

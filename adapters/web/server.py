@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from adapters.web.api import Api
 from adapters.web.asking import read_place
+from adapters.web.door import Door, expected, file, secure
 from adapters.web.events import Hub
 from adapters.web.identity import Gate, load_key
 from adapters.web.presence import GRACE, Presence
@@ -16,20 +16,10 @@ from adapters.web.settings import WebSettings
 from bot.core import Core
 from bot.types import Address, Reply
 
-PAGE = Path(__file__).parent / "page"
-BODY_LIMIT = 25 * 1024**2
-SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
-        "form-action 'self'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
-ERROR_CODES = {401: "unauthorized", 403: "forbidden", 404: "not-found", 405: "method-not-allowed",
-               413: "too-large", 422: "bad-request"}  # fmt: skip
+KEEP_ALIVE = 60.0
+"""Seconds for a request's head to arrive, and for which an idle connection stays open."""
+LINGER = 10.0
+"""Seconds to go on taking a body that nobody wants, so that its sender hears the answer."""
 
 
 class WebPlatform:
@@ -60,8 +50,17 @@ class WebPlatform:
 
     async def run(self, core: Core) -> None:
         """Serve until cancelled; raises OSError where the address cannot be taken."""
-        runner = web.AppRunner(self._app(core), access_log=None, shutdown_timeout=1.0)
+        runner = web.AppRunner(
+            self._app(core),
+            access_log=None,
+            shutdown_timeout=1.0,
+            keepalive_timeout=KEEP_ALIVE,
+            lingering_time=LINGER,
+            auto_decompress=False,  # no client compresses what it asks
+        )
         await runner.setup()
+        assert runner.server is not None
+        runner.server.request_handler = expected(runner.server.request_handler)
         try:
             site = web.TCPSite(runner, self.settings.host, self.settings.port)
             await site.start()
@@ -80,52 +79,25 @@ class WebPlatform:
     def _app(self, core: Core) -> web.Application:
         presence = Presence(lambda person: api.left(person), self._grace, self._sleep)
         api = Api(core, self._gate, self.hub, presence)
-        app = web.Application(middlewares=[self._guard, api.refusals], client_max_size=BODY_LIMIT)
+        door = Door(self._gate, core.replies.texts)
+        app = web.Application(middlewares=[door.guard, api.refusals])
         app.add_routes(api.routes())
-        app.router.add_get("/", self._page)
+        app.router.add_get("/", door.page)
+        app.router.add_post("/", door.enter)
         app.router.add_get("/healthz", _health)
-        app.router.add_get("/page/{file}", _file)
+        app.router.add_get("/page/{file}", file)
 
         async def stop(_: web.Application) -> None:
             presence.close()
             self.hub.close()
 
         app.on_shutdown.append(stop)
-        app.on_response_prepare.append(_secure)
+        app.on_response_prepare.append(secure)
         return app
-
-    async def _page(self, request: web.Request) -> web.StreamResponse:
-        if "token" in request.query:
-            return self._gate.welcome(request)
-        self._gate.user(request)
-        return web.FileResponse(PAGE / "index.html")
-
-    @web.middleware
-    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        try:
-            self._gate.check(request)
-            return await handler(request)
-        except web.HTTPException as error:
-            if error.status not in ERROR_CODES:
-                raise
-            text = f"There is nothing at {request.path}." if error.status == 404 else error.text
-            return web.json_response({"error": text, "code": ERROR_CODES[error.status]}, status=error.status)
 
 
 async def _health(_: web.Request) -> web.Response:
     return web.json_response({"ok": True})
-
-
-async def _file(request: web.Request) -> web.StreamResponse:
-    name = request.match_info["file"]
-    if name not in {path.name for path in PAGE.iterdir()}:
-        raise web.HTTPNotFound
-    return web.FileResponse(PAGE / name)
-
-
-async def _secure(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(SECURITY_HEADERS)
-    response.headers.setdefault("Cache-Control", "no-cache")
 
 
 def _address(host: str, port: int) -> str:

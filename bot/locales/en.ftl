@@ -345,3 +345,18 @@ note-optimizer-too-slow = The language model can't keep up on this machine, so t
 note-optimizer-unusable = The language model strayed from your words, so the rules reworded it.
 note-world-nearest = This small model doesn't know that, so it draws the nearest thing it knows.
 note-world-count = This small model draws one of each, and no more than two things.
+
+# Web
+door-title = Pictures from words
+door-ask = Enter your token
+door-enter = Open
+door-no-token = This opens with a token: enter yours on the page, or send it as bearer.
+door-wrong-token = That token isn't right.
+door-only-here = This page has no token, so it only answers browsers on its own machine, and none through a proxy. To open it to others, set web.token, and name its public address in web.hosts.
+door-foreign-host = “{ $host }” isn't known here. If that is a name of this page, add it to web.hosts.
+door-foreign-origin = Requests from { $origin } aren't answered. If that is an address of this page, add its name to web.hosts.
+door-foreign-site = Requests from other sites aren't answered.
+door-nothing-there = There is nothing at { $path }.
+door-wrong-method = { $path } can't be asked in this way.
+door-too-large = That is too large; the limit is { $limit }.
+door-too-slow = That took too long to arrive; please try again.

@@ -301,3 +301,18 @@ note-optimizer-too-slow = 语言模型在这台机器上跑得太慢，已改用
 note-optimizer-unusable = 语言模型改得偏离了原意，已改用规则改写。
 note-world-nearest = 这个小模型不认识它，画的是最接近的东西。
 note-world-count = 这个小模型每样只画一个，一幅画最多两样。
+
+# Web
+door-title = 以文绘画
+door-ask = 请输入令牌
+door-enter = 打开
+door-no-token = 需要令牌才能使用：请在页面上输入，或作为 bearer 发送。
+door-wrong-token = 令牌不正确。
+door-only-here = 这个页面没有设置令牌，只回答本机浏览器的直接访问，不接受代理转发。要让别人使用，请设置 web.token，并把公开的域名写进 web.hosts。
+door-foreign-host = 这里不认识“{ $host }”。如果它是这个页面的域名，请写进 web.hosts。
+door-foreign-origin = 不回答来自 { $origin } 的请求。如果它是这个页面的地址，请把域名写进 web.hosts。
+door-foreign-site = 不回答来自其他网站的请求。
+door-nothing-there = { $path } 这里什么也没有。
+door-wrong-method = { $path } 不支持这种请求方式。
+door-too-large = 内容太大，上限是 { $limit }。
+door-too-slow = 内容传输太慢，请重试。

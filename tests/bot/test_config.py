@@ -132,6 +132,9 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ({"ZIMAGE_BOT_ACCESS__ALLOW": "discord:server:1,House"}, ("access.allow", "House", "discord:role:5")),
         ({"ZIMAGE_BOT_DISCORD__COMMAND": "Paint it"}, ("discord.command", "Paint it", "a–z")),
         ({"ZIMAGE_BOT_WEB": "1"}, ("web", "table")),
+        ({"ZIMAGE_BOT_WEB__HOSTS": "https://x.example"}, ("web.hosts", "without scheme and port")),
+        ({"ZIMAGE_BOT_WEB__HOSTS": "x.example:8443"}, ("web.hosts", "without scheme and port")),
+        ({"ZIMAGE_BOT_WEB__PEOPLE": "ann"}, ("web.people", "table of texts")),
         ({"ZIMAGE_BOT_WEB": "1", "ZIMAGE_BOT_WEB__PORT": "2"}, ("WEB", "exclude")),
     ],
 )
@@ -160,6 +163,10 @@ def test_tokens_are_never_shown() -> None:
     loaded = config.load(EXAMPLE, {"ZIMAGE_BOT_DISCORD__TOKEN": "hush-hush"})
     assert "hush-hush" not in repr(loaded)
     assert loaded.secrets() == ["hush-hush"]
+    people = config.load(EXAMPLE, {"ZIMAGE_BOT_WEB__PEOPLE__ANN": "hush-hush"})
+    assert people.web.people == {"ann": "hush-hush"}
+    assert "hush-hush" not in repr(people)
+    assert people.secrets() == ["hush-hush"]
     with pytest.raises(config.ConfigError) as caught:
         config.load(EXAMPLE, {"ZIMAGE_BOT_DISCORD": "hush-hush"})
     assert "hush-hush" not in str(caught.value)

@@ -54,6 +54,8 @@ def bot(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         (["--config", "/no/such/config.toml"], {}, "no such file"),
         (["run"], {"WEB__PORT": "many"}, "web.port"),
         (["run"], {"WEB__HOST": "0.0.0.0"}, "web.token"),
+        (["run"], {"WEB__HOSTS": "pictures.example"}, "web.token"),
+        (["run"], {"WEB__PEOPLE__ANN": "short"}, "web.people.ann"),
         (["run"], {"WEB__ENABLED": "false"}, "web.enabled"),
         (["run"], {"MODERATION__BANNED": "/[/"}, "moderation.banned"),
     ],

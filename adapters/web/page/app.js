@@ -22,15 +22,18 @@ follow({
     byId("connection").hidden = true;
     restore();
   },
-  lost: () => {
-    byId("connection").textContent = strings.reconnecting;
-    byId("connection").hidden = false;
-  },
+  lost: () => byId("connection").hidden && trouble(strings.reconnecting),
 });
 
+function trouble(sentence) {
+  byId("connection").textContent = sentence;
+  byId("connection").hidden = false;
+}
+
 async function greet() {
-  const hello = await retried(() => ask("/api/hello"));
+  const hello = await retried(() => ask("api/hello"));
   composer.defaults(hello.defaults);
+  composer.largest = hello.largest_picture;
   byId("model").textContent = hello.name;
   byId("model").disabled = !hello.world;
   for (const id of ["world", "about"]) byId(id).textContent = hello.world;
@@ -49,7 +52,7 @@ async function greet() {
 }
 
 async function restore() {
-  const { messages, more } = await retried(() => ask("/api/history"));
+  const { messages, more } = await retried(() => ask("api/history"));
   if (!chat.size) byId("earlier").hidden = !more;
   for (const entry of messages) chat.apply(entry);
   byId("welcome").hidden = chat.size > 0;
@@ -57,7 +60,7 @@ async function restore() {
 }
 
 async function earlier() {
-  const { messages, more } = await ask(`/api/history?before=${chat.oldest()}`);
+  const { messages, more } = await retried(() => ask(`api/history?before=${chat.oldest()}`));
   byId("earlier").hidden = !more;
   chat.prepend(messages);
 }
@@ -73,7 +76,7 @@ async function send(message) {
   byId("welcome").hidden = true;
   chat.sent(id, message);
   try {
-    const answer = await ask("/api/messages", { ...message, message: id });
+    const answer = await ask("api/messages", { ...message, message: id });
     if (answer.reply) chat.answered(id, answer.reply);
   } catch (error) {
     chat.refused(id, error.message, () => composer.fill(message.text));
@@ -83,7 +86,7 @@ async function send(message) {
 /** Press a button of a card; what it says privately stands under that card, or in it where it is a panel. */
 async function press({ verb, job, index, value }, card) {
   try {
-    const answer = await ask(`/api/jobs/${job}/actions`, { verb, index, value, message: messageId() });
+    const answer = await ask(`api/jobs/${job}/actions`, { verb, index, value, message: messageId() });
     if (answer.reply?.prefill) composer.fill(answer.reply.prefill);
     else if (PANELS.has(verb) && answer.reply) await turned(verb, answer.reply, card);
     else if (answer.reply) chat.notice(card, answer.reply);
@@ -95,15 +98,18 @@ async function press({ verb, job, index, value }, card) {
 /** A panel says what its press came to; the controls and the conversation follow. */
 async function turned(verb, reply, card) {
   card.show({ reply });
-  if (verb === "set") composer.defaults((await ask("/api/hello")).defaults);
-  else if ((await ask("/api/history")).messages.length === 0) chat.forget();
+  if (verb === "set") composer.defaults((await ask("api/hello")).defaults);
+  else if ((await ask("api/history")).messages.length === 0) chat.forget();
 }
 
 async function retried(question) {
   for (let wait = 500; ; wait = Math.min(wait * 2, 15000)) {
     try {
-      return await question();
-    } catch {
+      const answer = await question();
+      if (wait > 500) byId("connection").hidden = true;
+      return answer;
+    } catch (error) {
+      trouble(error.message);
       await new Promise((resolve) => setTimeout(resolve, wait));
     }
   }

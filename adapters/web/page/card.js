@@ -1,5 +1,6 @@
 // One answer of the bot: its pictures, words, progress and buttons, changed in place so that focus stays.
 
+import { here } from "./net.js";
 import { locale, strings } from "./strings.js";
 
 const SHOWN = 512;
@@ -110,7 +111,7 @@ export class Card {
     if (drawn === this.drawn) return;
     this.drawn = drawn;
     if (preview && this.frame.firstChild?.tagName === "IMG") {
-      this.frame.firstChild.src = images[0].url;
+      this.frame.firstChild.src = here(images[0].url);
       return;
     }
     this.frame.replaceChildren(...images.map((image) => (preview ? this.preview(image, width, height) : this.picture(image))));
@@ -122,11 +123,11 @@ export class Card {
   }
 
   preview(image, width, height) {
-    return element("img", { src: image.url, alt: image.alt, ...fit(width, height) });
+    return element("img", { src: here(image.url), alt: image.alt, ...fit(width, height) });
   }
 
   picture(image) {
-    const img = element("img", { src: image.url, alt: image.alt, ...fit(image.width, image.height) });
+    const img = element("img", { src: here(image.url), alt: image.alt, ...fit(image.width, image.height) });
     const button = element("button", { type: "button", className: "picture", title: strings.enlarge }, img);
     button.setAttribute("aria-label", `${strings.enlarge}: ${image.alt || image.file}`);
     button.addEventListener("click", () => (this.uncover() ? undefined : this.enlarge(image)));

@@ -1,6 +1,7 @@
 // The conversation: one turn per message, each brought to what the bot last said it looks like.
 
 import { Card, element } from "./card.js";
+import { here } from "./net.js";
 import { strings } from "./strings.js";
 
 export class Chat {
@@ -36,9 +37,10 @@ export class Chat {
   /** Bring a turn to what the bot says, unless that is older than what stands there. */
   apply(entry) {
     const turn = this.turns.get(entry.message) ?? this.add(entry.message, this.after(entry.job));
-    if (entry.version <= turn.version) return;
+    // Each run of the server counts its versions anew.
+    if (entry.run === turn.run && entry.version <= turn.version) return;
     const follow = this.atBottom();
-    turn.version = entry.version;
+    [turn.run, turn.version] = [entry.run, entry.version];
     turn.job = entry.job;
     turn.element.dataset.job = entry.job;
     turn.element.classList.remove("sending");
@@ -95,7 +97,7 @@ export class Chat {
     const card = new Card({ press: (action) => this.press(action, card), enlarge: (image) => this.enlarge(image) });
     const turn = element("article", { className: "turn" }, words, card.element);
     this.log.insertBefore(turn, before);
-    this.turns.set(id, { element: turn, words, card, version: 0, job: null });
+    this.turns.set(id, { element: turn, words, card, run: "", version: 0, job: null });
     return this.turns.get(id);
   }
 
@@ -118,14 +120,14 @@ export class Chat {
 
   enlarge(image) {
     const large = this.viewer.querySelector("#large");
-    large.src = image.url;
+    large.src = here(image.url);
     large.alt = image.alt;
     large.width = image.width;
     large.height = image.height;
     // Small pictures fill the screen up to four times their size, large ones shrink to fit.
     large.style.setProperty("--width", `${image.width * 4}px`);
     large.style.setProperty("--ratio", image.width / image.height);
-    Object.assign(this.viewer.querySelector("#download"), { href: image.url, download: image.file });
+    Object.assign(this.viewer.querySelector("#download"), { href: here(image.url), download: image.file });
     this.viewer.showModal();
   }
 

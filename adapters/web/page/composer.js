@@ -2,13 +2,12 @@
 
 import { strings } from "./strings.js";
 
-const LARGEST_FILE = 18 * 1024 * 1024;
-
 export class Composer {
   /** `send({text, controls, image?, preview?})` takes what the person sends. */
   constructor(form, send) {
     this.send = send;
     this.image = null;
+    this.largest = Infinity;
     const find = (selector) => form.querySelector(selector);
     this.text = find("#text");
     this.file = find("#file");
@@ -80,7 +79,8 @@ export class Composer {
 
   attach(file) {
     if (!file) return;
-    const problem = !file.type.startsWith("image/") ? strings.notPicture : file.size > LARGEST_FILE ? strings.tooLarge : "";
+    const tooLarge = file.size > this.largest && strings.tooLarge.replace("{limit}", this.largest / 1e6);
+    const problem = file.type.startsWith("image/") ? tooLarge || "" : strings.notPicture;
     this.text.setCustomValidity(problem);
     if (problem) {
       this.text.reportValidity();

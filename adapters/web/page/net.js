@@ -14,6 +14,11 @@ function randomId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** What the bot calls /api/…, seen from the page, which a proxy may have put below another path. */
+export function here(url) {
+  return url.replace(/^\//, "");
+}
+
 /** Ask the bot; throws an Error whose message is a sentence for the person. */
 export async function ask(path, body) {
   const options = body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
@@ -23,9 +28,16 @@ export async function ask(path, body) {
   } catch {
     throw new Error(strings.unreachable);
   }
-  const answer = await response.json();
-  if (!response.ok) throw new Error(answer.error);
+  if (response.status === 401) location.reload(); // to where one enters a token
+  // What stands between may answer in its own way, or the connection end in the middle.
+  const answer = await response.json().catch(() => null);
+  if (!response.ok || !answer) throw new Error(answer?.error ?? explained(response.status));
   return answer;
+}
+
+function explained(status) {
+  if (status === 413) return strings.tooLargeOnTheWay;
+  return [502, 503, 504].includes(status) ? strings.unreachable : strings.failed;
 }
 
 /** Follow the changes: `changed(entry)` for each, `opened()` at every connect, `lost()` at every loss. */
@@ -37,7 +49,7 @@ export function follow({ changed, opened, lost }) {
   function connect() {
     clearTimeout(timer);
     source?.close();
-    source = new EventSource(`/api/events?page=${page}`);
+    source = new EventSource(`api/events?page=${page}`);
     source.onopen = () => {
       wait = 1000;
       opened();
@@ -46,6 +58,7 @@ export function follow({ changed, opened, lost }) {
     source.onerror = () => {
       source.close();
       lost();
+      ask("api/hello").catch(() => {}); // the stream does not say why it ended; this leads to where one enters a token
       timer = setTimeout(connect, wait * (0.75 + Math.random() / 2));
       wait = Math.min(wait * 2, 15000);
     };
@@ -54,7 +67,7 @@ export function follow({ changed, opened, lost }) {
   addEventListener("pagehide", () => {
     clearTimeout(timer);
     source?.close();
-    navigator.sendBeacon(`/api/leave?page=${page}`);
+    navigator.sendBeacon(`api/leave?page=${page}`);
   });
   addEventListener("pageshow", (event) => event.persisted && connect());
   addEventListener("online", connect);

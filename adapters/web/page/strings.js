@@ -27,7 +27,9 @@ const en = {
   reconnecting: "Reconnecting…",
   unreachable: "The bot cannot be reached. Is it running?",
   notPicture: "That file is not a picture.",
-  tooLarge: "That picture is larger than 18 MB.",
+  failed: "Something went wrong on the way; please try again.",
+  tooLarge: "That picture is too large; the limit is {limit} MB.",
+  tooLargeOnTheWay: "That is larger than the server in front of the bot lets through.",
   again: "Put it back into the text box",
 };
 
@@ -58,7 +60,9 @@ const zh = {
   reconnecting: "正在重新连接…",
   unreachable: "无法连接机器人，它在运行吗？",
   notPicture: "这个文件不是图片。",
-  tooLarge: "图片超过 18 MB。",
+  failed: "途中出了点问题，请重试。",
+  tooLarge: "图片太大，上限是 {limit} MB。",
+  tooLargeOnTheWay: "内容太大，机器人前面的服务器不让通过。",
   again: "放回输入框",
 };
 

@@ -72,10 +72,11 @@ class Visitor:
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """Start a browser."""
+async def chromium(names: str = "") -> AsyncIterator[Browser]:
+    """Start a browser; `names` are rules for where a name leads, such as `MAP example.org 127.0.0.1`."""
+    flags = [*FLAGS, f"--host-resolver-rules={names}"]
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         try:
             yield browser
         finally:

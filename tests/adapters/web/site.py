@@ -28,7 +28,10 @@ PROFILE = ModelProfile(
     "embedded", 128, 256, ("a red sailboat on the sea at sunset", "a white house in the snow at night"),
     "This small model draws picture-book scenes.",
 )  # fmt: skip
+TOKEN = "correct horse battery staple"
 LOOPBACK = WebSettings(port=0)
+GUARDED = WebSettings(port=0, token=TOKEN, hosts=("pictures.example",))
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
 class Easel(FakeEngine):
@@ -117,12 +120,20 @@ async def serving(
         )
         await core.recover()
         tasks = [asyncio.create_task(core.run()), asyncio.create_task(web.run(core))]
-        url = await web.started()
-        async with aiohttp.ClientSession(base_url=url) as client:
-            yield Site(url, core, easel, web, client)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            url = await web.started()
+            async with aiohttp.ClientSession(url, cookie_jar=aiohttp.DummyCookieJar()) as client:
+                yield Site(url, core, easel, web, client)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def passing(site: Site, token: str = TOKEN) -> dict[str, str]:
+    """Open the page with a token as a fresh browser would; return the header with its cookie."""
+    async with site.client.get("/", params={"token": token}, allow_redirects=False) as answer:
+        return {"Cookie": f"zimage_person={answer.cookies['zimage_person'].value}"}
 
 
 async def next_event(stream: aiohttp.ClientResponse) -> dict[str, Any]:

@@ -1,19 +1,20 @@
 """Who is let in, and as whom."""
 
+import re
 import stat
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
+from multidict import CIMultiDict
 
 from adapters.web.identity import load_key
 from adapters.web.settings import WebSettings
+from bot.access import Access
 from bot.types import User
-from tests.adapters.web.site import Site, serving
+from tests.adapters.web.site import BEARER, GUARDED, LOOPBACK, TOKEN, Site, passing, serving
 
-TOKEN = "correct horse battery staple"
-GUARDED = WebSettings(port=0, token=TOKEN, hosts=("pictures.example",))
-BEARER = {"Authorization": f"Bearer {TOKEN}"}
 FAR = {"Host": "pictures.example"}
 
 
@@ -21,6 +22,36 @@ def test_an_address_others_can_reach_demands_a_token() -> None:
     with pytest.raises(ValueError, match=r"web\.token"):
         WebSettings(host="0.0.0.0")
     assert WebSettings(host="0.0.0.0", token=TOKEN).token == TOKEN
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"host": "::"}, "web.token"),
+        ({"hosts": ("pictures.example",)}, "web.token"),
+        ({"token": "short"}, "web.token"),
+        ({"people": {"ann": "short"}}, "web.people.ann"),
+        ({"people": {"token": TOKEN}}, "web.people"),
+        ({"people": {"ann b": TOKEN}}, "'ann b'"),
+        ({"token": TOKEN, "people": {"ann": TOKEN}}, "web.people.ann"),
+        ({"people": {"ann": TOKEN, "bob": TOKEN}}, "web.people.bob"),
+    ],
+)
+def test_settings_that_would_let_in_others_are_one_line_without_the_token(
+    settings: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(named)) as caught:
+        WebSettings(**settings)
+    assert "\n" not in str(caught.value)
+    assert TOKEN not in f"{caught.value}"
+
+
+def test_people_alone_open_the_page_to_others() -> None:
+    assert WebSettings(host="0.0.0.0", people={"ann": TOKEN}).tokens == {"ann": TOKEN}
+
+
+def test_tokens_are_not_in_what_is_printed() -> None:
+    assert TOKEN not in repr(WebSettings(token=TOKEN, people={"ann": TOKEN + "!"}))
 
 
 def test_the_key_is_made_once_and_only_the_owner_can_read_it(tmp_path: Path) -> None:
@@ -69,67 +100,117 @@ async def test_other_sites_cannot_embed_what_the_api_gives(site: Site) -> None:
     assert status == 403
 
 
-async def test_a_public_name_needs_cookie_or_token(tmp_path: Path) -> None:
-    async with serving(tmp_path, GUARDED) as site:
-        assert (await site.get("/api/hello", headers=FAR))[0] == 401
-        assert (await site.get("/", headers=FAR))[0] == 401
-        assert (await site.get("/api/hello", headers=FAR | BEARER))[0] == 200
-        assert (await site.get("/api/hello", headers=FAR | {"Authorization": "Bearer wrong"}))[0] == 401
-
-
-async def test_behind_a_proxy_nobody_is_local(tmp_path: Path) -> None:
-    async with serving(tmp_path, GUARDED) as site:
-        assert (await site.get("/api/hello", headers={"X-Forwarded-For": "203.0.113.9"}))[0] == 401
-
-
 async def test_without_a_token_no_bearer_is_right(site: Site) -> None:
     assert (await site.get("/api/hello", headers={"Authorization": "Bearer "}))[0] == 401
 
 
-async def test_the_token_in_the_address_becomes_a_cookie_and_disappears(tmp_path: Path) -> None:
+SIGNS = {
+    "Forwarded": "for=203.0.113.9",
+    "X-Forwarded-For": "203.0.113.9",
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Host": "pictures.example",
+    "X-Forwarded-Server": "front",
+    "X-Real-IP": "203.0.113.9",
+    "Via": "1.1 front",
+    "CF-Connecting-IP": "203.0.113.9",
+    "True-Client-IP": "203.0.113.9",
+    "X-Client-IP": "127.0.0.1",
+    "X-Cluster-Client-IP": "203.0.113.9",
+    "Fastly-Client-IP": "203.0.113.9",
+    "X-Original-Host": "pictures.example",
+    "X-Envoy-External-Address": "203.0.113.9",
+    "Tailscale-User-Login": "ann@example",
+    "CDN-Loop": "cloudflare",
+    "Referer": "https://pictures.example/",
+    "Origin": "https://pictures.example",
+    "Sec-Fetch-Site": "same-site",
+}
+
+
+@pytest.mark.parametrize("name", SIGNS)
+async def test_a_page_without_a_token_refuses_to_be_proxied_and_says_what_to_set(
+    site: Site, name: str
+) -> None:
+    status, answer = await site.get("/api/hello", headers={name: SIGNS[name]})
+    assert (status, answer["code"]) == (403, "forbidden")
+    assert name == "Sec-Fetch-Site" or "web.token" in answer["error"]
+
+
+async def test_a_page_without_a_token_speaks_no_http_1_0_as_only_proxies_do(site: Site) -> None:
+    async with aiohttp.ClientSession(site.url, version=aiohttp.HttpVersion10) as old:
+        assert (await old.get("/api/hello")).status == 403
+
+
+async def test_two_hosts_are_none(site: Site) -> None:
+    headers = CIMultiDict([("Host", "localhost"), ("Host", "evil.example")])
+    async with site.client.get("/api/hello", headers=headers) as answer:
+        assert answer.status in (400, 403)
+
+
+@pytest.mark.parametrize("name", ["Host", "X-Forwarded-For", "Accept"])
+async def test_with_a_token_nobody_is_anybody_without_it_from_this_machine_neither(
+    tmp_path: Path, name: str
+) -> None:
     async with serving(tmp_path, GUARDED) as site:
-        async with site.client.get(
-            "/", params={"token": TOKEN}, headers=FAR, allow_redirects=False
-        ) as answer:
-            assert (answer.status, answer.headers["Location"]) == (303, "/")
-            cookie = answer.cookies["zimage_person"]
-        assert cookie["httponly"]
-        assert cookie["samesite"] == "Strict"
-        async with aiohttp.ClientSession(site.url, cookies={"zimage_person": cookie.value}) as browser:
-            assert (await browser.get("/api/hello", headers=FAR)).status == 200
-        forged = {"zimage_person": "local." + cookie.value.partition(".")[2]}
-        async with aiohttp.ClientSession(site.url, cookies=forged) as browser:
-            assert (await browser.get("/api/hello", headers=FAR)).status == 401
-        assert (await site.get("/", params={"token": "wrong"}, headers=FAR))[0] == 401
+        headers = {name: {"Host": "localhost", "Accept": "*/*"}.get(name, "203.0.113.9")}
+        for path in (
+            "/api/hello",
+            "/api/history",
+            "/api/events",
+            "/api/jobs/1",
+            "/api/jobs/1/images/0.png",
+            "/",
+        ):
+            assert (await site.get(path, headers=headers))[0] == 401
+        for path in ("/api/messages", "/api/jobs/1/actions", "/api/leave"):
+            assert (await site.post(path, {"text": "/stats"}, headers=headers))[0] == 401
+
+
+async def test_a_public_name_needs_cookie_or_token(tmp_path: Path) -> None:
+    async with serving(tmp_path, GUARDED) as site:
+        assert (await site.get("/api/hello", headers=FAR))[0] == 401
+        assert (await site.get("/api/hello", headers=FAR | BEARER))[0] == 200
+        assert (await site.get("/api/hello", headers=FAR | {"Authorization": "Bearer wrong"}))[0] == 401
+
+
+async def test_a_password_for_the_proxy_is_none_of_ours(tmp_path: Path) -> None:
+    async with serving(tmp_path, GUARDED) as site:
+        headers = {"Authorization": "Basic eDp5"} | await passing(site)
+        assert (await site.get("/api/hello", headers=headers))[0] == 200
+
+
+@pytest.mark.parametrize("name", ["pictures.example", "PICTURES.example", "pictures.example:8443"])
+async def test_a_public_name_counts_in_any_case_and_on_any_port(tmp_path: Path, name: str) -> None:
+    async with serving(tmp_path, GUARDED) as site:
+        assert (await site.get("/api/hello", headers=BEARER | {"Host": name}))[0] == 200
 
 
 async def test_a_new_token_ends_the_cookies_of_the_old_one(tmp_path: Path) -> None:
     async with serving(tmp_path, GUARDED) as site:
-        cookie = await _cookie(site)
-    renewed = WebSettings(port=0, token="another", hosts=GUARDED.hosts)
-    async with serving(tmp_path, renewed) as site, aiohttp.ClientSession(site.url, cookies=cookie) as browser:
-        assert (await browser.get("/api/hello", headers=FAR)).status == 401
+        cookie = await passing(site)
+    renewed = WebSettings(port=0, token="another one", hosts=GUARDED.hosts)
+    async with serving(tmp_path, renewed) as site:
+        assert (await site.get("/api/hello", headers=cookie))[0] == 401
 
 
-async def test_people_see_only_their_own_jobs(tmp_path: Path) -> None:
-    async with serving(tmp_path, GUARDED) as site:
-        job = await site.draw("a cat")
-        async with aiohttp.ClientSession(site.url, cookies=await _cookie(site)) as browser:
-            for path in (f"/api/jobs/{job}", f"/api/jobs/{job}/images/0.png"):
-                assert (await browser.get(path, headers=FAR)).status == 404
-            press = await browser.post(f"/api/jobs/{job}/actions", json={"verb": "delete"}, headers=FAR)
-            assert press.status == 403
-            history = await browser.get("/api/history", headers=FAR)
-            assert (await history.json())["messages"] == []
+ADMINS = [
+    (LOOPBACK, {}, ("web:local",), True),
+    (GUARDED, BEARER, ("web:local",), False),
+    (GUARDED, BEARER, ("web:user:token",), True),
+]
+
+
+@pytest.mark.parametrize(("settings", "headers", "admins", "administers"), ADMINS)
+async def test_administrators_are_named_and_never_guessed(
+    tmp_path: Path, settings: WebSettings, headers: dict[str, str], admins: tuple[str, ...], administers: bool
+) -> None:
+    async with serving(tmp_path, settings) as site:
+        site.core.access = Access(admins=frozenset(admins))
+        status, _ = await site.post("/api/messages", {"text": "/stats"}, headers=headers)
+        assert status == (200 if administers else 422)
 
 
 async def test_answers_carry_the_headers_that_keep_a_page_safe(site: Site) -> None:
     async with site.client.get("/") as answer:
         assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-
-
-async def _cookie(site: Site) -> dict[str, str]:
-    async with aiohttp.ClientSession(site.url) as visitor:
-        answer = await visitor.get("/", params={"token": TOKEN}, headers=FAR, allow_redirects=False)
-        return {"zimage_person": answer.cookies["zimage_person"].value}
