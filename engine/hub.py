@@ -46,13 +46,21 @@ def folder(name: str, wanted: str = WANTED) -> Path | None:
 def cached(name: str, file: str) -> Path | None:
     """Return the folder of a hub id that was downloaded before, by one of its files; asks nobody else."""
     from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(name, file) if is_id(name) else None
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def is_id(name: str) -> bool:
+    """Say whether a name may be a hub id."""
     from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
     try:
-        found = try_to_load_from_cache(name, file)
+        validate_repo_id(name)
     except HFValidationError:
-        return None
-    return Path(found).parent if isinstance(found, str) else None
+        return False
+    return True
 
 
 def download(name: str, files: Sequence[str], but: Sequence[str] = ()) -> Path:

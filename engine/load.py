@@ -29,7 +29,7 @@ def load(settings: EngineSettings) -> Any:
     from engine.zimage.load import load as load_zimage
     from engine.zimage.lora import Loras, WithLoras
 
-    loras = _folder(settings.loras)
+    loras = lora_folder(settings.loras)
     pipeline = load_zimage(settings)
     return WithLoras(pipeline, Loras(loras, pipeline.components.transformer))
 
@@ -55,7 +55,7 @@ def _warn_of_ours(settings: EngineSettings) -> None:
             log.warning("model.%s works with Z-Image models only; %s ignores it", name, settings.model)
 
 
-def _folder(name: str) -> Path | None:
+def lora_folder(name: str) -> Path | None:
     """Return the folder of LoRA files, None where none is configured."""
     if not name:
         return None

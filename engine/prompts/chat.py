@@ -64,13 +64,21 @@ def choose_apart(optimizer: str, device: torch.device, free: Callable[[], Vacanc
     """
     if optimizer in ("auto", "rules"):
         return None
+    look_apart(optimizer)
+    model = load(optimizer, device, free())
+    return None if model is None else Remembering(model)
+
+
+def look_apart(optimizer: str) -> None:
+    """Raise what `choose_apart` would raise, by the files of a chat model alone."""
     if optimizer == "text-encoder":
         raise EngineError(
             "bad_input",
             "this model's text encoder writes no prompts; set [model] optimizer to rules or to a chat model",
         )
-    model = load(optimizer, device, free())
-    return None if model is None else Remembering(model)
+    if optimizer not in ("auto", "rules"):
+        folder = find(optimizer)
+        measure(folder, _described(optimizer, folder)[1])
 
 
 def load(name: str, device: torch.device, free: Vacancy) -> LanguageModel | None:

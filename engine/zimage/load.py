@@ -121,6 +121,11 @@ def threads() -> int:
 def find(model: str) -> Path:
     """Return the folder of `embedded`, a directory or a hub id; a hub id is downloaded once."""
     folder = EMBEDDED_WEIGHTS if model == EMBEDDED else hub.folder(model) or hub.download(model, DOWNLOADED)
+    _whole(folder)
+    return folder
+
+
+def _whole(folder: Path) -> None:
     missing = [part for part in PARTS if not (folder / part).is_dir()]
     if missing:
         others = [file.name for file in sorted(folder.glob("[!.]*")) if file.suffix in hub.SINGLE]
@@ -129,7 +134,6 @@ def find(model: str) -> Path:
             "model_missing",
             f"{folder} lacks {', '.join(missing)}{held}; give the folder of a model in ZImagePipeline layout",
         )
-    return folder
 
 
 def check(folder: Path) -> list[str]:
@@ -137,8 +141,9 @@ def check(folder: Path) -> list[str]:
 
     Raises `EngineError("model_missing")` for what would not be read.
     """
+    _whole(folder)
     remarks = [
-        remark for part in BUILT for remark in filling.match(_empty(folder, part), folder / part).remarks
+        remark for part in BUILT for remark in filling.match(outline(folder, part), folder / part).remarks
     ]
     _small(folder)
     return remarks
@@ -148,7 +153,7 @@ def read(folder: Path, model: str, device: torch.device, plan: Plan) -> Componen
     """Read every component of `folder` as `plan` says, each tensor straight to its place."""
 
     def filled(part: str) -> Any:
-        module, where = _empty(folder, part), partial(placement.place_for, plan, device, part)
+        module, where = outline(folder, part), partial(placement.place_for, plan, device, part)
         form, dtype = partial(placement.form_for, plan, part), DTYPES[plan.form(part).dtype]
         _readable(folder / part, lambda place: filling.fill(module, place, dtype, device, where, form))
         for owner in module.modules():
@@ -201,7 +206,7 @@ def _vae(place: Path) -> Any:
 BUILT = {"text_encoder": _text_encoder, "transformer": _transformer, "vae": _vae}
 
 
-def _empty(folder: Path, part: str) -> Any:
+def outline(folder: Path, part: str) -> Any:
     """Build a part as its config.json says, without values."""
     quantized.refuse_configured(folder / part, shards.json_object(folder / part / "config.json"))
     return _readable(folder / part, lambda place: filling.empty(lambda: BUILT[part](place)))

@@ -92,6 +92,11 @@ def test_a_pass_for_detail_without_numbers_is_refused_and_the_picture_stays(tmp_
     assert caught.value.code == "numerics"
 
 
+def test_weights_that_were_replaced_are_read_anew(tmp_path: Path) -> None:
+    assert enlarged(weights(tmp_path, float("nan"))).report["model"] == "lanczos"
+    assert enlarged(weights(tmp_path, 0.0)).report["model"] == "spoilt"
+
+
 def test_files_that_macos_leaves_are_no_weights(tmp_path: Path) -> None:
     (tmp_path / "._x2.safetensors").write_bytes(b"macOS")
     (tmp_path / ".DS_Store").touch()
