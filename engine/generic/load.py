@@ -126,6 +126,8 @@ def _models(folder: Path) -> dict[str, tuple[str, str]]:
             continue
         if not (folder / name).is_dir():
             raise shards.missing(f"{folder} lacks {name}, which its {hub.INDEX} names")
+        for config in (folder / name).glob("[!.]*config.json"):
+            shards.json_object(config)
         if (folder / name / "config.json").exists():
             found[name] = (told[0], told[1])
     return found
