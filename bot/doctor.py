@@ -12,7 +12,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from statistics import median
@@ -23,6 +23,7 @@ import psutil
 from bot import lock
 from bot.config import Config
 from bot.database import DATABASE
+from bot.setup import engine_settings
 
 Grade = Literal["ok", "note", "problem"]
 GIB = 1024**3
@@ -61,7 +62,7 @@ async def examine(config: Config, where: Path | None) -> list[Finding]:
         *speed(device, config),
         *writer(device, config),
         _memory(device),
-        _model(config, where),
+        *files(device, config, where),
         _database(config),
         _disk(config),
         *_platforms(config),
@@ -69,14 +70,15 @@ async def examine(config: Config, where: Path | None) -> list[Finding]:
 
 
 async def probe(config: Config) -> dict[str, Any]:
-    """Ask, in a process of its own, what this machine offers and how the model would be laid out on it.
+    """Ask, in a process of its own, what this machine offers, how the model would lie on it, what files lack.
 
     Empty when torch does not start.
     """
-    model = config.model
+    settings = json.dumps(asdict(engine_settings(config)))
     child = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "engine.memory", model.name, model.device, model.dtype, model.weights, model.optimizer),
+        *("-m", "engine.examine", settings),
+        env=os.environ | {"HF_HUB_OFFLINE": "1"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
@@ -193,6 +195,14 @@ def _memory(found: dict[str, Any]) -> Finding:
     if memory.available < needs:
         return Finding("problem", "memory", text, f"{needs / GIB:.1f} GiB are wanted: close other programs")
     return Finding("ok", "memory", text)
+
+
+def files(found: dict[str, Any], config: Config, where: Path | None) -> Iterator[Finding]:
+    """Tell what loading would say of the model and of what else is configured beside it."""
+    checks = [Finding(each["grade"], each["subject"], each["text"]) for each in found.get("checks", ())]
+    if not any(each.grade == "problem" and each.subject == "model" for each in checks):
+        yield _model(config, where)
+    yield from checks
 
 
 def _model(config: Config, where: Path | None) -> Finding:

@@ -19,7 +19,7 @@ from engine.types import ModelProfile
 
 # Codes of what a person's words or pictures cannot become: trying again would fail again.
 _FINAL_ERRORS = ("bad_input", "refused")
-_EXPLAINED_ERRORS = ("bad_input", "model_missing")
+_EXPLAINED_ERRORS = ("bad_input", "model_missing", "numerics")
 _EXPLAINED_REFUSALS = ("banned-words", "picture-gone", "unfit-picture")
 REPEATED = "repeated"
 """The note on an optimized prompt that was asked for in another wording and came out the same."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from PIL import Image
 
+from engine import hub, quantized, shards
 from engine.port import Join, Redraw
 from engine.types import EngineError, Picture, Progress, Upscale
 
@@ -65,20 +66,32 @@ def checked(pipeline: Any, classifier: str) -> Any:
     return Checked(pipeline, load(classifier)) if classifier else pipeline
 
 
+WANTED = "name a directory or hub id of a transformers image-classification model in moderation.classifier"
+
+
+def _check(name: str) -> None:
+    """Look at the files of a classifier that is here; other forms than safetensors are torch's to check."""
+    folder = hub.folder(name, WANTED)
+    if folder is not None and any(folder.glob("[!.]*.safetensors")):
+        quantized.refuse(shards.read(folder), shards.json_object(folder / "config.json"))
+
+
 def load(name: str) -> Score:
     """Load a classifier; labels of a multi-label one are scored each by itself, else they share 1."""
     import torch
     from transformers import AutoImageProcessor, AutoModelForImageClassification
 
     try:
+        _check(name)
         prepare: Any = AutoImageProcessor.from_pretrained(name)
-        model: Any = AutoModelForImageClassification.from_pretrained(name, dtype=torch.float32).eval()
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        found: Any = AutoModelForImageClassification.from_pretrained(
+            name, dtype=torch.float32, output_loading_info=True
+        )
+        model, told = found[0].eval(), found[1]
+        quantized.loaded(name, len(model.state_dict()), told)
+    except (EngineError, *shards.UNREADABLE) as error:
         raise EngineError(
-            "model_missing",
-            f"the classifier {name!r} cannot be loaded ({reason}); name a directory or hub id of a "
-            "transformers image-classification model in moderation.classifier",
+            "model_missing", f"the classifier {name!r} cannot be loaded ({shards.reason(error)}); {WANTED}"
         ) from error
     independent = model.config.problem_type == "multi_label_classification"
 
@@ -88,6 +101,9 @@ def load(name: str) -> Score:
         with torch.inference_mode():
             logits = model(**inputs).logits[0]
         shares = logits.sigmoid() if independent else logits.softmax(-1)
+        if not bool(torch.isfinite(shares).all()):
+            # No number is above any limit, and so nothing would be refused.
+            raise EngineError("numerics", f"the classifier {name!r} gives scores that are no numbers")
         return {model.config.id2label[at]: float(share) for at, share in enumerate(shares)}
 
     return score

@@ -3,17 +3,16 @@
 Knows folders and their `model_index.json`. The backends themselves are imported when they are needed.
 """
 
-import json
 import logging
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from engine import hub, shards
 from engine.profiles import EMBEDDED, locate
 from engine.types import EngineError, EngineSettings
 
 log = logging.getLogger(__name__)
-INDEX = "model_index.json"
+INDEX = hub.INDEX
 OURS = ("ZImagePipeline", "ZImageImg2ImgPipeline", "")
 """What the Z-Image backend draws with. A folder that does not say is left to it, to tell what is missing."""
 ONLY_OURS = ("schedule", "reuse", "cuda_graphs")
@@ -30,23 +29,22 @@ def load(settings: EngineSettings) -> Any:
     from engine.zimage.load import load as load_zimage
     from engine.zimage.lora import Loras, WithLoras
 
-    loras = _folder(settings.loras)
+    loras = lora_folder(settings.loras)
     pipeline = load_zimage(settings)
     return WithLoras(pipeline, Loras(loras, pipeline.components.transformer))
 
 
 def kind(model: str) -> str:
-    """Return the pipeline class a model was made for, empty where nobody says."""
+    """Return the pipeline class a model was made for, empty where nobody says.
+
+    Raises `EngineError("model_missing")` for a model that can't be had.
+    """
     if model == EMBEDDED:
         return OURS[0]
-    folder = locate(model)
-    file = _index_on_the_hub(model) if folder is None else folder / INDEX
-    if file is None or not file.exists():
+    file = (hub.folder(model) or locate(model) or hub.download(model, [INDEX])) / INDEX
+    if not file.exists():
         return ""
-    try:
-        return str(json.loads(file.read_bytes()).get("_class_name", ""))
-    except ValueError as error:
-        raise EngineError("model_missing", f"{file} is not JSON ({error}); fetch the model again") from error
+    return str(shards.json_object(file).get("_class_name", ""))
 
 
 def _warn_of_ours(settings: EngineSettings) -> None:
@@ -57,16 +55,7 @@ def _warn_of_ours(settings: EngineSettings) -> None:
             log.warning("model.%s works with Z-Image models only; %s ignores it", name, settings.model)
 
 
-def _index_on_the_hub(model: str) -> Path | None:
-    from huggingface_hub import errors, hf_hub_download
-
-    network_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
-    with suppress(network_error, errors.HFValidationError, OSError):
-        return Path(hf_hub_download(model, INDEX))
-    return None
-
-
-def _folder(name: str) -> Path | None:
+def lora_folder(name: str) -> Path | None:
     """Return the folder of LoRA files, None where none is configured."""
     if not name:
         return None

@@ -11,7 +11,7 @@ final name, an unfinished one ends in `.part`: run again, only what is missing i
 import json
 import shutil
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -20,10 +20,12 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from engine import quantized, shards
 from engine.load import OURS, kind
 from engine.memory import sizes
 from engine.memory.sizes import Weights
 from engine.memory.weights import GROUP, Packed, possible
+from engine.shards import Part
 from engine.types import EngineError
 
 CODES = {torch.bfloat16: "BF16", torch.float16: "F16", torch.float32: "F32"}
@@ -103,17 +105,23 @@ def prepare(source: Path, out: Path, dtype: str, say: Say) -> None:
         raise EngineError("bad_input", f"--out {out} is in the model's own folder; choose another")
     if DTYPES[dtype].weights != "plain" and kind(str(source)) not in OURS:
         raise EngineError("bad_input", f"{dtype} is for Z-Image models; use bf16 for {source}")
-    if any(name.endswith(sizes.PACKED) for file in _shards(source) for name in sizes.header(file)):
-        raise EngineError("bad_input", f"{source} is in fewer bits already; start from the original model")
-    _room(out, sum(_length(file, _target(file, dtype)) for file in _shards(source)))
-    for file in _others(source):
+    parts = [shards.read(source / name) for name in CONVERTED if (source / name).is_dir()]
+    for part in parts:
+        if any(name.endswith(sizes.PACKED) for name in part.tensors):
+            raise EngineError(
+                "bad_input", f"{source} is in fewer bits already; start from the original model"
+            )
+        quantized.refuse(part, shards.json_object(part.folder / "config.json"))
+    files = [file for part in parts for file in part.files]
+    _room(out, sum(_length(file, _target(file, dtype)) for file in files))
+    for file in _others(source, parts):
         target = out / file.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if file.name.endswith(".safetensors.index.json"):
-            _write_index(file, target, dtype)
-        else:
-            shutil.copyfile(file, target)
-    for file in _shards(source):
+        shutil.copyfile(file, target)
+    for part in parts:
+        if part.index is not None:
+            _write_index(part, out / part.index.relative_to(source), dtype)
+    for file in files:
         target = out / file.relative_to(source)
         if target.exists() and _same(file, target, _target(file, dtype)):
             say(f"{target}: is there already")
@@ -156,7 +164,7 @@ def _write(source: Path, stream: BinaryIO, kept: Target) -> None:
 def _plan(source: Path, kept: Target) -> dict[str, list[Entry]]:
     """Return what each tensor of a file becomes, in the file's order."""
     plan = {}
-    for name, entry in sizes.header(source).items():
+    for name, entry in shards.header(source).items():
         first, last = entry["data_offsets"]
         plan[name] = kept.entries(name, entry["shape"], entry["dtype"], last - first)
     return plan
@@ -165,7 +173,7 @@ def _plan(source: Path, kept: Target) -> dict[str, list[Entry]]:
 def _header(plan: dict[str, list[Entry]], kept: Target) -> dict[str, Any]:
     """Return the header of the converted file."""
     packed = {} if kept.weights == "plain" else {"weights": kept.weights}
-    header: dict[str, Any] = {sizes.METADATA: {"format": "pt", **packed}}
+    header: dict[str, Any] = {shards.METADATA: {"format": "pt", **packed}}
     place = 0
     for name, code, shape, length in (entry for entries in plan.values() for entry in entries):
         header[name] = {"dtype": code, "shape": shape, "data_offsets": [place, place + length]}
@@ -177,9 +185,9 @@ def _same(source: Path, target: Path, kept: Target) -> bool:
     """Say whether a finished shard is what the source would become: its header, and its whole length."""
     expected = _header(_plan(source, kept), kept)
     size = len(_encoded(expected)) + _length(source, kept)
-    del expected[sizes.METADATA]
+    del expected[shards.METADATA]
     try:
-        return target.stat().st_size == size and sizes.header(target) == expected
+        return target.stat().st_size == size and shards.header(target) == expected
     except EngineError:
         return False
 
@@ -191,18 +199,15 @@ def _encoded(header: dict[str, Any]) -> bytes:
     return struct.pack("<Q", len(text)) + text
 
 
-def _write_index(source: Path, target: Path, dtype: str) -> None:
-    index = json.loads(source.read_bytes())
-    shards = sorted(source.parent.glob("*.safetensors"))
-    plans = {shard: _plan(shard, _target(shard, dtype)) for shard in shards}
-    index["metadata"] = {"total_size": sum(_length(shard, _target(shard, dtype)) for shard in shards)}
-    index["weight_map"] = {
-        entry.name: shard.name
-        for shard, plan in plans.items()
-        for entries in plan.values()
-        for entry in entries
+def _write_index(part: Part, target: Path, dtype: str) -> None:
+    plans = {file: _plan(file, _target(file, dtype)) for file in part.files}
+    total = sum(_length(file, _target(file, dtype)) for file in part.files)
+    listed = {
+        made.name: entry.file.name for name, entry in part.tensors.items() for made in plans[entry.file][name]
     }
-    target.write_text(json.dumps(index, indent=2), "utf-8")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    told = {"metadata": {"total_size": total}, "weight_map": listed}
+    target.write_text(json.dumps(told, indent=2), "utf-8")
 
 
 def _target(file: Path, dtype: str) -> Target:
@@ -220,18 +225,16 @@ def _raw(tensor: Tensor) -> Tensor:
     return tensor.contiguous().flatten().view(torch.uint8)
 
 
-def _shards(source: Path) -> Iterator[Path]:
-    for part in CONVERTED:
-        yield from sorted((source / part).glob("*.safetensors"))
-
-
-def _others(source: Path) -> Iterator[Path]:
+def _others(source: Path, parts: Sequence[Part]) -> Iterator[Path]:
     """Yield what is copied as it is: configurations, tokenizers, previews, licences."""
-    shards = set(_shards(source))
+    converted, indexes = {part.folder for part in parts}, {part.index for part in parts}
     small = (".json", ".txt", ".jinja", ".model", ".md", ".safetensors")
     for file in sorted(source.rglob("*")):
         hidden = any(name.startswith(".") for name in file.relative_to(source).parts)
-        if file.is_file() and file.suffix in small and file not in shards and not hidden:
+        weights = file.parent in converted and (
+            file.suffix == shards.SUFFIX or ".safetensors.index." in file.name
+        )
+        if file.is_file() and file.suffix in small and file not in indexes and not hidden and not weights:
             yield file
 
 

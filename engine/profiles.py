@@ -5,11 +5,12 @@ Knows names, sizes and good prompts. Never loads a weight.
 
 import json
 import math
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from engine import embedded
+from engine import embedded, hub, shards
 from engine.embedded.scene import Scene, Thing
 from engine.embedded.vocabulary import COLOURS, PLACES, SUBJECTS, TIMES
 from engine.types import EngineError, ModelProfile
@@ -88,29 +89,29 @@ def profile(model: str, size: int = 0) -> ModelProfile:
 def _described(model: str) -> ModelProfile:
     if model == EMBEDDED:
         return _embedded()
-    folder = Path(model).expanduser()
-    if not folder.is_dir():
+    folder = hub.folder(model)
+    if folder is None:
         return ModelProfile(
             **(_DEFAULTS | {"name": model.rpartition("/")[2]} | _HUB.get(model.casefold(), {}))
         )
     told = _told(folder / FILE)
-    limits = {"max_size": min(_DEFAULTS["max_size"], _longest_side(folder / "transformer" / "config.json"))}
-    limits |= _trained_size(folder)
+    try:
+        limits = {
+            "max_size": min(_DEFAULTS["max_size"], _longest_side(folder / "transformer" / "config.json"))
+        }
+        limits |= _trained_size(folder)
+    except (TypeError, ValueError, LookupError) as error:
+        raise shards.missing(f"{folder} has a config.json that makes no sense ({error})") from error
     return ModelProfile(**({"name": folder.resolve().name} | _DEFAULTS | limits | told))
 
 
 def locate(model: str) -> Path | None:
     """Return where a model's files are on this machine, or None; asks nobody else."""
-    folder = EMBEDDED_WEIGHTS if model == EMBEDDED else Path(model).expanduser()
-    if folder.is_dir():
-        return folder
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(model, local_files_only=True))
-    except (HFValidationError, LocalEntryNotFoundError):
-        return None
+    if model == EMBEDDED:
+        return EMBEDDED_WEIGHTS
+    with suppress(EngineError):
+        return hub.folder(model) or hub.cached(model, hub.INDEX)
+    return None
 
 
 def _embedded() -> ModelProfile:
@@ -164,8 +165,8 @@ def _trained_size(folder: Path) -> dict[str, int]:
     unet, vae = folder / "unet" / "config.json", folder / "vae" / "config.json"
     if not (unet.exists() and vae.exists()):
         return {}
-    factor = 2 ** (len(json.loads(vae.read_bytes()).get("block_out_channels", [0] * 4)) - 1)
-    side = int(json.loads(unet.read_bytes()).get("sample_size") or 64) * factor
+    factor = 2 ** (len(shards.json_object(vae).get("block_out_channels", [0] * 4)) - 1)
+    side = int(shards.json_object(unet).get("sample_size") or 64) * factor
     return {"base_size": side, "max_size": 2 * side}
 
 
@@ -173,5 +174,5 @@ def _longest_side(config: Path) -> int:
     """Return the longest side the transformer has positions for: a token is 16 pixels."""
     if not config.exists():
         return int(_DEFAULTS["max_size"])
-    lengths = json.loads(config.read_bytes()).get("axes_lens", [1024, 512, 512])
+    lengths = shards.json_object(config).get("axes_lens", [1024, 512, 512])
     return 16 * int(min(lengths[1:]))

@@ -50,7 +50,7 @@ note-redraw = Redrawn by the model: the fine detail is new.
 
 # When it fails
 error-out_of_memory = There wasn't enough memory for this. Try a smaller size.
-error-numerics = The picture came out broken, even on a second try. Another seed usually helps.
+error-numerics = The picture came out broken.
 error-bad_input = The model can't work with this.
 error-model_missing = The model isn't installed yet.
 error-lost = The drawing engine stopped in the middle of this each time.
@@ -344,6 +344,7 @@ note-optimizer-slow = The language model took too long, so the rules reworded it
 note-optimizer-too-slow = The language model can't keep up on this machine, so the rules reworded it.
 note-optimizer-unusable = The language model strayed from your words, so the rules reworded it.
 note-world-nearest = This small model doesn't know that, so it draws the nearest thing it knows.
+note-lora-text-encoder = The LoRA file changes the text encoder, too; that part is left out.
 note-world-count = This small model draws one of each, and no more than two things.
 
 # Web

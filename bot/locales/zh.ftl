@@ -43,7 +43,7 @@ note-lanczos = 用 Lanczos 算法放大：尺寸变大，不会多出细节。
 
 # 失败
 error-out_of_memory = 内存不够，画不下。换小一点的尺寸试试。
-error-numerics = 画出来的图是坏的，重试了一次也不行。换个种子通常就好。
+error-numerics = 画出来的图是坏的。
 error-bad_input = 模型处理不了这个请求。
 error-model_missing = 模型还没有装好。
 error-lost = 绘图引擎每次都在中途停下，没能画完。
@@ -300,6 +300,7 @@ note-optimizer-slow = 语言模型用时过长，已改用规则改写。
 note-optimizer-too-slow = 语言模型在这台机器上跑得太慢，已改用规则改写。
 note-optimizer-unusable = 语言模型改得偏离了原意，已改用规则改写。
 note-world-nearest = 这个小模型不认识它，画的是最接近的东西。
+note-lora-text-encoder = LoRA 文件里改动文本编码器的部分没有使用。
 note-world-count = 这个小模型每样只画一个，一幅画最多两样。
 
 # Web

@@ -83,7 +83,7 @@ def laid_out(
     plan = choose(facts, measured, wish)
     dtype, part = DTYPES[plan.dtype], "transformer"
     place, form = partial(place_for, plan, device, part), partial(form_for, plan, part)
-    filling.put(transformer, _random(transformer, device), "the random model", dtype, device, place, form)
+    filling.put(transformer, _random(transformer, device), dtype, device, place, form)
     transformer.eval().requires_grad_(False)
     nn.Module.to(vae, device, dtype)
     made = _components(device, dtype, transformer, vae)

@@ -4,28 +4,31 @@ Knows downloads and diffusers' AutoPipeline; lets a model that does not fit the 
 by part, by diffusers' own means.
 """
 
-import json
 import logging
+import math
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 
-from engine import guards
+from engine import guards, hub, quantized, shards
 from engine.generic.pipeline import GenericPipeline
 from engine.memory.choosing import compute_dtype
 from engine.memory.lodging import vacancy
 from engine.memory.plan import KEPT_FREE
 from engine.memory.probe import Facts, probe
-from engine.memory.sizes import header
 from engine.profiles import profile
 from engine.prompts.chat import choose_apart
+from engine.shards import Part
 from engine.types import EngineError, EngineSettings
 from engine.upscale.plan import Plan
 from engine.zimage.load import DTYPES, choose_device, threads
 
-DOWNLOADED = ["model_index.json", "profile.json", "*/*.json", "*/*.txt", "*/*.model", "*/*.safetensors"]
+LIBRARIES = ("diffusers", "transformers")
+CHECKER = "safety_checker"
+SINGLE = "model.safetensors"
+DOWNLOADED = [hub.INDEX, "profile.json", "*/*.json", "*/*.txt", "*/*.model", "*/*.safetensors"]
 LEFT_OUT = ["*.fp16.*", "*.non_ema*", "safety_checker/*", "*onnx*"]
 WORKING_SHARE = 0.25
 """What a picture takes beside the weights, as a share of them; at least `WORKING_LEAST`."""
@@ -70,20 +73,80 @@ def load(settings: EngineSettings, folder: Path) -> GenericPipeline:
 
 
 def _text_pipe(folder: Path, dtype: torch.dtype) -> Any:
-    """Read the pipeline that draws from words."""
+    """Read the pipeline that draws from words, its models first, to hear what they lacked."""
     from diffusers import AutoPipelineForText2Image
 
+    check(folder)
     try:
+        models = {name: _model(folder / name, *kind, dtype) for name, kind in _models(folder).items()}
         return AutoPipelineForText2Image.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, local_files_only=True, **_without_checker(folder)
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            **models,
+            **_without_checker(folder),
         )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except shards.UNREADABLE as error:
         if guards.out_of_memory(error) or guards.device_failed(error):
             raise
-        reason = str(error).partition("\n")[0]
         raise EngineError(
-            "model_missing", f"{folder} cannot be read ({reason}); fetch the model again"
+            "model_missing", f"{folder} cannot be read ({shards.reason(error)}); fetch the model again"
         ) from error
+
+
+def check(folder: Path) -> list[str]:
+    """Look at every file of the model in `folder`; return what is to be said of them.
+
+    Raises `EngineError("model_missing")` for what would not be read, or not as it is meant.
+    """
+    parts = _parts(folder)
+    for part in parts:
+        quantized.refuse(part, shards.json_object(part.folder / "config.json"))
+        if part.index is not None and (
+            single := {SINGLE, *part.tensors}.intersection((*part.unread, *part.unlisted))
+        ):
+            # Which of the two is read is for the libraries to say, and they don't agree.
+            raise shards.missing(
+                f"{part.folder} holds {shards.some(single)} twice, beside what {part.index.name} names"
+            )
+    return [remark for part in parts for remark in part.remarks]
+
+
+def _parts(folder: Path) -> list[Part]:
+    return [shards.read(folder / name) for name in _models(folder)]
+
+
+def _models(folder: Path) -> dict[str, tuple[str, str]]:
+    """Return name → library and class of what has weights, as the model's index tells it."""
+    found = {}
+    for name, told in shards.json_object(folder / hub.INDEX).items():
+        is_part = isinstance(told, list) and len(told) == 2 and told[0] in LIBRARIES
+        if not is_part or name == CHECKER:
+            continue
+        if not (folder / name).is_dir():
+            raise shards.missing(f"{folder} lacks {name}, which its {hub.INDEX} names")
+        for config in (folder / name).glob("[!.]*config.json"):
+            shards.json_object(config)
+        if (folder / name / "config.json").exists():
+            found[name] = (told[0], told[1])
+    return found
+
+
+def _model(place: Path, library: str, name: str, dtype: torch.dtype) -> Any:
+    """Read one model; raises for tensors it lacks, which its library would leave at random."""
+    part = shards.read(place)
+    model, told = getattr(import_module(library), name).from_pretrained(
+        place,
+        dtype=dtype,
+        use_safetensors=True,
+        local_files_only=True,
+        variant=part.variant or None,
+        output_loading_info=True,
+    )
+    for remark in [*part.remarks, *quantized.loaded(place, len(part.tensors), told)]:
+        log.warning("%s", remark)
+    return model
 
 
 def safe_dtype(facts: Facts, wish: str) -> str:
@@ -94,17 +157,7 @@ def safe_dtype(facts: Facts, wish: str) -> str:
 
 def fetch(model: str) -> Path:
     """Return the folder of a directory or of a hub id, which is downloaded once."""
-    from huggingface_hub import errors, snapshot_download
-
-    if Path(model).expanduser().is_dir():
-        return Path(model).expanduser()
-    network_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
-    try:
-        return Path(snapshot_download(model, allow_patterns=DOWNLOADED, ignore_patterns=LEFT_OUT))
-    except (network_error, OSError) as error:
-        raise EngineError(
-            "model_missing", f"model {model!r} could not be downloaded; check the network and the disk"
-        ) from error
+    return hub.folder(model) or hub.download(model, DOWNLOADED, but=LEFT_OUT)
 
 
 class _Offload:
@@ -126,12 +179,8 @@ class _Offload:
 
 def _needed(folder: Path, dtype: torch.dtype) -> float:
     """Return the bytes the whole model takes on the card, with what it works in."""
-    count = sum(
-        torch.Size(entry["shape"]).numel()
-        for file in folder.glob("*/*.safetensors")
-        if not any(file.match(pattern) for pattern in LEFT_OUT)
-        for entry in header(file).values()
-    )
+    tensors = [entry.shape for part in _parts(folder) for entry in part.tensors.values()]
+    count = sum(map(math.prod, tensors))
     weights = count * torch.empty((), dtype=dtype).element_size()
     return weights + max(WORKING_LEAST, WORKING_SHARE * weights)
 
@@ -146,5 +195,5 @@ def _image_pipe(factory: Any, pipe: Any) -> Any | None:
 
 def _without_checker(folder: Path) -> dict[str, Any]:
     """The bot moderates by itself; a checker that was left out of the download is not asked for."""
-    index = json.loads((folder / "model_index.json").read_bytes())
-    return {"safety_checker": None, "requires_safety_checker": False} if "safety_checker" in index else {}
+    index = shards.json_object(folder / hub.INDEX)
+    return {CHECKER: None, "requires_safety_checker": False} if CHECKER in index else {}

@@ -4,21 +4,31 @@ Knows files, names and meta tensors. Main memory holds one tensor at a time besi
 is memory-mapped, and a tensor that is already in its form, packed or not, is used where it lies.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from engine import quantized, shards
 from engine.memory.sizes import PACKED, SCALE, WEIGHT, Weights
 from engine.memory.weights import Packed, PackedLinear, possible
-from engine.types import EngineError
+from engine.shards import Entry, Part, Shape
 
 Place = Callable[[str], torch.device]
 Form = Callable[[str, torch.Size], Weights]
 _MATRICES = (nn.Linear, nn.Embedding)
+MODEL = "model."
+"""What a language model's file puts before the names of its body."""
+
+log = logging.getLogger(__name__)
 
 
 def empty(build: Callable[[], Any]) -> Any:
@@ -32,37 +42,29 @@ def empty(build: Callable[[], Any]) -> Any:
 def fill(
     module: nn.Module, folder: Path, dtype: torch.dtype, device: torch.device, place: Place, form: Form
 ) -> None:
-    """Give every parameter of `module` its value from the files in `folder`, as `put` does."""
-    put(module, tensors(folder), str(folder), dtype, device, place, form)
+    """Give every parameter of `module` its value from the files of `folder`; raises what `match` raises."""
+    matched = match(module, folder)
+    for remark in matched.remarks:
+        log.warning("%s", remark)
+    put(module, matched.values(), dtype, device, place, form)
 
 
 def put(
     module: nn.Module,
     values: Iterable[tuple[str, Tensor | Packed]],
-    source: str,
     dtype: torch.dtype,
     device: torch.device,
     place: Place,
     form: Form,
 ) -> None:
-    """Give every parameter of `module` its value by name.
+    """Give parameters of `module` their values by name.
 
-    `place` says where a tensor goes, `form` how it is kept; packing is computed on `device`. Names may carry
-    the prefix `model.`, and what the module does not have, such as an output head, is passed over. Raises
-    `EngineError("model_missing")` for a tensor that is not there or has another shape.
+    `place` says where a tensor goes, `form` how it is kept; packing is computed on `device`.
     """
     for name, tensor in values:
-        path, _, leaf = name.removeprefix("model.").rpartition(".")
-        owner = _descend(module, path)
-        if owner is None or not isinstance(owner._parameters.get(leaf), nn.Parameter):
-            continue
-        expected = owner._parameters[leaf].shape  # type: ignore[union-attr]
-        if tensor.shape != expected:
-            raise EngineError(
-                "model_missing",
-                f"{source}: {name} is {tuple(tensor.shape)}, its config.json says {tuple(expected)}; "
-                "fetch the model again",
-            )
+        path, _, leaf = name.rpartition(".")
+        owner = module.get_submodule(path)
+        expected = owner.get_parameter(leaf).shape
         chosen = form(name, expected) if leaf == "weight" and isinstance(owner, _MATRICES) else "plain"
         if isinstance(tensor, Packed) and tensor.form != possible(chosen, expected[-1]):
             tensor = tensor.unpacked(dtype if chosen == "plain" else torch.float32)
@@ -73,32 +75,126 @@ def put(
             owner._parameters[leaf] = nn.Parameter(value, requires_grad=False)
         else:
             _pack(module, path, tensor, chosen, device, place(name))
-    missing = [name for name, parameter in module.named_parameters() if parameter.is_meta]
-    if missing:
-        raise EngineError(
-            "model_missing",
-            f"{source} lacks {len(missing)} tensors, {missing[0]} for one; fetch the model again",
-        )
 
 
-def tensors(folder: Path) -> Iterator[tuple[str, Tensor | Packed]]:
-    """Yield every tensor of the safetensors files in `folder`; raises OSError when there is no file.
+class Located(NamedTuple):
+    """A tensor of a file: its name there, and where it lies."""
 
-    A matrix that was prepared in fewer bits comes by the name of the weight it stands for.
+    name: str
+    entry: Entry
+
+
+class Source(NamedTuple):
+    """What a parameter is read from: a tensor, and the one by which it is scaled."""
+
+    value: Located
+    scale: Located | None
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of what it stands for."""
+        *rows, columns = self.value.entry.shape or (1,)
+        halves = self.value.name.endswith(PACKED) and self.value.entry.dtype == "U8"
+        return (*rows, 2 * columns) if halves else self.value.entry.shape
+
+    def read(self, opened: Callable[[Path], Any]) -> Tensor | Packed:
+        """Return the value from files that `opened` opens."""
+        value: Tensor = opened(self.value.entry.file).get_tensor(self.value.name)
+        if self.scale is None:
+            return value
+        scale: Tensor = opened(self.scale.entry.file).get_tensor(self.scale.name)
+        if self.value.name.endswith(PACKED):
+            return Packed.from_file(value, scale)
+        return value.float() * scale.float().reshape(-1, *(1,) * (value.ndim - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What each parameter of a module is read from, and what is to be said of the files."""
+
+    sources: dict[str, Source]
+    remarks: list[str]
+
+    def values(self) -> Iterator[tuple[str, Tensor | Packed]]:
+        """Yield every parameter's name and value, file by file."""
+        with ExitStack() as files:
+            opened = cache(lambda file: files.enter_context(safe_open(file, framework="pt")))
+            for name, source in sorted(
+                self.sources.items(), key=lambda each: (each[1].value.entry.file, each[0])
+            ):
+                yield name, source.read(opened)
+
+
+def match(module: nn.Module, folder: Path) -> Matched:
+    """Find the tensors in `folder` for every parameter of `module`, by names, shapes and dtypes alone.
+
+    Names may carry the prefix `model.`. A matrix that was prepared in fewer bits stands for its weight, and
+    one in eight bits is read with its scale, per tensor or per row. Raises `EngineError("model_missing")` for
+    a tensor that is not there or has another shape, for weights that were quantized otherwise, and for files
+    of which too much would not be used.
     """
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise FileNotFoundError(f"no .safetensors file in {folder}")
-    for file in files:
-        with safe_open(file, framework="pt") as opened:
-            names = set(opened.keys())
-            for name in sorted(names):
-                owner = name.removesuffix(PACKED).removesuffix(SCALE)
-                if owner + PACKED not in names:
-                    yield name, opened.get_tensor(name)
-                elif name.endswith(PACKED):
-                    scale = opened.get_tensor(owner + SCALE)
-                    yield owner + WEIGHT, Packed.from_file(opened.get_tensor(name), scale)
+    part = shards.read(folder)
+    expected = {name: tuple(parameter.shape) for name, parameter in module.named_parameters()}
+    found = _found(part)
+    sources = {name: source for name in expected if (source := _source(name, found)) is not None}
+    for name, source in sources.items():
+        _check(part, source, expected[name], found)
+    used = {each.name for source in sources.values() for each in source if each is not None}
+    unused = {
+        name: each.name for name, each in found.items() if each.name not in used and not _is_spare(name)
+    }
+    layers = {*expected, *(name.rpartition(".")[0] for name in expected)} - {""}
+    for name, told in unused.items():
+        if layers & {name[: dot.start()] for dot in re.finditer(r"[.]", name)}:
+            raise quantized.refusal(part.folder, f"({quantized.method(name) or 'in an unknown way'}: {told})")
+    lacking = expected.keys() - sources.keys()
+    remarks = shards.judged(folder, len(part.tensors), lacking, unused.values())
+    return Matched(sources, [*part.remarks, *remarks])
+
+
+def _found(part: Part) -> dict[str, Located]:
+    """Return the tensors of a part by their names in a module."""
+    found: dict[str, Located] = {}
+    for name, entry in part.tensors.items():
+        other = found.setdefault(name.removeprefix(MODEL), Located(name, entry)).name
+        if other != name:
+            raise shards.missing(f"{part.folder} holds both {other} and {name}")
+    return found
+
+
+def _source(name: str, found: Mapping[str, Located]) -> Source | None:
+    """Return what a parameter is read from, None where nothing is there for it."""
+    owner = name.removesuffix(WEIGHT)
+    if name in found:
+        scales = [owner + end for end in quantized.SCALES if name.endswith(WEIGHT)]
+        return Source(found[name], next((found[scale] for scale in scales if scale in found), None))
+    if owner + PACKED in found and owner + SCALE in found:
+        return Source(found[owner + PACKED], found[owner + SCALE])
+    return None
+
+
+def _check(part: Part, source: Source, expected: Shape, found: Mapping[str, Located]) -> None:
+    """Refuse a tensor that is not what a parameter needs."""
+    (name, entry), scale = source
+    if name.endswith(PACKED):
+        entry = entry._replace(shape=source.shape)
+    elif scale is None:
+        quantized.refuse_dtype(part, name, entry)
+    elif entry.dtype not in quantized.SCALED or not quantized.is_plain(scale.entry.shape, entry.shape):
+        raise quantized.refusal(part.folder, f"({scale.name} is no scale per tensor or row)")
+    elif entry.dtype == "I8" and name.removesuffix(WEIGHT).removeprefix(MODEL) + quantized.RECIPE in found:
+        raise quantized.refusal(part.folder, f"by ComfyUI ({name} is I8)")
+    if entry.shape != expected:
+        raise shards.missing(f"{part.folder}: {name} is {entry.shape}, its config.json says {expected}")
+
+
+def _is_spare(name: str) -> bool:
+    """Say whether a tensor is expected beside what is used: an output head, and what is computed anew."""
+    return (
+        name.startswith("lm_head.")
+        or name.endswith(("inv_freq", "position_ids"))
+        or quantized.is_beside(name)
+    )
 
 
 def _pack(
@@ -117,11 +213,3 @@ def _pack(
     for name, buffer in packed.named_buffers():
         setattr(packed, name, buffer.to(place))
     owner._modules[child] = packed
-
-
-def _descend(module: nn.Module, path: str) -> nn.Module | None:
-    for part in path.split(".") if path else ():
-        if part not in module._modules:
-            return None
-        module = module._modules[part]  # type: ignore[assignment]
-    return module

@@ -3,25 +3,21 @@
 Knows file headers and the shape of a transformer with a stack of equal blocks. Reads no weight.
 """
 
-import json
 import math
 import re
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-from engine.types import EngineError
+from engine import shards
+from engine.shards import Shape
 
 BLOCK = re.compile(r"(?:^|\.)layers\.(\d+)\.")
 WEIGHT, PACKED, SCALE = ".weight", ".packed", ".scale"
 """How a matrix's name ends, and those of the two tensors that stand for it in fewer bits."""
-METADATA = "__metadata__"
-"""Under which name a header tells more than its tensors."""
 _UP = re.compile(r"^decoder\.up_blocks\.(\d+)\.resnets\.0\.conv1\.weight$")
 
-Shape = tuple[int, ...]
 Weights = Literal["plain", "bfloat16", "int8", "float8", "4bit"]
 """The form in which large matrices are kept."""
 
@@ -86,43 +82,24 @@ def of(transformer: dict[str, Shape], text_encoder: dict[str, Shape], vae: dict[
 
 
 def shapes(folder: Path) -> Iterator[tuple[str, Shape]]:
-    """Yield name and shape of every tensor in the safetensors files of `folder`.
+    """Yield name and shape of every tensor that is read of the part in `folder`.
 
     What was prepared in fewer bits is told as the matrix it stands for.
     """
-    for file in sorted(folder.glob("*.safetensors")):
-        entries = header(file)
-        for name, entry in entries.items():
-            owner, shape = name.removesuffix(PACKED).removesuffix(SCALE), tuple(entry["shape"])
-            if owner + PACKED not in entries:
-                yield name, shape
-            elif name.endswith(PACKED):
-                rows, columns = shape
-                yield owner + WEIGHT, (rows, columns * (2 if entry["dtype"] == "U8" else 1))
-
-
-def header(file: Path) -> dict[str, dict[str, Any]]:
-    """Return the header of a safetensors file: name → dtype, shape and data_offsets."""
-    return {name: entry for name, entry in _head(file).items() if name != METADATA}
+    tensors = shards.read(folder).tensors
+    for name, entry in tensors.items():
+        owner = name.removesuffix(PACKED).removesuffix(SCALE)
+        if owner + PACKED not in tensors:
+            yield name, entry.shape
+        elif name.endswith(PACKED):
+            rows, columns = entry.shape
+            yield owner + WEIGHT, (rows, columns * (2 if entry.dtype == "U8" else 1))
 
 
 def _prepared(folder: Path) -> Weights:
     """Return the form that the files in `folder` say they were prepared in."""
-    told = {_head(file).get(METADATA, {}).get("weights") for file in folder.glob("*.safetensors")}
+    told = {shards.metadata(file).get("weights") for file in shards.read(folder).files}
     return next((form for form in get_args(Weights) if form in told), "plain")
-
-
-def _head(file: Path) -> dict[str, dict[str, Any]]:
-    try:
-        with file.open("rb") as stream:
-            (length,) = struct.unpack("<Q", stream.read(8))
-            if length > file.stat().st_size:
-                raise ValueError("its header is longer than the file")
-            return dict(json.loads(stream.read(length)))
-    except (OSError, ValueError, struct.error) as error:
-        raise EngineError(
-            "model_missing", f"{file} cannot be read ({error}); fetch the model again"
-        ) from error
 
 
 def is_linear(name: str, shape: Shape) -> bool:

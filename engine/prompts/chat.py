@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine import guards
+from engine import guards, hub, quantized, shards
 from engine.memory import sizes
 from engine.memory.lodging import Guest, Lodging, Vacancy, lodge, together
 from engine.memory.plan import Plan
@@ -26,6 +26,8 @@ from engine.types import EngineError
 
 TOKENS = 768
 """Instructions, a wish and the new prompt, for the size of a cache."""
+
+WANTED = "give a folder or use rules"
 
 log = logging.getLogger(__name__)
 
@@ -62,13 +64,21 @@ def choose_apart(optimizer: str, device: torch.device, free: Callable[[], Vacanc
     """
     if optimizer in ("auto", "rules"):
         return None
+    look_apart(optimizer)
+    model = load(optimizer, device, free())
+    return None if model is None else Remembering(model)
+
+
+def look_apart(optimizer: str) -> None:
+    """Raise what `choose_apart` would raise, by the files of a chat model alone."""
     if optimizer == "text-encoder":
         raise EngineError(
             "bad_input",
             "this model's text encoder writes no prompts; set [model] optimizer to rules or to a chat model",
         )
-    model = load(optimizer, device, free())
-    return None if model is None else Remembering(model)
+    if optimizer not in ("auto", "rules"):
+        folder = find(optimizer)
+        measure(folder, _described(optimizer, folder)[1])
 
 
 def load(name: str, device: torch.device, free: Vacancy) -> LanguageModel | None:
@@ -110,19 +120,19 @@ def read(folder: Path, device: torch.device, dtype: torch.dtype, form: Weights) 
 
     Raises `EngineError("model_missing")` for unreadable files, `EngineError("out_of_memory")`.
     """
-    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, local_files_only=True, use_safetensors=True
+        model, told = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True
         )
+        quantized.loaded(folder, len(model.state_dict()), told)
         if form != "plain":
             pack_linears(model, form, device, but=model.get_output_embeddings())
         placed: nn.Module = model.to(device).eval().requires_grad_(False)
-    except (OSError, ValueError, RuntimeError, MemoryError, SafetensorError) as error:
+    except (MemoryError, *shards.UNREADABLE) as error:
         if guards.out_of_memory(error):
             raise EngineError(
                 "out_of_memory", f"there is no memory for the chat model in {folder}"
@@ -135,22 +145,16 @@ def read(folder: Path, device: torch.device, dtype: torch.dtype, form: Weights) 
 
 def find(name: str) -> Path:
     """The folder of a chat model; raises `EngineError("model_missing")` when it is not on this machine."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    if (folder := Path(name).expanduser()).is_dir():
-        return folder
-    try:
-        return Path(snapshot_download(name, local_files_only=True))
-    except (HFValidationError, LocalEntryNotFoundError) as error:
-        raise _missing(name) from error
+    folder = hub.folder(name, WANTED) or hub.cached(name, "config.json")
+    if folder is None:
+        raise _missing(name)
+    return folder
 
 
 def measure(folder: Path, config: Any) -> Guest:
     """The size of the chat model in `folder`, from its files' headers."""
+    quantized.refuse(shards.read(folder), {})
     shapes = list(sizes.shapes(folder))
-    if not shapes:
-        raise EngineError("model_missing", f"{folder} has no .safetensors file; fetch the model in that form")
     linear = sum(math.prod(shape) for name, shape in shapes if sizes.is_linear(name, shape))
     return Guest(linear, sum(math.prod(shape) for _, shape in shapes) - linear, cached(config))
 
@@ -169,10 +173,13 @@ def _described(name: str, folder: Path) -> tuple[Any, Any]:
     from transformers import AutoConfig, AutoTokenizer
 
     try:
+        shards.json_object(folder / "config.json")
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise _missing(name) from error
+    except (EngineError, *shards.UNREADABLE) as error:
+        raise EngineError(
+            "model_missing", f"the optimizer model {name!r} cannot be read ({shards.reason(error)}); {WANTED}"
+        ) from error
     if getattr(config, "quantization_config", None) is not None:
         raise EngineError(
             "bad_input",
@@ -189,6 +196,4 @@ def _described(name: str, folder: Path) -> tuple[Any, Any]:
 
 
 def _missing(name: str) -> EngineError:
-    return EngineError(
-        "model_missing", f"the optimizer model {name!r} is not on this machine; give a folder or use rules"
-    )
+    return EngineError("model_missing", f"the optimizer model {name!r} is not on this machine; {WANTED}")

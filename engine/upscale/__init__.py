@@ -7,13 +7,15 @@ between tiles by closing the generator.
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from engine import metadata, pixels
+from engine import guards, metadata, pixels
 from engine.port import Redraw
 from engine.profiles import EMBEDDED
+from engine.tensors import to_pixels
 from engine.types import EngineError, Picture, Progress, Upscale, UpscaleMethod
 from engine.upscale import style, tiling
 from engine.upscale.plan import BUILT_IN_NAME
@@ -21,9 +23,20 @@ from engine.upscale.plan import Plan as Plan
 
 FACTORS = (2, 4)
 LONGEST_SIDE = 8192
+LOOKED_AT = 512
+"""Longest side in pixels at which a result is checked."""
+LANCZOS: Final = "lanczos"
 
-Stage = Generator[Progress, None, tuple[Image.Image, str]]
-"""Returns the picture and the name of what made it."""
+
+class Enlarged(NamedTuple):
+    """A larger picture, the name of what made it, and what went wrong before, in words."""
+
+    image: Image.Image
+    name: str
+    faults: tuple[str, ...] = ()
+
+
+Stage = Generator[Progress, None, Enlarged]
 
 
 def upscale(task: Upscale, plan: Plan) -> Generator[Progress | Picture | Redraw, None, None]:
@@ -41,8 +54,8 @@ def upscale(task: Upscale, plan: Plan) -> Generator[Progress | Picture | Redraw,
         yield (yield from _redraw(image, origin, plan))
     else:
         started = time.perf_counter()
-        enlarged, name = yield from METHODS[method](image, task.factor, plan)
-        yield origin.picture(enlarged, name, time.perf_counter() - started)
+        enlarged = yield from METHODS[method](image, task.factor, plan)
+        yield origin.picture(enlarged, time.perf_counter() - started)
 
 
 @dataclass(frozen=True)
@@ -53,18 +66,19 @@ class _Origin:
     method: UpscaleMethod
     parameters: metadata.Parameters
 
-    def picture(
-        self, enlarged: Image.Image, name: str, took: float, drawn: Sequence[Picture] = ()
-    ) -> Picture:
+    def picture(self, enlarged: Enlarged, took: float, drawn: Sequence[Picture] = ()) -> Picture:
         """Return the result with its metadata; `drawn` are the pieces it was made of where it was redrawn."""
-        width, height = enlarged.size
-        told = replace(self.parameters, width=width, height=height, upscaler=name)
-        png = metadata.write(pixels.png(enlarged), told)
+        width, height = enlarged.image.size
+        told = replace(self.parameters, width=width, height=height, upscaler=enlarged.name)
+        png = metadata.write(pixels.png(enlarged.image), told)
         seconds = {"upscale": took}
-        report = {"method": self.method, "model": name, "factor": self.factor}
+        method = LANCZOS if enlarged.name == LANCZOS else self.method
+        report = {"method": method, "model": enlarged.name, "factor": self.factor}
+        guarded = [*enlarged.faults, *(deed for piece in drawn for deed in piece.report.get("guards", ()))]
         if drawn:
             seconds |= {"redraw": sum(piece.seconds for piece in drawn)}
-            report |= {"guards": [deed for piece in drawn for deed in piece.report.get("guards", ())]}
+        if drawn or guarded:
+            report |= {"guards": guarded}
         told_seconds = {stage: round(took, 4) for stage, took in seconds.items()}
         total = sum(seconds.values())
         return Picture(png, width, height, self.parameters.seed, total, report | {"seconds": told_seconds})
@@ -100,13 +114,34 @@ def _checked(task: Upscale) -> Image.Image:
 
 def _lanczos(image: Image.Image, factor: int, plan: Plan) -> Stage:
     yield from ()
-    return image.resize((image.width * factor, image.height * factor), Image.Resampling.LANCZOS), "lanczos"
+    size = (image.width * factor, image.height * factor)
+    return Enlarged(image.resize(size, Image.Resampling.LANCZOS), LANCZOS)
 
 
 def _sr(image: Image.Image, factor: int, plan: Plan) -> Stage:
+    """Enlarge with the network; with Lanczos where what the network makes must not be shown."""
     network = plan.network()
-    picture = yield from tiling.super_resolved(np.asarray(image), factor, network, plan.side(network))
-    return Image.fromarray(picture), network.name
+    try:
+        picture = yield from tiling.super_resolved(np.asarray(image), factor, network, plan.side(network))
+    except EngineError as error:
+        if error.code != "numerics":
+            raise
+        fault: str | None = str(error)
+    else:
+        enlarged = Image.fromarray(picture)
+        fault = None if _fault(image) else _fault(enlarged)
+        if fault is None:
+            return Enlarged(enlarged, network.name)
+        fault = f"the weights {network.name} spoil the picture: {fault}"
+    plain = yield from _lanczos(image, factor, plan)
+    return plain._replace(faults=(f"{fault}; enlarged with Lanczos",))
+
+
+def _fault(image: Image.Image) -> str | None:
+    """Say why a picture must not be shown, if so; black or one colour it is in any size."""
+    small = image.copy()
+    small.thumbnail((LOOKED_AT, LOOKED_AT), Image.Resampling.BOX)
+    return guards.pixels(to_pixels(small))
 
 
 def _redraw(image: Image.Image, origin: _Origin, plan: Plan) -> Generator[Progress, None, Picture | Redraw]:
@@ -120,18 +155,19 @@ def _redraw(image: Image.Image, origin: _Origin, plan: Plan) -> Generator[Progre
         try:
             told = next(stage)
         except StopIteration as end:
-            enlarged, name = end.value
+            enlarged = end.value
             break
         tiles = told.steps
         yield Progress(told.step, tiles + work)
-    cut = plan.redraw.cut(enlarged, origin.parameters)
+    cut = plan.redraw.cut(enlarged.image, origin.parameters)
     tasks = tuple(task for task in cut.tasks if task is not None)
     took = time.perf_counter() - started
     if not tasks:
-        return origin.picture(enlarged, name, took)
+        return origin.picture(enlarged, took)
 
     def join(drawn: Sequence[Picture]) -> Picture:
-        return origin.picture(cut.joined([piece.png for piece in drawn]), "redraw", took, drawn)
+        joined = cut.joined([piece.png for piece in drawn])
+        return origin.picture(Enlarged(joined, "redraw", enlarged.faults), took, drawn)
 
     left = len(tasks) * plan.redraw.steps
     return Redraw(tasks, tiles + work - left, tiles + work, join)
@@ -142,5 +178,5 @@ DRAWINGS: frozenset[style.Style] = frozenset({"flat", "ink"})
 FLATTENED: frozenset[style.Style] = frozenset({"watercolour", "pixel art"})
 """Styles that any network takes for damage and smooths away."""
 
-METHODS: dict[UpscaleMethod, Callable[[Image.Image, int, Plan], Stage]] = {"sr": _sr, "lanczos": _lanczos}
+METHODS: dict[UpscaleMethod, Callable[[Image.Image, int, Plan], Stage]] = {"sr": _sr, LANCZOS: _lanczos}
 """What makes the larger picture by itself; to redraw takes the loaded model's steps."""

@@ -9,10 +9,10 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from engine import shards
 from engine.types import EngineError
 from engine.upscale.network import from_state, is_compact
 from engine.upscale.tiling import Network, measured
@@ -34,14 +34,18 @@ def find(folder: Path) -> Path | None:
         raise EngineError(
             "model_missing", f"the folder {folder} is not there; create it or unset the setting"
         )
-    return next((path for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES), None)
+    files = (path for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES and path.is_file())
+    return next((path for path in files if not path.name.startswith(".")), None)
 
 
 def load(path: Path, device: torch.device) -> Network:
     """Read a weights file; raises `EngineError("model_missing")` that names what to do."""
     state = _state(path)
     if is_compact(state):
-        module = from_state(state)
+        try:
+            module = from_state(state)
+        except shards.UNREADABLE as error:
+            raise _unusable(path, error) from error
         return _network(path.stem, module, module, module.scale, module.reach, device, half=True)
     descriptor = _described(path, state)
     # The descriptor itself is what is called: it pads to the sizes its model needs.
@@ -64,11 +68,16 @@ def _state(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, SafetensorError, UnpicklingError) as error:
-        raise EngineError("model_missing", f"{path} cannot be read; fetch the file again") from error
-    inner = next((stored[key] for key in WRAPPED if key in stored), stored)
-    return dict(inner)
+        stored = dict(torch.load(path, map_location="cpu", weights_only=True))
+        return dict(next((stored[key] for key in WRAPPED if key in stored), stored))
+    except (EOFError, UnpicklingError, *shards.UNREADABLE) as error:
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, error: Exception) -> EngineError:
+    return EngineError(
+        "model_missing", f"{path} cannot be read ({shards.reason(error)}); fetch the file again"
+    )
 
 
 def _described(path: Path, state: dict[str, Tensor]) -> Any:

@@ -52,7 +52,9 @@ class Plan:
         Raises `EngineError`: `model_missing` for an unusable one, `out_of_memory` for one that does not fit.
         """
         with guards.refusing("the network that enlarges does not fit in memory; try later"):
-            return _network(self.device, self.models)
+            path = external.find(self.models) if self.models is not None else None
+            told = path.stat() if path is not None else None
+            return _network(self.device, path, told and (told.st_mtime_ns, told.st_size, told.st_ino))
 
     def side(self, network: Network) -> int:
         """Return the side of the tiles that fit in a share of what is free now."""
@@ -61,8 +63,8 @@ class Plan:
 
 
 @lru_cache(maxsize=2)
-def _network(device: torch.device, models: Path | None) -> Network:
-    path = external.find(models) if models is not None else None
+def _network(device: torch.device, path: Path | None, stamp: tuple[int, int, int] | None) -> Network:
+    """Return the network of a file; `stamp` tells one that was replaced from the one before."""
     if path is not None:
         return external.load(path, device)
     return compact(BUILT_IN_NAME, built_in(), device)

@@ -123,7 +123,7 @@ def enlarge(
 
     Yields the next of `ticks` after every tile and returns the result; close it to stop. The picture's edges
     are continued outwards, so no window sees an end, and the result does not depend on `tile` where the
-    network's `reach` is true.
+    network's `reach` is true. Raises `EngineError("numerics")` for a network that gives no numbers.
     """
     reach, scale = network.reach, network.scale
     padded = np.pad(picture, ((reach, reach), (reach, reach), (0, 0)), "edge")
@@ -133,6 +133,8 @@ def enlarge(
         band = np.empty((scale * (bottom - top), scale * width, 3), np.float32)
         for left, right in spans(width, tile - 2 * reach):
             enlarged = network(padded[top : bottom + 2 * reach, left : right + 2 * reach])
+            if not np.isfinite(enlarged).all():
+                raise EngineError("numerics", f"the weights {network.name} give pixels that are no numbers")
             inner = slice(scale * reach, -scale * reach or None)
             fade_in(band.swapaxes(0, 1), enlarged[inner, inner].swapaxes(0, 1), scale * left, scale * FEATHER)
             yield next(ticks)

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from engine import pixels
 from engine.tensors import to_pixels
-from engine.types import Generate, ModelProfile
+from engine.types import EngineError, Generate, ModelProfile
 from engine.zimage import sampling
 from engine.zimage.drawing import Drawing
 from engine.zimage.vae import Vae
@@ -27,13 +27,25 @@ OTHER_NOISE = 0x9408 << 32
 """Turns the seed of a picture into that of the noise it grows with."""
 
 
-def initial(task: Generate, profile: ModelProfile, vae: Vae, sigma: float, device: torch.device) -> Tensor:
-    """Return `(16, h, w)` at noise level `sigma`: noise alone, or over the task's picture."""
+def initial(
+    task: Generate,
+    profile: ModelProfile,
+    vae: Vae,
+    sigma: float,
+    device: torch.device,
+    actions: list[str],
+) -> Tensor:
+    """Return `(16, h, w)` at noise level `sigma`: noise alone, or over the task's picture.
+
+    Raises `EngineError("numerics")` for a picture of which the VAE makes no numbers.
+    """
     source = sampling.generator(task.seed)
     clean = None
     if task.init_image is not None:
         image = pixels.fit(pixels.read(task.init_image), task.width, task.height)
-        clean = vae.encode(to_pixels(image).to(device), source)
+        clean = _encoded(vae, to_pixels(image).to(device), source, actions)
+        if clean is None:
+            raise EngineError("numerics", "the model makes no numbers of the picture given; send another one")
     noise = sampling.noise(*first_size(task, profile), source)
     for layer in task.variation.layers() if task.variation else ():
         noise = sampling.turn_noise(noise, layer.seed, layer.latent_noise)
@@ -63,7 +75,24 @@ def grow(drawing: Drawing, vae: Vae) -> None:
     source = sampling.generator(task.seed ^ OTHER_NOISE)
     picture = vae.decode(drawing.estimate)[None].clamp(-1, 1)
     larger = functional.interpolate(picture, (task.height, task.width), mode="bicubic").clamp(-1, 1)
-    drawing.estimate = vae.encode(larger[0], source)
+    encoded = _encoded(vae, larger[0], source, drawing.actions)
+    if encoded is None:
+        drawing.broken = "the enlarged picture's latents are not finite"
+        return
+    drawing.estimate = encoded
     noise = sampling.noise(task.width, task.height, source).to(device)
     drawing.latents = sampling.add_noise(drawing.estimate, noise, drawing.sigmas[drawing.step])
     drawing.residual = None
+
+
+def _encoded(vae: Vae, picture: Tensor, source: torch.Generator, actions: list[str]) -> Tensor | None:
+    """Return a picture's latents, encoded in float32 where nothing less does; None where that does not."""
+    state = source.get_state()
+    latents = vae.encode(picture, source)
+    if bool(torch.isfinite(latents).all()):
+        return latents
+    actions.append("latents of a picture are not finite; encoded again in float32")
+    source.set_state(state)
+    with vae.in_float32():
+        latents = vae.encode(picture, source)
+    return latents if bool(torch.isfinite(latents).all()) else None

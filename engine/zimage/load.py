@@ -4,7 +4,6 @@ Knows folders, downloads, devices and precisions. Reads safetensors only. Heavy 
 where they are defined, inside the functions, so that nothing is loaded before it is needed.
 """
 
-import json
 import logging
 import os
 from collections.abc import Callable
@@ -14,9 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
 
-from engine import guards
+from engine import guards, hub, quantized, shards
 from engine.memory import filling, placement, sizes
 from engine.memory.choosing import choose_largest
 from engine.memory.lodging import Vacancy, vacancy
@@ -32,7 +30,7 @@ from engine.upscale.plan import Plan as Upscaling
 from engine.zimage.components import Components
 from engine.zimage.method import Method
 from engine.zimage.pipeline import ZImagePipeline
-from engine.zimage.preview import load_preview
+from engine.zimage.preview import PreviewMap, load_preview
 from engine.zimage.speed import Speed
 
 PARTS = ("tokenizer", "text_encoder", "transformer", "vae", "scheduler")
@@ -122,29 +120,40 @@ def threads() -> int:
 
 def find(model: str) -> Path:
     """Return the folder of `embedded`, a directory or a hub id; a hub id is downloaded once."""
-    folder = EMBEDDED_WEIGHTS if model == EMBEDDED else Path(model).expanduser()
-    if model != EMBEDDED and not folder.is_dir():
-        folder = _download(model)
+    folder = EMBEDDED_WEIGHTS if model == EMBEDDED else hub.folder(model) or hub.download(model, DOWNLOADED)
+    _whole(folder)
+    return folder
+
+
+def _whole(folder: Path) -> None:
     missing = [part for part in PARTS if not (folder / part).is_dir()]
     if missing:
+        others = [file.name for file in sorted(folder.glob("[!.]*")) if file.suffix in hub.SINGLE]
+        held = f" and holds {shards.some(others)}, a single file of another program" if others else ""
         raise EngineError(
             "model_missing",
-            f"{folder} lacks {', '.join(missing)}; give the folder of a model in ZImagePipeline layout",
+            f"{folder} lacks {', '.join(missing)}{held}; give the folder of a model in ZImagePipeline layout",
         )
-    return folder
+
+
+def check(folder: Path) -> list[str]:
+    """Read everything but the weights' values as `read` does; return what is to be said of the files.
+
+    Raises `EngineError("model_missing")` for what would not be read.
+    """
+    _whole(folder)
+    remarks = [
+        remark for part in BUILT for remark in filling.match(outline(folder, part), folder / part).remarks
+    ]
+    _small(folder)
+    return remarks
 
 
 def read(folder: Path, model: str, device: torch.device, plan: Plan) -> Components:
     """Read every component of `folder` as `plan` says, each tensor straight to its place."""
-    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-    from diffusers.models.transformers.transformer_z_image import ZImageTransformer2DModel
-    from transformers import AutoTokenizer
-    from transformers.models.qwen3.configuration_qwen3 import Qwen3Config
-    from transformers.models.qwen3.modeling_qwen3 import Qwen3Model
 
-    def filled(part: str, build: Callable[[Path], Any]) -> Any:
-        module = _readable(folder / part, lambda place: filling.empty(lambda: build(place)))
-        where = partial(placement.place_for, plan, device, part)
+    def filled(part: str) -> Any:
+        module, where = outline(folder, part), partial(placement.place_for, plan, device, part)
         form, dtype = partial(placement.form_for, plan, part), DTYPES[plan.form(part).dtype]
         _readable(folder / part, lambda place: filling.fill(module, place, dtype, device, where, form))
         for owner in module.modules():
@@ -153,26 +162,21 @@ def read(folder: Path, model: str, device: torch.device, plan: Plan) -> Componen
                     setattr(owner, name, buffer.to(device))
         return module.eval().requires_grad_(False)
 
-    def transformer(place: Path) -> Any:
-        return ZImageTransformer2DModel.from_config(ZImageTransformer2DModel.load_config(place))
-
-    encoder = filled("text_encoder", lambda place: Qwen3Model(Qwen3Config.from_pretrained(place)))
+    encoder = filled("text_encoder")
     placement.table_for(encoder, device)
-    denoiser = filled("transformer", transformer)
-    dtype = DTYPES[plan.dtype]
-    vae = _readable(folder / "vae", partial(AutoencoderKL.from_pretrained, dtype=dtype, use_safetensors=True))
-    vae = vae.to(device).eval().requires_grad_(False)
+    denoiser, vae = filled("transformer"), filled("vae")
     placed = Placement(plan, device, denoiser, encoder, vae)
+    tokenizer, scheduler, preview = _small(folder)
     return Components(
         profile=profile(model),
         device=device,
-        dtype=dtype,
-        tokenizer=_readable(folder / "tokenizer", AutoTokenizer.from_pretrained),
+        dtype=DTYPES[plan.dtype],
+        tokenizer=tokenizer,
         text_encoder=encoder,
         transformer=denoiser,
         vae=vae,
-        scheduler=_readable(folder / "scheduler" / "scheduler_config.json", _json),
-        preview=load_preview(folder),
+        scheduler=scheduler,
+        preview=preview,
         world=embedded_world() if model == EMBEDDED else None,
         tighten=placed.tighter,
         make_room=placed.make_room,
@@ -180,38 +184,49 @@ def read(folder: Path, model: str, device: torch.device, plan: Plan) -> Componen
     )
 
 
-def _json(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_bytes()))
+def _text_encoder(place: Path) -> Any:
+    from transformers.models.qwen3.configuration_qwen3 import Qwen3Config
+    from transformers.models.qwen3.modeling_qwen3 import Qwen3Model
+
+    return Qwen3Model(Qwen3Config.from_pretrained(place))
+
+
+def _transformer(place: Path) -> Any:
+    from diffusers.models.transformers.transformer_z_image import ZImageTransformer2DModel
+
+    return ZImageTransformer2DModel.from_config(ZImageTransformer2DModel.load_config(place))
+
+
+def _vae(place: Path) -> Any:
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+
+    return AutoencoderKL.from_config(AutoencoderKL.load_config(place))
+
+
+BUILT = {"text_encoder": _text_encoder, "transformer": _transformer, "vae": _vae}
+
+
+def outline(folder: Path, part: str) -> Any:
+    """Build a part as its config.json says, without values."""
+    quantized.refuse_configured(folder / part, shards.json_object(folder / part / "config.json"))
+    return _readable(folder / part, lambda place: filling.empty(lambda: BUILT[part](place)))
+
+
+def _small(folder: Path) -> tuple[Any, dict[str, Any], PreviewMap | None]:
+    """Read tokenizer, scheduler and preview."""
+    from transformers import AutoTokenizer
+
+    tokenizer = _readable(folder / "tokenizer", AutoTokenizer.from_pretrained)
+    scheduler = shards.json_object(folder / "scheduler" / "scheduler_config.json")
+    return tokenizer, scheduler, _readable(folder, load_preview)
 
 
 def _readable(path: Path, read: Callable[[Path], T]) -> T:
     try:
         return read(path)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except shards.UNREADABLE as error:
         if guards.out_of_memory(error) or guards.device_failed(error):
             raise
-        reason = str(error).partition("\n")[0]
         raise EngineError(
-            "model_missing", f"{path} cannot be read ({reason}); fetch the model again"
-        ) from error
-
-
-def _download(model: str) -> Path:
-    from huggingface_hub import errors, snapshot_download
-
-    # The base error of whichever HTTP client the hub's own client uses.
-    network_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
-    try:
-        return Path(snapshot_download(model, allow_patterns=DOWNLOADED))
-    except (errors.HFValidationError, errors.RepositoryNotFoundError) as error:
-        raise EngineError(
-            "model_missing",
-            f"model {model!r} is neither a directory nor on the hub; use embedded, a directory or a hub id "
-            "such as Tongyi-MAI/Z-Image-Turbo (private ones need HF_TOKEN)",
-        ) from error
-    except (network_error, OSError) as error:
-        raise EngineError(
-            "model_missing",
-            f"model {model!r} is not on this machine and could not be downloaded; check the network and the "
-            "disk, or set the model to embedded or to a directory that holds it",
+            "model_missing", f"{path} cannot be read ({shards.reason(error)}); fetch the model again"
         ) from error

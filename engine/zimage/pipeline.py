@@ -179,7 +179,8 @@ class ZImagePipeline:
         sigmas = self._sigmas(task, ready.used)
         guided = sampling.guided_steps(len(sigmas) - 1, task.guidance_scale, self.guided_share)
         layers = task.variation.layers() if task.variation else ()
-        latents = initial(task, self.components.profile, self.vae, sigmas[0], self.components.device)
+        profile, device, actions = self.components.profile, self.components.device, list[str]()
+        latents = initial(task, profile, self.vae, sigmas[0], device, actions)
         drawing = Drawing(
             task,
             ready,
@@ -192,6 +193,7 @@ class ZImagePipeline:
             broken=None,
             reusing=self.method.reusing(len(sigmas) - 1),
             strength=self.method.strength,
+            actions=actions,
         )
         fault = _unsound(drawing)
         if fault is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bot.config import Config, ModelConfig
 from bot.database import DATABASE
-from bot.doctor import MOST_LATEST, speed, writer
+from bot.doctor import MOST_LATEST, examine, files, speed, writer
 from bot.store import Store
 
 ESTIMATED = {"model": "embedded", "side": 1024, "steps": 8, "forward": 0.25, "ceiling": 145e12}
@@ -60,3 +60,25 @@ def test_how_a_chat_model_would_write_is_told_or_what_stands_against_it() -> Non
     [told] = writer({"writer_refusal": "it is not on this machine"}, config)
     assert (told.grade, told.text) == ("problem", "it is not on this machine")
     assert list(writer({}, config)) == []
+
+
+def test_what_loading_would_say_of_the_files_is_told_in_place_of_a_size(tmp_path: Path) -> None:
+    def grades(*checks: tuple[str, str]) -> list[tuple[str, str]]:
+        found = {"checks": [{"grade": g, "subject": s, "text": "words"} for g, s in checks]}
+        return [(told.grade, told.subject) for told in files(found, Config(), tmp_path)]
+
+    assert grades() == [("ok", "model")]
+    assert grades(("problem", "model")) == [("problem", "model")]
+    assert grades(("note", "model"), ("problem", "loras")) == [
+        ("ok", "model"),
+        ("note", "model"),
+        ("problem", "loras"),
+    ]
+
+
+async def test_an_empty_model_folder_is_a_problem(tmp_path: Path) -> None:
+    config = Config(data_dir=tmp_path / "data", model=ModelConfig(name=str(tmp_path)))
+    findings = await examine(config, tmp_path)
+    [told] = [each for each in findings if each.subject == "model"]
+    assert told.grade == "problem"
+    assert f"{tmp_path} lacks tokenizer" in told.text

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import ViTConfig, ViTForImageClassification
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
@@ -71,3 +72,54 @@ def test_a_picture_that_cannot_be_scored_is_not_handed_out() -> None:
 
     with pytest.raises(MemoryError):
         checker.Checked(Pipeline(), fail).finish("a boat")()
+
+
+def test_a_classifier_that_gives_no_numbers_hands_no_picture_out(tmp_path: Path) -> None:
+    name = classifier(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    tensors["classifier.bias"] = torch.full((2,), float("nan"))
+    save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(EngineError, match="gives scores that are no numbers") as caught:
+        checker.checked(Pipeline(), name).finish("a boat")()
+    assert caught.value.code == "numerics"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ({"config.json": "[]"}, "holds no JSON object"),
+        ({"model.safetensors": "<html>"}, "cannot be read"),
+        ({"model.safetensors.index.json": "[]"}, "holds no JSON object"),
+        ({"preprocessor_config.json": "<html>"}, "preprocessor_config.json"),
+    ],
+)
+def test_what_is_wrong_with_a_classifiers_files_is_one_line(
+    tmp_path: Path, content: dict[str, str], reason: str
+) -> None:
+    name = classifier(tmp_path)
+    for file, text in content.items():
+        (tmp_path / file).write_text(text)
+    with pytest.raises(EngineError, match=reason) as caught:
+        checker.load(name)
+    assert caught.value.code == "model_missing"
+    assert "\n" not in str(caught.value)
+
+
+def test_a_classifier_with_scales_or_without_its_head_is_refused(tmp_path: Path) -> None:
+    name = classifier(tmp_path)
+    whole = load_file(tmp_path / "model.safetensors")
+    scaled = whole | {"classifier.weight_scale": torch.ones(1)}
+    headless = {key: tensor for key, tensor in whole.items() if key != "classifier.weight"}
+    for tensors, reason in (
+        (scaled, "is quantized .*classifier.weight_scale"),
+        (headless, "lacks classifier.weight"),
+    ):
+        save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
+        with pytest.raises(EngineError, match=reason):
+            checker.load(name)
+
+
+def test_a_file_in_place_of_a_classifier_is_told_as_a_file(tmp_path: Path) -> None:
+    (tmp_path / "nsfw.onnx").touch()
+    with pytest.raises(EngineError, match=r"nsfw.onnx is a file; name a directory or hub id"):
+        checker.load(str(tmp_path / "nsfw.onnx"))

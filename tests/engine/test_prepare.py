@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from engine import prepare
+from engine import prepare, shards
 from engine.__main__ import main
 from engine.embedded import WEIGHTS
 from engine.memory import sizes
@@ -38,7 +38,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Path:
         save_file({name: tensors[name] for name in half}, folder / "transformer" / shard)
         shards |= dict.fromkeys(half, shard)
     index = {"metadata": {"total_size": 1}, "weight_map": shards}
-    (folder / "transformer" / f"{prepare.CONVERTED[1]}.safetensors.index.json").write_text(json.dumps(index))
+    (folder / "transformer" / "diffusion_pytorch_model.safetensors.index.json").write_text(json.dumps(index))
     return folder
 
 
@@ -96,23 +96,24 @@ def test_a_shard_cut_short_or_of_another_dtype_is_made_again(hub: Path, tmp_path
 def test_a_value_too_large_for_half_precision_is_refused_by_name(tmp_path: Path) -> None:
     source = tmp_path / "model"
     (source / "vae").mkdir(parents=True)
-    save_file(
-        {"weight": torch.tensor([1.0, 1e6]), "steps": torch.tensor([3])}, source / "vae" / "a.safetensors"
-    )
+    (source / "vae" / "config.json").write_text("{}")
+    tensors = {"weight": torch.tensor([1.0, 1e6]), "steps": torch.tensor([3])}
+    save_file(tensors, source / "vae" / "model.safetensors")
     with pytest.raises(EngineError, match="weight has values too large for F16; use bf16"):
         said(source, tmp_path / "out", "fp16")
     assert not list((tmp_path / "out").rglob("*.safetensors"))
     said(source, tmp_path / "out")
-    assert load_file(tmp_path / "out" / "vae" / "a.safetensors")["steps"].dtype == torch.int64
+    assert load_file(tmp_path / "out" / "vae" / "model.safetensors")["steps"].dtype == torch.int64
 
 
 def test_a_tensor_in_eight_bits_of_other_peoples_stays_as_it_is(tmp_path: Path) -> None:
     source = tmp_path / "model" / "transformer"
     source.mkdir(parents=True)
     eight = torch.tensor([[1.0, -2.0]]).to(torch.float8_e4m3fn)
-    save_file({"layers.0.a.weight": eight, "norm.weight": torch.ones(2)}, source / "a.safetensors")
+    (source / "config.json").write_text("{}")
+    save_file({"layers.0.a.weight": eight, "norm.weight": torch.ones(2)}, source / "model.safetensors")
     said(source.parent, tmp_path / "out")
-    made = load_file(tmp_path / "out" / "transformer" / "a.safetensors")
+    made = load_file(tmp_path / "out" / "transformer" / "model.safetensors")
     assert {name: tensor.dtype for name, tensor in made.items()} == {
         "layers.0.a.weight": torch.float8_e4m3fn,
         "norm.weight": torch.bfloat16,
@@ -144,7 +145,7 @@ def test_a_model_in_fewer_bits_is_measured_as_whole_and_takes_its_share_of_the_d
     for file in (tmp_path / "transformer").glob("*.safetensors"):
         with safe_open(file, framework="pt") as opened:
             assert opened.metadata() == {"format": "pt", "weights": form}
-        for name, entry in sizes.header(file).items():
+        for name, entry in shards.header(file).items():
             if name.endswith((sizes.PACKED, sizes.SCALE)):
                 taken += entry["data_offsets"][1] - entry["data_offsets"][0]
     assert taken < share * 2 * stack.blocks * stack.linear

@@ -152,5 +152,7 @@ def test_a_tensor_of_another_shape_or_a_missing_one_is_named() -> None:
     ):
         filling.fill(module, WEIGHTS / "text_encoder", torch.float32, CPU, where, form)
     other = filling.empty(lambda: nn.Linear(3, 4))
-    with pytest.raises(EngineError, match="lacks 2 tensors, weight for one"):
+    with pytest.raises(
+        EngineError, match="lacks 2 tensors: bias, weight, and has others such as embed_tokens"
+    ):
         filling.fill(other, WEIGHTS / "text_encoder", torch.float32, CPU, where, form)

@@ -29,6 +29,7 @@ def test_the_published_sizes_add_up_to_the_published_counts() -> None:
 
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "transformer").mkdir()
+    (tmp_path / "transformer" / "config.json").write_text("{}")
     (tmp_path / "transformer" / "model.safetensors").write_bytes(b"\xff" * 16)
     with pytest.raises(EngineError, match="longer than the file"):
         sizes.read(tmp_path)

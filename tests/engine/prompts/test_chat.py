@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers.models.phi3 import Phi3Config, Phi3ForCausalLM
 from transformers.models.qwen3 import Qwen3Config, Qwen3ForCausalLM, Qwen3Model
 
@@ -167,3 +168,28 @@ def test_it_is_measured_by_its_files(folder: Path) -> None:
         if isinstance(module, torch.nn.Linear) and module is not model.lm_head
     )
     assert guest.cached == 2 * 2 * 1 * 32 * chat.TOKENS
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"model.norm.weight": None}, "lacks model.norm.weight"),
+        ({"model.layers.0.mlp.up_proj.weight_scale": torch.ones(1)}, "is quantized .*up_proj.weight_scale"),
+        ({f"ema.{n}": torch.ones(1) for n in range(9)}, "of which its config.json knows nothing: ema.0"),
+    ],
+)
+def test_a_chat_model_whose_files_are_not_right_is_refused_and_not_left_at_random(
+    folder: Path, changes: dict[str, torch.Tensor | None], reason: str
+) -> None:
+    (file,) = folder.glob("*.safetensors")
+    tensors = {name: t for name, t in (load_file(file) | changes).items() if t is not None}
+    save_file(tensors, file, {"format": "pt"})
+    with pytest.raises(EngineError, match=reason) as caught:
+        chat.read(folder, CPU, torch.float32, "plain")
+    assert caught.value.code == "model_missing"
+
+
+def test_a_file_in_place_of_a_chat_model_is_told_as_a_file(tmp_path: Path) -> None:
+    (tmp_path / "qwen.gguf").touch()
+    with pytest.raises(EngineError, match=r"qwen.gguf is a file \(GGUF\); give a folder or use rules"):
+        chat.find(str(tmp_path / "qwen.gguf"))

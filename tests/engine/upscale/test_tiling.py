@@ -156,7 +156,7 @@ def test_a_picture_whose_smallest_tile_does_not_fit_is_refused() -> None:
 def test_a_network_that_does_not_fit_at_all_is_refused_as_one_whose_tiles_do_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def full(device: object, models: object) -> Network:
+    def full(*given: object) -> Network:
         raise MemoryError
 
     monkeypatch.setattr(plans, "_network", full)

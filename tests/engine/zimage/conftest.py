@@ -1,6 +1,7 @@
 """The embedded model, loaded once, and the short way to draw with it."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from engine.types import EngineSettings, Generate, Picture, PromptReady
 from engine.zimage.drawing import Drawing
 from engine.zimage.load import load
 from engine.zimage.pipeline import ZImagePipeline
+from tests.engine.zimage.lora_folder import Folder
 
 Task = Callable[..., Generate]
 
@@ -32,6 +34,12 @@ def task() -> Task:
         return Generate(prompt, **(plain | changes))  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def folder(tmp_path: Path, pipeline: ZImagePipeline) -> Folder:
+    """An empty folder of LoRA files for the embedded model."""
+    return Folder(tmp_path, pipeline)
 
 
 def begin(pipeline: ZImagePipeline, task: Generate) -> Drawing:

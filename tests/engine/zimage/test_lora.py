@@ -13,6 +13,7 @@ from torch import Tensor
 from engine import metadata
 from engine.types import EngineError, EngineSettings
 from engine.zimage.block import Block
+from engine.zimage.changes import Pair
 from engine.zimage.load import load
 from engine.zimage.lora import Loras, WithLoras
 from engine.zimage.pipeline import ZImagePipeline
@@ -112,14 +113,14 @@ def test_keys_that_fit_nothing_are_named_in_one_line(pipeline: ZImagePipeline, t
         loras.used((("sdxl", 1.0),)).__enter__()
     half = {"transformer.layers.0.attention.to_q.lora_A.weight": torch.zeros(4, 192)}
     save_file(half, tmp_path / "half.safetensors")
-    with pytest.raises(EngineError, match=r"unknown keys: layers.0.attention.to_q"):
+    with pytest.raises(EngineError, match=r"half: layers.0.attention.to_q lacks up; the file is not whole"):
         loras.used((("half", 1.0),)).__enter__()
     large = {name.replace("lora_A", "lora_B"): torch.zeros(64, 4) for name in half}
     save_file(half | large, tmp_path / "large.safetensors")
     with pytest.raises(EngineError, match=r"to_q has another size"):
         loras.used((("large", 1.0),)).__enter__()
     (tmp_path / "broken.safetensors").write_bytes(b"no")
-    with pytest.raises(EngineError, match=r"LoRA broken cannot be read"):
+    with pytest.raises(EngineError, match=r"LoRA broken: cannot be read"):
         loras.used((("broken", 1.0),)).__enter__()
 
 
@@ -156,7 +157,7 @@ def test_the_steps_of_a_picture_and_the_next_one_with_its_files_make_nothing_ane
     wish = task(steps=1, width=64, height=64, loras=(("ink", 0.7),))
     sampled(layered, wish)  # type: ignore[arg-type]
     made = {path: product.used for path, product in loras.products(wish.loras).items()}
-    assert {pair.down.dtype for pair in made.values()} == {torch.bfloat16}
+    assert {change.factors[0].dtype for used in made.values() for change in used} == {torch.bfloat16}
     sampled(layered, task(steps=1, width=64, height=64))  # type: ignore[arg-type]
     sampled(layered, wish)  # type: ignore[arg-type]
     assert all(loras.products(wish.loras)[path].used is pair for path, pair in made.items())
@@ -172,18 +173,19 @@ def test_a_file_is_remembered_in_main_memory_as_it_was_saved(
     meta = copy.deepcopy(pipeline.components.transformer).to("meta")
     loras = Loras(tmp_path, meta)
     product = loras.products((("half", 0.5),))["layers.0.attention.to_q"]
-    (kept,) = loras.pairs("half").values()
+    ((_, kept),) = loras.changes("half")
+    assert isinstance(kept, Pair)
     assert {(kept.down.device.type, kept.down.dtype), (kept.up.device.type, kept.up.dtype)} == {
         ("cpu", torch.bfloat16)
     }
-    assert torch.equal(product.used.up, up.float() / 2)
+    assert torch.equal(product.used[0].factors[0], up.float() / 2)
 
 
 def test_another_weight_of_the_same_file_is_another_product(pipeline: ZImagePipeline, tmp_path: Path) -> None:
     loras, _ = inked(pipeline, tmp_path)
-    full, half = (loras.products((("ink", weight),))[TARGETS[0]].used for weight in (1.0, 0.5))
-    assert torch.equal(half.up, full.up / 2)
-    assert torch.equal(half.down, full.down)
+    full, half = (loras.products((("ink", weight),))[TARGETS[0]].used[0] for weight in (1.0, 0.5))
+    assert torch.equal(half.factors[0], full.factors[0] / 2)
+    assert torch.equal(half.factors[1], full.factors[1])
 
 
 def test_a_lora_on_the_modulation_leaves_other_pictures_in_the_fast_blocks(
