@@ -21,6 +21,7 @@ from engine.memory.probe import Facts, probe
 from engine.memory.sizes import header
 from engine.profiles import profile
 from engine.prompts.chat import choose_apart
+from engine.pulse import PULSE
 from engine.types import EngineError, EngineSettings
 from engine.upscale.plan import Plan
 from engine.zimage.load import DTYPES, choose_device, threads
@@ -100,7 +101,11 @@ def fetch(model: str) -> Path:
         return Path(model).expanduser()
     network_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
     try:
-        return Path(snapshot_download(model, allow_patterns=DOWNLOADED, ignore_patterns=LEFT_OUT))
+        return Path(
+            snapshot_download(
+                model, allow_patterns=DOWNLOADED, ignore_patterns=LEFT_OUT, tqdm_class=PULSE.bar()
+            )
+        )
     except (network_error, OSError) as error:
         raise EngineError(
             "model_missing", f"model {model!r} could not be downloaded; check the network and the disk"

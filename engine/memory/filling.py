@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from engine.memory.sizes import PACKED, SCALE, WEIGHT, Weights
 from engine.memory.weights import Packed, PackedLinear, possible
+from engine.pulse import PULSE
 from engine.types import EngineError
 
 Place = Callable[[str], torch.device]
@@ -52,6 +53,7 @@ def put(
     `EngineError("model_missing")` for a tensor that is not there or has another shape.
     """
     for name, tensor in values:
+        PULSE.beat()
         path, _, leaf = name.removeprefix("model.").rpartition(".")
         owner = _descend(module, path)
         if owner is None or not isinstance(owner._parameters.get(leaf), nn.Parameter):

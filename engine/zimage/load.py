@@ -27,6 +27,7 @@ from engine.memory.weights import PackedLinear
 from engine.profiles import EMBEDDED, EMBEDDED_WEIGHTS, profile
 from engine.prompts import chat, embedded_world
 from engine.prompts.rewriting import Writer
+from engine.pulse import PULSE
 from engine.types import EngineError, EngineSettings
 from engine.upscale.plan import Plan as Upscaling
 from engine.zimage.components import Components
@@ -202,7 +203,7 @@ def _download(model: str) -> Path:
     # The base error of whichever HTTP client the hub's own client uses.
     network_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
     try:
-        return Path(snapshot_download(model, allow_patterns=DOWNLOADED))
+        return Path(snapshot_download(model, allow_patterns=DOWNLOADED, tqdm_class=PULSE.bar()))
     except (errors.HFValidationError, errors.RepositoryNotFoundError) as error:
         raise EngineError(
             "model_missing",
