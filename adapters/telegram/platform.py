@@ -61,7 +61,8 @@ class TelegramPlatform:
         """Serve until cancelled; raises `ConfigError` where Telegram does not know the token."""
         self._outbox.until = lambda lang, eta: _until(core, lang, eta)
         desk = Desk(core, self._bot, self._outbox, self._accepted)
-        intake = Intake(Inbox(desk, self._sleep).handle, event_of, self._accepted)
+        inbox = Inbox(desk, self._sleep)
+        intake = Intake(inbox.handle, inbox.apologize, event_of, self._accepted, self._sleep)
         try:
             await patiently(self._bot.initialize, self._sleep)
             await self._introduce(core)

@@ -1,7 +1,7 @@
 """Fetches updates and confirms them only when what they ask for is kept: nothing is lost in a crash.
 
 Knows the offset; knows no message and no core. Telegram forgets updates below the offset of the next call,
-so that call waits until every update is handled or accepted, that is, its job's row is committed.
+which therefore never passes an update that is neither handled nor accepted, that is, its job's row committed.
 """
 
 import asyncio
@@ -19,6 +19,8 @@ from adapters.telegram.intake import Intake
 ALLOWED = (Update.MESSAGE, Update.CALLBACK_QUERY, Update.MESSAGE_REACTION)
 LONG_POLL = 25
 SHORTEST_POLL = 0.5
+PATIENCE = 1.0
+"""Seconds after which other people's updates are fetched beside one that takes longer."""
 FIRST_PAUSE = 1.0
 LAST_PAUSE = 30.0
 
@@ -42,9 +44,19 @@ class Polling:
         offset = 0
         while True:
             updates = await self._fetch(offset)
-            await asyncio.gather(*map(self._intake.take, updates))
             if updates:
-                offset = updates[-1].update_id + 1
+                offset = await self._taken(updates)
+
+    async def _taken(self, updates: Sequence[Update]) -> int:
+        """Give updates to the intake, which knows those it has; return the first to be told of again."""
+        taking = [asyncio.ensure_future(self._intake.take(update)) for update in updates]
+        try:
+            await asyncio.wait(taking, timeout=PATIENCE)
+            left = (update.update_id for update, take in zip(updates, taking, strict=True) if not take.done())
+            return next(left, updates[-1].update_id + 1)
+        finally:
+            for take in taking:
+                take.cancel()
 
     async def _fetch(self, offset: int) -> Sequence[Update]:
         started = time.monotonic()

@@ -21,6 +21,8 @@ from bot.config import ConfigError
 
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 CLOSING = 0.5
+PATIENCE = 20.0
+"""Seconds that Telegram waits for an update to be kept; it sends one that takes longer again."""
 
 log = logging.getLogger(__name__)
 
@@ -78,5 +80,9 @@ class Webhook:
             update = Update.de_json(await request.json(), self._bot)
         except (JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
             raise web.HTTPBadRequest from None
-        await self._intake.take(update)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._intake.take(update)
+        except TimeoutError:
+            raise web.HTTPServiceUnavailable from None
         return web.Response()
