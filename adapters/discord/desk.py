@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import discord
@@ -30,12 +30,16 @@ PUBLIC = "public"
 ALREADY_ACKNOWLEDGED = 40060
 UNKNOWN_INTERACTION = 10062
 GRACE = 3.0
+SOON = 2.0
+"""Seconds in which the core must answer what Discord, after three, calls a failed interaction."""
+BEGUN = "begun"
 PATIENCE = 0.5
 """Seconds that an ask which was heard waits at most for others to be heard."""
 
 log = logging.getLogger(__name__)
 
 Show = Callable[[Address, Reply], Awaitable[Address]]
+_T = TypeVar("_T")
 
 
 class Desk:
@@ -96,7 +100,7 @@ class Desk:
     async def reroll(self, asked: Asked) -> None:
         """Draw the person's latest picture again."""
         async with self.refusing(asked):
-            for job in await self.core.jobs(of_interaction(asked)):
+            for job in await self.soon(asked, self.core.jobs(of_interaction(asked))):
                 if job.request.kind == "imagine":
                     return await self.draw_by(asked, Action("reroll", job.id))
             raise Refused("no-job-yet")
@@ -104,14 +108,15 @@ class Desk:
     async def answer(self, asked: Asked, name: str, rest: str = "") -> None:
         """Answer a command that makes no job, for the person's eyes only."""
         async with self.refusing(asked):
-            await self.tell(asked, await self.core.answer(of_interaction(asked), Command(name, rest)))
+            said = self.core.answer(of_interaction(asked), Command(name, rest))
+            await self.tell(asked, await self.soon(asked, said))
 
     async def show_job(self, asked: Asked, rest: str) -> None:
         """Show a job again, for everybody to see."""
         async with self.refusing(asked):
             await self.enter(asked)
-            reply = await self.core.answer(of_interaction(asked), Command("show", rest))
-            await self.show(await self.acknowledge(asked), reply)
+            reply = self.core.answer(of_interaction(asked), Command("show", rest))
+            await self.show(await self.acknowledge(asked), await self.soon(asked, reply))
 
     async def read(self, asked: Asked, message: discord.Message) -> None:
         """Tell what the picture of any message says of how it was made."""
@@ -127,7 +132,7 @@ class Desk:
         """Make the job that an action means; whose it is turns out before everybody sees an answer begin."""
         await self.enter(asked)
         user = of_interaction(asked)
-        await self.core.may(user, action)
+        await self.soon(asked, self.core.may(user, action))
         await self.core.press(user, action, await self.acknowledge(asked), str(asked.id))
 
     async def tell(self, asked: Asked, reply: Reply) -> None:
@@ -144,7 +149,8 @@ class Desk:
 
     @asynccontextmanager
     async def refusing(self, asked: Asked) -> AsyncIterator[None]:
-        """Answer what the core refuses, in the person's language."""
+        """Answer what the core refuses, and say so where it fails, in the person's language."""
+        asked.extras[BEGUN] = asyncio.get_running_loop().time()
         try:
             with self.working():
                 yield
@@ -156,6 +162,20 @@ class Desk:
             if error.code != UNKNOWN_INTERACTION:
                 raise
             log.warning("an interaction came too late to be answered: is the machine overloaded?")
+        except discord.HTTPException:
+            raise
+        except Exception:
+            log.exception("an interaction went wrong")
+            await self.sorry(asked)
+
+    async def soon(self, asked: Asked, work: Awaitable[_T]) -> _T:
+        """Return what the core says while Discord still takes an answer; raises TimeoutError after that."""
+        async with asyncio.timeout_at(asked.extras[BEGUN] + SOON):
+            return await work
+
+    async def sorry(self, asked: Asked) -> None:
+        """Say that it went wrong on our side."""
+        await self.tell(asked, self.core.replies.refused(Refused("internal"), str(asked.locale)))
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -188,7 +208,8 @@ class Desk:
 
     async def params(self, asked: Asked, text: str, options: Mapping[str, str]) -> Params:
         """Return the parameters that a prompt with its flags and `options` mean."""
-        params = _assigned(flags.parse(text, await self.core.defaults(of_interaction(asked))), options)
+        standard = await self.soon(asked, self.core.defaults(of_interaction(asked)))
+        params = _assigned(flags.parse(text, standard), options)
         return flags.settled(params, flags.named(text) | options.keys())
 
     async def _enlarge(
@@ -199,7 +220,8 @@ class Desk:
         options: Mapping[str, str],
     ) -> None:
         await self.enter(asked)
-        params = way.over(_assigned(await self.core.defaults(of_interaction(asked)), options))
+        standard = await self.soon(asked, self.core.defaults(of_interaction(asked)))
+        params = way.over(_assigned(standard, options))
         address = await self.acknowledge(asked)
         kept = await pictures.keep(self.core, picture)
         await self.submit(asked, address, "upscale", params, kept)
