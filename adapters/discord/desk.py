@@ -31,8 +31,7 @@ ALREADY_ACKNOWLEDGED = 40060
 UNKNOWN_INTERACTION = 10062
 GRACE = 3.0
 SOON = 2.0
-"""Seconds in which the core must answer what Discord, after three, calls a failed interaction."""
-BEGUN = "begun"
+"""Seconds in which the core must have written what is not acknowledged before: Discord waits for three."""
 PATIENCE = 0.5
 """Seconds that an ask which was heard waits at most for others to be heard."""
 
@@ -100,7 +99,7 @@ class Desk:
     async def reroll(self, asked: Asked) -> None:
         """Draw the person's latest picture again."""
         async with self.refusing(asked):
-            for job in await self.soon(asked, self.core.jobs(of_interaction(asked))):
+            for job in await self.core.jobs(of_interaction(asked)):
                 if job.request.kind == "imagine":
                     return await self.draw_by(asked, Action("reroll", job.id))
             raise Refused("no-job-yet")
@@ -109,14 +108,14 @@ class Desk:
         """Answer a command that makes no job, for the person's eyes only."""
         async with self.refusing(asked):
             said = self.core.answer(of_interaction(asked), Command(name, rest))
-            await self.tell(asked, await self.soon(asked, said))
+            await self.tell(asked, await soon(said))
 
     async def show_job(self, asked: Asked, rest: str) -> None:
         """Show a job again, for everybody to see."""
         async with self.refusing(asked):
             await self.enter(asked)
-            reply = self.core.answer(of_interaction(asked), Command("show", rest))
-            await self.show(await self.acknowledge(asked), await self.soon(asked, reply))
+            reply = await self.core.answer(of_interaction(asked), Command("show", rest))
+            await self.show(await self.acknowledge(asked), reply)
 
     async def read(self, asked: Asked, message: discord.Message) -> None:
         """Tell what the picture of any message says of how it was made."""
@@ -132,7 +131,7 @@ class Desk:
         """Make the job that an action means; whose it is turns out before everybody sees an answer begin."""
         await self.enter(asked)
         user = of_interaction(asked)
-        await self.soon(asked, self.core.may(user, action))
+        await self.core.may(user, action)
         await self.core.press(user, action, await self.acknowledge(asked), str(asked.id))
 
     async def tell(self, asked: Asked, reply: Reply) -> None:
@@ -150,7 +149,6 @@ class Desk:
     @asynccontextmanager
     async def refusing(self, asked: Asked) -> AsyncIterator[None]:
         """Answer what the core refuses, and say so where it fails, in the person's language."""
-        asked.extras[BEGUN] = asyncio.get_running_loop().time()
         try:
             with self.working():
                 yield
@@ -167,11 +165,6 @@ class Desk:
         except Exception:
             log.exception("an interaction went wrong")
             await self.sorry(asked)
-
-    async def soon(self, asked: Asked, work: Awaitable[_T]) -> _T:
-        """Return what the core says while Discord still takes an answer; raises TimeoutError after that."""
-        async with asyncio.timeout_at(asked.extras[BEGUN] + SOON):
-            return await work
 
     async def sorry(self, asked: Asked) -> None:
         """Say that it went wrong on our side."""
@@ -208,8 +201,7 @@ class Desk:
 
     async def params(self, asked: Asked, text: str, options: Mapping[str, str]) -> Params:
         """Return the parameters that a prompt with its flags and `options` mean."""
-        standard = await self.soon(asked, self.core.defaults(of_interaction(asked)))
-        params = _assigned(flags.parse(text, standard), options)
+        params = _assigned(flags.parse(text, await self.core.defaults(of_interaction(asked))), options)
         return flags.settled(params, flags.named(text) | options.keys())
 
     async def _enlarge(
@@ -220,8 +212,7 @@ class Desk:
         options: Mapping[str, str],
     ) -> None:
         await self.enter(asked)
-        standard = await self.soon(asked, self.core.defaults(of_interaction(asked)))
-        params = way.over(_assigned(standard, options))
+        params = way.over(_assigned(await self.core.defaults(of_interaction(asked)), options))
         address = await self.acknowledge(asked)
         kept = await pictures.keep(self.core, picture)
         await self.submit(asked, address, "upscale", params, kept)
@@ -264,6 +255,12 @@ class Desk:
     ) -> None:
         """Put a request into the line; its answer stands at `address`."""
         await self.core.submit(Request(of_interaction(asked), address, str(asked.id), kind, params, image))
+
+
+async def soon(work: Awaitable[_T]) -> _T:
+    """Return what the core says; raises TimeoutError where that takes longer than Discord waits."""
+    async with asyncio.timeout(SOON):
+        return await work
 
 
 def _assigned(params: Params, options: Mapping[str, str]) -> Params:

@@ -6,7 +6,7 @@ Knows which verb changes what: the pressed message, a new one, or nothing but wh
 from typing import Any
 
 from adapters.discord import modal
-from adapters.discord.desk import Desk
+from adapters.discord.desk import Desk, soon
 from adapters.discord.door import Asked
 from adapters.discord.people import of_interaction
 from adapters.discord.render import look
@@ -48,14 +48,14 @@ class Presses:
             await self._desk.enter(asked)
             number, text = modal.read(asked)
             params = await self._desk.params(asked, text, {})
-            job = await self._desk.soon(asked, self._core.may(of_interaction(asked), Action("edit", number)))
+            job = await self._core.may(of_interaction(asked), Action("edit", number))
             image = job.request.image if job.request.kind == "imagine" else None
             await self._desk.submit(asked, await self._desk.acknowledge(asked), "imagine", params, image)
 
     async def _said(self, asked: Asked, action: Action) -> Reply:
         """Return the private reply to an action that makes no job."""
         said = self._core.press(of_interaction(asked), action, self._pressed(asked), str(asked.id))
-        reply: Any = await self._desk.soon(asked, said)
+        reply: Any = await soon(said)
         assert isinstance(reply, Reply)
         return reply
 
