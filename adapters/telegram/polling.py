@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from telegram import Update
-from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
+from telegram.error import Conflict, Forbidden, InvalidToken, RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
 from adapters.telegram.intake import Intake
@@ -39,7 +39,7 @@ class Polling:
         self._sleep = sleep
 
     async def run(self) -> None:
-        """Fetch until cancelled; raises InvalidToken when Telegram withdraws the token."""
+        """Fetch until cancelled; raises InvalidToken or Forbidden when Telegram withdraws the token."""
         await patiently(self._bot.delete_webhook, self._sleep)
         offset = 0
         while True:
@@ -69,8 +69,11 @@ class Polling:
 
 
 async def patiently(call: Callable[[], Awaitable[_T]], sleep: Sleep, *final: type[TelegramError]) -> _T:
-    """Call until Telegram answers, ever more slowly, logging once; raises InvalidToken and the `final`."""
-    ends: tuple[type[TelegramError], ...] = (InvalidToken, *final)
+    """Call until Telegram answers, ever more slowly, logging once.
+
+    Raises InvalidToken (401, 404), Forbidden (403) and the `final`.
+    """
+    ends: tuple[type[TelegramError], ...] = (InvalidToken, Forbidden, *final)
     pause = 0.0
     while True:
         try:

@@ -44,7 +44,7 @@ class Webhook:
     async def run(self) -> None:
         """Listen until cancelled; the webhook stays set, so that Telegram keeps what comes meanwhile.
 
-        Raises InvalidToken, and `ConfigError` for an address that cannot be listened on.
+        Raises InvalidToken or Forbidden, and OSError for an address that cannot be listened on.
         """
         app = web.Application()
         # A proxy may pass the path on or not: the secret decides.
@@ -65,11 +65,8 @@ class Webhook:
         host, _, port = self._listen.rpartition(":")
         try:
             await web.TCPSite(runner, host.strip("[]"), int(port)).start()
-        except OSError as error:
-            reason = error.strerror or error
-            raise ConfigError(
-                f"telegram.webhook_listen = {self._listen!r}: {reason}; choose another port"
-            ) from None
+        except OverflowError:
+            raise ConfigError(f"telegram.webhook_listen = {self._listen!r}: ports end at 65535") from None
 
     async def _take(self, request: web.Request) -> web.Response:
         told = request.headers.get(HEADER, "").encode(errors="replace")
