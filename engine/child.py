@@ -156,7 +156,8 @@ class Child:
         hangs = None
         while hangs is None:
             seconds = await self._tick(self._patience.every)
-            if self.capacity is not None and not self._lanes and not self._vigil.busy:
+            waited_for = any(not lane.ended for lane in self._lanes.values())
+            if self.capacity is not None and not waited_for and not self._vigil.busy:
                 self._vigil.rest()
                 continue
             self._orders.put(Ask())

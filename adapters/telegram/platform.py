@@ -98,13 +98,13 @@ class TelegramPlatform:
 
     async def _introduce(self, core: Core) -> None:
         """Tell Telegram the commands in each language, those of administrators in their chats."""
-        await self._offer(core, BotCommandScopeDefault(), admins=False)
-        for name in core.access.admins:
-            if name.startswith(CHATS):
-                try:
-                    await self._offer(core, BotCommandScopeChat(name.rpartition(":")[2]), admins=True)
-                except UNKNOWN as error:
-                    log.info("%s does not know the bot yet, so it sees no menu there: %s", name, error)
+        chats = [name for name in core.access.admins if name.startswith(CHATS)]
+        scopes = {name: BotCommandScopeChat(name.rpartition(":")[2]) for name in chats}
+        for name, scope in {"everybody": BotCommandScopeDefault(), **scopes}.items():
+            try:
+                await self._offer(core, scope, admins=name in scopes)
+            except UNKNOWN as error:
+                log.info("%s is not shown the menu of commands: %s", name, error)
 
     async def _offer(self, core: Core, scope: BotCommandScope, admins: bool) -> None:
         say = core.replies.texts.say

@@ -14,6 +14,7 @@ from bot import __main__
 from bot.config import Config, ConfigError, DiscordConfig, TelegramConfig, WebConfig
 from bot.fake import FakePlatform
 from bot.serving import FIRST_PAUSE, LAST_PAUSE, STEADY, OutOfService, Service
+from tests.adapters.telegram.server import TOKEN, telegram
 from tests.bot.house import house
 from tests.running import running
 
@@ -144,6 +145,19 @@ def test_a_library_that_cannot_even_be_used_is_left_out(
     alone = Config(web=WebConfig(enabled=False), discord=DiscordConfig("x"))
     with pytest.raises(__main__.CommandError, match="discord cannot be used"):
         __main__._platforms(alone)
+
+
+async def test_the_web_chat_serves_on_when_telegram_withdraws_the_token(tmp_path: Path) -> None:
+    async with telegram() as server:
+        base = {"TELEGRAM__TOKEN": TOKEN, "TELEGRAM__BASE_URL": f"{server.url}/bot"}
+        async with running(tmp_path, **base) as bot:
+            await server.until(lambda: server.offsets)
+            server.revoke(401)
+            job = await bot.say("a blue house --steps 1")
+            await bot.until(job, "delivered")
+            bot.process.send_signal(signal.SIGTERM)
+            await bot.process.wait()
+            assert bot.process.returncode == 0
 
 
 async def test_the_web_chat_serves_beside_tokens_that_nobody_accepts(tmp_path: Path) -> None:

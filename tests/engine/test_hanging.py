@@ -6,6 +6,7 @@ import multiprocessing.context
 import signal
 import sys
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import psutil
 import pytest
@@ -200,6 +201,16 @@ async def test_nobody_asks_a_child_that_has_nothing_to_do(engine: ProcessEngine,
     assert engine.state == EngineState("ready")
     assert engine._child is not None
     assert engine._child._orders.empty()
+
+
+async def test_a_result_that_is_long_in_being_kept_is_nothing_the_child_is_to_blame_for(
+    engine: ProcessEngine, time: Time
+) -> None:
+    async with aclosing(engine.run(small())) as events:
+        async for event in events:
+            if isinstance(event, Picture):
+                await time.passes(1000)
+    assert engine.state == EngineState("ready")
 
 
 @posix
