@@ -1,12 +1,11 @@
 """The command line and the only wiring: config → store → engine → platforms → core. Nobody imports it."""
 
 import asyncio
-import errno
 import json
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from bot.core import Core
 from bot.database import NewerDatabaseError
 from bot.images import ImageFolder
 from bot.replies import Replies
+from bot.serving import OutOfService, Service
 from bot.store import Store
 from bot.types import Platform, Refused
 from engine import profiles
@@ -35,7 +35,8 @@ USAGE = """usage: python -m bot [--config FILE] COMMAND
   doctor                                     say what stands, what is missing, and what to do about it
 """
 BAD_USE = 2
-UNUSABLE = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
+
+log = logging.getLogger(__name__)
 
 
 class UsageError(Exception):
@@ -111,26 +112,31 @@ async def _serve(core: Core, platforms: Sequence[Platform]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows has no signal handlers on the loop; Ctrl+C raises there
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    service = Service(core, platforms)
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(part) for part in (core.run(), *(one.run(core) for one in platforms))]
-            print(f"ready: {await _ready(platforms)}", flush=True)
+            parts = (core.run(), *service.parts(), _ready(platforms, service))
+            tasks = [group.create_task(part) for part in parts]
             await stop.wait()
             for task in tasks:
                 task.cancel()
-    except* config.ConfigError as errors:
-        raise errors.exceptions[0] from None
-    except* OSError as errors:
-        error = errors.exceptions[0]
-        if not isinstance(error, OSError) or error.errno not in UNUSABLE:
-            raise
-        raise UsageError(f"web: {error.strerror}; set web.port, or stop the other program") from None
+    except* OutOfService as errors:
+        raise CommandError(str(errors.exceptions[0])) from None
 
 
-async def _ready(platforms: Sequence[Platform]) -> str:
-    """Return where the bot can be met: the web chat's address once it listens, or what else is served."""
-    web = next((one for one in platforms if isinstance(one, WebPlatform)), None)
-    return await web.started() if web else ", ".join(one.name for one in platforms)
+async def _ready(platforms: Sequence[Platform], service: Service) -> None:
+    """Print where the bot can be met: the web chat's address once it listens, or what else is served."""
+    met = ", ".join(one.name for one in platforms if not isinstance(one, WebPlatform))
+    for web in (one for one in platforms if isinstance(one, WebPlatform)):
+        listening = asyncio.create_task(web.started())
+        failing = asyncio.create_task(service.until_out(web))
+        try:
+            await asyncio.wait({listening, failing}, return_when=asyncio.FIRST_COMPLETED)
+            met = listening.result() if listening.done() else met
+        finally:
+            listening.cancel()
+            failing.cancel()
+    print(f"ready: {met}", flush=True)
 
 
 def _imagine(settings: Config, words: list[str]) -> int:
@@ -197,17 +203,28 @@ def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine:
 def _platforms(settings: Config) -> list[Platform]:
     """Return what is served: the web chat unless it is off, and every service with a token.
 
-    A client library is imported only where it is used: each costs half a second of every start.
+    A client library is imported only where it is used: each costs half a second of every start. One that
+    cannot be used is left out.
     """
-    found: list[Platform] = [_web(settings)] if settings.web.enabled else []
+    wanted: dict[str, Callable[[Config], Platform]] = {}
+    if settings.web.enabled:
+        wanted["web"] = _web
     if settings.discord.token:
-        found.append(_discord(settings))
+        wanted["discord"] = _discord
     if settings.telegram.token:
-        from adapters.telegram import TelegramPlatform
-
-        found.append(TelegramPlatform(settings.telegram))
-    if not found:
+        wanted["telegram"] = _telegram
+    if not wanted:
         raise UsageError("web.enabled = false leaves no platform to serve: switch it on, or set a token")
+    found = []
+    for name, make in wanted.items():
+        try:
+            found.append(make(settings))
+        except config.ConfigError:
+            raise
+        except Exception:
+            log.exception("%s cannot be used and is left out", name)
+    if not found:
+        raise CommandError(f"{' and '.join(wanted)} cannot be used; the log above says why")
     return found
 
 
@@ -225,6 +242,12 @@ def _discord(settings: Config) -> Platform:
         shards=said.shards,
     )
     return DiscordPlatform(chosen, settings.data_dir)
+
+
+def _telegram(settings: Config) -> Platform:
+    from adapters.telegram import TelegramPlatform
+
+    return TelegramPlatform(settings.telegram)
 
 
 def _web(settings: Config) -> WebPlatform:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from bot import admin
-from bot.commands import COMMANDS, Command
+from bot.commands import COMMANDS, SHOWN_NAME, Command
 from bot.types import Job, Refused, Reply, User
 
 if TYPE_CHECKING:
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 HISTORY = 10
 FAVOURITES = 5
+MOST_DIGITS = 18
+"""No job's number has more, and SQLite counts no further than to nineteen of them."""
 ALWAYS = ("help", "settings", "forget")
 """What even somebody who was shut out may ask."""
 ADMINS = frozenset(entry.name for entry in COMMANDS if entry.admins)
@@ -68,6 +70,6 @@ async def _named(core: "Core", user: User, rest: str) -> Job:
 
 def _number(text: str) -> int:
     word = text.strip().lstrip("#")
-    if not word.isdecimal():
-        raise Refused("no-such-job", job=word)
+    if not word.isdecimal() or len(word) > MOST_DIGITS:
+        raise Refused("no-such-job", job=word[:SHOWN_NAME])
     return int(word)

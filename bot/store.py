@@ -23,6 +23,8 @@ from bot.types import Address, Job, JobPicture, Kind, Request, State
 from engine.types import PromptReady
 
 MAX_CRASHES = 5
+MOST = 2**63 - 1
+"""SQLite counts no further."""
 BATCH = 500
 """Rows written in one transaction where there may be many: an ask never waits for more."""
 _OPEN = "('queued', 'running')"
@@ -76,8 +78,8 @@ class Store:
         return usage
 
     async def job(self, job_id: int) -> Job | None:
-        """Return a job with its pictures."""
-        return await self._job("id = ?", (job_id,))
+        """Return a job with its pictures; a button may name a number that no job can have."""
+        return None if job_id > MOST else await self._job("id = ?", (job_id,))
 
     async def by_event(self, platform: str, event_id: str) -> Job | None:
         """Return the job that a platform's event made."""
@@ -86,7 +88,7 @@ class Store:
     async def history(self, person: str, limit: int, before: int | None) -> list[Job]:
         """Return a person's jobs, newest first, with ids below `before`."""
         return await self._jobs(
-            "person = ? AND id < ? ORDER BY id DESC LIMIT ?", (person, before or 2**62, limit)
+            "person = ? AND id < ? ORDER BY id DESC LIMIT ?", (person, min(before or MOST, MOST), limit)
         )
 
     async def past(self, since: float) -> list[Past]:

@@ -3,6 +3,7 @@
 Frozen data and one protocol; no behaviour beyond packing, no platform and no database.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -18,6 +19,9 @@ Verb = Literal[
     "reroll", "vary", "upscale", "edit", "info", "delete", "cancel", "favourite",
     "use", "original", "another", "set", "forget",
 ]  # fmt: skip
+_PACKED = re.compile(
+    r"(?P<verb>[a-z]+):(?P<job>[0-9]{1,18}):(?P<index>[0-9]{1,3})(?::(?P<value>.*))?", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +173,10 @@ class Action:
     @classmethod
     def unpack(cls, text: str) -> "Action":
         """Read a packed action; raises ValueError when it is not one."""
-        verb, job, index, *value = text.split(":", 3)
-        if verb not in Verb.__args__:  # type: ignore[attr-defined]
-            raise ValueError(f"unknown verb {verb!r} in action {text!r}")
-        return cls(verb, int(job), int(index), *value)  # type: ignore[arg-type]
+        found = _PACKED.fullmatch(text)
+        if found is None or found["verb"] not in Verb.__args__:  # type: ignore[attr-defined]
+            raise ValueError(f"{text!r} is no action")
+        return cls(found["verb"], int(found["job"]), int(found["index"]), found["value"] or "")  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ from typing import Any
 
 from engine.checker import checked
 from engine.memory.probe import prepare_environment
-from engine.messages import Order, Report
+from engine.messages import Alive, Ask, Order, Report
 from engine.port import Pipeline
+from engine.pulse import PULSE
 from engine.types import EngineSettings
 from engine.worker import Worker, failed
 
@@ -40,17 +41,30 @@ def main(
     faulthandler.enable()
     logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(orders, inbox), name="orders", daemon=True).start()
+    send = _sending(reports)
+    threading.Thread(target=_receive, args=(orders, inbox, send), name="orders", daemon=True).start()
     with suppress(BrokenPipeError):
         try:
-            pipeline = _load(settings)
+            with PULSE.during("loading the model"):
+                pipeline = _load(settings)
         except Exception as error:  # noqa: BLE001 - a model that cannot be loaded is an answer too
-            reports.send(failed(error))
+            send(failed(error))
             return
-        Worker(pipeline, inbox, reports.send).run()
+        Worker(pipeline, inbox, send).run()
         # All is answered. The interpreter's own end would wait for threads whose work nobody wants any more.
         logging.shutdown()
         os._exit(0)
+
+
+def _sending(reports: "Connection[Report, None]") -> Callable[[Report], None]:
+    """Return what sends a report, from any thread."""
+    lock = threading.Lock()
+
+    def send(report: Report) -> None:
+        with lock:
+            reports.send(report)
+
+    return send
 
 
 def _load(settings: EngineSettings) -> Pipeline[Any]:
@@ -61,14 +75,20 @@ def _load(settings: EngineSettings) -> Pipeline[Any]:
     return pipeline
 
 
-def _receive(orders: "Connection[None, Order]", inbox: "queue.SimpleQueue[Any]") -> None:
+def _receive(
+    orders: "Connection[None, Order]", inbox: "queue.SimpleQueue[Any]", send: Callable[[Report], None]
+) -> None:
     """Pass orders on until the pipe ends, and then see to it that the process ends too.
 
     A thread of its own, so that a parent never waits for a step, and an orphan never for a model to load.
     """
     with suppress(EOFError, OSError):
         while True:
-            inbox.put(orders.recv())
+            order = orders.recv()
+            if isinstance(order, Ask):
+                send(Alive(PULSE.doing()))
+            else:
+                inbox.put(order)
     inbox.put(None)
     time.sleep(GRACE)
     os._exit(1)

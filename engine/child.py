@@ -19,8 +19,12 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
 from engine import boot
-from engine.messages import Drop, Emitted, Failed, Loaded, Order, Report, Take
+from engine.messages import Alive, Ask, Drop, Emitted, Failed, Loaded, Order, Report, Take
 from engine.types import EngineSettings, Event, Progress, Task
+from engine.vigil import Patience, Tick, Vigil
+
+DYING = 10.0
+"""Seconds a killed process may take to be gone; one that a driver holds in the kernel never is."""
 
 log = logging.getLogger(__name__)
 
@@ -71,9 +75,10 @@ class Child:
     """A worker process, started `delay` seconds after construction inside a running loop, until its end.
 
     `capacity` is None until the model is loaded; `ending` says why the process is over, or is about to be.
+    One that hangs while it loads, or while somebody waits for it, is ended: `patience` says after how long.
     """
 
-    def __init__(self, settings: EngineSettings, delay: float = 0.0) -> None:
+    def __init__(self, settings: EngineSettings, delay: float, patience: Patience, tick: Tick) -> None:
         self.capacity: int | None = None
         self.ending: Failed | None = None
         self.process: SpawnProcess | None = None
@@ -86,6 +91,10 @@ class Child:
         self._gone = asyncio.Event()
         self._refusal: Failed | None = None
         self._unwanted = threading.Event()
+        self._patience = patience
+        self._tick = tick
+        self._vigil = Vigil(patience)
+        self._watching: asyncio.Task[None] | None = None
         self._threads = [threading.Thread(target=self._live, name="engine-reports", daemon=True)]
         self._threads[0].start()
 
@@ -124,13 +133,40 @@ class Child:
             log.warning("the engine process did not end within %.0f s and is killed", grace)
         finally:
             self._kill()
-        await self._gone.wait()
-        for thread in self._threads:
-            thread.join()
+        if await self._dead():
+            for thread in self._threads:
+                thread.join()
 
     def _kill(self) -> None:
         if self.process is not None:
             self.process.kill()
+
+    async def _dead(self) -> bool:
+        """Wait until a killed process is gone; False where the system cannot end it."""
+        try:
+            async with asyncio.timeout(DYING):
+                await self._gone.wait()
+        except TimeoutError:
+            log.error("the engine process cannot be ended, a driver holds it: restart the computer")
+            return False
+        return True
+
+    async def _watch(self) -> None:
+        """End the process when it hangs. While nobody waits for it, it is not asked whether it does."""
+        hangs = None
+        while hangs is None:
+            seconds = await self._tick(self._patience.every)
+            waited_for = any(not lane.ended for lane in self._lanes.values())
+            if self.capacity is not None and not waited_for and not self._vigil.busy:
+                self._vigil.rest()
+                continue
+            self._orders.put(Ask())
+            hangs = self._vigil.passed(seconds, self.capacity is None)
+        log.error("the engine process %s and is ended", hangs)
+        self._refusal = self._refusal or Failed("lost", f"the engine process {hangs}")
+        self._kill()
+        if not await self._dead():
+            self._conclude(self._refusal)
 
     def _began(self, process: SpawnProcess, writer: threading.Thread) -> None:
         self.process = process
@@ -138,9 +174,14 @@ class Child:
         writer.start()
         if self.ending is not None:
             self._kill()
+        else:
+            self._watching = asyncio.create_task(self._watch(), name="engine-vigil")
 
     def _heard(self, report: Report) -> None:
-        if isinstance(report, Loaded):
+        self._vigil.heard()
+        if isinstance(report, Alive):
+            self._vigil.told(report.doing)
+        elif isinstance(report, Loaded):
             self.capacity = report.capacity
             self._settled.set()
         elif report.number is None:
@@ -166,6 +207,8 @@ class Child:
         if self.ending is not None:
             return
         self.ending = ending
+        if self._watching is not None:
+            self._watching.cancel()
         log.log(logging.INFO if self._unwanted.is_set() else logging.WARNING, "engine: %s", ending.message)
         self._orders.put(None)
         self._settled.set()

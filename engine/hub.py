@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine import shards
+from engine.pulse import PULSE
 from engine.types import EngineError
 
 INDEX = "model_index.json"
@@ -73,7 +74,11 @@ def download(name: str, files: Sequence[str], but: Sequence[str] = ()) -> Path:
     # The base error of whichever HTTP client the hub's own client uses.
     network_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
     try:
-        return Path(snapshot_download(name, allow_patterns=list(files), ignore_patterns=list(but)))
+        return Path(
+            snapshot_download(
+                name, allow_patterns=list(files), ignore_patterns=list(but), tqdm_class=PULSE.bar()
+            )
+        )
     except errors.GatedRepoError as error:
         raise EngineError(
             "model_missing",

@@ -24,6 +24,31 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """Say that you live; answered with `Alive`, whatever the worker is doing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """What a thread is doing, the `number`-th thing of its process, which got on `beats` times meanwhile.
+
+    `longest` is how many seconds the same took before, None where it was never done.
+    """
+
+    number: int
+    what: str
+    longest: float | None = None
+    beats: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """The process lives, and its threads are doing this."""
+
+    doing: tuple[Doing, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """The model is loaded, or its capacity (image tokens in flight) has changed."""
 
@@ -52,5 +77,5 @@ class Failed:
         return EngineLost(self.message) if self.code == "lost" else EngineError(self.code, self.message)
 
 
-Order = Take | Drop
-Report = Loaded | Emitted | Failed
+Order = Take | Drop | Ask
+Report = Alive | Loaded | Emitted | Failed

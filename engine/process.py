@@ -12,6 +12,7 @@ from typing import Literal
 
 from engine.child import Child
 from engine.types import EngineLost, EngineSettings, Event, Task, image_tokens
+from engine.vigil import USUAL, Patience, Tick, awake
 
 CLOSING_GRACE = 3.0
 """Seconds the child may go on with its step when the engine is closed."""
@@ -19,7 +20,10 @@ CLOSING_GRACE = 3.0
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """What the engine is doing; `message` says why it failed. The next task starts a failed engine again."""
+    """What the engine is doing. The next task starts a failed engine again.
+
+    `message` says why it failed, and while it loads again, why it has to.
+    """
 
     phase: Literal["stopped", "loading", "ready", "failed", "closed"]
     message: str = ""
@@ -33,10 +37,11 @@ def backoff(deaths: int) -> float:
 class ProcessEngine:
     """An `Engine` whose worker is a spawned child; made anywhere, used inside one event loop.
 
-    The child starts with `start()` or the first task. When it dies, running tasks raise `EngineLost` and the
-    next task starts another one; when the model cannot be loaded, the tasks waiting for it raise its
-    `EngineError` and the next one tries again. After `idle` seconds without a task, also before the first,
-    the child ends and with it all the memory it has (0: never); the next task loads the model again.
+    The child starts with `start()` or the first task. When it dies, or hangs for longer than `patience` says
+    and is ended, running tasks raise `EngineLost` and the next task starts another one; when the model cannot
+    be loaded, the tasks waiting for it raise its `EngineError` and the next one tries again. After `idle`
+    seconds without a task, also before the first, the child ends and with it all the memory it has (0:
+    never); the next task loads the model again.
     """
 
     def __init__(
@@ -45,8 +50,12 @@ class ProcessEngine:
         capacity: int = image_tokens(1024, 1024),
         delay: Callable[[int], float] = backoff,
         idle: float = 0.0,
+        patience: Patience = USUAL,
+        tick: Tick = awake,
     ) -> None:
         self._settings = settings
+        self._patience = patience
+        self._tick = tick
         self._delay = delay
         self._idle = idle
         self._running = 0
@@ -55,6 +64,7 @@ class ProcessEngine:
         self._child: Child | None = None
         self._capacity = capacity
         self._deaths = 0
+        self._failure = ""
         self._numbers = itertools.count(1)
         self._closed = False
 
@@ -74,7 +84,9 @@ class ProcessEngine:
             return EngineState("stopped")
         if self._child.ending is not None:
             return EngineState("failed", self._child.ending.message)
-        return EngineState("loading" if self._child.capacity is None else "ready")
+        if self._child.capacity is None:
+            return EngineState("loading", self._failure)
+        return EngineState("ready")
 
     @property
     def pid(self) -> int | None:
@@ -161,6 +173,8 @@ class ProcessEngine:
         if self._child is None or self._child.ending is not None:
             died = self._child is not None and self._child.died_loading
             self._deaths = self._deaths + 1 if died else 0
+            self._failure = self.state.message
             self._capacity = self.capacity
-            self._child = Child(self._settings, self._delay(self._deaths))
+            delay = self._delay(self._deaths)
+            self._child = Child(self._settings, delay, self._patience, self._tick)
         return self._child

@@ -6,7 +6,6 @@ process and nothing of the bot.
 
 import logging
 import queue
-import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from engine.batch import Work, done, shows, together
 from engine.messages import Drop, Emitted, Failed, Loaded, Report, Take
 from engine.parts import Parts
 from engine.port import D, Pipeline, Redraw
+from engine.pulse import PULSE
 from engine.types import (
     EngineError,
     Generate,
@@ -54,8 +54,7 @@ class Worker(Generic[D]):
     ) -> None:
         self._pipeline = pipeline
         self._inbox = inbox
-        self._pipe = send
-        self._pipe_lock = threading.Lock()
+        self._send = send
         self._aside = Aside(inbox.put)
         self._waiting: dict[int, Generate | Optimize] = {}
         self._writing: dict[int, _Writing] = {}
@@ -90,10 +89,6 @@ class Worker(Generic[D]):
             if not self._lost:
                 stage()
         return not self._lost
-
-    def _send(self, report: Report) -> None:
-        with self._pipe_lock:
-            self._pipe(report)
 
     def _tell_capacity(self) -> None:
         if self._told != self._pipeline.capacity:
@@ -142,6 +137,7 @@ class Worker(Generic[D]):
         """Enlarge and tell how far it is; None where nobody waits for it any more."""
         with closing(self._pipeline.upscale(task)) as events:
             for event in events:
+                PULSE.beat()
                 if not isinstance(event, Progress):
                     return event
                 if not self._aside.wants(number):
@@ -157,7 +153,8 @@ class Worker(Generic[D]):
 
         def run() -> Opened | Settled:
             try:
-                result = job()
+                with PULSE.during("working on a picture's file"):
+                    result = job()
             except Exception as error:  # noqa: BLE001 - the worker step boundary
                 return Settled(number, error)
             if isinstance(result, Generate | Redraw):
@@ -177,7 +174,8 @@ class Worker(Generic[D]):
         for number, writing in list(self._writing.items()):
             with self._answering(number):
                 try:
-                    next(writing.work)
+                    with PULSE.during("writing a prompt"):
+                        next(writing.work)
                     continue
                 except StopIteration as done:
                     self._written(number, writing.task, done.value)
@@ -195,7 +193,8 @@ class Worker(Generic[D]):
                 return
             del self._ready[number, part]
             with self._answering(number):
-                drawing = self._pipeline.start(task, ready)
+                with PULSE.during(f"beginning a picture of {task.width}×{task.height}"):
+                    drawing = self._pipeline.start(task, ready)
                 self._works[number, part] = Work(number, part, drawing, self._turn)
 
     def _fits(self, tokens: int) -> bool:
@@ -214,15 +213,18 @@ class Worker(Generic[D]):
         drawing = work.drawing
         if work.number in self._parts:
             return self._parts[work.number].stepped()
-        preview = self._pipeline.preview(drawing) if shows(drawing) else None
+        with PULSE.during("making a preview"):
+            preview = self._pipeline.preview(drawing) if shows(drawing) else None
         return Progress(drawing.step, drawing.steps, preview)
 
     def _advance(self, batch: list[Work[D]]) -> list[Work[D]]:
         """Make one step and return the works that made it; a batch that fails goes on one by one."""
         if not batch:
             return []
+        tokens = sum(work.drawing.tokens for work in batch)
         try:
-            self._pipeline.step([work.drawing for work in batch])
+            with PULSE.during(f"making a step of {tokens} image tokens"):
+                self._pipeline.step([work.drawing for work in batch])
         except Exception as error:  # noqa: BLE001 - the worker step boundary
             if len(batch) == 1 or self._is_lost(error):
                 self._fail(batch[0].number, error)
@@ -237,7 +239,8 @@ class Worker(Generic[D]):
         for work in [work for work in self._works.values() if done(work.drawing)]:
             if work.key in self._works:
                 with self._answering(work.number):
-                    encode = self._pipeline.finish(work.drawing)
+                    with PULSE.during(f"decoding a picture of {work.drawing.tokens} image tokens"):
+                        encode = self._pipeline.finish(work.drawing)
                     del self._works[work.key]
                     parts = self._parts.get(work.number)
                     whole = parts.finished(work.part, encode) if parts else encode

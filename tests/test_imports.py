@@ -19,6 +19,8 @@ TORCH_FREE = {
     "worker.py",
     "child.py",
     "process.py",
+    "pulse.py",
+    "vigil.py",
     "cluster.py",
     "fake.py",
     "metadata.py",

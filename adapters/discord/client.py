@@ -14,7 +14,6 @@ from adapters.discord.presses import Presses
 from adapters.discord.reactions import Reactions
 from adapters.discord.settings import DiscordSettings
 from bot.core import Core
-from bot.types import Refused
 
 
 class Client(discord.Client):
@@ -84,8 +83,7 @@ class Tree(app_commands.CommandTree[Client]):
         await super().on_error(asked, error)
         if isinstance(getattr(error, "original", None), discord.HTTPException):
             return
-        desk = self.client.desk
-        await desk.tell(asked, desk.core.replies.refused(Refused("internal"), str(asked.locale)))
+        await self.client.desk.sorry(asked)
 
 
 def client_class(settings: DiscordSettings) -> type[Client]:

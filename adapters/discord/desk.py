@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import discord
@@ -30,12 +30,15 @@ PUBLIC = "public"
 ALREADY_ACKNOWLEDGED = 40060
 UNKNOWN_INTERACTION = 10062
 GRACE = 3.0
+SOON = 2.0
+"""Seconds in which the core must have written what is not acknowledged before: Discord waits for three."""
 PATIENCE = 0.5
 """Seconds that an ask which was heard waits at most for others to be heard."""
 
 log = logging.getLogger(__name__)
 
 Show = Callable[[Address, Reply], Awaitable[Address]]
+_T = TypeVar("_T")
 
 
 class Desk:
@@ -104,7 +107,8 @@ class Desk:
     async def answer(self, asked: Asked, name: str, rest: str = "") -> None:
         """Answer a command that makes no job, for the person's eyes only."""
         async with self.refusing(asked):
-            await self.tell(asked, await self.core.answer(of_interaction(asked), Command(name, rest)))
+            said = self.core.answer(of_interaction(asked), Command(name, rest))
+            await self.tell(asked, await soon(said))
 
     async def show_job(self, asked: Asked, rest: str) -> None:
         """Show a job again, for everybody to see."""
@@ -144,7 +148,7 @@ class Desk:
 
     @asynccontextmanager
     async def refusing(self, asked: Asked) -> AsyncIterator[None]:
-        """Answer what the core refuses, in the person's language."""
+        """Answer what the core refuses, and say so where it fails, in the person's language."""
         try:
             with self.working():
                 yield
@@ -156,6 +160,15 @@ class Desk:
             if error.code != UNKNOWN_INTERACTION:
                 raise
             log.warning("an interaction came too late to be answered: is the machine overloaded?")
+        except discord.HTTPException:
+            raise
+        except Exception:
+            log.exception("an interaction went wrong")
+            await self.sorry(asked)
+
+    async def sorry(self, asked: Asked) -> None:
+        """Say that it went wrong on our side."""
+        await self.tell(asked, self.core.replies.refused(Refused("internal"), str(asked.locale)))
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -242,6 +255,12 @@ class Desk:
     ) -> None:
         """Put a request into the line; its answer stands at `address`."""
         await self.core.submit(Request(of_interaction(asked), address, str(asked.id), kind, params, image))
+
+
+async def soon(work: Awaitable[_T]) -> _T:
+    """Return what the core says; raises TimeoutError where that takes longer than Discord waits."""
+    async with asyncio.timeout(SOON):
+        return await work
 
 
 def _assigned(params: Params, options: Mapping[str, str]) -> Params:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -25,6 +26,7 @@ from bot.types import Address, Gone, Reply
 
 FIRST_RETRY = 1.0
 LAST_RETRY = 120.0
+TOKEN = re.compile(r"[!-~]+")
 BAD_TOKEN = "discord.token is not accepted by Discord; copy it anew from the developer portal, page Bot"
 AUTHENTICATION_FAILED = 4004
 UNKNOWN_MESSAGE = 10008
@@ -56,6 +58,8 @@ class DiscordPlatform:
 
     async def run(self, core: Core) -> None:
         """Serve until cancelled, however often Discord goes away; raises `ConfigError` for a bad token."""
+        if not TOKEN.fullmatch(self.settings.token):
+            raise ConfigError(BAD_TOKEN)
         _point(self.settings)
         async for _ in self._attempts():
             try:

@@ -6,7 +6,7 @@ Knows which verb changes what: the pressed message, a new one, or nothing but wh
 from typing import Any
 
 from adapters.discord import modal
-from adapters.discord.desk import Desk
+from adapters.discord.desk import Desk, soon
 from adapters.discord.door import Asked
 from adapters.discord.people import of_interaction
 from adapters.discord.render import look
@@ -54,9 +54,8 @@ class Presses:
 
     async def _said(self, asked: Asked, action: Action) -> Reply:
         """Return the private reply to an action that makes no job."""
-        reply: Any = await self._core.press(
-            of_interaction(asked), action, self._pressed(asked), str(asked.id)
-        )
+        said = self._core.press(of_interaction(asked), action, self._pressed(asked), str(asked.id))
+        reply: Any = await soon(said)
         assert isinstance(reply, Reply)
         return reply
 

@@ -82,9 +82,14 @@ class Reactions:
         try:
             await self._do(person, job, event, action)
         except Refused as refused:
-            await self._whisper(event.user_id, self._core.replies.refused(refused, person.locale))
+            await self._refuse(person, refused)
         except Gone as gone:
             log.info("the answer to a reaction reaches nobody: %s", gone)
+        except discord.HTTPException:
+            raise
+        except Exception:
+            log.exception("a reaction went wrong")
+            await self._refuse(person, Refused("internal"))
 
     async def _do(self, user: User, job: Job, event: discord.RawReactionActionEvent, action: Action) -> None:
         # An event of this kind has no id of its own, and the same reaction may be given, taken and given.
@@ -121,6 +126,9 @@ class Reactions:
     async def _message(self, event: discord.RawReactionActionEvent) -> discord.Message:
         channel = self._client.get_partial_messageable(event.channel_id, guild_id=event.guild_id)
         return await channel.fetch_message(event.message_id)
+
+    async def _refuse(self, person: User, refused: Refused) -> None:
+        await self._whisper(int(person.id), self._core.replies.refused(refused, person.locale))
 
     async def _whisper(self, user: int, reply: Reply) -> None:
         try:

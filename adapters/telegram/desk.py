@@ -62,6 +62,10 @@ class Desk:
             return Reply(self.say(user, "telegram-closed", name=name), private=True)
         return self.core.replies.refused(refused, user.locale)
 
+    def sorry(self, user: User) -> Reply:
+        """Say that it went wrong on our side."""
+        return self.refused(Refused("internal"), user)
+
     def say(self, user: User, key: str, **values: str) -> str:
         """Return a sentence in a person's language."""
         return self.core.replies.texts.say(user.locale, key, **values)

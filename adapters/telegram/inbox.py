@@ -43,6 +43,18 @@ class Inbox:
         elif update.message_reaction is not None:
             await self._reactions.changed(update.message_reaction, event_of(update))
 
+    async def apologize(self, update: Update) -> None:
+        """Tell whoever asked that it went wrong on our side."""
+        message = update.message
+        if message is not None and message.from_user is not None:
+            if hearing.hear(message, self._desk.bot.bot) is not None:
+                user = user_of(message.from_user, message.chat)
+                await self._desk.answer(hearing.place_of(message), self._desk.sorry(user))
+        elif update.callback_query is not None:
+            await self._presses.apologize(update.callback_query)
+        elif update.message_reaction is not None:
+            await self._reactions.apologize(update.message_reaction, event_of(update))
+
     async def _message(self, message: Message) -> None:
         account = message.from_user
         if account is None or account.is_bot:

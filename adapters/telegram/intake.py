@@ -1,6 +1,8 @@
 """Takes updates: those of one chat in their order, each once, until what they ask for is kept.
 
-Knows updates and their order; knows no message, no core, and not how updates come.
+What goes wrong on our side, such as a database that somebody else holds or a full disk, is tried again for a
+while, and then its person is told. Knows updates and their order; knows no message, no core, and not how
+updates come.
 """
 
 import asyncio
@@ -11,6 +13,13 @@ from collections.abc import Awaitable, Callable
 from telegram import Update
 
 from adapters.telegram.recent import Recent
+
+PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0)
+"""Seconds between the tries of an update that is not kept."""
+PAUSES_OF_A_PRESS = PAUSES[:3]
+"""Telegram lets a press be answered for some seconds only, and it is easily made again."""
+
+Sleep = Callable[[float], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 
@@ -41,17 +50,24 @@ class Accepted:
 
 
 class Intake:
-    """Hands each update to `handle`. `event_of` names an update's event."""
+    """Hands each update to `handle`, and one that cannot be handled to `apologize`.
+
+    `event_of` names an update's event.
+    """
 
     def __init__(
         self,
         handle: Callable[[Update], Awaitable[None]],
+        apologize: Callable[[Update], Awaitable[None]],
         event_of: Callable[[Update], str],
         accepted: Accepted,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._handle = handle
+        self._apologize = apologize
         self._event_of = event_of
         self._accepted = accepted
+        self._sleep = sleep
         self._seen: Recent[int, asyncio.Event] = Recent()
         self._last: Recent[int, asyncio.Event] = Recent()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -89,9 +105,26 @@ class Intake:
         if before is not None:
             await before.wait()
         try:
-            await self._handle(update)
+            if not await self._tried(update, done):
+                await self._apologize(update)
         finally:
             self._accepted.forget(event, done)
+
+    async def _tried(self, update: Update, done: asyncio.Event) -> bool:
+        """Handle an update, again and again unless what it asks for is kept; False where it never was."""
+        pauses = iter(PAUSES if update.callback_query is None else PAUSES_OF_A_PRESS)
+        while True:
+            try:
+                await self._handle(update)
+            except Exception as error:
+                pause = None if done.is_set() else next(pauses, None)
+                if pause is None:
+                    log.exception("update %d was not handled", update.update_id)
+                    return False
+                log.warning("update %d was not handled, trying again: %r", update.update_id, error)
+                await self._sleep(pause)
+            else:
+                return True
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -6,6 +6,7 @@ Opens the connection to Telegram and puts outbox, inbox and the way updates come
 import asyncio
 import logging
 import os
+import re
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -28,6 +29,7 @@ from bot.config import ConfigError, TelegramConfig
 from bot.core import Core
 from bot.types import Address, Reply
 
+TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
 FLOOD_RETRIES = 10
 CONNECTIONS = 32
 LANGUAGES = (("en", None), ("zh", "zh"))
@@ -58,18 +60,21 @@ class TelegramPlatform:
         self._accepted = Accepted()
 
     async def run(self, core: Core) -> None:
-        """Serve until cancelled; raises `ConfigError` where Telegram does not know the token."""
+        """Serve until cancelled; raises `ConfigError` for a token that is none or that Telegram refuses."""
+        if not TOKEN.fullmatch(self._settings.token):
+            raise ConfigError("telegram.token looks like 123456:ABC-def; copy it again from @BotFather")
         self._outbox.until = lambda lang, eta: _until(core, lang, eta)
         desk = Desk(core, self._bot, self._outbox, self._accepted)
-        intake = Intake(Inbox(desk, self._sleep).handle, event_of, self._accepted)
+        inbox = Inbox(desk, self._sleep)
+        intake = Intake(inbox.handle, inbox.apologize, event_of, self._accepted, self._sleep)
         try:
             await patiently(self._bot.initialize, self._sleep)
             await self._introduce(core)
             await self._source(intake).run()
-        except InvalidToken:
-            # The error's own words carry the token.
+        except (InvalidToken, Forbidden):
+            # The first one's own words carry the token.
             raise ConfigError(
-                f"telegram.token: {self._settings.base_url} does not know it; "
+                f"telegram.token: {self._settings.base_url} refuses it; "
                 "copy it again from @BotFather, or correct telegram.base_url"
             ) from None
         finally:
@@ -93,13 +98,13 @@ class TelegramPlatform:
 
     async def _introduce(self, core: Core) -> None:
         """Tell Telegram the commands in each language, those of administrators in their chats."""
-        await self._offer(core, BotCommandScopeDefault(), admins=False)
-        for name in core.access.admins:
-            if name.startswith(CHATS):
-                try:
-                    await self._offer(core, BotCommandScopeChat(name.rpartition(":")[2]), admins=True)
-                except UNKNOWN as error:
-                    log.info("%s does not know the bot yet, so it sees no menu there: %s", name, error)
+        chats = [name for name in core.access.admins if name.startswith(CHATS)]
+        scopes = {name: BotCommandScopeChat(name.rpartition(":")[2]) for name in chats}
+        for name, scope in {"everybody": BotCommandScopeDefault(), **scopes}.items():
+            try:
+                await self._offer(core, scope, admins=name in scopes)
+            except UNKNOWN as error:
+                log.info("%s is not shown the menu of commands: %s", name, error)
 
     async def _offer(self, core: Core, scope: BotCommandScope, admins: bool) -> None:
         say = core.replies.texts.say

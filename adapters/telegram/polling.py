@@ -1,7 +1,7 @@
 """Fetches updates and confirms them only when what they ask for is kept: nothing is lost in a crash.
 
 Knows the offset; knows no message and no core. Telegram forgets updates below the offset of the next call,
-so that call waits until every update is handled or accepted, that is, its job's row is committed.
+which therefore never passes an update that is neither handled nor accepted, that is, its job's row committed.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from telegram import Update
-from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
+from telegram.error import Conflict, Forbidden, InvalidToken, RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
 from adapters.telegram.intake import Intake
@@ -19,6 +19,8 @@ from adapters.telegram.intake import Intake
 ALLOWED = (Update.MESSAGE, Update.CALLBACK_QUERY, Update.MESSAGE_REACTION)
 LONG_POLL = 25
 SHORTEST_POLL = 0.5
+PATIENCE = 1.0
+"""Seconds after which other people's updates are fetched beside one that takes longer."""
 FIRST_PAUSE = 1.0
 LAST_PAUSE = 30.0
 
@@ -37,14 +39,24 @@ class Polling:
         self._sleep = sleep
 
     async def run(self) -> None:
-        """Fetch until cancelled; raises InvalidToken when Telegram withdraws the token."""
+        """Fetch until cancelled; raises InvalidToken or Forbidden when Telegram withdraws the token."""
         await patiently(self._bot.delete_webhook, self._sleep)
         offset = 0
         while True:
             updates = await self._fetch(offset)
-            await asyncio.gather(*map(self._intake.take, updates))
             if updates:
-                offset = updates[-1].update_id + 1
+                offset = await self._taken(updates)
+
+    async def _taken(self, updates: Sequence[Update]) -> int:
+        """Give updates to the intake, which knows those it has; return the first to be told of again."""
+        taking = [asyncio.ensure_future(self._intake.take(update)) for update in updates]
+        try:
+            await asyncio.wait(taking, timeout=PATIENCE)
+            left = (update.update_id for update, take in zip(updates, taking, strict=True) if not take.done())
+            return next(left, updates[-1].update_id + 1)
+        finally:
+            for take in taking:
+                take.cancel()
 
     async def _fetch(self, offset: int) -> Sequence[Update]:
         started = time.monotonic()
@@ -57,8 +69,11 @@ class Polling:
 
 
 async def patiently(call: Callable[[], Awaitable[_T]], sleep: Sleep, *final: type[TelegramError]) -> _T:
-    """Call until Telegram answers, ever more slowly, logging once; raises InvalidToken and the `final`."""
-    ends: tuple[type[TelegramError], ...] = (InvalidToken, *final)
+    """Call until Telegram answers, ever more slowly, logging once.
+
+    Raises InvalidToken (401, 404), Forbidden (403) and the `final`.
+    """
+    ends: tuple[type[TelegramError], ...] = (InvalidToken, Forbidden, *final)
     pause = 0.0
     while True:
         try:

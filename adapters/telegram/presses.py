@@ -46,6 +46,11 @@ class Presses:
         except TelegramError as error:
             log.warning("chat %d: the answer to a press was not taken: %r", message.chat.id, error)
 
+    async def apologize(self, query: CallbackQuery) -> None:
+        """Say that what was pressed went wrong on our side."""
+        if query.message is not None:
+            await self._pop_up(query, self._desk.sorry(user_of(query.from_user, query.message.chat)))
+
     async def _do(self, query: CallbackQuery, user: User, place: Place) -> None:
         data = query.data or ""
         if (job := markup.read_file(data)) is not None:
@@ -66,7 +71,7 @@ class Presses:
     async def _press(self, query: CallbackQuery, user: User, action: Action, place: Place) -> None:
         """Press, and answer as soon as there is a job: its first message may have to wait for its turn."""
         accepted = self._desk.accepted
-        taken = asyncio.create_task(accepted.expect(place.event).wait())
+        taken = asyncio.create_task((kept := accepted.expect(place.event)).wait())
         pressing = asyncio.create_task(self._core.press(user, action, place.address(), place.event))
         try:
             await asyncio.wait({taken, pressing}, return_when=asyncio.FIRST_COMPLETED)
@@ -76,7 +81,7 @@ class Presses:
                 return
             found = pressing.result()
         finally:
-            accepted.accept(place.event)
+            accepted.forget(place.event, kept)
             taken.cancel()
             pressing.cancel()
         if isinstance(found, Reply):

@@ -41,6 +41,13 @@ class Reactions:
             )
             await self._press(user, Action(verb, job.id, _first(job)), place)
 
+    async def apologize(self, reaction: MessageReactionUpdated, event: str) -> None:
+        """Say that what a reaction asked for went wrong on our side."""
+        if (account := reaction.user) is not None:
+            place = Place(reaction.chat.id, event, lang=account.language_code or "")
+            user = user_of(account, reaction.chat)
+            await self._desk.whisper(place, user, self._desk.sorry(user))
+
     async def _press(self, user: User, action: Action, place: Place) -> None:
         try:
             found = await self._core.press(user, action, place.address(), place.event)

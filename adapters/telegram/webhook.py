@@ -21,6 +21,8 @@ from bot.config import ConfigError
 
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 CLOSING = 0.5
+PATIENCE = 20.0
+"""Seconds that Telegram waits for an update to be kept; it sends one that takes longer again."""
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ class Webhook:
     async def run(self) -> None:
         """Listen until cancelled; the webhook stays set, so that Telegram keeps what comes meanwhile.
 
-        Raises InvalidToken, and `ConfigError` for an address that cannot be listened on.
+        Raises InvalidToken or Forbidden, and OSError for an address that cannot be listened on.
         """
         app = web.Application()
         # A proxy may pass the path on or not: the secret decides.
@@ -63,11 +65,8 @@ class Webhook:
         host, _, port = self._listen.rpartition(":")
         try:
             await web.TCPSite(runner, host.strip("[]"), int(port)).start()
-        except OSError as error:
-            reason = error.strerror or error
-            raise ConfigError(
-                f"telegram.webhook_listen = {self._listen!r}: {reason}; choose another port"
-            ) from None
+        except OverflowError:
+            raise ConfigError(f"telegram.webhook_listen = {self._listen!r}: ports end at 65535") from None
 
     async def _take(self, request: web.Request) -> web.Response:
         told = request.headers.get(HEADER, "").encode(errors="replace")
@@ -78,5 +77,9 @@ class Webhook:
             update = Update.de_json(await request.json(), self._bot)
         except (JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
             raise web.HTTPBadRequest from None
-        await self._intake.take(update)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._intake.take(update)
+        except TimeoutError:
+            raise web.HTTPServiceUnavailable from None
         return web.Response()

@@ -22,6 +22,7 @@ from engine.generic.watch import watched
 from engine.port import Redraw
 from engine.prompts.reading import as_read
 from engine.prompts.rewriting import Writer
+from engine.pulse import PULSE
 from engine.tensors import to_image
 from engine.types import (
     EngineError,
@@ -151,6 +152,7 @@ class GenericPipeline:
             done += 1
             with watched(pipe, drawing, done):
                 run.advance()
+            PULSE.beat()
         if run.steps:
             drawing.steps = run.steps
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from engine import quantized, shards
 from engine.memory.sizes import PACKED, SCALE, WEIGHT, Weights
 from engine.memory.weights import Packed, PackedLinear, possible
+from engine.pulse import PULSE
 from engine.shards import Entry, Part, Shape
 
 Place = Callable[[str], torch.device]
@@ -62,6 +63,7 @@ def put(
     `place` says where a tensor goes, `form` how it is kept; packing is computed on `device`.
     """
     for name, tensor in values:
+        PULSE.beat()
         path, _, leaf = name.rpartition(".")
         owner = module.get_submodule(path)
         expected = owner.get_parameter(leaf).shape

@@ -15,6 +15,7 @@ from torch import nn
 from engine import guards
 from engine.memory import room
 from engine.memory.lodging import Lodging
+from engine.pulse import PULSE
 from engine.types import EngineError
 
 IDLE = 300.0
@@ -106,7 +107,7 @@ class Lodger:
 
     def _arrived(self) -> bool:
         if self._reading is None:
-            self._reading = self._reader.submit(self._read)
+            self._reading = self._reader.submit(PULSE.during("reading the chat model")(self._read))
         wait([self._reading], TURN)
         if not self._reading.done():
             return False

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from engine import guards
+from engine.pulse import PULSE
 from engine.zimage.block import Block, Operations, Parts, run_block
 from engine.zimage.speed import Speed
 
@@ -60,6 +61,7 @@ class Compiled:
 
     def warm(self, block: Block, length: int) -> bool:
         """Compile a graph for one picture of `length` tokens; False leaves that shape to the common one."""
+        PULSE.beat()
         shape = (1, length, block.module.attention.to_q.in_features)
         self._own.add(shape)
         if not self.agrees(block, length):

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from engine import guards, prompts
 from engine.port import Redraw
+from engine.pulse import PULSE
 from engine.types import (
     EngineError,
     Generate,
@@ -261,6 +262,7 @@ class ZImagePipeline:
             again = self._begin(task, ready)
             while again.step < again.steps and again.broken is None:
                 advance(self.denoiser, [again])
+                PULSE.beat()
                 again.step += 1
                 if is_due(again):
                     grow(again, self.vae)

@@ -52,6 +52,13 @@ async def test_show_and_info_take_a_number_or_the_newest_job(tmp_path: Path) -> 
         ("info", "boat", "no-such-job"),
         ("cancel", "", "nothing-to-cancel"),
         ("cancel", "x", "no-such-job"),
+        ("show", "9" * 20, "no-such-job"),
+        ("show", "9" * 5000, "no-such-job"),
+        ("show", "²", "no-such-job"),
+        ("show", "٣", "no-such-job"),
+        ("show", "-1", "no-such-job"),
+        ("info", "#" + "9" * 20, "no-such-job"),
+        ("cancel", "9" * 20, "no-such-job"),
         ("imagine", "a boat", "unknown-command"),
     ],
 )

@@ -59,6 +59,13 @@ async def test_a_job_comes_back_exactly_as_it_was_asked(tmp_path: Path) -> None:
     assert made == Job(made.id, request, "queued", 12.5, 128, 96, 7, 400)
 
 
+async def test_a_number_that_no_job_can_have_is_nobodys(tmp_path: Path) -> None:
+    async with Store.open(tmp_path) as store:
+        job = await admitted(store, "e1")
+        assert await store.job(2**63) is None
+        assert await store.history(ANN.person, 5, 2**63) == [job]
+
+
 async def test_a_job_stored_before_there_were_fast_pictures_is_not_fast(tmp_path: Path) -> None:
     async with Store.open(tmp_path) as store:
         made = await admitted(store, "e1")

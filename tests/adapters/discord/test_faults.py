@@ -77,9 +77,18 @@ async def test_a_bad_token_is_named_and_not_tried_again(tmp_path: Path) -> None:
             await DiscordPlatform(settings, tmp_path).run(None)  # type: ignore[arg-type]
 
 
-async def test_a_bad_token_ends_the_program_with_one_line_and_code_two(tmp_path: Path) -> None:
+@pytest.mark.parametrize("token", ["no token", "\n", "токен"])
+async def test_what_is_no_token_is_not_even_tried(token: str, tmp_path: Path) -> None:
     async with running() as small:
-        settings = {"DATA_DIR": str(tmp_path), "WEB__PORT": "0", "LOG_LEVEL": "error",
+        settings = DiscordSettings(token, small.api_base, small.gateway_url)
+        with pytest.raises(ConfigError, match=r"discord\.token"):
+            await DiscordPlatform(settings, tmp_path).run(None)  # type: ignore[arg-type]
+        assert small.world.calls == []
+
+
+async def test_a_bad_token_ends_a_program_that_serves_nobody_else_with_one_line(tmp_path: Path) -> None:
+    async with running() as small:
+        settings = {"DATA_DIR": str(tmp_path), "WEB__ENABLED": "false", "LOG_LEVEL": "error",
                     "DISCORD__TOKEN": "wrong", "DISCORD__API_BASE": small.api_base,
                     "DISCORD__GATEWAY_URL": small.gateway_url}  # fmt: skip
         process = await asyncio.create_subprocess_exec(
@@ -88,7 +97,7 @@ async def test_a_bad_token_ends_the_program_with_one_line_and_code_two(tmp_path:
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         _, said = await process.communicate()
-    assert process.returncode == 2
+    assert process.returncode == 1
     assert "discord.token is not accepted" in said.decode().splitlines()[-1]
     assert "Traceback" not in said.decode()
     assert "wrong" not in said.decode()

@@ -43,6 +43,13 @@ class Telegram:
         self.no_photos = False
         self._faults: defaultdict[str, list[Fault]] = defaultdict(list)
         self._poll: asyncio.Event | None = None
+        self._revoked = 0
+
+    def revoke(self, status: int) -> None:
+        """Answer every call with this status from now on, also the one that waits; 0 ends that."""
+        self._revoked = status
+        if self._poll is not None:
+            self._poll.set()
 
     def fail(self, method: str, *faults: Fault) -> None:
         """Let the next calls of `method` fail, one after the other."""
@@ -62,8 +69,8 @@ class Telegram:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         if self.down:
             cut(request)
-        if request.match_info["token"] != TOKEN:
-            return refused(Refusal(401, "Unauthorized"))
+        if request.match_info["token"] != TOKEN or self._revoked:
+            return refused(Refusal(self._revoked or 401, "Unauthorized"))
         method = request.match_info["method"]
         fault = self._faults[method].pop(0) if self._faults[method] else None
         if fault == "torn":
@@ -122,6 +129,8 @@ class Telegram:
                     await self.chats.changed.wait()
         except TimeoutError:
             pass
+        if self._revoked:
+            raise Refusal(self._revoked, "Unauthorized")
         if mine.is_set():
             raise Refusal(409, "Conflict: terminated by other getUpdates request")
         allowed = said.get("allowed_updates") or []

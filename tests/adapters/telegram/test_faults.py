@@ -40,11 +40,58 @@ async def test_a_bad_token_is_one_line_without_the_token(server: Telegram, tmp_p
     assert "\n" not in str(caught.value)
 
 
-async def test_a_bad_token_ends_the_bot_like_any_bad_setting(server: Telegram, tmp_path: Path) -> None:
-    settings = Config(web=WebConfig(enabled=False), telegram=config(server, token="1:x"))
+@pytest.mark.parametrize("token", ["1:x", "no token", "1:\n", "١:x"])
+async def test_a_bad_token_ends_a_bot_that_serves_nobody_else(
+    server: Telegram, tmp_path: Path, token: str
+) -> None:
+    settings = Config(web=WebConfig(enabled=False), telegram=config(server, token=token))
     async with town(server, tmp_path) as here:
-        with pytest.raises(ConfigError, match=r"telegram\.token"):
+        with pytest.raises(__main__.CommandError, match=r"telegram\.token"):
             await __main__._serve(here.home.core, __main__._platforms(settings))
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_a_token_that_is_withdrawn_while_the_bot_runs_is_one_line(
+    server: Telegram, tmp_path: Path, status: int
+) -> None:
+    async with town(server, tmp_path) as here:
+        await here.said("a boat")
+        server.revoke(status)
+        with pytest.raises(ConfigError, match=r"telegram\.token"):
+            await here.serving
+
+
+async def test_a_bot_serves_telegram_again_once_its_token_holds_again(
+    server: Telegram, tmp_path: Path
+) -> None:
+    async with town(server, tmp_path) as here:
+        server.revoke(401)
+        await asyncio.gather(here.serving, return_exceptions=True)
+        server.revoke(0)
+        here.serving = asyncio.create_task(here.platform.run(here.home.core))
+        assert (await here.said("a boat"))["photo"]
+
+
+async def test_what_was_asked_for_before_the_token_was_withdrawn_is_kept(
+    server: Telegram, tmp_path: Path
+) -> None:
+    gate = Gate()
+    async with town(server, tmp_path, engine=FakeEngine(16, gate)) as here:
+        await here.chats.says("a boat")
+        await gate.reached()
+        server.revoke(401)
+        await asyncio.gather(here.serving, return_exceptions=True)
+        gate.open()
+        await here.home.until(lambda: _finished(here))
+    server.revoke(0)
+    async with town(server, tmp_path) as here:
+        await here.settled()
+        assert here.chats.of_bot()[-1]["photo"]
+
+
+async def _finished(here: Town) -> bool:
+    job = await here.home.store.job(1)
+    return job is not None and job.state == "finished"
 
 
 async def test_an_update_is_confirmed_only_when_its_job_is_kept(server: Telegram, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from aiohttp import ClientSession, ServerDisconnectedError
 
 from adapters.telegram import TelegramPlatform
 from adapters.telegram.webhook import HEADER
-from bot.config import ConfigError
+from bot import __main__
+from bot.config import Config, ConfigError, WebConfig
 from engine.fake import striped
 from tests.adapters.telegram.chats import ANN, Json
 from tests.adapters.telegram.server import Telegram
@@ -105,12 +106,19 @@ async def test_polling_takes_an_earlier_webhook_back(here: Town) -> None:
     assert here.server.made("deleteWebhook")
 
 
-async def test_an_address_in_use_is_one_line(
+async def test_an_address_in_use_is_one_line_that_names_the_setting(
     server: Telegram, tmp_path: Path, listening: tuple[str, str]
 ) -> None:
     host, _, port = listening[1].rpartition(":")
     with socket.create_server((host, int(port))):
         async with town(server, tmp_path) as here:
-            other = TelegramPlatform(config(server, webhook=listening))
-            with pytest.raises(ConfigError, match=r"telegram\.webhook_listen"):
-                await other.run(here.home.core)
+            settings = Config(web=WebConfig(enabled=False), telegram=config(server, webhook=listening))
+            with pytest.raises(__main__.CommandError, match=r"telegram\.webhook_listen, or stop"):
+                await __main__._serve(here.home.core, __main__._platforms(settings))
+
+
+async def test_a_port_that_cannot_be_is_one_line(server: Telegram, tmp_path: Path) -> None:
+    async with town(server, tmp_path) as here:
+        other = TelegramPlatform(config(server, webhook=("https://x.example/", "127.0.0.1:99999")))
+        with pytest.raises(ConfigError, match=r"telegram\.webhook_listen"):
+            await other.run(here.home.core)

@@ -20,8 +20,11 @@ Sleep = Callable[[float], Awaitable[None]]
 class Town:
     """One life of a bot that serves `server`."""
 
-    def __init__(self, server: Telegram, home: House, platform: TelegramPlatform) -> None:
+    def __init__(
+        self, server: Telegram, home: House, platform: TelegramPlatform, serving: "asyncio.Task[None]"
+    ) -> None:
         self.server = server
+        self.serving = serving
         self.home = home
         self.platform = platform
         self.chats = server.chats
@@ -71,12 +74,12 @@ async def town(
     """Start a bot on `server` and stop it at the end; the same directory again is the same bot restarted."""
     platform = TelegramPlatform(config(server, webhook), clock, sleep)
     async with house(directory, platform=platform, access=access or Access(), **more) as home:
-        serving = asyncio.create_task(platform.run(home.core))
+        here = Town(server, home, platform, asyncio.create_task(platform.run(home.core)))
         try:
-            yield Town(server, home, platform)
+            yield here
         finally:
-            serving.cancel()
-            await asyncio.gather(serving, return_exceptions=True)
+            here.serving.cancel()
+            await asyncio.gather(here.serving, return_exceptions=True)
 
 
 def buttons(message: Json) -> list[str]:

@@ -1,0 +1,133 @@
+"""What goes wrong on our side when one asks on Discord is answered: no interaction just fails."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.discord import desk
+from bot.database import DATABASE
+from engine.fake import striped
+from tests.adapters.discord.people import words
+from tests.adapters.discord.studio import Studio, opened
+from tests.adapters.discord.world import Message
+
+SORRY = "Something went wrong on our side; please try again."
+Do = Callable[[Studio, Message], Any]
+
+ASKS: dict[str, Do] = {
+    "a command that draws": lambda studio, picture: studio.ann.slash("imagine", prompt="a boat"),
+    "a command that changes a job": lambda studio, picture: studio.ann.slash("upscale", job=1),
+    "a button that draws": lambda studio, picture: studio.ann.press(picture, "reroll"),
+    "a button that deletes": lambda studio, picture: studio.ann.press(picture, "delete"),
+}
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Another program writes to the bot's database."""
+    writer = sqlite3.connect(folder / DATABASE, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        writer.close()
+
+
+async def prepared(studio: Studio) -> Message:
+    """A bot that does not wait for locks, so that a test need not, and a picture of Ann's."""
+    await studio.store._db.connection.execute("PRAGMA busy_timeout = 0")
+    picture = await studio.draw()
+    await studio.core.idle()
+    return picture
+
+
+@pytest.mark.parametrize("ask", ASKS)
+async def test_an_ask_during_a_lock_is_answered_to_the_asker_alone(tmp_path: Path, ask: str) -> None:
+    async with opened(tmp_path) as studio:
+        picture = await prepared(studio)
+        with locked(tmp_path):
+            await ASKS[ask](studio, picture)
+            assert await studio.ann.told() == SORRY
+        assert studio.person("Bob").sees() == [picture]
+
+
+async def test_a_setting_picked_during_a_lock_is_answered(tmp_path: Path) -> None:
+    async with opened(tmp_path) as studio:
+        await prepared(studio)
+        await studio.ann.slash("settings")
+        await studio.ann.told()
+        with locked(tmp_path):
+            await studio.ann.pick(studio.ann.whispers()[0], "steps", "12")
+            assert await studio.ann.told(2) == SORRY
+
+
+async def test_an_edit_window_sent_off_during_a_lock_is_answered(tmp_path: Path) -> None:
+    async with opened(tmp_path) as studio:
+        picture = await prepared(studio)
+        asked = await studio.ann.press(picture, "edit")
+        await studio.world.until(lambda: asked.modal)
+        with locked(tmp_path):
+            await studio.ann.send_off(asked, "a house")
+            assert await studio.ann.told() == SORRY
+
+
+async def test_a_menu_used_during_a_lock_is_answered(tmp_path: Path) -> None:
+    async with opened(tmp_path) as studio:
+        await prepared(studio)
+        posted = await studio.ann.post(striped("x", 64, 64))
+        with locked(tmp_path):
+            await studio.ann.menu("Upscale picture", posted)
+            assert await studio.ann.told() == SORRY
+
+
+async def test_a_reaction_during_a_lock_is_answered_in_a_direct_message(tmp_path: Path) -> None:
+    async with opened(tmp_path) as studio:
+        picture = await prepared(studio)
+        with locked(tmp_path):
+            await studio.ann.react(picture, "🔄")
+            own = studio.world.dm(studio.ann.person)
+            found = await studio.world.until(
+                lambda: [one for one in studio.world.messages.values() if one.channel is own]
+            )
+        assert words(found[0]) == SORRY
+
+
+async def test_a_person_is_answered_in_their_own_language(tmp_path: Path) -> None:
+    async with opened(tmp_path) as studio:
+        await prepared(studio)
+        somebody = studio.person("王", "zh-CN")
+        with locked(tmp_path):
+            await somebody.slash("imagine", prompt="一条船")
+            expected = studio.core.replies.texts.say("zh", "refused-internal")
+            assert await somebody.told() == expected
+
+
+async def test_a_database_that_takes_longer_than_discord_waits_is_answered_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "SOON", 0.05)
+    goes_on = threading.Event()
+    async with opened(tmp_path) as studio:
+        await prepared(studio)
+        await studio.ann.slash("settings")
+        await studio.ann.told()
+        connection = studio.store._db.connection
+        await connection.create_function("hold", 0, goes_on.wait)
+        holding = asyncio.ensure_future(connection.execute_fetchall("SELECT hold()"))
+        try:
+            await studio.ann.pick(studio.ann.whispers()[0], "steps", "12")
+            assert await studio.ann.told(2) == SORRY
+        finally:
+            goes_on.set()
+            await holding
+
+
+async def test_a_number_that_no_job_has_is_answered(studio: Studio) -> None:
+    await studio.ann.slash("show", job=2**53 - 1)
+    assert "You have no job" in await studio.ann.told()

@@ -1,0 +1,188 @@
+"""A platform that fails ends neither the core nor the other platforms; the operator is told once, and how."""
+
+import asyncio
+import errno
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot import __main__
+from bot.config import Config, ConfigError, DiscordConfig, TelegramConfig, WebConfig
+from bot.fake import FakePlatform
+from bot.serving import FIRST_PAUSE, LAST_PAUSE, STEADY, OutOfService, Service
+from tests.adapters.telegram.server import TOKEN, telegram
+from tests.bot.house import house
+from tests.running import running
+
+
+class Failing(FakePlatform):
+    """A platform whose runs fail as told, one after the other, and which then serves."""
+
+    def __init__(self, name: str, *failures: BaseException | None, lasting: float = 0.0) -> None:
+        super().__init__(name)
+        self.serves = asyncio.Event()
+        self.runs = 0
+        self.now = 0.0
+        self._failures = list(failures)
+        self._lasting = lasting
+
+    async def run(self, core: Any) -> None:
+        self.runs += 1
+        self.now += self._lasting
+        if self._failures:
+            if (failure := self._failures.pop(0)) is not None:
+                raise failure
+            return
+        self.serves.set()
+        await super().run(core)
+
+
+@pytest.fixture
+def paused() -> list[float]:
+    return []
+
+
+async def serve(paused: list[float], *platforms: FakePlatform, until: Callable[[Service], Any]) -> Service:
+    """Run platforms until something is so; return their service."""
+
+    async def sleep(seconds: float) -> None:
+        paused.append(seconds)
+        await asyncio.sleep(0)
+
+    now = next((one for one in platforms if isinstance(one, Failing)), Failing("nobody"))
+    service = Service(None, platforms, sleep, lambda: now.now)  # type: ignore[arg-type]
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(part) for part in service.parts()]
+        await until(service)
+        for task in tasks:
+            task.cancel()
+    return service
+
+
+async def served(*platforms: Failing) -> None:
+    await asyncio.gather(*(platform.serves.wait() for platform in platforms))
+
+
+BAD = ConfigError("chat.token is not accepted; copy it anew")
+TAKEN = OSError(errno.EADDRINUSE, "address already in use")
+
+
+async def test_a_bad_token_is_told_once_and_is_that_platforms_alone(
+    paused: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, good = Failing("chat", BAD), Failing("web")
+    await serve(paused, bad, good, until=lambda service: asyncio.gather(served(good), service.until_out(bad)))
+    assert [record.getMessage() for record in caplog.records] == [f"chat is out: {BAD}"]
+    assert (bad.runs, paused) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "failure", [RuntimeError("a bug"), ConnectionError("no network"), asyncio.CancelledError(), None]
+)
+async def test_whatever_else_a_platform_ends_with_it_is_started_again(
+    paused: list[float], failure: BaseException | None
+) -> None:
+    failing, good = Failing("chat", failure, failure), Failing("web")
+    service = await serve(paused, failing, good, until=lambda _: served(failing, good))
+    assert (failing.runs, paused, service.out) == (3, [FIRST_PAUSE, 2 * FIRST_PAUSE], {})
+
+
+async def test_a_platform_that_fails_for_long_is_started_ever_more_rarely(paused: list[float]) -> None:
+    failing = Failing("chat", *[RuntimeError()] * 9)
+    await serve(paused, failing, until=lambda _: served(failing))
+    assert paused[-1] == LAST_PAUSE
+
+
+async def test_a_failure_after_a_minute_of_service_is_the_first_again(paused: list[float]) -> None:
+    failing = Failing("chat", *[RuntimeError()] * 3, lasting=STEADY + 1)
+    await serve(paused, failing, until=lambda _: served(failing))
+    assert paused == [FIRST_PAUSE] * 3
+
+
+async def test_a_token_that_was_good_for_a_minute_is_tried_once_more(paused: list[float]) -> None:
+    failing, good = Failing("chat", BAD, lasting=STEADY + 1), Failing("web")
+    service = await serve(paused, failing, good, until=lambda _: served(failing))
+    assert (failing.runs, service.out) == (2, {})
+
+
+async def test_an_address_in_use_is_that_platforms_alone_and_tried_again(
+    paused: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    taken, good = Failing("web", TAKEN), Failing("chat")
+    await serve(paused, taken, good, until=lambda _: served(taken, good))
+    assert "web.port" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("failure", [BAD, TAKEN, socket.gaierror(-2, "Name or service not known")])
+async def test_the_last_platform_ends_the_service_with_one_line(
+    paused: list[float], failure: Exception
+) -> None:
+    with pytest.raises(ExceptionGroup) as caught:
+        await serve(
+            paused, Failing("web", failure), Failing("chat", BAD), until=lambda _: asyncio.Event().wait()
+        )
+    [over] = caught.value.exceptions
+    assert isinstance(over, OutOfService)
+    assert str(BAD) in str(over)
+    assert "\n" not in str(over)
+
+
+def test_a_library_that_cannot_even_be_used_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(settings: Config) -> Any:
+        raise ImportError("no such library")
+
+    monkeypatch.setattr(__main__, "_discord", broken)
+    settings = Config(data_dir=tmp_path, discord=DiscordConfig("x"), telegram=TelegramConfig("1:x"))
+    assert [one.name for one in __main__._platforms(settings)] == ["web", "telegram"]
+    assert "discord cannot be used and is left out" in caplog.text
+    alone = Config(web=WebConfig(enabled=False), discord=DiscordConfig("x"))
+    with pytest.raises(__main__.CommandError, match="discord cannot be used"):
+        __main__._platforms(alone)
+
+
+async def test_the_web_chat_serves_on_when_telegram_withdraws_the_token(tmp_path: Path) -> None:
+    async with telegram() as server:
+        base = {"TELEGRAM__TOKEN": TOKEN, "TELEGRAM__BASE_URL": f"{server.url}/bot"}
+        async with running(tmp_path, **base) as bot:
+            await server.until(lambda: server.offsets)
+            server.revoke(401)
+            job = await bot.say("a blue house --steps 1")
+            await bot.until(job, "delivered")
+            bot.process.send_signal(signal.SIGTERM)
+            await bot.process.wait()
+            assert bot.process.returncode == 0
+
+
+async def test_the_web_chat_serves_beside_tokens_that_nobody_accepts(tmp_path: Path) -> None:
+    nowhere = "http://127.0.0.1:1/bot"
+    async with running(
+        tmp_path, TELEGRAM__TOKEN="no token", DISCORD__TOKEN="no token", TELEGRAM__BASE_URL=nowhere
+    ) as bot:
+        job = await bot.say("a blue house --steps 1")
+        await bot.until(job, "delivered")
+        bot.process.send_signal(signal.SIGTERM)
+        await bot.process.wait()
+        assert bot.process.returncode == 0
+
+
+async def test_others_are_announced_where_the_web_chats_port_is_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        async with house(tmp_path / "home") as home:
+            settings = Config(data_dir=tmp_path, web=WebConfig(port=taken.getsockname()[1]))
+            platforms = [*__main__._platforms(settings), Failing("chat")]
+            service = Service(home.core, platforms)
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(part) for part in service.parts()]
+                await __main__._ready(platforms, service)
+                for task in tasks:
+                    task.cancel()
+    assert capsys.readouterr().out == "ready: chat\n"
