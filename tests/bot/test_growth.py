@@ -143,7 +143,7 @@ async def test_more_than_a_batch_ages(tmp_path: Path) -> None:
         await store.erase_prompts(2000.0)
         await store.expire(2000.0)
         assert len(await store.trash()) == BATCH
-        [job] = [job for job in await store.history(ANN.person, 1, None)]
+        [job] = await store.history(ANN.person, 1, None)
         assert (job.request.params.prompt, [one.deleted for one in job.pictures]) == ("", [True])
 
 
@@ -152,10 +152,10 @@ async def many(store: Store, user: User, count: int) -> None:
     async with store._db.writing:
         await store._db.execute(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
-            "INSERT INTO jobs (platform, event_id, person, user, address_platform, place, kind, params, picture, "
-            "original, state, created, finished, width, height, seed, cost, charge, shown) "
-            "SELECT 'fake', ? || i, ?, ?, 'fake', 'm', 'imagine', ?, 0, '', 'delivered', 1000, 1000, 64, 64, 5, 1, 1, 1 "
-            "FROM n",
+            "INSERT INTO jobs (platform, event_id, person, user, address_platform, place, kind, params, "
+            "picture, original, state, created, finished, width, height, seed, cost, charge, shown) "
+            "SELECT 'fake', ? || i, ?, ?, 'fake', 'm', 'imagine', ?, 0, '', 'delivered', 1000, 1000, 64, 64, "
+            "5, 1, 1, 1 FROM n",
             (
                 count,
                 user.id,
@@ -165,7 +165,8 @@ async def many(store: Store, user: User, count: int) -> None:
             ),
         )
         await store._db.execute(
-            "INSERT INTO pictures SELECT id, 0, id || '-0.png', 64, 64, 5, 1.0, '{}', 0 FROM jobs WHERE person = ?",
+            "INSERT INTO pictures SELECT id, 0, id || '-0.png', 64, 64, 5, 1.0, '{}', 0 FROM jobs "
+            "WHERE person = ?",
             (user.person,),
         )
     assert Address("fake", "m") == (await store.history(user.person, 1, None))[0].request.address
