@@ -109,6 +109,8 @@ def _remedy(name: str, error: BaseException) -> str | None:
     """Return what the operator can do about a failure, None where it may pass by itself."""
     if isinstance(error, ConfigError):
         return str(error)
-    if isinstance(error, socket.gaierror) or (isinstance(error, OSError) and error.errno in UNUSABLE):
-        return f"{name}: {error.strerror}; set {ADDRESSES[name]}, or stop the other program"
+    listening = isinstance(error, socket.gaierror) or (isinstance(error, OSError) and error.errno in UNUSABLE)
+    if listening and name in ADDRESSES:
+        reason = getattr(error, "strerror", error)
+        return f"{name}: {reason}; set {ADDRESSES[name]}, or stop the other program"
     return None

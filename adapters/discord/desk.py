@@ -258,9 +258,18 @@ class Desk:
 
 
 async def soon(work: Awaitable[_T]) -> _T:
-    """Return what the core says; raises TimeoutError where that takes longer than Discord waits."""
-    async with asyncio.timeout(SOON):
-        return await work
+    """Return what the core says; raises TimeoutError where that takes longer than Discord waits.
+
+    It does not wait for the work to be taken back, which may take just as long.
+    """
+    working = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({working}, timeout=SOON)
+        if not working.done():
+            raise TimeoutError
+        return working.result()
+    finally:
+        working.cancel()
 
 
 def _assigned(params: Params, options: Mapping[str, str]) -> Params:

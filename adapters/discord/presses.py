@@ -28,7 +28,9 @@ class Presses:
                 case "cancel" | "delete":
                     await self._end(asked, action)
                 case "set" | "forget":
-                    await asked.response.edit_message(**(await look(await self._said(asked, action))).edit())
+                    await asked.response.defer()
+                    reply: Any = await self._press(asked, action)
+                    await asked.edit_original_response(**(await look(reply)).edit())
                 case "edit":
                     window = modal.Edit(
                         self._core.replies.texts,
@@ -53,11 +55,13 @@ class Presses:
             await self._desk.submit(asked, await self._desk.acknowledge(asked), "imagine", params, image)
 
     async def _said(self, asked: Asked, action: Action) -> Reply:
-        """Return the private reply to an action that makes no job."""
-        said = self._core.press(of_interaction(asked), action, self._pressed(asked), str(asked.id))
-        reply: Any = await soon(said)
+        """Return the private reply to an action that makes no job, before Discord waits no longer."""
+        reply = await soon(self._press(asked, action))
         assert isinstance(reply, Reply)
         return reply
+
+    async def _press(self, asked: Asked, action: Action) -> Any:
+        return await self._core.press(of_interaction(asked), action, self._pressed(asked), str(asked.id))
 
     async def _end(self, asked: Asked, action: Action) -> None:
         user = of_interaction(asked)
