@@ -64,6 +64,7 @@ refused-prompt-too-long = Your text has { $length } characters; up to { $limit }
 refused-unknown-flag = There is no flag { $flag }; /help lists the ones you can use.
 refused-flag-needs-value = { $flag } needs a value after it.
 refused-bad-value = { $flag } can't be “{ $value }”; allowed: { $allowed }.
+refused-too-many-loras = { $count } LoRA files at once are too many; up to { $limit } are allowed.
 refused-banned-words = This contains words that aren't allowed here.
 refused-burst = That's more than { $limit ->
     [one] 1 request
