@@ -153,6 +153,10 @@ info-loras = LoRA: { $loras }
 info-strength = Drawn over your picture, strength { $strength }
 info-variation = Variation: seed { $seed }, prompt noise { $prompt }, latent noise { $latent }
 info-model = Model: { $name }
+info-program = Made by { $name }
+info-seed = Seed { $seed }
+info-no-prompt = Its prompt isn't written in a way I can read, so the picture can be enlarged but not redrawn.
+info-unreadable = This picture carries another program's parameters, in a form I can't read. It can be enlarged but not redrawn.
 info-seconds = Took { $seconds } s
 
 # Buttons

@@ -113,6 +113,10 @@ info-loras = LoRA：{ $loras }
 info-strength = 以你的图片为底，改动强度 { $strength }
 info-variation = 变化：种子 { $seed }，提示词扰动 { $prompt }，初始噪声扰动 { $latent }
 info-model = 模型：{ $name }
+info-program = 由 { $name } 生成
+info-seed = 种子 { $seed }
+info-no-prompt = 它的提示词写法我读不懂，所以这张图可以放大，不能重绘。
+info-unreadable = 这张图带有其他程序写的参数，但我读不懂。它可以放大，不能重绘。
 info-seconds = 用时 { $seconds } 秒
 
 # 按钮
