@@ -9,13 +9,17 @@ import hashlib
 import io
 import os
 import stat
+import struct
 import tempfile
-from collections.abc import Container, Iterable, Sequence
+import zlib
+from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from bot import colour
 from bot.types import Refused
 from engine.metadata import read, write
 
@@ -25,6 +29,26 @@ _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 SEVERAL_VIEWS = "MPO"
 """What Pillow calls a camera's JPEG that holds further views or sizes; the first is the picture."""
 _JPEG_QUALITY = 95
+_PNG_COMPRESSION = 2
+"""Pillow's default of 6 costs four times the time for a seventh of the size."""
+_BROKEN_FILE = (
+    UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, KeyError, TypeError, IndexError,
+    struct.error, zlib.error,
+)  # fmt: skip
+"""What Pillow's decoders raise on damaged or hostile files."""
+
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS = (5, 6, 7, 8)
+"""EXIF's orientations, by what makes them upright, and those that lie on a side."""
 
 
 class Encoded(NamedTuple):
@@ -58,15 +82,20 @@ class ImageFolder:
         """Return a finished picture; raises FileNotFoundError."""
         return await asyncio.to_thread((self._pictures / name).read_bytes)
 
-    async def keep(self, data: bytes) -> str:
-        """Check an attached picture, keep it as an upright RGB PNG and return its name.
+    async def measure(self, data: bytes) -> tuple[int, int]:
+        """Return an attached picture's upright size, from its header; raises as `keep` does."""
+        return await asyncio.to_thread(_measure, data)
 
-        Of what it says beside its pixels only how it was made is kept.
+    async def keep(self, data: bytes, within: int | None = None) -> str:
+        """Check an attached picture, keep it as an upright sRGB PNG and return its name.
+
+        With `within` both its sides need not be longer than that many pixels, and what is much larger is kept
+        smaller. Of what it says beside its pixels only how it was made is kept.
 
         Raises `Refused`: `image-too-large` above 20 MB or 40 megapixels, `animated-image` for one that
         moves, `bad-image` for anything unreadable.
         """
-        return await asyncio.to_thread(self._keep, data)
+        return await asyncio.to_thread(self._keep, data, within)
 
     async def read_input(self, name: str) -> bytes:
         """Return a kept input; raises FileNotFoundError. Reading keeps it from being swept."""
@@ -96,10 +125,12 @@ class ImageFolder:
         """Remove every file last written or read as an input before then (Unix seconds); return how many."""
         return await asyncio.to_thread(self._sweep, before, spared)
 
-    def _keep(self, data: bytes) -> str:
-        if len(data) > MAX_BYTES:
-            raise Refused("image-too-large", limit=f"{MAX_BYTES // 10**6} MB")
-        png, made = _upright_png(data), read(data)
+    async def old_inputs(self, before: float) -> list[str]:
+        """Return the names of the inputs last written or read before then."""
+        return await asyncio.to_thread(_older, self._inputs, before)
+
+    def _keep(self, data: bytes, within: int | None) -> str:
+        png, made = _upright_png(data, within), read(data)
         if made is not None:
             png = write(png, made)
         name = f"{hashlib.sha256(png).hexdigest()[:32]}.png"
@@ -108,13 +139,17 @@ class ImageFolder:
 
     def _sweep(self, before: float, spared: Container[str]) -> int:
         old = [
-            path
+            folder / name
             for folder in (self._pictures, self._inputs)
-            for path in folder.iterdir()
-            if path.name not in spared and _is_older(path, before)
+            for name in _older(folder, before)
+            if name not in spared
         ]
         _remove(old)
         return len(old)
+
+
+def _older(folder: Path, before: float) -> list[str]:
+    return [path.name for path in folder.iterdir() if _is_older(path, before)]
 
 
 def _is_older(path: Path, before: float) -> bool:
@@ -132,22 +167,60 @@ def dimensions(data: bytes) -> tuple[int, int]:
         return image.size
 
 
-def _upright_png(data: bytes) -> bytes:
-    """Decode, turn as EXIF says, lay on white where transparent, and encode as RGB PNG without metadata."""
+@contextmanager
+def _opened(data: bytes) -> Iterator[Image.Image]:
+    """Open an attached picture; raises `Refused` where it may not be kept or proves damaged inside."""
+    if len(data) > MAX_BYTES:
+        raise Refused("image-too-large", limit=f"{MAX_BYTES // 10**6} MB")
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Refused("image-too-large", limit=f"{MAX_PIXELS // 10**6} MP")
             if getattr(image, "is_animated", False) and image.format != SEVERAL_VIEWS:
                 raise Refused("animated-image")
-            upright = _eight_bit(ImageOps.exif_transpose(image)).convert("RGBA")
+            yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Refused("image-too-large", limit=f"{MAX_PIXELS // 10**6} MP") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:
+    except _BROKEN_FILE as error:
         raise Refused("bad-image") from error
-    flat = Image.new("RGB", upright.size, "white")
-    flat.paste(upright, mask=upright.getchannel("A"))
-    return _encode(flat, "PNG")
+
+
+def _measure(data: bytes) -> tuple[int, int]:
+    with _opened(data) as image:
+        width, height = image.size
+        return (height, width) if image.getexif().get(_ORIENTATION) in _SIDEWAYS else (width, height)
+
+
+def _upright_png(data: bytes, within: int | None) -> bytes:
+    """Decode, bring into sRGB, lay on white where transparent, turn as EXIF says, encode without metadata.
+
+    With `within`, both sides need not be longer than that: what is much larger is decoded or made smaller.
+    """
+    with _opened(data) as image:
+        turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+        profile = colour.profile_of(image, data)
+        if within:
+            image.draft(None, (within, within))
+        base, alpha = _parts(_eight_bit(image))
+        times = min(base.size) // within if within else 1
+        if times > 1:
+            base, alpha = base.reduce(times), alpha and alpha.reduce(times)
+            image.close()
+        flat = colour.to_srgb(base, profile)
+    if alpha is not None:
+        flat, base = Image.new("RGB", flat.size, "white"), flat
+        flat.paste(base, mask=alpha)
+    return _encode(flat if turn is None else flat.transpose(turn), "PNG")
+
+
+def _parts(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """Return the colours of a picture in one of the modes that profiles are for, and its transparency."""
+    if image.mode == "LA":
+        return image.getchannel("L"), image.getchannel("A")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return image.convert("RGB"), image.getchannel("A")
+    return (image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")), None
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
@@ -181,7 +254,7 @@ def _encode(image: Image.Image, form: str) -> bytes:
     if form == "JPEG":
         image.save(buffer, form, quality=_JPEG_QUALITY, subsampling=0)
     else:
-        image.save(buffer, form)
+        image.save(buffer, form, compress_level=_PNG_COMPRESSION)
     return buffer.getvalue()
 
 
@@ -198,10 +271,15 @@ def _read_and_touch(path: Path) -> bytes:
 
 def _write(path: Path, data: bytes) -> None:
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).replace(path)
+        part = Path(file.name)
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
 
 
 def _remove(paths: Iterable[Path]) -> None:

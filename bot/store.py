@@ -4,7 +4,7 @@ Knows rows and states; judges nothing and shows nothing. Times are Unix seconds.
 """
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from operator import attrgetter
@@ -226,6 +226,15 @@ class Store:
             "UNION SELECT image FROM jobs WHERE favourite AND image IS NOT NULL"
         )
         return {row["file"] for row in rows}
+
+    async def unused_inputs(self, names: Sequence[str]) -> list[str]:
+        """Return those of the kept inputs that no job holds."""
+        rows = await self._db.rows(
+            "SELECT value FROM json_each(?) "
+            "WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE image = value AND image IS NOT NULL)",
+            (json.dumps(names),),
+        )
+        return [row["value"] for row in rows]
 
     async def erase_prompts(self, before: float) -> None:
         """Empty the texts of jobs that ended before then, save favourites."""
