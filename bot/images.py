@@ -201,26 +201,29 @@ def _upright_png(data: bytes, within: int | None) -> bytes:
         profile = colour.profile_of(image, data)
         if within:
             image.draft(None, (within, within))
-        base, alpha = _parts(_eight_bit(image))
-        times = min(base.size) // within if within else 1
+        shown = _of_plain_mode(image)
+        times = min(shown.size) // within if within else 1
         if times > 1:
-            base, alpha = base.reduce(times), alpha and alpha.reduce(times)
+            shown = shown.reduce(times)
             image.close()
-        flat = colour.to_srgb(base, profile)
+        alpha = shown.getchannel("A") if shown.mode in ("LA", "RGBA") else None
+        flat = colour.to_srgb(
+            shown if alpha is None else shown.convert(shown.mode.removesuffix("A")), profile
+        )
     if alpha is not None:
-        flat, base = Image.new("RGB", flat.size, "white"), flat
-        flat.paste(base, mask=alpha)
+        shown = Image.new("RGB", flat.size, "white")
+        shown.paste(flat, mask=alpha)
+        flat = shown
+    flat.info.clear()  # Pillow would write the profile that no longer holds
     return _encode(flat if turn is None else flat.transpose(turn), "PNG")
 
 
-def _parts(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """Return the colours of a picture in one of the modes that profiles are for, and its transparency."""
-    if image.mode == "LA":
-        return image.getchannel("L"), image.getchannel("A")
+def _of_plain_mode(image: Image.Image) -> Image.Image:
+    """Return a picture in one of the modes that profiles are for, with its transparency if it has some."""
+    image = _eight_bit(image)
     if image.has_transparency_data:
-        image = image.convert("RGBA")
-        return image.convert("RGB"), image.getchannel("A")
-    return (image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")), None
+        return image if image.mode in ("LA", "RGBA") else image.convert("RGBA")
+    return image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
