@@ -68,7 +68,7 @@ def read(image: bytes) -> Parameters | None:
     if exact is not None:
         return exact
     told = foreign.read(found)
-    return None if told is None else Parameters(**told)
+    return None if told is None else Parameters(**_sound(told))
 
 
 def to_text(parameters: Parameters) -> str:
@@ -119,8 +119,17 @@ def _from_json(text: str) -> Parameters | None:
         told["variation"] = _variation(told.get("variation"))
     except (TypeError, RecursionError):
         return None
-    parameters = Parameters(**told)
+    parameters = Parameters(**_sound(told))
     return parameters if _is_sound(parameters) else None
+
+
+def _sound(told: Any) -> Any:
+    """Return what was told with lone surrogates replaced, which JSON can escape and nobody can send."""
+    if isinstance(told, str):
+        return told.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(told, tuple):
+        return tuple(map(_sound, told))
+    return {name: _sound(value) for name, value in told.items()} if isinstance(told, dict) else told
 
 
 def _variation(told: Any) -> Variation | None:

@@ -188,6 +188,12 @@ def test_midjourney_is_read_from_its_description() -> None:
     assert told == Parameters("a fox on a hill", "t-shirt, dog", seed=42, program="Midjourney")
 
 
+def test_escaped_halves_of_characters_become_text_that_can_be_sent() -> None:
+    half = '{"sui_image_params": {"prompt": "a \\ud800 fox \\ud83e\\udd8a"}}'
+    assert read(png({"parameters": half})).prompt == "a \ufffd fox 🦊"
+    assert read(png({"zimage-bot": '{"prompt": "\\ud800", "notes": ["\\udc00"]}'})).prompt == "\ufffd"
+
+
 @pytest.mark.parametrize("text", ['{"a": 1}', "[1]", "<x:xmpmeta/>", "{broken"])
 def test_parameters_of_an_unknown_form_are_nobodys_prompt(text: str) -> None:
     assert read(png({"parameters": text})) == Parameters(program=foreign.UNKNOWN)
