@@ -136,7 +136,7 @@ def test_info_does_not_read_what_is_too_large_for_a_picture(tmp_path: Path) -> N
     file = tmp_path / "disk.img"
     with file.open("wb") as sparse:
         sparse.truncate(oneshot.LARGEST_FILE + 1)
-    with pytest.raises(oneshot.Unreadable, match="0.5 GB"):
+    with pytest.raises(oneshot.Unreadable, match=r"0\.5 GB"):
         oneshot.info(file)
 
 
