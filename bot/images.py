@@ -8,18 +8,20 @@ import asyncio
 import hashlib
 import io
 import os
+import re
 import stat
 import struct
 import tempfile
 import zlib
 from collections.abc import Container, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from bot import colour
+from bot import upright
 from bot.types import Refused
 from engine.metadata import read, write
 
@@ -31,24 +33,19 @@ SEVERAL_VIEWS = "MPO"
 _JPEG_QUALITY = 95
 _PNG_COMPRESSION = 2
 """Pillow's default of 6 costs four times the time for a seventh of the size."""
-_BROKEN_FILE = (
-    UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, KeyError, TypeError, IndexError,
-    struct.error, zlib.error,
-)  # fmt: skip
-"""What Pillow's decoders raise on damaged or hostile files."""
-
-_ORIENTATION = 0x0112
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_SIDEWAYS = (5, 6, 7, 8)
-"""EXIF's orientations, by what makes them upright, and those that lie on a side."""
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    KeyError,
+    TypeError,
+    IndexError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow raises for a file that is not a whole picture."""
+_PICTURE = re.compile(r"(?P<job>[0-9]{1,15})-[0-9]+\.png")
 
 
 class Encoded(NamedTuple):
@@ -67,6 +64,14 @@ class ImageFolder:
         self._pictures = directory
         self._inputs = directory / "inputs"
         self._inputs.mkdir(parents=True, exist_ok=True)
+        for folder in (self._pictures, self._inputs):
+            _remove(folder.glob("*.part"))
+
+    @cached_property
+    def newest_job(self) -> int:
+        """The highest job number that a finished picture's name holds, 0 where there is none."""
+        names = (_PICTURE.fullmatch(path.name) for path in self._pictures.iterdir())
+        return max((int(name["job"]) for name in names if name), default=0)
 
     def path(self, name: str) -> Path:
         """Return where a finished picture lies."""
@@ -79,8 +84,8 @@ class ImageFolder:
         return name
 
     async def read(self, name: str) -> bytes:
-        """Return a finished picture; raises FileNotFoundError."""
-        return await asyncio.to_thread((self._pictures / name).read_bytes)
+        """Return a finished picture; raises FileNotFoundError where it is gone or no longer whole."""
+        return await asyncio.to_thread(_read_whole, self._pictures / name)
 
     async def measure(self, data: bytes) -> tuple[int, int]:
         """Return an attached picture's upright size, from its header; raises as `keep` does."""
@@ -106,7 +111,10 @@ class ImageFolder:
         return await asyncio.to_thread(_size, self._inputs / name)
 
     async def grid(self, names: Sequence[str]) -> Encoded:
-        """Return up to four pictures side by side in rows of two, as one JPEG; raises FileNotFoundError."""
+        """Return up to four pictures side by side in rows of two, as one JPEG, without those that are broken.
+
+        Raises FileNotFoundError where none is whole.
+        """
         return await asyncio.to_thread(_grid, [self._pictures / name for name in names])
 
     async def thumbnail(self, name: str, side: int = 256) -> Encoded:
@@ -181,63 +189,27 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
             yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Refused("image-too-large", limit=f"{MAX_PIXELS // 10**6} MP") from error
-    except _BROKEN_FILE as error:
+    except _BROKEN as error:
         raise Refused("bad-image") from error
 
 
 def _measure(data: bytes) -> tuple[int, int]:
     with _opened(data) as image:
-        width, height = image.size
-        return (height, width) if image.getexif().get(_ORIENTATION) in _SIDEWAYS else (width, height)
+        return upright.size(image)
 
 
 def _upright_png(data: bytes, within: int | None) -> bytes:
-    """Decode, bring into sRGB, lay on white where transparent, turn as EXIF says, encode without metadata.
-
-    With `within`, both sides need not be longer than that: what is much larger is decoded or made smaller.
-    """
     with _opened(data) as image:
-        turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
-        profile = colour.profile_of(image, data)
-        if within:
-            image.draft(None, (within, within))
-        shown = _of_plain_mode(image)
-        times = min(shown.size) // within if within else 1
-        if times > 1:
-            shown = shown.reduce(times)
-            image.close()
-        alpha = shown.getchannel("A") if shown.mode in ("LA", "RGBA") else None
-        flat = colour.to_srgb(
-            shown if alpha is None else shown.convert(shown.mode.removesuffix("A")), profile
-        )
-    if alpha is not None:
-        shown = Image.new("RGB", flat.size, "white")
-        shown.paste(flat, mask=alpha)
-        flat = shown
-    flat.info.clear()  # Pillow would write the profile that no longer holds
-    return _encode(flat if turn is None else flat.transpose(turn), "PNG")
-
-
-def _of_plain_mode(image: Image.Image) -> Image.Image:
-    """Return a picture in one of the modes that profiles are for, with its transparency if it has some."""
-    image = _eight_bit(image)
-    if image.has_transparency_data:
-        return image if image.mode in ("LA", "RGBA") else image.convert("RGBA")
-    return image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Scale 16-bit grey to 8 bits: Pillow's own conversion would make everything above 255 white."""
-    if not image.mode.startswith("I"):
-        return image
-    return image.convert("I").point(lambda level: level * (1 / 256)).convert("L")
+        return _encode(upright.decoded(image, data, within), "PNG")
 
 
 def _grid(paths: Sequence[Path]) -> Encoded:
     images = []
     for path in paths:
-        with Image.open(path) as image:
+        with suppress(*_BROKEN), Image.open(path) as image:
             images.append(image.convert("RGB"))
+    if not images:
+        raise FileNotFoundError(f"{paths[0]} and {len(paths) - 1} beside it are gone or broken")
     width, height = images[0].size
     sheet = Image.new("RGB", (2 * width, (len(images) + 1) // 2 * height), "white")
     for place, picture in enumerate(images):
@@ -261,6 +233,16 @@ def _encode(image: Image.Image, form: str) -> bytes:
     return buffer.getvalue()
 
 
+def _read_whole(path: Path) -> bytes:
+    data = path.read_bytes()
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.verify()
+    except _BROKEN as error:
+        raise FileNotFoundError(f"{path} is broken: {error}") from error
+    return data
+
+
 def _size(path: Path) -> tuple[int, int]:
     with Image.open(path) as image:
         return image.size
@@ -273,16 +255,17 @@ def _read_and_touch(path: Path) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        part = Path(file.name)
-        try:
+    descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-            part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _remove(paths: Iterable[Path]) -> None:
