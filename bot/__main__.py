@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ from engine.types import EngineError, ModelProfile, image_tokens
 USAGE = """usage: python -m bot [--config FILE] COMMAND
 
   run                                        start the bot (the default)
-  imagine PROMPT [flags] --out FILE [--json] draw one picture, or as many as --count says
+  imagine PROMPT [flags] --out FILE [--json] draw one picture, or as many as --count says; or into a folder
   optimize WISH                              print the precise prompt for a rough wish
   info FILE                                  print the parameters a picture carries
   doctor                                     say what stands, what is missing, and what to do about it
@@ -147,6 +148,8 @@ def _imagine(settings: Config, words: list[str]) -> int:
         raise UsageError("imagine needs a prompt and --out FILE")
     if not Path(out).absolute().parent.is_dir():
         raise UsageError(f"--out {out}: there is no such folder; make it first")
+    if not os.access(out if Path(out).exists() else Path(out).absolute().parent, os.W_OK):
+        raise UsageError(f"--out {out}: nothing can be written there; choose another place for the picture")
     made = asyncio.run(_draw(settings, text, Path(out)))
     print(json.dumps(made, ensure_ascii=False) if as_json else "\n".join(map(_line, made)))
     return 0
@@ -161,6 +164,8 @@ async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
         )
     except Refused as refused:
         raise CommandError(Replies(profile).refused(refused, "en").text) from None
+    except OSError as error:
+        raise CommandError(f"--out {out}: {error.strerror}; choose another place for the picture") from None
     finally:
         await engine.close()
 
@@ -179,11 +184,8 @@ def _info(file: Path) -> int:
         found = oneshot.info(file)
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from None
-    if found is None:
-        print(
-            f"{file}: carries no parameters (not a PNG of ours, or its metadata was removed)", file=sys.stderr
-        )
-        return 1
+    except oneshot.Unreadable as error:
+        raise CommandError(f"{file}: {error}") from None
     print(json.dumps(found, ensure_ascii=False, indent=2))
     return 0
 

@@ -6,6 +6,7 @@ Knows jobs and their parents; puts nothing in the line and shows nothing.
 from dataclasses import dataclass, replace
 
 from bot import enlarging, params
+from bot.flagtext import PROMPT_LIMIT
 from bot.images import ImageFolder
 from bot.store import Store
 from bot.types import Address, Job, JobPicture, Refused, Request, User, Verb
@@ -107,11 +108,13 @@ async def source(store: Store, images: ImageFolder, request: Request) -> bytes |
 
 
 async def carried(store: Store, images: ImageFolder, request: Request) -> str:
-    """Return the prompt in the picture a request starts from; raises `Refused` where it carries none."""
+    """Return the prompt in the picture a request starts from; raises `Refused` where it cannot be drawn."""
     picture = await source(store, images, request)
     found = read(picture) if picture is not None else None
     if found is None or not found.prompt:
         raise Refused("nothing-to-redraw")
+    if len(found.prompt) > PROMPT_LIMIT:
+        raise Refused("prompt-too-long", length=len(found.prompt), limit=PROMPT_LIMIT)
     return found.prompt
 
 

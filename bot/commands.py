@@ -71,12 +71,14 @@ _CLOSING = " .!?~。、"
 
 
 def parse(text: str) -> Command:
-    """Return the command a message is; words without one are a prompt. Raises `Refused` (unknown-command).
+    """Return the command a message is; words without one are a prompt.
+
+    Raises `Refused`: unknown-command, prompt-too-long.
 
     A Chinese command word counts without a slash too, where it stands alone and what follows is what it
     takes: "放大 17" enlarges, and "放大四倍" as it is written, too; "放大镜下的蚂蚁" is a prompt.
     """
-    text = text.strip()
+    text = flagtext.sound(text).strip()
     # Quotes are not blanked here: the word is read before any quote can matter, and positions are the same.
     plain = flagtext.plain(text)
     if plain.startswith("/"):

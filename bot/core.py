@@ -13,6 +13,8 @@ from pathlib import Path
 
 from bot import answers, buttons, limits, params, retention, settings
 from bot.access import Access
+from bot.admission import Admission
+from bot.attached import Fetch
 from bot.commands import Command
 from bot.control import Control
 from bot.delivery import Delivery
@@ -84,7 +86,7 @@ class Core:
         )
         self.control = Control(store, self._line, now)
         self.links = Links(self.people, replies, clock)
-        self._unit = params.picture_cost(self.profile, settings.defaults.steps)
+        self._admission = Admission(store, images, words, self.profile, self.standard, self.rule, now, dice)
         self._protect = Shelter()
 
     async def defaults(self, user: User) -> Params:
@@ -115,15 +117,11 @@ class Core:
             raise Refused("not-yours")
         return job
 
-    async def keep_image(self, data: bytes) -> str:
-        """Check and keep an attached picture; raises `Refused` (`bad-image`, `image-too-large`)."""
-        return await self._images.keep(data)
-
-    async def submit(self, request: Request) -> Job:
+    async def submit(self, request: Request, fetch: Fetch | None = None) -> Job:
         """Admit a request and show its place in the line; the same event again is the same job.
 
-        Raises `Refused` before anything is stored or shown. Once stored, a job goes on even if the caller
-        is cancelled.
+        `fetch` brings a picture to start from. Raises `Refused` before anything is stored or shown. Once
+        stored, a job goes on even if the caller is cancelled.
         """
         request = replace(request, user=self.people.known(request.user))
         known = await self._store.by_event(request.user.platform, request.event_id)
@@ -136,7 +134,7 @@ class Core:
             if not request.params.prompt.strip():
                 raise Refused("empty-prompt")
             self._words.check(request.params.prompt)
-        return await self._protect(self._admit(request))
+        return await self._protect(self._admit(request, fetch))
 
     async def press(self, user: User, action: Action, address: Address, event_id: str) -> Job | Reply | None:
         """Do what a button says: a new job at `address`, a private reply, or None when the message changes.
@@ -212,7 +210,7 @@ class Core:
     async def usage(self, user: User) -> Usage:
         """Return what a person asked for in the last day, in pictures."""
         return limits.in_pictures(
-            await self._store.usage(self.people.known(user).person, self.now()), self._unit
+            await self._store.usage(self.people.known(user).person, self.now()), self._admission.unit
         )
 
     async def picture(self, user: User, job_id: int, index: int) -> Path:
@@ -267,8 +265,9 @@ class Core:
         await self._line.idle()
 
     async def sweep(self) -> None:
-        """Remove what is older than the operator keeps it."""
+        """Remove what is older than the operator keeps it, and pictures that no job holds."""
         await retention.sweep(self._store, self._images, self._settings.retention, self.now())
+        await self._admission.attached.sweep(self.now())
 
     async def _set(self, user: User, change: str) -> Reply:
         said = settings.changed(self.standard, await self.people.settings(user.person), change)
@@ -280,16 +279,8 @@ class Core:
             await self._protect(forget(self._store, self._images, self._line, user, self.now()))
         return self.replies.forgotten(user.locale, answer == "yes")
 
-    async def _admit(self, request: Request) -> Job:
-        source = await buttons.source_size(self._store, self._images, request)
-        resolved = params.resolve(request, self.profile, source, self._dice)
-        if request.kind == "upscale" and request.params.method == "redraw":
-            self._words.check(await buttons.carried(self._store, self._images, request))
-        if request.kind == "imagine":
-            limits.fits(self.rule(request.user), request.params.count, resolved.width, resolved.height)
-        now = self.now()
-        judge = partial(self._judge, self.rule(request.user), now, resolved.cost)
-        job, new = await self._store.admit(request, resolved, now, judge)
+    async def _admit(self, request: Request, fetch: Fetch | None) -> Job:
+        job, new = await self._admission.admit(request, fetch)
         if new:
             self._line.enter(job)
             await self._line.delivery.attempted(job.id)
@@ -297,9 +288,6 @@ class Core:
 
     def _weight(self, user: User) -> int:
         return 1 + self.rule(user).priority
-
-    def _judge(self, rule: Rule, now: float, cost: int, usage: Usage) -> None:
-        limits.judge(rule, limits.in_pictures(usage, self._unit), now, cost / self._unit)
 
     async def _delete(self, job: Job) -> None:
         if job.state in ("queued", "running"):

@@ -6,6 +6,7 @@ Knows words; looks up no job.
 import re
 from dataclasses import dataclass, replace
 
+from bot import flagtext
 from bot.types import Action, Params, Refused
 from engine.types import UpscaleMethod
 
@@ -24,7 +25,7 @@ _NUMBER = re.compile(_DIGITS)
 _FACTOR = re.compile(
     rf"(?<![0-9a-z])x\s*(?P<after>{_DIGITS})(?![0-9a-z])"
     rf"|(?<![0-9a-z])(?P<before>{_DIGITS})(?:x(?![0-9a-z])|\s*倍)"
-    r"|(?P<chinese>[一二两兩三四五六七八九十百]+)\s*倍",
+    r"|(?<![一二两兩三四五六七八九十百])(?P<chinese>[一二两兩三四五六七八九十百]{1,9})\s*倍",
     re.IGNORECASE,
 )
 _METHOD = {
@@ -101,7 +102,7 @@ def _factor(found: re.Match[str]) -> int:
     factor = int(digits) if digits else _CHINESE.get(found["chinese"])
     if factor not in FACTORS:
         allowed = ", ".join(f"x{factor}" for factor in FACTORS)
-        raise Refused("bad-value", flag="/upscale", value=found[0], allowed=allowed)
+        raise flagtext.bad_value("/upscale", found[0], allowed)
     return factor
 
 

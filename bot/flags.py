@@ -1,81 +1,45 @@
 """Flags inside a prompt: "a cat --ar 16:9 --seed 7 --no text" to parameters and back.
 
-One row of `FLAGS` is all there is to a flag. Knows no platform and no model: whether a model can draw a size,
-and whether a person may have it, is judged elsewhere.
+Knows no platform and no model: whether a model can draw a size, and whether a person may have it, is judged
+elsewhere.
 """
 
-import operator
 import re
-from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass, replace
-from fractions import Fraction
-from typing import Any
+from collections.abc import Container
+from dataclasses import replace
 
-from bot import flagtext
+from bot import flagtext, loratext
+from bot.flagtable import BY_NAME, FLAGS, REST, Flag
+from bot.flagtext import PROMPT_LIMIT
 from bot.types import Params, Refused
 
-PROMPT_LIMIT = 2000
-TEXT_LIMIT = 4 * PROMPT_LIMIT
-SHOWN_VALUE = 40
-LORA_LIMIT = 2.0
 FAST = "--fast"
 
-Changes = Mapping[str, Any]
-
-_INTEGER = r"[0-9]+"
-_NUMBER = r"[0-9]*\.?[0-9]+"
-_RATIO = rf"{_NUMBER}\s?:\s?{_NUMBER}|(?i:auto)|自动"
-_AUTO = ("auto", "自动")
-_SIZE = r"[0-9]+\s?[xX*]\s?[0-9]+"
-_ON = ("on", "true", "开", "开启")
-_SWITCH = r"(?i:on|off|true|false)(?![A-Za-z])|(?:开启?|关闭?)(?!\w)"
-_LINKS = r"(?:https?://[!-~]+|[0-9]+|random)(?:\s+https?://[!-~]+)*"
-# Behind a comma a weight is a must: without one the words of the prompt may follow.
-_LORA = r"[0-9A-Za-z_][0-9A-Za-z_.-]*"
-_LORAS = rf"{_LORA}(?:\s?:\s?-?{_NUMBER})?(?:,{_LORA}\s?:\s?-?{_NUMBER})*"
-_REST = r".+"
 # Where a value ends: not in front of more letters, and not in the middle of a longer number.
 _END = r"(?![0-9A-Za-z_]|[-.:/*][0-9])"
 _WORD = re.compile(r"\S+")
 _EQUALS = re.compile(r"\s*(?P<sign>[=:]?)\s*")
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """A row: names without dashes, the value's shape (a regular expression), the legal values as shown.
-
-    `read` turns a value of that shape into changed fields of `Params` and raises ValueError for an illegal
-    one; `write` gives the value back, or None where there is nothing to say. With `bare` the value may be
-    left out and is read as that. An `ignored` flag changes nothing and is reported. Where `add` names a field
-    and how two of its values go together, a flag said twice means both; else the last one counts.
-    """
-
-    names: tuple[str, ...]
-    shape: str
-    allowed: str
-    read: Callable[[str], Changes]
-    write: Callable[[Params], str | None]
-    bare: str | None = None
-    ignored: bool = False
-    add: tuple[str, Callable[[Any, Any], Any]] | None = None
-
-
 def parse(text: str, defaults: Params) -> Params:
     """Return the parameters `text` asks for, everything unsaid from `defaults`.
 
-    Raises `Refused`: unknown-flag, flag-needs-value, bad-value, empty-prompt, prompt-too-long.
+    Raises `Refused`: unknown-flag, flag-needs-value, bad-value, empty-prompt, prompt-too-long,
+    too-many-loras.
     """
-    if len(text) > TEXT_LIMIT:
-        raise Refused("prompt-too-long", length=len(text), limit=PROMPT_LIMIT)
-    plain = flagtext.plain(text)
-    marks = flagtext.marks(plain, _BY_NAME)
+    text, tagged = loratext.take_tags(flagtext.sound(text))
+    plain, written = flagtext.plain(text), flagtext.unquoted(text)
+    marks = flagtext.marks(plain, BY_NAME)
     ends = [*(mark.start for mark in marks), len(text)]
     prompt, params, said = text[: ends[0]], replace(defaults, ignored=()), set[str]()
+    if tagged:
+        params, said = replace(params, loras=tagged), {"lora"}
     for mark, end in zip(marks, ends[1:], strict=True):
-        if mark.name not in _BY_NAME:
-            raise Refused("unknown-flag", flag=f"--{mark.name}")
-        flag = _BY_NAME[mark.name]
-        value, place = _value(flag, mark, text[:end], plain[:end])
+        if mark.name not in BY_NAME:
+            raise Refused("unknown-flag", flag=flagtext.shown(f"--{mark.name}"))
+        flag = BY_NAME[mark.name]
+        shape = written if flag.shape == loratext.SHAPE else plain
+        value, place = _value(flag, mark, text[:end], shape[:end])
         params = _with(params, flag, mark.name, value, flag.names[0] in said)
         said.add(flag.names[0])
         prompt = flagtext.joined(prompt, text[place:end])
@@ -87,15 +51,19 @@ def parse(text: str, defaults: Params) -> Params:
 
 
 def assign(params: Params, name: str, value: str) -> Params:
-    """Return `params` as if the flag `name` (no dashes) had this value; raises `Refused` (bad-value)."""
-    flag = _BY_NAME[name]
+    """Return `params` as if the flag `name` (no dashes) had this value.
+
+    Raises `Refused`: bad-value, prompt-too-long.
+    """
+    flag = BY_NAME[name]
+    if flag.shape == REST and len(value) > PROMPT_LIMIT:
+        raise Refused("prompt-too-long", length=len(value), limit=PROMPT_LIMIT)
     try:
-        if not re.fullmatch(flag.shape, value):
+        if len(value) > PROMPT_LIMIT or not re.fullmatch(flag.shape, value, re.DOTALL):
             raise ValueError(value)
         return replace(params, **flag.read(value))
     except ValueError:
-        shown = value if len(value) <= SHOWN_VALUE else value[: SHOWN_VALUE - 1] + "…"
-        raise Refused("bad-value", flag=f"--{name}", value=shown, allowed=flag.allowed) from None
+        raise flagtext.bad_value(f"--{name}", value, flag.allowed) from None
 
 
 def settled(params: Params, said: Container[str]) -> Params:
@@ -107,12 +75,12 @@ def settled(params: Params, said: Container[str]) -> Params:
 
 def named(text: str) -> set[str]:
     """Return the flags that a text says, by their first names."""
-    return {_BY_NAME[mark.name].names[0] for mark in flagtext.marks(flagtext.plain(text), _BY_NAME)}
+    return {BY_NAME[mark.name].names[0] for mark in flagtext.marks(flagtext.plain(text), BY_NAME)}
 
 
 def value(params: Params, name: str) -> str:
     """Return what the flag `name` (no dashes) would have to say for these parameters; empty where nothing."""
-    return _BY_NAME[name].write(params) or ""
+    return BY_NAME[name].write(params) or ""
 
 
 def render(params: Params, defaults: Params | None = None) -> str:
@@ -140,7 +108,7 @@ def _value(flag: Flag, mark: flagtext.Mark, text: str, plain: str) -> tuple[str 
     """
     gap = _EQUALS.match(plain, mark.end)
     assert gap is not None
-    if flag.shape == _REST:
+    if flag.shape == REST:
         return " ".join(text[gap.end() :].split()).strip(flagtext.SEPARATORS + " ") or None, len(text)
     if found := re.compile(f"(?:{flag.shape}){_END}").match(plain, gap.end()):
         return found[0] or None, found.end() if found[0] else mark.end
@@ -170,124 +138,6 @@ def _checked(params: Params) -> Params:
     length = max(len(params.prompt), len(params.negative_prompt))
     if length > PROMPT_LIMIT:
         raise Refused("prompt-too-long", length=length, limit=PROMPT_LIMIT)
+    if len(params.loras) > loratext.MOST:
+        raise Refused("too-many-loras", count=len(params.loras), limit=loratext.MOST)
     return params
-
-
-def _number(name: str, field: str, of: type[int] | type[float], low: float, high: float) -> Flag:
-    def read(value: str) -> Changes:
-        number = of(value)
-        if not low <= number <= high:
-            raise ValueError(value)
-        return {field: number}
-
-    def write(params: Params) -> str | None:
-        number = getattr(params, field)
-        return None if number is None else str(number)
-
-    return Flag((name,), _INTEGER if of is int else _NUMBER, f"{low}–{high}", read, write)
-
-
-def _switch(name: str) -> Flag:
-    return Flag(
-        (name,),
-        _SWITCH,
-        "on, off",
-        lambda value: {name: value.casefold() in _ON},
-        lambda params: "on" if getattr(params, name) else "off",
-        bare="on",
-    )
-
-
-def _read_ratio(value: str) -> Changes:
-    if value.casefold() in _AUTO:
-        return {"aspect": None, "width": None, "height": None}
-    across, _, down = (part.strip() for part in value.partition(":"))
-    if max(len(across), len(down)) > 6:
-        raise ValueError(value)
-    ratio = Fraction(across) / Fraction(down) if Fraction(down) else Fraction(0)
-    if not Fraction(1, 4) <= ratio <= 4:
-        raise ValueError(value)
-    if across.isdecimal() and down.isdecimal():
-        return {"aspect": f"{int(across)}:{int(down)}", "width": None, "height": None}
-    return {"aspect": f"{ratio.numerator}:{ratio.denominator}", "width": None, "height": None}
-
-
-def _write_ratio(params: Params) -> str | None:
-    return params.aspect or ("auto" if params.width is None else None)
-
-
-def _read_size(value: str) -> Changes:
-    width, height = (int(side) for side in re.split(r"[xX*]", value))
-    if not (64 <= width <= 4096 and 64 <= height <= 4096):
-        raise ValueError(value)
-    return {"aspect": None, "width": width, "height": height}
-
-
-def _write_size(params: Params) -> str | None:
-    return None if params.width is None else f"{params.width}x{params.height}"
-
-
-def _read_loras(value: str) -> Changes:
-    """Read `NAME:WEIGHT,NAME:WEIGHT`; one name may stand without its weight, which is 1."""
-    found = []
-    for item in value.split(","):
-        name, _, weight = (part.strip() for part in item.partition(":"))
-        if not -LORA_LIMIT <= float(weight or 1) <= LORA_LIMIT:
-            raise ValueError(value)
-        found.append((name, float(weight or 1)))
-    return {"loras": tuple(found)}
-
-
-def _write_loras(params: Params) -> str | None:
-    return ",".join(f"{name}:{weight}" for name, weight in params.loras) or None
-
-
-def _read_raw(value: str) -> Changes:
-    return {"optimize": False, "enhance": False}
-
-
-def _write_raw(params: Params) -> str | None:
-    return None if params.optimize or params.enhance else ""
-
-
-def _ignored(*names: str, shape: str = "") -> Flag:
-    return Flag(names, shape, "", lambda value: {}, lambda params: None, bare="", ignored=True)
-
-
-# The negative prompt comes last: what follows it belongs to it. `--raw` stands before the two it decides.
-FLAGS: tuple[Flag, ...] = (
-    Flag(("ar", "aspect"), _RATIO, "1:4–4:1, auto", _read_ratio, _write_ratio),
-    Flag(("size",), _SIZE, "64x64–4096x4096", _read_size, _write_size),
-    _number("seed", "seed", int, 0, 2**32 - 1),
-    _number("steps", "steps", int, 1, 50),
-    _switch("fast"),
-    _number("cfg", "guidance_scale", float, 1.0, 5.0),
-    _number("count", "count", int, 1, 4),
-    _number("strength", "strength", float, 0.05, 1.0),
-    Flag(("lora",), _LORAS, "NAME:-2–2", _read_loras, _write_loras, add=("loras", operator.add)),
-    Flag(("raw",), "", "--raw", _read_raw, _write_raw, bare=""),
-    _switch("optimize"),
-    _switch("enhance"),
-    _switch("spoiler"),
-    _ignored("stylize", "s", shape=_NUMBER),
-    _ignored("chaos", "c", shape=_NUMBER),
-    _ignored("weird", "w", shape=_NUMBER),
-    _ignored("quality", "q", shape=_NUMBER),
-    _ignored("v", shape=_NUMBER),
-    _ignored("niji", shape=_NUMBER),
-    _ignored("iw", shape=_NUMBER),
-    _ignored("sref", shape=_LINKS),
-    _ignored("tile"),
-    _ignored("relax"),
-    _ignored("turbo"),
-    Flag(
-        ("no",),
-        _REST,
-        "",
-        lambda value: {"negative_prompt": value},
-        lambda params: params.negative_prompt or None,
-        add=("negative_prompt", "{}, {}".format),
-    ),
-)
-
-_BY_NAME = {name: flag for flag in FLAGS for name in flag.names}

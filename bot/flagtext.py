@@ -5,20 +5,28 @@ what is found in the plain form is cut out of the text as it was written.
 """
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
+
+from bot.types import Refused
+
+PROMPT_LIMIT = 2000
+TEXT_LIMIT = 4 * PROMPT_LIMIT
+SHOWN_VALUE = 40
+QUOTES = {'"': '"', "“": "”", "「": "」", "『": "』", "《": "》"}
+NUMBER = r"(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
 
 _HYPHENS = "‐‑−﹣－"
 _LONG_DASHES = "‒–—―﹘"
-_PLAIN = str.maketrans(
+PLAIN = str.maketrans(
     {chr(0xFF01 + place): chr(0x21 + place) for place in range(94)}
     | {"\u3000": " ", "∶": ":", "×": "x", "✕": "x"}
     | dict.fromkeys(_HYPHENS, "-")
     | dict.fromkeys(_LONG_DASHES, "—")
 )
-_QUOTED = re.compile(r'(?<![0-9A-Za-z])"[^"]*"|“[^”]*”|「[^」]*」|『[^』]*』|《[^》]*》')
+_OPENING = re.compile(r'(?<![0-9A-Za-z])"|[“「『《]')
 _MARK = re.compile(r"(?<![-—])(?P<dashes>[-—]+)(?P<name>[A-Za-z]+(?:[-_][A-Za-z]+)*)")
-_DIGIT_NEXT = re.compile(r"\s*[=:]?\s*[0-9]")
+_DIGIT_NEXT = re.compile(r"\s*(?:[=:]\s*)?[0-9]")
 _LATIN = re.compile(r"[0-9A-Za-zÀ-ɏ_]")
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 
@@ -42,9 +50,37 @@ class Mark:
     end: int
 
 
+def sound(text: str) -> str:
+    """Return `text` with split surrogate pairs joined, lone ones replaced and NULs as spaces.
+
+    Raises `Refused` (prompt-too-long) for more than a prompt, a negative prompt and flags can take.
+    """
+    if len(text) > TEXT_LIMIT:
+        raise Refused("prompt-too-long", length=len(text), limit=PROMPT_LIMIT)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", " ")
+
+
+def shown(value: str) -> str:
+    """Return a value short enough for a sentence."""
+    return value if len(value) <= SHOWN_VALUE else value[: SHOWN_VALUE - 1] + "…"
+
+
+def bad_value(flag: str, value: str, allowed: str) -> Refused:
+    """Return the refusal of a value, cut to what a sentence holds."""
+    return Refused("bad-value", flag=flag, value=shown(value), allowed=allowed)
+
+
 def plain(text: str) -> str:
     """Return `text` with full-width forms and odd dashes in ASCII, quoted spans blanked; same length."""
-    return _QUOTED.sub(lambda quoted: "\0" * len(quoted[0]), text.translate(_PLAIN))
+    plain = text.translate(PLAIN)
+    return _quoting(plain, (("\0" * (end - start), start, end) for start, end in _quoted(plain)))
+
+
+def unquoted(text: str) -> str:
+    """Return `text` with full-width forms and odd dashes in ASCII, but not inside quotes; same length."""
+    plain = text.translate(PLAIN)
+    inside = ((start + 1, end - 1) for start, end in _quoted(plain))
+    return _quoting(plain, ((text[start:end], start, end) for start, end in inside))
 
 
 def marks(plain: str, known: Container[str]) -> list[Mark]:
@@ -59,11 +95,14 @@ def marks(plain: str, known: Container[str]) -> list[Mark]:
 
 def take_ratio(text: str) -> tuple[str, str | None]:
     """Return a Chinese text without the common ratios that stand alone in it, and the first of them."""
-    found = None
-    while _CHINESE.search(text) and (match := _BARE_RATIO.search(plain(text))):
-        found = found or match["ratio"]
-        text = joined(text[: match.start()], text[match.end() :])
-    return text, found
+    if not _CHINESE.search(text):
+        return text, None
+    found = list(_BARE_RATIO.finditer(plain(text)))
+    ends = [*(match.start() for match in found), len(text)]
+    rest = text[: ends[0]]
+    for match, end in zip(found, ends[1:], strict=True):
+        rest = joined(rest, text[match.end() : end])
+    return rest, found[0]["ratio"] if found else None
 
 
 def joined(left: str, right: str) -> str:
@@ -73,6 +112,30 @@ def joined(left: str, right: str) -> str:
     if right[:1] and right[0] in SEPARATORS + ".。":
         return left.rstrip(SEPARATORS + " ") + right
     return left + (" " if spaced and left and right else "") + right
+
+
+def _quoted(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where quoted spans begin and end; marks that nothing closes are looked for once."""
+    unclosed, at = set[str](), 0
+    while opening := _OPENING.search(text, at):
+        at = opening.end()
+        if opening[0] in unclosed:
+            continue
+        end = text.find(QUOTES[opening[0]], at)
+        if end < 0:
+            unclosed.add(opening[0])
+        else:
+            yield opening.start(), end + 1
+            at = end + 1
+
+
+def _quoting(text: str, spans: Iterator[tuple[str, int, int]]) -> str:
+    """Return `text` with (new words, start, end) in place of its spans."""
+    parts, at = [], 0
+    for words, start, end in spans:
+        parts += [text[at:start], words]
+        at = end
+    return "".join((*parts, text[at:]))
 
 
 def _is_mark(plain: str, match: re.Match[str], known: bool) -> bool:

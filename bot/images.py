@@ -12,14 +12,16 @@ import re
 import stat
 import struct
 import tempfile
-from collections.abc import Container, Iterable, Sequence
-from contextlib import suppress
+import zlib
+from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image, ImageOps
+from PIL import Image
 
+from bot import upright
 from bot.types import Refused
 from engine.metadata import read, write
 
@@ -29,7 +31,19 @@ _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 SEVERAL_VIEWS = "MPO"
 """What Pillow calls a camera's JPEG that holds further views or sizes; the first is the picture."""
 _JPEG_QUALITY = 95
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error)
+_PNG_COMPRESSION = 2
+"""Pillow's default of 6 costs four times the time for a seventh of the size."""
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    KeyError,
+    TypeError,
+    IndexError,
+    struct.error,
+    zlib.error,
+)
 """What Pillow raises for a file that is not a whole picture."""
 _PICTURE = re.compile(r"(?P<job>[0-9]{1,15})-[0-9]+\.png")
 
@@ -73,15 +87,20 @@ class ImageFolder:
         """Return a finished picture; raises FileNotFoundError where it is gone or no longer whole."""
         return await asyncio.to_thread(_read_whole, self._pictures / name)
 
-    async def keep(self, data: bytes) -> str:
-        """Check an attached picture, keep it as an upright RGB PNG and return its name.
+    async def measure(self, data: bytes) -> tuple[int, int]:
+        """Return an attached picture's upright size, from its header; raises as `keep` does."""
+        return await asyncio.to_thread(_measure, data)
 
-        Of what it says beside its pixels only how it was made is kept.
+    async def keep(self, data: bytes, within: int | None = None) -> str:
+        """Check an attached picture, keep it as an upright sRGB PNG and return its name.
+
+        With `within` both its sides need not be longer than that many pixels, and what is much larger is kept
+        smaller. Of what it says beside its pixels only how it was made is kept.
 
         Raises `Refused`: `image-too-large` above 20 MB or 40 megapixels, `animated-image` for one that
         moves, `bad-image` for anything unreadable.
         """
-        return await asyncio.to_thread(self._keep, data)
+        return await asyncio.to_thread(self._keep, data, within)
 
     async def read_input(self, name: str) -> bytes:
         """Return a kept input; raises FileNotFoundError. Reading keeps it from being swept."""
@@ -114,10 +133,12 @@ class ImageFolder:
         """Remove every file last written or read as an input before then (Unix seconds); return how many."""
         return await asyncio.to_thread(self._sweep, before, spared)
 
-    def _keep(self, data: bytes) -> str:
-        if len(data) > MAX_BYTES:
-            raise Refused("image-too-large", limit=f"{MAX_BYTES // 10**6} MB")
-        png, made = _upright_png(data), read(data)
+    async def old_inputs(self, before: float) -> list[str]:
+        """Return the names of the inputs last written or read before then."""
+        return await asyncio.to_thread(_older, self._inputs, before)
+
+    def _keep(self, data: bytes, within: int | None) -> str:
+        png, made = _upright_png(data, within), read(data)
         if made is not None:
             png = write(png, made)
         name = f"{hashlib.sha256(png).hexdigest()[:32]}.png"
@@ -126,13 +147,17 @@ class ImageFolder:
 
     def _sweep(self, before: float, spared: Container[str]) -> int:
         old = [
-            path
+            folder / name
             for folder in (self._pictures, self._inputs)
-            for path in folder.iterdir()
-            if path.name not in spared and _is_older(path, before)
+            for name in _older(folder, before)
+            if name not in spared
         ]
         _remove(old)
         return len(old)
+
+
+def _older(folder: Path, before: float) -> list[str]:
+    return [path.name for path in folder.iterdir() if _is_older(path, before)]
 
 
 def _is_older(path: Path, before: float) -> bool:
@@ -150,29 +175,32 @@ def dimensions(data: bytes) -> tuple[int, int]:
         return image.size
 
 
-def _upright_png(data: bytes) -> bytes:
-    """Decode, turn as EXIF says, lay on white where transparent, and encode as RGB PNG without metadata."""
+@contextmanager
+def _opened(data: bytes) -> Iterator[Image.Image]:
+    """Open an attached picture; raises `Refused` where it may not be kept or proves damaged inside."""
+    if len(data) > MAX_BYTES:
+        raise Refused("image-too-large", limit=f"{MAX_BYTES // 10**6} MB")
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Refused("image-too-large", limit=f"{MAX_PIXELS // 10**6} MP")
             if getattr(image, "is_animated", False) and image.format != SEVERAL_VIEWS:
                 raise Refused("animated-image")
-            upright = _eight_bit(ImageOps.exif_transpose(image)).convert("RGBA")
+            yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Refused("image-too-large", limit=f"{MAX_PIXELS // 10**6} MP") from error
     except _BROKEN as error:
         raise Refused("bad-image") from error
-    flat = Image.new("RGB", upright.size, "white")
-    flat.paste(upright, mask=upright.getchannel("A"))
-    return _encode(flat, "PNG")
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Scale 16-bit grey to 8 bits: Pillow's own conversion would make everything above 255 white."""
-    if not image.mode.startswith("I"):
-        return image
-    return image.convert("I").point(lambda level: level * (1 / 256)).convert("L")
+def _measure(data: bytes) -> tuple[int, int]:
+    with _opened(data) as image:
+        return upright.size(image)
+
+
+def _upright_png(data: bytes, within: int | None) -> bytes:
+    with _opened(data) as image:
+        return _encode(upright.decoded(image, data, within), "PNG")
 
 
 def _grid(paths: Sequence[Path]) -> Encoded:
@@ -201,7 +229,7 @@ def _encode(image: Image.Image, form: str) -> bytes:
     if form == "JPEG":
         image.save(buffer, form, quality=_JPEG_QUALITY, subsampling=0)
     else:
-        image.save(buffer, form)
+        image.save(buffer, form, compress_level=_PNG_COMPRESSION)
     return buffer.getvalue()
 
 

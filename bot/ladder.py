@@ -48,6 +48,7 @@ def _encode(pixels: Pillow.Image, form: str, quality: int, exif: bytes) -> bytes
 def _exif(data: bytes) -> bytes:
     """Return the parameters in AUTOMATIC1111's form as an EXIF user comment."""
     exif = Pillow.Exif()
+    exif.endian = ">"  # and so says which way round the comment is written
     if found := read(data):
         text = to_text(found).encode("utf-16-be")
         exif.get_ifd(EXIF_BLOCK)[USER_COMMENT] = b"UNICODE\0" + text

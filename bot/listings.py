@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from bot import limits
 from bot.commands import COMMANDS
-from bot.flags import FLAGS
+from bot.flagtable import FLAGS
 from bot.limits import Rule, Usage
 from bot.people import Ban
 from bot.stats import Stats

@@ -24,7 +24,9 @@ from engine.types import (
 
 ASPECTS = ("1:1", "3:2", "2:3", "4:3", "3:4", "16:9", "9:16", "21:9")
 GRID = 16
-SEEDS = 2**32
+SEEDS = 2**64
+DICE = 2**32
+"""Thrown seeds are short ones: people copy them."""
 MAX_UPSCALED = 40_000_000
 LONGEST_UPSCALED = 8192
 REROLL_PROMPT_NOISE = 0.3
@@ -32,7 +34,7 @@ VARY_PROMPT_NOISE = 0.12
 VARY_LATENT_NOISE = 0.3
 
 Dice = Callable[[], int]
-"""A fresh seed in [0, SEEDS)."""
+"""A fresh seed in [0, DICE)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Resolved:
 
 def random_seed() -> int:
     """Return a seed nobody can foresee."""
-    return secrets.randbelow(SEEDS)
+    return secrets.randbelow(DICE)
 
 
 def resolve(request: Request, profile: ModelProfile, source: tuple[int, int] | None, dice: Dice) -> Resolved:

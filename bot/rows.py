@@ -5,11 +5,15 @@ import sqlite3
 from dataclasses import asdict, replace
 from typing import Any
 
-from bot.params import Resolved
+from bot.params import SEEDS, Resolved
 from bot.types import Address, Job, JobPicture, Params, Request, User
 from engine.types import Variation
 
 Value = str | int | float | None
+
+
+_SIGNED = 2**63
+"""SQLite's integers are signed: the upper half of the seeds is kept as negative numbers."""
 
 
 def request_row(request: Request, resolved: Resolved, now: float) -> dict[str, Value]:
@@ -32,6 +36,7 @@ def request_row(request: Request, resolved: Resolved, now: float) -> dict[str, V
         "created": now,
         "charge": resolved.cost,
         **asdict(resolved),
+        "seed": _signed(resolved.seed),
     }
 
 
@@ -43,7 +48,7 @@ def picture_row(job: int, picture: JobPicture) -> dict[str, Value]:
         "file": picture.file,
         "width": picture.width,
         "height": picture.height,
-        "seed": picture.seed,
+        "seed": _signed(picture.seed),
         "seconds": picture.seconds,
         "report": _dump(dict(picture.report)),
         "deleted": int(picture.deleted),
@@ -59,19 +64,27 @@ def to_job(row: sqlite3.Row) -> Job:
         created=row["created"],
         width=row["width"],
         height=row["height"],
-        seed=row["seed"],
+        seed=row["seed"] % SEEDS,
         cost=row["cost"],
         attempts=row["attempts"],
         used_prompt=row["used_prompt"],
         negative_used=row["negative_used"],
         notes=tuple(json.loads(row["notes"])),
-        pictures=tuple(JobPicture(**picture) for picture in json.loads(row["pictures"])),
+        pictures=tuple(map(_to_picture, json.loads(row["pictures"]))),
         error=row["error"],
         error_detail=row["error_detail"],
         started=row["started"],
         finished=row["finished"],
         favourite=bool(row["favourite"]),
     )
+
+
+def _signed(seed: int) -> int:
+    return seed - SEEDS if seed >= _SIGNED else seed
+
+
+def _to_picture(told: dict[str, Any]) -> JobPicture:
+    return JobPicture(**{**told, "seed": told["seed"] % SEEDS})
 
 
 def _to_request(row: sqlite3.Row) -> Request:

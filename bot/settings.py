@@ -7,7 +7,7 @@ prompt still wins.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bot import flags
+from bot import flags, flagtext
 from bot.params import ASPECTS
 from bot.texts import Texts
 from bot.types import Action, Choice, Option, Params, Refused
@@ -55,7 +55,7 @@ def changed(standard: Params, said: Mapping[str, str], change: str) -> dict[str,
         return {}
     name, _, value = change.partition("=")
     if name not in _BY_NAME:
-        raise Refused("unknown-flag", flag=f"--{name}")
+        raise Refused("unknown-flag", flag=flagtext.shown(f"--{name}"))
     rest = {key: kept for key, kept in said.items() if key != name}
     if flags.assign(standard, name, value) == standard:
         return rest

@@ -6,7 +6,7 @@ Knows rows and states; judges nothing and shows nothing. Times are Unix seconds.
 import json
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from operator import attrgetter
@@ -273,6 +273,15 @@ class Store:
             "UNION SELECT image FROM jobs WHERE favourite = 1 AND image IS NOT NULL"
         )
         return {row["file"] for row in rows}
+
+    async def unused_inputs(self, names: Sequence[str]) -> list[str]:
+        """Return those of the kept inputs that no job holds."""
+        rows = await self._db.rows(
+            "SELECT value FROM json_each(?) "
+            "WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE image = value AND image IS NOT NULL)",
+            (json.dumps(names),),
+        )
+        return [row["value"] for row in rows]
 
     async def forget(self, person: str, now: float) -> None:
         """Delete a person's ended jobs, their files for the trash.

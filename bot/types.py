@@ -94,7 +94,7 @@ class Request:
     """A person's ask, already parsed, not yet judged.
 
     `event_id` is the platform's own id of the event: the same event twice is one job. `image` is the name
-    of a kept input picture (see `Core.keep_image`). `parent`, `index` and `variation` are set when it came
+    of a kept input picture, filled in by the core. `parent`, `index` and `variation` are set when it came
     from a button; of an `optimize`, `index` counts the wordings asked for. `original` is the person's wording
     when `params.prompt` was already rewritten.
     """

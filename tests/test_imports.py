@@ -90,10 +90,3 @@ def test_importing_the_wiring_loads_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-@pytest.mark.parametrize(
-    "path", [*_sources("bot"), *_sources("engine"), *_sources("adapters"), *_sources("tests")], ids=str
-)
-def test_no_file_is_longer_than_three_hundred_lines(path: Path) -> None:
-    assert len((ROOT / path).read_text("utf-8").splitlines()) <= 300

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from typing import Any, TypeVar
 
 import aiohttp
@@ -74,8 +75,7 @@ class Desk:
             await self.enter(asked)
             params = await self.params(asked, text, options)
             address = await self.acknowledge(asked)
-            kept = await pictures.keep(self.core, picture) if picture else None
-            await self.submit(asked, address, kind, params, kept)
+            await self.submit(asked, address, kind, params, picture)
 
     async def upscale(
         self,
@@ -214,8 +214,7 @@ class Desk:
         await self.enter(asked)
         params = way.over(_assigned(await self.core.defaults(of_interaction(asked)), options))
         address = await self.acknowledge(asked)
-        kept = await pictures.keep(self.core, picture)
-        await self.submit(asked, address, "upscale", params, kept)
+        await self.submit(asked, address, "upscale", params, picture)
 
     async def acknowledge(self, asked: Asked) -> Address:
         """Say within Discord's three seconds that an answer comes, and return where it will stand.
@@ -251,10 +250,17 @@ class Desk:
             return (await asked.original_response()).id
 
     async def submit(
-        self, asked: Asked, address: Address, kind: Kind, params: Params, image: str | None
+        self,
+        asked: Asked,
+        address: Address,
+        kind: Kind,
+        params: Params,
+        picture: discord.Attachment | None = None,
+        image: str | None = None,
     ) -> None:
-        """Put a request into the line; its answer stands at `address`."""
-        await self.core.submit(Request(of_interaction(asked), address, str(asked.id), kind, params, image))
+        """Put a request into the line, with an attached `picture` or a kept `image`; answer at `address`."""
+        request = Request(of_interaction(asked), address, str(asked.id), kind, params, image)
+        await self.core.submit(request, partial(pictures.fetch, picture) if picture else None)
 
 
 async def soon(work: Awaitable[_T]) -> _T:

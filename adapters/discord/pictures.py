@@ -2,7 +2,6 @@
 
 import discord
 
-from bot.core import Core
 from bot.images import MAX_BYTES
 from bot.types import Refused
 
@@ -13,11 +12,6 @@ def of(message: discord.Message) -> discord.Attachment:
         if (attachment.content_type or "").startswith("image/"):
             return attachment
     raise Refused("no-picture")
-
-
-async def keep(core: Core, picture: discord.Attachment) -> str:
-    """Fetch a picture and hand it to the core; raises `Refused` (`bad-image`, `image-too-large`)."""
-    return await core.keep_image(await fetch(picture))
 
 
 async def fetch(picture: discord.Attachment) -> bytes:

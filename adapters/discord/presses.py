@@ -52,7 +52,9 @@ class Presses:
             params = await self._desk.params(asked, text, {})
             job = await self._core.may(of_interaction(asked), Action("edit", number))
             image = job.request.image if job.request.kind == "imagine" else None
-            await self._desk.submit(asked, await self._desk.acknowledge(asked), "imagine", params, image)
+            await self._desk.submit(
+                asked, await self._desk.acknowledge(asked), "imagine", params, image=image
+            )
 
     async def _said(self, asked: Asked, action: Action) -> Reply:
         """Return the private reply to an action that makes no job, before Discord waits no longer."""

@@ -4,7 +4,6 @@ Knows commands, flags and the core; fetches no file and sends nothing.
 """
 
 import re
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from telegram import PhotoSize
@@ -12,6 +11,7 @@ from telegram import PhotoSize
 from adapters.telegram.hearing import Heard
 from adapters.telegram.place import Place
 from bot import commands, enlarging, flags, reading
+from bot.attached import Fetch
 from bot.commands import Command
 from bot.core import Core
 from bot.types import Action, Job, Kind, Params, Refused, Reply, Request, User
@@ -23,8 +23,6 @@ LINKED = ("settings", "link", "forget", "history", "quota", "info")
 """What a link may ask for: anybody can post one, so nothing that is done at once."""
 
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
-
-Fetch = Callable[[], Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ async def ask(
         return await _draw(core, user, command, heard, place, fetch)
     if command.name == "upscale" and heard.picture is not None:
         params = enlarging.way(command.rest).over(await core.defaults(user))
-        return await _submit(core, user, "upscale", params, place, await fetch())
+        return await _submit(core, user, "upscale", params, place, fetch)
     if command.name in ("upscale", "reroll"):
         return await core.press(user, await _button(core, user, command, heard), place.address(), place.event)
     if command.name == "info" and heard.picture is not None:
@@ -93,8 +91,7 @@ async def _draw(
             image = job.request.image if job.request.kind == "imagine" else None
             return await _submit(core, user, kind, _changed(job, words), place, image=image)
     params = flags.parse(words, await core.defaults(user))
-    data = await fetch() if heard.picture is not None else None
-    return await _submit(core, user, kind, params, place, data)
+    return await _submit(core, user, kind, params, place, fetch if heard.picture is not None else None)
 
 
 async def _submit(
@@ -103,12 +100,10 @@ async def _submit(
     kind: Kind,
     params: Params,
     place: Place,
-    data: bytes | None = None,
+    fetch: Fetch | None = None,
     image: str | None = None,
 ) -> Job:
-    if data is not None:
-        image = await core.keep_image(data)
-    return await core.submit(Request(user, place.address(), place.event, kind, params, image))
+    return await core.submit(Request(user, place.address(), place.event, kind, params, image), fetch)
 
 
 def _changed(job: Job, words: str) -> Params:

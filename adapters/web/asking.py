@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from adapters.web.payload import Json, Message
 from bot import commands, enlarging, flags
+from bot.attached import at_hand
 from bot.core import Core
 from bot.enlarging import Way
 from bot.types import Action, Address, Job, Kind, Params, Refused, Reply, Request, User
@@ -20,12 +21,12 @@ async def ask(core: Core, user: User, message: Message) -> Job | Reply | None:
     address, event = address_of(user, message.id), event_of(user, message.id)
     if command.name in JOBS:
         params = flags.parse(command.rest, _with_controls(await core.defaults(user), message.controls))
-        image = await _kept(core, message)
-        return await core.submit(Request(user, address, event, JOBS[command.name], params, image))
+        return await core.submit(
+            Request(user, address, event, JOBS[command.name], params), at_hand(message.image)
+        )
     if command.name == "upscale" and message.image is not None:
         params = enlarging.way(command.rest).over(await core.defaults(user))
-        image = await _kept(core, message)
-        return await core.submit(Request(user, address, event, "upscale", params, image))
+        return await core.submit(Request(user, address, event, "upscale", params), at_hand(message.image))
     if command.name in ("upscale", "reroll"):
         return await core.press(user, await _button(core, user, command), address, event)
     return await core.answer(user, command)
@@ -66,10 +67,6 @@ def words_of(job: Job, defaults: Params) -> str:
         return f"/upscale {Way(request.params.factor, request.params.method).words()}".rstrip()
     line = flags.render(request.params, defaults)
     return f"/optimize {line}" if request.kind == "optimize" else line
-
-
-async def _kept(core: Core, message: Message) -> str | None:
-    return None if message.image is None else await core.keep_image(message.image)
 
 
 async def _button(core: Core, user: User, command: commands.Command) -> Action:

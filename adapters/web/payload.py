@@ -25,6 +25,8 @@ CONTROLS: dict[str, tuple[type, ...]] = {
     "steps": (int,),
     "guidance_scale": (int, float),
 }
+EXACT = 2**53
+"""From here on a browser rounds numbers; seeds beyond are strings of digits."""
 MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 LONGEST_TEXT = 8_000
 """Characters of a message: a prompt, what shall not be in it, and flags."""
@@ -90,7 +92,7 @@ def job_json(job: Job) -> Json:
         "prompt": job.request.original or params.prompt,
         "used_prompt": job.used_prompt,
         "negative_prompt": job.negative_used or params.negative_prompt,
-        "seed": job.seed,
+        "seed": job.seed if job.seed < EXACT else str(job.seed),
         "width": job.width,
         "height": job.height,
         "steps": steps(job),

@@ -66,6 +66,7 @@ refused-prompt-too-long = Your text has { $length } characters; up to { $limit }
 refused-unknown-flag = There is no flag { $flag }; /help lists the ones you can use.
 refused-flag-needs-value = { $flag } needs a value after it.
 refused-bad-value = { $flag } can't be “{ $value }”; allowed: { $allowed }.
+refused-too-many-loras = { $count } LoRA files at once are too many; up to { $limit } are allowed.
 refused-banned-words = This contains words that aren't allowed here.
 refused-burst = That's more than { $limit ->
     [one] 1 request
@@ -154,6 +155,10 @@ info-loras = LoRA: { $loras }
 info-strength = Drawn over your picture, strength { $strength }
 info-variation = Variation: seed { $seed }, prompt noise { $prompt }, latent noise { $latent }
 info-model = Model: { $name }
+info-program = Made by { $name }
+info-seed = Seed { $seed }
+info-no-prompt = Its prompt isn't written in a way I can read, so the picture can be enlarged but not redrawn.
+info-unreadable = This picture carries another program's parameters, in a form I can't read. It can be enlarged but not redrawn.
 info-seconds = Took { $seconds } s
 
 # Buttons

@@ -59,6 +59,7 @@ refused-prompt-too-long = 文字有 { $length } 个字符，最多 { $limit } �
 refused-unknown-flag = 没有 { $flag } 这个参数，发 /help 看看有哪些。
 refused-flag-needs-value = { $flag } 后面要写一个值。
 refused-bad-value = { $flag } 不能是“{ $value }”，可用范围：{ $allowed }。
+refused-too-many-loras = 一次用 { $count } 个 LoRA 太多了，最多 { $limit } 个。
 refused-banned-words = 里面有这里不允许的词。
 refused-burst = 每分钟最多 { $limit } 次请求，请{ $when }再试。
 refused-per-day = 超出每天 { $limit } 张的额度了（还剩 { $left } 张），请{ $when }再试。
@@ -114,6 +115,10 @@ info-loras = LoRA：{ $loras }
 info-strength = 以你的图片为底，改动强度 { $strength }
 info-variation = 变化：种子 { $seed }，提示词扰动 { $prompt }，初始噪声扰动 { $latent }
 info-model = 模型：{ $name }
+info-program = 由 { $name } 生成
+info-seed = 种子 { $seed }
+info-no-prompt = 它的提示词写法我读不懂，所以这张图可以放大，不能重绘。
+info-unreadable = 这张图带有其他程序写的参数，但我读不懂。它可以放大，不能重绘。
 info-seconds = 用时 { $seconds } 秒
 
 # 按钮

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.prompts.lexicon import PUNCTUATION, Item, Lexicon, Word, World
-from engine.prompts.setting import UNSAYING, begins_with_preposition, clauses, last, place_of, time_and_light
+from engine.prompts.setting import UNSAYING, begins_with_preposition, last, place_of, time_and_light
 from engine.prompts.sides import distance, positions
 from engine.prompts.wording import QUOTED
 
@@ -165,10 +165,11 @@ def _things(items: Sequence[Item]) -> tuple[tuple[Thing, ...], Word | None]:
     told = [at for at, item in enumerate(items) if item.kind == "colour" and not _stands_alone(items, at)]
     replaced = len(told) != 1
     subjects = [at for at, item in enumerate(items) if item.kind == "subject"]
+    owners = _owners(items)
     for at, item in enumerate(items):
         if item.kind != "colour":
             continue
-        owner = _owner(items, at)
+        owner = owners[at + 1]
         if owner is None:
             free = [s for s in reversed(subjects) if s < at and s not in colours]
             free += [s for s in subjects if s > at and s not in colours]
@@ -182,20 +183,23 @@ def _things(items: Sequence[Item]) -> tuple[tuple[Thing, ...], Word | None]:
     return _merged([Thing(items[at].word, colours.get(at), sides.get(at)) for at in subjects]), loose
 
 
-def _owner(items: Sequence[Item], at: int) -> int | None:
-    """Index of the name after the colour at `at`, as in "red wooden boat"; None where the phrase ends."""
-    unknown: int | None = None
-    for index in range(at + 1, len(items)):
-        kind = items[index].kind
+def _owners(items: Sequence[Item]) -> list[int | None]:
+    """For each place, the index of the name that a colour right before it is of, as in "red wooden boat".
+
+    None where the phrase ends without a name.
+    """
+    owners: list[int | None] = [None] * (len(items) + 1)
+    for index in reversed(range(len(items))):
+        kind, after = items[index].kind, owners[index + 1]
         if kind in {"subject", "place", "time", "light", "weather", "style", "other"}:
-            return index
-        if kind == "unknown":
-            unknown = index
-        elif kind == "joiner" and index + 1 < len(items) and items[index + 1].kind == "colour":
-            continue
-        elif kind not in {"filler", "vague", "modifier", "colour"} or items[index].text == "the":
-            break
-    return unknown
+            owners[index] = index
+        elif kind == "unknown":
+            owners[index] = index if after is None else after
+        elif (kind == "joiner" and index + 1 < len(items) and items[index + 1].kind == "colour") or (
+            kind in {"filler", "vague", "modifier", "colour"} and items[index].text != "the"
+        ):
+            owners[index] = after
+    return owners
 
 
 def _merged(things: Sequence[Thing]) -> tuple[Thing, ...]:
@@ -209,8 +213,11 @@ def _merged(things: Sequence[Thing]) -> tuple[Thing, ...]:
 
 def _stands_alone(items: Sequence[Item], at: int) -> bool:
     """Whether a clause says nothing but the colour at `at`."""
-    clause = next(clause for clause in clauses(items) if any(item is items[at] for item in clause))
-    return all(item is items[at] or item.kind in UNSAYING for item in clause)
+    for side in (reversed(items[:at]), items[at + 1 :]):
+        told = next((item for item in side if item.kind not in UNSAYING or item.kind == "punctuation"), None)
+        if told is not None and told.kind != "punctuation":
+            return False
+    return True
 
 
 def _noun(thing: Thing, world: World | None) -> str:

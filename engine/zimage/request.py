@@ -9,7 +9,7 @@ MULTIPLE = 16
 SMALLEST_SIDE = 32
 MOST_STEPS = 50
 HIGHEST_GUIDANCE = 20.0
-HIGHEST_SEED = 2**63 - 1
+HIGHEST_SEED = 2**64 - 1
 HIGHEST_PROMPT_NOISE = 2.0
 OTHER_SEED = 0x5EED << 32
 """Turns the seed of a picture that failed into one that none of its neighbours has."""

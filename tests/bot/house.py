@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from bot.attached import at_hand
 from bot.commands import Command
 from bot.core import Core, CoreSettings
 from bot.fake import FakePlatform
@@ -96,13 +97,15 @@ class House:
             await asyncio.gather(self._running, return_exceptions=True)
 
     async def ask(self, prompt: str = "a boat", user: User = ANN, **said: Any) -> Job:
-        """Submit a prompt with the quickest parameters that are not said otherwise."""
+        """Submit a prompt, perhaps a picture, with the quickest parameters that are not said otherwise."""
         self._events += 1
         event = said.pop("event", f"{id(self)}-{self._events}")
         kind, image = said.pop("kind", "imagine"), said.pop("image", None)
+        fetch = said.pop("fetch", at_hand(image) if isinstance(image, bytes) else None)
+        kept = image if isinstance(image, str) else None
         params = Params(prompt, **{"steps": 2, "seed": 5, **said})
         return await self.core.submit(
-            Request(user, Address("fake", f"new {event}"), event, kind, params, image)
+            Request(user, Address("fake", f"new {event}"), event, kind, params, kept), fetch
         )
 
     async def press(

@@ -71,6 +71,16 @@ def test_an_unknown_slash_command_is_refused_by_name(text: str) -> None:
     assert (refused.value.code, refused.value.values) == ("unknown-command", {"command": text.split()[0]})
 
 
+@pytest.mark.parametrize("text", ["“" * 480_000, "/ban " + "x" * 8000, "放大" + "一" * 8000])
+def test_a_message_longer_than_any_ask_is_refused_with_the_limit(text: str) -> None:
+    with pytest.raises(Refused) as refused:
+        parse(text)
+    assert (refused.value.code, refused.value.values) == (
+        "prompt-too-long",
+        {"length": len(text), "limit": 2000},
+    )
+
+
 def test_every_name_and_alias_with_a_slash_is_its_command() -> None:
     for entry in COMMANDS:
         assert {parse(f"/{word}").name for word in (entry.name, *entry.aliases)} == {entry.name}

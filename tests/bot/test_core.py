@@ -227,11 +227,10 @@ async def test_an_attached_picture_starts_the_drawing_with_its_aspect(tmp_path: 
     async with house(tmp_path) as home:
         drawn = await home.ask(width=128, height=64)
         await home.core.idle()
-        name = await home.core.keep_image((await home.message(drawn)).images[0].data)
-        job = await home.ask(image=name)
+        job = await home.ask(image=(await home.message(drawn)).images[0].data)
         await home.core.idle()
         task = home.engine.tasks[-1]
-        assert task.init_image == await home.images.read_input(name)
+        assert task.init_image == await home.images.read_input(job.request.image or "")
         assert ((await home.row(job)).width, (await home.row(job)).height) == (96, 64)
 
 
@@ -239,8 +238,7 @@ async def test_an_attached_picture_can_be_upscaled(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
         drawn = await home.ask()
         await home.core.idle()
-        name = await home.core.keep_image((await home.message(drawn)).images[0].data)
-        job = await home.ask("", kind="upscale", image=name)
+        job = await home.ask("", kind="upscale", image=(await home.message(drawn)).images[0].data)
         await home.core.idle()
         assert isinstance(home.engine.tasks[-1], Upscale)
         assert [(one.width, one.height) for one in (await home.row(job)).pictures] == [(128, 128)]

@@ -11,14 +11,18 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from bot import doctor
+from bot import doctor, oneshot
 from bot.config import Config
 from bot.database import DATABASE
 from bot.lock import exclusive
 from bot.store import Store
+from bot.types import Params
 from engine import profiles
+from engine.fake import FakeEngine
 from engine.metadata import Parameters, write
+from engine.types import ModelProfile
 
 ROOT = Path(__file__).parents[2]
 
@@ -99,6 +103,74 @@ def test_info_on_a_picture_without_parameters_fails_kindly(tmp_path: Path) -> No
     done = bot("info", str(file))
     assert done.returncode == 1
     assert "carries no parameters" in done.stderr
+
+
+def foreign() -> bytes:
+    """A PNG with parameters of nobody we know."""
+    info, file = PngInfo(), io.BytesIO()
+    info.add_text("parameters", '{"a": 1}')
+    Image.new("RGB", (16, 16)).save(file, "PNG", pnginfo=info)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (None, "is no file"),
+        (b"", "is empty"),
+        (b"words", "carries no parameters"),
+        (foreign(), "another program's"),
+    ],
+)
+def test_info_says_in_one_line_why_a_file_tells_nothing(
+    tmp_path: Path, data: bytes | None, said: str
+) -> None:
+    file = tmp_path / "cat.png"
+    file.mkdir() if data is None else file.write_bytes(data)
+    done = bot("info", str(file))
+    assert (done.returncode, done.stdout) == (1, "")
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"{file}: ")
+    assert said in line
+
+
+def test_info_does_not_read_what_is_too_large_for_a_picture(tmp_path: Path) -> None:
+    file = tmp_path / "disk.img"
+    with file.open("wb") as sparse:
+        sparse.truncate(oneshot.LARGEST_FILE + 1)
+    with pytest.raises(oneshot.Unreadable, match=r"0\.5 GB"):
+        oneshot.info(file)
+
+
+def test_a_picture_is_named_in_a_folder_and_never_in_place_of_another(tmp_path: Path) -> None:
+    assert oneshot.place(tmp_path / "cat.png", 7) == tmp_path / "cat.png"
+    assert oneshot.place(tmp_path, 7) == tmp_path / "zimage-7.png"
+    (tmp_path / "zimage-7.png").touch()
+    (tmp_path / "zimage-7-2.png").touch()
+    assert oneshot.place(tmp_path, 7) == tmp_path / "zimage-7-3.png"
+
+
+async def test_a_picture_that_does_not_fit_on_the_disk_leaves_no_half(tmp_path: Path) -> None:
+    full = tmp_path / "full.png"
+    full.symlink_to("/dev/full")
+    profile = ModelProfile("small", base_size=64, max_size=256)
+    with pytest.raises(OSError, match="No space left"):
+        await oneshot.imagine(FakeEngine(16), profile, "a cat", Params("", steps=1), full, print)
+
+
+def test_a_picture_is_drawn_into_a_folder(tmp_path: Path) -> None:
+    done = bot(
+        "imagine", "a red boat", "--seed", "7", "--steps", "1", "--size", "64x64", "--out", str(tmp_path)
+    )
+    assert (done.returncode, [file.name for file in tmp_path.iterdir()]) == (0, ["zimage-7.png"])
+
+
+def test_a_disk_that_is_full_is_one_line(tmp_path: Path) -> None:
+    words = ("a red boat", "--steps", "1", "--size", "64x64", "--out", "/dev/full")
+    done = bot("imagine", *words, LOG_LEVEL="error")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("--out /dev/full: No space left on device; choose")
+    assert "Traceback" not in done.stderr
 
 
 def test_the_doctor_finds_a_healthy_demo_healthy(tmp_path: Path) -> None:

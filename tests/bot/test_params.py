@@ -164,6 +164,11 @@ def test_the_factor_decides_size_cost_and_limit_and_leaves_the_room_of_what_is_e
         params.resolve(fourfold, SMALL, (100, 2049), dice)
 
 
+def test_the_seeds_of_a_job_begin_anew_after_the_last_one_of_64_bits() -> None:
+    job = replace(made(asked(count=2)), seed=2**64 - 1)
+    assert [params.picture_seed(job, index) for index in (0, 1)] == [2**64 - 1, 0]
+
+
 def test_a_reroll_keeps_everything_but_the_seed_and_adds_noise_to_the_prompt() -> None:
     job = made(asked(count=2, seed=40, aspect="3:2", steps=9, image="in.png"))
     request = params.again(job, ANN, THERE, "e2", dice)

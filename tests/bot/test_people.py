@@ -216,8 +216,7 @@ async def test_after_forgetting_nothing_is_left_but_what_the_limits_need(tmp_pat
         gate.open()
         done, other = await home.ask("a lighthouse", steps=8), await home.ask(user=BOB)
         await home.core.idle()
-        name = await home.core.keep_image((await home.message(done)).images[0].data)
-        await home.ask(image=name, steps=8, user=ANN_ELSEWHERE)
+        await home.ask(image=(await home.message(done)).images[0].data, steps=8, user=ANN_ELSEWHERE)
         await home.core.idle()
         await setting(home, "steps=4")
         files = [picture.file for job in await home.core.jobs(ANN) for picture in job.pictures]

@@ -66,6 +66,18 @@ async def test_a_number_that_no_job_can_have_is_nobodys(tmp_path: Path) -> None:
         assert await store.history(ANN.person, 5, 2**63) == [job]
 
 
+@pytest.mark.parametrize("seed", [2**53 + 1, 2**63 - 1, 2**63, 2**64 - 1])
+async def test_a_seed_of_64_bits_comes_back_as_it_was(tmp_path: Path, seed: int) -> None:
+    request = replace(asked("e1"), params=Params("a boat", seed=seed), variation=Variation(seed))
+    async with Store.open(tmp_path) as store:
+        made, _ = await store.admit(request, replace(SIZE, seed=seed), 12.5, anything)
+        await store.start(made.id, 13.0)
+        drawn = await store.add_picture(made.id, replace(picture(0), seed=seed), 1, 14.0)
+        assert await store.job(made.id) == drawn
+    assert drawn is not None
+    assert (drawn.seed, drawn.pictures[0].seed, drawn.request) == (seed, seed, request)
+
+
 async def test_a_job_stored_before_there_were_fast_pictures_is_not_fast(tmp_path: Path) -> None:
     async with Store.open(tmp_path) as store:
         made = await admitted(store, "e1")

@@ -21,6 +21,7 @@ from engine.types import (
     PromptReady,
     Task,
     Upscale,
+    Variation,
     image_tokens,
 )
 
@@ -69,6 +70,10 @@ class EngineContract:
         made = await picture(engine, self.task(width=160, height=96, seed=123))
         assert (made.width, made.height, made.seed) == (160, 96, 123)
         assert pixels(made).size == (160, 96)
+
+    async def test_every_seed_of_64_bits_is_drawn(self, engine: Engine) -> None:
+        made = await picture(engine, self.task(seed=2**64 - 1, variation=Variation(2**64 - 1, 0.1, 0.1)))
+        assert made.seed == 2**64 - 1
 
     async def test_optimizing_ends_in_the_prompt(self, engine: Engine) -> None:
         events = await played(engine, Optimize(self.prompt))

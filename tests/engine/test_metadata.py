@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from engine import metadata
+from engine import chunks, metadata
 from engine.metadata import Parameters
 from engine.types import Variation
 
@@ -100,7 +100,8 @@ def test_without_our_chunk_our_text_is_parsed_back() -> None:
 
 
 FOREIGN_READ = Parameters(
-    prompt="a cat (masterpiece:1.2), <lora:x:0.8>\nsecond line",
+    prompt="a cat (masterpiece:1.2), \nsecond line",
+    loras=(("x", 0.8),),
     negative_prompt="dog,\nblurry",
     width=512,
     height=768,
@@ -119,7 +120,7 @@ def test_automatic1111s_png_is_read() -> None:
 @pytest.mark.parametrize("form", ["JPEG", "WEBP"])
 def test_automatic1111s_exif_comment_is_read(form: str) -> None:
     exif = Image.Exif()
-    exif.get_ifd(metadata.EXIF_BLOCK)[metadata.USER_COMMENT] = b"UNICODE\0" + FOREIGN.encode("utf-16-be")
+    exif.get_ifd(chunks.EXIF_BLOCK)[chunks.USER_COMMENT] = b"UNICODE\0" + FOREIGN.encode("utf-16-be")
     buffer = BytesIO()
     Image.new("RGB", (8, 8)).save(buffer, form, exif=exif)
     assert metadata.read(buffer.getvalue()) == FOREIGN_READ
@@ -130,7 +131,7 @@ def test_text_without_settings_is_a_prompt() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"text", metadata.SIGNATURE, png(), png()[:40], b"\xff\xd8\xff\xe1\x00\x10Exif"]
+    "data", [b"", b"text", chunks.SIGNATURE, png(), png()[:40], b"\xff\xd8\xff\xe1\x00\x10Exif"]
 )
 def test_a_file_without_parameters_is_none(data: bytes) -> None:
     assert metadata.read(data) is None
@@ -181,15 +182,15 @@ def test_lora_files_are_told_the_way_other_programs_tell_them() -> None:
 
 def test_a_compressed_bomb_is_cut() -> None:
     body = b"parameters\0\0" + zlib.compress(b"a" * 50_000_000)
-    chunk = metadata._packed(b"zTXt", body)
+    chunk = chunks.packed(b"zTXt", body)
     told = metadata.read(png()[:33] + chunk + png()[33:])
     assert told is not None
-    assert len(told.prompt) == metadata.LONGEST_TEXT
+    assert len(told.prompt) == chunks.LONGEST_TEXT
 
 
 @given(st.binary(max_size=400))
 def test_random_bytes_never_raise(data: bytes) -> None:
-    for start in (b"", metadata.SIGNATURE, png()[:33], b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBP"):
+    for start in (b"", chunks.SIGNATURE, png()[:33], b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBP"):
         metadata.read(start + data)
 
 

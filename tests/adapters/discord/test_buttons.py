@@ -77,6 +77,13 @@ async def test_the_edit_window_holds_the_command_and_draws_what_is_sent_off(stud
     assert (job.request.params.prompt, job.request.params.aspect) == ("a blue boat", "16:9")
 
 
+async def test_minus_one_throws_the_dice_and_the_words_take_every_seed(studio: Studio) -> None:
+    thrown = await studio.job(await studio.draw("a red boat", seed=-1, cfg=0.0))
+    assert (thrown.request.params.seed, thrown.request.params.guidance_scale) == (None, 1.0)
+    said = await studio.job(await studio.draw(f"a red boat --seed {2**64 - 1}"))
+    assert said.seed == 2**64 - 1
+
+
 async def test_an_edit_window_may_be_sent_off_after_a_restart(tmp_path: Path) -> None:
     async with running() as discord:
         async with living(discord, tmp_path) as studio:

@@ -43,6 +43,11 @@ async def test_words_become_a_job_and_the_job_a_png(site: Site) -> None:
         assert Image.open(io.BytesIO(await answer.read())).size == (found["width"], found["height"])
 
 
+async def test_a_seed_that_a_browser_would_round_is_told_in_digits(site: Site) -> None:
+    job = await site.draw(f"a boat --seed {2**64 - 1}")
+    assert (await site.get(f"/api/jobs/{job}"))[1]["seed"] == str(2**64 - 1)
+
+
 async def test_controls_change_the_parameters_and_flags_win(site: Site) -> None:
     controls = {"steps": 4, "guidance_scale": 2.5, "enhance": False}
     job = await site.draw("a cat --steps 6", controls=controls)
