@@ -17,7 +17,7 @@ from adapters.web.settings import WebSettings
 from bot import config, doctor, lock, oneshot, redact, setup
 from bot.config import Config
 from bot.core import Core
-from bot.database import NewerDatabaseError
+from bot.database import UnusableDatabaseError
 from bot.images import ImageFolder
 from bot.replies import Replies
 from bot.serving import OutOfService, Service
@@ -53,8 +53,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         sys.exit(_command(words))
-    except (config.ConfigError, UsageError, lock.DirectoryBusy, NewerDatabaseError) as error:
+    except (config.ConfigError, UsageError, lock.UnusableDirectory, UnusableDatabaseError) as error:
         print(error, file=sys.stderr)
+        sys.exit(BAD_USE)
+    except OSError as error:
+        print(f"{error.filename}: {lock.remedy(error)}" if error.filename else error, file=sys.stderr)
         sys.exit(BAD_USE)
     except (CommandError, EngineError) as error:
         print(error, file=sys.stderr)
@@ -68,8 +71,11 @@ def _command(words: list[str]) -> int:
         print(USAGE, end="")
         return 0
     path = _option(words, "--config")
-    settings = config.load(Path(path) if path else None)
+    file = Path(path) if path else None
+    settings = config.load(file)
     _log(settings)
+    if exposed := config.exposed(file, settings):
+        log.warning(exposed)
     name, rest = (words[0], words[1:]) if words else ("run", [])
     match name:
         case "run" if not rest:
@@ -81,7 +87,7 @@ def _command(words: list[str]) -> int:
         case "info" if len(rest) == 1:
             return _info(Path(rest[0]))
         case "doctor" if not rest:
-            return asyncio.run(_doctor(settings))
+            return asyncio.run(_doctor(settings, file))
     raise UsageError(f"cannot make sense of {' '.join(words)!r}\n{USAGE}")
 
 
@@ -90,8 +96,8 @@ async def _run(settings: Config) -> int:
     profile, words = profiles.profile(settings.model.name, settings.model.size), setup.words(settings)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store.open(settings.data_dir))
-        platforms = _platforms(settings)
         engine = _engine(settings, profile)
+        platforms = _platforms(settings, engine)
         stack.push_async_callback(engine.close)
         engine.start()
         core = Core(
@@ -190,8 +196,8 @@ def _info(file: Path) -> int:
     return 0
 
 
-async def _doctor(settings: Config) -> int:
-    findings = await doctor.examine(settings, profiles.locate(settings.model.name))
+async def _doctor(settings: Config, file: Path | None) -> int:
+    findings = await doctor.examine(settings, profiles.locate(settings.model.name), file)
     print("\n".join(map(str, findings)))
     return int(any(finding.grade == "problem" for finding in findings))
 
@@ -202,7 +208,7 @@ def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine:
     return ProcessEngine(setup.engine_settings(settings), one_picture, idle=idle)
 
 
-def _platforms(settings: Config) -> list[Platform]:
+def _platforms(settings: Config, engine: ProcessEngine) -> list[Platform]:
     """Return what is served: the web chat unless it is off, and every service with a token.
 
     A client library is imported only where it is used: each costs half a second of every start. One that
@@ -210,7 +216,7 @@ def _platforms(settings: Config) -> list[Platform]:
     """
     wanted: dict[str, Callable[[Config], Platform]] = {}
     if settings.web.enabled:
-        wanted["web"] = _web
+        wanted["web"] = partial(_web, engine)
     if settings.discord.token:
         wanted["discord"] = _discord
     if settings.telegram.token:
@@ -252,12 +258,11 @@ def _telegram(settings: Config) -> Platform:
     return TelegramPlatform(settings.telegram)
 
 
-def _web(settings: Config) -> WebPlatform:
+def _web(engine: ProcessEngine, settings: Config) -> WebPlatform:
     web = settings.web
     try:
-        return WebPlatform(
-            WebSettings(web.host, web.port, web.token, web.hosts, web.people), settings.data_dir
-        )
+        chosen = WebSettings(web.host, web.port, web.token, web.hosts, web.people)
+        return WebPlatform(chosen, settings.data_dir, engine=lambda: engine.state.phase)
     except ValueError as error:
         raise config.ConfigError(str(error)) from None
 

@@ -94,6 +94,11 @@ class Core:
         mine = settings.applied(self.standard, await self.people.settings(self.people.known(user).person))
         return replace(mine, count=min(mine.count, self.rule(user).max_count or mine.count))
 
+    @property
+    def refusal(self) -> str:
+        """What the store last answered to a write that it has not taken yet, empty where it takes all."""
+        return self._line.refusal
+
     def rule(self, user: User) -> Rule:
         """Return the limits that hold for a person where they ask."""
         return self._rules.of(self.people.names(self.people.known(user)))
@@ -190,9 +195,16 @@ class Core:
         """Return a person's jobs, newest first, those with ids below `before`."""
         return await self._store.history(self.people.known(user).person, limit, before)
 
-    async def newest(self, user: User, kind: Kind) -> Job | None:
-        """Return a person's newest job of a kind."""
-        return await self._store.newest(self.people.known(user).person, kind)
+    async def newest(self, user: User, kind: Kind) -> Job:
+        """Return a person's newest job of a kind; raises `Refused` (`no-job-yet`)."""
+        job = await self._store.newest(self.people.known(user).person, kind)
+        if job is None:
+            raise Refused("no-job-yet")
+        return job
+
+    async def by_event(self, user: User, event_id: str) -> Job | None:
+        """Return the job that an event of the user's platform made."""
+        return await self._store.by_event(user.platform, event_id)
 
     async def open_jobs(self, user: User) -> list[Job]:
         """Return a person's queued and running jobs in the order they came."""

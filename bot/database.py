@@ -22,6 +22,7 @@ from bot.rows import Value
 Values = Iterable[Value] | Mapping[str, Value]
 
 DATABASE = "bot.db"
+CHECK = "PRAGMA quick_check(1)"
 BUSY_MS = 1000
 """How long a statement waits for another program's lock; Discord waits three seconds for an answer."""
 OPENING_MS = 10_000
@@ -67,10 +68,11 @@ class Database:
             path = directory / DATABASE
             _make_private(path)
             async with _connected(path) as writer, _connected(path) as reader:
-                with _explained(path):
+                with explained(path):
                     for setting in _SETTINGS:
                         await writer.execute(setting)
-                    await _check(writer)
+                    [found] = await writer.execute_fetchall(CHECK)
+                    check(found)
                     await _migrate(writer, directory)
                     await writer.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
                     await reader.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
@@ -138,7 +140,7 @@ async def _connected(path: Path) -> AsyncIterator[aiosqlite.Connection]:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
     """Raise what SQLite says of a file it cannot use as one line with the remedy."""
     try:
         yield
@@ -159,11 +161,10 @@ def _remedy(error: sqlite3.OperationalError) -> str:
     return text
 
 
-async def _check(connection: aiosqlite.Connection) -> None:
-    """Raise DatabaseError for a damaged page, wherever it is: met later, it would stop job after job."""
-    ((found,),) = await connection.execute_fetchall("PRAGMA quick_check(1)")
-    if found != "ok":
-        raise sqlite3.DatabaseError(" ".join(str(found).split()))
+def check(found: sqlite3.Row | tuple[str]) -> None:
+    """Raise DatabaseError where `CHECK` found a damaged page: met later, it would stop job after job."""
+    if found[0] != "ok":
+        raise sqlite3.DatabaseError(" ".join(str(found[0]).split()))
 
 
 async def _migrate(connection: aiosqlite.Connection, directory: Path) -> None:

@@ -21,8 +21,8 @@ from typing import Any, Literal
 import psutil
 
 from bot import lock
-from bot.config import Config
-from bot.database import DATABASE
+from bot.config import Config, exposed
+from bot.database import CHECK, DATABASE, UnusableDatabaseError, check, explained
 from bot.setup import engine_settings
 
 Grade = Literal["ok", "note", "problem"]
@@ -51,8 +51,11 @@ class Finding:
         return f"{line}\n  {'':<9} → {self.fix}" if self.fix else line
 
 
-async def examine(config: Config, where: Path | None) -> list[Finding]:
-    """Return every finding; `where` is the model's directory on this machine, None when it is not here."""
+async def examine(config: Config, where: Path | None, file: Path | None = None) -> list[Finding]:
+    """Return every finding.
+
+    `where` is the model's directory on this machine, None when it is not here; `file` the configuration's.
+    """
     device = await probe(config)
     return [
         _python(),
@@ -64,6 +67,7 @@ async def examine(config: Config, where: Path | None) -> list[Finding]:
         _memory(device),
         *files(device, config, where),
         _database(config),
+        *_secrets(config, file),
         _disk(config),
         *_platforms(config),
     ]
@@ -223,20 +227,24 @@ def _database(config: Config) -> Finding:
     if not file.exists():
         return Finding("ok", "database", f"{file} is made at the first start")
     try:
-        with lock.exclusive(config.data_dir), closing(_read_only(file)) as connection:
-            (verdict,) = connection.execute("PRAGMA quick_check").fetchone()
+        with lock.exclusive(config.data_dir), explained(file), closing(_read_only(file)) as connection:
+            check(connection.execute(CHECK).fetchone())
             (jobs,) = connection.execute("SELECT count(*) FROM jobs").fetchone()
     except lock.DirectoryBusy:
         return Finding("note", "database", f"{file} is in use: the bot is running")
-    except (OSError, sqlite3.Error) as error:
-        return Finding(
-            "problem", "database", f"{file}: {error}", "check the folder's permissions, or restore a backup"
-        )
-    if verdict != "ok":
-        return Finding(
-            "problem", "database", f"{file}: {verdict}", f"restore the newest backup beside {file}"
-        )
+    except (lock.UnusableDirectory, UnusableDatabaseError) as error:
+        return Finding("problem", "database", str(error))
     return Finding("ok", "database", f"{file}, {jobs} jobs")
+
+
+def _secrets(config: Config, file: Path | None) -> Iterator[Finding]:
+    if line := exposed(file, config):
+        what, _, fix = line.partition(": ")
+        yield Finding("note", "config", what, fix)
+    database = config.data_dir / DATABASE
+    if os.name == "posix" and database.exists() and database.stat().st_mode & 0o077:
+        what = f"{database} holds people's words and others on this machine can read it"
+        yield Finding("note", "database", what, "the next start of the bot closes it to them")
 
 
 def _read_only(file: Path) -> sqlite3.Connection:
@@ -247,6 +255,10 @@ def _disk(config: Config) -> Finding:
     place = config.data_dir.absolute()
     while not place.exists():
         place = place.parent
+    if not place.is_dir():
+        return Finding(
+            "problem", "disk", f"{place} is a file", "move it away, or set data_dir to a directory"
+        )
     free = shutil.disk_usage(place).free
     text = f"{free / GIB:.1f} GiB free at {config.data_dir}"
     if not os.access(place, os.W_OK):

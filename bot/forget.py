@@ -14,7 +14,7 @@ from bot.types import User
 async def forget(store: Store, images: ImageFolder, line: Line, user: User, now: float) -> None:
     """Delete what is kept of `user`, on every account they are linked to."""
     begun = await store.open_jobs(user.person)
-    for job in begun:
+    for job in reversed(begun):  # the newest first, so that none of them begins meanwhile
         await line.cancel(job)
     await store.forget(user.person, now)
     await store.people.forget(user)

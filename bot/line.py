@@ -55,6 +55,7 @@ class Line:
         fitness: Fitness | None = None,
     ) -> None:
         self.delivery = deliver(self.shown)
+        self.refusal = ""
         self._store = store
         self._images = images
         self._engine = engine
@@ -284,11 +285,15 @@ class Line:
         pause = FIRST_RETRY
         while True:
             try:
-                return await write()
+                result = await write()
             except sqlite3.OperationalError as error:
                 log.warning("the database does not take what a job has come to, trying again: %s", error)
+                self.refusal = str(error)
                 await self._sleep(pause)
                 pause = min(2 * pause, LAST_RETRY)
+            else:
+                self.refusal = ""
+                return result
 
     def _leave(self, job: Job) -> None:
         """Take an ended job out of the line: drop what waits, stop what runs, say the last word."""

@@ -45,14 +45,19 @@ def exclusive(directory: Path) -> Iterator[None]:
         with tempfile.TemporaryFile(dir=directory) as probe:
             probe.write(b"\0" * 4096)
     except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0, "set data_dir to a directory this user can write to")
-        raise UnusableDirectory(f"the data directory {directory}: {error.strerror}; {remedy}") from error
+        raise UnusableDirectory(f"the data directory {directory}: {remedy(error)}") from error
     with file:
         try:
             _lock(file)
         except OSError as error:
             raise DirectoryBusy(directory) from error
         yield
+
+
+def remedy(error: OSError) -> str:
+    """Return in a line what is wrong with a file or directory of the bot's data, and what helps."""
+    helps = _REMEDIES.get(error.errno or 0, "set data_dir to a directory this user can write to")
+    return f"{error.strerror}; {helps}"
 
 
 if sys.platform == "win32":

@@ -99,10 +99,8 @@ class Desk:
     async def reroll(self, asked: Asked) -> None:
         """Draw the person's latest picture again."""
         async with self.refusing(asked):
-            for job in await self.core.jobs(of_interaction(asked)):
-                if job.request.kind == "imagine":
-                    return await self.draw_by(asked, Action("reroll", job.id))
-            raise Refused("no-job-yet")
+            job = await self.core.newest(of_interaction(asked), "imagine")
+            await self.draw_by(asked, Action("reroll", job.id))
 
     async def answer(self, asked: Asked, name: str, rest: str = "") -> None:
         """Answer a command that makes no job, for the person's eyes only."""

@@ -124,7 +124,4 @@ async def _button(core: Core, user: User, command: Command, heard: Heard) -> Act
         return enlarging.read(command.rest).action(heard.job)
     if heard.job is not None:
         return Action("reroll", heard.job)
-    for job in await core.jobs(user):
-        if job.request.kind == "imagine":
-            return Action("reroll", job.id)
-    raise Refused("no-such-job", job="")
+    return Action("reroll", (await core.newest(user, "imagine")).id)

@@ -4,6 +4,7 @@ Keeps nothing; knows how requests look, not who may send them.
 """
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 
 from aiohttp import web
@@ -162,7 +163,7 @@ class Api:
     async def left(self, person: str) -> None:
         """Cancel what somebody who left had asked for on the page; other clients' jobs stay."""
         user = User("web", person, person)
-        for job in await self._waiting(user):
+        for job in await self.core.open_jobs(user):
             if message_of(job, person).startswith(PAGE_PREFIX):
                 await self.core.cancel(user, job.id)
 
@@ -187,18 +188,15 @@ class Api:
 
     async def _unfinished(self, user: User) -> list[Json]:
         version = self.hub.version()
-        return [await self._entry(user, job, version) for job in await self._waiting(user)]
-
-    async def _waiting(self, user: User) -> list[Job]:
-        jobs = await self.core.jobs(user)
-        return [job for job in reversed(jobs) if job.state in ("queued", "running")]
+        return [await self._entry(user, job, version) for job in await self.core.open_jobs(user)]
 
     async def _job_of(self, user: User, message: str, reply: Reply) -> Job | None:
         for number in _named_jobs(reply):
-            job = await self.core.job(user, number)
-            if message_of(job, user.id) == message:
-                return job
-        return next((job for job in await self.core.jobs(user) if message_of(job, user.id) == message), None)
+            with suppress(Refused):  # forgotten meanwhile
+                job = await self.core.job(user, number)
+                if message_of(job, user.id) == message:
+                    return job
+        return await self.core.by_event(user, event_of(user, message))
 
 
 def refusal(core: Core, refused: Refused, locale: str) -> web.Response:

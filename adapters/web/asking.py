@@ -10,7 +10,7 @@ from bot import commands, enlarging, flags
 from bot.attached import at_hand
 from bot.core import Core
 from bot.enlarging import Way
-from bot.types import Action, Address, Job, Kind, Params, Refused, Reply, Request, User
+from bot.types import Action, Address, Job, Kind, Params, Reply, Request, User
 
 JOBS: dict[str, Kind] = {"imagine": "imagine", "optimize": "optimize"}
 
@@ -72,10 +72,7 @@ def words_of(job: Job, defaults: Params) -> str:
 async def _button(core: Core, user: User, command: commands.Command) -> Action:
     """Return the button that a typed command stands for."""
     if command.name == "reroll":
-        for job in await core.jobs(user):
-            if job.request.kind == "imagine":
-                return Action("reroll", job.id)
-        raise Refused("no-such-job", job="")
+        return Action("reroll", (await core.newest(user, "imagine")).id)
     return enlarging.read(command.rest).action()
 
 

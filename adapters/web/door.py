@@ -7,6 +7,7 @@ field where a token opens it. Knows no job.
 import html
 import logging
 import socket
+import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from string import Template
@@ -36,7 +37,7 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 CODES = {401: "unauthorized", 403: "forbidden", 404: "not-found", 405: "method-not-allowed",
-         408: "too-slow", 413: "too-large", 500: "internal"}  # fmt: skip
+         408: "too-slow", 413: "too-large", 500: "internal", 503: "unavailable"}  # fmt: skip
 KEYS = {404: "door-nothing-there", 405: "door-wrong-method"}
 
 Answers = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -68,6 +69,11 @@ class Door:
             return web.json_response({"error": error.text, "code": "bad-request"}, status=error.status)
         except ConnectionError:
             raise
+        except (sqlite3.OperationalError, OSError) as error:
+            if request.writer.output_size:
+                raise
+            log.error("%s %s: nothing can be kept: %s", request.method, cut(request.path, SHOWN_PATH), error)
+            return self._answer(request, Shut(503, "door-unavailable"))
         except Exception:
             if request.writer.output_size:  # the answer has begun, so there is no other
                 raise

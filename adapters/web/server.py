@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -23,7 +24,7 @@ LINGER = 10.0
 
 
 class WebPlatform:
-    """The local web chat. `data_dir` keeps the key that signs cookies."""
+    """The local web chat. `data_dir` keeps the key that signs cookies; `engine` tells the engine's phase."""
 
     name = "web"
     pace = 0.1
@@ -34,8 +35,10 @@ class WebPlatform:
         data_dir: Path,
         grace: float = GRACE,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        engine: Callable[[], str] = lambda: "ready",
     ) -> None:
         self.settings = settings
+        self._engine = engine
         self.hub = Hub()
         self._gate = Gate(settings, load_key(data_dir / "web.key"))
         self._grace = grace
@@ -76,6 +79,13 @@ class WebPlatform:
         self.hub.show(person, message, reply)
         return address
 
+    async def _health(self, core: Core, _: web.Request) -> web.Response:
+        """Say whether people get pictures: 503 while the engine has failed or the database takes nothing."""
+        engine, database = self._engine(), "refuses" if core.refusal else "ok"
+        ok = engine != "failed" and database == "ok"
+        told = {"ok": ok, "engine": engine, "database": database}
+        return web.json_response(told, status=200 if ok else 503)
+
     def _app(self, core: Core) -> web.Application:
         presence = Presence(lambda person: api.left(person), self._grace, self._sleep)
         api = Api(core, self._gate, self.hub, presence)
@@ -84,7 +94,7 @@ class WebPlatform:
         app.add_routes(api.routes())
         app.router.add_get("/", door.page)
         app.router.add_post("/", door.enter)
-        app.router.add_get("/healthz", _health)
+        app.router.add_get("/healthz", partial(self._health, core))
         app.router.add_get("/page/{file}", file)
 
         async def stop(_: web.Application) -> None:
@@ -94,10 +104,6 @@ class WebPlatform:
         app.on_shutdown.append(stop)
         app.on_response_prepare.append(secure)
         return app
-
-
-async def _health(_: web.Request) -> web.Response:
-    return web.json_response({"ok": True})
 
 
 def _address(host: str, port: int) -> str:

@@ -113,6 +113,7 @@ refused-picture-gone = This picture is no longer there.
 refused-prompt-gone = The words of this job are no longer kept.
 refused-not-finished = Job #{ $job } has no finished picture.
 refused-unknown-command = I don't know { $command }; /help lists what I can do.
+door-unavailable = Nothing can be kept just now, the disk or the database refuses. Please try again in a moment.
 refused-internal = Something went wrong on our side; please try again.
 
 when-seconds = { $n ->

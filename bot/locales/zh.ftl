@@ -94,6 +94,7 @@ refused-picture-gone = 这张图已经不在了。
 refused-prompt-gone = 这个任务的描述已经不再保存。
 refused-not-finished = 任务 #{ $job } 没有画好的图。
 refused-unknown-command = 不认识 { $command } 这个命令，发 /help 看看我会做什么。
+door-unavailable = 现在无法保存任何内容：磁盘或数据库拒绝写入。请稍后再试。
 refused-internal = 我们这边出了点问题，请再试一次。
 
 when-seconds = { " " }{ $n } 秒后

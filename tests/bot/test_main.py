@@ -57,6 +57,9 @@ def bot(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         (["info", "/no/such/file.png"], {}, "No such file"),
         (["--config", "/no/such/config.toml"], {}, "no such file"),
         (["run"], {"WEB__PORT": "many"}, "web.port"),
+        (["run"], {"DATA_DIR": str(Path(__file__))}, "it is a file; move it away"),
+        (["run"], {"DATA_DIR": str(Path(__file__) / "data")}, "a part of this path is a file"),
+        (["run"], {"DATA_DIR": "/proc/data"}, "the data directory /proc/data"),
         (["run"], {"WEB__HOST": "0.0.0.0"}, "web.token"),
         (["run"], {"WEB__HOSTS": "pictures.example"}, "web.token"),
         (["run"], {"WEB__PEOPLE__ANN": "short"}, "web.people.ann"),
@@ -67,7 +70,7 @@ def bot(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 def test_bad_use_is_explained_and_exits_with_two(
     words: list[str], environment: dict[str, str], said: str, tmp_path: Path
 ) -> None:
-    done = bot(*words, DATA_DIR=str(tmp_path), **environment)
+    done = bot(*words, **{"DATA_DIR": str(tmp_path), **environment})
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr

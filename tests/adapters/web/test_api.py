@@ -15,7 +15,7 @@ from tests.adapters.web.site import Site, next_event, picture_file, serving
 
 
 async def test_the_health_check_answers(site: Site) -> None:
-    assert await site.get("/healthz") == (200, {"ok": True})
+    assert await site.get("/healthz") == (200, {"ok": True, "engine": "ready", "database": "ok"})
 
 
 async def test_hello_tells_the_page_what_the_model_can_do(site: Site) -> None:
