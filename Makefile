@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: run test fuzz test-spandrel check format clean
+.PHONY: run test fuzz crash test-spandrel check format clean
 
 run: $(VENV)/.installed
 	$(BIN)/python -m bot run
@@ -17,6 +17,10 @@ test: $(VENV)/.installed-dev
 # More than 20,000 arbitrary inputs: 4,000 for each fact about any prompt and any flags. Some minutes.
 fuzz: $(VENV)/.installed-dev
 	FUZZ_EXAMPLES=4000 $(BIN)/python -m pytest --timeout 3600 tests/engine/prompts/test_any_text.py tests/bot/test_flags.py
+
+# Sixty seeds of faults around a running bot (docs/faults.md); as root, so that a disk can be full. About an hour.
+crash: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.crash
 
 # An environment of its own: torchvision works beside no torch but the one it was built for, and these three are
 # known to fit each other. CUDA builds, which run on a CPU as well; about 5 GB.

@@ -66,7 +66,10 @@ class Bot:
 
 
 async def launch(
-    data: Path, log: IO[bytes] | None = None, around: Mapping[str, str] = os.environ, **settings: str
+    data: Path,
+    settings: Mapping[str, str],
+    log: IO[bytes] | None = None,
+    around: Mapping[str, str] = os.environ,
 ) -> Process:
     """Start the bot on `data` with the embedded model, in a process group of its own."""
     said = {"DATA_DIR": str(data), "WEB__PORT": "0", "LIMITS__PER_MINUTE": "0", "LIMITS__WAITING": "0"}
@@ -76,7 +79,7 @@ async def launch(
         "bot",
         "run",
         cwd=ROOT,
-        env={**around, **{f"ZIMAGE_BOT_{key}": value for key, value in (said | settings).items()}},
+        env={**around, **{f"ZIMAGE_BOT_{key}": value for key, value in {**said, **settings}.items()}},
         stdout=asyncio.subprocess.PIPE,
         stderr=log,
         start_new_session=True,
@@ -92,7 +95,7 @@ async def first_line(process: Process) -> str:
 @asynccontextmanager
 async def running(data: Path, **environment: str) -> AsyncIterator[Bot]:
     """Run the bot on `data`; end it politely unless it is dead already."""
-    process = await launch(data, **environment)
+    process = await launch(data, environment)
     line = await first_line(process)
     assert line.startswith("ready: "), f"the bot said {line!r}"
     try:

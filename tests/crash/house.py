@@ -2,13 +2,11 @@
 
 import asyncio
 import os
-import signal
 import sqlite3
-import subprocess
 from asyncio.subprocess import Process
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
+from signal import SIGCONT, Signals
 
 import aiohttp
 import psutil
@@ -24,7 +22,7 @@ POLITE = 30.0
 class House:
     """A bot that serves the page and `server`, kept up as a service manager does; `up` while it can be met.
 
-    `notes` say what it did that it should not: end by itself, or not end when asked to.
+    `notes` say what it did that it should not, such as ending by itself, or not ending when asked to.
     """
 
     def __init__(self, folder: Path, server: Telegram, per_minute: int) -> None:
@@ -47,23 +45,23 @@ class House:
         self._sessions: list[aiohttp.ClientSession] = []
         self._keeper = asyncio.create_task(self._keep())
 
-    async def end(self, how: signal.Signals) -> None:
+    async def end(self, how: Signals) -> None:
         """End the bot and begin it no more."""
         self.up.clear()
         self._keeper.cancel()
         await asyncio.gather(self._keeper, return_exceptions=True)
-        if not self._lives or self._lives[-1].returncode is not None:
-            return
-        self._lives[-1].send_signal(how)
+        life = self._lives[-1]
+        with suppress(ProcessLookupError):
+            life.send_signal(how)
         try:
             async with asyncio.timeout(POLITE):
-                await self._lives[-1].wait()
+                await life.wait()
         except TimeoutError:
             self.notes.add(f"did not end on {how.name}")
-            self._lives[-1].kill()
-            await self._lives[-1].wait()
+            life.kill()
+            await life.wait()
 
-    async def again(self, how: signal.Signals, days: float | None = None) -> None:
+    async def again(self, how: Signals, days: float | None = None) -> None:
         """End the bot and begin it again, its clock set in between."""
         await self.end(how)
         if days is not None:
@@ -92,16 +90,13 @@ class House:
         await asyncio.sleep(seconds)
         filler.unlink()
 
-    async def hit(self, how: signal.Signals) -> None:
-        """Send a signal to the engine's child, if there is one now."""
-        with suppress(psutil.NoSuchProcess, ValueError):
-            self.bot.engine().send_signal(how)
-
-    async def suspend(self, seconds: float) -> None:
-        """Let the bot stand still, as on a machine that sleeps."""
-        self.bot.process.send_signal(signal.SIGSTOP)
-        await asyncio.sleep(seconds)
-        self.bot.process.send_signal(signal.SIGCONT)
+    async def signal(self, process: psutil.Process | Process, how: Signals, pause: float = 0) -> None:
+        """Send a signal to the bot or its engine, and let it go on after so many seconds (0: never)."""
+        process.send_signal(how)
+        if pause:
+            await asyncio.sleep(pause)
+            with suppress(ProcessLookupError, psutil.NoSuchProcess):
+                process.send_signal(SIGCONT)
 
     def alive(self) -> list[psutil.Process]:
         """Return what still runs of any life, engines included."""
@@ -128,7 +123,7 @@ class House:
 
     async def _keep(self) -> None:
         while True:
-            life = await launch(self.data, self._log, self._around, **self._settings)
+            life = await launch(self.data, self._settings, self._log, self._around)
             self._lives.append(life)
             line = await first_line(life)
             if line.startswith("ready: "):
@@ -141,17 +136,3 @@ class House:
                 self.notes.add(f"ended by itself with exit code {code}")
             await life.wait()
             await asyncio.sleep(0.5)  # a service manager does not hurry either
-
-
-@contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[None]:
-    """Mount a disk of its own at `folder`; raises PermissionError where that is not allowed."""
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "crash", folder], capture_output=True
-    )
-    if done.returncode:
-        raise PermissionError(done.stderr.decode().strip())
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", folder], check=True)

@@ -1,10 +1,8 @@
-"""Three people who ask for pictures, one on the page and two on Telegram, and what became of each ask."""
+"""Three people who ask for pictures, one on the page and two on Telegram, and what becomes of each ask."""
 
 import asyncio
 import io
-import re
 from collections import Counter
-from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,8 +17,6 @@ from tests.crash.house import House
 Fate = Literal["delivered", "doubled", "failed", "refused", "lost", "stuck"]
 PEOPLE = (None, ANN, BOB)
 """None sits at the machine itself and uses the page."""
-CANCEL = re.compile("cancel:")
-"""The button of a job that has not ended."""
 
 
 @dataclass
@@ -43,13 +39,14 @@ class Town:
         self.asks: list[Ask] = []
         self._house = house
         self._server = server
-        self._saying: set[asyncio.Task[None]] = set()
+        self._asking: list[asyncio.Task[None]] = []
 
     def ask(self, who: Json | None, words: str, count: int) -> None:
-        """Let somebody ask for so many pictures, as often as it takes to get an answer."""
-        ask = Ask(who, f"{words} --count {count}", count, f"message-{len(self.asks)}")
+        """Let somebody ask for so many pictures, and wait for them."""
+        ask = Ask(who, f"{words} --count {count}", count)
         self.asks.append(ask)
-        self._saying.add(asyncio.create_task(self._say(ask)))
+        live = self._in_chat(ask, who) if who else self._on_page(ask, f"message-{len(self.asks)}")
+        self._asking.append(asyncio.create_task(live))
 
     async def begun(self, *states: str) -> None:
         """Wait until the page's newest job is in one of these states."""
@@ -59,58 +56,45 @@ class Town:
 
     async def settle(self, seconds: float) -> None:
         """Give every ask its fate; what has not ended after so many seconds is stuck, or nobody knows it."""
-        await _within(seconds, [*self._saying, *map(self._end, self.asks)])
+        await asyncio.wait(self._asking, timeout=seconds)
+        for asking in self._asking:
+            if not asking.cancel():
+                asking.result()
         waiting = {str(update["message"]["message_id"]) for update in self._server.chats.updates}
         for ask in [ask for ask in self.asks if ask.fate is None]:
             known = ask.who is None or ask.message in waiting or self._answers(ask)
             ask.fate = "stuck" if known else "lost"
-        if not await _within(20, [self._count()]):
-            self._house.notes.add("the history cannot be read")
+        _, history = await self._page("GET", "/api/history")
+        shown = Counter(entry["message"] for entry in history["messages"])
+        for ask in self.asks:
+            if shown[ask.message] > 1 or sum("photo" in message for message in self._answers(ask)) > 1:
+                ask.fate = "doubled"
 
-    async def _say(self, ask: Ask) -> None:
-        if ask.who is not None:
-            ask.message = str((await self._server.chats.says(ask.words, ask.who))["message_id"])
-            return
-        body = {"text": ask.words, "message": ask.message}
-        status, said = await self._page("POST", "/api/messages", json=body)
-        if status < 300:
-            ask.job = said["job"]
-        else:
+    async def _on_page(self, ask: Ask, message: str) -> None:
+        ask.message = message
+        status, said = await self._page("POST", "/api/messages", json={"text": ask.words, "message": message})
+        if status >= 400:
             ask.fate, ask.why = "refused", said["error"]
-
-    async def _end(self, ask: Ask) -> None:
-        if ask.who is not None:
-            await self._server.until(lambda: self._ended_in_chat(ask))
-        while ask.fate is None:
-            job = await self._job(ask)
-            if job.get("state") == "delivered":
-                pictures = [(await self._page("GET", url))[1] for url in job["images"]]
-                self._delivered(ask, pictures, ask.count)
-            elif job.get("state") in ("failed", "cancelled"):
-                ask.fate, ask.why = "failed", job["error"] or job["state"]
+            return
+        ask.job = said["job"]
+        while (job := await self._job(ask)).get("state") not in ("delivered", "failed", "cancelled"):
+            if not job:
+                ask.fate = "lost"
+                return
             await asyncio.sleep(0.1)
+        if job["state"] == "delivered":
+            self._delivered(ask, [(await self._page("GET", url))[1] for url in job["images"]], ask.count)
+        else:
+            ask.fate, ask.why = "failed", job["error"] or job["state"]
 
-    async def _job(self, ask: Ask) -> Json:
-        """Return what the page is told of a job; nothing before there is one, or where nobody knows it."""
-        if ask.job is None:
-            return {}
-        status, job = await self._page("GET", f"/api/jobs/{ask.job}")
-        if status == 404:
-            ask.fate = "lost"
-        return job
-
-    def _ended_in_chat(self, ask: Ask) -> bool:
-        """Note what the answers to an ask come to; False while they promise more."""
-        last = [message for message in self._answers(ask) if not any(map(CANCEL.match, _buttons(message)))]
-        if not last:
-            return False
-        message = next((message for message in last if message.get("photo")), last[0])
-        ask.job = next((int(button.split(":")[1]) for button in _buttons(message)), None)
-        if photo := message.get("photo"):
+    async def _in_chat(self, ask: Ask, who: Json) -> None:
+        ask.message = str((await self._server.chats.says(ask.words, who))["message_id"])
+        last: Json = await self._server.until(lambda: self._last_word(ask))
+        ask.job = next((int(button.split(":")[1]) for button in _buttons(last)), None)
+        if photo := last.get("photo"):
             self._delivered(ask, [self._server.chats.files[photo[-1]["file_id"]]], 1)
         else:
-            ask.fate, ask.why = "failed" if ask.job else "refused", message["text"].splitlines()[0]
-        return True
+            ask.fate, ask.why = "failed" if ask.job else "refused", last["text"].splitlines()[0]
 
     def _delivered(self, ask: Ask, pictures: list[bytes], count: int) -> None:
         if len(pictures) == count and all(map(_shows_something, pictures)):
@@ -122,13 +106,15 @@ class Town:
         of_bot = self._server.chats.of_bot()
         return [m for m in of_bot if str(m.get("reply_to_message", {}).get("message_id")) == ask.message]
 
-    async def _count(self) -> None:
-        """Note what there is twice."""
-        _, history = await self._page("GET", "/api/history")
-        shown = Counter(entry["message"] for entry in history["messages"])
-        for ask in self.asks:
-            if shown[ask.message] > 1 or sum("photo" in message for message in self._answers(ask)) > 1:
-                ask.fate = "doubled"
+    def _last_word(self, ask: Ask) -> Json | None:
+        """Return the answer that promises nothing more, which one with a button to cancel does."""
+        last = [m for m in self._answers(ask) if not any("cancel:" in button for button in _buttons(m))]
+        return next((message for message in last if message.get("photo")), last[0] if last else None)
+
+    async def _job(self, ask: Ask) -> Json:
+        """Return what the page is told of a job; nothing where there is none, or nobody knows it."""
+        status, job = await self._page("GET", f"/api/jobs/{ask.job}") if ask.job else (404, {})
+        return job if status == 200 else {}
 
     async def _page(self, method: str, path: str, **more: Any) -> tuple[int, Any]:
         """Ask the API until it says yes or no, as the page does; return the status and what was said."""
@@ -141,7 +127,7 @@ class Town:
                 if answer.status < 500:
                     return answer.status, said
                 if not as_json:
-                    self._house.notes.add(f"{method} was answered {answer.status} and no JSON: {said[:80]}")
+                    self._house.notes.add(f"{method} was answered {answer.status} and no JSON: {said[:80]!r}")
             await asyncio.sleep(0.2)
 
 
@@ -152,17 +138,4 @@ def _buttons(message: Json) -> list[str]:
 
 def _shows_something(picture: bytes) -> bool:
     with Image.open(io.BytesIO(picture)) as image:
-        low, high = image.convert("L").getextrema()
-    return high - low > 20
-
-
-async def _within(seconds: float, work: Iterable[Awaitable[None]]) -> bool:
-    """Do what can be done in so many seconds; return whether that was all."""
-    tasks = [asyncio.ensure_future(each) for each in work]
-    _, late = await asyncio.wait(tasks, timeout=seconds)
-    for task in late:
-        task.cancel()
-    for result in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(result, Exception):
-            raise result
-    return not late
+        return len(image.convert("L").getcolors() or ()) > 20

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.crash.table import run, table
+from tests.crash.__main__ import run, table
 from tests.crash.trial import KINDS
 
 

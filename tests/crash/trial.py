@@ -3,17 +3,18 @@
 import asyncio
 import random
 import sqlite3
+import subprocess
 import tempfile
-from collections.abc import Awaitable, Callable
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGKILL, SIGSTOP, SIGTERM
 
 import psutil
 
-from tests.adapters.telegram.server import Telegram, telegram
-from tests.crash.house import House, small_disk
+from tests.adapters.telegram.server import telegram
+from tests.crash.house import House
 from tests.crash.people import PEOPLE, Ask, Town
 
 KINDS = ("kill", "stop", "lock", "full", "hang", "clock")
@@ -21,11 +22,7 @@ MAY_FAIL = {"full": ("storage",)}
 """The reasons for which a job of a kind may fail, free of charge; nothing else may."""
 MAY_REFUSE = ("lock", "full")
 """The kinds in which somebody may be told no before anything was accepted."""
-WORDS = (
-    "a red sailboat on the sea at sunset",
-    "a blue house in the snow at night",
-    "夕阳下海上的一艘红色帆船",
-)
+WORDS = ("a red sailboat on the sea at sunset", "a blue house in the snow", "夕阳下海上的一艘红色帆船")
 ENDED = ("finished", "delivered", "failed")
 MOMENTS = (("queued", "running", *ENDED), ("running", *ENDED), ENDED)
 DISK = "24m"
@@ -67,18 +64,19 @@ async def trial(seed: int, long: bool) -> Trial:
     found = Trial(seed)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crash-")))
-        data = folder / "data"
-        data.mkdir()
+        (folder / "data").mkdir()
         if found.kind == "full":
             try:
-                stack.enter_context(small_disk(data, DISK))
+                stack.enter_context(_small_disk(folder / "data"))
             except PermissionError as error:
                 found.skipped = str(error)
                 return found
         async with telegram() as server:
             house = House(folder, server, PER_MINUTE if found.kind == "clock" else 0)
             try:
-                await _play(found, house, server, long)
+                await _play(found, house, Town(house, server), long)
+            except TimeoutError:
+                found.notes.add("could not be met for two minutes")
             finally:
                 await house.close()
         found.notes |= house.notes
@@ -86,22 +84,35 @@ async def trial(seed: int, long: bool) -> Trial:
     return found
 
 
-async def _play(found: Trial, house: House, server: Telegram, long: bool) -> None:
+@contextmanager
+def _small_disk(folder: Path) -> Iterator[None]:
+    """Mount one; raises PermissionError where that is not allowed."""
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "crash", str(folder)]
+    done = subprocess.run(mount, capture_output=True, text=True)
+    if done.returncode:
+        raise PermissionError(done.stderr)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+async def _play(found: Trial, house: House, town: Town, long: bool) -> None:
     dice = random.Random(found.seed)
-    town = Town(house, server)
     found.asks = town.asks
     for fault in _faults(found.kind, dice, long):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             await house.up.wait()
         await _ask(town, dice, 2)
         with suppress(TimeoutError):
             async with asyncio.timeout(20):
                 await town.begun(*dice.choice(MOMENTS))
         await asyncio.sleep(dice.uniform(0.0, 0.5))
-        happening = asyncio.create_task(fault(house))
+        happening = asyncio.ensure_future(fault(house))
         await _ask(town, dice, 1)
         await happening
-    await town.settle(180 if long else 60)
+    async with asyncio.timeout(300):
+        await town.settle(180 if long else 60)
     with suppress(TimeoutError):
         async with asyncio.timeout(10):
             while _open_rows(house.data):  # noqa: ASYNC110  (another process)
@@ -118,27 +129,28 @@ async def _ask(town: Town, dice: random.Random, times: int) -> None:
 
 
 def _faults(kind: str, dice: random.Random, long: bool) -> list[Fault]:
-    """Return what happens to the bot, in this order."""
-    seconds = dice.uniform(2.0, 45.0 if long else 5.0)
-    short = dice.uniform(2.0, 6.0)
-    days = dice.sample((-3.0, 3.0), 2)
-    kinds: dict[str, list[Fault]] = {
-        "kill": [lambda house: house.again(SIGKILL), lambda house: house.hit(SIGKILL)],
+    """Return what happens to the bot, in this order. Long: for longer, or for good, and restarts besides."""
+    seconds, pause = dice.uniform(2.0, 45.0 if long else 5.0), dice.uniform(2.0, 6.0)
+    days, how = dice.sample((-3.0, 3.0), 2), dice.choice((SIGKILL, SIGTERM))
+    faults: dict[str, list[Fault]] = {
+        "kill": [lambda house: house.again(SIGKILL), lambda house: house.signal(house.bot.engine(), SIGKILL)],
         "stop": [lambda house: house.again(SIGTERM)],
         "lock": [lambda house: house.lock(seconds)],
-        "full": [lambda house: house.fill(short)],
-        "hang": [lambda house: house.hit(SIGSTOP), lambda house: house.suspend(short)],
+        "full": [lambda house: house.fill(pause)],
+        "hang": [
+            lambda house: house.signal(house.bot.process, SIGSTOP, pause),
+            lambda house: house.signal(house.bot.engine(), SIGSTOP, 0 if long else pause),
+        ],
         "clock": [lambda house: house.set_clock(days[0]), lambda house: house.again(SIGTERM, days[1])],
     }
-    faults = dice.sample(kinds[kind], len(kinds[kind]))
-    if not long:
-        return faults
-    # Faults do not come alone: the bot may be restarted before, after or in the middle of them.
-    faults.insert(dice.randint(0, len(faults)), lambda house: house.again(dice.choice((SIGKILL, SIGTERM))))
-    if dice.random() < 0.3:
-        first = faults[0]
-        faults[0] = lambda house: asyncio.gather(first(house), house.again(SIGKILL))
-    return faults
+    chosen = dice.sample(faults[kind], len(faults[kind]))
+    if not long or kind == "clock":
+        return chosen
+    if kind in ("lock", "full") and dice.random() < 0.4:
+        [fault] = chosen
+        return [lambda house: asyncio.gather(fault(house), house.again(how))]
+    chosen.insert(dice.randint(0, len(chosen)), lambda house: house.again(how))
+    return chosen
 
 
 def _open_rows(data: Path) -> int:
@@ -151,10 +163,8 @@ def _leftovers(house: House, asks: list[Ask]) -> list[str]:
     """Return what an ended bot should not leave behind, and give failed asks the reason that is on record."""
     with closing(sqlite3.connect(house.data / "bot.db")) as db:
         kept = {file for (file,) in db.execute("SELECT file FROM pictures WHERE NOT deleted")}
-        failed = {
-            job: rest
-            for job, *rest in db.execute("SELECT id, error, charge FROM jobs WHERE state = 'failed'")
-        }
+        failures = db.execute("SELECT id, error, charge FROM jobs WHERE state = 'failed'")
+        failed = {job: (error, charge) for job, error, charge in failures}
         [[sound]] = db.execute("PRAGMA integrity_check(1)")
     found = [] if sound == "ok" else [f"the database is damaged: {sound}"]
     for ask in asks:
