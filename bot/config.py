@@ -178,6 +178,15 @@ class Config:
         return [value for _, value, meta in leaves(self) if meta.get("secret") and value]
 
 
+def exposed(path: Path | None, config: Config) -> str:
+    """Return in one line that others on this machine can read the file's tokens, or nothing."""
+    path = path or DEFAULT_FILE
+    # Windows gives a home folder to its owner alone and has no such bits.
+    if os.name != "posix" or not config.secrets() or not path.exists() or not path.stat().st_mode & 0o077:
+        return ""
+    return f"{path} holds tokens and others on this machine can read it: chmod 600 {path}"
+
+
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
     """Read `path` (default: ./config.toml where it exists) and the environment; raises `ConfigError`."""
     if path is None and DEFAULT_FILE.exists():

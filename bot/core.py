@@ -22,12 +22,13 @@ from bot.limits import Rule, Usage
 from bot.line import Line
 from bot.links import Links
 from bot.moderation import Fitness, Words
+from bot.pace import Pace
 from bot.replies import Replies
 from bot.retention import Retention
 from bot.rules import Grant, Rules
 from bot.shelter import Shelter
 from bot.store import Store
-from bot.types import Action, Address, Job, Params, Platform, Refused, Reply, Request, User
+from bot.types import Action, Address, Job, Kind, Params, Platform, Refused, Reply, Request, User
 from engine.types import Engine, ModelProfile
 
 
@@ -77,9 +78,12 @@ class Core:
         self._dice = dice
         self._platforms = platforms
         deliver = partial(Delivery, platforms, clock=clock, sleep=sleep)
-        self._line = Line(store, images, engine, replies, words, deliver, now, self._weight, settings.fitness)
+        pace = Pace(clock)
+        self._line = Line(
+            store, images, engine, replies, words, deliver, now, pace, sleep, self._weight, settings.fitness
+        )
         self.control = Control(store, self._line, now)
-        self.links = Links(self.people, replies, now)
+        self.links = Links(self.people, replies, clock)
         self._unit = params.picture_cost(self.profile, settings.defaults.steps)
         self._protect = Shelter()
 
@@ -185,6 +189,14 @@ class Core:
         """Return a person's jobs, newest first, those with ids below `before`."""
         return await self._store.history(self.people.known(user).person, limit, before)
 
+    async def newest(self, user: User, kind: Kind) -> Job | None:
+        """Return a person's newest job of a kind."""
+        return await self._store.newest(self.people.known(user).person, kind)
+
+    async def open_jobs(self, user: User) -> list[Job]:
+        """Return a person's queued and running jobs in the order they came."""
+        return await self._store.open_jobs(self.people.known(user).person)
+
     async def favourites(self, user: User, limit: int) -> list[Job]:
         """Return a person's favourites, newest first."""
         return await self._store.favourites(self.people.known(user).person, limit)
@@ -227,9 +239,13 @@ class Core:
     async def recover(self) -> None:
         """Pick up where the last run stopped: say last words that were not heard, and queue what is open.
 
-        Jobs of a platform that is not served now wait for the run that serves it again.
+        Jobs of a platform that is not served now wait for the run that serves it again. Where the database
+        was lost or is an older one, new jobs are numbered above every picture that is there.
         """
+        if self._images.newest_job:
+            await self._store.never_again(self._images.newest_job)
         await self._store.requeue_crashed(self.now())
+        await self._store.fail_unreadable(self.now())
         for job in await self._store.unshown():
             if job.request.address.platform in self._platforms:
                 self._line.conclude(job)
@@ -286,5 +302,5 @@ class Core:
         if job.state in ("queued", "running"):
             raise Refused("not-finished", job=job.id)
         await self._store.delete_pictures(job.id)
-        await self._images.delete(picture.file for picture in job.pictures)
+        await retention.empty_trash(self._store, self._images)
         self._line.conclude(job)

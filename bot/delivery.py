@@ -88,6 +88,8 @@ class Delivery:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _put(self, job: int, address: Address, render: Render, final: bool) -> None:
+        if address.platform not in self._platforms:
+            return  # the run that serves it again finds the job unshown
         lane = self._lanes.get(job)
         if lane is None:
             lane = self._lanes[job] = _Lane(address, asyncio.Event())
@@ -119,13 +121,11 @@ class Delivery:
     async def _attempt(self, job: int, lane: _Lane, render: Render, final: bool) -> bool:
         platform = self._platforms[lane.address.platform]
         try:
-            reply = await render() if job not in self._gone else None
-            if reply is not None:
-                lane.address = await platform.show(lane.address, reply)
-                await self._shown(job, lane.address, final and lane.render is render)
-        except Gone as gone:
-            log.warning("job %d: its message on %s is out of reach for good: %s", job, platform.name, gone)
-            self._gone.add(job)
+            if job not in self._gone:
+                await self._show(job, lane, platform, render, final)
+            if job in self._gone and final:
+                await self._shown(job, lane.address, True)
+                self._gone.discard(job)
         except Exception as error:  # noqa: BLE001 - an adapter may raise anything, and must not stop the rest
             level = logging.WARNING if final else logging.INFO
             log.log(level, "job %d: %s did not take a reply: %r", job, platform.name, error)
@@ -133,9 +133,18 @@ class Delivery:
             pause = min(FIRST_RETRY * 2 ** min(max(0, lane.failures - 1), DOUBLINGS), LAST_RETRY)
             lane.not_before = self._clock() + max(pause, platform.pace)
             return False
-        if job in self._gone and final:
-            await self._shown(job, lane.address, True)
-            self._gone.discard(job)
         lane.failures = 0
         lane.not_before = self._clock() + platform.pace
         return True
+
+    async def _show(self, job: int, lane: _Lane, platform: Platform, render: Render, final: bool) -> None:
+        reply = await render()
+        if reply is None:
+            return
+        try:
+            lane.address = await platform.show(lane.address, reply)
+        except Gone as gone:
+            log.warning("job %d: its message on %s is out of reach for good: %s", job, platform.name, gone)
+            self._gone.add(job)
+        else:
+            await self._shown(job, lane.address, final and lane.render is render)

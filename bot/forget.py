@@ -6,6 +6,7 @@ limits; bans stay as well. Messages that were already posted are the chat servic
 
 from bot.images import ImageFolder
 from bot.line import Line
+from bot.retention import empty_trash
 from bot.store import Store
 from bot.types import User
 
@@ -15,9 +16,8 @@ async def forget(store: Store, images: ImageFolder, line: Line, user: User, now:
     begun = await store.open_jobs(user.person)
     for job in begun:
         await line.cancel(job)
-    pictures, inputs = await store.forget(user.person, now)
+    await store.forget(user.person, now)
     await store.people.forget(user)
-    await images.delete(pictures)
-    await images.delete_inputs(inputs)
+    await empty_trash(store, images)
     for job in begun:
         line.farewell(job)

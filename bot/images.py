@@ -8,13 +8,17 @@ import asyncio
 import hashlib
 import io
 import os
+import re
 import stat
+import struct
 import tempfile
 from collections.abc import Container, Iterable, Sequence
+from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from bot.types import Refused
 from engine.metadata import read, write
@@ -25,6 +29,9 @@ _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 SEVERAL_VIEWS = "MPO"
 """What Pillow calls a camera's JPEG that holds further views or sizes; the first is the picture."""
 _JPEG_QUALITY = 95
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error)
+"""What Pillow raises for a file that is not a whole picture."""
+_PICTURE = re.compile(r"(?P<job>[0-9]{1,15})-[0-9]+\.png")
 
 
 class Encoded(NamedTuple):
@@ -43,6 +50,14 @@ class ImageFolder:
         self._pictures = directory
         self._inputs = directory / "inputs"
         self._inputs.mkdir(parents=True, exist_ok=True)
+        for folder in (self._pictures, self._inputs):
+            _remove(folder.glob("*.part"))
+
+    @cached_property
+    def newest_job(self) -> int:
+        """The highest job number that a finished picture's name holds, 0 where there is none."""
+        names = (_PICTURE.fullmatch(path.name) for path in self._pictures.iterdir())
+        return max((int(name["job"]) for name in names if name), default=0)
 
     def path(self, name: str) -> Path:
         """Return where a finished picture lies."""
@@ -55,8 +70,8 @@ class ImageFolder:
         return name
 
     async def read(self, name: str) -> bytes:
-        """Return a finished picture; raises FileNotFoundError."""
-        return await asyncio.to_thread((self._pictures / name).read_bytes)
+        """Return a finished picture; raises FileNotFoundError where it is gone or no longer whole."""
+        return await asyncio.to_thread(_read_whole, self._pictures / name)
 
     async def keep(self, data: bytes) -> str:
         """Check an attached picture, keep it as an upright RGB PNG and return its name.
@@ -77,7 +92,10 @@ class ImageFolder:
         return await asyncio.to_thread(_size, self._inputs / name)
 
     async def grid(self, names: Sequence[str]) -> Encoded:
-        """Return up to four pictures side by side in rows of two, as one JPEG; raises FileNotFoundError."""
+        """Return up to four pictures side by side in rows of two, as one JPEG, without those that are broken.
+
+        Raises FileNotFoundError where none is whole.
+        """
         return await asyncio.to_thread(_grid, [self._pictures / name for name in names])
 
     async def thumbnail(self, name: str, side: int = 256) -> Encoded:
@@ -143,7 +161,7 @@ def _upright_png(data: bytes) -> bytes:
             upright = _eight_bit(ImageOps.exif_transpose(image)).convert("RGBA")
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Refused("image-too-large", limit=f"{MAX_PIXELS // 10**6} MP") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:
+    except _BROKEN as error:
         raise Refused("bad-image") from error
     flat = Image.new("RGB", upright.size, "white")
     flat.paste(upright, mask=upright.getchannel("A"))
@@ -160,8 +178,10 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 def _grid(paths: Sequence[Path]) -> Encoded:
     images = []
     for path in paths:
-        with Image.open(path) as image:
+        with suppress(*_BROKEN), Image.open(path) as image:
             images.append(image.convert("RGB"))
+    if not images:
+        raise FileNotFoundError(f"{paths[0]} and {len(paths) - 1} beside it are gone or broken")
     width, height = images[0].size
     sheet = Image.new("RGB", (2 * width, (len(images) + 1) // 2 * height), "white")
     for place, picture in enumerate(images):
@@ -185,6 +205,16 @@ def _encode(image: Image.Image, form: str) -> bytes:
     return buffer.getvalue()
 
 
+def _read_whole(path: Path) -> bytes:
+    data = path.read_bytes()
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.verify()
+    except _BROKEN as error:
+        raise FileNotFoundError(f"{path} is broken: {error}") from error
+    return data
+
+
 def _size(path: Path) -> tuple[int, int]:
     with Image.open(path) as image:
         return image.size
@@ -197,11 +227,17 @@ def _read_and_touch(path: Path) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).replace(path)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _remove(paths: Iterable[Path]) -> None:

@@ -47,7 +47,7 @@ class Usage:
 
     def spent(self, now: float) -> float:
         """Return the pictures charged in the day before `now`."""
-        return math.fsum(pictures for time, pictures in self.charges if time > now - DAY)
+        return math.fsum(pictures for time, pictures in self.charges if now - DAY < time <= now)
 
 
 def in_pictures(usage: Usage, unit: float) -> Usage:
@@ -90,7 +90,7 @@ def fits(rule: Rule, count: int, width: int, height: int) -> None:
 
 
 def _burst(per_minute: int, requests: Sequence[float], now: float) -> float | None:
-    recent = [time for time in requests if time > now - MINUTE]
+    recent = [time for time in requests if now - MINUTE < time <= now]
     if len(recent) < per_minute:
         return None
     return recent[-per_minute] + MINUTE - now
@@ -102,7 +102,7 @@ def _day(per_day: int, usage: Usage, now: float, pictures: float) -> float | Non
         return None
     spent = usage.spent(now)
     for time, charge in usage.charges:
-        if time <= now - DAY:
+        if not now - DAY < time <= now:
             continue
         spent -= charge
         if spent + pictures <= per_day + _ROUNDING:

@@ -6,10 +6,12 @@ is only worth showing (steps, previews, positions) is kept here while a job is o
 
 import asyncio
 import logging
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 from bot import buttons, look, params
 from bot.delivery import Delivery, Shown
@@ -19,13 +21,19 @@ from bot.opened import Open
 from bot.pace import Pace
 from bot.queue import FairQueue, Ticket
 from bot.replies import REPEATED, Replies
+from bot.retention import empty_trash
 from bot.store import Store
 from bot.types import Address, Image, Job, JobPicture, Refused, Reply, User
 from engine.types import Engine, EngineError, EngineLost, Picture, Progress, PromptReady
 
-MAX_ATTEMPTS = 2
+MAX_ATTEMPTS = 3
+"""How often a job may go down with the engine: once beside a job that took it down, once by accident."""
+FIRST_RETRY, LAST_RETRY = 0.2, 5.0
+"""Seconds until a write that the store could not take is tried again, doubled each time."""
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Line:
@@ -40,6 +48,8 @@ class Line:
         words: Words,
         deliver: Callable[[Shown], Delivery],
         now: Callable[[], float],
+        pace: Pace,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         weigh: Callable[[User], int] = lambda user: 1,
         fitness: Fitness | None = None,
     ) -> None:
@@ -53,7 +63,8 @@ class Line:
         self._weigh = weigh
         self._fitness = fitness or Fitness()
         self._queue = FairQueue(lambda: engine.capacity)
-        self._pace = Pace(now)
+        self._pace = pace
+        self._sleep = sleep
         self._open: dict[int, Open] = {}
         self._consumers: set[asyncio.Task[bool]] = set()
 
@@ -108,7 +119,7 @@ class Line:
         """Return a job's message as it should look now."""
         shown = self._open.get(job.id)
         if shown is not None:
-            return self._progress(shown)
+            return self._now_looks(shown)
         return await look.stored(job, self._images, self._replies)
 
     async def run(self) -> None:
@@ -121,7 +132,10 @@ class Line:
                 task.cancel()
             await asyncio.gather(*self._consumers, return_exceptions=True)
             await self.delivery.close()
-            await self._store.requeue()
+            try:
+                await self._store.requeue()
+            except sqlite3.OperationalError as error:
+                log.warning("what was running is put back into the line at the next start: %s", error)
 
     async def idle(self) -> None:
         """Wait until every job has ended and every last word was taken."""
@@ -157,7 +171,7 @@ class Line:
     async def _consume(self, ticket: Ticket) -> bool:
         """Run one ticket to its end; True where it was made. The row of a cancelled one says why already."""
         try:
-            job = await self._store.start(ticket.job, self._now())
+            job = await self._stored(lambda: self._store.start(ticket.job, self._now()))
             return job is not None and await self._draw(job, ticket)
         except EngineError as error:
             await self._fail(ticket.job, error.code, str(error))
@@ -171,7 +185,8 @@ class Line:
         return False
 
     async def _draw(self, job: Job, ticket: Ticket) -> bool:
-        task = params.task(job, ticket.index, await buttons.source(self._store, self._images, job.request))
+        source = await self._stored(lambda: buttons.source(self._store, self._images, job.request))
+        task = params.task(job, ticket.index, source)
         try:
             async with aclosing(self._engine.run(task)) as events:
                 async for event in events:
@@ -191,15 +206,15 @@ class Line:
         self._pace.ready()
         self._words.check(ready.used)
         shown = self._open[job_id]
-        if await buttons.repeats(self._store, shown.job, ready.used):
+        if await self._stored(lambda: buttons.repeats(self._store, shown.job, ready.used)):
             ready = replace(ready, notes=(*ready.notes, REPEATED))
-        await self._store.prompt_ready(job_id, ready)
+        await self._stored(lambda: self._store.prompt_ready(job_id, ready))
         shown.job = replace(
             shown.job, used_prompt=ready.used, negative_used=ready.negative_used, notes=ready.notes
         )
         if shown.job.request.kind != "optimize":
             self._offer(shown)
-        elif await self._store.finish(job_id, self._now()):
+        elif await self._stored(lambda: self._store.finish(job_id, self._now())):
             self._leave(shown.job)
 
     def _stepped(self, job_id: int, index: int, progress: Progress) -> None:
@@ -214,19 +229,24 @@ class Line:
         """Delete what a job has made so far."""
         job = await self._store.job(job_id)
         if job is not None and job.pictures:
-            await self._store.delete_pictures(job_id)
-            await self._images.delete(picture.file for picture in job.pictures)
+            await self._stored(lambda: self._store.delete_pictures(job_id))
+            await empty_trash(self._store, self._images)
             self.conclude(job)
 
     async def _keep(self, job_id: int, index: int, picture: Picture) -> None:
         self._fitness.check(self._open[job_id].job.request.user, picture.report)
-        file = await self._images.write(job_id, index, picture.png)
+        try:
+            file = await self._images.write(job_id, index, picture.png)
+        except OSError as error:
+            log.error("the picture of job %d cannot be kept, it fails: %s", job_id, error)
+            await self._fail(job_id, "storage", "")
+            return
         row = JobPicture(
             index, file, picture.width, picture.height, picture.seed, picture.seconds, picture.report
         )
         shown = self._open[job_id]
         count = params.count(shown.job.request)
-        job = await self._store.add_picture(job_id, row, count, self._now())
+        job = await self._stored(lambda: self._store.add_picture(job_id, row, count, self._now()))
         if job is None:
             await self._images.delete([file])
         elif job.state == "finished":
@@ -240,7 +260,7 @@ class Line:
     async def _retry(self, job: Job, ticket: Ticket, lost: EngineLost) -> None:
         """Put back a ticket that went down with the engine, to run alone: a poisonous one fails alone."""
         attempts = job.attempts + 1
-        await self._store.lost(job.id, attempts)
+        await self._stored(lambda: self._store.lost(job.id, attempts))
         if attempts >= MAX_ATTEMPTS:
             raise lost
         shown = self._open[job.id]
@@ -249,9 +269,24 @@ class Line:
         self._offer(shown)
 
     async def _fail(self, job_id: int, code: str, detail: str) -> None:
-        shown = self._open.get(job_id)
-        if shown is not None and await self._store.fail(job_id, code, detail, self._now()):
+        """End a job with an error, or as it had ended in the store already."""
+        await self._stored(lambda: self._store.fail(job_id, code, detail, self._now()))
+        if shown := self._open.get(job_id):
             self._leave(shown.job)
+
+    async def _stored(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Return what the store answers, asked until it can: what is not written would be stuck or lost.
+
+        A full disk, a lock that lasts and a share that went away pass.
+        """
+        pause = FIRST_RETRY
+        while True:
+            try:
+                return await write()
+            except sqlite3.OperationalError as error:
+                log.warning("the database does not take what a job has come to, trying again: %s", error)
+                await self._sleep(pause)
+                pause = min(2 * pause, LAST_RETRY)
 
     def _leave(self, job: Job) -> None:
         """Take an ended job out of the line: drop what waits, stop what runs, say the last word."""
@@ -276,11 +311,14 @@ class Line:
 
     async def _present(self, job_id: int) -> Reply | None:
         shown = self._open.get(job_id)
-        return None if shown is None else self._progress(shown)
+        return None if shown is None else self._now_looks(shown)
 
     async def _last_word(self, job_id: int) -> Reply | None:
         job = await self._store.job(job_id)
         return None if job is None else await self.reply(job)
+
+    def _now_looks(self, shown: Open) -> Reply:
+        return look.worded(shown.job, partial(self._progress, shown), self._replies)
 
     def _progress(self, shown: Open) -> Reply:
         if shown.tasks or shown.steps:

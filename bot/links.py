@@ -27,7 +27,7 @@ class _Offer:
 
 
 class Links:
-    """Offers and takes codes; `now` gives Unix seconds."""
+    """Offers and takes codes; `now` gives seconds of a monotonic clock."""
 
     def __init__(self, people: People, replies: Replies, now: Callable[[], float]) -> None:
         self._people = people

@@ -1,15 +1,33 @@
-"""One bot per data directory: an exclusive lock that the operating system drops when the process ends."""
+"""The data directory: usable, closed to other users of the machine, and one bot's alone.
 
+The lock is the operating system's and is dropped when the process ends.
+"""
+
+import errno
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 
 NAME = "bot.lock"
+_REMEDIES = {
+    errno.EACCES: "give this user write access to it, or set data_dir to another place",
+    errno.EPERM: "give this user write access to it, or set data_dir to another place",
+    errno.EROFS: "the disk can only be read; set data_dir to another one",
+    errno.ENOSPC: "make room on its disk, or set data_dir to another one",
+    errno.EDQUOT: "make room within this user's quota, or set data_dir to another disk",
+    errno.ENOTDIR: "a part of this path is a file; move that away, or set data_dir to a directory",
+    errno.EEXIST: "it is a file; move that away, or set data_dir to a directory",
+}
 
 
-class DirectoryBusy(Exception):
+class UnusableDirectory(Exception):
+    """The data directory cannot be used; the message is one line that says why and what to do."""
+
+
+class DirectoryBusy(UnusableDirectory):
     """Another bot holds the data directory."""
 
     def __init__(self, directory: Path) -> None:
@@ -20,9 +38,16 @@ class DirectoryBusy(Exception):
 
 @contextmanager
 def exclusive(directory: Path) -> Iterator[None]:
-    """Hold `directory` for this process, creating it if needed; raises `DirectoryBusy`."""
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / NAME).open("a+") as file:
+    """Hold `directory` for this process, creating it if needed; raises `UnusableDirectory`."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = (directory / NAME).open("a+")
+        with tempfile.TemporaryFile(dir=directory) as probe:
+            probe.write(b"\0" * 4096)
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0, "set data_dir to a directory this user can write to")
+        raise UnusableDirectory(f"the data directory {directory}: {error.strerror}; {remedy}") from error
+    with file:
         try:
             _lock(file)
         except OSError as error:

@@ -3,13 +3,38 @@
 Knows rows, files and replies; changes nothing.
 """
 
+import logging
+from collections.abc import Callable, Sequence
+
 from bot.images import ImageFolder
 from bot.replies import Replies
 from bot.types import Image, Job, Reply
 
+log = logging.getLogger(__name__)
+
 
 async def stored(job: Job, images: ImageFolder, replies: Replies) -> Reply:
     """Return the reply for a job as stored, its pictures loaded."""
+    shown: Sequence[Image] | None = ()
+    if job.state in ("finished", "delivered") and not _is_deleted(job):
+        try:
+            shown = await _pictures(job, images)
+        except OSError as error:
+            shown = None
+            log.error("job %d: %s", job.id, error)
+    return worded(job, lambda: _worded(job, shown, replies), replies, shown or ())
+
+
+def worded(job: Job, word: Callable[[], Reply], replies: Replies, shown: Sequence[Image] = ()) -> Reply:
+    """Return the reply that `word` makes, or plain words where it cannot: every job gets an answer."""
+    try:
+        return word()
+    except Exception:
+        log.exception("job %d: its reply cannot be worded", job.id)
+        return replies.plain(job, shown)
+
+
+def _worded(job: Job, shown: Sequence[Image] | None, replies: Replies) -> Reply:
     match job.state:
         case "queued" | "running":
             return replies.waiting(job, 1)
@@ -17,12 +42,13 @@ async def stored(job: Job, images: ImageFolder, replies: Replies) -> Reply:
             return replies.failed(job)
         case "cancelled":
             return replies.cancelled(job)
-    if any(picture.deleted for picture in job.pictures):
+    if _is_deleted(job):
         return replies.deleted(job)
-    try:
-        return replies.finished(job, await _pictures(job, images))
-    except FileNotFoundError:
-        return replies.deleted(job)
+    return replies.gone(job) if shown is None else replies.finished(job, shown)
+
+
+def _is_deleted(job: Job) -> bool:
+    return any(picture.deleted for picture in job.pictures)
 
 
 async def _pictures(job: Job, images: ImageFolder) -> list[Image]:

@@ -10,7 +10,7 @@ MEMORY = 0.9
 
 
 class Pace:
-    """Seconds per token-step as a mean that forgets slowly; `now` gives seconds."""
+    """Seconds per token-step as a mean that forgets slowly; `now` gives seconds of a monotonic clock."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now

@@ -17,15 +17,23 @@ from bot.limits import DAY, MINUTE, Usage
 from bot.types import User
 
 _REKEY = (
-    "UPDATE jobs SET person = ? WHERE person = ? AND platform || ':user:' || json_extract(user, '$.id') = ?"
+    "UPDATE jobs SET person = ? WHERE person = ? "
+    "AND iif(json_valid(user), platform || ':user:' || json_extract(user, '$.id'), '') = ?"
 )
 
-_USAGE = """SELECT
-    (SELECT json_group_array(json_array(created, charge)) FROM (
-        SELECT created, charge FROM jobs WHERE person = :person AND created > :since UNION ALL
-        SELECT created, charge FROM forgotten
-            WHERE who IN (SELECT value FROM json_each(:hashes)) AND created > :since
-        ORDER BY created)) AS charges,
+_FORGOTTEN = (
+    "FROM forgotten WHERE who IN (SELECT value FROM json_each(:hashes)) AND created <= :now AND created"
+)
+_USAGE = f"""SELECT
+    (SELECT json_group_array(created) FROM (
+        SELECT created FROM jobs WHERE person = :person AND created > :now - {MINUTE} AND created <= :now
+        UNION ALL SELECT created {_FORGOTTEN} > :now - {MINUTE}
+        ORDER BY created)) AS requests,
+    (SELECT json_group_array(json_array(time, charge)) FROM (
+        SELECT min(60 * minute + 60, :now) AS time, charge FROM spent
+        WHERE person = :person AND minute <= :now / 60 AND minute >= (:now - {DAY}) / 60 AND charge > 0
+        UNION ALL SELECT created, charge {_FORGOTTEN} > :now - {DAY} AND charge > 0
+        ORDER BY time)) AS charges,
     (SELECT count(*) FROM jobs WHERE state IN ('queued', 'running') AND person = :person) AS waiting,
     (SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')) AS queue,
     EXISTS (SELECT 1 FROM jobs WHERE platform = :platform AND event_id = :event) AS known"""
@@ -141,16 +149,17 @@ class People:
     async def usage(self, person: str, now: float, event: tuple[str, str] = ("", "")) -> tuple[Usage, bool]:
         """Return what a person asked for in the day before `now`, and whether a platform's event has a job.
 
-        One question to the database instead of three: each waits for a thread. Charges are in token-steps.
+        One question to the database instead of three: each waits for a thread. Charges are in token-steps, by
+        the minute, which counts until its end is a day old. What is dated after `now` does not count: the
+        clock has been set back since.
         """
         platform, name = event
         hashes = json.dumps(self.hashes(person))
-        asked = {"person": person, "since": now - DAY, "hashes": hashes, "platform": platform, "event": name}
+        asked = {"person": person, "now": now, "hashes": hashes, "platform": platform, "event": name}
         [row] = await self._db.rows(_USAGE, asked)
-        charges: list[tuple[float, int]] = json.loads(row["charges"])
         usage = Usage(
-            requests=tuple(created for created, _ in charges if created > now - MINUTE),
-            charges=tuple((created, charge) for created, charge in charges if charge),
+            requests=tuple(json.loads(row["requests"])),
+            charges=tuple((time, charge) for time, charge in json.loads(row["charges"])),
             waiting=row["waiting"],
             queue=row["queue"],
         )

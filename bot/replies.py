@@ -84,9 +84,17 @@ class Replies:
             actions=self._keys.failed(job, again=True),
         )
 
+    def plain(self, job: Job, images: Sequence[Image]) -> Reply:
+        """Show a job of which something cannot be worded."""
+        return Reply(self._say(job, "plain", job=str(job.id)), images=tuple(images))
+
     def deleted(self, job: Job) -> Reply:
-        """Say that a job's pictures are gone."""
+        """Say that a job's pictures are deleted."""
         return Reply(self._say(job, "deleted"))
+
+    def gone(self, job: Job) -> Reply:
+        """Say that nobody deleted a job's pictures, but their files are gone or broken."""
+        return Reply(self._say(job, "refused-picture-gone"))
 
     def info(self, job: Job, index: int) -> Reply:
         """Show all parameters of picture `index`, to its person only."""

@@ -32,17 +32,26 @@ async def sweep(store: Store, images: ImageFolder, kept: Retention, now: float) 
     store.drop_backups(now - BACKUP_DAYS * DAY)
     if kept.picture_days:
         before = now - kept.picture_days * DAY
-        await images.delete(await store.expire(before))
+        await store.expire(before)
         await images.sweep(before, await store.favourite_files())
     if kept.prompt_days:
         await store.erase_prompts(now - kept.prompt_days * DAY)
+    await empty_trash(store, images)
+
+
+async def empty_trash(store: Store, images: ImageFolder) -> None:
+    """Remove the files that no job names any more; what a crash left over is removed by the next call."""
+    while files := await store.trash():
+        await images.delete(name for name, is_input in files if not is_input)
+        await images.delete_inputs(name for name, is_input in files if is_input)
+        await store.emptied(files)
 
 
 async def hourly(work: Callable[[], Awaitable[None]], sleep: Callable[[float], Awaitable[None]]) -> None:
-    """Sweep every hour until cancelled; a disk that refuses must not stop the bot."""
+    """Sweep every hour until cancelled; whatever goes wrong with one sweep must not stop the bot."""
     while True:
         try:
             await work()
-        except OSError:
+        except Exception:
             log.exception("what is old could not be removed; the next try is in an hour")
         await sleep(HOUR)

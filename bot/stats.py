@@ -44,8 +44,8 @@ def counted(day: Sequence[Past], now: float) -> Stats:
     """Return the numbers of a day of jobs; the hours count from the first of them, one at least."""
     hours = max(HOUR, now - min((job.created for job in day), default=now)) / HOUR
     drawn = [job for job in day if job.pictures and job.finished is not None]
-    waits = [job.started - job.created for job in day if job.started is not None]
-    draws = [job.finished - job.started for job in drawn if job.finished and job.started]
+    waits = [max(0.0, job.started - job.created) for job in day if job.started is not None]
+    draws = [max(0.0, job.finished - job.started) for job in drawn if job.finished and job.started]
     return Stats(
         states=dict(Counter("finished" if job.state == "delivered" else job.state for job in day)),
         platforms=dict(Counter(job.platform for job in day).most_common()),

@@ -4,6 +4,8 @@ Knows rows and states; judges nothing and shows nothing. Times are Unix seconds.
 """
 
 import json
+import logging
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -12,21 +14,26 @@ from pathlib import Path
 from typing import Self
 
 from bot.database import Database, Values
-from bot.limits import DAY, Usage
+from bot.limits import DAY, MINUTE, Usage
 from bot.params import Resolved
 from bot.people import People
 from bot.rows import Value, picture_row, request_row, to_job
 from bot.stats import Past
-from bot.types import Address, Job, JobPicture, Request, State
+from bot.types import Address, Job, JobPicture, Kind, Request, State
 from engine.types import PromptReady
 
-MAX_CRASHES = 3
+MAX_CRASHES = 5
+BATCH = 500
+"""Rows written in one transaction where there may be many: an ask never waits for more."""
 _OPEN = "('queued', 'running')"
 _COLUMNS = """*, (
     SELECT json_group_array(json_object(
         'index', number, 'file', file, 'width', width, 'height', height, 'seed', seed,
-        'seconds', seconds, 'report', json(report), 'deleted', json(iif(deleted, 'true', 'false'))))
+        'seconds', seconds, 'report', json(iif(json_valid(report), report, '{}')),
+        'deleted', json(iif(deleted, 'true', 'false'))))
     FROM (SELECT * FROM pictures WHERE pictures.job = jobs.id ORDER BY number)) AS pictures"""
+
+log = logging.getLogger(__name__)
 
 
 class Store:
@@ -39,7 +46,7 @@ class Store:
     @classmethod
     @asynccontextmanager
     async def open(cls, directory: Path) -> AsyncIterator[Self]:
-        """Open the database in `directory`; raises `lock.DirectoryBusy` and `NewerDatabaseError`."""
+        """Open the database in `directory`; raises `lock.UnusableDirectory`, `UnusableDatabaseError`."""
         async with Database.open(directory) as db:
             yield cls(db, await People.load(db))
 
@@ -93,7 +100,7 @@ class Store:
 
     async def favourites(self, person: str, limit: int) -> list[Job]:
         """Return a person's favourites, newest first."""
-        return await self._jobs("person = ? AND favourite ORDER BY id DESC LIMIT ?", (person, limit))
+        return await self._jobs("person = ? AND favourite = 1 ORDER BY id DESC LIMIT ?", (person, limit))
 
     async def set_favourite(self, job_id: int, favourite: bool) -> None:
         """Keep a job beyond the retention of pictures and prompts, or no longer."""
@@ -101,9 +108,14 @@ class Store:
 
     async def open_jobs(self, person: str | None = None) -> list[Job]:
         """Return the queued and running jobs, of one person or of all, in the order they came."""
-        return await self._jobs(
-            f"state IN {_OPEN} AND (? IS NULL OR person = ?) ORDER BY id", (person, person)
-        )
+        if person is not None:
+            return await self._jobs(f"state IN {_OPEN} AND person = ? ORDER BY id", (person,))
+        # The plus keeps SQLite from walking all jobs in their order instead of the index of the open ones.
+        return await self._jobs(f"state IN {_OPEN} ORDER BY +id")
+
+    async def newest(self, person: str, kind: Kind) -> Job | None:
+        """Return a person's newest job of a kind."""
+        return await self._job("person = ? AND kind = ? ORDER BY id DESC LIMIT 1", (person, kind))
 
     def drop_backups(self, before: float) -> None:
         """Delete the database's backups made before then."""
@@ -169,7 +181,7 @@ class Store:
 
     async def requeue(self) -> None:
         """Put running jobs back into the line, at an orderly end."""
-        await self._db.write("UPDATE jobs SET state = 'queued' WHERE state = 'running'")
+        await self._db.write(f"UPDATE jobs SET state = 'queued' WHERE state = 'running' AND state IN {_OPEN}")
 
     async def requeue_crashed(self, now: float) -> None:
         """Put jobs that a killed bot left running back into the line; those it died with too often fail.
@@ -179,13 +191,29 @@ class Store:
         async with self._db.transaction():
             await self._db.execute(
                 "UPDATE jobs SET state = 'queued', crashes = crashes + (used_prompt <> '') "
-                "WHERE state = 'running'"
+                f"WHERE state = 'running' AND state IN {_OPEN}"
             )
             await self._db.execute(
                 "UPDATE jobs SET state = 'failed', error = 'lost', charge = 0, finished = ? "
-                "WHERE state = 'queued' AND crashes >= ?",
+                f"WHERE state = 'queued' AND state IN {_OPEN} AND crashes >= ?",
                 (now, MAX_CRASHES),
             )
+
+    async def fail_unreadable(self, now: float) -> None:
+        """End the open jobs whose rows cannot be read, free of charge: nobody could draw or answer them."""
+        for row in await self._db.rows(f"SELECT {_COLUMNS} FROM jobs WHERE state IN {_OPEN}"):
+            if _readable(row) is None:
+                async with self._db.writing:
+                    await self._end(row["id"], "failed", now, charge=0, error="internal", shown=1)
+
+    async def never_again(self, job_id: int) -> None:
+        """Number the jobs from above this one on: its pictures are there, though its row is lost."""
+        async with self._db.transaction():
+            changed = await self._db.execute(
+                "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'jobs'", (job_id,)
+            )
+            if not changed:
+                await self._db.execute("INSERT INTO sqlite_sequence VALUES ('jobs', ?)", (job_id,))
 
     async def moved(self, job_id: int, address: Address) -> None:
         """Record where the job's message lives now."""
@@ -204,65 +232,102 @@ class Store:
         )
 
     async def delete_pictures(self, job_id: int) -> None:
-        """Mark a job's pictures deleted; its message has to be shown anew."""
+        """Mark a job's pictures deleted, their files for the trash; its message has to be shown anew."""
         async with self._db.transaction():
-            await self._db.execute("UPDATE pictures SET deleted = 1 WHERE job = ?", (job_id,))
+            await self._discard("SELECT ?", (job_id,))
             await self._db.execute("UPDATE jobs SET shown = 0 WHERE id = ?", (job_id,))
 
-    async def expire(self, before: float) -> list[str]:
-        """Mark the pictures of jobs that ended before then deleted, save favourites; return their files."""
-        async with self._db.writing:
-            rows = await self._db.rows(
-                "UPDATE pictures SET deleted = 1 WHERE deleted = 0 "
-                "AND job IN (SELECT id FROM jobs WHERE finished < ? AND NOT favourite) RETURNING file",
+    async def expire(self, before: float) -> None:
+        """Mark the pictures of jobs that ended before then deleted, save favourites."""
+        aged = (
+            "SELECT id FROM jobs WHERE expired = 0 AND favourite = 0 AND finished < ? "
+            f"ORDER BY finished LIMIT {BATCH}"
+        )
+        changed = BATCH
+        while changed == BATCH:
+            async with self._db.transaction():
+                await self._discard(aged, (before,))
+                changed = await self._db.execute(
+                    f"UPDATE jobs SET expired = 1 WHERE id IN ({aged})", (before,)
+                )
+
+    async def erase_prompts(self, before: float) -> None:
+        """Empty the texts of jobs that ended before then, save favourites."""
+        changed = BATCH
+        while changed == BATCH:
+            changed = await self._db.write(
+                "UPDATE jobs SET original = '', used_prompt = '', negative_used = '', error_detail = '', "
+                "erased = 1, params = iif(json_valid(params), "
+                "json_set(params, '$.prompt', '', '$.negative_prompt', ''), '') "
+                "WHERE id IN (SELECT id FROM jobs WHERE erased = 0 AND favourite = 0 AND finished < ? "
+                f"ORDER BY finished LIMIT {BATCH})",
                 (before,),
             )
-        return [row["file"] for row in rows]
 
     async def favourite_files(self) -> set[str]:
         """Return the names of the pictures and inputs of every favourite."""
         rows = await self._db.rows(
-            "SELECT file FROM pictures JOIN jobs ON job = id WHERE favourite "
-            "UNION SELECT image FROM jobs WHERE favourite AND image IS NOT NULL"
+            "SELECT file FROM pictures JOIN jobs ON job = id WHERE favourite = 1 "
+            "UNION SELECT image FROM jobs WHERE favourite = 1 AND image IS NOT NULL"
         )
         return {row["file"] for row in rows}
 
-    async def erase_prompts(self, before: float) -> None:
-        """Empty the texts of jobs that ended before then, save favourites."""
-        await self._db.write(
-            "UPDATE jobs SET params = json_set(params, '$.prompt', '', '$.negative_prompt', ''), "
-            "original = '', used_prompt = '', negative_used = '', error_detail = '' "
-            "WHERE finished < ? AND NOT favourite AND json_extract(params, '$.prompt') <> ''",
-            (before,),
-        )
-
-    async def forget(self, person: str, now: float) -> tuple[list[str], list[str]]:
-        """Delete a person's jobs; return the pictures' files and the inputs that nobody else uses.
+    async def forget(self, person: str, now: float) -> None:
+        """Delete a person's ended jobs, their files for the trash.
 
         What they cost in the day before `now` stays, under the keyed hash of who asked.
         """
-        mine = "SELECT id FROM jobs WHERE person = ?"
+        deleted = BATCH
+        while deleted == BATCH:
+            deleted = await self._forget_batch(person, now)
+
+    async def _forget_batch(self, person: str, now: float) -> int:
+        mine = f"SELECT id FROM jobs WHERE person = ? AND state NOT IN {_OPEN} ORDER BY id LIMIT {BATCH}"
+        name = "platform || ':user:' || iif(json_valid(user), coalesce(json_extract(user, '$.id'), ''), '')"
         async with self._db.transaction():
-            costs = await self._db.rows(
-                "SELECT platform || ':user:' || json_extract(user, '$.id') AS name, created, charge "
-                "FROM jobs WHERE person = ? AND created > ?",
-                (person, now - DAY),
+            members = await self._db.returned(
+                f"SELECT DISTINCT {name} FROM jobs WHERE id IN ({mine})", (person,)
             )
-            for name, created, charge in costs:
-                row = (self.people.hashed(name), created, charge)
-                await self._db.execute("INSERT INTO forgotten VALUES (?, ?, ?)", row)
-            pictures = await self._db.rows(f"SELECT file FROM pictures WHERE job IN ({mine})", (person,))
-            inputs = await self._db.rows(
-                "SELECT image FROM jobs WHERE image IS NOT NULL GROUP BY image "
-                "HAVING max(person = ?) AND NOT max(person <> ?)",
-                (person, person),
-            )
-            await self._db.execute("DELETE FROM jobs WHERE person = ?", (person,))
-        return [row["file"] for row in pictures], [row["image"] for row in inputs]
+            for (member,) in members:
+                # Requests of the last minute one by one, since they are counted; older ones by the minute.
+                await self._db.execute(
+                    "INSERT INTO forgotten SELECT ?, max(created), sum(charge) FROM jobs "
+                    f"WHERE id IN ({mine}) AND {name} = ? AND created > ? "
+                    "GROUP BY iif(created > ?, id, -CAST(created / 60 AS INTEGER))",
+                    (self.people.hashed(member), person, member, now - DAY, now - MINUTE),
+                )
+            await self._discard(mine, (person,))
+            inputs = f"SELECT image, 1 FROM jobs WHERE id IN ({mine}) AND image IS NOT NULL"
+            await self._db.execute(f"INSERT OR IGNORE INTO trash {inputs}", (person,))
+            return await self._db.execute(f"DELETE FROM jobs WHERE id IN ({mine})", (person,))
 
     async def forget_costs(self, before: float) -> None:
-        """Drop what forgotten people spent before then."""
+        """Drop what people spent before then."""
         await self._db.write("DELETE FROM forgotten WHERE created < ?", (before,))
+        await self._db.write("DELETE FROM spent WHERE minute < ?", (before // 60,))
+
+    async def trash(self) -> list[tuple[str, bool]]:
+        """Return some files that no job names any more, and whether each is an input."""
+        rows = await self._db.rows(
+            "SELECT file, input FROM trash "
+            f"WHERE NOT (input AND EXISTS (SELECT 1 FROM jobs WHERE image = file)) LIMIT {BATCH}"
+        )
+        return [(row["file"], bool(row["input"])) for row in rows]
+
+    async def emptied(self, files: Iterable[tuple[str, bool]]) -> None:
+        """Record that files of the trash are gone."""
+        async with self._db.transaction():
+            for file in files:
+                await self._db.execute("DELETE FROM trash WHERE file = ? AND input = ?", file)
+
+    async def _discard(self, jobs: str, values: tuple[Value, ...]) -> None:
+        """Mark the pictures of the jobs that a query names deleted, inside a transaction."""
+        await self._db.execute(
+            f"INSERT OR IGNORE INTO trash SELECT file, 0 FROM pictures WHERE job IN ({jobs})", values
+        )
+        await self._db.execute(
+            f"UPDATE pictures SET deleted = 1 WHERE deleted = 0 AND job IN ({jobs})", values
+        )
 
     async def _end(self, job_id: int, state: State, now: float, **columns: Value) -> bool:
         changes: dict[str, Value] = {"id": job_id, "state": state, "finished": now, **columns}
@@ -276,13 +341,21 @@ class Store:
         return next(iter(await self._jobs(where, values)), None)
 
     async def _jobs(self, where: str, values: Iterable[Value] = ()) -> list[Job]:
-        return [
-            to_job(row) for row in await self._db.rows(f"SELECT {_COLUMNS} FROM jobs WHERE {where}", values)
-        ]
+        rows = await self._db.rows(f"SELECT {_COLUMNS} FROM jobs WHERE {where}", values)
+        return [job for row in rows if (job := _readable(row)) is not None]
 
     async def _written(self, sql: str, values: Values) -> list[Job]:
         """Run a statement that returns the jobs it wrote, inside a lock that is already held."""
-        return [to_job(row) for row in await self._db.rows(sql, values)]
+        return [to_job(row) for row in await self._db.returned(sql, values)]
+
+
+def _readable(row: sqlite3.Row) -> Job | None:
+    """Return the job of a row, or None where it is broken: lists are shown without it."""
+    try:
+        return to_job(row)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        log.error("the row of job %s cannot be read: %r", row["id"], error)
+        return None
 
 
 def _values(row: Mapping[str, Value]) -> str:

@@ -11,6 +11,8 @@ from fluent.runtime import FluentBundle, FluentResource
 from fluent.runtime.types import fluent_number
 
 LANGUAGES = ("en", "zh")
+LONGEST_VALUE = 2000
+"""Characters of a value; Fluent refuses to fill in more than 2,500."""
 REMEMBERED = 4096
 
 
@@ -59,5 +61,5 @@ def _bundle(language: str) -> FluentBundle:
 
 
 def _argument(value: str | float) -> Any:
-    """Keep a number a number, for plurals, but write it without thousands separators."""
-    return value if isinstance(value, str) else fluent_number(value, useGrouping=False)
+    """Cut a text; keep a number a number, for plurals, but write it without thousands separators."""
+    return value[:LONGEST_VALUE] if isinstance(value, str) else fluent_number(value, useGrouping=False)

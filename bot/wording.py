@@ -58,7 +58,7 @@ def small_print(texts: Texts, job: Job) -> str:
     if sentences:
         lines.append(("" if language(locale) == "zh" else " ").join(sentences))
     if job.request.params.ignored:
-        lines.append(say(locale, "note-ignored", flags=" ".join(job.request.params.ignored)))
+        lines.append(say(locale, "note-ignored", flags=cut(" ".join(job.request.params.ignored))))
     return "\n".join(lines)
 
 
@@ -77,7 +77,7 @@ def seconds(value: float) -> str:
 def took(job: Job) -> float:
     """Return the seconds a job's pictures took; of several, from the start to the end of the job."""
     if len(job.pictures) > 1 and job.started is not None and job.finished is not None:
-        return job.finished - job.started
+        return max(0.0, job.finished - job.started)  # the clock may have been set back meanwhile
     return sum(picture.seconds for picture in job.pictures)
 
 

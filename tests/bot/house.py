@@ -64,6 +64,7 @@ class House:
         self.engine = engine
         self.platform = platform
         self.time = 1000.0
+        self.sleeps = 0
         self.images = ImageFolder(directory / "pictures")
         self.core = Core(
             store=store,
@@ -74,12 +75,14 @@ class House:
             settings=settings,
             platforms={platform.name: platform},
             now=lambda: self.time,
+            clock=lambda: self.time,
             sleep=self._sleep,
         )
         self._events = 0
         self._running: asyncio.Task[None] | None = None
 
     async def _sleep(self, seconds: float) -> None:
+        self.sleeps += 1
         if seconds > 1000:
             await asyncio.Event().wait()
         await asyncio.sleep(0)

@@ -163,3 +163,22 @@ def test_tokens_are_never_shown() -> None:
     with pytest.raises(config.ConfigError) as caught:
         config.load(EXAMPLE, {"ZIMAGE_BOT_DISCORD": "hush-hush"})
     assert "hush-hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("mode", "text", "told"),
+    [
+        (0o644, '[telegram]\ntoken = "123456:secret-of-a-bot"', True),
+        (0o640, '[telegram]\ntoken = "123456:secret-of-a-bot"', True),
+        (0o600, '[telegram]\ntoken = "123456:secret-of-a-bot"', False),
+        (0o644, "log_level = 'info'", False),
+    ],
+)
+def test_tokens_that_others_on_the_machine_can_read_are_told(
+    tmp_path: Path, mode: int, text: str, told: bool
+) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    path.chmod(mode)
+    line = config.exposed(path, config.load(path, {}))
+    assert ("chmod 600" in line) == told

@@ -141,3 +141,15 @@ async def test_a_message_out_of_reach_for_good_is_tried_once_and_counts_as_shown
     await bench.delivery.drained()
     assert bench.told == [(1, PLACE, True)]
     assert (bench.texts(), bench.platform.tries) == ([], 1)
+
+
+async def test_what_is_to_be_shown_on_a_platform_that_is_not_served_is_left_for_later() -> None:
+    told: list[int] = []
+
+    async def shown(job: int, address: Address, final: bool) -> None:
+        told.append(job)
+
+    delivery = Delivery({}, shown)
+    delivery.finish(1, Address("elsewhere", "m"), partial(say, "late"))
+    await delivery.drained()
+    assert told == []

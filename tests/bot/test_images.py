@@ -34,9 +34,10 @@ def folder(tmp_path: Path) -> ImageFolder:
 async def test_a_picture_is_named_by_job_and_index_and_nothing_half_written_stays(
     folder: ImageFolder, tmp_path: Path
 ) -> None:
-    assert await folder.write(7, 2, b"one") == "7-2.png"
-    assert await folder.write(7, 2, b"two") == "7-2.png"
-    assert await folder.read("7-2.png") == b"two"
+    first, second = picture(color="red"), picture(color="blue")
+    assert await folder.write(7, 2, first) == "7-2.png"
+    assert await folder.write(7, 2, second) == "7-2.png"
+    assert await folder.read("7-2.png") == second
     assert names(tmp_path) == ["7-2.png", "inputs"]
 
 

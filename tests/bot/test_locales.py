@@ -134,7 +134,7 @@ def test_every_refusal_in_the_code_has_a_message_and_brings_its_values() -> None
     [
         ("command-", {entry.name for entry in COMMANDS}),
         ("flag-", {flag.names[0] for flag in FLAGS if not flag.ignored}),
-        ("error-", {*get_args(ErrorCode), "refused", "free"}),
+        ("error-", {*get_args(ErrorCode), "refused", "storage", "free"}),
         ("button-", {*EMOJIS, "cancel-job", "pick"}),
     ],
 )

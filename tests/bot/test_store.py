@@ -13,7 +13,7 @@ from bot import retention
 from bot import store as store_module
 from bot.database import DATABASE, NewerDatabaseError
 from bot.images import ImageFolder
-from bot.limits import DAY, Rule, Usage, judge
+from bot.limits import DAY, MINUTE, Rule, Usage, judge
 from bot.params import Resolved
 from bot.retention import Retention
 from bot.store import Store
@@ -90,7 +90,7 @@ async def test_usage_charges_what_was_made_and_counts_every_request(tmp_path: Pa
     async with Store.open(tmp_path) as store:
         jobs = [await admitted(store, f"e{at}", now=100.0 + at) for at in range(5)]
         await admitted(store, "other", 104.0, User("web", "2", "Bob"))
-        await admitted(store, "old", 104.0 - DAY)
+        await admitted(store, "old", 104.0 - DAY - MINUTE)
         await store.start(jobs[0].id, 110)
         await store.fail(jobs[0].id, "numerics", "", 110)
         await store.cancel(jobs[1].id, 0, 110)
@@ -98,7 +98,7 @@ async def test_usage_charges_what_was_made_and_counts_every_request(tmp_path: Pa
         await store.cancel(jobs[2].id, 150, 110)
         usage = await store.usage(ANN.person, 104.0)
         assert usage.requests == (100, 101, 102, 103, 104)
-        assert usage.charges == ((102, 150), (103, 400), (104, 400))
+        assert usage.charges == ((104, 150 + 400 + 400),)
         assert (usage.waiting, usage.queue) == (3, 4)
 
 
@@ -171,20 +171,24 @@ async def test_deleted_pictures_keep_their_rows_and_have_to_be_shown_anew(tmp_pa
         for index in range(2):
             await store.add_picture(job.id, picture(index), 2, 2)
         await store.shown(job.id, Address("web", "e1"))
-        assert await store.expire(2) == []
+        await store.expire(2)
+        assert await store.trash() == []
         await store.delete_pictures(job.id)
         [unshown] = await store.unshown()
         assert [one.deleted for one in unshown.pictures] == [True, True]
 
 
-async def test_expired_pictures_are_named_once(tmp_path: Path) -> None:
+async def test_expired_pictures_stay_in_the_trash_until_they_are_gone(tmp_path: Path) -> None:
     async with Store.open(tmp_path) as store:
         job = await admitted(store, "e1")
         await store.start(job.id, 1)
         for index in range(2):
             await store.add_picture(job.id, picture(index), 2, 2)
-        assert sorted(await store.expire(3)) == ["1-0.png", "1-1.png"]
-        assert await store.expire(3) == []
+        await store.expire(3)
+        assert await store.trash() == [("1-0.png", False), ("1-1.png", False)]
+        await store.emptied([("1-0.png", False)])
+        await store.expire(3)
+        assert await store.trash() == [("1-1.png", False)]
 
 
 async def test_a_cancelled_write_leaves_the_store_usable(tmp_path: Path) -> None:
@@ -229,19 +233,25 @@ async def test_a_backup_goes_after_a_week_and_what_was_deleted_since_with_it(tmp
             assert backup.exists() == left
 
 
-async def test_jobs_of_the_first_version_are_read_as_they_were(tmp_path: Path) -> None:
-    script = Path(database_module.__file__).parent / "migrations" / "001_jobs.sql"
+def make_old(directory: Path, version: int, params: str) -> None:
+    """Make a database as the bot had it at `version`, with one job waiting."""
+    scripts = sorted((Path(database_module.__file__).parent / "migrations").iterdir())
     user = '{"platform":"web","id":"1","name":"Ann","locale":"zh-CN"}'
-    with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
-        connection.executescript(script.read_text("utf-8"))
+    with closing(sqlite3.connect(directory / DATABASE)) as connection:
+        for script in scripts[:version]:
+            connection.executescript(script.read_text("utf-8"))
         connection.execute(
             "INSERT INTO jobs (platform, event_id, person, user, address_platform, place, kind, params, "
             "picture, original, state, created, width, height, seed, cost, charge) VALUES "
             "('web', 'e1', 'web:1', ?, 'web', 'e1', 'imagine', ?, 0, '', 'queued', 0, 128, 96, 7, 400, 400)",
-            (user, '{"prompt":"a boat","count":2,"ignored":[]}'),
+            (user, params),
         )
-        connection.execute("PRAGMA user_version = 1")
+        connection.execute(f"PRAGMA user_version = {version}")
         connection.commit()
+
+
+async def test_jobs_of_the_first_version_are_read_as_they_were(tmp_path: Path) -> None:
+    make_old(tmp_path, 1, '{"prompt":"a boat","count":2,"ignored":[]}')
     async with Store.open(tmp_path) as store:
         [job] = await store.open_jobs()
         assert job.request == asked("e1", replace(ANN, groups=()))
@@ -249,20 +259,21 @@ async def test_jobs_of_the_first_version_are_read_as_they_were(tmp_path: Path) -
         assert await store.people.settings("web:1") == {}
 
 
+async def test_what_was_spent_before_it_was_kept_by_the_minute_still_counts(tmp_path: Path) -> None:
+    make_old(tmp_path, 3, '{"prompt":"a boat","count":2,"ignored":[]}')
+    async with Store.open(tmp_path) as store:
+        assert (await store.usage("web:1", 30.0)).charges == ((30, 400),)
+
+
 @pytest.mark.parametrize(("redraw", "method"), [("true", "redraw"), ("false", "auto")])
 async def test_what_was_to_be_redrawn_before_methods_could_be_named_still_is(
     tmp_path: Path, redraw: str, method: str
 ) -> None:
-    async with Store.open(tmp_path) as store:
-        job = await admitted(store, "e1")
-    with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
-        told = f'{{"prompt":"a boat","redraw":{redraw},"count":2,"ignored":[]}}'
-        connection.execute("UPDATE jobs SET params = ?", (told,))
-        connection.execute("PRAGMA user_version = 2")
-        connection.commit()
+    told = f'{{"prompt":"a boat","redraw":{redraw},"count":2,"ignored":[]}}'
+    make_old(tmp_path, 2, told)
     async with Store.open(tmp_path) as store:
         [found] = await store.open_jobs()
-        assert found.request.params == replace(job.request.params, method=method)
+        assert found.request.params.method == method
 
 
 async def test_how_to_enlarge_outlasts_a_restart(tmp_path: Path) -> None:
