@@ -56,14 +56,13 @@ def main() -> None:
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, signal.default_int_handler)  # nothing that was begun outlives this
     trials = asyncio.run(run(said.seeds, long=not said.short))
-    lines = [table(trials)]
-    for bad in filter(Trial.wrong, trials):
-        lines += bad.wrong()
-        if said.logs:
-            said.logs.mkdir(parents=True, exist_ok=True)
-            (said.logs / f"{bad.seed}-{bad.kind}.txt").write_text(bad.log, "utf-8")
-    sys.stdout.write("\n".join(lines) + "\n")
-    sys.exit(len(lines) > 1)
+    bad = [played for played in trials if played.wrong()]
+    if said.logs:
+        said.logs.mkdir(parents=True, exist_ok=True)
+        for played in bad:
+            (said.logs / f"{played.seed}-{played.kind}.txt").write_text(played.log, "utf-8")
+    sys.stdout.write(f"{table(trials)}\n")
+    sys.exit(bool(bad))
 
 
 if __name__ == "__main__":
