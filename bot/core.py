@@ -173,9 +173,12 @@ class Core:
         return await self.submit(await buttons.request(self._store, self._dice, job, click))
 
     async def cancel(self, user: User, job_id: int | None = None) -> int:
-        """Cancel a person's open job, or all of them; return how many there were."""
+        """Cancel a person's open job, or all of them, the last first; return how many there were.
+
+        In that order none of them begins or moves up in between.
+        """
         person = self.people.known(user).person
-        jobs = [job for job in await self._store.open_jobs(person) if job_id in (None, job.id)]
+        jobs = [job for job in reversed(await self._store.open_jobs(person)) if job_id in (None, job.id)]
         return sum([await self._protect(self._line.cancel(job)) for job in jobs])
 
     async def job(self, user: User, job_id: int) -> Job:

@@ -19,6 +19,7 @@ from bot.images import ImageFolder, dimensions
 from bot.moderation import Fitness, Words
 from bot.opened import Open
 from bot.pace import Pace
+from bot.places import Places
 from bot.queue import FairQueue, Ticket
 from bot.replies import REPEATED, Replies
 from bot.retention import empty_trash
@@ -67,6 +68,7 @@ class Line:
         self._sleep = sleep
         self._open: dict[int, Open] = {}
         self._consumers: set[asyncio.Task[bool]] = set()
+        self._places = Places(self._queue)
 
     def enter(self, job: Job) -> None:
         """Queue the pictures that a job still lacks and show its place."""
@@ -106,7 +108,7 @@ class Line:
 
     def waiting(self) -> int:
         """Return how many jobs wait."""
-        return len(self._queue.positions())
+        return self._queue.waiting()
 
     def pause(self, paused: bool) -> None:
         """Begin nothing new, or go on; who waits is told."""
@@ -300,10 +302,9 @@ class Line:
 
     def _announce(self) -> None:
         """Tell the waiting jobs whose place has changed."""
-        for job_id, position in self._queue.positions().items():
+        for job_id in self._places.news():
             shown = self._open[job_id]
-            if not shown.tasks and _worth_telling(shown.position, position):
-                shown.position = position
+            if not shown.tasks:
                 self._offer(shown)
 
     def _offer(self, shown: Open) -> None:
@@ -331,8 +332,3 @@ class Line:
 
 async def _ready(reply: Reply) -> Reply:
     return reply
-
-
-def _worth_telling(told: int, position: int) -> bool:
-    """Tell every step near the front, a quarter of the way further back: platforms count edits."""
-    return abs(told - position) >= max(1, told // 4)

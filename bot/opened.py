@@ -14,7 +14,6 @@ class Open:
     job: Job
     steps: dict[int, tuple[int, int]] = field(default_factory=dict)
     preview: Image | None = None
-    position: int = 0
     tasks: set[asyncio.Task[bool]] = field(default_factory=set)
 
     def done(self) -> float:

@@ -1,8 +1,8 @@
-"""What the bot itself costs: 300 jobs of 30 people through core, SQLite and files, the engine being free.
+"""What the bot itself costs a job while many wait: core, SQLite and files, the engine being free.
 
-`python -m tests.bench_core` prints the bot's own milliseconds a job and the order in which people were
-served. A job's overhead is the time of its submit plus the time from its hand-out to the engine until its
-picture is in its message; everything else is waiting for others.
+`python -m tests.bench_core [WAITING ...]` fills the line with ten jobs a person, then has one job come in and
+one be drawn, time after time, so that the line stays as long. It prints the bot's own milliseconds for both
+together, from the ask to the picture in its message, everybody's new place told.
 """
 
 import asyncio
@@ -12,73 +12,94 @@ import tempfile
 import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import NamedTuple
 
 from bot.fake import FakePlatform
 from bot.types import Address, Reply, User
 from engine.fake import FakeEngine
 from engine.types import Event, Task
-from tests.bot.house import TOKENS, house
+from tests.bot.house import TOKENS, House, house
 
-PEOPLE = 30
-JOBS = 10
+WAITING = (30, 300, 3000, 10_000)
+JOBS_EACH = 10
+ROUNDS = 100
 
 
-class TimedEngine(FakeEngine):
-    """Notes when each task comes in."""
+class SlowEngine(FakeEngine):
+    """Draws one picture for each permit."""
 
     def __init__(self) -> None:
         super().__init__(TOKENS)
-        self.began: dict[str, float] = {}
+        self.permits = asyncio.Semaphore(0)
 
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
-        self.began[task.prompt] = time.perf_counter()  # type: ignore[union-attr]
+        await self.permits.acquire()
         async for event in super().run(task):
             yield event
 
 
-class TimedPlatform(FakePlatform):
-    """Notes when each picture is shown, by its file."""
+class CountingPlatform(FakePlatform):
+    """Counts the pictures that were shown."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.shown: dict[str, float] = {}
+        self.pictures = asyncio.Semaphore(0)
 
     async def show(self, address: Address, reply: Reply) -> Address:
-        for image in reply.images:
-            self.shown[image.alt] = time.perf_counter()
+        for _ in reply.images:
+            self.pictures.release()
         return await super().show(address, reply)
 
 
-async def measure(directory: Path) -> tuple[list[float], list[str]]:
-    """Return each job's overhead in milliseconds and the people in the order they were served."""
-    engine, platform = TimedEngine(), TimedPlatform()
+class Measured(NamedTuple):
+    """Milliseconds of the last asks that filled the line, of each round, of CPU; whether turns were taken."""
+
+    asks: list[float]
+    rounds: list[float]
+    cpu: float
+    fair: bool
+
+
+async def measure(directory: Path, waiting: int) -> Measured:
+    """Return what a job costs while `waiting` others wait."""
+    engine, platform = SlowEngine(), CountingPlatform()
+    people = waiting // JOBS_EACH
     async with house(directory, engine=engine, platform=platform, run=False) as home:
-        submits: dict[str, float] = {}
-        for person in range(PEOPLE):
-            for at in range(JOBS):
-                prompt, begun = f"person {person:02} picture {at}", time.perf_counter()
-                await home.ask(prompt, User("fake", str(person), "P"))
-                submits[prompt] = time.perf_counter() - begun
+        asks = [await _ask(home, at, people) for at in range(waiting)]
+        await home.settled()
         home.run()
-        await home.core.idle()
-    spent = [submits[name] + platform.shown[name] - engine.began[name] for name in submits]
-    return [1000 * one for one in spent], [task.prompt.split()[1] for task in engine.tasks]  # type: ignore[union-attr]
+        rounds, busy = [], time.process_time()
+        for at in range(ROUNDS):
+            begun = time.perf_counter()
+            await _ask(home, waiting + at, people)
+            engine.permits.release()
+            await platform.pictures.acquire()
+            rounds.append(1000 * (time.perf_counter() - begun))
+        busy = 1000 * (time.process_time() - busy) / ROUNDS
+    served = [task.prompt for task in engine.tasks[: min(people, ROUNDS)]]  # type: ignore[union-attr]
+    return Measured(asks[-ROUNDS:], rounds, busy, len(set(served)) == len(served))
+
+
+async def _ask(home: House, at: int, people: int) -> float:
+    begun, name = time.perf_counter(), str(at % people)
+    await home.ask(f"a picture for {name}", User("fake", name, name))
+    return 1000 * (time.perf_counter() - begun)
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        begun, busy = time.perf_counter(), time.process_time()
-        spent, order = asyncio.run(measure(Path(folder)))
-        wall, busy = time.perf_counter() - begun, time.process_time() - busy
-    marks = statistics.quantiles(spent, n=20)
-    fair = all(len(set(order[at : at + PEOPLE])) == PEOPLE for at in range(0, len(order), PEOPLE))
-    whole, cpu = 1000 * wall / len(spent), 1000 * busy / len(spent)
-    sys.stdout.write(
-        f"{len(spent)} jobs in {wall:.1f} s ({whole:.1f} ms a job, of them {cpu:.1f} ms CPU)\n"
-        f"overhead a job: p50 {marks[9]:.1f} ms, p95 {marks[18]:.1f} ms\n"
-        f"every person once in each round of {PEOPLE}: {'yes' if fair else 'no'}\n"
-        f"first two rounds: {' '.join(order[: 2 * PEOPLE])}\n"
-    )
+    sys.stdout.write("waiting | ask p50 | ask and picture: mean | p50 | p95 | CPU (ms) | people take turns\n")
+    for waiting in [int(word) for word in sys.argv[1:]] or WAITING:
+        with tempfile.TemporaryDirectory() as folder:
+            asks, rounds, cpu, fair = asyncio.run(measure(Path(folder), waiting))
+        marks = (
+            statistics.median(asks),
+            statistics.mean(rounds),
+            *statistics.quantiles(rounds, n=20)[9::9],
+            cpu,
+        )
+        figures = " | ".join(f"{mark:.1f}" for mark in marks)
+        sys.stdout.write(f"{waiting} | {figures} | {'yes' if fair else 'no'}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ import pytest
 from bot.commands import Command
 from bot.limits import left
 from bot.types import Refused
-from tests.bot.house import ANN, BOB, FREE, house
+from engine.fake import FakeEngine
+from tests.bot.house import ANN, BOB, FREE, TOKENS, Gate, house
 
 
 async def test_help_history_and_quota_answer_for_the_person_who_asks(tmp_path: Path) -> None:
@@ -68,3 +69,14 @@ async def test_cancel_ends_one_job_or_all_and_answers_with_what_is_left(tmp_path
         assert answer == home.core.replies.queue("en", *await home.core.waiting(ANN))
         await home.core.answer(ANN, Command("cancel", ""))
         assert [(await home.row(job)).state for job in jobs] == ["cancelled"] * 3
+
+
+async def test_cancelling_all_begins_none_of_them(tmp_path: Path) -> None:
+    gate = Gate()
+    async with house(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
+        for number in range(6):
+            await home.ask(f"boat {number}")
+        await gate.reached()
+        await home.core.answer(ANN, Command("cancel", ""))
+        await home.core.idle()
+        assert [task.prompt for task in home.engine.tasks] == ["boat 0", "boat 1"]
