@@ -113,8 +113,8 @@ async def _play(found: Trial, house: House, town: Town, long: bool) -> None:
         happening = asyncio.ensure_future(fault(house))
         await _ask(town, dice, 1)
         await happening
-    async with asyncio.timeout(300):
-        await town.settle(180 if long else 60)
+    async with asyncio.timeout(360):
+        await town.settle(240 if long else 120)
     with suppress(TimeoutError):
         async with asyncio.timeout(10):
             while _open_rows(house.data):  # noqa: ASYNC110  (another process)
