@@ -104,7 +104,7 @@ async def _play(found: Trial, house: House, town: Town, long: bool) -> None:
     for fault in _faults(found.kind, dice, long):
         async with asyncio.timeout(120):
             await house.up.wait()
-        await _ask(town, dice, 2)
+        await _ask(town, dice, 2 if long or found.kind == "clock" else 1)
         with suppress(TimeoutError):
             async with asyncio.timeout(20):
                 # A model may load for long: that this hangs is noticed after minutes, not in a test.
@@ -125,7 +125,7 @@ async def _play(found: Trial, house: House, town: Town, long: bool) -> None:
 
 async def _ask(town: Town, dice: random.Random, times: int) -> None:
     for who in PEOPLE * times:
-        size, steps, count = dice.choice((128, 192)), dice.randint(1, 4), dice.randint(1, 2)
+        size, steps, count = dice.choice((128, 160)), dice.randint(1, 3), dice.randint(1, 2)
         town.ask(who, f"{dice.choice(WORDS)} --size {size}x{size} --steps {steps}", count)
         await asyncio.sleep(dice.uniform(0.0, 0.3))
 
