@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: run test fuzz test-spandrel check format clean
+.PHONY: run test fuzz crash test-spandrel check format clean
 
 run: $(VENV)/.installed
 	$(BIN)/python -m bot run
@@ -18,6 +18,10 @@ test: $(VENV)/.installed-dev
 fuzz: $(VENV)/.installed-dev
 	FUZZ_EXAMPLES=4000 FUZZ_REQUESTS=20000 $(BIN)/python -m pytest --timeout 3600 \
 		tests/engine/prompts/test_any_text.py tests/bot/test_flags.py tests/adapters/web/test_any_request.py
+
+# Sixty seeds of faults around a running bot (docs/faults.md); as root, so that a disk can be full. About an hour.
+crash: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.crash
 
 # An environment of its own: torchvision works beside no torch but the one it was built for, and these three are
 # known to fit each other. CUDA builds, which run on a CPU as well; about 5 GB.

@@ -4,10 +4,11 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import aiohttp
 import psutil
@@ -18,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 class Bot:
     """A running bot: its process, its address and its HTTP API."""
 
-    def __init__(self, process: asyncio.subprocess.Process, url: str, session: aiohttp.ClientSession) -> None:
+    def __init__(self, process: Process, url: str, session: aiohttp.ClientSession) -> None:
         self.process = process
         self.url = url
         self.session = session
@@ -64,24 +65,41 @@ class Bot:
         await self.process.wait()
 
 
-@asynccontextmanager
-async def running(data: Path, **environment: str) -> AsyncIterator[Bot]:
-    """Start the bot on `data` with the embedded model; end it politely unless it is dead already."""
-    settings = {"DATA_DIR": str(data), "WEB__PORT": "0", "LIMITS__PER_MINUTE": "0", "LIMITS__WAITING": "0"}
-    process = await asyncio.create_subprocess_exec(
+async def launch(
+    data: Path,
+    settings: Mapping[str, str],
+    log: IO[bytes] | None = None,
+    around: Mapping[str, str] = os.environ,
+) -> Process:
+    """Start the bot on `data` with the embedded model, in a process group of its own."""
+    said = {"DATA_DIR": str(data), "WEB__PORT": "0", "LIMITS__PER_MINUTE": "0", "LIMITS__WAITING": "0"}
+    return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "bot",
         "run",
         cwd=ROOT,
-        env=os.environ | {f"ZIMAGE_BOT_{key}": value for key, value in (settings | environment).items()},
+        env={**around, **{f"ZIMAGE_BOT_{key}": value for key, value in {**said, **settings}.items()}},
         stdout=asyncio.subprocess.PIPE,
+        stderr=log,
+        start_new_session=True,
     )
+
+
+async def first_line(process: Process) -> str:
+    """Wait for what the bot says once it can be met, `ready: URL`; nothing where it ended before."""
     assert process.stdout is not None
-    line = (await process.stdout.readline()).decode()
+    return (await process.stdout.readline()).decode().strip()
+
+
+@asynccontextmanager
+async def running(data: Path, **environment: str) -> AsyncIterator[Bot]:
+    """Run the bot on `data`; end it politely unless it is dead already."""
+    process = await launch(data, environment)
+    line = await first_line(process)
     assert line.startswith("ready: "), f"the bot said {line!r}"
     try:
-        url = line.removeprefix("ready: ").strip()
+        url = line.removeprefix("ready: ")
         async with aiohttp.ClientSession(url) as session:
             yield Bot(process, url, session)
     finally:

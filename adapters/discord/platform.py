@@ -80,7 +80,7 @@ class DiscordPlatform:
         the library raises where a later try may succeed.
         """
         await self._online.wait()
-        if (wait := self._shut_until - self.now()) > 0:
+        if (wait := self._shut_until - time.monotonic()) > 0:
             await self._sleep(wait)
         client = self._client
         assert client is not None
@@ -104,7 +104,7 @@ class DiscordPlatform:
     def _heed(self, error: discord.HTTPException) -> None:
         """Send nothing for as long as Cloudflare says; the library obeys Discord's own limits itself."""
         if error.status == TOO_MANY:
-            self._shut_until = self.now() + float(error.response.headers.get("Retry-After", LAST_RETRY))
+            self._shut_until = time.monotonic() + float(error.response.headers.get("Retry-After", LAST_RETRY))
 
     async def _put(self, client: Client, place: Place, shown: Look) -> Place:
         if place.by_token(self.now()):
@@ -155,9 +155,9 @@ class DiscordPlatform:
         """Yield for each try, ever more slowly while they fail quickly."""
         pause = FIRST_RETRY
         while True:
-            begun = self.now()
+            begun = time.monotonic()
             yield
-            pause = FIRST_RETRY if self.now() - begun > LAST_RETRY else pause
+            pause = FIRST_RETRY if time.monotonic() - begun > LAST_RETRY else pause
             await self._sleep(pause)
             pause = min(2 * pause, LAST_RETRY)
 

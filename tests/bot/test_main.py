@@ -57,7 +57,7 @@ def bot(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         (["info", "/no/such/file.png"], {}, "No such file"),
         (["--config", "/no/such/config.toml"], {}, "no such file"),
         (["run"], {"WEB__PORT": "many"}, "web.port"),
-        (["run"], {"DATA_DIR": str(Path(__file__))}, "it is a file; move it away"),
+        (["run"], {"DATA_DIR": str(Path(__file__))}, "it is a file; move that away"),
         (["run"], {"DATA_DIR": str(Path(__file__) / "data")}, "a part of this path is a file"),
         (["run"], {"DATA_DIR": "/proc/data"}, "the data directory /proc/data"),
         (["run"], {"WEB__HOST": "0.0.0.0"}, "web.token"),
