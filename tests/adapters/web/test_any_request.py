@@ -22,7 +22,8 @@ TOGETHER = 20
 
 ODD_TEXT = (
     "a cat", "", "\\ud800", "\\udfff\\ud800", "\\u0000", "—ar 16:9 ｘ", "/show 99999999999999999999",
-    "/upscale x4 17", "/imagine a cat --seed 1e999", "/cancel ١٢", "/info #" + "9" * 60, "/ban #" + "9" * 30, "/ban discord:user:7 99999d", "“" * 3000,
+    "/upscale x4 17", "/imagine a cat --seed 1e999", "/cancel ١٢", "/info #" + "9" * 60, "“" * 3000,
+    "/ban #" + "9" * 30, "/ban discord:user:7 99999d",
     "x" * 9000, "--" * 2000, "/ban discord:user:7 1e400", "/link " + "A" * 300, "/" + "é" * 200, "[" * 500,
     "a cat --ar 1:999999999999",
 )  # fmt: skip
