@@ -72,10 +72,12 @@ def refuse_configured(source: object, config: dict[str, Any]) -> None:
 def refuse(part: Part, config: dict[str, Any]) -> None:
     """Refuse any quantized part, for loaders that drop what they don't know; plain float8 is none."""
     refuse_configured(part.folder, config)
-    for name, entry in part.tensors.items():
+    for name in part.tensors:
         if found := method(name) or (owner(name) and "with scales"):
             raise refusal(part.folder, f"({found}: {name})")
-        refuse_dtype(part, name, entry)
+    for name, entry in part.tensors.items():
+        if name.endswith(".weight"):
+            refuse_dtype(part, name, entry)
 
 
 def loaded(source: object, count: int, told: Mapping[str, Any]) -> list[str]:
@@ -91,7 +93,7 @@ def loaded(source: object, count: int, told: Mapping[str, Any]) -> list[str]:
 
 def refuse_dtype(part: Part, name: str, entry: Entry) -> None:
     """Refuse a weight of whole numbers that nothing explains."""
-    if name.endswith(".weight") and entry.dtype not in FLOATS:
+    if entry.dtype not in FLOATS:
         raise refusal(part.folder, f"({name} is {entry.dtype} and no scale is known for it)")
 
 

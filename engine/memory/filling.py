@@ -139,8 +139,6 @@ def match(module: nn.Module, folder: Path) -> Matched:
     expected = {name: tuple(parameter.shape) for name, parameter in module.named_parameters()}
     found = _found(part)
     sources = {name: source for name in expected if (source := _source(name, found)) is not None}
-    for name, source in sources.items():
-        _check(part, source, expected[name], found)
     used = {each.name for source in sources.values() for each in source if each is not None}
     unused = {
         name: each.name for name, each in found.items() if each.name not in used and not _is_spare(name)
@@ -149,6 +147,8 @@ def match(module: nn.Module, folder: Path) -> Matched:
     for name, told in unused.items():
         if layers & {name[: dot.start()] for dot in re.finditer(r"[.]", name)}:
             raise quantized.refusal(part.folder, f"({quantized.method(name) or 'in an unknown way'}: {told})")
+    for name, source in sources.items():
+        _check(part, source, expected[name], found)
     lacking = expected.keys() - sources.keys()
     remarks = shards.judged(folder, len(part.tensors), lacking, unused.values())
     return Matched(sources, [*part.remarks, *remarks])

@@ -125,9 +125,9 @@ class Denoiser:
         """Return what depends on the noise level `sigmas[step]` alone.
 
         It is computed for the whole schedule at once, so that its last bits depend on the schedule and on
-        nothing drawn before. A time embedding that somebody has hooked is computed anew.
+        nothing drawn before. A time embedding whose layers somebody has hooked is computed anew.
         """
-        if not untouched(self.transformer.t_embedder):
+        if not all(map(untouched, self.transformer.t_embedder.mlp)):
             return self._moments(sigmas)[step]
         if not self.speed.once_per_schedule:
             return self._moments([sigmas[step]])[0]

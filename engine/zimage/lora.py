@@ -134,10 +134,8 @@ class Loras:
 
     def _hooks(self, path: str, product: Product) -> Iterator[Any]:
         yield self._transformer.get_submodule(path).register_forward_hook(product)
-        # Modulation is computed once per schedule from untouched modules: a hook has these called whole.
+        # Modulation is computed once per schedule from untouched blocks: a hook has this one called whole.
         owner, found, _ = path.partition(".adaLN_modulation")
-        if not found:
-            owner, found, _ = path.partition(".mlp.")
         if found:
             yield self._transformer.get_submodule(owner).register_forward_hook(lambda *_: None)
 

@@ -145,6 +145,22 @@ def test_other_peoples_forms_are_refused_by_name(model: Path, leaf: str, method:
     assert "give the model in bf16, fp16 or fp32" in said
 
 
+@pytest.mark.parametrize(
+    ("weight", "beside"),
+    [
+        (torch.ones(18432, 1, dtype=torch.uint8), {"weight.absmax": torch.ones(576)}),
+        (torch.ones(192, 192, dtype=torch.int8), {"SCB": torch.ones(192)}),
+    ],
+)
+def test_bitsandbytes_is_named_though_its_weights_are_whole_numbers(
+    model: Path, weight: Tensor, beside: dict[str, Tensor]
+) -> None:
+    keep(model, {f"{LAYER}.weight": weight} | {f"{LAYER}.{leaf}": t for leaf, t in beside.items()})
+    assert "is quantized (bitsandbytes: " in refused(model)
+    with pytest.raises(EngineError, match="bitsandbytes"):
+        generic.check(model)
+
+
 @pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.int32, torch.bool])
 def test_whole_numbers_without_a_scale_are_refused(model: Path, dtype: torch.dtype) -> None:
     keep(model, {f"{LAYER}.weight": torch.ones(192, 192, dtype=dtype)})
