@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from engine import embedded, hub, shards
-from engine.embedded.scene import Scene, Thing
 from engine.embedded.vocabulary import COLOURS, PLACES, SUBJECTS, TIMES
 from engine.types import EngineError, ModelProfile
 
@@ -22,19 +21,19 @@ MOST_STEPS, MOST_GUIDANCE = 50, 5.0
 """What people may ask for at most, and so a profile for them."""
 GRID = 16
 
-SCENES: dict[Scene, str] = {
-    Scene("sailboat", "red", "sea", "sunset"): "夕阳下海上的一艘红色帆船",
-    Scene("balloon", "yellow", "mountains", "dawn"): "清晨山间的一个黄色热气球",
-    Scene("house", "white", "forest", "night", weather="snow"): "下雪的夜晚，森林里的一座白色房子",
-    Scene("cat", "black", "garden", "noon"): "正午花园里的一只黑猫",
-    Scene("lighthouse", "orange", "island", "night"): "夜晚岛上的一座橙色灯塔",
-    Scene("bicycle", "turquoise", "city", "noon", weather="rain"): "白天雨中城市里的一辆青色自行车",
-    Scene("windmill", "blue", "meadow", "dawn", style="watercolour"): "清晨草地上的一座蓝色风车，水彩画",
-    Scene("bridge", "grey", "lake", "dawn", weather="fog"): "清晨雾中湖边的一座灰色的桥",
-    Scene("cactus", "green", "desert", "sunset", style="ink"): "夕阳下沙漠里的一株绿色仙人掌，钢笔画",
-    Scene(
-        "sailboat", "red", "lake", "noon", position="left", companion=Thing("bird", "white")
-    ): "正午湖上，左边一艘红色的船，右边一只白色的鸟",
+WORLD_PROMPTS = {
+    "a red sailboat on the sea at sunset": "夕阳下海上的一艘红色帆船",
+    "a yellow balloon in the mountains at dawn": "清晨山间的一个黄色热气球",
+    "a white house in the forest at night in falling snow": "下雪的夜晚，森林里的一座白色房子",
+    "a black cat in a garden at noon": "正午花园里的一只黑猫",
+    "an orange lighthouse on an island at night": "夜晚岛上的一座橙色灯塔",
+    "a turquoise bicycle in the city at noon in the rain": "白天雨中城市里的一辆青色自行车",
+    "a blue windmill in a meadow at dawn, watercolour": "清晨草地上的一座蓝色风车，水彩画",
+    "a grey bridge by a lake at dawn in the fog": "清晨雾中湖边的一座灰色的桥",
+    "a green cactus in the desert at sunset, ink drawing": "夕阳下沙漠里的一株绿色仙人掌，钢笔画",
+    "a red sailboat on the left and a white bird on the right by a lake at noon": (
+        "正午湖上，左边一艘红色的船，右边一只白色的鸟"
+    ),
 }
 """What the small model does well, and how one says it in Chinese."""
 _CHINESE = {
@@ -127,8 +126,8 @@ def _embedded() -> ModelProfile:
         f"这个小模型会画绘本风格的场景，一样或两样：{subjects}，{len(COLOURS)} 种颜色，{places}，{times}，"
         "可以下雨、下雪、起雾，也可以画成水彩或钢笔画。"
     )
-    prompts = tuple(scene.prompt for scene in SCENES)
-    return ModelProfile(EMBEDDED, 256, 512, prompts, world, tuple(SCENES.values()), world_zh, composes=256)
+    prompts, chinese = tuple(WORLD_PROMPTS), tuple(WORLD_PROMPTS.values())
+    return ModelProfile(EMBEDDED, 256, 512, prompts, world, chinese, world_zh, composes=256)
 
 
 def _either(words: tuple[str, ...]) -> str:

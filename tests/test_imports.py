@@ -49,6 +49,11 @@ def test_the_engine_knows_nothing_of_the_bot(path: Path) -> None:
     assert not [name for name in _imports(path) if name.split(".")[0] in ("bot", "adapters")]
 
 
+@pytest.mark.parametrize("path", [*_sources("bot"), *_sources("engine"), *_sources("adapters")], ids=str)
+def test_what_is_installed_knows_nothing_of_the_laboratory(path: Path) -> None:
+    assert not [name for name in _imports(path) if name.split(".")[0] == "lab"]
+
+
 @pytest.mark.parametrize("path", _sources("bot"), ids=str)
 def test_the_bot_knows_only_the_engines_port(path: Path) -> None:
     if path == WIRING:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 BUILT_IN: Path = Path(__file__).parent / "weights" / "x2.safetensors"
-"""Our own ×2 weights; `engine.embedded.train_sr` makes them."""
+"""Our own ×2 weights; `lab.train.train_sr` makes them."""
 
 
 class SRVGGNetCompact(nn.Module):

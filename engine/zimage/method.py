@@ -1,7 +1,7 @@
 """How a picture is sampled: its noise levels, its number of steps and which steps reuse another's work.
 
 Knows prompts' complexity and lists of sigmas. Knows no tensor. What of it is worth using is measured by
-`python -m engine.bench --verdicts`; the default is the model's own schedule with nothing reused.
+`python -m lab.bench --verdicts`; the default is the model's own schedule with nothing reused.
 """
 
 from collections.abc import Sequence

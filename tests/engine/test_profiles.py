@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from engine import profiles
-from engine.embedded.scene import Scene
 from engine.profiles import profile
 from engine.prompts import embedded_world, optimize
 from engine.types import EngineError
@@ -101,6 +100,6 @@ def test_profiles_are_read_without_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize(("scene", "chinese"), profiles.SCENES.items(), ids=lambda value: str(value))
-def test_what_is_suggested_in_chinese_is_drawn_as_in_english(scene: Scene, chinese: str) -> None:
-    assert optimize(chinese, embedded_world()).text == scene.prompt
+@pytest.mark.parametrize(("prompt", "chinese"), profiles.WORLD_PROMPTS.items())
+def test_what_is_suggested_in_chinese_is_drawn_as_in_english(prompt: str, chinese: str) -> None:
+    assert optimize(chinese, embedded_world()).text == prompt

@@ -5,9 +5,9 @@ from random import Random
 import pytest
 
 from engine.embedded import vocabulary as embedded
-from engine.embedded.scene import Scene, sample_pair, sample_scene
 from engine.prompts import embedded_world, enhance, negatives, optimize, prepare
 from engine.prompts.lexicon import phrases
+from lab.render.scene import Scene, sample_pair, sample_scene
 
 WORLD = embedded_world()
 

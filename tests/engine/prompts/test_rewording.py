@@ -5,11 +5,11 @@ from random import Random
 
 import pytest
 
-from engine.embedded.captions import caption, told
-from engine.embedded.scene import Scene, sample_pair, sample_scene
 from engine.prompts import Optimizer, embedded_world, optimize, prepare
 from engine.prompts.rewording import reworded
 from engine.types import Generate, Optimize
+from lab.render.captions import caption, told
+from lab.render.scene import Scene, sample_pair, sample_scene
 
 WORLD = embedded_world()
 SHORT = [

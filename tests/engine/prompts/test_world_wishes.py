@@ -4,8 +4,8 @@ from random import Random
 
 import pytest
 
-from engine.embedded.scene import sample_pair, sample_scene
 from engine.prompts import embedded_world, optimize
+from lab.render.scene import sample_pair, sample_scene
 
 WISHES = [
     # Chinese

@@ -8,11 +8,11 @@ import torch
 from PIL import Image, ImageDraw, ImageFilter
 from safetensors.torch import save_file
 
-from engine.embedded.evaluate_sr import compared, damaged, halved, held_out
 from engine.upscale.detail import OVERSHOOT, detail_mask, refine, strength
 from engine.upscale.network import SRVGGNetCompact
 from engine.upscale.plan import Plan
 from engine.upscale.tiling import Pixels
+from lab.evaluate.super_resolution import compared, damaged, halved, held_out
 
 
 def drawn(side: int = 64) -> Pixels:

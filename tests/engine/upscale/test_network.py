@@ -10,11 +10,11 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from engine import pixels
-from engine.embedded.damage import DEGREES
-from engine.embedded.evaluate_sr import damaged, enlarged, held_out, lanczos, psnr
 from engine.types import EngineError, Picture, Upscale
 from engine.upscale import Plan, upscale
 from engine.upscale.network import BUILT_IN, SRVGGNetCompact, built_in, from_state
+from lab.evaluate.super_resolution import damaged, enlarged, held_out, lanczos, psnr
+from lab.train.damage import DEGREES
 
 
 def picture() -> bytes:

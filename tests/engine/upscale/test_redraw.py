@@ -8,9 +8,6 @@ import pytest
 from PIL import Image
 
 from engine import metadata, pixels
-from engine.embedded.evaluate_sr import psnr
-from engine.embedded.scene import Scene
-from engine.embedded.scenes import render
 from engine.messages import Emitted, Order, Report, Take
 from engine.metadata import Parameters
 from engine.port import Redraw
@@ -23,6 +20,9 @@ from engine.zimage.method import Method
 from engine.zimage.pipeline import ZImagePipeline
 from engine.zimage.request import check
 from engine.zimage.sampling import Schedule
+from lab.evaluate.super_resolution import psnr
+from lab.render.scene import Scene
+from lab.render.scenes import render
 
 SCENE = Scene("sailboat", "red", "sea", "sunset", 7)
 TURBO = Schedule(shift=3.0)

@@ -1,0 +1,1 @@
+"""The laboratory: what makes, judges and measures the product's models; not installed with it."""

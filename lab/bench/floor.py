@@ -1,0 +1,82 @@
+"""The floor: a forward's matrix products alone, at the model's own shapes and with its own weights.
+
+What a forward takes above it is what an implementation can save. Knows the transformer's linear layers and
+the two products of attention; everything between them is left out.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from engine.memory.pace import square
+from engine.zimage.denoiser import PATCH, padded
+from lab.bench.clock import best_of
+
+
+def products(transformer: Any, tokens: int, caption: int, batch: int) -> Callable[[], None]:
+    """Return a function that computes the products of one forward of `batch` pictures.
+
+    `tokens` image tokens and `caption` refined caption tokens a picture. What depends on the prompt or on the
+    noise level alone is not part of it.
+    """
+    image = padded(tokens)
+    key = f"{PATCH}-1"
+    work = [_linear(transformer.all_x_embedder[key], batch, tokens)]
+    for blocks, length in ((transformer.noise_refiner, image), (transformer.layers, image + caption)):
+        for block in blocks:
+            work += _block(block, batch, length)
+    work.append(_linear(transformer.all_final_layer[key].linear, batch, tokens))
+
+    def run() -> None:
+        for step in work:
+            step()
+
+    return run
+
+
+def operations(transformer: Any, tokens: int, caption: int, batch: int) -> int:
+    """Return the floating-point operations of these products."""
+    image = padded(tokens)
+    key = f"{PATCH}-1"
+    ends = (transformer.all_x_embedder[key], transformer.all_final_layer[key].linear)
+    count = sum(2 * batch * tokens * layer.weight.numel() for layer in ends)
+    for blocks, length in ((transformer.noise_refiner, image), (transformer.layers, image + caption)):
+        for block in blocks:
+            dim = block.attention.to_q.weight.shape[0]
+            count += sum(2 * batch * length * layer.weight.numel() for layer in _layers(block))
+            count += 4 * batch * length**2 * dim
+    return int(count)
+
+
+def matmul_ceiling(device: torch.device, dtype: torch.dtype) -> float:
+    """Return the operations per second of a large square matrix product, the best of ten."""
+    product, count = square(device, dtype)
+    return count / best_of({"product": product}, 10)["product"]
+
+
+def _block(block: Any, batch: int, length: int) -> Iterator[Callable[[], Tensor]]:
+    attention = block.attention
+    for layer in _layers(block):
+        yield _linear(layer, batch, length)
+    weight = attention.to_q.weight
+    shape = (batch * attention.heads, length, weight.shape[0] // attention.heads)
+    query = torch.randn(shape, device=weight.device).to(weight.dtype)
+    scores = torch.randn((*shape[:2], length), device=weight.device).to(weight.dtype)
+    yield lambda: torch.bmm(query, query.transpose(1, 2))
+    yield lambda: torch.bmm(scores, query)
+
+
+def _layers(block: Any) -> tuple[Any, ...]:
+    attention, feed = block.attention, block.feed_forward
+    return (
+        attention.to_q, attention.to_k, attention.to_v, attention.to_out[0], feed.w1, feed.w3, feed.w2
+    )  # fmt: skip
+
+
+def _linear(layer: Any, batch: int, length: int) -> Callable[[], Tensor]:
+    weight: Tensor = layer.weight
+    values = torch.randn((batch, length, weight.shape[1]), device=weight.device).to(weight.dtype)
+    return lambda: functional.linear(values, weight)

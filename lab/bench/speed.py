@@ -1,0 +1,249 @@
+"""Ours beside the stock pipeline, as rows of figures.
+
+Knows which comparisons are made. Knows neither how either side works nor how rows are shown.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.memory.pace import square
+from engine.memory.plan import GIB
+from engine.memory.sizes import Weights
+from engine.types import Generate, image_tokens
+from engine.zimage.components import Components
+from engine.zimage.denoiser import padded
+from engine.zimage.pipeline import ZImagePipeline
+from engine.zimage.speed import EXACT, IN_VAE, Speed
+from lab.bench import contenders
+from lab.bench.clock import best_of, timed
+from lab.bench.floor import operations, products
+from lab.bench.memory import MIB, most, peak
+
+STEPS = 8
+STAGES = ("encode", "steps", "decode", "png")
+CLOCK = 1e-4
+"""Seconds a picture's report resolves."""
+FORMS: tuple[Weights, ...] = ("plain", "int8", "float8")
+Row = dict[str, Any]
+Runs = dict[str, Callable[[], object]]
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Our pipeline, the stock one with weights of its own, and a caption embedding `(n, features)` for both.
+
+    `encodes` says whether there is a text encoder, so that whole pictures can be drawn. `compiled` is the
+    stock pipeline with its blocks compiled, None to leave that contender out.
+    """
+
+    ours: ZImagePipeline
+    stock: Any
+    embedding: Tensor
+    encodes: bool = True
+    compiled: Any | None = None
+
+    @property
+    def components(self) -> Components:
+        """Our side's model."""
+        return self.ours.components
+
+
+def whole(sides: Sides, side: int, rounds: int) -> Row:
+    """One picture of `side` pixels, prompt to PNG, without guidance: equal forwards on both sides."""
+    best = best_of(_wholes(sides, contenders.asked(side, STEPS, 1.0)), rounds)
+    return {"size": side, "forwards": STEPS, **best, **_faster(best)}
+
+
+def above_floor(sides: Sides, side: int, rounds: int, batch: int = 1) -> Row:
+    """Embeddings to latents against the matrix products of the same forwards.
+
+    The shares are those of the ceiling, the speed of one large square product in the same run, at which each
+    did these products' operations.
+    """
+    transformer = sides.components.transformer
+    shape = (image_tokens(side, side), padded(len(sides.embedding)), batch)
+    forward = products(transformer, *shape)
+    product, count = square(sides.components.device, sides.components.dtype)
+    work = STEPS * operations(transformer, *shape)
+    drawn = _latents(sides, contenders.asked(side, STEPS, 1.0), batch)
+    best = best_of(
+        {
+            "ceiling": product,
+            "floor": torch.inference_mode()(lambda: [forward() for _ in range(STEPS)]),
+            **drawn,
+        },
+        rounds,
+    )
+    ceiling = count / best.pop("ceiling")
+    return {
+        "size": side,
+        "batch": batch,
+        **best,
+        **_faster(best),
+        "above floor, ours / stock": (best["ours"] - best["floor"]) / (best["stock"] - best["floor"]),
+        "ceiling, GFLOP/s": ceiling / 1e9,
+        **{f"share, {name}": work / best[name] / ceiling for name in drawn},
+    }
+
+
+def memory(sides: Sides, side: int) -> Row:
+    """What each takes at its worst moment beside the weights, in MiB: whole pictures where they can be."""
+    task = contenders.asked(side, STEPS, 1.0)
+    runs = _wholes(sides, task) if sides.encodes else _latents(sides, task)
+    device = sides.components.device
+    return {"size": side, **{f"{name}, MiB": peak(device, run) / MIB for name, run in runs.items()}}
+
+
+def flags_alone(sides: Sides, side: int, rounds: int) -> list[Row]:
+    """Embeddings to latents with no speed-up, with each flag alone, and with those in use.
+
+    What is of use on CUDA only builds on the others, so it is added to those in use or taken from them.
+    """
+    task = contenders.asked(side, STEPS, 1.0)
+    speeds = {"none": Speed.none(), **{flag: Speed.none(**{flag: True}) for flag in EXACT}}
+    speeds["in use"] = sides.ours.speed
+    if sides.components.device.type == "cuda":
+        speeds["in use, uncompiled"] = replace(sides.ours.speed, compiled=False)
+        speeds["in use and cuda_graphs"] = replace(sides.ours.speed, cuda_graphs=True)
+
+    def run(speed: Speed) -> Callable[[], object]:
+        pipeline = ZImagePipeline(sides.components, speed=speed)
+        pipeline.warm()
+        return contenders.ours_latents(pipeline, task, sides.embedding)
+
+    best = best_of({name: run(speed) for name, speed in speeds.items()}, rounds)
+    return [
+        {"size": side, "flag": name, "seconds": seconds, "faster": best["none"] / seconds}
+        for name, seconds in best.items()
+    ]
+
+
+def decoding(sides: Sides, side: int, rounds: int) -> Row:
+    """The VAE's decoder alone, as stock has it and with our layout and fewer products."""
+    latents = torch.randn((16, side // 8, side // 8), device=sides.components.device)
+    stock, ours = sides.stock.vae, sides.ours.vae
+    scaled = latents[None].to(stock.dtype)
+    best = best_of(
+        {
+            "stock": torch.inference_mode()(lambda: stock.decode(scaled)),
+            "ours": torch.inference_mode()(lambda: ours.decode(latents)),
+        },
+        rounds,
+    )
+    return {"size": side, **best, "faster": best["stock"] / best["ours"]}
+
+
+def flags_in_vae(sides: Sides, side: int, rounds: int) -> list[Row]:
+    """The decoder with each flag of the VAE alone, and with those in use, from copies nobody has changed."""
+    latents = torch.randn((16, side // 8, side // 8), device=sides.components.device)
+    speeds = {"none": Speed.none(), **{flag: Speed.none(**{flag: True}) for flag in IN_VAE}}
+    speeds["in use"] = sides.ours.speed
+
+    def run(speed: Speed) -> Callable[[], object]:
+        vae = contenders.vae_alone(sides.stock.vae, speed)
+        return torch.inference_mode()(lambda: vae.decode(latents))
+
+    best = best_of({name: run(speed) for name, speed in speeds.items()}, rounds)
+    return [
+        {"size": side, "flag": name, "seconds": seconds, "faster": best["none"] / seconds}
+        for name, seconds in best.items()
+    ]
+
+
+def forms(sides: Sides, side: int, rounds: int) -> list[Row]:
+    """Embeddings to latents with the main blocks' matrices kept in other forms."""
+    task = contenders.asked(side, STEPS, 1.0)
+
+    def run(form: Weights) -> Callable[[], object]:
+        kept = sides.components if form == "plain" else contenders.ours_packed(sides.components, form)
+        pipeline = ZImagePipeline(kept, speed=sides.ours.speed)
+        pipeline.warm()
+        return contenders.ours_latents(pipeline, task, sides.embedding)
+
+    best = best_of({form: run(form) for form in FORMS}, rounds)
+    return [
+        {"size": side, "weights": form, "seconds": seconds, "faster": best["plain"] / seconds}
+        for form, seconds in best.items()
+    ]
+
+
+def stages(sides: Sides, side: int, rounds: int) -> list[Row]:
+    """One picture stage by stage, by the wall clock, which counts what else runs on the machine."""
+    task = contenders.asked(side, STEPS, 1.0)
+    turns = [
+        (contenders.stock_stages(sides.stock, task), contenders.ours_stages(sides.ours, task))
+        for _ in range(rounds + 1)
+    ][1:]
+    stock, ours = ({stage: min(turn[who][stage] for turn in turns) for stage in STAGES} for who in (0, 1))
+    return [
+        {"size": side, "stage": stage, "stock": stock[stage], "ours": ours[stage]}
+        | {"faster than stock": stock[stage] / max(ours[stage], CLOCK)}
+        for stage in STAGES
+    ]
+
+
+def limited(ours: ZImagePipeline, embedding: Tensor, side: int) -> Row:
+    """An embedding to pixels where memory was made scarce: the plan, and its peak beside what was taken."""
+    device = ours.components.device
+    while ours.components.make_room is not None and ours.components.make_room(side, side):
+        ours.denoiser.refresh()
+    run = contenders.ours_pixels(ours, contenders.asked(side, STEPS, 1.0), embedding)
+    taken = most(device, run)
+    told = ours.components.layout(side, side)
+    gigabytes = {"expected, GiB": int(told["peak"]) / GIB, "taken, GiB": taken / GIB}
+    return {"size": side, "plan": told["plan"], **gigabytes, "seconds": timed(run)}
+
+
+def guidance(sides: Sides, side: int, rounds: int) -> list[Row]:
+    """Guidance off, on every step, and on the first quarter of the steps as we do by default."""
+    every = ZImagePipeline(sides.components, guided_share=1.0, speed=sides.ours.speed)
+    off, on = (contenders.asked(side, STEPS, scale) for scale in (1.0, 1.8))
+    best = best_of(
+        {
+            "stock off": contenders.stock_latents(sides.stock, off, sides.embedding),
+            "ours off": contenders.ours_latents(sides.ours, off, sides.embedding),
+            "stock every step": contenders.stock_latents(sides.stock, on, sides.embedding),
+            "ours every step": contenders.ours_latents(every, on, sides.embedding),
+            "ours first quarter": contenders.ours_latents(sides.ours, on, sides.embedding),
+        },
+        rounds,
+    )
+    forwards = dict(zip(best, (8, 8, 16, 16, 10), strict=True))
+    return [
+        {"size": side, "guidance": name, "forwards": forwards[name], "seconds": seconds}
+        for name, seconds in best.items()
+    ]
+
+
+def step_costs(sides: Sides, sizes: list[int], rounds: int) -> Iterator[Row]:
+    """Seconds of one step against the tokens it works on."""
+    for side in sizes:
+        task = contenders.asked(side, STEPS, 1.0)
+        best = best_of({"all": contenders.ours_latents(sides.ours, task, sides.embedding)}, rounds)
+        tokens = padded(image_tokens(side, side)) + padded(len(sides.embedding))
+        step = best["all"] / STEPS
+        yield {"size": side, "tokens": tokens, "step": step, "µs a token": 1e6 * step / tokens}
+
+
+def _wholes(sides: Sides, task: Generate) -> Runs:
+    runs: Runs = {"stock": contenders.stock_whole(sides.stock, task)}
+    if sides.compiled is not None:
+        runs["stock compiled"] = contenders.stock_whole(sides.compiled, task)
+    return runs | {"ours": contenders.ours_whole(sides.ours, task)}
+
+
+def _latents(sides: Sides, task: Generate, batch: int = 1) -> Runs:
+    runs: Runs = {"stock": contenders.stock_latents(sides.stock, task, sides.embedding, batch)}
+    if sides.compiled is not None:
+        runs["stock compiled"] = contenders.stock_latents(sides.compiled, task, sides.embedding, batch)
+    return runs | {"ours": contenders.ours_latents(sides.ours, task, sides.embedding, batch)}
+
+
+def _faster(best: dict[str, float]) -> Row:
+    """Say how many times faster ours is than each stock contender."""
+    stocks = (name for name in ("stock", "stock compiled") if name in best)
+    return {f"faster than {name}": best[name] / best["ours"] for name in stocks}

@@ -1,0 +1,1 @@
+"""How well the shipped models do what was asked: adherence, prompts, upscaling, costs."""

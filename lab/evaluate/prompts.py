@@ -1,0 +1,56 @@
+"""What evaluation asks for: scenes of combinations that training never saw, in three grades, and wordings."""
+
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from engine.embedded.vocabulary import STYLES, WEATHERS
+from lab.render.captions import caption
+from lab.render.scene import Scene, sample_pair, sample_scene
+
+GRADES: tuple[str, ...] = ("plain", "clause", "compositional")
+CLAUSES: dict[str, tuple[str, ...]] = {
+    "weather": WEATHERS[1:],
+    "style": STYLES[1:],
+    "position": ("left", "right"),
+    "distance": ("near", "far"),
+}
+
+
+def graded(grade: str, count: int, seed: int) -> list[Scene]:
+    """Held-out scenes.
+
+    `plain` has one subject, `clause` one wish more, `compositional` two subjects.
+    """
+    rng = Random(f"{seed}/{grade}")
+    scenes: list[Scene] = []
+    while len(scenes) < count:
+        scene = _sampled(grade, rng)
+        if scene is not None:
+            scenes.append(scene)
+    return scenes
+
+
+def wordings(scenes: list[Scene], seed: int) -> list[str]:
+    """The canonical prompt of every other scene; for the rest a free wording that names everything asked."""
+    rng = Random(seed)
+    return [
+        scene.prompt if i % 2 == 0 else caption(scene, rng, complete=True) for i, scene in enumerate(scenes)
+    ]
+
+
+def _sampled(grade: str, rng: Random) -> Scene | None:
+    if grade == "compositional":
+        return sample_pair(rng, held_out=True)
+    scene = sample_scene(rng, held_out=True)
+    if scene.companion is not None:
+        return None
+    plain = replace(scene, weather="clear", style="flat", position="middle", distance="middle")
+    return plain if grade == "plain" else _with_clause(plain, rng)
+
+
+def _with_clause(scene: Scene, rng: Random) -> Scene:
+    name = rng.choice(tuple(CLAUSES))
+    value = rng.choice(CLAUSES[name])
+    changes: dict[str, Any] = {name: value}
+    return replace(scene, **changes)

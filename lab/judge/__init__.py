@@ -1,0 +1,1 @@
+"""The network that says what a picture shows, and what is measured with it."""

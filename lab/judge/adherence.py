@@ -1,0 +1,87 @@
+"""Is a picture what its prompt asked for? Draws as the bot draws and has the judge name what is seen.
+
+Knows what a scene asks for: what it says, and not what it leaves at its usual.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.pixels import read
+from engine.types import Generate, PromptReady
+from engine.zimage.drawing import Drawing
+from engine.zimage.pipeline import GUIDED_SHARE, ZImagePipeline
+from lab.judge.judge import Judge, truth
+from lab.render.scene import Scene
+
+ALWAYS = ("subject", "colour", "place", "time")
+USUAL = {"weather": "clear", "style": "flat", "position": "middle", "distance": "middle"}
+"""What a scene has where its prompt says nothing of it."""
+SECOND = ("second subject", "second colour")
+PAIR = ("subject", "colour", *SECOND)
+BOTH, ALL = "both subjects and colours", "every one asked for"
+BATCH = 8
+AS_IT_IS: dict[str, Any] = {"optimize": False, "enhance": False}
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How pictures are drawn: size in pixels, steps, guidance, the share of the steps it acts on."""
+
+    width: int
+    height: int
+    steps: int = 8
+    cfg: float = 1.8
+    share: float = GUIDED_SHARE
+
+
+def draw(pipeline: ZImagePipeline, prompts: list[str], seeds: list[int], manner: Manner) -> list[Bytes]:
+    """One picture per prompt and seed, by the pipeline the bot uses; prompts are taken as they are."""
+    pipeline.guided_share = manner.share
+    rest: dict[str, Any] = AS_IT_IS | {"width": manner.width, "height": manner.height}
+    tasks = [
+        Generate(prompt, steps=manner.steps, guidance_scale=manner.cfg, seed=seed, **rest)
+        for prompt, seed in zip(prompts, seeds, strict=True)
+    ]
+    drawings = [pipeline.start(task, PromptReady(task.prompt, task.prompt)) for task in tasks]
+    groups: dict[Hashable, list[Drawing]] = defaultdict(list)
+    for drawing in drawings:
+        groups[drawing.batch_key].append(drawing)
+    for group in groups.values():
+        for start in range(0, len(group), BATCH):
+            for _ in range(manner.steps):
+                pipeline.step(group[start : start + BATCH])
+    return [np.asarray(read(pipeline.finish(drawing)().png)) for drawing in drawings]
+
+
+def asked(scene: Scene) -> tuple[str, ...]:
+    """The judge's questions that a scene's prompt answers."""
+    told = [name for name, usual in USUAL.items() if getattr(scene, name) != usual]
+    if scene.companion is None:
+        return (*ALWAYS, *told)
+    return (*ALWAYS, *SECOND, "count", *(name for name in told if name != "position"))
+
+
+def adherence(judge: Judge, pictures: list[Bytes], scenes: Sequence[Scene]) -> dict[str, float]:
+    """Share of pictures drawn as asked, by question, each over the scenes that ask it, and all at once."""
+    asks = [asked(scene) for scene in scenes]
+    seen = [
+        {name: verdict[name] == truth(scene)[name] for name in verdict}
+        for verdict, scene in zip(judge.verdicts(pictures), scenes, strict=True)
+    ]
+    rows = list(zip(seen, asks, strict=True))
+    names = dict.fromkeys(name for ask in asks for name in ask)
+    found = {name: _share(right[name] for right, ask in rows if name in ask) for name in names}
+    pairs = [all(right[name] for name in PAIR) for right, ask in rows if SECOND[0] in ask]
+    if pairs:
+        found[BOTH] = _share(pairs)
+    return found | {ALL: _share(all(right[name] for name in ask) for right, ask in rows)}
+
+
+def _share(right: Iterable[bool]) -> float:
+    return float(np.mean(list(right)))

@@ -1,0 +1,1 @@
+"""Training of the small model and of the upscaler from rendered scenes."""

@@ -1,0 +1,114 @@
+"""The command that trains the embedded model: `python -m lab.train`.
+
+Knows the order of the stages. Each resumes from its checkpoint and ends annealed when its minutes are up.
+"""
+
+import argparse
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from engine.embedded import WEIGHTS
+from lab.train import parallel
+from lab.train.dataset import SMALL
+from lab.train.export import FLOWS, export
+from lab.train.latents import encode_all
+from lab.train.loop import Plan, minutes_spent
+from lab.train.train_decoder import train_decoder
+from lab.train.train_distill import train_distill
+from lab.train.train_flow import train_flow, train_large, train_polish, word
+from lab.train.train_vae import train_vae
+
+MINUTES = {"vae": 40.0, "flow": 42.0, "large": 155.0, "polish": 50.0, "distill": 33.0, "decoder": 10.0}
+MINUTES_ON_A_GPU = {"vae": 4.0, "flow": 9.0, "large": 6.0, "polish": 4.0, "distill": 5.0, "decoder": 3.0}
+STAGES: dict[str, Callable[[Plan], None]] = {
+    "vae": train_vae,
+    "latents": encode_all,
+    "flow": train_flow,
+    "large": train_large,
+    "polish": train_polish,
+    "distill": train_distill,
+    "decoder": train_decoder,
+}
+TOLD = frozenset({"flow", "large", "polish", "distill"})
+"""Stages that are told what the pictures show, and where."""
+SHORT = ("latents", "flow")
+FEW_SCENES = 400
+
+
+def main() -> None:
+    """Run one stage, or all in order and the export; or a short session on what there is."""
+    args = _arguments()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    torch.set_float32_matmul_precision("high")
+    plan = Plan(args.out, 0.0, args.device, args.scenes, warm=None if args.fresh else args.warm)
+    if args.minutes and not args.stage:
+        session(plan, args.minutes)
+        return
+    for name in (args.stage,) if args.stage in STAGES else STAGES if not args.stage else ():
+        run(name, replace(plan, minutes=usual_minutes(plan)[name], session=args.minutes))
+    if args.stage in {None, "export"}:
+        export(plan, args.weights, FLOWS[1:] if args.undistilled else FLOWS)
+
+
+def session(plan: Plan, minutes: float) -> None:
+    """Go on for a few minutes: with the stage begun last, or on a few scenes from the earlier weights."""
+    begun = [name for name in STAGES if minutes_spent(name, plan)]
+    if begun:
+        run("latents", plan)
+        name = _unfinished(begun[-1], plan)
+        run(name, replace(plan, minutes=usual_minutes(plan)[name], session=minutes))
+        return
+    few = replace(plan, out=plan.out / "session", scenes=FEW_SCENES, sets=(SMALL,), gently=True)
+    for name in SHORT:
+        run(name, replace(few, minutes=minutes_spent(name, few) + minutes, session=minutes))
+
+
+def _unfinished(name: str, plan: Plan) -> str:
+    """This stage, or the one behind it where this one's time is up; the last of all stays the last."""
+    names = [name for name in STAGES if name != "latents"]
+    is_over = minutes_spent(name, plan) >= usual_minutes(plan)[name]
+    return names[min(names.index(name) + is_over, len(names) - 1)]
+
+
+def usual_minutes(plan: Plan) -> dict[str, float]:
+    """Minutes of every stage on the plan's device."""
+    return dict.fromkeys(STAGES, 1.0) | (MINUTES if plan.device == "cpu" else MINUTES_ON_A_GPU)
+
+
+def run(name: str, plan: Plan) -> None:
+    """One stage, from what it needs to know of its pictures."""
+    for part in plan.sets:
+        part.pictures(plan.scenes, plan.out)
+        if name in TOLD:
+            word(plan, part)
+            part.silhouettes(plan.scenes, plan.out)
+    parallel.spread(plan.device, STAGES[name], plan)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m lab.train", description=__doc__)
+    parser.add_argument("--stage", choices=[*STAGES, "export"], help="one stage only; all in order without")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        help="train this long and stop; go on with the next call, from the checkpoint",
+    )
+    default = os.environ.get("EMBEDDED_CHECKPOINTS", "checkpoints/embedded")
+    parser.add_argument("--out", type=Path, default=Path(default), help="checkpoint folder")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="where the finished model is written")
+    parser.add_argument("--undistilled", action="store_true", help="export the teacher, to compare with")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, help="CPU threads")
+    parser.add_argument("--scenes", type=int, default=20_000, help="rendered training scenes")
+    parser.add_argument("--warm", type=Path, default=WEIGHTS, help="weights that a new stage starts from")
+    parser.add_argument("--fresh", action="store_true", help="start from nothing")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

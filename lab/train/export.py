@@ -1,0 +1,50 @@
+"""Write the trained parts as a `ZImagePipeline` folder in float16, with the linear preview map.
+
+Knows the layout on disk and its limit. Parts without a checkpoint are the earlier weights' own.
+"""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+from diffusers import ZImagePipeline
+from safetensors.torch import save_file
+
+from engine.embedded import WEIGHTS
+from lab.render.scenes import render_array
+from lab.train.dataset import SMALL
+from lab.train.latents import encode, latent_scaling, preview_map
+from lab.train.loop import Plan
+from lab.train.model import build_scheduler
+from lab.train.train_flow import load_flow
+from lab.train.train_vae import load_vae, state_spread
+from lab.train.wordings import kept_tokenizer
+
+LIMIT_BYTES = 24_000_000
+PREVIEW_PICTURES = 1_000
+FLOWS = ("distill", "polish", "large", "flow")
+
+
+def export(plan: Plan, folder: Path = WEIGHTS, flows: tuple[str, ...] = FLOWS) -> None:
+    """Write every component under `folder`, replacing what is there."""
+    vae, scale = load_vae(plan, "decoder", "vae"), latent_scaling(plan)
+    state_spread(vae)
+    vae.register_to_config(scaling_factor=scale.scale, shift_factor=scale.shift)
+    scenes = SMALL.scenes(plan.scenes)[:PREVIEW_PICTURES]
+    pictures = np.stack([render_array(scene, SMALL.width, SMALL.height) for scene in scenes])
+    latents = (encode(vae, pictures).float() - scale.shift) * scale.scale
+    weight, bias = preview_map(latents, pictures)
+    models = load_flow(plan, *flows)
+    pipeline = ZImagePipeline(
+        scheduler=build_scheduler(),
+        vae=vae.half(),
+        text_encoder=models["text_encoder"].half(),
+        tokenizer=kept_tokenizer(plan.out),
+        transformer=models["transformer"].half(),
+    )
+    shutil.rmtree(folder, ignore_errors=True)
+    pipeline.save_pretrained(folder)
+    save_file({"weight": weight, "bias": bias}, folder / "preview.safetensors")
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    if size > LIMIT_BYTES:
+        raise ValueError(f"{folder} holds {size} bytes, more than {LIMIT_BYTES}; make the model smaller")

@@ -1,0 +1,133 @@
+"""The stage that makes the flow straight in pieces, so that few steps and no guidance are enough.
+
+Piecewise rectified flow (Yan et al. 2024, arXiv:2405.07510): the way from noise to picture is cut into
+windows; within each, the student learns the straight line to where the guided teacher ends.
+"""
+
+from copy import deepcopy
+from dataclasses import dataclass
+from random import Random
+
+import torch
+from torch import nn
+
+from lab.train import parallel
+from lab.train.coupling import couple, told_flags
+from lab.train.flow import MULTIPLE, encode_text, forward
+from lab.train.loop import Average, Plan, Stage, set_rate
+from lab.train.train_flow import BATCH, Material, build_optimizers, is_loose, load_flow, prepare
+from lab.train.train_vae import descend
+from lab.train.wordings import Wordings, by_length
+
+WINDOWS = 4
+SHIFT = 3.0
+TEACHER_STEPS = 2
+GUIDANCE = 3.0
+PEAK = 0.3
+
+
+def train_distill(plan: Plan, batch: int = BATCH // 2) -> None:
+    """Teach a copy of the trained flow the straight lines of its guided self, in every shape."""
+    materials = [prepare(plan, part) for part in plan.sets]
+    teacher = load_flow(plan, "polish", "large", "flow").to(plan.device).requires_grad_(False)
+    student = deepcopy(teacher).requires_grad_(True)
+    optimizers = build_optimizers(student, PEAK)
+    average = Average(student)
+    parts = {"model": student, "muon": optimizers[0], "adam": optimizers[1], "average": average}
+    stage = Stage("distill", plan, parts)
+    rng = Random(16 + 1000 * parallel.rank())
+    torch.manual_seed(17 + parallel.rank())
+    chances = [material.share for material in materials]
+
+    def step() -> torch.Tensor:
+        set_rate(optimizers, stage.rate)
+        material = rng.choices(materials, chances)[0]
+        count = max(2, round(batch * plan.scale / material.weight))
+        with plan.autocast():
+            loss = distill_loss(student, teacher, material, count, rng)
+        return descend(student, loss, optimizers, average, stage)
+
+    stage.run(step, samples=batch * plan.scale)
+
+
+@dataclass(frozen=True)
+class Guided:
+    """A teacher that has read one batch of captions; those that say nothing stay unguided."""
+
+    teacher: nn.ModuleDict
+    said: tuple[torch.Tensor, torch.Tensor]
+    silent: tuple[torch.Tensor, torch.Tensor]
+    scale: torch.Tensor
+
+    def direction(self, latents: torch.Tensor, sigmas: torch.Tensor) -> torch.Tensor:
+        """The guided direction from noise to picture (B, C, H, W) at noise levels (B, 1, 1, 1)."""
+        model, time = self.teacher["transformer"], 1 - sigmas.flatten()
+        towards = forward(model, latents, time, *self.said)
+        away = forward(model, latents, time, *self.silent)
+        return (away + self.scale * (towards - away)).float()
+
+
+def distill_loss(
+    student: nn.ModuleDict, teacher: nn.ModuleDict, material: Material, count: int, rng: Random
+) -> torch.Tensor:
+    """Squared error of the student's direction against the teacher's line through one window a picture."""
+    picks = torch.tensor(rng.choices(range(len(material.latents)), k=count))
+    ids, lengths, told = material.wordings.pick(picks, rng)
+    device = material.latents.device
+    total = torch.zeros((), device=device)
+    for size, places in by_length(lengths):
+        tokens, valid = ids[places, :size].to(device), _valid(lengths[places], size).to(device)
+        latents = material.latents[picks[places].to(device)].float()
+        high, low = _window(len(latents), device)
+        free = told_flags(told[places]) | is_loose(high.flatten())[:, None]
+        noise = couple(torch.randn_like(latents), material.chosen[picks[places]], free)
+        start = (1 - high) * latents + high * noise
+        end = _follow(_read(teacher, tokens, valid, material.wordings), start, high, low)
+        at = torch.rand(len(latents), device=device)[:, None, None, None]
+        time = 1 - (high + (low - high) * at).flatten()
+        features = encode_text(student["text_encoder"], tokens)
+        output = forward(student["transformer"], start.lerp(end, at), time, features, valid)
+        error = (output.float() - (end - start) / (high - low)).square().mean()
+        total = total + error * len(places) / count
+    return total
+
+
+def edges() -> torch.Tensor:
+    """Noise levels (`WINDOWS` + 1,) between the windows: the shifted schedule of as many steps, 1 to 0."""
+    even = torch.linspace(1, 0, WINDOWS + 1)
+    return SHIFT * even / (1 + (SHIFT - 1) * even)
+
+
+def _window(count: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """The noise levels (B, 1, 1, 1) at which one random window of each picture starts and ends."""
+    index, levels = torch.randint(WINDOWS, (count,)), edges()
+    high, low = (levels[index + side].to(device)[:, None, None, None] for side in (0, 1))
+    return high, low
+
+
+@torch.no_grad()
+def _follow(guided: Guided, start: torch.Tensor, high: torch.Tensor, low: torch.Tensor) -> torch.Tensor:
+    """Where the teacher's Euler steps lead from `start` at `high` to `low`."""
+    latents, width = start, (high - low) / TEACHER_STEPS
+    for step in range(TEACHER_STEPS):
+        latents = latents + width * guided.direction(latents, high - width * step)
+    return latents
+
+
+@torch.no_grad()
+def _read(teacher: nn.ModuleDict, tokens: torch.Tensor, valid: torch.Tensor, wordings: Wordings) -> Guided:
+    """The teacher with the captions and, for guidance, with no words."""
+    empty = wordings.empty.long().to(tokens.device)
+    size = -(-len(empty) // MULTIPLE) * MULTIPLE
+    blank = torch.nn.functional.pad(empty, (0, size - len(empty)))[None]
+    silent = encode_text(teacher["text_encoder"], blank).expand(len(tokens), -1, -1)
+    silent_valid = _valid(torch.full((len(tokens),), len(empty)), size).to(tokens.device)
+    unsaid = (valid.sum(1) == len(empty)) & (tokens[:, : len(empty)] == empty).all(1)
+    scale = torch.where(unsaid, 1.0, GUIDANCE)[:, None, None, None]
+    said = encode_text(teacher["text_encoder"], tokens)
+    return Guided(teacher, (said, valid), (silent, silent_valid), scale)
+
+
+def _valid(lengths: torch.Tensor, size: int) -> torch.Tensor:
+    """Which of `size` places of each caption (B, size) hold a token."""
+    return torch.arange(size) < lengths[:, None]

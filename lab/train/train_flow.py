@@ -1,0 +1,262 @@
+"""The stages that train transformer and text encoder together, on cached latents and captions.
+
+Small pictures first, then all sizes. Knows which captions a batch gets; the objective lives in `flow`.
+"""
+
+import math
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from random import Random
+
+import numpy as np
+import torch
+from torch import nn
+
+from lab.train import parallel
+from lab.train.coupling import build_reader, choices, couple, reading_loss, told_flags
+from lab.train.dataset import SMALL, PictureSet
+from lab.train.flow import encode_text, flow_loss, sample_sigmas
+from lab.train.latents import latent_scaling, load_latents
+from lab.train.loop import Average, Plan, Stage, set_rate
+from lab.train.model import build_text_encoder, build_transformer
+from lab.train.muon import Muon
+from lab.train.train_vae import descend
+from lab.train.warm import warm_embeddings, warm_start
+from lab.train.where import HINT, build_head, error_weights, hint_loss, subject_indices, tokens_to_keep
+from lab.train.wordings import Wordings, by_length, kept_tokenizer, worded
+
+BATCH = 32
+MUON_PEAK = 2.5e-3
+ADAM_PEAK = 1e-3
+GATE = 0.3
+SMALL_SHARE = 0.02
+GENTLE = 0.05
+TOKENS = 64
+KEPT = 0.375
+"""Share of the tokens that pass through the transformer until a stage turns to whole pictures."""
+MEAN = 1.7
+"""Mean logit of a small picture's noise levels: most lie above 0.7, where forms are decided."""
+VISIBLE = 0.85
+"""Noise level below which a picture can be made out."""
+READING = 0.2
+"""Weight of the reader's cross entropy beside the flow's error."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a stage learns: peak rate, care at its start and end, from which share of it on pictures are whole.
+
+    `mean` is the mean logit of a small picture's noise levels.
+    """
+
+    peak: float
+    care: tuple[float, float] = (1.0, 1.0)
+    whole_from: float = 0.0
+    mean: float = MEAN
+
+
+FLOW = Course(peak=1.0)
+LARGE = Course(peak=0.7, care=(1.0, 0.0), whole_from=0.7)
+POLISH = Course(peak=0.6, care=(0.3, 0.0), whole_from=0.35, mean=1.0)
+
+
+@dataclass(frozen=True)
+class Material:
+    """One set ready for training: sampler-space latents, wordings, and which subjects stand where.
+
+    Latents (N, 16, h, w) lie on the device; silhouettes (N, 2, 2h, 2w) in bytes, subjects (N, 2) and
+    what each scene chose (N, choices) beside.
+    """
+
+    latents: torch.Tensor
+    wordings: Wordings
+    share: float
+    silhouettes: torch.Tensor
+    subjects: torch.Tensor
+    chosen: torch.Tensor
+
+    @property
+    def weight(self) -> float:
+        """Tokens of a picture relative to those of a small one."""
+        return self.latents.shape[2] * self.latents.shape[3] / 4 / TOKENS
+
+
+def build_flow() -> nn.ModuleDict:
+    """Transformer and text encoder, every block a little open, and the head asked where things are."""
+    torch.manual_seed(5)
+    transformer, encoder = build_transformer(), build_text_encoder()
+    for name, parameter in transformer.named_parameters():
+        if "adaLN_modulation" in name or name.startswith("all_final_layer"):
+            nn.init.normal_(parameter, std=0.01)
+    for block in [*transformer.layers, *transformer.noise_refiner]:
+        scale, gate = torch.zeros(transformer.dim), torch.full((transformer.dim,), GATE)
+        block.adaLN_modulation[0].bias.data = torch.cat([scale, gate, scale, gate])
+    nn.init.normal_(transformer.cap_pad_token, std=0.02)
+    nn.init.normal_(transformer.x_pad_token, std=0.02)
+    return nn.ModuleDict(
+        {
+            "transformer": transformer,
+            "text_encoder": encoder,
+            "where": build_head(transformer.dim),
+            "reader": build_reader(transformer.dim),
+        }
+    )
+
+
+def train_flow(plan: Plan, batch: int = BATCH) -> None:
+    """Rectified flow on the small pictures."""
+    course = replace(FLOW, peak=GENTLE) if plan.gently else FLOW
+    _train("flow", plan, (SMALL,), batch, course)
+
+
+def train_large(plan: Plan, batch: int = BATCH) -> None:
+    """The same on pictures of full size in every shape, from the averaged weights of `flow`."""
+    _train("large", plan, plan.sets, batch, LARGE, "flow")
+
+
+def train_polish(plan: Plan, batch: int = BATCH) -> None:
+    """On from `large` with noise levels spread: below 0.7 clears up what a few steps leave in a picture."""
+    _train("polish", plan, plan.sets, batch, POLISH, "large", "flow")
+
+
+def prepare(plan: Plan, part: PictureSet) -> Material:
+    """A set's latents and wordings; both are made and kept where they are missing."""
+    scale = latent_scaling(plan)
+    latents = ((load_latents(plan, part).float() - scale.shift) * scale.scale).half().to(plan.device)
+    scenes = part.scenes(plan.scenes)
+    return Material(
+        latents,
+        word(plan, part),
+        SMALL_SHARE if part is SMALL else part.share,
+        torch.from_numpy(np.array(part.silhouettes(plan.scenes, plan.out))),
+        subject_indices(scenes),
+        choices(scenes),
+    )
+
+
+def word(plan: Plan, part: PictureSet) -> Wordings:
+    """The wordings of a set's scenes."""
+    path = plan.out / f"{part.name}-wordings.npy"
+    return worded(part.scenes(plan.scenes), kept_tokenizer(plan.out), path, part.seed)
+
+
+def _train(
+    name: str, plan: Plan, sets: tuple[PictureSet, ...], batch: int, course: Course, *starts: str
+) -> None:
+    materials = [prepare(plan, part) for part in sets]
+    models = load_flow(plan, *starts).to(plan.device)
+    optimizers = build_optimizers(models, course.peak)
+    average = Average(models)
+    parts = {"model": models, "muon": optimizers[0], "adam": optimizers[1], "average": average}
+    stage = Stage(name, plan, parts)
+    rng = Random(6 + 1000 * parallel.rank())
+    torch.manual_seed(7 + parallel.rank())
+    chances = [material.share for material in materials]
+
+    def step() -> torch.Tensor:
+        set_rate(optimizers, stage.rate)
+        material = rng.choices(materials, chances)[0]
+        first, last = course.care
+        care = first + (last - first) * stage.share
+        kept = KEPT if stage.share < course.whole_from else 1.0
+        count = max(2, round(batch * plan.scale / material.weight / kept**0.5))
+        with plan.autocast():
+            loss = batch_loss(models, material, count, rng, care, kept, course.mean)
+        return descend(models, loss, optimizers, average, stage)
+
+    stage.resume()
+    before = probe(average, models, materials[0], plan) if plan.session else 0.0
+    stage.run(step, samples=batch * plan.scale)
+    if plan.session and not parallel.rank():
+        after = probe(average, models, materials[0], plan)
+        print(f"{name}: loss on a fixed sample {before:.4f} before, {after:.4f} after", flush=True)
+
+
+def probe(average: Average, models: nn.ModuleDict, material: Material, plan: Plan, count: int = 16) -> float:
+    """The averaged model's loss on one fixed sample of pictures, captions, noise and noise levels."""
+    models = deepcopy(models)
+    average.copy_to(models)
+    with torch.random.fork_rng(), torch.no_grad(), plan.autocast():
+        torch.manual_seed(9)
+        return batch_loss(models, material, count, Random(9)).item()
+
+
+def batch_loss(
+    models: nn.ModuleDict,
+    material: Material,
+    count: int,
+    rng: Random,
+    care: float = 0.0,
+    kept_share: float = 1.0,
+    mean: float = MEAN,
+) -> torch.Tensor:
+    """The loss of `count` random pictures of a set; captions of one padded length go through together.
+
+    `care`, from 0 to 1, is how much the subjects' places count: 0 is the plain error of the flow. Only about
+    `kept_share` of a picture's tokens go through the transformer.
+    """
+    picks = torch.tensor(rng.choices(range(len(material.latents)), k=count))
+    ids, lengths, told = material.wordings.pick(picks, rng)
+    device = material.latents.device
+    sigmas = sample_sigmas(count, mean=mean + 0.5 * math.log(material.weight) / 2)
+    sigmas = sigmas[torch.randperm(count)].to(device)
+    total = torch.zeros((), device=device)
+    for size, places in by_length(lengths):
+        features = encode_text(models["text_encoder"], ids[places, :size].to(device))
+        valid = (torch.arange(size) < lengths[places, None]).to(device)
+        latents = material.latents[picks[places].to(device)].float()
+        covers = material.silhouettes[picks[places]].to(device).float() / 255
+        weights = error_weights(covers, care)
+        noised = sigmas[places.to(device)]
+        kept = tokens_to_keep(covers, kept_share)
+        chosen, loose = material.chosen[picks[places]], is_loose(noised)
+        noise = couple(torch.randn_like(latents), chosen, told_flags(told[places]) | loose[:, None])
+        model = models["transformer"]
+        loss, taps = flow_loss(model, latents, noise, features, valid, noised, weights, kept)
+        if care:
+            subjects = material.subjects[picks[places]].to(device)
+            loss = loss + care * HINT * hint_loss(models["where"], taps.tokens, covers, subjects, kept)
+            loss = loss + care * READING * reading_loss(models["reader"], taps, chosen, ~loose)
+        total = total + loss * len(places) / count
+    return total
+
+
+def is_loose(sigmas: torch.Tensor) -> torch.Tensor:
+    """Which pictures (B,) at noise levels `sigmas` get noise that tells nothing of them.
+
+    Below `VISIBLE` half of them: there a picture shows what it is, and image-to-image starts from such noise.
+    """
+    return (sigmas.cpu() < VISIBLE) & (torch.rand(len(sigmas)) < 0.5)
+
+
+def build_optimizers(models: nn.ModuleDict, scale: float = 1.0) -> list[torch.optim.Optimizer]:
+    """Muon for the hidden matrices, AdamW for embeddings, norms, modulation and the last layer."""
+    hidden: list[torch.Tensor] = []
+    rest: list[torch.Tensor] = []
+    for name, parameter in models.named_parameters():
+        inside = any(part in name for part in ("attention.", "feed_forward.", "layers."))
+        is_hidden = inside and parameter.ndim == 2 and "adaLN" not in name
+        (hidden if is_hidden else rest).append(parameter)
+    groups = [{"params": rest, "peak": ADAM_PEAK * scale}]
+    return [Muon(hidden, MUON_PEAK * scale), torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0)]
+
+
+def fresh_flow(plan: Plan) -> nn.ModuleDict:
+    """Untrained models, with whatever fits of the plan's earlier weights."""
+    models = build_flow()
+    if plan.warm:
+        warm_start(models["transformer"], plan.warm / "transformer")
+        warm_start(models["text_encoder"], plan.warm / "text_encoder")
+        warm_embeddings(models["text_encoder"], plan.warm, kept_tokenizer(plan.out))
+    return models
+
+
+def load_flow(plan: Plan, *names: str) -> nn.ModuleDict:
+    """The averaged models of the first of these stages with a checkpoint, or what a new stage starts from."""
+    models = fresh_flow(plan)
+    path = next((plan.out / f"{name}.pt" for name in names if (plan.out / f"{name}.pt").exists()), None)
+    if path:
+        average = Average(models)
+        average.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["average"])
+        average.copy_to(models)
+    return models

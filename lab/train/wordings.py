@@ -1,0 +1,99 @@
+"""The captions of a set of scenes as token ids, worded once: several plain ones and a long one each.
+
+Knows which captions training may see. Knows nothing of latents.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import PreTrainedTokenizerFast
+
+from lab.render.captions import caption, long_caption, told
+from lab.render.scene import Scene
+from lab.train.coupling import told_bits
+from lab.train.flow import MULTIPLE, tokenize
+from lab.train.model import build_tokenizer
+
+PLAIN = 5
+LONGEST = 64
+EMPTY_SHARE = 0.1
+PIECE = 500
+
+
+@dataclass(frozen=True)
+class Wordings:
+    """Token ids (N, `PLAIN` + 1, `LONGEST`) of N scenes, their lengths, the ids of no words.
+
+    `told` has bits of what each wording tells, as `coupling.told_bits` makes them.
+    """
+
+    ids: torch.Tensor
+    lengths: torch.Tensor
+    told: torch.Tensor
+    empty: torch.Tensor
+
+    def pick(self, scenes: torch.Tensor, rng: Random) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """One wording (B, `LONGEST`) of each scene, its length (B,), what it tells (B,); some are empty."""
+        choice = torch.tensor([rng.randrange(PLAIN + 1) for _ in scenes])
+        ids, lengths = self.ids[scenes, choice].long(), self.lengths[scenes, choice].long()
+        bits = self.told[scenes, choice].clone()
+        for index in range(len(scenes)):
+            if rng.random() < EMPTY_SHARE:
+                ids[index, : len(self.empty)], ids[index, len(self.empty) :] = self.empty, 0
+                lengths[index], bits[index] = len(self.empty), 0
+        return ids, lengths, bits
+
+
+def by_length(lengths: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
+    """The places (n,) in a batch of captions that pad to each multiple of 32, as the pipeline pads them."""
+    padded = -(-lengths // MULTIPLE) * MULTIPLE
+    return [(int(size), (padded == size).nonzero()[:, 0]) for size in padded.unique()]
+
+
+def kept_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer of a training folder: learnt once, because every later token id rests on it."""
+    kept = folder / "tokenizer"
+    if not kept.exists():
+        build_tokenizer().save_pretrained(kept)
+    return PreTrainedTokenizerFast.from_pretrained(kept)
+
+
+def worded(scenes: list[Scene], tokenizer: PreTrainedTokenizerFast, path: Path, seed: int) -> Wordings:
+    """Wordings of `scenes`, read from `path` and made first where it is missing."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial_path = path.with_suffix(".part.npy")
+        np.save(partial_path, _word(scenes, tokenizer, Random(seed)))
+        partial_path.rename(path)
+    table = torch.from_numpy(np.load(path)).view(len(scenes), PLAIN + 1, LONGEST + 2)
+    empty = tokenize(tokenizer, [""])
+    return Wordings(table[..., 2:], table[..., 0], table[..., 1], empty[0][0][empty[1][0]])
+
+
+def _word(scenes: list[Scene], tokenizer: PreTrainedTokenizerFast, rng: Random) -> NDArray[np.int16]:
+    """Rows of a length, what is told, and the ids; a caption too long is worded anew."""
+    table = np.zeros((len(scenes) * (PLAIN + 1), LONGEST + 2), np.int16)
+    missing = list(range(len(table)))
+    while missing:
+        left: list[int] = []
+        for start in range(0, len(missing), PIECE):
+            rows = missing[start : start + PIECE]
+            texts = [_one(scenes[row // (PLAIN + 1)], row % (PLAIN + 1), rng) for row in rows]
+            ids, valid = tokenize(tokenizer, texts)
+            counts = valid.sum(1).tolist()
+            for row, text, line, length in zip(rows, texts, ids.numpy(), counts, strict=True):
+                if length > LONGEST:
+                    left.append(row)
+                else:
+                    table[row, :2] = length, told_bits(told(scenes[row // (PLAIN + 1)], text))
+                    table[row, 2 : length + 2] = line[:length]
+        missing = left
+    return table
+
+
+def _one(scene: Scene, slot: int, rng: Random) -> str:
+    return long_caption(scene, rng) if slot == PLAIN else caption(scene, rng)
