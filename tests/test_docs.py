@@ -50,9 +50,13 @@ def test_the_readme_names_every_module_of_the_line() -> None:
 
 def test_the_fault_tables_are_those_that_are_tried() -> None:
     text = (Path(__file__).parents[1] / "docs" / "faults.md").read_text("utf-8")
-    rows = re.findall(r"^\| (.+) \| (.+) \| (.+) \|$", text, re.MULTILINE)
+    tables, _, others = text.partition("## The machine")
+    rows = re.findall(r"^\| (.+) \| (.+) \| (.+) \|$", tables, re.MULTILINE)
     tried = [(row.fault, row.where, row.outcome) for row in (*discord.ROWS, *telegram.ROWS)]
     assert [row for row in rows if row[0] != "fault"] == tried
+    tests = Path(__file__).parent
+    for name in re.findall(r"`((?:bot|engine|web)/[\w/]+\.py)`", others):
+        assert list(tests.glob(f"{name}")) or list(tests.glob(f"adapters/{name}")), name
 
 
 def test_the_page_on_upscaling_states_the_limits() -> None:
