@@ -17,7 +17,7 @@ from adapters.web.settings import WebSettings
 from bot import config, doctor, lock, oneshot, redact, setup
 from bot.config import Config
 from bot.core import Core
-from bot.database import UnusableDatabaseError
+from bot.database import DATABASE, UnusableDatabaseError, explained
 from bot.images import ImageFolder
 from bot.replies import Replies
 from bot.serving import OutOfService, Service
@@ -109,7 +109,8 @@ async def _run(settings: Config) -> int:
             settings=setup.core_settings(settings, profile),
             platforms={platform.name: platform for platform in platforms},
         )
-        await core.recover()
+        with explained(settings.data_dir / DATABASE):
+            await core.recover()
         await _serve(core, platforms)
     return 0
 

@@ -305,5 +305,5 @@ class Core:
         if job.state in ("queued", "running"):
             raise Refused("not-finished", job=job.id)
         await self._store.delete_pictures(job.id)
-        await retention.empty_trash(self._store, self._images)
         self._line.conclude(job)
+        await retention.empty_trash(self._store, self._images)

@@ -18,6 +18,6 @@ async def forget(store: Store, images: ImageFolder, line: Line, user: User, now:
         await line.cancel(job)
     await store.forget(user.person, now)
     await store.people.forget(user)
-    await empty_trash(store, images)
     for job in begun:
         line.farewell(job)
+    await empty_trash(store, images)

@@ -167,7 +167,10 @@ class Line:
         self._announce()
 
     def _end(self, ticket: Ticket, task: "asyncio.Task[bool]") -> None:
-        made = not task.cancelled() and task.exception() is None and task.result()
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("job %d picture %d", ticket.job, ticket.index, exc_info=error)
+        made = not task.cancelled() and error is None and task.result()
         self._pace.ended(ticket.cost if made else 0)
         self._queue.done(ticket)
 
@@ -233,8 +236,8 @@ class Line:
         job = await self._store.job(job_id)
         if job is not None and job.pictures:
             await self._stored(lambda: self._store.delete_pictures(job_id))
-            await empty_trash(self._store, self._images)
             self.conclude(job)
+            await empty_trash(self._store, self._images)
 
     async def _keep(self, job_id: int, index: int, picture: Picture) -> None:
         self._fitness.check(self._open[job_id].job.request.user, picture.report)

@@ -7,6 +7,7 @@ migrations/*.sql. Times are Unix seconds.
 
 import hmac
 import json
+import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -37,6 +38,9 @@ _USAGE = f"""SELECT
     (SELECT count(*) FROM jobs WHERE state IN ('queued', 'running') AND person = :person) AS waiting,
     (SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')) AS queue,
     EXISTS (SELECT 1 FROM jobs WHERE platform = :platform AND event_id = :event) AS known"""
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,7 @@ class People:
         """Return what a person has set, flag name to value."""
         if person not in self._settings:
             rows = await self._db.rows("SELECT said FROM settings WHERE person = ?", (person,))
-            self._settings[person] = json.loads(rows[0]["said"]) if rows else {}
+            self._settings[person] = _settings(rows[0]["said"]) if rows else {}
         return self._settings[person]
 
     async def set(self, person: str, said: Mapping[str, str]) -> None:
@@ -186,6 +190,15 @@ class People:
     def hashed(self, name: str) -> str:
         """Return the keyed hash of a member."""
         return hmac.digest(self._salt, name.encode(), "sha256").hex()
+
+
+def _settings(text: str) -> dict[str, str]:
+    """Read what somebody has set; what something else has written there counts as nothing."""
+    try:
+        return {name: value for name, value in json.loads(text).items() if isinstance(value, str)}
+    except (ValueError, AttributeError) as error:
+        log.error("somebody's settings cannot be read: %r", error)
+        return {}
 
 
 def member(user: User) -> str:

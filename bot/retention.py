@@ -42,8 +42,12 @@ async def sweep(store: Store, images: ImageFolder, kept: Retention, now: float) 
 async def empty_trash(store: Store, images: ImageFolder) -> None:
     """Remove the files that no job names any more; what a crash left over is removed by the next call."""
     while files := await store.trash():
-        await images.delete(name for name, is_input in files if not is_input)
-        await images.delete_inputs(name for name, is_input in files if is_input)
+        try:
+            await images.delete(name for name, is_input in files if not is_input)
+            await images.delete_inputs(name for name, is_input in files if is_input)
+        except OSError as error:
+            log.error("files that were deleted are still on the disk until a later sweep: %s", error)
+            return
         await store.emptied(files)
 
 

@@ -5,6 +5,7 @@ prompt still wins.
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from bot import flags, flagtext
@@ -39,10 +40,11 @@ _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
 def applied(standard: Params, said: Mapping[str, str]) -> Params:
-    """Return the operator's defaults with a person's own over them."""
+    """Return the operator's defaults with a person's own over them, as far as those are allowed today."""
     params = standard
-    for name, value in said.items():
-        params = flags.assign(params, name, value)
+    for name in _BY_NAME.keys() & said.keys():
+        with suppress(Refused):
+            params = flags.assign(params, name, said[name])
     return params
 
 

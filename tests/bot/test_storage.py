@@ -398,3 +398,36 @@ async def test_a_job_over_which_the_clock_was_set_back_took_no_negative_time(tmp
         gate.open()
         await home.core.idle()
         assert "-" not in (await home.message(job)).text
+
+
+@pytest.mark.parametrize(
+    "said", ["{", "null", '{"steps": 7}', '{"steps": "900"}', '{"colour": "blue"}', '{"steps": "6"}']
+)
+async def test_settings_that_cannot_be_read_or_are_no_longer_allowed_stop_nobody(
+    tmp_path: Path, said: str
+) -> None:
+    async with house(tmp_path):
+        pass
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as connection, connection:
+        connection.execute("INSERT INTO settings VALUES (?, ?)", (ANN.person, said))
+    async with house(tmp_path) as home:
+        steps = (await home.core.defaults(ANN)).steps
+        assert steps == (6 if said == '{"steps": "6"}' else home.core.standard.steps)
+        assert (await home.told("settings")).choices
+
+
+async def test_pictures_that_cannot_be_removed_yet_are_removed_by_a_later_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def held(*_: object, **__: object) -> None:
+        raise PermissionError("another program has it open")
+
+    async with house(tmp_path) as home:
+        job = await home.ask()
+        await home.core.idle()
+        with monkeypatch.context() as patch:
+            patch.setattr("pathlib.Path.unlink", held)
+            await home.act(Action("forget", 0, value="yes"))
+        assert names(tmp_path, "pictures/*.png") == [f"{job.id}-0.png"]
+        await home.core.sweep()
+        assert names(tmp_path, "pictures/*.png") == []
