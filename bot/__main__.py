@@ -14,14 +14,15 @@ from typing import Any
 
 from adapters.web.server import WebPlatform
 from adapters.web.settings import WebSettings
-from bot import config, doctor, lock, oneshot, redact, setup
-from bot.config import Config
 from bot.core import Core
-from bot.database import DATABASE, UnusableDatabaseError, explained
-from bot.images import ImageFolder
-from bot.replies import Replies
-from bot.serving import OutOfService, Service
-from bot.store import Store
+from bot.replies.replies import Replies
+from bot.setup import build, config, doctor, imagine, redact
+from bot.setup.config import Config
+from bot.setup.serving import OutOfService, Service
+from bot.storage import lock
+from bot.storage.database import DATABASE, UnusableDatabaseError, explained
+from bot.storage.jobs import Store
+from bot.storage.pictures import ImageFolder
 from bot.types import Platform, Refused
 from engine import profiles
 from engine.process import ProcessEngine
@@ -93,7 +94,7 @@ def _command(words: list[str]) -> int:
 
 async def _run(settings: Config) -> int:
     """Serve until a signal says stop."""
-    profile, words = profiles.profile(settings.model.name, settings.model.size), setup.words(settings)
+    profile, words = profiles.profile(settings.model.name, settings.model.size), build.words(settings)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store.open(settings.data_dir))
         engine = _engine(settings, profile)
@@ -106,7 +107,7 @@ async def _run(settings: Config) -> int:
             engine=engine,
             replies=Replies(profile),
             words=words,
-            settings=setup.core_settings(settings, profile),
+            settings=build.core_settings(settings, profile),
             platforms={platform.name: platform for platform in platforms},
         )
         with explained(settings.data_dir / DATABASE):
@@ -166,8 +167,8 @@ async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
     profile = profiles.profile(settings.model.name, settings.model.size)
     engine = _engine(settings, profile)
     try:
-        return await oneshot.imagine(
-            engine, profile, text, setup.defaults(settings, profile), out, partial(print, file=sys.stderr)
+        return await imagine.imagine(
+            engine, profile, text, build.defaults(settings, profile), out, partial(print, file=sys.stderr)
         )
     except Refused as refused:
         raise CommandError(Replies(profile).refused(refused, "en").text) from None
@@ -180,7 +181,7 @@ async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
 async def _optimize(settings: Config, wish: str) -> int:
     engine = _engine(settings, profiles.profile(settings.model.name, settings.model.size))
     try:
-        print((await oneshot.optimize(engine, wish)).used)
+        print((await imagine.optimize(engine, wish)).used)
     finally:
         await engine.close()
     return 0
@@ -188,10 +189,10 @@ async def _optimize(settings: Config, wish: str) -> int:
 
 def _info(file: Path) -> int:
     try:
-        found = oneshot.info(file)
+        found = imagine.info(file)
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from None
-    except oneshot.Unreadable as error:
+    except imagine.Unreadable as error:
         raise CommandError(f"{file}: {error}") from None
     print(json.dumps(found, ensure_ascii=False, indent=2))
     return 0
@@ -206,7 +207,7 @@ async def _doctor(settings: Config, file: Path | None) -> int:
 def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine:
     one_picture = image_tokens(profile.base_size, profile.base_size)
     idle = 60 * settings.model.idle_minutes
-    return ProcessEngine(setup.engine_settings(settings), one_picture, idle=idle)
+    return ProcessEngine(build.engine_settings(settings), one_picture, idle=idle)
 
 
 def _platforms(settings: Config, engine: ProcessEngine) -> list[Platform]:

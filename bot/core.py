@@ -1,7 +1,7 @@
 """The order of things: check, admit, wait in turn, run, deliver. Nothing else.
 
 Knows people, jobs and the two ports; knows no chat service, no SQL and no model. This module is the near half
-of the line, where people ask; `bot.line` is the far half, where open jobs wait, run and are shown.
+of the line, where people ask; `bot.jobs.runner` is the far half, where open jobs wait, run and are shown.
 """
 
 import asyncio
@@ -11,25 +11,29 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from bot import answers, buttons, limits, params, retention, settings
-from bot.access import Access
-from bot.admission import Admission
-from bot.attached import Fetch
-from bot.commands import Command
-from bot.control import Control
-from bot.delivery import Delivery
-from bot.forget import forget
-from bot.images import ImageFolder
-from bot.limits import Rule, Usage
-from bot.line import Line
-from bot.links import Links
-from bot.moderation import Fitness, Words
-from bot.pace import Pace
-from bot.replies import Replies
-from bot.retention import Retention
-from bot.rules import Grant, Rules
-from bot.shelter import Shelter
-from bot.store import Store
+from bot.commands import answers
+from bot.commands.forget import forget
+from bot.commands.linking import Links
+from bot.commands.operator import Control
+from bot.jobs.admission import Admission
+from bot.jobs.delivery import Delivery
+from bot.jobs.runner import Line
+from bot.jobs.shield import Shelter
+from bot.jobs.throughput import Pace
+from bot.policy import limits
+from bot.policy.access import Access
+from bot.policy.limits import Rule, Usage
+from bot.policy.moderation import Fitness, Words
+from bot.policy.role_limits import Grant, Rules
+from bot.replies import settings_panel as settings
+from bot.replies.replies import Replies
+from bot.requests import followups, tasks
+from bot.requests.commands import Command
+from bot.storage import retention
+from bot.storage.attached import Fetch
+from bot.storage.jobs import Store
+from bot.storage.pictures import ImageFolder
+from bot.storage.retention import Retention
 from bot.types import Action, Address, Job, Kind, Params, Platform, Refused, Reply, Request, User
 from engine.types import Engine, ModelProfile
 
@@ -63,7 +67,7 @@ class Core:
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        dice: params.Dice = params.random_seed,
+        dice: tasks.Dice = tasks.random_seed,
     ) -> None:
         self.profile = settings.profile
         self._rules = Rules(settings.rule, settings.grants)
@@ -117,7 +121,7 @@ class Core:
         Raises `Refused` (`no-such-job`, `not-yours`).
         """
         user = self.people.known(user)
-        job = await buttons.known(self._store, action.job)
+        job = await followups.known(self._store, action.job)
         if job.request.user.person != user.person and not self.access.permits(user, action, job):
             raise Refused("not-yours")
         return job
@@ -158,22 +162,22 @@ class Core:
         job = await self.may(user, action)
         match action.verb:
             case "info":
-                return self.replies.info(buttons.read_by(job, user), action.index)
+                return self.replies.info(followups.read_by(job, user), action.index)
             case "edit":
-                job = buttons.read_by(buttons.worded(job), user)
+                job = followups.read_by(followups.worded(job), user)
                 return self.replies.edit(job, await self.defaults(user))
             case "favourite":
                 kept = {"on": True, "off": False}.get(action.value, not job.favourite)
                 await self._store.set_favourite(job.id, kept)
-                return self.replies.favourite(buttons.read_by(job, user), kept)
+                return self.replies.favourite(followups.read_by(job, user), kept)
             case "cancel":
                 await self._protect(self._line.cancel(job))
                 return None
             case "delete":
                 await self._protect(self._delete(job))
                 return None
-        click = buttons.Click(user, address, event_id, action.verb, action.index, action.value)
-        return await self.submit(await buttons.request(self._store, self._dice, job, click))
+        click = followups.Click(user, address, event_id, action.verb, action.index, action.value)
+        return await self.submit(await followups.request(self._store, self._dice, job, click))
 
     async def cancel(self, user: User, job_id: int | None = None) -> int:
         """Cancel a person's open job, or all of them, the last first; return how many there were.
@@ -230,7 +234,7 @@ class Core:
 
         Raises `Refused`: `no-such-job`, `not-finished`, `picture-gone`.
         """
-        picture = buttons.picture_of(await self.job(user, job_id), index)
+        picture = followups.picture_of(await self.job(user, job_id), index)
         path = self._images.path(picture.file)
         if picture.deleted or not path.exists():
             raise Refused("picture-gone")

@@ -22,10 +22,10 @@ import psutil
 
 from adapters.discord import DiscordPlatform, DiscordSettings
 from bot.core import Core, CoreSettings
-from bot.images import ImageFolder
-from bot.moderation import Words
-from bot.replies import Replies
-from bot.store import Store
+from bot.policy.moderation import Words
+from bot.replies.replies import Replies
+from bot.storage.jobs import Store
+from bot.storage.pictures import ImageFolder
 from bot.types import Params
 from engine.fake import FakeEngine
 from tests.adapters.discord.people import Chat

@@ -20,9 +20,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path.cwd()))
 
 import bot
-from bot.access import Access
-from bot.limits import DAY, Rule
-from bot.retention import Retention
+from bot.policy.access import Access
+from bot.policy.limits import DAY, Rule
+from bot.storage.retention import Retention
 from bot.types import Action, User
 from tests.bot.house import ANN, BOB, House, house
 

@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
-from bot import flags, images, params
-from bot.commands import COMMANDS
-from bot.keyboard import EMOJIS
+from bot.replies.keyboard import EMOJIS
+from bot.requests import flags, tasks
+from bot.requests.commands import COMMANDS
+from bot.storage import pictures
 from bot.types import Params
 from engine import pixels
 from tests.adapters.discord import faults as discord
@@ -62,9 +63,9 @@ def test_the_fault_tables_are_those_that_are_tried() -> None:
 def test_the_page_on_upscaling_states_the_limits() -> None:
     text = " ".join((Path(__file__).parents[1] / "docs" / "upscaling.md").read_text("utf-8").split())
     mega = 10**6
-    assert f"of up to {images.MAX_BYTES // mega} MB and {images.MAX_PIXELS // mega} megapixels" in text
+    assert f"of up to {pictures.MAX_BYTES // mega} MB and {pictures.MAX_PIXELS // mega} megapixels" in text
     assert (
-        f"{params.MAX_UPSCALED // mega} megapixels and {params.LONGEST_UPSCALED} pixels on its longer side"
+        f"{tasks.MAX_UPSCALED // mega} megapixels and {tasks.LONGEST_UPSCALED} pixels on its longer side"
         in text
     )
     assert f"JPEG and WebP of up to {pixels.LARGEST_PIXELS // mega} megapixels" in text

@@ -11,8 +11,8 @@ from discord.app_commands import Range, locale_str
 from adapters.discord.door import Asked
 from adapters.discord.names import PLACES, localized
 from adapters.discord.traditional import traditional
-from bot.enlarging import Enlarging, Way
-from bot.texts import Texts
+from bot.replies.texts import Texts
+from bot.requests.upscale_options import Enlarging, Way
 
 if TYPE_CHECKING:
     from adapters.discord.desk import Desk

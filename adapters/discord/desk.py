@@ -19,11 +19,11 @@ from adapters.discord.people import near, of_interaction
 from adapters.discord.place import TOKEN_LIFE, Place
 from adapters.discord.render import look
 from adapters.discord.settings import DiscordSettings
-from bot import flags
-from bot.commands import Command
 from bot.core import Core
-from bot.enlarging import TWICE, Enlarging, Way
-from bot.reading import told
+from bot.replies.picture_info import told
+from bot.requests import flags
+from bot.requests.commands import Command
+from bot.requests.upscale_options import TWICE, Enlarging, Way
 from bot.types import Action, Address, Gone, Kind, Params, Refused, Reply, Request
 
 PUBLIC = "public"

@@ -7,7 +7,7 @@ from typing import Any
 import discord
 
 from adapters.discord.door import Asked
-from bot.texts import Texts
+from bot.replies.texts import Texts
 from bot.types import Reply
 
 PATTERN = re.compile(r"zi-edit:(?P<job>[0-9]{1,18})")

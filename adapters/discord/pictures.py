@@ -2,7 +2,7 @@
 
 import discord
 
-from bot.images import MAX_BYTES
+from bot.storage.pictures import MAX_BYTES
 from bot.types import Refused
 
 

@@ -20,8 +20,8 @@ from adapters.discord.place import Place
 from adapters.discord.reactions import OFFERED
 from adapters.discord.render import Look, look
 from adapters.discord.settings import DiscordSettings
-from bot.config import ConfigError
 from bot.core import Core
+from bot.setup.config import ConfigError
 from bot.types import Address, Gone, Reply
 
 FIRST_RETRY = 1.0

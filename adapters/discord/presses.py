@@ -10,7 +10,7 @@ from adapters.discord.desk import Desk, soon
 from adapters.discord.door import Asked
 from adapters.discord.people import of_interaction
 from adapters.discord.render import look
-from bot.commands import Command
+from bot.requests.commands import Command
 from bot.types import Action, Address, Reply
 
 

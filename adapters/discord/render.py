@@ -13,7 +13,7 @@ import discord
 
 from adapters.discord import buttons
 from adapters.discord.place import UPLOAD_LIMIT, Place
-from bot.ladder import fit
+from bot.replies.shrink import fit
 from bot.types import Choice, Image, Reply
 
 CONTENT = 2000

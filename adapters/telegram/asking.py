@@ -10,10 +10,11 @@ from telegram import PhotoSize
 
 from adapters.telegram.hearing import Heard
 from adapters.telegram.place import Place
-from bot import commands, enlarging, flags, reading
-from bot.attached import Fetch
-from bot.commands import Command
 from bot.core import Core
+from bot.replies import picture_info
+from bot.requests import commands, flags, upscale_options
+from bot.requests.commands import Command
+from bot.storage.attached import Fetch
 from bot.types import Action, Job, Kind, Params, Refused, Reply, Request, User
 
 JOBS: dict[str, Kind] = {"imagine": "imagine", "optimize": "optimize"}
@@ -42,7 +43,7 @@ async def ask(
     if command.name in JOBS:
         return await _draw(core, user, command, heard, place, fetch)
     if command.name == "upscale" and heard.picture is not None:
-        params = enlarging.way(command.rest).over(await core.defaults(user))
+        params = upscale_options.way(command.rest).over(await core.defaults(user))
         return await _submit(core, user, "upscale", params, place, fetch)
     if command.name in ("upscale", "reroll"):
         return await core.press(user, await _button(core, user, command, heard), place.address(), place.event)
@@ -70,7 +71,7 @@ def _started(command: Command) -> Command:
 async def _read(core: Core, user: User, heard: Heard, fetch: Fetch) -> Reply:
     """Tell what any picture says of how it was made."""
     try:
-        reply = reading.told(core.replies.texts, user.locale, await fetch())
+        reply = picture_info.told(core.replies.texts, user.locale, await fetch())
     except Refused as refused:
         if refused.code != "no-parameters" or not isinstance(heard.picture, PhotoSize):
             raise
@@ -121,7 +122,7 @@ def _changed(job: Job, words: str) -> Params:
 async def _button(core: Core, user: User, command: Command, heard: Heard) -> Action:
     """Return the button that a typed command stands for."""
     if command.name == "upscale":
-        return enlarging.read(command.rest).action(heard.job)
+        return upscale_options.read(command.rest).action(heard.job)
     if heard.job is not None:
         return Action("reroll", heard.job)
     return Action("reroll", (await core.newest(user, "imagine")).id)

@@ -18,7 +18,7 @@ from adapters.telegram.people import Moderators, user_of
 from adapters.telegram.place import Place
 from adapters.telegram.presses import Presses
 from adapters.telegram.reactions import Reactions
-from bot.texts import LANGUAGES
+from bot.replies.texts import LANGUAGES
 from bot.types import Kind, Refused, Reply, User
 
 log = logging.getLogger(__name__)

@@ -24,9 +24,9 @@ from adapters.telegram.polling import Polling, patiently
 from adapters.telegram.post import Post
 from adapters.telegram.webhook import Webhook
 from adapters.telegram.wire import Wire
-from bot.commands import COMMANDS
-from bot.config import ConfigError, TelegramConfig
 from bot.core import Core
+from bot.requests.commands import COMMANDS
+from bot.setup.config import ConfigError, TelegramConfig
 from bot.types import Address, Reply
 
 TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")

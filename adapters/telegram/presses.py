@@ -17,7 +17,7 @@ from adapters.telegram.files import Files
 from adapters.telegram.people import Moderators, user_of
 from adapters.telegram.place import Place, is_at
 from adapters.telegram.post import Markup
-from bot.commands import Command
+from bot.requests.commands import Command
 from bot.types import Action, Job, Refused, Reply, User
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from telegram.ext import ExtBot
 
 from adapters.telegram.intake import Intake
 from adapters.telegram.polling import ALLOWED, Sleep, patiently
-from bot.config import ConfigError
+from bot.setup.config import ConfigError
 
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 CLOSING = 0.5

@@ -24,9 +24,9 @@ from adapters.web.payload import (
 )
 from adapters.web.presence import Presence
 from bot.core import Core
-from bot.images import MAX_BYTES
+from bot.replies.format import cut, introduced
+from bot.storage.pictures import MAX_BYTES
 from bot.types import Job, Refused, Reply, User
-from bot.wording import cut, introduced
 
 HEARTBEAT = 15.0
 HISTORY = 20

@@ -6,10 +6,10 @@ Knows commands, flags and the page's controls; knows no HTTP.
 from dataclasses import replace
 
 from adapters.web.payload import Json, Message
-from bot import commands, enlarging, flags
-from bot.attached import at_hand
 from bot.core import Core
-from bot.enlarging import Way
+from bot.requests import commands, flags, upscale_options
+from bot.requests.upscale_options import Way
+from bot.storage.attached import at_hand
 from bot.types import Action, Address, Job, Kind, Params, Reply, Request, User
 
 JOBS: dict[str, Kind] = {"imagine": "imagine", "optimize": "optimize"}
@@ -25,7 +25,7 @@ async def ask(core: Core, user: User, message: Message) -> Job | Reply | None:
             Request(user, address, event, JOBS[command.name], params), at_hand(message.image)
         )
     if command.name == "upscale" and message.image is not None:
-        params = enlarging.way(command.rest).over(await core.defaults(user))
+        params = upscale_options.way(command.rest).over(await core.defaults(user))
         return await core.submit(Request(user, address, event, "upscale", params), at_hand(message.image))
     if command.name in ("upscale", "reroll"):
         return await core.press(user, await _button(core, user, command), address, event)
@@ -73,7 +73,7 @@ async def _button(core: Core, user: User, command: commands.Command) -> Action:
     """Return the button that a typed command stands for."""
     if command.name == "reroll":
         return Action("reroll", (await core.newest(user, "imagine")).id)
-    return enlarging.read(command.rest).action()
+    return upscale_options.read(command.rest).action()
 
 
 def _with_controls(defaults: Params, controls: Json) -> Params:

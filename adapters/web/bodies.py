@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from adapters.web.identity import Shut
-from bot.images import MAX_BYTES
+from bot.storage.pictures import MAX_BYTES
 
 TEXT_BODY = 100_000
 """What a body may have beside a picture: 8,000 characters, each as JSON's longest escape."""

@@ -10,8 +10,8 @@ from typing import Any
 from aiohttp import web
 
 from adapters.web import bodies
+from bot.replies.format import cut, steps
 from bot.types import Action, Button, Choice, Image, Job, JobPicture, Refused, Reply, Verb
-from bot.wording import cut, steps
 
 Json = dict[str, Any]
 

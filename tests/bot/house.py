@@ -6,16 +6,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from bot.attached import at_hand
-from bot.commands import Command
 from bot.core import Core, CoreSettings
 from bot.fake import FakePlatform
-from bot.images import ImageFolder
-from bot.limits import Rule
-from bot.moderation import Words
-from bot.replies import Replies
-from bot.retention import Retention
-from bot.store import Store
+from bot.policy.limits import Rule
+from bot.policy.moderation import Words
+from bot.replies.replies import Replies
+from bot.requests.commands import Command
+from bot.storage.attached import at_hand
+from bot.storage.jobs import Store
+from bot.storage.pictures import ImageFolder
+from bot.storage.retention import Retention
 from bot.types import Action, Address, Job, Params, Reply, Request, User, Verb
 from engine.fake import FakeEngine
 from engine.types import Generate, ModelProfile

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.access import Access
-from bot.limits import DAY, Rule
-from bot.rules import Grant, Rules
+from bot.policy.access import Access
+from bot.policy.limits import DAY, Rule
+from bot.policy.role_limits import Grant, Rules
 from bot.types import Action, Job, Refused, Reply, User, Verb
 from engine.fake import FakeEngine
 from tests.bot.house import ANN, BOB, FREE, TOKENS, Gate, House, house

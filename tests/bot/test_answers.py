@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.commands import Command
-from bot.limits import left
+from bot.policy.limits import left
+from bot.requests.commands import Command
 from bot.types import Refused
 from engine.fake import FakeEngine
 from tests.bot.house import ANN, BOB, FREE, TOKENS, Gate, house

@@ -8,8 +8,8 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.places import Places
-from bot.queue import FairQueue, Ticket
+from bot.jobs.fair_queue import FairQueue, Ticket
+from bot.jobs.places import Places
 
 Step = tuple[str, int, int, int]
 
@@ -166,7 +166,7 @@ def test_any_line_goes_as_the_plain_one_and_tells_who_waits(steps: list[Step]) -
         for step in steps:
             await both.step(step)
 
-    with patch("bot.ranks.BLOCK", 4):
+    with patch("bot.jobs.ranks.BLOCK", 4):
         asyncio.run(play())
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from bot import images
-from bot.attached import UNUSED
-from bot.people import Ban
+from bot.storage import pictures
+from bot.storage.accounts import Ban
+from bot.storage.attached import UNUSED
 from bot.types import Action, Refused
 from engine.fake import FakeEngine
 from tests.bot.house import ANN, FREE, TOKENS, Gate, house
@@ -70,7 +70,7 @@ async def test_a_picture_is_not_decoded_where_its_size_says_enough(
     async with house(tmp_path, rule=rule) as home:
         await home.ask(steps=8)
         await home.core.idle()
-        monkeypatch.setattr(images, "_upright_png", lambda *_: pytest.fail("the picture was decoded"))
+        monkeypatch.setattr(pictures, "_upright_png", lambda *_: pytest.fail("the picture was decoded"))
         with pytest.raises(Refused, match=code):
             await home.ask(**{"image": picture(), "steps": 8, **said})
         assert inputs(tmp_path) == []
@@ -87,7 +87,7 @@ async def test_nor_is_it_for_who_was_shut_out_or_while_nothing_is_accepted(tmp_p
 
 
 async def test_pictures_are_decoded_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    decode, under_way, most = images._upright_png, 0, 0
+    decode, under_way, most = pictures._upright_png, 0, 0
 
     def counted(*arguments: Any) -> bytes:
         nonlocal under_way, most
@@ -97,7 +97,7 @@ async def test_pictures_are_decoded_one_at_a_time(tmp_path: Path, monkeypatch: p
         under_way -= 1
         return png
 
-    monkeypatch.setattr(images, "_upright_png", counted)
+    monkeypatch.setattr(pictures, "_upright_png", counted)
     async with house(tmp_path) as home:
         colors = ("red", "lime", "blue", "white", "black", "teal")
         await asyncio.gather(*(home.ask(image=picture(color, (900, 900))) for color in colors))

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
-from bot import colour
-from bot.images import _upright_png
+from bot.storage import colour
+from bot.storage.pictures import _upright_png
 
 RED = (220, 40, 30)
 P3 = colour._profile(colour._P3, colour._SRGB_CURVE)

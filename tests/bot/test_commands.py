@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.commands import COMMANDS, Command, parse
+from bot.requests.commands import COMMANDS, Command, parse
 from bot.types import Refused
 
 

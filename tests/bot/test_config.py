@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bot import config, setup
-from bot.access import Access
-from bot.moderation import Fitness
-from bot.retention import Retention
-from bot.rules import Grant
+from bot.policy.access import Access
+from bot.policy.moderation import Fitness
+from bot.policy.role_limits import Grant
+from bot.setup import build, config
+from bot.storage.retention import Retention
 from bot.types import Params
 from engine.types import EngineSettings, ModelProfile
 
@@ -36,7 +36,7 @@ def test_the_example_shows_a_rule_with_every_key_it_may_have(tmp_path: Path) -> 
     file.write_text(re.sub("^# ", "", rule, flags=re.MULTILINE))
     [shown] = config.load(file, {}).rules
     assert None not in [getattr(shown, field.name) for field in fields(shown)]
-    [grant] = setup.grants(config.load(file, {}))
+    [grant] = build.grants(config.load(file, {}))
     assert grant.match == {"discord:role:5", "telegram:chat:-100"}
 
 
@@ -47,7 +47,7 @@ def test_lists_rules_and_checks_reach_the_core(tmp_path: Path) -> None:
         '[moderation]\nclassifier = "here"\nrefuse = { porn = 0.5 }\nexempt = ["discord:age-restricted"]\n'
         '[[rules]]\nmatch = ["telegram:user:3"]\nper_day = 7\n[retention]\nprompt_days = 9\n'
     )
-    found = setup.core_settings(config.load(file, {}), ModelProfile("small", 64, 256))
+    found = build.core_settings(config.load(file, {}), ModelProfile("small", 64, 256))
     assert found.access == Access(frozenset(["discord:server:12"]), anyone_may_press=True)
     assert found.fitness == Fitness({"porn": 0.5}, frozenset(["discord:age-restricted"]))
     assert found.grants == (Grant(frozenset(["telegram:user:3"]), per_day=7),)
@@ -56,12 +56,12 @@ def test_lists_rules_and_checks_reach_the_core(tmp_path: Path) -> None:
 
 def test_steps_and_guidance_are_the_models_own_until_the_operator_sets_them() -> None:
     turbo = ModelProfile("turbo", 64, 256, steps=4, guidance_scale=1.0)
-    said = setup.defaults(config.load(EXAMPLE, {}), turbo)
+    said = build.defaults(config.load(EXAMPLE, {}), turbo)
     assert (said.steps, said.guidance_scale) == (4, 1.0)
     environment = {"ZIMAGE_BOT_DEFAULTS__STEPS": "2", "ZIMAGE_BOT_DEFAULTS__CFG": "1.5"}
-    said = setup.defaults(config.load(EXAMPLE, environment), turbo)
+    said = build.defaults(config.load(EXAMPLE, environment), turbo)
     assert (said.steps, said.guidance_scale) == (2, 1.5)
-    assert setup.defaults(config.Config(), ModelProfile("small", 64, 256)) == Params("")
+    assert build.defaults(config.Config(), ModelProfile("small", 64, 256)) == Params("")
 
 
 def test_every_setting_of_the_engine_reaches_it(tmp_path: Path) -> None:
@@ -71,16 +71,16 @@ def test_every_setting_of_the_engine_reaches_it(tmp_path: Path) -> None:
         'optimizer = "rules"\nupscalers = "u"\nloras = "l"\nschedule = "dynamic"\nreuse = "balanced"\n'
         'cuda_graphs = true\ndetail = 0.5\nprompt_language = "own"\n[moderation]\nclassifier = "c"\n'
     )
-    told, plain = setup.engine_settings(config.load(file, {})), EngineSettings()
+    told, plain = build.engine_settings(config.load(file, {})), EngineSettings()
     same = {field.name for field in fields(told) if getattr(told, field.name) == getattr(plain, field.name)}
     assert same == {"loader"}
     assert (told.schedule, told.reuse, told.cuda_graphs) == ("dynamic", "balanced", True)
-    assert setup.engine_settings(config.load(EXAMPLE, {})) == plain
+    assert build.engine_settings(config.load(EXAMPLE, {})) == plain
 
 
 @pytest.mark.parametrize(("told", "kept"), [("english", False), ("own", True)])
 def test_the_language_of_prompts_reaches_the_engine(told: str, kept: bool) -> None:
-    found = setup.engine_settings(config.load(None, {"ZIMAGE_BOT_MODEL__PROMPT_LANGUAGE": told}))
+    found = build.engine_settings(config.load(None, {"ZIMAGE_BOT_MODEL__PROMPT_LANGUAGE": told}))
     assert found == EngineSettings(keep_language=kept)
 
 
@@ -99,7 +99,7 @@ def test_a_bad_rule_is_one_line_that_names_it(text: str, words: tuple[str, ...],
     file = tmp_path / "c.toml"
     file.write_text(text)
     with pytest.raises(config.ConfigError) as caught:
-        setup.core_settings(config.load(file, {}), ModelProfile("small", 64, 256))
+        build.core_settings(config.load(file, {}), ModelProfile("small", 64, 256))
     for word in words:
         assert word in str(caught.value)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.fake import FakePlatform
-from bot.limits import Rule
+from bot.policy.limits import Rule
 from bot.types import Job, Refused, Reply
 from engine.fake import FakeEngine
 from engine.types import Generate, Upscale

@@ -3,8 +3,8 @@
 import asyncio
 from functools import partial
 
-from bot.delivery import LAST_RETRY, Delivery
 from bot.fake import FakePlatform
+from bot.jobs.delivery import LAST_RETRY, Delivery
 from bot.types import Address, Reply
 
 PLACE = Address("fake", "new 1")

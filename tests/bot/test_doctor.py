@@ -4,10 +4,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from bot.config import Config, ModelConfig
-from bot.database import DATABASE
-from bot.doctor import MOST_LATEST, examine, files, speed, writer
-from bot.store import Store
+from bot.setup.config import Config, ModelConfig
+from bot.setup.doctor import MOST_LATEST, examine, files, speed, writer
+from bot.storage.database import DATABASE
+from bot.storage.jobs import Store
 
 ESTIMATED = {"model": "embedded", "side": 1024, "steps": 8, "forward": 0.25, "ceiling": 145e12}
 

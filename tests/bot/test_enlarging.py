@@ -2,8 +2,8 @@
 
 import pytest
 
-from bot import params
-from bot.enlarging import FACTORS, METHODS, Enlarging, Way, read, way
+from bot.requests import tasks
+from bot.requests.upscale_options import FACTORS, METHODS, Enlarging, Way, read, way
 from bot.types import Action, Refused
 from engine import upscale
 from engine.types import UpscaleMethod
@@ -51,7 +51,7 @@ def test_a_way_is_read_from_its_own_words(factor: int, method: UpscaleMethod) ->
 
 def test_factors_methods_and_the_longest_side_are_those_of_the_engine() -> None:
     assert FACTORS == upscale.FACTORS
-    assert params.LONGEST_UPSCALED == upscale.LONGEST_SIDE
+    assert tasks.LONGEST_UPSCALED == upscale.LONGEST_SIDE
     assert set(METHODS) == {*upscale.METHODS, "redraw"}
 
 

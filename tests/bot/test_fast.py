@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bot.replies import Replies
+from bot.replies.replies import Replies
 from engine.fake import FakeEngine
 from tests.bot.house import ANN, PROFILE, TOKENS, Gate, house
 from tests.bot.jobs import job, picture

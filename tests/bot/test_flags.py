@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot import flags
+from bot.requests import flags
 from bot.types import Params, Refused
 
 DEFAULTS = Params("")

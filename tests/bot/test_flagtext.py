@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot import flags, flagtext
+from bot.requests import flag_syntax, flags
 from bot.types import Params, Refused
 
 DEFAULTS = Params("")
@@ -48,7 +48,7 @@ def test_their_siblings_are_refused_exactly(text: str, code: str, values: dict[s
 def test_a_long_bad_value_is_cut_in_the_refusal() -> None:
     with pytest.raises(Refused) as refused:
         flags.parse("a --seed " + "9" * 5000, DEFAULTS)
-    assert len(str(refused.value.values["value"])) == flagtext.SHOWN_VALUE
+    assert len(str(refused.value.values["value"])) == flag_syntax.SHOWN_VALUE
 
 
 def test_the_dice_are_thrown_again_where_a_seed_was_set_before() -> None:
@@ -83,5 +83,5 @@ def test_quotation_marks_that_nothing_closes_are_looked_up_once(
             Counted.searches += 1
             return -1
 
-    flagtext.plain(Counted(f" {mark}" * 4000))
+    flag_syntax.plain(Counted(f" {mark}" * 4000))
     assert Counted.searches == 1

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.database import DATABASE
-from bot.limits import DAY
-from bot.retention import Retention
-from bot.store import BATCH, Store
+from bot.policy.limits import DAY
+from bot.storage.database import DATABASE
+from bot.storage.jobs import BATCH, Store
+from bot.storage.retention import Retention
 from bot.types import Action, Address, User
 from tests.bot.house import ANN, BOB, House, house
 

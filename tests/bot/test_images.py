@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bot import images
-from bot.images import ImageFolder
+from bot.storage import pictures
+from bot.storage.pictures import ImageFolder
 from bot.types import Refused
 from engine.metadata import Parameters, read, write
 
@@ -121,7 +121,7 @@ async def test_a_decompression_bomb_is_refused_before_it_is_decoded(folder: Imag
 
 
 async def test_too_many_bytes_are_refused(folder: ImageFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "MAX_BYTES", 10)
+    monkeypatch.setattr(pictures, "MAX_BYTES", 10)
     with pytest.raises(Refused, match="image-too-large"):
         await folder.keep(picture())
 
@@ -141,7 +141,7 @@ async def test_a_thumbnail_keeps_the_shape(folder: ImageFolder) -> None:
     name = await folder.write(1, 0, picture((400, 200)))
     small = await folder.thumbnail(name, 64)
     assert (small.width, small.height) == (64, 32)
-    assert images.dimensions(small.data) == (64, 32)
+    assert pictures.dimensions(small.data) == (64, 32)
 
 
 async def test_deleting_twice_is_no_error(folder: ImageFolder) -> None:

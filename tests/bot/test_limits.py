@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.limits import DAY, Rule, Usage, fits, in_pictures, judge, left
+from bot.policy.limits import DAY, Rule, Usage, fits, in_pictures, judge, left
 from bot.types import Refused
 
 NOW = 1_000_000.0

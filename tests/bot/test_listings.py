@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.limits import Rule, Usage
-from bot.replies import Replies
+from bot.policy.limits import Rule, Usage
+from bot.replies.replies import Replies
 from engine.types import ModelProfile
 from tests.bot.jobs import job, picture
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.lock import DirectoryBusy, exclusive
+from bot.storage.lock import DirectoryBusy, exclusive
 
 
 def test_a_second_bot_is_told_which_directory_is_in_use(tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from bot import doctor, oneshot
-from bot.config import Config
-from bot.database import DATABASE
-from bot.lock import exclusive
-from bot.store import Store
+from bot.setup import doctor, imagine
+from bot.setup.config import Config
+from bot.storage.database import DATABASE
+from bot.storage.jobs import Store
+from bot.storage.lock import exclusive
 from bot.types import Params
 from engine import profiles
 from engine.fake import FakeEngine
@@ -140,17 +140,17 @@ def test_info_says_in_one_line_why_a_file_tells_nothing(
 def test_info_does_not_read_what_is_too_large_for_a_picture(tmp_path: Path) -> None:
     file = tmp_path / "disk.img"
     with file.open("wb") as sparse:
-        sparse.truncate(oneshot.LARGEST_FILE + 1)
-    with pytest.raises(oneshot.Unreadable, match=r"0\.5 GB"):
-        oneshot.info(file)
+        sparse.truncate(imagine.LARGEST_FILE + 1)
+    with pytest.raises(imagine.Unreadable, match=r"0\.5 GB"):
+        imagine.info(file)
 
 
 def test_a_picture_is_named_in_a_folder_and_never_in_place_of_another(tmp_path: Path) -> None:
-    assert oneshot.place(tmp_path / "cat.png", 7) == tmp_path / "cat.png"
-    assert oneshot.place(tmp_path, 7) == tmp_path / "zimage-7.png"
+    assert imagine.place(tmp_path / "cat.png", 7) == tmp_path / "cat.png"
+    assert imagine.place(tmp_path, 7) == tmp_path / "zimage-7.png"
     (tmp_path / "zimage-7.png").touch()
     (tmp_path / "zimage-7-2.png").touch()
-    assert oneshot.place(tmp_path, 7) == tmp_path / "zimage-7-3.png"
+    assert imagine.place(tmp_path, 7) == tmp_path / "zimage-7-3.png"
 
 
 async def test_a_picture_that_does_not_fit_on_the_disk_leaves_no_half(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ async def test_a_picture_that_does_not_fit_on_the_disk_leaves_no_half(tmp_path: 
     full.symlink_to("/dev/full")
     profile = ModelProfile("small", base_size=64, max_size=256)
     with pytest.raises(OSError, match="No space left"):
-        await oneshot.imagine(FakeEngine(16), profile, "a cat", Params("", steps=1), full, print)
+        await imagine.imagine(FakeEngine(16), profile, "a cat", Params("", steps=1), full, print)
 
 
 def test_a_picture_is_drawn_into_a_folder(tmp_path: Path) -> None:

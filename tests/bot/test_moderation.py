@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.moderation import Fitness, Words
+from bot.policy.moderation import Fitness, Words
 from bot.types import Refused
 from engine.fake import FakeEngine, striped
 from engine.types import EngineError, Event, Progress, Task

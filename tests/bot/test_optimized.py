@@ -2,9 +2,9 @@
 
 import pytest
 
-from bot import flags
-from bot.commands import parse
-from bot.replies import Replies
+from bot.replies.replies import Replies
+from bot.requests import flags
+from bot.requests.commands import parse
 from bot.types import Params, Reply
 from engine.types import ModelProfile
 from tests.bot.jobs import job

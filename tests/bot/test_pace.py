@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.pace import Pace
+from bot.jobs.throughput import Pace
 
 
 class Clock:

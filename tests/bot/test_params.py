@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot import params
-from bot.enlarging import Way
+from bot.requests import tasks
+from bot.requests.upscale_options import Way
 from bot.types import Address, Job, JobPicture, Params, Refused, Request, User
 from engine.types import Generate, ModelProfile, Optimize, Upscale, Variation
 
@@ -31,9 +31,9 @@ def dice() -> int:
 
 
 @pytest.mark.parametrize("profile", [SMALL, LARGE])
-@pytest.mark.parametrize("aspect", params.ASPECTS)
+@pytest.mark.parametrize("aspect", tasks.ASPECTS)
 def test_every_aspect_keeps_the_native_area_on_the_grid(profile: ModelProfile, aspect: str) -> None:
-    width, height = params.aspect_size(profile, aspect)
+    width, height = tasks.aspect_size(profile, aspect)
     across, down = (int(part) for part in aspect.split(":"))
     assert width % 16 == height % 16 == 0
     assert max(width, height) <= profile.max_size
@@ -54,12 +54,12 @@ def test_every_aspect_keeps_the_native_area_on_the_grid(profile: ModelProfile, a
 def test_a_ratio_that_is_too_long_for_the_model_keeps_its_shape_and_gets_smaller(
     aspect: str, size: tuple[int, int]
 ) -> None:
-    assert params.aspect_size(ModelProfile("square", base_size=512, max_size=512), aspect) == size
+    assert tasks.aspect_size(ModelProfile("square", base_size=512, max_size=512), aspect) == size
 
 
 def test_the_shape_of_an_attached_picture_is_kept_where_it_is_too_long() -> None:
     square = ModelProfile("square", base_size=512, max_size=512)
-    resolved = params.resolve(asked(), square, (1600, 900), dice)
+    resolved = tasks.resolve(asked(), square, (1600, 900), dice)
     assert (resolved.width, resolved.height) == (512, 288)
 
 
@@ -78,102 +78,102 @@ def test_the_shape_of_an_attached_picture_is_kept_where_it_is_too_long() -> None
 def test_the_size_is_what_was_said_or_the_inputs_aspect_or_the_native_square(
     said: dict[str, object], source: tuple[int, int] | None, size: tuple[int, int]
 ) -> None:
-    resolved = params.resolve(asked(**said), SMALL, source, dice)
+    resolved = tasks.resolve(asked(**said), SMALL, source, dice)
     assert (resolved.width, resolved.height) == size
 
 
 @pytest.mark.parametrize("said", [{"width": 300}, {"width": 128, "height": 20}])
 def test_a_size_the_model_cannot_draw_is_refused_with_what_is_allowed(said: dict[str, object]) -> None:
     with pytest.raises(Refused) as caught:
-        params.resolve(asked(**said), SMALL, None, dice)
+        tasks.resolve(asked(**said), SMALL, None, dice)
     assert (caught.value.code, caught.value.values["allowed"]) == ("bad-value", "64–256")
 
 
 def test_a_seed_is_drawn_only_when_none_was_said() -> None:
-    assert params.resolve(asked(seed=0), SMALL, None, dice).seed == 0
-    assert params.resolve(asked(), SMALL, None, dice).seed == 99
-    assert 0 <= params.random_seed() < params.SEEDS
+    assert tasks.resolve(asked(seed=0), SMALL, None, dice).seed == 0
+    assert tasks.resolve(asked(), SMALL, None, dice).seed == 99
+    assert 0 <= tasks.random_seed() < tasks.SEEDS
 
 
 def test_cost_is_tokens_times_steps_times_pictures() -> None:
-    assert params.resolve(asked(steps=10, count=3), SMALL, None, dice).cost == 64 * 10 * 3
-    assert params.resolve(asked("optimize", count=3), SMALL, None, dice).cost == 64
-    assert params.resolve(asked("upscale", "in.png"), SMALL, (128, 64), dice).cost == 16 * 8
-    assert params.picture_cost(LARGE, 8) == 4096 * 8
+    assert tasks.resolve(asked(steps=10, count=3), SMALL, None, dice).cost == 64 * 10 * 3
+    assert tasks.resolve(asked("optimize", count=3), SMALL, None, dice).cost == 64
+    assert tasks.resolve(asked("upscale", "in.png"), SMALL, (128, 64), dice).cost == 16 * 8
+    assert tasks.picture_cost(LARGE, 8) == 4096 * 8
 
 
 def test_an_upscale_needs_a_picture_and_not_too_large_a_one() -> None:
     with pytest.raises(Refused, match="needs-image"):
-        params.resolve(asked("upscale"), SMALL, None, dice)
+        tasks.resolve(asked("upscale"), SMALL, None, dice)
     with pytest.raises(Refused, match="too-large"):
-        params.resolve(asked("upscale", "in.png"), SMALL, (9000, 9000), dice)
+        tasks.resolve(asked("upscale", "in.png"), SMALL, (9000, 9000), dice)
 
 
 @pytest.mark.parametrize(("steps", "most"), [(6, 6), (16, 8)])
 def test_a_fast_picture_costs_the_most_it_may_take(steps: int, most: int) -> None:
     wish = asked(steps=steps, fast=True, count=2)
-    assert params.resolve(wish, SMALL, None, dice).cost == 64 * most * 2
-    [drawn, _] = params.tasks(made(wish), None)
+    assert tasks.resolve(wish, SMALL, None, dice).cost == 64 * most * 2
+    [drawn, _] = tasks.tasks(made(wish), None)
     assert isinstance(drawn, Generate)
     assert (drawn.fast, drawn.steps) == (True, steps)
 
 
 def test_the_pictures_of_a_job_count_up_its_seed() -> None:
     wish = asked(count=4, negative_prompt="fog", steps=12, strength=0.4)
-    drawn = params.tasks(made(wish), b"input")
+    drawn = tasks.tasks(made(wish), b"input")
     assert [task.seed for task in drawn if isinstance(task, Generate)] == [40, 41, 42, 43]
     assert drawn[0] == Generate("a boat", "fog", 128, 128, 12, 1.8, 40, init_image=b"input", strength=0.4)
 
 
 def test_optimize_and_upscale_make_one_task() -> None:
-    assert params.tasks(made(asked("optimize", count=4)), None) == [Optimize("a boat")]
-    assert params.tasks(made(asked("upscale")), b"png") == [Upscale(b"png", 2)]
+    assert tasks.tasks(made(asked("optimize", count=4)), None) == [Optimize("a boat")]
+    assert tasks.tasks(made(asked("upscale")), b"png") == [Upscale(b"png", 2)]
 
 
 def test_a_wish_that_is_only_rewritten_keeps_what_shall_not_be_there_and_gets_no_additions_unasked() -> None:
     made_raw = made(asked("optimize", negative_prompt="text", optimize=False, enhance=False))
-    [task] = params.tasks(made_raw, None)
+    [task] = tasks.tasks(made_raw, None)
     assert task == Optimize("a boat", enhance=False, negative_prompt="text")
 
 
 def test_a_redraw_is_an_upscale_by_that_method_that_costs_its_steps_and_takes_its_room() -> None:
     job = made(asked("upscale", "in.png", method="redraw"))
-    assert params.tasks(job, b"png") == [Upscale(b"png", 2, "redraw")]
-    assert params.resolve(job.request, SMALL, (128, 64), dice).cost == 16 * 8 * 3
-    assert params.room(job) == 4 * params.room(made(asked("upscale", "in.png")))
+    assert tasks.tasks(job, b"png") == [Upscale(b"png", 2, "redraw")]
+    assert tasks.resolve(job.request, SMALL, (128, 64), dice).cost == 16 * 8 * 3
+    assert tasks.room(job) == 4 * tasks.room(made(asked("upscale", "in.png")))
 
 
 def test_what_is_made_of_a_redrawn_picture_is_not_redrawn_unless_it_is_said() -> None:
     job = made(asked("upscale", method="redraw"))
-    assert params.enlarge(job, 0, ANN, THERE, "e2").params.method == "auto"
-    assert params.enlarge(job, 0, ANN, THERE, "e2", Way(2, "redraw")).params.method == "redraw"
+    assert tasks.enlarge(job, 0, ANN, THERE, "e2").params.method == "auto"
+    assert tasks.enlarge(job, 0, ANN, THERE, "e2", Way(2, "redraw")).params.method == "redraw"
 
 
 def test_the_factor_decides_size_cost_and_limit_and_leaves_the_room_of_what_is_enlarged() -> None:
     fourfold = asked("upscale", "in.png", factor=4, method="sr")
-    resolved = params.resolve(fourfold, SMALL, (128, 128), dice)
+    resolved = tasks.resolve(fourfold, SMALL, (128, 128), dice)
     assert (resolved.width, resolved.height, resolved.cost) == (512, 512, 32 * 32)
     job = replace(made(fourfold), width=512, height=512)
-    assert params.tasks(job, b"png") == [Upscale(b"png", 4, "sr")]
-    assert params.room(job) == 8 * 8
-    assert params.resolve(asked("upscale", "in.png"), SMALL, (2000, 2000), dice).width == 4000
+    assert tasks.tasks(job, b"png") == [Upscale(b"png", 4, "sr")]
+    assert tasks.room(job) == 8 * 8
+    assert tasks.resolve(asked("upscale", "in.png"), SMALL, (2000, 2000), dice).width == 4000
     with pytest.raises(Refused, match="too-large"):
-        params.resolve(fourfold, SMALL, (2000, 2000), dice)
-    assert params.resolve(fourfold, SMALL, (2048, 100), dice).width == 8192
+        tasks.resolve(fourfold, SMALL, (2000, 2000), dice)
+    assert tasks.resolve(fourfold, SMALL, (2048, 100), dice).width == 8192
     with pytest.raises(Refused, match="too-long"):
-        params.resolve(fourfold, SMALL, (100, 2049), dice)
+        tasks.resolve(fourfold, SMALL, (100, 2049), dice)
 
 
 def test_the_seeds_of_a_job_begin_anew_after_the_last_one_of_64_bits() -> None:
     job = replace(made(asked(count=2)), seed=2**64 - 1)
-    assert [params.picture_seed(job, index) for index in (0, 1)] == [2**64 - 1, 0]
+    assert [tasks.picture_seed(job, index) for index in (0, 1)] == [2**64 - 1, 0]
 
 
 def test_a_reroll_keeps_everything_but_the_seed_and_adds_noise_to_the_prompt() -> None:
     job = made(asked(count=2, seed=40, aspect="3:2", steps=9, image="in.png"))
-    request = params.again(job, ANN, THERE, "e2", dice)
+    request = tasks.again(job, ANN, THERE, "e2", dice)
     assert request.params == replace(job.request.params, seed=None)
-    assert request.variation == Variation(99, prompt_noise=params.REROLL_PROMPT_NOISE)
+    assert request.variation == Variation(99, prompt_noise=tasks.REROLL_PROMPT_NOISE)
     assert (request.parent, request.address, request.event_id, request.image) == (7, THERE, "e2", "in.png")
 
 
@@ -184,73 +184,73 @@ def test_a_reroll_words_a_rewritten_wish_afresh_where_that_is_configured(
     said: dict[str, bool], wording: int
 ) -> None:
     first = made(asked(count=2, **said))
-    again = made(params.again(first, ANN, THERE, "e2", dice))
-    drawn = [*params.tasks(first, None), *params.tasks(again, None)]
+    again = made(tasks.again(first, ANN, THERE, "e2", dice))
+    drawn = [*tasks.tasks(first, None), *tasks.tasks(again, None)]
     assert [task.wording for task in drawn if isinstance(task, Generate)] == [0, 0, wording, wording]
 
 
 def test_what_is_not_drawn_is_tried_again_as_it_was() -> None:
-    wording = params.again(made(replace(asked("optimize"), index=3)), ANN, THERE, "e2", dice)
+    wording = tasks.again(made(replace(asked("optimize"), index=3)), ANN, THERE, "e2", dice)
     assert (wording.index, wording.parent) == (3, 7)
-    enlarged = params.enlarge(made(asked(count=2)), 1, ANN, THERE, "e2", Way(4, "sr"))
-    assert params.again(replace(made(enlarged), id=8), ANN, THERE, "e2", dice) == enlarged
+    enlarged = tasks.enlarge(made(asked(count=2)), 1, ANN, THERE, "e2", Way(4, "sr"))
+    assert tasks.again(replace(made(enlarged), id=8), ANN, THERE, "e2", dice) == enlarged
 
 
 def test_a_relative_keeps_the_wording_it_comes_from() -> None:
-    job = made(params.vary(made(asked(reword=True)), 0, ANN, THERE, "e2", dice))
-    assert [task.wording for task in params.tasks(job, None) if isinstance(task, Generate)] == [0]
+    job = made(tasks.vary(made(asked(reword=True)), 0, ANN, THERE, "e2", dice))
+    assert [task.wording for task in tasks.tasks(job, None) if isinstance(task, Generate)] == [0]
 
 
 def test_a_reroll_of_a_reroll_is_another_reroll() -> None:
-    first = params.again(made(asked()), ANN, THERE, "e2", dice)
-    again = params.again(replace(made(first), id=8), ANN, THERE, "e3", lambda: 5)
-    assert again.variation == Variation(5, prompt_noise=params.REROLL_PROMPT_NOISE)
+    first = tasks.again(made(asked()), ANN, THERE, "e2", dice)
+    again = tasks.again(replace(made(first), id=8), ANN, THERE, "e3", lambda: 5)
+    assert again.variation == Variation(5, prompt_noise=tasks.REROLL_PROMPT_NOISE)
     assert again.parent == 8
 
 
 def test_the_pictures_of_a_reroll_differ_in_seed_and_in_noise() -> None:
-    request = params.again(made(asked(count=2)), ANN, THERE, "e2", dice)
-    drawn = [task for task in params.tasks(made(request), None) if isinstance(task, Generate)]
+    request = tasks.again(made(asked(count=2)), ANN, THERE, "e2", dice)
+    drawn = [task for task in tasks.tasks(made(request), None) if isinstance(task, Generate)]
     assert [(task.seed, task.variation and task.variation.seed) for task in drawn] == [(40, 99), (41, 100)]
 
 
 def test_a_relative_of_a_rerolled_picture_is_varied_by_both() -> None:
-    rerolled = made(params.again(made(asked(count=2), count=2), ANN, THERE, "e2", dice), count=2)
-    request = params.vary(rerolled, 1, ANN, THERE, "e3", lambda: 5)
+    rerolled = made(tasks.again(made(asked(count=2), count=2), ANN, THERE, "e2", dice), count=2)
+    request = tasks.vary(rerolled, 1, ANN, THERE, "e3", lambda: 5)
     assert request.variation is not None
     assert [layer.seed for layer in request.variation.layers()] == [100, 5]
 
 
 def test_drawing_an_optimized_prompt_keeps_what_the_wish_refused() -> None:
     job = replace(made(asked("optimize")), used_prompt="a house in the mountains", negative_used="snow")
-    assert params.chosen(job, "use", ANN, THERE, "e2").params.negative_prompt == "snow"
+    assert tasks.chosen(job, "use", ANN, THERE, "e2").params.negative_prompt == "snow"
 
 
 def test_vary_keeps_the_pictures_seed_and_used_prompt_and_carries_the_persons_words() -> None:
-    request = params.vary(made(asked(count=4), count=4), 2, ANN, THERE, "e2", dice)
+    request = tasks.vary(made(asked(count=4), count=4), 2, ANN, THERE, "e2", dice)
     wish = request.params
     assert (wish.seed, wish.prompt, request.original) == (42, "a fine boat", "a boat")
     assert not wish.optimize
     assert not wish.enhance
     job = replace(made(request), seed=42)
-    drawn = [task for task in params.tasks(job, None) if isinstance(task, Generate)]
+    drawn = [task for task in tasks.tasks(job, None) if isinstance(task, Generate)]
     assert {task.seed for task in drawn} == {42}
     assert [task.variation and task.variation.seed for task in drawn] == [99, 100, 101, 102]
-    assert drawn[0].variation == Variation(99, params.VARY_PROMPT_NOISE, params.VARY_LATENT_NOISE)
+    assert drawn[0].variation == Variation(99, tasks.VARY_PROMPT_NOISE, tasks.VARY_LATENT_NOISE)
     assert drawn[0].original == "a boat"
 
 
 def test_upscale_names_the_parent_and_the_picture() -> None:
-    request = params.enlarge(made(asked(count=4, image="in.png"), count=4), 3, ANN, THERE, "e2")
+    request = tasks.enlarge(made(asked(count=4, image="in.png"), count=4), 3, ANN, THERE, "e2")
     assert (request.kind, request.parent, request.index, request.image) == ("upscale", 7, 3, None)
     assert request.params.seed == 43
-    assert params.count(request) == 1
+    assert tasks.count(request) == 1
 
 
 def test_use_draws_the_optimized_words_and_original_the_persons_own() -> None:
     job = made(asked("optimize"), count=0)
-    use = params.chosen(job, "use", ANN, THERE, "e2")
-    own = params.chosen(job, "original", ANN, THERE, "e3")
+    use = tasks.chosen(job, "use", ANN, THERE, "e2")
+    own = tasks.chosen(job, "original", ANN, THERE, "e3")
     assert (use.kind, use.params.prompt, use.original) == ("imagine", "a fine boat", "a boat")
     assert (own.kind, own.params.prompt, own.original) == ("imagine", "a boat", "")
     assert not use.params.optimize

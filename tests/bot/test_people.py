@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.limits import DAY, Rule
-from bot.retention import Retention
-from bot.rules import Grant
+from bot.policy.limits import DAY, Rule
+from bot.policy.role_limits import Grant
+from bot.storage.retention import Retention
 from bot.types import Action, Job, Params, Refused, Reply, User
 from engine.fake import FakeEngine
 from engine.types import Generate

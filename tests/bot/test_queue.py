@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.queue import FairQueue, Ticket
+from bot.jobs.fair_queue import FairQueue, Ticket
 
 
 def ticket(job: int, person: str, cost: int = 1, index: int = 0, tokens: int = 1) -> Ticket:

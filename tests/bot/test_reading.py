@@ -3,8 +3,8 @@
 import pytest
 from PIL import Image
 
-from bot.reading import told
-from bot.texts import LANGUAGES, Texts
+from bot.replies.picture_info import told
+from bot.replies.texts import LANGUAGES, Texts
 from engine import pixels
 from engine.metadata import Parameters, write
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from bot import redact
+from bot.setup import redact
 
 TELEGRAM = "123456789:" + "AbCdE-_" * 5
 DISCORD = "MTIzNDU2Nzg5MDEyMzQ1Njc4" + ".GabcDE." + "x1_y2-z3" * 4

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from bot import flags, wording
-from bot.commands import parse
-from bot.replies import Replies
+from bot.replies import format
+from bot.replies.replies import Replies
+from bot.requests import flags
+from bot.requests.commands import parse
 from bot.types import Image, Job, Params, Refused, Reply
 from engine.types import ModelProfile, Variation
 from tests.bot.jobs import job, picture
@@ -239,7 +240,7 @@ def test_a_refusal_is_one_private_sentence_with_its_values(
     ],
 )
 def test_a_wait_is_rounded_up(replies: Replies, seconds: float, text: str) -> None:
-    assert wording.when(replies.texts, "en", seconds) == text
+    assert format.when(replies.texts, "en", seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -260,7 +261,7 @@ def test_a_guess_is_rounded_to_what_it_deserves(
 
 def test_a_long_prompt_is_cut_in_messages(replies: Replies) -> None:
     reply = replies.waiting(job("x" * 2000), 1)
-    assert reply.prompt == "x" * (wording.SHOWN_PROMPT - 1) + "…"
+    assert reply.prompt == "x" * (format.SHOWN_PROMPT - 1) + "…"
 
 
 def test_every_row_fits_discord_and_every_button_has_words(replies: Replies) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bot import retention
+from bot.storage import retention
 
 
 async def test_a_disk_that_refuses_to_be_swept_is_tried_again_and_stops_nothing(

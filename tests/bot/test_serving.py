@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from bot import __main__
-from bot.config import Config, ConfigError, DiscordConfig, TelegramConfig, WebConfig
 from bot.fake import FakePlatform
-from bot.serving import FIRST_PAUSE, LAST_PAUSE, STEADY, OutOfService, Service
+from bot.setup.config import Config, ConfigError, DiscordConfig, TelegramConfig, WebConfig
+from bot.setup.serving import FIRST_PAUSE, LAST_PAUSE, STEADY, OutOfService, Service
 from tests.adapters.telegram.server import TOKEN, telegram
 from tests.bot.house import house
 from tests.running import running

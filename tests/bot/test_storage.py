@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.database import DATABASE, NewerDatabaseError, UnusableDatabaseError
 from bot.fake import FakePlatform
-from bot.images import ImageFolder
-from bot.limits import DAY, Rule
-from bot.lock import UnusableDirectory
-from bot.retention import Retention, hourly
-from bot.store import Store
+from bot.policy.limits import DAY, Rule
+from bot.storage.database import DATABASE, NewerDatabaseError, UnusableDatabaseError
+from bot.storage.jobs import Store
+from bot.storage.lock import UnusableDirectory
+from bot.storage.pictures import ImageFolder
+from bot.storage.retention import Retention, hourly
 from bot.types import Action, Job, Refused
 from engine.fake import FakeEngine
 from tests.bot.house import ANN, TOKENS, Gate, House, house
@@ -255,7 +255,7 @@ async def test_an_answer_that_cannot_be_worded_is_given_in_plain_words(
         raise LookupError("no such message")
 
     async with house(tmp_path) as home:
-        monkeypatch.setattr("bot.wording.small_print", broken)
+        monkeypatch.setattr("bot.replies.format.small_print", broken)
         job = await home.ask()
         await home.core.idle()
         message = await home.message(job)
@@ -352,7 +352,9 @@ async def test_a_locked_database_is_told_with_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await opened(tmp_path)
-    monkeypatch.setattr("bot.database._SETTINGS", ("PRAGMA busy_timeout = 0", "PRAGMA journal_mode = DELETE"))
+    monkeypatch.setattr(
+        "bot.storage.database._SETTINGS", ("PRAGMA busy_timeout = 0", "PRAGMA journal_mode = DELETE")
+    )
     with locked(tmp_path), pytest.raises(UnusableDatabaseError, match="locked by another program"):
         await opened(tmp_path)
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from bot import database as database_module
-from bot import retention
-from bot import store as store_module
-from bot.database import DATABASE, NewerDatabaseError
-from bot.images import ImageFolder
-from bot.limits import DAY, MINUTE, Rule, Usage, judge
-from bot.params import Resolved
-from bot.retention import Retention
-from bot.store import Store
+from bot.policy.limits import DAY, MINUTE, Rule, Usage, judge
+from bot.requests.tasks import Resolved
+from bot.storage import database as database_module
+from bot.storage import jobs as store_module
+from bot.storage import retention
+from bot.storage.database import DATABASE, NewerDatabaseError
+from bot.storage.jobs import Store
+from bot.storage.pictures import ImageFolder
+from bot.storage.retention import Retention
 from bot.types import Address, Job, JobPicture, Params, Refused, Request, User
 from engine.types import PromptReady, Variation
 

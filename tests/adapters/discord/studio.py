@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from adapters.discord import DiscordPlatform, DiscordSettings
-from bot.access import Access
 from bot.core import Core, CoreSettings
-from bot.images import ImageFolder
-from bot.limits import Rule
-from bot.moderation import Words
-from bot.replies import Replies
-from bot.store import Store
+from bot.policy.access import Access
+from bot.policy.limits import Rule
+from bot.policy.moderation import Words
+from bot.replies.replies import Replies
+from bot.storage.jobs import Store
+from bot.storage.pictures import ImageFolder
 from bot.types import Job, Params
 from engine.fake import FakeEngine
 from engine.types import ModelProfile

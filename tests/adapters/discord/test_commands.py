@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bot.access import Access
-from bot.ladder import fit
-from bot.limits import Rule
+from bot.policy.access import Access
+from bot.policy.limits import Rule
+from bot.replies.shrink import fit
 from bot.types import Image as Shown
 from engine.metadata import Parameters, read, write
 from tests.adapters.discord.people import words

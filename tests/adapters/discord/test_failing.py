@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from adapters.discord import desk
-from bot.database import DATABASE
+from bot.storage.database import DATABASE
 from engine.fake import striped
 from tests.adapters.discord.people import words
 from tests.adapters.discord.studio import Studio, opened

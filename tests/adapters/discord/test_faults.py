@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.discord import DiscordPlatform, DiscordSettings
-from bot.config import ConfigError
+from bot.setup.config import ConfigError
 from tests.adapters.discord.faults import ROWS, Row
 from tests.adapters.discord.rest import running
 from tests.adapters.discord.studio import Studio, living, opened

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.access import Access
+from bot.policy.access import Access
 from bot.types import User
 from tests.adapters.discord.people import words
 from tests.adapters.discord.rest import running

@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bot.access import Access
-from bot.limits import Rule
+from bot.policy.access import Access
+from bot.policy.limits import Rule
 from engine import profiles
 from engine.fake import FakeEngine
 from engine.process import ProcessEngine

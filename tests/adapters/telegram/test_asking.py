@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from adapters.telegram.photos import fit
-from bot.access import Access
+from bot.policy.access import Access
 from bot.types import Image as Shown
 from engine import metadata
 from engine.fake import FakeEngine, striped

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.telegram import intake, polling, webhook
-from bot.database import DATABASE
+from bot.storage.database import DATABASE
 from engine.fake import striped
 from tests.adapters.telegram.chats import ANN, BOB, GROUP
 from tests.adapters.telegram.server import Telegram

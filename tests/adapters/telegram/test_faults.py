@@ -8,7 +8,7 @@ import pytest
 
 from adapters.telegram import TelegramPlatform
 from bot import __main__
-from bot.config import Config, ConfigError, WebConfig
+from bot.setup.config import Config, ConfigError, WebConfig
 from engine.fake import FakeEngine
 from tests.adapters.telegram.chats import ANN, BOB, GROUP
 from tests.adapters.telegram.faults import ROWS, Row

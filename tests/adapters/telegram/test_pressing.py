@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bot.access import Access
+from bot.policy.access import Access
 from bot.types import User
 from engine.fake import FakeEngine
 from tests.adapters.telegram.chats import ANN, BOB, GROUP

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bot.access import Access
+from bot.policy.access import Access
 from tests.adapters.telegram.chats import ANN, BOB, GROUP, Json
 from tests.adapters.telegram.server import Telegram
 from tests.adapters.telegram.town import Town, buttons, town

@@ -11,7 +11,7 @@ from aiohttp import ClientSession, ServerDisconnectedError
 from adapters.telegram import TelegramPlatform
 from adapters.telegram.webhook import HEADER
 from bot import __main__
-from bot.config import Config, ConfigError, WebConfig
+from bot.setup.config import Config, ConfigError, WebConfig
 from engine.fake import striped
 from tests.adapters.telegram.chats import ANN, Json
 from tests.adapters.telegram.server import Telegram

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from adapters.telegram import TelegramPlatform
-from bot.access import Access
-from bot.config import TelegramConfig
+from bot.policy.access import Access
+from bot.setup.config import TelegramConfig
 from tests.adapters.telegram.chats import ANN, Json
 from tests.adapters.telegram.server import TOKEN, Telegram
 from tests.bot.house import House, house

@@ -15,11 +15,11 @@ from PIL import Image
 from adapters.web.server import WebPlatform
 from adapters.web.settings import WebSettings
 from bot.core import Core, CoreSettings
-from bot.images import ImageFolder
-from bot.limits import Rule
-from bot.moderation import Words
-from bot.replies import Replies
-from bot.store import Store
+from bot.policy.limits import Rule
+from bot.policy.moderation import Words
+from bot.replies.replies import Replies
+from bot.storage.jobs import Store
+from bot.storage.pictures import ImageFolder
 from bot.types import Params
 from engine.fake import FakeEngine
 from engine.types import Event, Generate, ModelProfile, Progress, Task

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from adapters.web import bodies, server
-from bot.limits import Rule
+from bot.policy.limits import Rule
 from tests.adapters.web.site import GUARDED, TOKEN, serving
 
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "400"))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from bot.limits import Rule
+from bot.policy.limits import Rule
 from engine import metadata
 from tests.adapters.web.site import Site, next_event, picture_file, serving
 

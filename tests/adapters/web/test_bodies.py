@@ -15,7 +15,7 @@ import pytest
 from adapters.web import api, bodies, door, server
 from adapters.web.bodies import TEXT_BODY
 from adapters.web.payload import LONGEST_TEXT
-from bot.images import MAX_BYTES
+from bot.storage.pictures import MAX_BYTES
 from tests.adapters.web.site import Site, next_event, picture_file, serving
 
 CHINESE = {"Accept-Language": "zh-CN"}

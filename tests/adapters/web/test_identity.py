@@ -11,7 +11,7 @@ from multidict import CIMultiDict
 
 from adapters.web.identity import load_key
 from adapters.web.settings import WebSettings
-from bot.access import Access
+from bot.policy.access import Access
 from bot.types import User
 from tests.adapters.web.site import BEARER, GUARDED, LOOPBACK, TOKEN, Site, passing, serving
 

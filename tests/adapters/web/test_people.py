@@ -5,8 +5,8 @@ from pathlib import Path
 
 from adapters.web.identity import load_key
 from adapters.web.settings import WebSettings
-from bot.access import Access
-from bot.limits import Rule
+from bot.policy.access import Access
+from bot.policy.limits import Rule
 from bot.types import User
 from tests.adapters.web.site import BEARER, GUARDED, TOKEN, passing, serving
 

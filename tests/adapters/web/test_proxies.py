@@ -12,7 +12,7 @@ import pytest
 from playwright.async_api import expect
 
 from adapters.web.settings import WebSettings
-from bot.images import MAX_BYTES
+from bot.storage.pictures import MAX_BYTES
 from tests.adapters.web.browser import Visitor, chromium, needs_browser
 from tests.adapters.web.proxies import NAME, Front, caddy, needs_caddy, needs_nginx, nginx, recipes
 from tests.adapters.web.site import BEARER, LOOPBACK, TOKEN, Site, next_event, picture_file, serving

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters.web.server import WebPlatform
-from bot.database import DATABASE
+from bot.storage.database import DATABASE
 from tests.adapters.web.site import LOOPBACK, picture_file, serving
 
 ASK = {"text": "a red sailboat"}

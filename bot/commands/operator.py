@@ -1,0 +1,48 @@
+"""What an operator may do to the line: pause it, drain it, let it go on, look at the last day.
+
+Holds until the next start. Knows the line and the rows; knows no command and no person's rights.
+"""
+
+from collections.abc import Callable
+
+from bot.jobs.runner import Line
+from bot.policy.limits import DAY
+from bot.requests import followups
+from bot.storage.jobs import Store
+from bot.storage.stats import Past
+from bot.types import Job
+
+
+class Control:
+    """The switches; `draining` means that nothing new is accepted. `now` gives Unix seconds."""
+
+    def __init__(self, store: Store, line: Line, now: Callable[[], float]) -> None:
+        self.draining = False
+        self._store = store
+        self._line = line
+        self._now = now
+
+    def pause(self) -> None:
+        """Begin nothing new; asking goes on."""
+        self._line.pause(True)
+
+    def drain(self) -> None:
+        """Accept nothing new; what waits is made."""
+        self.draining = True
+
+    def resume(self) -> None:
+        """Go on after `pause` or `drain`."""
+        self.draining = False
+        self._line.pause(False)
+
+    def waiting(self) -> int:
+        """Return how many jobs wait."""
+        return self._line.waiting()
+
+    async def job(self, job_id: int) -> Job:
+        """Return anybody's job; raises `Refused` (`no-such-job`)."""
+        return await followups.known(self._store, job_id)
+
+    async def past_day(self) -> list[Past]:
+        """Return what is counted of the last day's jobs."""
+        return await self._store.past(self._now() - DAY)

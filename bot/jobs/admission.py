@@ -1,0 +1,73 @@
+"""From a request to its row: what was left open is decided, limits are judged, a picture is taken in.
+
+Knows limits, words, costs and the store; shows nothing and puts nothing in the line.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from bot.policy import limits
+from bot.policy.limits import Rule, Usage
+from bot.policy.moderation import Words
+from bot.requests import followups, tasks
+from bot.storage.attached import Attached, Fetch, Size
+from bot.storage.jobs import Store
+from bot.storage.pictures import ImageFolder
+from bot.types import Job, Params, Request, User
+from engine.types import ModelProfile
+
+
+class Admission:
+    """Admits requests under the rule that holds for each person."""
+
+    def __init__(
+        self,
+        store: Store,
+        images: ImageFolder,
+        words: Words,
+        profile: ModelProfile,
+        standard: Params,
+        rule: Callable[[User], Rule],
+        now: Callable[[], float],
+        dice: tasks.Dice,
+    ) -> None:
+        self.unit = tasks.picture_cost(profile, standard.steps)
+        self.attached = Attached(store, images, profile.max_size)
+        self._store = store
+        self._images = images
+        self._words = words
+        self._profile = profile
+        self._rule = rule
+        self._now = now
+        self._dice = dice
+
+    async def admit(self, request: Request, fetch: Fetch | None) -> tuple[Job, bool]:
+        """Store a job within limits; return it and whether it is new. Raises `Refused`."""
+        if fetch is None:
+            return await self._store_job(
+                request, await followups.source_size(self._store, self._images, request)
+            )
+        async with self.attached.taken(request, fetch, self._check) as (kept, size):
+            return await self._store_job(kept, size)
+
+    async def _check(self, request: Request, size: Size | None) -> None:
+        """Raise `Refused` for what is beyond limits with a picture of that size; None: of any size."""
+        now, cost = self._now(), 0 if size is None else self._resolved(request, size).cost
+        self._judge(self._rule(request.user), now, cost, await self._store.usage(request.user.person, now))
+
+    async def _store_job(self, request: Request, source: Size | None) -> tuple[Job, bool]:
+        resolved = self._resolved(request, source)
+        if request.kind == "upscale" and request.params.method == "redraw":
+            self._words.check(await followups.carried(self._store, self._images, request))
+        now = self._now()
+        judge = partial(self._judge, self._rule(request.user), now, resolved.cost)
+        return await self._store.admit(request, resolved, now, judge)
+
+    def _resolved(self, request: Request, source: Size | None) -> tasks.Resolved:
+        resolved = tasks.resolve(request, self._profile, source, self._dice)
+        if request.kind == "imagine":
+            limits.fits(self._rule(request.user), request.params.count, resolved.width, resolved.height)
+        return resolved
+
+    def _judge(self, rule: Rule, now: float, cost: int, usage: Usage) -> None:
+        limits.judge(rule, limits.in_pictures(usage, self.unit), now, cost / self.unit)

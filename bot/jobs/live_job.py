@@ -1,0 +1,27 @@
+"""An open job as it is now: what is only worth showing while it waits or runs, and lost in a crash."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from bot.requests import tasks as params
+from bot.types import Image, Job
+
+
+@dataclass(slots=True)
+class Open:
+    """A job in line; `steps` holds (done, of) of each picture that was begun."""
+
+    job: Job
+    steps: dict[int, tuple[int, int]] = field(default_factory=dict)
+    preview: Image | None = None
+    tasks: set[asyncio.Task[bool]] = field(default_factory=set)
+
+    def done(self) -> float:
+        """Return the share of the job's steps that are done, in [0, 1]."""
+        return sum(step / of for step, of in self.steps.values()) / params.count(self.job.request)
+
+    def progress(self) -> tuple[int, int]:
+        """Return (steps done, steps in all) over all pictures, as if each took as many as the longest."""
+        most = params.most_steps(self.job.request.params)
+        whole = max((of for _, of in self.steps.values()), default=most) * params.count(self.job.request)
+        return round(self.done() * whole), whole

@@ -1,0 +1,344 @@
+"""Open jobs, from their place in the line to their last word: wait in turn, run, deliver.
+
+Knows the engine's events and what a job looks like meanwhile. What must survive a crash is in the store; what
+is only worth showing (steps, previews, positions) is kept here while a job is open.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+
+from bot.jobs.delivery import Delivery, Shown
+from bot.jobs.fair_queue import FairQueue, Ticket
+from bot.jobs.live_job import Open
+from bot.jobs.places import Places
+from bot.jobs.throughput import Pace
+from bot.policy.moderation import Fitness, Words
+from bot.replies import stored
+from bot.replies.replies import REPEATED, Replies
+from bot.requests import followups
+from bot.requests import tasks as params
+from bot.storage.jobs import Store
+from bot.storage.pictures import ImageFolder, dimensions
+from bot.storage.retention import empty_trash
+from bot.types import Address, Image, Job, JobPicture, Refused, Reply, User
+from engine.types import Engine, EngineError, EngineLost, Picture, Progress, PromptReady
+
+MAX_ATTEMPTS = 3
+"""How often a job may go down with the engine: once beside a job that took it down, once by accident."""
+FIRST_RETRY, LAST_RETRY = 0.2, 5.0
+"""Seconds until a write that the store could not take is tried again, doubled each time."""
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Line:
+    """Every open job: `enter` them and `run` it. `deliver` makes the delivery that reports back to it."""
+
+    def __init__(
+        self,
+        store: Store,
+        images: ImageFolder,
+        engine: Engine,
+        replies: Replies,
+        words: Words,
+        deliver: Callable[[Shown], Delivery],
+        now: Callable[[], float],
+        pace: Pace,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        weigh: Callable[[User], int] = lambda user: 1,
+        fitness: Fitness | None = None,
+    ) -> None:
+        self.delivery = deliver(self.shown)
+        self.refusal = ""
+        self._store = store
+        self._images = images
+        self._engine = engine
+        self._replies = replies
+        self._words = words
+        self._now = now
+        self._weigh = weigh
+        self._fitness = fitness or Fitness()
+        self._queue = FairQueue(lambda: engine.capacity)
+        self._pace = pace
+        self._sleep = sleep
+        self._open: dict[int, Open] = {}
+        self._consumers: set[asyncio.Task[bool]] = set()
+        self._places = Places(self._queue)
+
+    def enter(self, job: Job) -> None:
+        """Queue the pictures that a job still lacks and show its place."""
+        count, steps = params.count(job.request), params.most_steps(job.request.params)
+        made = {picture.index for picture in job.pictures}
+        self._open[job.id] = Open(job, dict.fromkeys(made, (steps, steps)))
+        user, room, cost = job.request.user, params.room(job), max(1, job.cost // count)
+        weight = self._weigh(user)
+        self._queue.put(
+            Ticket(job.id, index, user.person, room, cost, weight)
+            for index in range(count)
+            if index not in made
+        )
+        self._announce()
+
+    async def cancel(self, job: Job) -> bool:
+        """End an open job for its person, charged for the steps done; False when it had ended already."""
+        shown = self._open.get(job.id)
+        charge = round(job.cost * shown.done()) if shown else 0
+        if not await self._store.cancel(job.id, charge, self._now()):
+            return False
+        self._leave(job)
+        return True
+
+    def conclude(self, job: Job) -> None:
+        """Show an ended job's message anew until its platform takes it."""
+        self.delivery.finish(job.id, job.request.address, partial(self._last_word, job.id))
+
+    def farewell(self, job: Job) -> None:
+        """Say a forgotten job's last word; its row is gone."""
+        self.delivery.finish(job.id, job.request.address, partial(_ready, self._replies.deleted(job)))
+
+    def position(self, job: Job) -> int:
+        """Return a job's place in the line, 1 being next; 0 when it is being drawn or has ended."""
+        shown = self._open.get(job.id)
+        return 0 if shown is None or shown.tasks else self._queue.position(job.id)
+
+    def waiting(self) -> int:
+        """Return how many jobs wait."""
+        return self._queue.waiting()
+
+    def pause(self, paused: bool) -> None:
+        """Begin nothing new, or go on; who waits is told."""
+        self._queue.pause(paused)
+        for shown in self._open.values():
+            if not shown.tasks:
+                self._offer(shown)
+
+    async def reply(self, job: Job) -> Reply:
+        """Return a job's message as it should look now."""
+        shown = self._open.get(job.id)
+        if shown is not None:
+            return self._now_looks(shown)
+        return await stored.stored(job, self._images, self._replies)
+
+    async def run(self) -> None:
+        """Hand out tickets until cancelled; what runs then goes back into the line."""
+        try:
+            while True:
+                self._begin(await self._queue.next())
+        finally:
+            for task in self._consumers:
+                task.cancel()
+            await asyncio.gather(*self._consumers, return_exceptions=True)
+            await self.delivery.close()
+            try:
+                await self._store.requeue()
+            except sqlite3.OperationalError as error:
+                log.warning("what was running is put back into the line at the next start: %s", error)
+
+    async def idle(self) -> None:
+        """Wait until every job has ended and every last word was taken."""
+        await self._queue.drained()
+        await self.delivery.drained()
+
+    async def shown(self, job_id: int, address: Address, final: bool) -> None:
+        """Record where a job's message lives now, and that its last word was taken."""
+        shown = self._open.get(job_id)
+        if final:
+            await self._store.shown(job_id, address)
+        elif shown is None or shown.job.request.address != address:
+            await self._store.moved(job_id, address)
+            if shown is not None:
+                shown.job = replace(shown.job, request=replace(shown.job.request, address=address))
+
+    def _begin(self, ticket: Ticket) -> None:
+        task = asyncio.create_task(self._consume(ticket), name=f"job {ticket.job} picture {ticket.index}")
+        shown = self._open[ticket.job]
+        for tasks in (self._consumers, shown.tasks):
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        self._pace.began()
+        task.add_done_callback(partial(self._end, ticket))
+        self._offer(shown)
+        self._announce()
+
+    def _end(self, ticket: Ticket, task: "asyncio.Task[bool]") -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("job %d picture %d", ticket.job, ticket.index, exc_info=error)
+        made = not task.cancelled() and error is None and task.result()
+        self._pace.ended(ticket.cost if made else 0)
+        self._queue.done(ticket)
+
+    async def _consume(self, ticket: Ticket) -> bool:
+        """Run one ticket to its end; True where it was made. The row of a cancelled one says why already."""
+        try:
+            job = await self._stored(lambda: self._store.start(ticket.job, self._now()))
+            return job is not None and await self._draw(job, ticket)
+        except EngineError as error:
+            await self._fail(ticket.job, error.code, str(error))
+        except Refused as refused:
+            await self._fail(ticket.job, "refused", refused.code)
+            if refused.code == "unfit-picture":
+                await self._discard(ticket.job)
+        except Exception:
+            log.exception("job %d picture %d", ticket.job, ticket.index)
+            await self._fail(ticket.job, "internal", "")
+        return False
+
+    async def _draw(self, job: Job, ticket: Ticket) -> bool:
+        source = await self._stored(lambda: followups.source(self._store, self._images, job.request))
+        task = params.task(job, ticket.index, source)
+        try:
+            async with aclosing(self._engine.run(task)) as events:
+                async for event in events:
+                    match event:
+                        case PromptReady():
+                            await self._prompt_ready(job.id, event)
+                        case Progress():
+                            self._stepped(job.id, ticket.index, event)
+                        case Picture():
+                            await self._keep(job.id, ticket.index, event)
+        except EngineLost as lost:
+            await self._retry(job, ticket, lost)
+            return False
+        return True
+
+    async def _prompt_ready(self, job_id: int, ready: PromptReady) -> None:
+        self._pace.ready()
+        self._words.check(ready.used)
+        shown = self._open[job_id]
+        if await self._stored(lambda: followups.repeats(self._store, shown.job, ready.used)):
+            ready = replace(ready, notes=(*ready.notes, REPEATED))
+        await self._stored(lambda: self._store.prompt_ready(job_id, ready))
+        shown.job = replace(
+            shown.job, used_prompt=ready.used, negative_used=ready.negative_used, notes=ready.notes
+        )
+        if shown.job.request.kind != "optimize":
+            self._offer(shown)
+        elif await self._stored(lambda: self._store.finish(job_id, self._now())):
+            self._leave(shown.job)
+
+    def _stepped(self, job_id: int, index: int, progress: Progress) -> None:
+        shown = self._open[job_id]
+        shown.steps[index] = (progress.step, max(1, progress.steps))
+        if progress.preview is not None and not self._fitness.applies(shown.job.request.user):
+            size = dimensions(progress.preview)
+            shown.preview = Image(f"{job_id}-preview.jpg", progress.preview, "image/jpeg", *size)
+        self._offer(shown)
+
+    async def _discard(self, job_id: int) -> None:
+        """Delete what a job has made so far."""
+        job = await self._store.job(job_id)
+        if job is not None and job.pictures:
+            await self._stored(lambda: self._store.delete_pictures(job_id))
+            self.conclude(job)
+            await empty_trash(self._store, self._images)
+
+    async def _keep(self, job_id: int, index: int, picture: Picture) -> None:
+        self._fitness.check(self._open[job_id].job.request.user, picture.report)
+        try:
+            file = await self._images.write(job_id, index, picture.png)
+        except OSError as error:
+            log.error("the picture of job %d cannot be kept, it fails: %s", job_id, error)
+            await self._fail(job_id, "storage", "")
+            return
+        row = JobPicture(
+            index, file, picture.width, picture.height, picture.seed, picture.seconds, picture.report
+        )
+        shown = self._open[job_id]
+        count = params.count(shown.job.request)
+        job = await self._stored(lambda: self._store.add_picture(job_id, row, count, self._now()))
+        if job is None:
+            await self._images.delete([file])
+        elif job.state == "finished":
+            self._leave(job)
+        else:
+            _, of = shown.steps.get(index, (0, 1))
+            shown.steps[index] = (of, of)
+            shown.job = replace(shown.job, pictures=job.pictures)
+            self._offer(shown)
+
+    async def _retry(self, job: Job, ticket: Ticket, lost: EngineLost) -> None:
+        """Put back a ticket that went down with the engine, to run alone: a poisonous one fails alone."""
+        attempts = job.attempts + 1
+        await self._stored(lambda: self._store.lost(job.id, attempts))
+        if attempts >= MAX_ATTEMPTS:
+            raise lost
+        shown = self._open[job.id]
+        shown.steps.pop(ticket.index, None)
+        self._queue.suspect(ticket)
+        self._offer(shown)
+
+    async def _fail(self, job_id: int, code: str, detail: str) -> None:
+        """End a job with an error, or as it had ended in the store already."""
+        await self._stored(lambda: self._store.fail(job_id, code, detail, self._now()))
+        if shown := self._open.get(job_id):
+            self._leave(shown.job)
+
+    async def _stored(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Return what the store answers, asked until it can: what is not written would be stuck or lost.
+
+        A full disk, a lock that lasts and a share that went away pass.
+        """
+        pause = FIRST_RETRY
+        while True:
+            try:
+                result = await write()
+            except sqlite3.OperationalError as error:
+                log.warning("the database does not take what a job has come to, trying again: %s", error)
+                self.refusal = str(error)
+                await self._sleep(pause)
+                pause = min(2 * pause, LAST_RETRY)
+            else:
+                self.refusal = ""
+                return result
+
+    def _leave(self, job: Job) -> None:
+        """Take an ended job out of the line: drop what waits, stop what runs, say the last word."""
+        shown = self._open.pop(job.id, None)
+        self._queue.remove(job.id)
+        for task in shown.tasks if shown else ():
+            if task is not asyncio.current_task():
+                task.cancel()
+        self.conclude(shown.job if shown else job)
+        self._announce()
+
+    def _announce(self) -> None:
+        """Tell the waiting jobs whose place has changed."""
+        for job_id in self._places.news():
+            shown = self._open[job_id]
+            if not shown.tasks:
+                self._offer(shown)
+
+    def _offer(self, shown: Open) -> None:
+        self.delivery.offer(shown.job.id, shown.job.request.address, partial(self._present, shown.job.id))
+
+    async def _present(self, job_id: int) -> Reply | None:
+        shown = self._open.get(job_id)
+        return None if shown is None else self._now_looks(shown)
+
+    async def _last_word(self, job_id: int) -> Reply | None:
+        job = await self._store.job(job_id)
+        return None if job is None else await self.reply(job)
+
+    def _now_looks(self, shown: Open) -> Reply:
+        return stored.worded(shown.job, partial(self._progress, shown), self._replies)
+
+    def _progress(self, shown: Open) -> Reply:
+        if shown.tasks or shown.steps:
+            return self._replies.drawing(shown.job, *shown.progress(), shown.preview)
+        job, paused = shown.job, self._queue.paused
+        place, left = max(1, self._queue.position(job.id)), self._pace.seconds(self._queue.ahead(job.id))
+        due = None if paused or left is None else round(self._now() + left)
+        return self._replies.waiting(job, place, due, paused)
+
+
+async def _ready(reply: Reply) -> Reply:
+    return reply

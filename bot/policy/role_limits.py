@@ -1,0 +1,45 @@
+"""Roles to limits: which rule holds for a person, out of the operator's standard and what they granted.
+
+Pure functions of names as the configuration writes them; knows no usage and no clock.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from bot.policy.limits import Rule
+
+UNLIMITED = 0
+ZERO_IS_UNLIMITED = ("per_minute", "per_day", "waiting", "max_megapixels")
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What everybody gets whom one of the names in `match` means; None leaves the standard."""
+
+    match: frozenset[str]
+    per_minute: int | None = None
+    per_day: int | None = None
+    waiting: int | None = None
+    max_count: int | None = None
+    max_megapixels: float | None = None
+    priority: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The standard rule and the grants over it."""
+
+    standard: Rule
+    grants: tuple[Grant, ...] = ()
+
+    def of(self, names: Iterable[str]) -> Rule:
+        """Return the rule for somebody with these names: of what is granted them, the most generous."""
+        granted = [grant for grant in self.grants if not grant.match.isdisjoint(names)]
+        said: dict[str, Any] = {}
+        for field in fields(Grant)[1:]:
+            values = [value for grant in granted if (value := getattr(grant, field.name)) is not None]
+            if values:
+                open_end = field.name in ZERO_IS_UNLIMITED and UNLIMITED in values
+                said[field.name] = UNLIMITED if open_end else max(values)
+        return replace(self.standard, **said) if said else self.standard

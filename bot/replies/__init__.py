@@ -1,0 +1,1 @@
+"""A job → what its person sees, in their language."""

@@ -1,0 +1,115 @@
+"""Parts of sentences: cut prompts, small print, times and places in words.
+
+Pure functions of a job and the texts; knows no buttons.
+"""
+
+import math
+
+from bot.replies.texts import Texts, language
+from bot.requests.tasks import most_steps
+from bot.types import Job
+from engine.types import ModelProfile
+
+SHOWN_PROMPT = 400
+SHOWN_PROMPT_IN_FULL = 1500
+SHOWN_PROMPT_IN_LIST = 60
+
+_TOLD_METHODS = ("lanczos", "redraw")
+
+
+def cut(text: str, limit: int = SHOWN_PROMPT) -> str:
+    """Return the text, shortened to `limit` characters with "…" where it is longer."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def original(job: Job) -> str:
+    """Return the person's own words."""
+    return job.request.original or job.request.params.prompt
+
+
+def used(job: Job) -> str:
+    """Return the words the model is given, as far as they are known."""
+    return job.used_prompt or job.request.params.prompt
+
+
+def title(texts: Texts, locale: str, job: Job) -> str:
+    """Return the job's words in one short line."""
+    words = " ".join(original(job).split())
+    if not words:
+        return texts.say(locale, "words-upscale" if job.request.kind == "upscale" else "words-gone")
+    return cut(words, SHOWN_PROMPT_IN_LIST)
+
+
+def small_print(texts: Texts, job: Job) -> str:
+    """Return what was done to the words and what had no effect, one sentence a line.
+
+    Of an optimized prompt it says what shall not be in the picture, too.
+    """
+    say, locale = texts.say, job.request.user.locale
+    lines = []
+    if original(job) and original(job) != used(job):
+        lines.append(say(locale, "note-original", words=cut(original(job))))
+    if job.request.kind == "optimize" and job.negative_used:
+        lines.append(say(locale, "info-negative", words=cut(job.negative_used)))
+    keys = [f"note-{note.replace(':', '-')}" for note in job.notes]
+    sentences = [say(locale, key) for key in keys if texts.has(key)]
+    made = {picture.report.get("method") for picture in job.pictures}
+    sentences += [say(locale, f"note-{method}") for method in _TOLD_METHODS if method in made]
+    if sentences:
+        lines.append(("" if language(locale) == "zh" else " ").join(sentences))
+    if job.request.params.ignored:
+        lines.append(say(locale, "note-ignored", flags=cut(" ".join(job.request.params.ignored))))
+    return "\n".join(lines)
+
+
+def introduced(profile: ModelProfile, locale: str) -> tuple[str, tuple[str, ...]]:
+    """Return what a model can draw, in a sentence or empty, and prompts it does well."""
+    if language(locale) == "zh":
+        return profile.world_zh or profile.world, profile.suggestions_zh or profile.suggestions
+    return profile.world, profile.suggestions
+
+
+def seconds(value: float) -> str:
+    """Return a duration with one decimal, and none from ten seconds on."""
+    return f"{value:.1f}" if value < 10 else f"{value:.0f}"
+
+
+def took(job: Job) -> float:
+    """Return the seconds a job's pictures took; of several, from the start to the end of the job."""
+    if len(job.pictures) > 1 and job.started is not None and job.finished is not None:
+        return max(0.0, job.finished - job.started)  # the clock may have been set back meanwhile
+    return sum(picture.seconds for picture in job.pictures)
+
+
+def steps(job: Job) -> int:
+    """Return the steps a job's pictures were scheduled for, the most it may take while none is made."""
+    told = [int(picture.report.get("scheduled_steps", 0)) for picture in job.pictures]
+    return max(told, default=0) or most_steps(job.request.params)
+
+
+def seeds(job: Job) -> str:
+    """Return the seeds of a job's pictures: one where they share it, else the first and the last."""
+    first, last = job.pictures[0].seed, job.pictures[-1].seed
+    return str(first) if first == last else f"{first}–{last}"
+
+
+def when(texts: Texts, locale: str, seconds: float | None) -> str:
+    """Return "in 40 seconds", rounded up so that it is never too early."""
+    if seconds is None:
+        return texts.say(locale, "when-later")
+    if seconds <= 90:
+        return texts.say(locale, "when-seconds", n=max(1, math.ceil(seconds)))
+    if seconds <= 90 * 60:
+        return texts.say(locale, "when-minutes", n=math.ceil(seconds / 60))
+    if seconds <= 48 * 3600:
+        return texts.say(locale, "when-hours", n=math.ceil(seconds / 3600))
+    return texts.say(locale, "when-days", n=math.ceil(seconds / 86_400))
+
+
+def about(texts: Texts, locale: str, seconds: float) -> str:
+    """Return "about 2 minutes", rounded to what a guess deserves: five seconds, minutes, hours."""
+    if seconds < 58:
+        return texts.say(locale, "about-seconds", n=max(5, 5 * round(seconds / 5)))
+    if seconds < 58 * 60:
+        return texts.say(locale, "about-minutes", n=max(1, round(seconds / 60)))
+    return texts.say(locale, "about-hours", n=max(1, round(seconds / 3600)))

@@ -1,0 +1,110 @@
+"""Which buttons stand under a message in each state, in rows of at most five.
+
+Knows verbs, emojis and the words on the buttons; knows no sentence and no platform.
+"""
+
+from collections.abc import Sequence
+
+from bot.replies.settings_panel import RESET
+from bot.replies.texts import Texts
+from bot.types import Action, Button, Job, Verb
+
+Rows = tuple[tuple[Button, ...], ...]
+
+EMOJIS: dict[str, str] = {
+    "reroll": "🔄",
+    "retry": "🔄",
+    "vary": "✨",
+    "upscale": "⬆️",
+    "edit": "✏️",
+    "info": "📋",
+    "delete": "🗑️",
+    "cancel": "⏹️",
+    "use": "🎨",
+    "original": "💬",
+    "another": "🔁",
+    "reset": "↩️",
+    "forget": "🗑️",
+    "keep": "↩️",
+}
+CANCELLABLE_SHOWN = 5
+
+
+class Keyboard:
+    """The buttons, in the words of `texts` and the language of the job's person."""
+
+    def __init__(self, texts: Texts) -> None:
+        self._texts = texts
+
+    def open(self, job: Job) -> Rows:
+        """Return what can be done to a job that waits or runs."""
+        return (self._row(job, "cancel"),)
+
+    def pictures(self, job: Job) -> Rows:
+        """Return what can be done with finished pictures: one, or several shown as a grid."""
+        if job.request.kind == "upscale" and job.request.image is not None:
+            return (self._row(job, "upscale", "info", "delete"),)
+        if len(job.pictures) == 1:
+            return self._row(job, "reroll", "vary", "upscale"), self._row(job, "edit", "info", "delete")
+        return (
+            tuple(self._pick(job, "upscale", "U", picture.index) for picture in job.pictures),
+            tuple(self._pick(job, "vary", "V", picture.index) for picture in job.pictures),
+            self._row(job, "reroll", "edit", "info", "delete"),
+        )
+
+    def prompt(self, job: Job, changed: bool, more: bool) -> Rows:
+        """Return what can be done with an optimized prompt: `changed`, and with `more` wordings to come."""
+        original: tuple[Verb, ...] = ("original",) if changed else ()
+        another: tuple[Verb, ...] = ("another",) if more else ()
+        return (self._row(job, "use", "edit", *original, *another),)
+
+    def failed(self, job: Job, again: bool) -> Rows:
+        """Return the ways on from a failure; without `again` only other words or pictures can help."""
+        row: tuple[Button, ...] = (self._button(job, "reroll", "retry"),) if again else ()
+        if job.request.kind != "upscale":
+            row += self._row(job, "edit")
+        return (row,) if row else ()
+
+    def cancels(self, locale: str, jobs: Sequence[Job]) -> Rows:
+        """Return a cancel button for each of the first jobs, one a row."""
+        say = self._texts.say
+        return tuple(
+            (
+                Button(
+                    Action("cancel", job.id),
+                    EMOJIS["cancel"],
+                    say(locale, "button-cancel-job", job=str(job.id)),
+                    say(locale, "button-cancel-job.hint"),
+                ),
+            )
+            for job in jobs[:CANCELLABLE_SHOWN]
+        )
+
+    def reset(self, locale: str) -> Rows:
+        """Return what takes a settings panel back to the operator's defaults."""
+        return ((self._plain(locale, Action("set", 0, 0, RESET), "reset"),),)
+
+    def forget(self, locale: str) -> Rows:
+        """Return the two answers to whether everything shall be forgotten."""
+        forget, keep = Action("forget", 0, 0, "yes"), Action("forget", 0, 0, "no")
+        return ((self._plain(locale, forget, "forget"), self._plain(locale, keep, "keep")),)
+
+    def _plain(self, locale: str, action: Action, name: str) -> Button:
+        say = self._texts.say
+        return Button(action, EMOJIS[name], say(locale, f"button-{name}"), say(locale, f"button-{name}.hint"))
+
+    def _row(self, job: Job, *verbs: Verb) -> tuple[Button, ...]:
+        return tuple(self._button(job, verb, verb) for verb in verbs)
+
+    def _button(self, job: Job, verb: Verb, name: str) -> Button:
+        say, locale = self._texts.say, job.request.user.locale
+        index = job.pictures[0].index if len(job.pictures) == 1 else 0
+        label, hint = say(locale, f"button-{name}"), say(locale, f"button-{name}.hint")
+        return Button(Action(verb, job.id, index), EMOJIS[name], label, hint)
+
+    def _pick(self, job: Job, verb: Verb, letter: str, index: int) -> Button:
+        say, locale, number = self._texts.say, job.request.user.locale, str(index + 1)
+        label = say(locale, "button-pick", letter=letter, number=number)
+        return Button(
+            Action(verb, job.id, index), "", label, say(locale, f"button-pick.{verb}", number=number)
+        )

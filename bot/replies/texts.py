@@ -1,0 +1,65 @@
+"""Sentences by key from the Fluent files in `locales`, in English and Chinese.
+
+Knows languages and how a message is filled in; knows no job and no reply.
+"""
+
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from fluent.runtime import FluentBundle, FluentResource
+from fluent.runtime.types import fluent_number
+
+LANGUAGES = ("en", "zh")
+LONGEST_VALUE = 2000
+"""Characters of a value; Fluent refuses to fill in more than 2,500."""
+REMEMBERED = 4096
+
+
+class Texts:
+    """Every message in every language, read once."""
+
+    def __init__(self) -> None:
+        self._bundles = {language: _bundle(language) for language in LANGUAGES}
+        # Buttons and places in line are said thousands of times; filling them in is what a reply costs most.
+        self._filled = lru_cache(maxsize=REMEMBERED)(self._fill)
+
+    def say(self, locale: str, key: str, /, **values: str | float) -> str:
+        """Return the message in the language of a BCP 47 tag; `key` may name an attribute as `message.hint`.
+
+        Raises LookupError for an unknown key or a value that the message needs and did not get.
+        """
+        return self._filled(language(locale), key, tuple((name, type(v), v) for name, v in values.items()))
+
+    def _fill(self, language: str, key: str, values: tuple[tuple[str, type, str | float], ...]) -> str:
+        bundle = self._bundles[language]
+        name, _, attribute = key.partition(".")
+        message = bundle.get_message(name)
+        pattern = message.attributes[attribute] if attribute else message.value
+        filled = {variable: _argument(value) for variable, _, value in values}
+        text, errors = bundle.format_pattern(pattern, filled)
+        if errors:
+            raise LookupError(f"message {key!r} ({language}): {errors[0]}")
+        return str(text)
+
+    def has(self, key: str) -> bool:
+        """Say whether there is such a message; the languages hold the same ones."""
+        return bool(self._bundles[LANGUAGES[0]].has_message(key))
+
+
+def language(locale: str) -> str:
+    """Return `zh` for any Chinese locale, else `en`."""
+    return "zh" if locale.lower().startswith("zh") else "en"
+
+
+def _bundle(language: str) -> FluentBundle:
+    # Isolation marks would surround every value with invisible characters that end up in copied prompts.
+    bundle = FluentBundle([language], use_isolating=False)
+    text = (files("bot.replies") / "locales" / f"{language}.ftl").read_text("utf-8")
+    bundle.add_resource(FluentResource(text))
+    return bundle
+
+
+def _argument(value: str | float) -> Any:
+    """Cut a text; keep a number a number, for plurals, but write it without thousands separators."""
+    return value[:LONGEST_VALUE] if isinstance(value, str) else fluent_number(value, useGrouping=False)

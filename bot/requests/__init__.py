@@ -1,0 +1,1 @@
+"""What a person wrote or pressed → a request, and a request → the engine's tasks."""

@@ -1,0 +1,143 @@
+"""Flags inside a prompt: "a cat --ar 16:9 --seed 7 --no text" to parameters and back.
+
+Knows no platform and no model: whether a model can draw a size, and whether a person may have it, is judged
+elsewhere.
+"""
+
+import re
+from collections.abc import Container
+from dataclasses import replace
+
+from bot.requests import flag_syntax, lora_syntax
+from bot.requests.flag_syntax import PROMPT_LIMIT
+from bot.requests.flag_table import BY_NAME, FLAGS, REST, Flag
+from bot.types import Params, Refused
+
+FAST = "--fast"
+
+# Where a value ends: not in front of more letters, and not in the middle of a longer number.
+_END = r"(?![0-9A-Za-z_]|[-.:/*][0-9])"
+_WORD = re.compile(r"\S+")
+_EQUALS = re.compile(r"\s*(?P<sign>[=:]?)\s*")
+
+
+def parse(text: str, defaults: Params) -> Params:
+    """Return the parameters `text` asks for, everything unsaid from `defaults`.
+
+    Raises `Refused`: unknown-flag, flag-needs-value, bad-value, empty-prompt, prompt-too-long,
+    too-many-loras.
+    """
+    text, tagged = lora_syntax.take_tags(flag_syntax.sound(text))
+    plain, written = flag_syntax.plain(text), flag_syntax.unquoted(text)
+    marks = flag_syntax.marks(plain, BY_NAME)
+    ends = [*(mark.start for mark in marks), len(text)]
+    prompt, params, said = text[: ends[0]], replace(defaults, ignored=()), set[str]()
+    if tagged:
+        params, said = replace(params, loras=tagged), {"lora"}
+    for mark, end in zip(marks, ends[1:], strict=True):
+        if mark.name not in BY_NAME:
+            raise Refused("unknown-flag", flag=flag_syntax.shown(f"--{mark.name}"))
+        flag = BY_NAME[mark.name]
+        shape = written if flag.shape == lora_syntax.SHAPE else plain
+        value, place = _value(flag, mark, text[:end], shape[:end])
+        params = _with(params, flag, mark.name, value, flag.names[0] in said)
+        said.add(flag.names[0])
+        prompt = flag_syntax.joined(prompt, text[place:end])
+    params = settled(params, said)
+    prompt, ratio = flag_syntax.take_ratio(_checked(replace(params, prompt=prompt.strip())).prompt)
+    if ratio and said.isdisjoint({"ar", "size"}):
+        params = assign(params, "ar", ratio)
+    return _checked(replace(params, prompt=prompt.strip(flag_syntax.SEPARATORS + " \t\r\n\u3000")))
+
+
+def assign(params: Params, name: str, value: str) -> Params:
+    """Return `params` as if the flag `name` (no dashes) had this value.
+
+    Raises `Refused`: bad-value, prompt-too-long.
+    """
+    flag = BY_NAME[name]
+    if flag.shape == REST and len(value) > PROMPT_LIMIT:
+        raise Refused("prompt-too-long", length=len(value), limit=PROMPT_LIMIT)
+    try:
+        if len(value) > PROMPT_LIMIT or not re.fullmatch(flag.shape, value, re.DOTALL):
+            raise ValueError(value)
+        return replace(params, **flag.read(value))
+    except ValueError:
+        raise flag_syntax.bad_value(f"--{name}", value, flag.allowed) from None
+
+
+def settled(params: Params, said: Container[str]) -> Params:
+    """Return `params` where steps among the flags `said` win over fast, which is then told as ignored."""
+    if not (params.fast and "steps" in said):
+        return params
+    return replace(params, fast=False, ignored=(*params.ignored, FAST))
+
+
+def named(text: str) -> set[str]:
+    """Return the flags that a text says, by their first names."""
+    return {BY_NAME[mark.name].names[0] for mark in flag_syntax.marks(flag_syntax.plain(text), BY_NAME)}
+
+
+def value(params: Params, name: str) -> str:
+    """Return what the flag `name` (no dashes) would have to say for these parameters; empty where nothing."""
+    return BY_NAME[name].write(params) or ""
+
+
+def render(params: Params, defaults: Params | None = None) -> str:
+    """Return the line that `parse` reads back, with the same defaults, as equal parameters.
+
+    A fast wish's steps, which only bound it, are left to the defaults: said, they would win.
+    """
+    base = defaults or Params("")
+    words = [params.prompt, *params.ignored]
+    for flag in FLAGS:
+        value = flag.write(params)
+        told = value != flag.write(base)
+        if flag.names[0] == "steps":
+            told = not params.fast and (told or FAST in params.ignored)
+        if value is not None and told:
+            words.append(f"--{flag.names[0]} {value}".rstrip())
+            base = replace(base, **flag.read(value))
+    return " ".join(words)
+
+
+def _value(flag: Flag, mark: flag_syntax.Mark, text: str, plain: str) -> tuple[str | None, int]:
+    """Return the value behind a mark, None where it is left out, and where the prompt goes on.
+
+    A value of the wrong shape is returned as it is, to be refused by what reads it.
+    """
+    gap = _EQUALS.match(plain, mark.end)
+    assert gap is not None
+    if flag.shape == REST:
+        return " ".join(text[gap.end() :].split()).strip(flag_syntax.SEPARATORS + " ") or None, len(text)
+    if found := re.compile(f"(?:{flag.shape}){_END}").match(plain, gap.end()):
+        return found[0] or None, found.end() if found[0] else mark.end
+    if flag.bare is not None and not gap["sign"]:
+        return None, mark.end
+    wrong = _WORD.match(text, gap.end())
+    return (wrong[0], wrong.end()) if wrong else (None, len(text))
+
+
+def _with(params: Params, flag: Flag, name: str, value: str | None, repeated: bool) -> Params:
+    if flag.ignored:
+        return replace(params, ignored=(*params.ignored, f"--{name} {value or ''}".rstrip()))
+    if value is None:
+        if flag.bare is None:
+            raise Refused("flag-needs-value", flag=f"--{name}")
+        value = flag.bare
+    changed = assign(params, name, value)
+    if flag.add is not None and repeated:
+        field, joined = flag.add
+        return replace(changed, **{field: joined(getattr(params, field), getattr(changed, field))})
+    return changed
+
+
+def _checked(params: Params) -> Params:
+    if not params.prompt:
+        raise Refused("empty-prompt")
+    length = max(len(params.prompt), len(params.negative_prompt))
+    if length > PROMPT_LIMIT:
+        raise Refused("prompt-too-long", length=length, limit=PROMPT_LIMIT)
+    if len(params.loras) > lora_syntax.MOST:
+        raise Refused("too-many-loras", count=len(params.loras), limit=lora_syntax.MOST)
+    return params

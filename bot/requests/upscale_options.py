@@ -1,0 +1,112 @@
+"""What is said behind `/upscale`: which job, which of its pictures, how much larger and by which method.
+
+Knows words; looks up no job.
+"""
+
+import re
+from dataclasses import dataclass, replace
+
+from bot.requests import flag_syntax
+from bot.types import Action, Params, Refused
+from engine.types import UpscaleMethod
+
+FACTORS = (2, 4)
+METHODS: dict[UpscaleMethod, tuple[str, ...]] = {
+    "sr": ("sr", "超分辨率", "超解析度", "超分"),
+    "lanczos": ("lanczos",),
+    "redraw": ("redraw", "重绘", "重繪"),
+}
+"""The words for each method, the first its own name; who says none of them leaves the choice to the style."""
+
+_CHINESE = {"一": 2, "两": 2, "兩": 2, "二": 2, "四": 4}
+"""Larger 一倍, "by once itself", is twice as large."""
+_DIGITS = r"[0-9]{1,18}"
+_NUMBER = re.compile(_DIGITS)
+_FACTOR = re.compile(
+    rf"(?<![0-9a-z])x\s*(?P<after>{_DIGITS})(?![0-9a-z])"
+    rf"|(?<![0-9a-z])(?P<before>{_DIGITS})(?:x(?![0-9a-z])|\s*倍)"
+    r"|(?<![一二两兩三四五六七八九十百])(?P<chinese>[一二两兩三四五六七八九十百]{1,9})\s*倍",
+    re.IGNORECASE,
+)
+_METHOD = {
+    word: re.compile(rf"(?<![a-z]){word}(?![a-z])" if word.isascii() else word, re.IGNORECASE)
+    for words in METHODS.values()
+    for word in words
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How to enlarge: `factor` times per side, by `method`."""
+
+    factor: int = FACTORS[0]
+    method: UpscaleMethod = "auto"
+
+    def words(self) -> str:
+        """Return what `way` reads this from: `x4 redraw`; what goes without saying is left out."""
+        factor = "" if self.factor == FACTORS[0] else f"x{self.factor}"
+        return " ".join(filter(None, (factor, "" if self.method == "auto" else self.method)))
+
+    def over(self, params: Params) -> Params:
+        """Return the parameters with this way to enlarge."""
+        return replace(params, factor=self.factor, method=self.method)
+
+
+TWICE = Way()
+
+
+@dataclass(frozen=True, slots=True)
+class Enlarging:
+    """`job` is None where none is named; `index` counts pictures from 0."""
+
+    job: int | None
+    index: int = 0
+    way: Way = TWICE
+
+    def action(self, answered: int | None = None) -> Action:
+        """Return the button this stands for, under the job `answered` where none is named.
+
+        Raises `Refused` (`needs-image`) where there is no job at all.
+        """
+        job = self.job if self.job is not None else answered
+        if job is None:
+            raise Refused("needs-image")
+        return Action("upscale", job, self.index, self.way.words())
+
+
+def read(rest: str) -> Enlarging:
+    """Read `17 2 x4 redraw`: job 17, its second picture, four times larger and redrawn; in any order.
+
+    Raises `Refused` (`bad-value`) for another factor.
+    """
+    numbers = [int(number) for number in _NUMBER.findall(without_way(rest))]
+    index = max(0, numbers[1] - 1) if len(numbers) > 1 else 0
+    return Enlarging(numbers[0] if numbers else None, index, way(rest))
+
+
+def way(text: str) -> Way:
+    """Return the way to enlarge that a text names; raises `Refused` (`bad-value`) for another factor."""
+    found = _FACTOR.search(text)
+    return Way(_factor(found) if found else TWICE.factor, _method(text))
+
+
+def without_way(text: str) -> str:
+    """Return the text with the words for a factor or a method blanked."""
+    for pattern in (_FACTOR, *_METHOD.values()):
+        text = pattern.sub(" ", text)
+    return text
+
+
+def _factor(found: re.Match[str]) -> int:
+    digits = found["after"] or found["before"]
+    factor = int(digits) if digits else _CHINESE.get(found["chinese"])
+    if factor not in FACTORS:
+        allowed = ", ".join(f"x{factor}" for factor in FACTORS)
+        raise flag_syntax.bad_value("/upscale", found[0], allowed)
+    return factor
+
+
+def _method(text: str) -> UpscaleMethod:
+    """Return the method named; of several the one that does most: to redraw enlarges with `sr` first."""
+    named = [method for method, words in METHODS.items() if any(_METHOD[word].search(text) for word in words)]
+    return named[-1] if named else "auto"

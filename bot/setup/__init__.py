@@ -1,0 +1,1 @@
+"""Configuration, start, supervision of the platforms, doctor."""

@@ -1,0 +1,128 @@
+"""One picture or one prompt from the command line, without a server, a queue or a database.
+
+Knows the engine's port and the flags; what it returns is what a script would want to read.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import asdict
+from itertools import chain, count
+from pathlib import Path
+from typing import Any
+
+from bot.requests import flags
+from bot.requests import tasks as params
+from bot.types import Address, Job, Params, Request, User
+from engine.metadata import read
+from engine.types import Engine, Event, ModelProfile, Optimize, Picture, Progress, PromptReady, Task
+
+_USER = User("cli", "local", "local")
+_ADDRESS = Address("cli", "")
+
+LARGEST_FILE = 500_000_000
+
+Told = Callable[[str], None]
+
+
+class Unreadable(Exception):
+    """A file tells nothing; the message goes on after its name and says what to do."""
+
+
+async def imagine(
+    engine: Engine, profile: ModelProfile, text: str, defaults: Params, out: Path, told: Told
+) -> list[dict[str, Any]]:
+    """Draw `text` (a prompt with flags) into `out`, numbered when several; return what was made.
+
+    Raises `Refused` for words or flags that cannot be used, `EngineError` for a picture that cannot be made,
+    OSError for a file that cannot be written; nothing half of it stays.
+    """
+    request = Request(_USER, _ADDRESS, "cli", "imagine", flags.parse(text, defaults))
+    resolved = params.resolve(request, profile, None, params.random_seed)
+    job = Job(1, request, "running", 0.0, resolved.width, resolved.height, resolved.seed, resolved.cost)
+    tasks, out = params.tasks(job, None), place(out, job.seed)
+    files = [out] if len(tasks) == 1 else [_numbered(out, number) for number in range(1, len(tasks) + 1)]
+    return [await _draw(engine, task, file, told) for task, file in zip(tasks, files, strict=True)]
+
+
+async def optimize(engine: Engine, wish: str) -> PromptReady:
+    """Return the precise prompt for a rough wish."""
+    ready = None
+    async for event in _events(engine, Optimize(wish)):
+        if isinstance(event, PromptReady):
+            ready = event
+    assert ready is not None
+    return ready
+
+
+def info(file: Path) -> dict[str, Any]:
+    """Return the parameters a picture file carries.
+
+    Raises `Unreadable` where it carries none or is no picture, OSError where it cannot be read.
+    """
+    size = file.stat().st_size
+    if not file.is_file():
+        raise Unreadable("is no file; name one picture")
+    if not size:
+        raise Unreadable("is empty; save or download the picture once more")
+    if size > LARGEST_FILE:
+        raise Unreadable(f"has {size / 10**9:.1f} GB, more than any picture here; name the picture itself")
+    found = read(file.read_bytes())
+    if found is None:
+        raise Unreadable("carries no parameters; they are lost in screenshots and re-encoded files")
+    if found.is_unreadable:
+        raise Unreadable("carries another program's parameters, in a form that cannot be read here")
+    return asdict(found)
+
+
+def place(out: Path, seed: int) -> Path:
+    """Return the file to write: `out`, or where that is a folder a free name in it."""
+    if not out.is_dir():
+        return out
+    names = (f"zimage-{seed}{extra}.png" for extra in chain(("",), (f"-{number}" for number in count(2))))
+    return next(file for file in map(out.joinpath, names) if not file.exists())
+
+
+async def _draw(engine: Engine, task: Task, file: Path, told: Told) -> dict[str, Any]:
+    ready, picture = PromptReady("", ""), None
+    async for event in _events(engine, task):
+        match event:
+            case PromptReady():
+                ready = event
+            case Progress():
+                told(f"{file}: step {event.step} of {event.steps}")
+            case Picture():
+                picture = event
+    assert picture is not None
+    await asyncio.to_thread(_write, file, picture.png)
+    return {
+        "file": str(file),
+        "prompt": ready.original,
+        "used_prompt": ready.used,
+        "negative_prompt": ready.negative_used,
+        "notes": list(ready.notes),
+        "width": picture.width,
+        "height": picture.height,
+        "seed": picture.seed,
+        "seconds": round(picture.seconds, 3),
+        "report": dict(picture.report),
+    }
+
+
+async def _events(engine: Engine, task: Task) -> AsyncIterator[Event]:
+    async with aclosing(engine.run(task)) as events:
+        async for event in events:
+            yield event
+
+
+def _write(file: Path, png: bytes) -> None:
+    try:
+        file.write_bytes(png)
+    except OSError:
+        if file.is_file():
+            file.unlink()
+        raise
+
+
+def _numbered(out: Path, number: int) -> Path:
+    return out.with_name(f"{out.stem}-{number}{out.suffix}")

@@ -1,0 +1,116 @@
+"""Keeps the platforms running side by side: one that fails ends neither the core nor the others.
+
+Knows that a platform may end and whether trying again is of use; knows no chat service.
+"""
+
+import asyncio
+import errno
+import logging
+import socket
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
+
+from bot.core import Core
+from bot.setup.config import ConfigError
+from bot.types import Platform
+
+FIRST_PAUSE = 5.0
+LAST_PAUSE = 300.0
+STEADY = 60.0
+"""Seconds after which a platform counts as one that served: a failure after them is the first again."""
+UNUSABLE = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
+ADDRESSES = {"web": "web.host and web.port", "telegram": "telegram.webhook_listen"}
+"""The settings that say where a platform listens."""
+
+log = logging.getLogger(__name__)
+
+
+class OutOfService(Exception):
+    """No platform is left that serves or may heal by itself; the message is one line."""
+
+
+class Service:
+    """The platforms of one run. `out` says of each that waits for the operator why, and what to do."""
+
+    def __init__(
+        self,
+        core: Core,
+        platforms: Sequence[Platform],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.out: dict[str, str] = {}
+        self._core = core
+        self._platforms = platforms
+        self._sleep = sleep
+        self._clock = clock
+        self._changed = asyncio.Event()
+
+    def parts(self) -> list[Coroutine[Any, Any, None]]:
+        """Return what runs until cancelled; raises `OutOfService` once every platform is out."""
+        return [*map(self._keep, self._platforms), self._over()]
+
+    async def until_out(self, *platforms: Platform) -> None:
+        """Wait until all these platforms are out at once."""
+        while not {platform.name for platform in platforms} <= self.out.keys():
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _over(self) -> None:
+        await self.until_out(*self._platforms)
+        raise OutOfService("; ".join(self.out.values()))
+
+    async def _keep(self, platform: Platform) -> None:
+        """Run a platform again and again, ever more slowly while it fails, until that is of no use."""
+        pause = FIRST_PAUSE
+        while True:
+            began = self._clock()
+            self.out.pop(platform.name, None)
+            error = await self._failure(platform)
+            steady = self._clock() - began > STEADY
+            pause = FIRST_PAUSE if steady else pause
+            if not self._told(platform, error, steady, pause):
+                return
+            await self._sleep(pause)
+            pause = min(2 * pause, LAST_PAUSE)
+
+    async def _failure(self, platform: Platform) -> BaseException:
+        """Run a platform to its end, which nobody asked for, and return why it came."""
+        try:
+            await platform.run(self._core)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            return error  # a library's own, that got out of it
+        except Exception as error:  # noqa: BLE001 - a platform's library may raise anything
+            return error
+        return RuntimeError("it ended though nobody asked it to")
+
+    def _told(self, platform: Platform, error: BaseException, steady: bool, pause: float) -> bool:
+        """Say why a platform failed; True where it is tried again.
+
+        One that served until now is, whatever it says: services have refused good tokens for a minute.
+        """
+        name, why = platform.name, _remedy(platform.name, error)
+        if why is None:
+            log.error("%s failed and is started again in %.0f s", name, pause, exc_info=error)
+            return True
+        again = steady or not isinstance(error, ConfigError)
+        if not steady:
+            self.out[name] = why
+            self._changed.set()
+        log.error("%s is out: %s%s", name, why, f" (tried again in {pause:.0f} s)" if again else "")
+        return again
+
+
+def _remedy(name: str, error: BaseException) -> str | None:
+    """Return what the operator can do about a failure, None where it may pass by itself."""
+    if isinstance(error, ConfigError):
+        return str(error)
+    listening = isinstance(error, socket.gaierror) or (isinstance(error, OSError) and error.errno in UNUSABLE)
+    if listening and name in ADDRESSES:
+        reason = getattr(error, "strerror", error)
+        return f"{name}: {reason}; set {ADDRESSES[name]}, or stop the other program"
+    return None

@@ -1,0 +1,373 @@
+"""Every job and picture, in SQLite. SQL lives only here, in `bot.storage.accounts` and in migrations/*.sql.
+
+Knows rows and states; judges nothing and shows nothing. Times are Unix seconds.
+"""
+
+import json
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from operator import attrgetter
+from pathlib import Path
+from typing import Self
+
+from bot.policy.limits import DAY, MINUTE, Usage
+from bot.requests.tasks import Resolved
+from bot.storage.accounts import People
+from bot.storage.database import Database, Values
+from bot.storage.rows import Value, picture_row, request_row, to_job
+from bot.storage.stats import Past
+from bot.types import Address, Job, JobPicture, Kind, Request, State
+from engine.types import PromptReady
+
+MAX_CRASHES = 5
+MOST = 2**63 - 1
+"""SQLite counts no further."""
+BATCH = 500
+"""Rows written in one transaction where there may be many: an ask never waits for more."""
+_OPEN = "('queued', 'running')"
+_COLUMNS = """*, (
+    SELECT json_group_array(json_object(
+        'index', number, 'file', file, 'width', width, 'height', height, 'seed', seed,
+        'seconds', seconds, 'report', json(iif(json_valid(report), report, '{}')),
+        'deleted', json(iif(deleted, 'true', 'false'))))
+    FROM (SELECT * FROM pictures WHERE pictures.job = jobs.id ORDER BY number)) AS pictures"""
+
+log = logging.getLogger(__name__)
+
+
+class Store:
+    """The jobs table as methods; open it with `Store.open`. `people` holds what belongs to a person."""
+
+    def __init__(self, db: Database, people: People) -> None:
+        self.people = people
+        self._db = db
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, directory: Path) -> AsyncIterator[Self]:
+        """Open the database in `directory`; raises `lock.UnusableDirectory`, `UnusableDatabaseError`."""
+        async with Database.open(directory) as db:
+            yield cls(db, await People.load(db))
+
+    async def admit(
+        self, request: Request, resolved: Resolved, now: float, judge: Callable[[Usage], None]
+    ) -> tuple[Job, bool]:
+        """Insert a queued job if `judge` lets it pass; return it and whether it is new.
+
+        No other write comes between judging and inserting. The same event again is the job it made before;
+        whatever `judge` raises leaves no trace.
+        """
+        event = request.user.platform, request.event_id
+        async with self._db.writing:
+            usage, known = await self.people.usage(request.user.person, now, event)
+            if not known:
+                judge(usage)
+                row = request_row(request, resolved, now)
+                [job] = await self._written(f"INSERT INTO jobs {_values(row)} RETURNING {_COLUMNS}", row)
+                return job, True
+        found = await self.by_event(*event)
+        assert found is not None
+        return found, False
+
+    async def usage(self, person: str, now: float) -> Usage:
+        """Return what `person` asked for in the day before `now`; charges are in token-steps."""
+        usage, _ = await self.people.usage(person, now)
+        return usage
+
+    async def job(self, job_id: int) -> Job | None:
+        """Return a job with its pictures; a button may name a number that no job can have."""
+        return None if job_id > MOST else await self._job("id = ?", (job_id,))
+
+    async def by_event(self, platform: str, event_id: str) -> Job | None:
+        """Return the job that a platform's event made."""
+        return await self._job("platform = ? AND event_id = ?", (platform, event_id))
+
+    async def history(self, person: str, limit: int, before: int | None) -> list[Job]:
+        """Return a person's jobs, newest first, with ids below `before`."""
+        return await self._jobs(
+            "person = ? AND id < ? ORDER BY id DESC LIMIT ?", (person, min(before or MOST, MOST), limit)
+        )
+
+    async def past(self, since: float) -> list[Past]:
+        """Return what is counted of the jobs asked for since then."""
+        rows = await self._db.rows(
+            "SELECT platform, person, state, created, started, finished, "
+            "(SELECT count(*) FROM pictures WHERE job = id), attempts FROM jobs WHERE created > ?",
+            (since,),
+        )
+        return [Past(*row) for row in rows]
+
+    async def favourites(self, person: str, limit: int) -> list[Job]:
+        """Return a person's favourites, newest first."""
+        return await self._jobs("person = ? AND favourite = 1 ORDER BY id DESC LIMIT ?", (person, limit))
+
+    async def set_favourite(self, job_id: int, favourite: bool) -> None:
+        """Keep a job beyond the retention of pictures and prompts, or no longer."""
+        await self._db.write("UPDATE jobs SET favourite = ? WHERE id = ?", (favourite, job_id))
+
+    async def open_jobs(self, person: str | None = None) -> list[Job]:
+        """Return the queued and running jobs, of one person or of all, in the order they came."""
+        if person is not None:
+            return await self._jobs(f"state IN {_OPEN} AND person = ? ORDER BY id", (person,))
+        # The plus keeps SQLite from walking all jobs in their order instead of the index of the open ones.
+        return await self._jobs(f"state IN {_OPEN} ORDER BY +id")
+
+    async def newest(self, person: str, kind: Kind) -> Job | None:
+        """Return a person's newest job of a kind."""
+        return await self._job("person = ? AND kind = ? ORDER BY id DESC LIMIT 1", (person, kind))
+
+    def drop_backups(self, before: float) -> None:
+        """Delete the database's backups made before then."""
+        self._db.drop_backups(before)
+
+    async def unshown(self) -> list[Job]:
+        """Return the ended jobs whose last reply no platform has confirmed."""
+        return await self._jobs(f"shown = 0 AND state NOT IN {_OPEN} ORDER BY id")
+
+    async def start(self, job_id: int, now: float) -> Job | None:
+        """Mark an open job running and return it; None when it has ended meanwhile."""
+        async with self._db.writing:
+            jobs = await self._written(
+                "UPDATE jobs SET state = 'running', started = coalesce(started, ?) "
+                f"WHERE id = ? AND state IN {_OPEN} RETURNING {_COLUMNS}",
+                (now, job_id),
+            )
+        return next(iter(jobs), None)
+
+    async def prompt_ready(self, job_id: int, ready: PromptReady) -> None:
+        """Record what the model is given."""
+        await self._db.write(
+            "UPDATE jobs SET used_prompt = ?, negative_used = ?, notes = ? WHERE id = ?",
+            (ready.used, ready.negative_used, json.dumps(ready.notes), job_id),
+        )
+
+    async def add_picture(self, job_id: int, picture: JobPicture, count: int, now: float) -> Job | None:
+        """Record a picture of a running job; its `count`th finishes it. None when it was not running."""
+        row = picture_row(job_id, picture)
+        async with self._db.transaction():
+            jobs = await self._written(
+                "UPDATE jobs SET "
+                "state = CASE WHEN made + 1 >= :count THEN 'finished' ELSE state END, "
+                "finished = CASE WHEN made + 1 >= :count THEN :now END "
+                "FROM (SELECT count(*) AS made FROM pictures WHERE job = :id) "
+                f"WHERE id = :id AND state = 'running' RETURNING {_COLUMNS}",
+                {"id": job_id, "count": count, "now": now},
+            )
+            if not jobs:
+                return None
+            await self._db.execute(f"INSERT INTO pictures {_values(row)}", row)
+        [job] = jobs
+        return replace(job, pictures=tuple(sorted((*job.pictures, picture), key=attrgetter("index"))))
+
+    async def finish(self, job_id: int, now: float) -> bool:
+        """End a running job that makes no picture; False when it was not running."""
+        async with self._db.writing:
+            return await self._end(job_id, "finished", now)
+
+    async def fail(self, job_id: int, code: str, detail: str, now: float) -> bool:
+        """End an open job with an error; it costs nothing. False when it had ended already."""
+        async with self._db.writing:
+            return await self._end(job_id, "failed", now, charge=0, error=code, error_detail=detail)
+
+    async def cancel(self, job_id: int, charge: int, now: float) -> bool:
+        """End an open job for its person at the cost of what was done; False when it had ended already."""
+        async with self._db.writing:
+            return await self._end(job_id, "cancelled", now, charge=charge)
+
+    async def lost(self, job_id: int, attempts: int) -> None:
+        """Count an attempt that ended with the engine; tasks of one job lost together count once."""
+        await self._db.write("UPDATE jobs SET attempts = max(attempts, ?) WHERE id = ?", (attempts, job_id))
+
+    async def requeue(self) -> None:
+        """Put running jobs back into the line, at an orderly end."""
+        await self._db.write(f"UPDATE jobs SET state = 'queued' WHERE state = 'running' AND state IN {_OPEN}")
+
+    async def requeue_crashed(self, now: float) -> None:
+        """Put jobs that a killed bot left running back into the line; those it died with too often fail.
+
+        Only a job that the model had begun is held against: one with a used prompt.
+        """
+        async with self._db.transaction():
+            await self._db.execute(
+                "UPDATE jobs SET state = 'queued', crashes = crashes + (used_prompt <> '') "
+                f"WHERE state = 'running' AND state IN {_OPEN}"
+            )
+            await self._db.execute(
+                "UPDATE jobs SET state = 'failed', error = 'lost', charge = 0, finished = ? "
+                f"WHERE state = 'queued' AND state IN {_OPEN} AND crashes >= ?",
+                (now, MAX_CRASHES),
+            )
+
+    async def fail_unreadable(self, now: float) -> None:
+        """End the open jobs whose rows cannot be read, free of charge: nobody could draw or answer them."""
+        for row in await self._db.rows(f"SELECT {_COLUMNS} FROM jobs WHERE state IN {_OPEN}"):
+            if _readable(row) is None:
+                async with self._db.writing:
+                    await self._end(row["id"], "failed", now, charge=0, error="internal", shown=1)
+
+    async def never_again(self, job_id: int) -> None:
+        """Number the jobs from above this one on: its pictures are there, though its row is lost."""
+        async with self._db.transaction():
+            changed = await self._db.execute(
+                "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'jobs'", (job_id,)
+            )
+            if not changed:
+                await self._db.execute("INSERT INTO sqlite_sequence VALUES ('jobs', ?)", (job_id,))
+
+    async def moved(self, job_id: int, address: Address) -> None:
+        """Record where the job's message lives now."""
+        await self._db.write(
+            "UPDATE jobs SET address_platform = ?, place = ? WHERE id = ?",
+            (address.platform, address.place, job_id),
+        )
+
+    async def shown(self, job_id: int, address: Address) -> None:
+        """Record that the platform has confirmed the job's last reply; a finished job is delivered by it."""
+        await self._db.write(
+            "UPDATE jobs SET shown = 1, address_platform = ?, place = ?, "
+            "state = CASE state WHEN 'finished' THEN 'delivered' ELSE state END "
+            f"WHERE id = ? AND state NOT IN {_OPEN}",
+            (address.platform, address.place, job_id),
+        )
+
+    async def delete_pictures(self, job_id: int) -> None:
+        """Mark a job's pictures deleted, their files for the trash; its message has to be shown anew."""
+        async with self._db.transaction():
+            await self._discard("SELECT ?", (job_id,))
+            await self._db.execute("UPDATE jobs SET shown = 0 WHERE id = ?", (job_id,))
+
+    async def expire(self, before: float) -> None:
+        """Mark the pictures of jobs that ended before then deleted, save favourites."""
+        aged = (
+            "SELECT id FROM jobs WHERE expired = 0 AND favourite = 0 AND finished < ? "
+            f"ORDER BY finished LIMIT {BATCH}"
+        )
+        changed = BATCH
+        while changed == BATCH:
+            async with self._db.transaction():
+                await self._discard(aged, (before,))
+                changed = await self._db.execute(
+                    f"UPDATE jobs SET expired = 1 WHERE id IN ({aged})", (before,)
+                )
+
+    async def erase_prompts(self, before: float) -> None:
+        """Empty the texts of jobs that ended before then, save favourites."""
+        changed = BATCH
+        while changed == BATCH:
+            changed = await self._db.write(
+                "UPDATE jobs SET original = '', used_prompt = '', negative_used = '', error_detail = '', "
+                "erased = 1, params = iif(json_valid(params), "
+                "json_set(params, '$.prompt', '', '$.negative_prompt', ''), '') "
+                "WHERE id IN (SELECT id FROM jobs WHERE erased = 0 AND favourite = 0 AND finished < ? "
+                f"ORDER BY finished LIMIT {BATCH})",
+                (before,),
+            )
+
+    async def favourite_files(self) -> set[str]:
+        """Return the names of the pictures and inputs of every favourite."""
+        rows = await self._db.rows(
+            "SELECT file FROM pictures JOIN jobs ON job = id WHERE favourite = 1 "
+            "UNION SELECT image FROM jobs WHERE favourite = 1 AND image IS NOT NULL"
+        )
+        return {row["file"] for row in rows}
+
+    async def unused_inputs(self, names: Sequence[str]) -> list[str]:
+        """Return those of the kept inputs that no job holds."""
+        rows = await self._db.rows(
+            "SELECT value FROM json_each(?) "
+            "WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE image = value AND image IS NOT NULL)",
+            (json.dumps(names),),
+        )
+        return [row["value"] for row in rows]
+
+    async def forget(self, person: str, now: float) -> None:
+        """Delete a person's ended jobs, their files for the trash.
+
+        What they cost in the day before `now` stays, under the keyed hash of who asked.
+        """
+        deleted = BATCH
+        while deleted == BATCH:
+            deleted = await self._forget_batch(person, now)
+
+    async def _forget_batch(self, person: str, now: float) -> int:
+        mine = f"SELECT id FROM jobs WHERE person = ? AND state NOT IN {_OPEN} ORDER BY id LIMIT {BATCH}"
+        name = "platform || ':user:' || iif(json_valid(user), coalesce(json_extract(user, '$.id'), ''), '')"
+        async with self._db.transaction():
+            members = await self._db.returned(
+                f"SELECT DISTINCT {name} FROM jobs WHERE id IN ({mine})", (person,)
+            )
+            for (member,) in members:
+                # Requests of the last minute one by one, since they are counted; older ones by the minute.
+                await self._db.execute(
+                    "INSERT INTO forgotten SELECT ?, max(created), sum(charge) FROM jobs "
+                    f"WHERE id IN ({mine}) AND {name} = ? AND created > ? "
+                    "GROUP BY iif(created > ?, id, -CAST(created / 60 AS INTEGER))",
+                    (self.people.hashed(member), person, member, now - DAY, now - MINUTE),
+                )
+            await self._discard(mine, (person,))
+            inputs = f"SELECT image, 1 FROM jobs WHERE id IN ({mine}) AND image IS NOT NULL"
+            await self._db.execute(f"INSERT OR IGNORE INTO trash {inputs}", (person,))
+            return await self._db.execute(f"DELETE FROM jobs WHERE id IN ({mine})", (person,))
+
+    async def forget_costs(self, before: float) -> None:
+        """Drop what people spent before then."""
+        await self._db.write("DELETE FROM forgotten WHERE created < ?", (before,))
+        await self._db.write("DELETE FROM spent WHERE minute < ?", (before // 60,))
+
+    async def trash(self) -> list[tuple[str, bool]]:
+        """Return some files that no job names any more, and whether each is an input."""
+        rows = await self._db.rows(
+            "SELECT file, input FROM trash "
+            f"WHERE NOT (input AND EXISTS (SELECT 1 FROM jobs WHERE image = file)) LIMIT {BATCH}"
+        )
+        return [(row["file"], bool(row["input"])) for row in rows]
+
+    async def emptied(self, files: Iterable[tuple[str, bool]]) -> None:
+        """Record that files of the trash are gone."""
+        async with self._db.transaction():
+            for file in files:
+                await self._db.execute("DELETE FROM trash WHERE file = ? AND input = ?", file)
+
+    async def _discard(self, jobs: str, values: tuple[Value, ...]) -> None:
+        """Mark the pictures of the jobs that a query names deleted, inside a transaction."""
+        await self._db.execute(
+            f"INSERT OR IGNORE INTO trash SELECT file, 0 FROM pictures WHERE job IN ({jobs})", values
+        )
+        await self._db.execute(
+            f"UPDATE pictures SET deleted = 1 WHERE deleted = 0 AND job IN ({jobs})", values
+        )
+
+    async def _end(self, job_id: int, state: State, now: float, **columns: Value) -> bool:
+        changes: dict[str, Value] = {"id": job_id, "state": state, "finished": now, **columns}
+        assignments = ", ".join(f"{name} = :{name}" for name in changes if name != "id")
+        changed = await self._db.execute(
+            f"UPDATE jobs SET {assignments} WHERE id = :id AND state IN {_OPEN}", changes
+        )
+        return changed == 1
+
+    async def _job(self, where: str, values: Iterable[Value]) -> Job | None:
+        return next(iter(await self._jobs(where, values)), None)
+
+    async def _jobs(self, where: str, values: Iterable[Value] = ()) -> list[Job]:
+        rows = await self._db.rows(f"SELECT {_COLUMNS} FROM jobs WHERE {where}", values)
+        return [job for row in rows if (job := _readable(row)) is not None]
+
+    async def _written(self, sql: str, values: Values) -> list[Job]:
+        """Run a statement that returns the jobs it wrote, inside a lock that is already held."""
+        return [to_job(row) for row in await self._db.returned(sql, values)]
+
+
+def _readable(row: sqlite3.Row) -> Job | None:
+    """Return the job of a row, or None where it is broken: lists are shown without it."""
+    try:
+        return to_job(row)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        log.error("the row of job %s cannot be read: %r", row["id"], error)
+        return None
+
+
+def _values(row: Mapping[str, Value]) -> str:
+    return f"({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)})"
