@@ -98,7 +98,7 @@ async def _run(settings: Config) -> int:
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store.open(settings.data_dir))
         engine = _engine(settings, profile)
-        platforms = _platforms(settings, engine)
+        platforms = _platforms(settings, lambda: engine.state.phase)
         stack.push_async_callback(engine.close)
         engine.start()
         core = Core(
@@ -210,7 +210,7 @@ def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine:
     return ProcessEngine(build.engine_settings(settings), one_picture, idle=idle)
 
 
-def _platforms(settings: Config, engine: ProcessEngine) -> list[Platform]:
+def _platforms(settings: Config, phase: Callable[[], str]) -> list[Platform]:
     """Return what is served: the web chat unless it is off, and every service with a token.
 
     A client library is imported only where it is used: each costs half a second of every start. One that
@@ -218,7 +218,7 @@ def _platforms(settings: Config, engine: ProcessEngine) -> list[Platform]:
     """
     wanted: dict[str, Callable[[Config], Platform]] = {}
     if settings.web.enabled:
-        wanted["web"] = partial(_web, engine)
+        wanted["web"] = partial(_web, phase)
     if settings.discord.token:
         wanted["discord"] = _discord
     if settings.telegram.token:
@@ -260,11 +260,11 @@ def _telegram(settings: Config) -> Platform:
     return TelegramPlatform(settings.telegram)
 
 
-def _web(engine: ProcessEngine, settings: Config) -> WebPlatform:
+def _web(phase: Callable[[], str], settings: Config) -> WebPlatform:
     web = settings.web
     try:
         chosen = WebSettings(web.host, web.port, web.token, web.hosts, web.people)
-        return WebPlatform(chosen, settings.data_dir, engine=lambda: engine.state.phase)
+        return WebPlatform(chosen, settings.data_dir, engine=phase)
     except ValueError as error:
         raise config.ConfigError(str(error)) from None
 

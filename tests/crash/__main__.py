@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -55,6 +56,7 @@ def main() -> None:
     said = parser.parse_args()
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, signal.default_int_handler)  # nothing that was begun outlives this
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # it tells of bots killed in uploads
     trials = asyncio.run(run(said.seeds, long=not said.short))
     bad = [played for played in trials if played.wrong()]
     if said.logs:

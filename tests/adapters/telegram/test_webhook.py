@@ -114,7 +114,7 @@ async def test_an_address_in_use_is_one_line_that_names_the_setting(
         async with town(server, tmp_path) as here:
             settings = Config(web=WebConfig(enabled=False), telegram=config(server, webhook=listening))
             with pytest.raises(__main__.CommandError, match=r"telegram\.webhook_listen, or stop"):
-                await __main__._serve(here.home.core, __main__._platforms(settings))
+                await __main__._serve(here.home.core, __main__._platforms(settings, lambda: "ready"))
 
 
 async def test_a_port_that_cannot_be_is_one_line(server: Telegram, tmp_path: Path) -> None:
