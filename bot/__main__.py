@@ -15,6 +15,7 @@ from typing import Any
 from adapters.web.server import WebPlatform
 from adapters.web.settings import WebSettings
 from bot.core import Core
+from bot.platform import Platform
 from bot.replies.replies import Replies
 from bot.setup import build, config, doctor, imagine, redact
 from bot.setup.config import Config
@@ -23,7 +24,7 @@ from bot.storage import lock
 from bot.storage.database import DATABASE, UnusableDatabaseError, explained
 from bot.storage.jobs import Store
 from bot.storage.pictures import ImageFolder
-from bot.types import Platform, Refused
+from bot.types import Refused
 from engine import profiles
 from engine.process import ProcessEngine
 from engine.types import EngineError, ModelProfile, image_tokens

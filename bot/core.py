@@ -9,23 +9,23 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 
-from bot.commands import answers
+from bot.commands.admin import Admin
+from bot.commands.answers import Answers
 from bot.commands.forget import forget
 from bot.commands.linking import Links
 from bot.commands.operator import Control
 from bot.jobs.admission import Admission
 from bot.jobs.delivery import Delivery
+from bot.jobs.history import History
+from bot.jobs.members import Members
 from bot.jobs.runner import Line
 from bot.jobs.shield import Shelter
 from bot.jobs.throughput import Pace
-from bot.policy import limits
 from bot.policy.access import Access
-from bot.policy.limits import Rule, Usage
+from bot.policy.limits import Rule
 from bot.policy.moderation import Fitness, Words
 from bot.policy.role_limits import Grant, Rules
-from bot.replies import settings_panel as settings
 from bot.replies.replies import Replies
 from bot.requests import followups, tasks
 from bot.requests.commands import Command
@@ -34,7 +34,7 @@ from bot.storage.attached import Fetch
 from bot.storage.jobs import Store
 from bot.storage.pictures import ImageFolder
 from bot.storage.retention import Retention
-from bot.types import Action, Address, Job, Kind, Params, Platform, Refused, Reply, Request, User
+from bot.types import Action, Address, Display, Job, Params, Refused, Reply, Request, User
 from engine.types import Engine, ModelProfile
 
 
@@ -63,18 +63,17 @@ class Core:
         replies: Replies,
         words: Words,
         settings: CoreSettings,
-        platforms: Mapping[str, Platform],
+        platforms: Mapping[str, Display],
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         dice: tasks.Dice = tasks.random_seed,
     ) -> None:
         self.profile = settings.profile
-        self._rules = Rules(settings.rule, settings.grants)
-        self.standard = settings.defaults
-        self.access = settings.access
-        self.people = store.people
         self.replies = replies
+        self.members = Members(
+            store.people, settings.access, Rules(settings.rule, settings.grants), settings.defaults, now
+        )
         self._settings = settings
         self._store = store
         self._images = images
@@ -84,45 +83,33 @@ class Core:
         self._dice = dice
         self._platforms = platforms
         deliver = partial(Delivery, platforms, clock=clock, sleep=sleep)
-        pace = Pace(clock)
+        weigh = self.members.weight
         self._line = Line(
-            store, images, engine, replies, words, deliver, now, pace, sleep, self._weight, settings.fitness
+            store, images, engine, replies, words, deliver, now, Pace(clock), sleep, weigh, settings.fitness
         )
+        self._admission = Admission(
+            store, images, words, self.profile, settings.defaults, self.members.limits, now, dice
+        )
+        self.history = History(store, images, self._line, self.members, self._admission.unit, now)
         self.control = Control(store, self._line, now)
-        self.links = Links(self.people, replies, clock)
-        self._admission = Admission(store, images, words, self.profile, self.standard, self.rule, now, dice)
+        admin = Admin(store.people, replies, self.control, now)
+        linking = Links(store.people, replies, clock)
+        self._answers = Answers(self.members, self.history, replies, admin, linking, self.cancel, now)
         self._protect = Shelter()
-
-    async def defaults(self, user: User) -> Params:
-        """Return the parameters that hold where this person says nothing."""
-        mine = settings.applied(self.standard, await self.people.settings(self.people.known(user).person))
-        return replace(mine, count=min(mine.count, self.rule(user).max_count or mine.count))
 
     @property
     def refusal(self) -> str:
         """What the store last answered to a write that it has not taken yet, empty where it takes all."""
         return self._line.refusal
 
-    def rule(self, user: User) -> Rule:
-        """Return the limits that hold for a person where they ask."""
-        return self._rules.of(self.people.names(self.people.known(user)))
-
-    async def enter(self, user: User) -> None:
-        """Raise `Refused` (`banned`, `not-here`) for a person who may not ask here; asks no database."""
-        user = self.people.known(user)
-        self.access.check(user, self.people.names(user))
-        if ban := self.people.banned(user, self.now()):
-            left = None if ban.until is None else ban.until - self.now()
-            raise Refused("banned", retry_after=left, reason=ban.reason)
-
     async def may(self, user: User, action: Action) -> Job:
         """Return the job of a button that this person may press: their own, or another's as configured.
 
         Raises `Refused` (`no-such-job`, `not-yours`).
         """
-        user = self.people.known(user)
-        job = await followups.known(self._store, action.job)
-        if job.request.user.person != user.person and not self.access.permits(user, action, job):
+        user = self.members.linked(user)
+        job = await followups.get_job(self._store.job, action.job)
+        if job.request.user.person != user.person and not self.members.access.permits(user, action, job):
             raise Refused("not-yours")
         return job
 
@@ -132,11 +119,11 @@ class Core:
         `fetch` brings a picture to start from. Raises `Refused` before anything is stored or shown. Once
         stored, a job goes on even if the caller is cancelled.
         """
-        request = replace(request, user=self.people.known(request.user))
+        request = replace(request, user=self.members.linked(request.user))
         known = await self._store.by_event(request.user.platform, request.event_id)
         if known is not None:
             return known
-        await self.enter(request.user)
+        self.members.check_access(request.user)
         if self.control.draining:
             raise Refused("draining")
         if request.kind != "upscale":
@@ -150,7 +137,7 @@ class Core:
 
         Raises `Refused`, whatever the age of the job; `may` says who may press. Who presses owns the new job.
         """
-        user = self.people.known(user)
+        user = self.members.linked(user)
         if action.verb == "set":
             return await self._set(user, action.value)
         if action.verb == "forget":
@@ -158,14 +145,14 @@ class Core:
         known = await self._store.by_event(user.platform, event_id)
         if known is not None:
             return known
-        await self.enter(user)
+        self.members.check_access(user)
         job = await self.may(user, action)
         match action.verb:
             case "info":
                 return self.replies.info(followups.read_by(job, user), action.index)
             case "edit":
                 job = followups.read_by(followups.worded(job), user)
-                return self.replies.edit(job, await self.defaults(user))
+                return self.replies.edit(job, await self.members.defaults(user))
             case "favourite":
                 kept = {"on": True, "off": False}.get(action.value, not job.favourite)
                 await self._store.set_favourite(job.id, kept)
@@ -177,81 +164,20 @@ class Core:
                 await self._protect(self._delete(job))
                 return None
         click = followups.Click(user, address, event_id, action.verb, action.index, action.value)
-        return await self.submit(await followups.request(self._store, self._dice, job, click))
+        return await self.submit(await followups.request(self._store.job, self._dice, job, click))
 
     async def cancel(self, user: User, job_id: int | None = None) -> int:
         """Cancel a person's open job, or all of them, the last first; return how many there were.
 
         In that order none of them begins or moves up in between.
         """
-        person = self.people.known(user).person
+        person = self.members.linked(user).person
         jobs = [job for job in reversed(await self._store.open_jobs(person)) if job_id in (None, job.id)]
         return sum([await self._protect(self._line.cancel(job)) for job in jobs])
 
-    async def job(self, user: User, job_id: int) -> Job:
-        """Return a person's own job; raises `Refused` (`no-such-job`) for any other."""
-        job = await self._store.job(job_id)
-        if job is None or job.request.user.person != self.people.known(user).person:
-            raise Refused("no-such-job", job=job_id)
-        return job
-
-    async def jobs(self, user: User, limit: int = 50, before: int | None = None) -> list[Job]:
-        """Return a person's jobs, newest first, those with ids below `before`."""
-        return await self._store.history(self.people.known(user).person, limit, before)
-
-    async def newest(self, user: User, kind: Kind) -> Job:
-        """Return a person's newest job of a kind; raises `Refused` (`no-job-yet`)."""
-        job = await self._store.newest(self.people.known(user).person, kind)
-        if job is None:
-            raise Refused("no-job-yet")
-        return job
-
-    async def by_event(self, user: User, event_id: str) -> Job | None:
-        """Return the job that an event of the user's platform made."""
-        return await self._store.by_event(user.platform, event_id)
-
-    async def open_jobs(self, user: User) -> list[Job]:
-        """Return a person's queued and running jobs in the order they came."""
-        return await self._store.open_jobs(self.people.known(user).person)
-
-    async def favourites(self, user: User, limit: int) -> list[Job]:
-        """Return a person's favourites, newest first."""
-        return await self._store.favourites(self.people.known(user).person, limit)
-
-    async def waiting(self, user: User) -> tuple[list[tuple[Job, int]], int]:
-        """Return a person's open jobs with their positions (0: being drawn), and how many wait in all."""
-        mine = await self._store.open_jobs(self.people.known(user).person)
-        return [(job, self._line.position(job)) for job in mine], self._line.waiting()
-
-    async def usage(self, user: User) -> Usage:
-        """Return what a person asked for in the last day, in pictures."""
-        return limits.in_pictures(
-            await self._store.usage(self.people.known(user).person, self.now()), self._admission.unit
-        )
-
-    async def picture(self, user: User, job_id: int, index: int) -> Path:
-        """Return the file of an original picture.
-
-        Raises `Refused`: `no-such-job`, `not-finished`, `picture-gone`.
-        """
-        picture = followups.picture_of(await self.job(user, job_id), index)
-        path = self._images.path(picture.file)
-        if picture.deleted or not path.exists():
-            raise Refused("picture-gone")
-        return path
-
     async def answer(self, user: User, command: Command) -> Reply:
         """Answer a command that makes no job; raises `Refused`, `unknown-command` for one that does."""
-        return await answers.answer(self, user, command)
-
-    async def settings(self, user: User) -> Reply:
-        """Show a person's own defaults."""
-        mine = await self.defaults(user)
-        return self.replies.settings(user.locale, self.standard, mine, self.rule(user).max_count)
-
-    async def reply(self, job: Job) -> Reply:
-        """Return the job's message as it should look now, pictures loaded."""
-        return await self._line.reply(job)
+        return await self._answers.answer(user, command)
 
     async def recover(self) -> None:
         """Pick up where the last run stopped: say last words that were not heard, and queue what is open.
@@ -286,9 +212,8 @@ class Core:
         await self._admission.attached.sweep(self.now())
 
     async def _set(self, user: User, change: str) -> Reply:
-        said = settings.changed(self.standard, await self.people.settings(user.person), change)
-        await self.people.set(user.person, said)
-        return await self.settings(user)
+        await self.members.change(user, change)
+        return await self._answers.settings(user)
 
     async def _forget(self, user: User, answer: str) -> Reply:
         if answer == "yes":
@@ -301,9 +226,6 @@ class Core:
             self._line.enter(job)
             await self._line.delivery.attempted(job.id)
         return job
-
-    def _weight(self, user: User) -> int:
-        return 1 + self.rule(user).priority
 
     async def _delete(self, job: Job) -> None:
         if job.state in ("queued", "running"):

@@ -6,12 +6,9 @@ Frozen data and one protocol; no behaviour beyond packing, no platform and no da
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from engine.types import UpscaleMethod, Variation
-
-if TYPE_CHECKING:
-    from bot.core import Core
 
 Kind = Literal["imagine", "optimize", "upscale"]
 State = Literal["queued", "running", "finished", "delivered", "failed", "cancelled"]
@@ -260,15 +257,12 @@ class Gone(Exception):
     """The message or its chat is out of reach for good: showing it again is no use."""
 
 
-class Platform(Protocol):
-    """A chat service: it feeds the core with requests and can make a message look like a reply."""
+class Display(Protocol):
+    """A chat service as far as jobs know it: it can make a message look like a reply."""
 
     name: str
     pace: float
     """Seconds that must lie between two updates of one message."""
-
-    async def run(self, core: "Core") -> None:
-        """Serve until cancelled."""
 
     async def show(self, address: Address, reply: Reply) -> Address:
         """Make the message at `address` look like `reply`; return the address to use next time.

@@ -99,7 +99,7 @@ class Desk:
     async def reroll(self, asked: Asked) -> None:
         """Draw the person's latest picture again."""
         async with self.refusing(asked):
-            job = await self.core.newest(of_interaction(asked), "imagine")
+            job = await self.core.history.newest(of_interaction(asked), "imagine")
             await self.draw_by(asked, Action("reroll", job.id))
 
     async def answer(self, asked: Asked, name: str, rest: str = "") -> None:
@@ -118,7 +118,7 @@ class Desk:
     async def read(self, asked: Asked, message: discord.Message) -> None:
         """Tell what the picture of any message says of how it was made."""
         async with self.refusing(asked):
-            await self.core.enter(of_interaction(asked))
+            self.core.members.check_access(of_interaction(asked))
             picture = pictures.of(message)
             await asked.response.defer(ephemeral=True, thinking=True)
             locale = str(asked.locale)
@@ -181,7 +181,7 @@ class Desk:
 
     async def enter(self, asked: Asked) -> None:
         """Check before anybody sees an answer begin that it may be asked for, and can be posted here."""
-        await self.core.enter(of_interaction(asked))
+        self.core.members.check_access(of_interaction(asked))
         check(asked, self.core.replies.texts)
 
     def place(self, asked: Asked, message: int) -> Place:
@@ -199,7 +199,9 @@ class Desk:
 
     async def params(self, asked: Asked, text: str, options: Mapping[str, str]) -> Params:
         """Return the parameters that a prompt with its flags and `options` mean."""
-        params = _assigned(flags.parse(text, await self.core.defaults(of_interaction(asked))), options)
+        params = _assigned(
+            flags.parse(text, await self.core.members.defaults(of_interaction(asked))), options
+        )
         return flags.settled(params, flags.named(text) | options.keys())
 
     async def _enlarge(
@@ -210,7 +212,7 @@ class Desk:
         options: Mapping[str, str],
     ) -> None:
         await self.enter(asked)
-        params = way.over(_assigned(await self.core.defaults(of_interaction(asked)), options))
+        params = way.over(_assigned(await self.core.members.defaults(of_interaction(asked)), options))
         address = await self.acknowledge(asked)
         await self.submit(asked, address, "upscale", params, picture)
 

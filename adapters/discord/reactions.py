@@ -73,7 +73,7 @@ class Reactions:
         guild = self._client.get_guild(event.guild_id) if event.guild_id else None
         person = of_reaction(event, guild)
         try:
-            await self._core.enter(person)
+            self._core.members.check_access(person)
             job = await self._core.may(person, action)
         except Refused:
             return
@@ -111,7 +111,7 @@ class Reactions:
     async def _send(self, user: User, job: Job, name: str) -> None:
         """Send a job by DM, with its number and seed in words."""
         channel = await self._client.create_dm(discord.Object(int(user.id)))
-        reply, texts = await self._core.reply(job), self._core.replies.texts
+        reply, texts = await self._core.history.reply(job), self._core.replies.texts
         told = texts.say(user.locale, "info-job", job=str(job.id))
         sent = Place(channel.id, int(user.id), nonce=name)
         await self._show(sent.address(), replace(reply, text=f"{told} · {reply.text}"))

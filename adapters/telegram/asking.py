@@ -39,11 +39,11 @@ async def ask(
     """Put what a person said before the core; raises `Refused`."""
     command = _started(commands.parse(heard.text))
     if command.name in (*JOBS, "upscale", "reroll") or heard.picture is not None:
-        await core.enter(user)
+        core.members.check_access(user)
     if command.name in JOBS:
         return await _draw(core, user, command, heard, place, fetch)
     if command.name == "upscale" and heard.picture is not None:
-        params = upscale_options.way(command.rest).over(await core.defaults(user))
+        params = upscale_options.way(command.rest).over(await core.members.defaults(user))
         return await _submit(core, user, "upscale", params, place, fetch)
     if command.name in ("upscale", "reroll"):
         return await core.press(user, await _button(core, user, command, heard), place.address(), place.event)
@@ -91,7 +91,7 @@ async def _draw(
         if job.request.kind != "optimize" and job.request.params.prompt:
             image = job.request.image if job.request.kind == "imagine" else None
             return await _submit(core, user, kind, _changed(job, words), place, image=image)
-    params = flags.parse(words, await core.defaults(user))
+    params = flags.parse(words, await core.members.defaults(user))
     return await _submit(core, user, kind, params, place, fetch if heard.picture is not None else None)
 
 
@@ -125,4 +125,4 @@ async def _button(core: Core, user: User, command: Command, heard: Heard) -> Act
         return upscale_options.read(command.rest).action(heard.job)
     if heard.job is not None:
         return Action("reroll", heard.job)
-    return Action("reroll", (await core.newest(user, "imagine")).id)
+    return Action("reroll", (await core.history.newest(user, "imagine")).id)

@@ -62,7 +62,7 @@ class Files:
         if not job.pictures:
             raise Refused("not-finished", job=job_id)
         owner = job.request.user
-        return [await self._core.picture(owner, job_id, made.index) for made in job.pictures]
+        return [await self._core.history.picture(owner, job_id, made.index) for made in job.pictures]
 
     async def send(self, paths: Sequence[Path], place: Place) -> None:
         """Send pictures as documents, which keep every pixel and the metadata."""

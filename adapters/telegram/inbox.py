@@ -81,7 +81,11 @@ class Inbox:
         """Say why not; a group that is not served, and a command that may be another bot's, get no answer."""
         if refused.code == "unknown-command" and not heard.spoken:
             return
-        if refused.code == "not-here" and place.group and not self._desk.core.access.administers(user):
+        if (
+            refused.code == "not-here"
+            and place.group
+            and not self._desk.core.members.access.administers(user)
+        ):
             if place.chat not in self._strange:
                 log.info("not served, since access says so: %s", refused.values["place"])
             self._strange.add(place.chat)

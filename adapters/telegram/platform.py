@@ -98,7 +98,7 @@ class TelegramPlatform:
 
     async def _introduce(self, core: Core) -> None:
         """Tell Telegram the commands in each language, those of administrators in their chats."""
-        chats = [name for name in core.access.admins if name.startswith(CHATS)]
+        chats = [name for name in core.members.access.admins if name.startswith(CHATS)]
         scopes = {name: BotCommandScopeChat(name.rpartition(":")[2]) for name in chats}
         for name, scope in {"everybody": BotCommandScopeDefault(), **scopes}.items():
             try:

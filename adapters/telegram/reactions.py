@@ -65,7 +65,7 @@ class Reactions:
                 return await self._core.may(user, Action("info", known))
             except Refused:
                 return None
-        for job in await self._core.jobs(user):
+        for job in await self._core.history.jobs(user):
             if is_at(job.request.address, chat, message):
                 return job
         return None

@@ -75,7 +75,7 @@ class Api:
         """What the page needs to know before the first message."""
         user = self.gate.user(request)
         self.presence.visit(user.id)
-        profile, defaults = self.core.profile, await self.core.defaults(user)
+        profile, defaults = self.core.profile, await self.core.members.defaults(user)
         world, suggestions = introduced(profile, user.locale)
         return web.json_response(
             {
@@ -113,13 +113,13 @@ class Api:
     async def job(self, request: web.Request) -> web.Response:
         """One of the person's own jobs."""
         user = self.gate.user(request)
-        job = await self.core.job(user, _number(request, "job"))
+        job = await self.core.history.job(user, _number(request, "job"))
         return web.json_response(job_json(job))
 
     async def image(self, request: web.Request) -> web.StreamResponse:
         """One original PNG of the person's own."""
         user = self.gate.user(request)
-        path = await self.core.picture(user, _number(request, "job"), _number(request, "index"))
+        path = await self.core.history.picture(user, _number(request, "job"), _number(request, "index"))
         return web.FileResponse(path, headers={"Cache-Control": "private, max-age=3600"})
 
     async def history(self, request: web.Request) -> web.Response:
@@ -129,7 +129,7 @@ class Api:
         if before and not NUMBER.fullmatch(before):
             raise web.HTTPUnprocessableEntity(text=f"before must be a job number, not {cut(before, 24)!r}.")
         version = self.hub.version()
-        jobs = await self.core.jobs(user, HISTORY + 1, int(before) if before else None)
+        jobs = await self.core.history.jobs(user, HISTORY + 1, int(before) if before else None)
         entries = [await self._entry(user, job, version) for job in reversed(jobs[:HISTORY])]
         return web.json_response({"messages": entries, "more": len(jobs) > HISTORY})
 
@@ -163,7 +163,7 @@ class Api:
     async def left(self, person: str) -> None:
         """Cancel what somebody who left had asked for on the page; other clients' jobs stay."""
         user = User("web", person, person)
-        for job in await self.core.open_jobs(user):
+        for job in await self.core.history.open_jobs(user):
             if message_of(job, person).startswith(PAGE_PREFIX):
                 await self.core.cancel(user, job.id)
 
@@ -172,7 +172,7 @@ class Api:
             return web.json_response({"job": answer.id, "message": message_of(answer, user.id)})
         if isinstance(answer, Reply):
             numbers = _named_jobs(answer) if answer.images else []
-            job = await self.core.job(user, numbers[0]) if numbers else None
+            job = await self.core.history.job(user, numbers[0]) if numbers else None
             return web.json_response({"reply": reply_json(answer, job), "message": message})
         return web.json_response({"message": message})
 
@@ -180,23 +180,23 @@ class Api:
         latest = self.hub.latest(user.id, message_of(job, user.id))
         if latest is not None:
             return self._entry_json(user, job, latest.reply, latest.version)
-        return self._entry_json(user, job, await self.core.reply(job), version)
+        return self._entry_json(user, job, await self.core.history.reply(job), version)
 
     def _entry_json(self, user: User, job: Job, reply: Reply, version: int) -> Json:
-        words = words_of(job, self.core.standard)
+        words = words_of(job, self.core.members.operator_defaults)
         return entry_json(job, reply, message_of(job, user.id), words, self.hub.run, version)
 
     async def _unfinished(self, user: User) -> list[Json]:
         version = self.hub.version()
-        return [await self._entry(user, job, version) for job in await self.core.open_jobs(user)]
+        return [await self._entry(user, job, version) for job in await self.core.history.open_jobs(user)]
 
     async def _job_of(self, user: User, message: str, reply: Reply) -> Job | None:
         for number in _named_jobs(reply):
             with suppress(Refused):  # forgotten meanwhile
-                job = await self.core.job(user, number)
+                job = await self.core.history.job(user, number)
                 if message_of(job, user.id) == message:
                     return job
-        return await self.core.by_event(user, event_of(user, message))
+        return await self.core.history.by_event(user, event_of(user, message))
 
 
 def refusal(core: Core, refused: Refused, locale: str) -> web.Response:

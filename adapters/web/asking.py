@@ -20,12 +20,14 @@ async def ask(core: Core, user: User, message: Message) -> Job | Reply | None:
     command = commands.parse(message.text)
     address, event = address_of(user, message.id), event_of(user, message.id)
     if command.name in JOBS:
-        params = flags.parse(command.rest, _with_controls(await core.defaults(user), message.controls))
+        params = flags.parse(
+            command.rest, _with_controls(await core.members.defaults(user), message.controls)
+        )
         return await core.submit(
             Request(user, address, event, JOBS[command.name], params), at_hand(message.image)
         )
     if command.name == "upscale" and message.image is not None:
-        params = upscale_options.way(command.rest).over(await core.defaults(user))
+        params = upscale_options.way(command.rest).over(await core.members.defaults(user))
         return await core.submit(Request(user, address, event, "upscale", params), at_hand(message.image))
     if command.name in ("upscale", "reroll"):
         return await core.press(user, await _button(core, user, command), address, event)
@@ -72,7 +74,7 @@ def words_of(job: Job, defaults: Params) -> str:
 async def _button(core: Core, user: User, command: commands.Command) -> Action:
     """Return the button that a typed command stands for."""
     if command.name == "reroll":
-        return Action("reroll", (await core.newest(user, "imagine")).id)
+        return Action("reroll", (await core.history.newest(user, "imagine")).id)
     return upscale_options.read(command.rest).action()
 
 

@@ -1,20 +1,19 @@
 """What administrators say: pause, resume, drain, stats, ban, unban.
 
-Knows the core; that it is an administrator who asks was checked before.
+That it is an administrator who asks was checked before.
 """
 
 import logging
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
+from bot.commands.operator import Control
 from bot.policy.limits import DAY
+from bot.replies.replies import Replies
 from bot.requests.commands import Command
 from bot.storage import stats
-from bot.storage.accounts import Ban, member
+from bot.storage.accounts import Ban, People, member
 from bot.types import Refused, Reply, User
-
-if TYPE_CHECKING:
-    from bot.core import Core
 
 log = logging.getLogger(__name__)
 
@@ -23,51 +22,63 @@ _JOB = re.compile(r"#?(?P<job>[0-9]{1,15})")
 _DAYS = re.compile(r"(?P<days>[0-9]{1,5})[d天日]?")
 
 
-async def answer(core: "Core", user: User, command: Command) -> Reply:
-    """Return the reply to an administrator's command; raises `Refused`."""
-    log.info("%s says /%s %s", member(user), command.name, command.rest)
-    replies, locale = core.replies, user.locale
-    match command.name:
-        case "pause":
-            core.control.pause()
-            return replies.operated(locale, "paused-by-operator", core.control.waiting())
-        case "resume":
-            core.control.resume()
-            return replies.operated(locale, "resumed-by-operator", core.control.waiting())
-        case "drain":
-            core.control.drain()
-            return replies.operated(locale, "draining-by-operator", core.control.waiting())
-        case "stats":
-            return replies.stats(
-                locale, stats.counted(await core.control.past_day(), core.now()), core.control.waiting()
-            )
-        case "ban":
-            return await _ban(core, user, command.rest)
-        case "unban":
-            name, _ = await _named(core, command.rest)
-            if not await core.people.unban(name):
-                raise Refused("not-banned", name=name)
-            return replies.unbanned(locale, name)
-    raise Refused("unknown-command", command=command.name)
+class Admin:
+    """The administrators' commands; `now` gives Unix seconds."""
 
+    def __init__(
+        self, accounts: People, replies: Replies, operator: Control, now: Callable[[], float]
+    ) -> None:
+        self._accounts = accounts
+        self._replies = replies
+        self._operator = operator
+        self._now = now
 
-async def _ban(core: "Core", user: User, rest: str) -> Reply:
-    if not rest.strip():
-        return core.replies.bans(user.locale, core.people.bans(core.now()), core.now())
-    name, more = await _named(core, rest)
-    word, _, reason = more.partition(" ")
-    found = _DAYS.fullmatch(word)
-    days = int(found["days"]) if found else None
-    until = None if days is None else core.now() + days * DAY
-    await core.people.ban(name, Ban(until, (reason if found else more).strip()))
-    return core.replies.banned(user.locale, name, days)
+    async def answer(self, user: User, command: Command) -> Reply:
+        """Return the reply to an administrator's command; raises `Refused`."""
+        log.info("%s says /%s %s", member(user), command.name, command.rest)
+        match command.name:
+            case "pause":
+                self._operator.pause()
+                return self._operated(user, "paused-by-operator")
+            case "resume":
+                self._operator.resume()
+                return self._operated(user, "resumed-by-operator")
+            case "drain":
+                self._operator.drain()
+                return self._operated(user, "draining-by-operator")
+            case "stats":
+                day = stats.counted(await self._operator.past_day(), self._now())
+                return self._replies.stats(user.locale, day, self._operator.waiting())
+            case "ban":
+                return await self._ban(user, command.rest)
+            case "unban":
+                name, _ = await self._named(command.rest)
+                if not await self._accounts.unban(name):
+                    raise Refused("not-banned", name=name)
+                return self._replies.unbanned(user.locale, name)
+        raise Refused("unknown-command", command=command.name)
 
+    def _operated(self, user: User, key: str) -> Reply:
+        return self._replies.operated(user.locale, key, self._operator.waiting())
 
-async def _named(core: "Core", rest: str) -> tuple[str, str]:
-    """Return whom the first word means, as the configuration names them, and the words behind it."""
-    word, _, more = rest.strip().partition(" ")
-    if found := _JOB.fullmatch(word):
-        return member((await core.control.job(int(found["job"]))).request.user), more.strip()
-    if not _NAME.fullmatch(word):
-        raise Refused("bad-name", name=word)
-    return word, more.strip()
+    async def _ban(self, user: User, rest: str) -> Reply:
+        now = self._now()
+        if not rest.strip():
+            return self._replies.bans(user.locale, self._accounts.bans(now), now)
+        name, more = await self._named(rest)
+        word, _, reason = more.partition(" ")
+        found = _DAYS.fullmatch(word)
+        days = int(found["days"]) if found else None
+        until = None if days is None else now + days * DAY
+        await self._accounts.ban(name, Ban(until, (reason if found else more).strip()))
+        return self._replies.banned(user.locale, name, days)
+
+    async def _named(self, rest: str) -> tuple[str, str]:
+        """Return whom the first word means, as the configuration names them, and the words behind it."""
+        word, _, more = rest.strip().partition(" ")
+        if found := _JOB.fullmatch(word):
+            job = await self._operator.job(int(found["job"]))
+            return member(job.request.user), more.strip()
+        if not _NAME.fullmatch(word):
+            raise Refused("bad-name", name=word)
+        return word, more.strip()

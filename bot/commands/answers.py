@@ -1,13 +1,14 @@
 """Commands that are answered at once and make no job: help, queue, quota, history, settings and so on."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
 
-from bot.commands import admin
+from bot.commands.admin import Admin
+from bot.commands.linking import Links
+from bot.jobs.history import History
+from bot.jobs.members import Members
+from bot.replies.replies import Replies
 from bot.requests.commands import COMMANDS, SHOWN_NAME, Command
 from bot.types import Job, Refused, Reply, User
-
-if TYPE_CHECKING:
-    from bot.core import Core
 
 HISTORY = 10
 FAVOURITES = 5
@@ -18,54 +19,79 @@ ALWAYS = ("help", "settings", "forget")
 ADMINS = frozenset(entry.name for entry in COMMANDS if entry.admins)
 
 
-async def answer(core: "Core", user: User, command: Command) -> Reply:
-    """Return the reply to a command; raises `Refused`, `unknown-command` for one that makes a job."""
-    if command.name in ADMINS:
-        if not core.access.administers(user):
-            raise Refused("admins-only")
-        return await admin.answer(core, user, command)
-    if command.name not in ALWAYS:
-        await core.enter(user)
-    match command.name:
-        case "help":
-            return core.replies.help(user.locale, core.access.administers(user))
-        case "settings":
-            return await core.settings(user)
-        case "forget":
-            return core.replies.forget(user.locale)
-        case "link":
-            return await core.links.answer(core.people.known(user), command.rest)
-        case "queue":
-            return core.replies.queue(user.locale, *await core.waiting(user))
-        case "quota":
-            now = core.now()
-            return core.replies.quota(user.locale, core.rule(user), await core.usage(user), now)
-        case "history":
-            favourites = await core.favourites(user, FAVOURITES)
-            return core.replies.history(user.locale, await core.jobs(user, HISTORY), favourites)
-        case "show":
-            return await core.reply(await _named(core, user, command.rest))
-        case "info":
-            return core.replies.info(await _named(core, user, command.rest), 0)
-        case "cancel":
-            return await _cancel(core, user, command.rest)
-    raise Refused("unknown-command", command=command.name)
+class Answers:
+    """Answers commands; `cancel` ends one of a person's open jobs or all, `now` gives Unix seconds."""
 
+    def __init__(
+        self,
+        members: Members,
+        history: History,
+        replies: Replies,
+        admin: Admin,
+        linking: Links,
+        cancel: Callable[[User, int | None], Awaitable[int]],
+        now: Callable[[], float],
+    ) -> None:
+        self._members = members
+        self._history = history
+        self._replies = replies
+        self._admin = admin
+        self._linking = linking
+        self._cancel = cancel
+        self._now = now
 
-async def _cancel(core: "Core", user: User, rest: str) -> Reply:
-    number = _number(rest) if rest.strip() else None
-    if not await core.cancel(user, number):
-        raise Refused("nothing-to-cancel")
-    return core.replies.queue(user.locale, *await core.waiting(user))
+    async def answer(self, user: User, command: Command) -> Reply:
+        """Return the reply to a command; raises `Refused`, `unknown-command` for one that makes a job."""
+        if command.name in ADMINS:
+            if not self._members.access.administers(user):
+                raise Refused("admins-only")
+            return await self._admin.answer(user, command)
+        if command.name not in ALWAYS:
+            self._members.check_access(user)
+        match command.name:
+            case "help":
+                return self._replies.help(user.locale, self._members.access.administers(user))
+            case "settings":
+                return await self.settings(user)
+            case "forget":
+                return self._replies.forget(user.locale)
+            case "link":
+                return await self._linking.answer(self._members.linked(user), command.rest)
+            case "queue":
+                return self._replies.queue(user.locale, *await self._history.waiting(user))
+            case "quota":
+                rule, usage = self._members.limits(user), await self._history.usage(user)
+                return self._replies.quota(user.locale, rule, usage, self._now())
+            case "history":
+                favourites = await self._history.favourites(user, FAVOURITES)
+                jobs = await self._history.jobs(user, HISTORY)
+                return self._replies.history(user.locale, jobs, favourites)
+            case "show":
+                return await self._history.reply(await self._named(user, command.rest))
+            case "info":
+                return self._replies.info(await self._named(user, command.rest), 0)
+            case "cancel":
+                return await self._cancelled(user, command.rest)
+        raise Refused("unknown-command", command=command.name)
 
+    async def settings(self, user: User) -> Reply:
+        """Show a person's own defaults."""
+        members = self._members
+        mine, most = await members.defaults(user), members.limits(user).max_count
+        return self._replies.settings(user.locale, members.operator_defaults, mine, most)
 
-async def _named(core: "Core", user: User, rest: str) -> Job:
-    """Return the job a person names by number, or their newest."""
-    if rest.strip():
-        return await core.job(user, _number(rest))
-    for job in await core.jobs(user, 1):
-        return job
-    raise Refused("no-job-yet")
+    async def _cancelled(self, user: User, rest: str) -> Reply:
+        if not await self._cancel(user, _number(rest) if rest.strip() else None):
+            raise Refused("nothing-to-cancel")
+        return self._replies.queue(user.locale, *await self._history.waiting(user))
+
+    async def _named(self, user: User, rest: str) -> Job:
+        """Return the job a person names by number, or their newest."""
+        if rest.strip():
+            return await self._history.job(user, _number(rest))
+        for job in await self._history.jobs(user, 1):
+            return job
+        raise Refused("no-job-yet")
 
 
 def _number(text: str) -> int:

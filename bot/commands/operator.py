@@ -41,7 +41,7 @@ class Control:
 
     async def job(self, job_id: int) -> Job:
         """Return anybody's job; raises `Refused` (`no-such-job`)."""
-        return await followups.known(self._store, job_id)
+        return await followups.get_job(self._store.job, job_id)
 
     async def past_day(self) -> list[Past]:
         """Return what is counted of the last day's jobs."""

@@ -6,10 +6,11 @@ Knows limits, words, costs and the store; shows nothing and puts nothing in the 
 from collections.abc import Callable
 from functools import partial
 
+from bot.jobs import sources
 from bot.policy import limits
 from bot.policy.limits import Rule, Usage
 from bot.policy.moderation import Words
-from bot.requests import followups, tasks
+from bot.requests import tasks
 from bot.storage.attached import Attached, Fetch, Size
 from bot.storage.jobs import Store
 from bot.storage.pictures import ImageFolder
@@ -45,7 +46,7 @@ class Admission:
         """Store a job within limits; return it and whether it is new. Raises `Refused`."""
         if fetch is None:
             return await self._store_job(
-                request, await followups.source_size(self._store, self._images, request)
+                request, await sources.source_size(self._store, self._images, request)
             )
         async with self.attached.taken(request, fetch, self._check) as (kept, size):
             return await self._store_job(kept, size)
@@ -58,7 +59,7 @@ class Admission:
     async def _store_job(self, request: Request, source: Size | None) -> tuple[Job, bool]:
         resolved = self._resolved(request, source)
         if request.kind == "upscale" and request.params.method == "redraw":
-            self._words.check(await followups.carried(self._store, self._images, request))
+            self._words.check(await sources.carried(self._store, self._images, request))
         now = self._now()
         judge = partial(self._judge, self._rule(request.user), now, resolved.cost)
         return await self._store.admit(request, resolved, now, judge)

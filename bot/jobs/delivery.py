@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from bot.types import Address, Gone, Platform, Reply
+from bot.types import Address, Display, Gone, Reply
 
 FIRST_RETRY = 1.0
 LAST_RETRY = 300.0
@@ -45,7 +45,7 @@ class Delivery:
 
     def __init__(
         self,
-        platforms: Mapping[str, Platform],
+        platforms: Mapping[str, Display],
         shown: Shown,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -137,7 +137,7 @@ class Delivery:
         lane.not_before = self._clock() + platform.pace
         return True
 
-    async def _show(self, job: int, lane: _Lane, platform: Platform, render: Render, final: bool) -> None:
+    async def _show(self, job: int, lane: _Lane, platform: Display, render: Render, final: bool) -> None:
         reply = await render()
         if reply is None:
             return

@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+from bot.jobs import sources
 from bot.jobs.delivery import Delivery, Shown
 from bot.jobs.fair_queue import FairQueue, Ticket
 from bot.jobs.live_job import Open
@@ -21,7 +22,6 @@ from bot.jobs.throughput import Pace
 from bot.policy.moderation import Fitness, Words
 from bot.replies import stored
 from bot.replies.replies import REPEATED, Replies
-from bot.requests import followups
 from bot.requests import tasks as params
 from bot.storage.jobs import Store
 from bot.storage.pictures import ImageFolder, dimensions
@@ -193,7 +193,7 @@ class Line:
         return False
 
     async def _draw(self, job: Job, ticket: Ticket) -> bool:
-        source = await self._stored(lambda: followups.source(self._store, self._images, job.request))
+        source = await self._stored(lambda: sources.source(self._store, self._images, job.request))
         task = params.task(job, ticket.index, source)
         try:
             async with aclosing(self._engine.run(task)) as events:
@@ -214,7 +214,7 @@ class Line:
         self._pace.ready()
         self._words.check(ready.used)
         shown = self._open[job_id]
-        if await self._stored(lambda: followups.repeats(self._store, shown.job, ready.used)):
+        if await self._stored(lambda: sources.repeats(self._store, shown.job, ready.used)):
             ready = replace(ready, notes=(*ready.notes, REPEATED))
         await self._stored(lambda: self._store.prompt_ready(job_id, ready))
         shown.job = replace(

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from bot.core import Core
+from bot.platform import Platform
 from bot.setup.config import ConfigError
-from bot.types import Platform
 
 FIRST_PAUSE = 5.0
 LAST_PAUSE = 300.0

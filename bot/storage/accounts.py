@@ -1,7 +1,7 @@
 """What the bot keeps of a person beyond their jobs: settings, links between accounts, bans, what they spent.
 
 A person on a platform is a member, named as in the configuration: `discord:user:7`. Links and bans are few
-and asked for at every turn, so they are held in memory, too. SQL lives only here, in `bot.storage.jobs` and in
+and asked for at every turn, so they are held in memory, too. SQL lives only here, in `jobs.py` and in
 migrations/*.sql. Times are Unix seconds.
 """
 

@@ -1,4 +1,4 @@
-"""Every job and picture, in SQLite. SQL lives only here, in `bot.storage.accounts` and in migrations/*.sql.
+"""Every job and picture, in SQLite. SQL lives only here, in `accounts.py` and in migrations/*.sql.
 
 Knows rows and states; judges nothing and shows nothing. Times are Unix seconds.
 """

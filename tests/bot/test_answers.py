@@ -16,7 +16,7 @@ async def test_help_history_and_quota_answer_for_the_person_who_asks(tmp_path: P
         replies, core = home.core.replies, home.core
         job = await home.ask()
         await core.idle()
-        usage = await core.usage(ANN)
+        usage = await core.history.usage(ANN)
         assert await core.answer(ANN, Command("help", "")) == replies.help("en")
         assert await core.answer(ANN, Command("history", "")) == replies.history("en", [await home.row(job)])
         assert await core.answer(BOB, Command("history", "")) == replies.history("en", [])
@@ -28,7 +28,7 @@ async def test_queue_names_ones_own_places_and_how_many_wait(tmp_path: Path) -> 
     async with house(tmp_path, run=False) as home:
         await home.ask(user=BOB)
         mine = await home.ask()
-        assert await home.core.waiting(ANN) == ([(await home.row(mine), 2)], 2)
+        assert await home.core.history.waiting(ANN) == ([(await home.row(mine), 2)], 2)
         expected = home.core.replies.queue("en", [(await home.row(mine), 2)], 2)
         assert await home.core.answer(ANN, Command("queue", "")) == expected
 
@@ -73,7 +73,7 @@ async def test_cancel_ends_one_job_or_all_and_answers_with_what_is_left(tmp_path
     async with house(tmp_path, run=False) as home:
         jobs = [await home.ask() for _ in range(3)]
         answer = await home.core.answer(ANN, Command("cancel", str(jobs[1].id)))
-        assert answer == home.core.replies.queue("en", *await home.core.waiting(ANN))
+        assert answer == home.core.replies.queue("en", *await home.core.history.waiting(ANN))
         await home.core.answer(ANN, Command("cancel", ""))
         assert [(await home.row(job)).state for job in jobs] == ["cancelled"] * 3
 

@@ -27,7 +27,7 @@ def pictures_shown(platform: FakePlatform) -> Counter[Address]:
 
 
 async def states(home: House) -> set[str]:
-    return {job.state for job in await home.core.jobs(ANN)}
+    return {job.state for job in await home.core.history.jobs(ANN)}
 
 
 @pytest.mark.parametrize("step", [1, 2])
@@ -126,7 +126,7 @@ async def test_a_poisonous_task_fails_alone_after_three_attempts(tmp_path: Path)
         assert [row.state for row in rows] == ["delivered", "delivered", "failed", "delivered", "delivered"]
         assert (rows[2].error, rows[2].attempts) == ("lost", 3)
         assert all(row.attempts <= 1 for row in rows if row is not rows[2])
-        assert (await home.core.usage(ANN)).spent(home.time) == 4 * 2 / 8
+        assert (await home.core.history.usage(ANN)).spent(home.time) == 4 * 2 / 8
 
 
 class Fragile(FakeEngine):
@@ -213,9 +213,9 @@ async def test_after_kill_9_ten_jobs_end_exactly_once(tmp_path: Path, steps: int
     victim.send_signal(signal.SIGKILL)
     await victim.wait()
     async with house(tmp_path) as home:
-        before = {job.id: job for job in await home.core.jobs(ANN)}
+        before = {job.id: job for job in await home.core.history.jobs(ANN)}
         await home.core.idle()
-        after = await home.core.jobs(ANN)
+        after = await home.core.history.jobs(ANN)
         assert len(after) == len(before) == 10
         assert await states(home) == {"delivered"}
         assert all(len(job.pictures) == 2 for job in after)

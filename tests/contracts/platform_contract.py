@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, get_args
 
-from bot.types import Action, Address, Button, Image, Platform, Reply, Verb
+from bot.platform import Platform
+from bot.types import Action, Address, Button, Image, Reply, Verb
 from engine.fake import striped
 
 REROLL, DELETE = Action("reroll", 17), Action("delete", 17)

@@ -158,7 +158,9 @@ async def test_a_picture_too_large_for_the_server_is_sent_smaller_and_kept_whole
     message = await studio.draw(aspect="21:9")
     assert len(message.files[0]) <= 300
     job = await studio.job(message)
-    assert (await studio.core.picture(job.request.user, job.id, 0)).read_bytes().startswith(b"\x89PNG")
+    assert (
+        (await studio.core.history.picture(job.request.user, job.id, 0)).read_bytes().startswith(b"\x89PNG")
+    )
 
 
 async def test_optimize_offers_the_prompt_and_use_draws_it(studio: Studio) -> None:

@@ -1,0 +1,64 @@
+"""Who asks: the account they are linked to, whether they may, under which limits, and with which defaults.
+
+Knows accounts and the operator's rules; knows no job.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from bot.policy.access import Access
+from bot.policy.limits import Rule
+from bot.policy.role_limits import Rules
+from bot.replies import settings_panel
+from bot.storage.accounts import People
+from bot.types import Params, Refused, User
+
+
+class Members:
+    """The people of one bot; `now` gives Unix seconds."""
+
+    def __init__(
+        self,
+        accounts: People,
+        access: Access,
+        rules: Rules,
+        operator_defaults: Params,
+        now: Callable[[], float],
+    ) -> None:
+        self.access = access
+        self.accounts = accounts
+        self.operator_defaults = operator_defaults
+        self._rules = rules
+        self._now = now
+
+    def linked(self, user: User) -> User:
+        """Return the user with the account they are linked to."""
+        return self.accounts.known(user)
+
+    def check_access(self, user: User) -> None:
+        """Raise `Refused` (`banned`, `not-here`) for a person who may not ask here; asks no database."""
+        user = self.linked(user)
+        self.access.check(user, self.accounts.names(user))
+        if ban := self.accounts.banned(user, self._now()):
+            left = None if ban.until is None else ban.until - self._now()
+            raise Refused("banned", retry_after=left, reason=ban.reason)
+
+    def limits(self, user: User) -> Rule:
+        """Return the limits that hold for a person where they ask."""
+        return self._rules.of(self.accounts.names(self.linked(user)))
+
+    def weight(self, user: User) -> int:
+        """Return how many turns a person gets while others get one."""
+        return 1 + self.limits(user).priority
+
+    async def defaults(self, user: User) -> Params:
+        """Return the parameters that hold where this person says nothing."""
+        said = await self.accounts.settings(self.linked(user).person)
+        mine = settings_panel.applied(self.operator_defaults, said)
+        return replace(mine, count=min(mine.count, self.limits(user).max_count or mine.count))
+
+    async def change(self, user: User, change: str) -> None:
+        """Keep a press on the settings panel, `name=value` or `reset`; raises `Refused`."""
+        person = self.linked(user).person
+        said = settings_panel.changed(self.operator_defaults, await self.accounts.settings(person), change)
+        await self.accounts.set(person, said)
