@@ -69,9 +69,10 @@ async def test_a_finished_job_nobody_was_shown_is_shown_after_the_restart_and_no
     tmp_path: Path,
 ) -> None:
     platform = FakePlatform()
-    async with house(tmp_path, platform=platform) as home:
+    async with house(tmp_path, platform=platform, run=False) as home:
         jobs = [await home.ask(), await home.ask("fail:")]
         platform.fail(10**9)
+        home.run()
 
         async def ended() -> bool:
             return await states(home) == {"finished", "failed"}

@@ -152,7 +152,7 @@ async def test_the_web_chat_serves_on_when_telegram_withdraws_the_token(tmp_path
         base = {"TELEGRAM__TOKEN": TOKEN, "TELEGRAM__BASE_URL": f"{server.url}/bot"}
         async with running(tmp_path, **base) as bot:
             await server.until(lambda: server.offsets)
-            server.revoke(401)
+            await server.revoke(401)
             job = await bot.say("a blue house --steps 1")
             await bot.until(job, "delivered")
             bot.process.send_signal(signal.SIGTERM)

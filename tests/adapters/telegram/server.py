@@ -45,11 +45,12 @@ class Telegram:
         self._poll: asyncio.Event | None = None
         self._revoked = 0
 
-    def revoke(self, status: int) -> None:
+    async def revoke(self, status: int) -> None:
         """Answer every call with this status from now on, also the one that waits; 0 ends that."""
         self._revoked = status
         if self._poll is not None:
             self._poll.set()
+        await self.chats.notify()
 
     def fail(self, method: str, *faults: Fault) -> None:
         """Let the next calls of `method` fail, one after the other."""

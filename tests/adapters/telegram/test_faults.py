@@ -56,7 +56,7 @@ async def test_a_token_that_is_withdrawn_while_the_bot_runs_is_one_line(
 ) -> None:
     async with town(server, tmp_path) as here:
         await here.said("a boat")
-        server.revoke(status)
+        await server.revoke(status)
         with pytest.raises(ConfigError, match=r"telegram\.token"):
             await here.serving
 
@@ -65,9 +65,9 @@ async def test_a_bot_serves_telegram_again_once_its_token_holds_again(
     server: Telegram, tmp_path: Path
 ) -> None:
     async with town(server, tmp_path) as here:
-        server.revoke(401)
+        await server.revoke(401)
         await asyncio.gather(here.serving, return_exceptions=True)
-        server.revoke(0)
+        await server.revoke(0)
         here.serving = asyncio.create_task(here.platform.run(here.home.core))
         assert (await here.said("a boat"))["photo"]
 
@@ -79,11 +79,11 @@ async def test_what_was_asked_for_before_the_token_was_withdrawn_is_kept(
     async with town(server, tmp_path, engine=FakeEngine(16, gate)) as here:
         await here.chats.says("a boat")
         await gate.reached()
-        server.revoke(401)
+        await server.revoke(401)
         await asyncio.gather(here.serving, return_exceptions=True)
         gate.open()
         await here.home.until(lambda: _finished(here))
-    server.revoke(0)
+    await server.revoke(0)
     async with town(server, tmp_path) as here:
         await here.settled()
         assert here.chats.of_bot()[-1]["photo"]
