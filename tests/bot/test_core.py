@@ -196,9 +196,10 @@ async def test_people_take_turns_though_one_has_ordered_many(tmp_path: Path) -> 
 
 
 async def test_the_last_word_is_repeated_until_the_platform_takes_it(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with house(tmp_path, run=False) as home:
         job = await home.ask()
         home.platform.fail(7)
+        home.run()
         await home.core.idle()
         assert (await home.row(job)).state == "delivered"
         assert len((await home.message(job)).images) == 1
