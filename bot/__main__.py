@@ -22,8 +22,8 @@ from bot.setup.config import Config
 from bot.setup.serving import OutOfService, Service
 from bot.storage import lock
 from bot.storage.database import DATABASE, UnusableDatabaseError, explained
-from bot.storage.jobs import Store
-from bot.storage.pictures import ImageFolder
+from bot.storage.jobs import JobStore
+from bot.storage.pictures import PictureFolder
 from bot.types import Refused
 from engine import profiles
 from engine.process import ProcessEngine
@@ -97,14 +97,14 @@ async def _run(settings: Config) -> int:
     """Serve until a signal says stop."""
     profile, words = profiles.profile(settings.model.name, settings.model.size), build.words(settings)
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(Store.open(settings.data_dir))
+        store = await stack.enter_async_context(JobStore.open(settings.data_dir))
         engine = _engine(settings, profile)
         platforms = _platforms(settings, lambda: engine.state.phase)
         stack.push_async_callback(engine.close)
         engine.start()
         core = Core(
             store=store,
-            images=ImageFolder(settings.data_dir / "pictures"),
+            images=PictureFolder(settings.data_dir / "pictures"),
             engine=engine,
             replies=Replies(profile),
             words=words,

@@ -13,26 +13,26 @@ from functools import partial
 from bot.commands.admin import Admin
 from bot.commands.answers import Answers
 from bot.commands.forget import forget
-from bot.commands.linking import Links
-from bot.commands.operator import Control
+from bot.commands.linking import Linking
+from bot.commands.operator import OperatorControls
 from bot.jobs.admission import Admission
 from bot.jobs.delivery import Delivery
 from bot.jobs.history import History
 from bot.jobs.members import Members
-from bot.jobs.runner import Line
-from bot.jobs.shield import Shelter
-from bot.jobs.throughput import Pace
+from bot.jobs.runner import JobRunner
+from bot.jobs.shield import Shield
+from bot.jobs.throughput import Throughput
 from bot.policy.access import Access
 from bot.policy.limits import Rule
-from bot.policy.moderation import Fitness, Words
-from bot.policy.role_limits import Grant, Rules
+from bot.policy.moderation import BannedWords, PictureFilter
+from bot.policy.role_limits import LimitRules, RoleLimits
 from bot.replies.replies import Replies
 from bot.requests import followups, tasks
 from bot.requests.commands import Command
 from bot.storage import retention
 from bot.storage.attached import Fetch
-from bot.storage.jobs import Store
-from bot.storage.pictures import ImageFolder
+from bot.storage.jobs import JobStore
+from bot.storage.pictures import PictureFolder
 from bot.storage.retention import Retention
 from bot.types import Action, Address, Display, Job, Params, Refused, Reply, Request, User
 from engine.types import Engine, ModelProfile
@@ -47,8 +47,8 @@ class CoreSettings:
     rule: Rule = field(default_factory=Rule)
     retention: Retention = field(default_factory=Retention)
     access: Access = field(default_factory=Access)
-    grants: tuple[Grant, ...] = ()
-    fitness: Fitness = field(default_factory=Fitness)
+    grants: tuple[RoleLimits, ...] = ()
+    fitness: PictureFilter = field(default_factory=PictureFilter)
 
 
 class Core:
@@ -57,11 +57,11 @@ class Core:
     def __init__(
         self,
         *,
-        store: Store,
-        images: ImageFolder,
+        store: JobStore,
+        images: PictureFolder,
         engine: Engine,
         replies: Replies,
-        words: Words,
+        words: BannedWords,
         settings: CoreSettings,
         platforms: Mapping[str, Display],
         now: Callable[[], float] = time.time,
@@ -72,7 +72,7 @@ class Core:
         self.profile = settings.profile
         self.replies = replies
         self.members = Members(
-            store.people, settings.access, Rules(settings.rule, settings.grants), settings.defaults, now
+            store.people, settings.access, LimitRules(settings.rule, settings.grants), settings.defaults, now
         )
         self._settings = settings
         self._store = store
@@ -84,18 +84,28 @@ class Core:
         self._platforms = platforms
         deliver = partial(Delivery, platforms, clock=clock, sleep=sleep)
         weigh = self.members.weight
-        self._line = Line(
-            store, images, engine, replies, words, deliver, now, Pace(clock), sleep, weigh, settings.fitness
+        self._line = JobRunner(
+            store,
+            images,
+            engine,
+            replies,
+            words,
+            deliver,
+            now,
+            Throughput(clock),
+            sleep,
+            weigh,
+            settings.fitness,
         )
         self._admission = Admission(
             store, images, words, self.profile, settings.defaults, self.members.limits, now, dice
         )
         self.history = History(store, images, self._line, self.members, self._admission.unit, now)
-        self.control = Control(store, self._line, now)
+        self.control = OperatorControls(store, self._line, now)
         admin = Admin(store.people, replies, self.control, now)
-        linking = Links(store.people, replies, clock)
+        linking = Linking(store.people, replies, clock)
         self._answers = Answers(self.members, self.history, replies, admin, linking, self.cancel, now)
-        self._protect = Shelter()
+        self._protect = Shield()
 
     @property
     def refusal(self) -> str:
@@ -149,14 +159,14 @@ class Core:
         job = await self.may(user, action)
         match action.verb:
             case "info":
-                return self.replies.info(followups.read_by(job, user), action.index)
+                return self.replies.info(followups.localized_for(job, user), action.index)
             case "edit":
-                job = followups.read_by(followups.worded(job), user)
+                job = followups.localized_for(followups.require_prompt(job), user)
                 return self.replies.edit(job, await self.members.defaults(user))
             case "favourite":
                 kept = {"on": True, "off": False}.get(action.value, not job.favourite)
                 await self._store.set_favourite(job.id, kept)
-                return self.replies.favourite(followups.read_by(job, user), kept)
+                return self.replies.favourite(followups.localized_for(job, user), kept)
             case "cancel":
                 await self._protect(self._line.cancel(job))
                 return None
@@ -191,7 +201,7 @@ class Core:
         await self._store.fail_unreadable(self.now())
         for job in await self._store.unshown():
             if job.request.address.platform in self._platforms:
-                self._line.conclude(job)
+                self._line.show_final(job)
         for job in await self._store.open_jobs():
             if job.request.address.platform in self._platforms:
                 self._line.enter(job)
@@ -231,5 +241,5 @@ class Core:
         if job.state in ("queued", "running"):
             raise Refused("not-finished", job=job.id)
         await self._store.delete_pictures(job.id)
-        self._line.conclude(job)
+        self._line.show_final(job)
         await retention.empty_trash(self._store, self._images)

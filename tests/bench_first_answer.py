@@ -22,10 +22,10 @@ import psutil
 
 from adapters.discord import DiscordPlatform, DiscordSettings
 from bot.core import Core, CoreSettings
-from bot.policy.moderation import Words
+from bot.policy.moderation import BannedWords
 from bot.replies.replies import Replies
-from bot.storage.jobs import Store
-from bot.storage.pictures import ImageFolder
+from bot.storage.jobs import JobStore
+from bot.storage.pictures import PictureFolder
 from bot.types import Params
 from engine.fake import FakeEngine
 from tests.adapters.discord.people import Chat
@@ -99,13 +99,13 @@ async def _bot(
 async def _serve(api_base: str, gateway_url: str, directory: Path) -> None:
     """Be the bot with an engine that costs nothing, until told to stop."""
     platform = DiscordPlatform(DiscordSettings(TOKEN, api_base, gateway_url), directory)
-    async with Store.open(directory) as store:
+    async with JobStore.open(directory) as store:
         core = Core(
             store=store,
-            images=ImageFolder(directory / "pictures"),
+            images=PictureFolder(directory / "pictures"),
             engine=FakeEngine(64),
             replies=Replies(PROFILE),
-            words=Words(()),
+            words=BannedWords(()),
             settings=CoreSettings(PROFILE, Params(""), FREE),
             platforms={platform.name: platform},
         )

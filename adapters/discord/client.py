@@ -8,7 +8,7 @@ from discord import app_commands
 
 from adapters.discord import commands, modal, sync
 from adapters.discord.buttons import Pick, Press
-from adapters.discord.desk import Desk, Show
+from adapters.discord.desk import Responder, Show
 from adapters.discord.door import Asked
 from adapters.discord.presses import Presses
 from adapters.discord.reactions import Reactions
@@ -31,7 +31,7 @@ class Client(discord.Client):
             shard_count=settings.shards or None,
             **options,
         )
-        self.desk = Desk(core, settings, show)
+        self.desk = Responder(core, settings, show)
         self.presses = Presses(self.desk)
         self._reactions = Reactions(core, settings, show, self)
         self._core = core

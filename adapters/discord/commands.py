@@ -12,10 +12,10 @@ from adapters.discord.door import Asked
 from adapters.discord.names import PLACES, localized
 from adapters.discord.traditional import traditional
 from bot.replies.texts import Texts
-from bot.requests.upscale_options import Enlarging, Way
+from bot.requests.upscale_options import UpscaleOptions, UpscaleRequest
 
 if TYPE_CHECKING:
-    from adapters.discord.desk import Desk
+    from adapters.discord.desk import Responder
 
 Callback = Callable[..., Coroutine[Any, Any, None]]
 Aspect = Literal["1:1", "3:2", "2:3", "4:3", "3:4", "16:9", "9:16", "21:9"]
@@ -58,7 +58,7 @@ OPTIONS = {
 """The message that describes each option."""
 
 
-def declare(tree: app_commands.CommandTree[Any], desk: "Desk", imagine_name: str) -> None:
+def declare(tree: app_commands.CommandTree[Any], desk: "Responder", imagine_name: str) -> None:
     """Add every command to the tree; `imagine_name` is what `/imagine` is called."""
     texts = desk.core.replies.texts
     for command in (*_makers(desk), *_questions(desk), *_personal(desk), *_administrators(desk)):
@@ -68,7 +68,7 @@ def declare(tree: app_commands.CommandTree[Any], desk: "Desk", imagine_name: str
         tree.add_command(app_commands.ContextMenu(name=name, callback=callback))
 
 
-def _makers(desk: "Desk") -> tuple[Callback, ...]:
+def _makers(desk: "Responder") -> tuple[Callback, ...]:
     """Return the commands that make a job."""
 
     async def imagine(
@@ -104,7 +104,7 @@ def _makers(desk: "Desk") -> tuple[Callback, ...]:
         method: Method = "auto",
         spoiler: bool | None = None,
     ) -> None:
-        chosen = Enlarging(job, (picture or 1) - 1, Way(factor, method))
+        chosen = UpscaleRequest(job, (picture or 1) - 1, UpscaleOptions(factor, method))
         await desk.upscale(asked, image, chosen, _options_said({"spoiler": spoiler}))
 
     async def reroll(asked: Asked) -> None:
@@ -113,7 +113,7 @@ def _makers(desk: "Desk") -> tuple[Callback, ...]:
     return imagine, optimize, upscale, reroll
 
 
-def _questions(desk: "Desk") -> tuple[Callback, ...]:
+def _questions(desk: "Responder") -> tuple[Callback, ...]:
     """Return the commands that are answered at once."""
 
     async def queue(asked: Asked) -> None:
@@ -140,7 +140,7 @@ def _questions(desk: "Desk") -> tuple[Callback, ...]:
     return queue, cancel, history, show, info, quota, help
 
 
-def _personal(desk: "Desk") -> tuple[Callback, ...]:
+def _personal(desk: "Responder") -> tuple[Callback, ...]:
     """Return the commands about oneself."""
 
     async def settings(asked: Asked) -> None:
@@ -155,7 +155,7 @@ def _personal(desk: "Desk") -> tuple[Callback, ...]:
     return settings, forget, link
 
 
-def _administrators(desk: "Desk") -> tuple[Callback, ...]:
+def _administrators(desk: "Responder") -> tuple[Callback, ...]:
     """Return the operator's commands: hidden from a server's members, and only the core knows who may."""
 
     async def pause(asked: Asked) -> None:
@@ -194,7 +194,7 @@ def _administrators(desk: "Desk") -> tuple[Callback, ...]:
     return commands
 
 
-def _menus(desk: "Desk") -> dict[str, Callback]:
+def _menus(desk: "Responder") -> dict[str, Callback]:
     """Return the menus of a message."""
 
     async def read_message(asked: Asked, message: discord.Message) -> None:

@@ -20,10 +20,10 @@ from adapters.discord.place import TOKEN_LIFE, Place
 from adapters.discord.render import look
 from adapters.discord.settings import DiscordSettings
 from bot.core import Core
-from bot.replies.picture_info import told
+from bot.replies.picture_info import describe
 from bot.requests import flags
 from bot.requests.commands import Command
-from bot.requests.upscale_options import TWICE, Enlarging, Way
+from bot.requests.upscale_options import TWICE, UpscaleOptions, UpscaleRequest
 from bot.types import Action, Address, Gone, Kind, Params, Refused, Reply, Request
 
 PUBLIC = "public"
@@ -42,7 +42,7 @@ Show = Callable[[Address, Reply], Awaitable[Address]]
 _T = TypeVar("_T")
 
 
-class Desk:
+class Responder:
     """Takes every command; `show` makes a message look like a reply."""
 
     def __init__(self, core: Core, settings: DiscordSettings, show: Show) -> None:
@@ -81,7 +81,7 @@ class Desk:
         self,
         asked: Asked,
         picture: discord.Attachment | None,
-        chosen: Enlarging,
+        chosen: UpscaleRequest,
         options: Mapping[str, str],
     ) -> None:
         """Enlarge an attached picture, or the chosen one of one of the person's jobs."""
@@ -89,7 +89,7 @@ class Desk:
             if picture is None:
                 await self.draw_by(asked, chosen.action())
             else:
-                await self._enlarge(asked, picture, chosen.way, options)
+                await self._enlarge(asked, picture, chosen.options, options)
 
     async def upscale_message(self, asked: Asked, message: discord.Message) -> None:
         """Enlarge the picture of any message."""
@@ -122,7 +122,7 @@ class Desk:
             picture = pictures.of(message)
             await asked.response.defer(ephemeral=True, thinking=True)
             locale = str(asked.locale)
-            reply = told(self.core.replies.texts, locale, await pictures.fetch(picture))
+            reply = describe(self.core.replies.texts, locale, await pictures.fetch(picture))
             await asked.edit_original_response(**(await look(reply)).edit())
 
     async def draw_by(self, asked: Asked, action: Action) -> None:
@@ -208,7 +208,7 @@ class Desk:
         self,
         asked: Asked,
         picture: discord.Attachment,
-        way: Way,
+        way: UpscaleOptions,
         options: Mapping[str, str],
     ) -> None:
         await self.enter(asked)

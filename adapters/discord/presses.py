@@ -6,7 +6,7 @@ Knows which verb changes what: the pressed message, a new one, or nothing but wh
 from typing import Any
 
 from adapters.discord import modal
-from adapters.discord.desk import Desk, soon
+from adapters.discord.desk import Responder, soon
 from adapters.discord.door import Asked
 from adapters.discord.people import of_interaction
 from adapters.discord.render import look
@@ -17,7 +17,7 @@ from bot.types import Action, Address, Reply
 class Presses:
     """Takes every press; `desk` acknowledges and refuses."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Responder) -> None:
         self._desk = desk
         self._core = desk.core
 

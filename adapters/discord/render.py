@@ -13,7 +13,7 @@ import discord
 
 from adapters.discord import buttons
 from adapters.discord.place import UPLOAD_LIMIT, Place
-from bot.replies.shrink import fit
+from bot.replies.shrink import shrink_to
 from bot.types import Choice, Image, Reply
 
 CONTENT = 2000
@@ -67,7 +67,7 @@ class Look:
 async def look(reply: Reply, place: Place | None = None) -> Look:
     """Return how a reply looks at a place, pictures within its upload limit; None is for the asker's eyes."""
     limit, spoiler = (place.limit, place.spoiler) if place else (UPLOAD_LIMIT, False)
-    images = await asyncio.gather(*(asyncio.to_thread(fit, image, limit) for image in reply.images))
+    images = await asyncio.gather(*(asyncio.to_thread(shrink_to, image, limit) for image in reply.images))
     asker = f"<@{place.user}> " if place and not reply.private else ""
     return Look(
         _content(reply, asker),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from telegram import PhotoSize
 
-from adapters.telegram.hearing import Heard
+from adapters.telegram.hearing import Incoming
 from adapters.telegram.place import Place
 from bot.core import Core
 from bot.replies import picture_info
@@ -34,7 +34,7 @@ class Question:
 
 
 async def ask(
-    core: Core, user: User, heard: Heard, place: Place, fetch: Fetch
+    core: Core, user: User, heard: Incoming, place: Place, fetch: Fetch
 ) -> Job | Reply | Question | None:
     """Put what a person said before the core; raises `Refused`."""
     command = _started(commands.parse(heard.text))
@@ -43,7 +43,7 @@ async def ask(
     if command.name in JOBS:
         return await _draw(core, user, command, heard, place, fetch)
     if command.name == "upscale" and heard.picture is not None:
-        params = upscale_options.way(command.rest).over(await core.members.defaults(user))
+        params = upscale_options.parse_options(command.rest).over(await core.members.defaults(user))
         return await _submit(core, user, "upscale", params, place, fetch)
     if command.name in ("upscale", "reroll"):
         return await core.press(user, await _button(core, user, command, heard), place.address(), place.event)
@@ -68,10 +68,10 @@ def _started(command: Command) -> Command:
     return Command(command.rest, "") if command.name == "help" and command.rest in LINKED else command
 
 
-async def _read(core: Core, user: User, heard: Heard, fetch: Fetch) -> Reply:
+async def _read(core: Core, user: User, heard: Incoming, fetch: Fetch) -> Reply:
     """Tell what any picture says of how it was made."""
     try:
-        reply = picture_info.told(core.replies.texts, user.locale, await fetch())
+        reply = picture_info.describe(core.replies.texts, user.locale, await fetch())
     except Refused as refused:
         if refused.code != "no-parameters" or not isinstance(heard.picture, PhotoSize):
             raise
@@ -81,7 +81,7 @@ async def _read(core: Core, user: User, heard: Heard, fetch: Fetch) -> Reply:
 
 
 async def _draw(
-    core: Core, user: User, command: Command, heard: Heard, place: Place, fetch: Fetch
+    core: Core, user: User, command: Command, heard: Incoming, place: Place, fetch: Fetch
 ) -> Job | Question:
     kind, words = JOBS[command.name], command.rest
     if not words and heard.picture is None:
@@ -119,7 +119,7 @@ def _changed(job: Job, words: str) -> Params:
     return flags.parse(f"{own}{comma}{words}", replace(kept, prompt=""))
 
 
-async def _button(core: Core, user: User, command: Command, heard: Heard) -> Action:
+async def _button(core: Core, user: User, command: Command, heard: Incoming) -> Action:
     """Return the button that a typed command stands for."""
     if command.name == "upscale":
         return upscale_options.read(command.rest).action(heard.job)

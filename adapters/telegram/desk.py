@@ -11,7 +11,7 @@ from telegram.ext import ExtBot
 
 from adapters.telegram import markup
 from adapters.telegram.asking import LINKED
-from adapters.telegram.intake import Accepted
+from adapters.telegram.intake import PendingEvents
 from adapters.telegram.outbox import Outbox
 from adapters.telegram.place import Place
 from adapters.telegram.post import Buttons
@@ -21,10 +21,10 @@ from bot.types import Refused, Reply, User
 log = logging.getLogger(__name__)
 
 
-class Desk:
+class Responder:
     """Answers people."""
 
-    def __init__(self, core: Core, bot: "ExtBot[int]", outbox: Outbox, accepted: Accepted) -> None:
+    def __init__(self, core: Core, bot: "ExtBot[int]", outbox: Outbox, accepted: PendingEvents) -> None:
         self.core = core
         self.bot = bot
         self.outbox = outbox

@@ -18,7 +18,7 @@ _JOB = re.compile(r"\w+:(?P<job>[0-9]{1,18})(?::[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Incoming:
     """What a person says to the bot: `job` is the one whose message they answer, `asked` our question's text.
 
     `spoken` says that they meant the bot for sure; a bare command in a group may be another bot's.
@@ -31,7 +31,7 @@ class Heard:
     spoken: bool = True
 
 
-def hear(message: Message, me: Account) -> Heard | None:
+def parse_message(message: Message, me: Account) -> Incoming | None:
     """Return what a message says to the bot; None where it is not for the bot."""
     text = (message.text or message.caption or "").strip()
     answered = message.reply_to_message
@@ -50,12 +50,12 @@ def hear(message: Message, me: Account) -> Heard | None:
     text = " ".join(name.sub(" ", text).split()) if named else text
     picture = _picture(message)
     if answered is None:
-        return Heard(text, picture, spoken=spoken)
+        return Incoming(text, picture, spoken=spoken)
     if not ours:
-        return Heard(text, picture or (_picture(answered) if command or named else None), spoken=spoken)
+        return Incoming(text, picture or (_picture(answered) if command or named else None), spoken=spoken)
     job = job_of(answered)
     # An original that the bot sent as a file belongs to no job by its buttons, but it is a picture.
-    return Heard(text, picture or (None if job else _picture(answered)), job, answered.text or "", spoken)
+    return Incoming(text, picture or (None if job else _picture(answered)), job, answered.text or "", spoken)
 
 
 def job_of(message: Message) -> int | None:

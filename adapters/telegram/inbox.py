@@ -11,9 +11,9 @@ from telegram import ForceReply, Message, Update
 
 from adapters.telegram import asking, hearing
 from adapters.telegram.asking import Question
-from adapters.telegram.desk import Desk
+from adapters.telegram.desk import Responder
 from adapters.telegram.files import Files
-from adapters.telegram.hearing import Heard
+from adapters.telegram.hearing import Incoming
 from adapters.telegram.people import Moderators, user_of
 from adapters.telegram.place import Place
 from adapters.telegram.presses import Presses
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 class Inbox:
     """Handles updates for one bot."""
 
-    def __init__(self, desk: Desk, sleep: Callable[[float], Awaitable[None]]) -> None:
+    def __init__(self, desk: Responder, sleep: Callable[[float], Awaitable[None]]) -> None:
         self._desk = desk
         self._files = Files(desk.core, desk.bot, sleep)
         self._presses = Presses(desk, self._files, Moderators(desk.bot))
@@ -47,7 +47,7 @@ class Inbox:
         """Tell whoever asked that it went wrong on our side."""
         message = update.message
         if message is not None and message.from_user is not None:
-            if hearing.hear(message, self._desk.bot.bot) is not None:
+            if hearing.parse_message(message, self._desk.bot.bot) is not None:
                 user = user_of(message.from_user, message.chat)
                 await self._desk.answer(hearing.place_of(message), self._desk.sorry(user))
         elif update.callback_query is not None:
@@ -59,7 +59,7 @@ class Inbox:
         account = message.from_user
         if account is None or account.is_bot:
             return
-        heard = hearing.hear(message, self._desk.bot.bot)
+        heard = hearing.parse_message(message, self._desk.bot.bot)
         if heard is None:
             return
         user, place, heard = user_of(account, message.chat), hearing.place_of(message), self._completed(heard)
@@ -77,7 +77,7 @@ class Inbox:
         elif isinstance(found, Reply):
             await self._desk.answer(place, found)
 
-    async def _refuse(self, place: Place, user: User, heard: Heard, refused: Refused) -> None:
+    async def _refuse(self, place: Place, user: User, heard: Incoming, refused: Refused) -> None:
         """Say why not; a group that is not served, and a command that may be another bot's, get no answer."""
         if refused.code == "unknown-command" and not heard.spoken:
             return
@@ -92,7 +92,7 @@ class Inbox:
             return
         await self._desk.answer(place, self._desk.refused(refused, user))
 
-    def _completed(self, heard: Heard) -> Heard:
+    def _completed(self, heard: Incoming) -> Incoming:
         """Put the command of our question before the words that answer it."""
         for kind in ("imagine", "optimize"):
             texts = self._desk.core.replies.texts

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from telegram import Update
 
-from adapters.telegram.recent import Recent
+from adapters.telegram.recent import LruDict
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0)
 """Seconds between the tries of an update that is not kept."""
@@ -24,7 +24,7 @@ Sleep = Callable[[float], Awaitable[None]]
 log = logging.getLogger(__name__)
 
 
-class Accepted:
+class PendingEvents:
     """Events whose updates need not be kept by Telegram any longer. Several updates may be one event."""
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Intake:
         handle: Callable[[Update], Awaitable[None]],
         apologize: Callable[[Update], Awaitable[None]],
         event_of: Callable[[Update], str],
-        accepted: Accepted,
+        accepted: PendingEvents,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._handle = handle
@@ -68,8 +68,8 @@ class Intake:
         self._event_of = event_of
         self._accepted = accepted
         self._sleep = sleep
-        self._seen: Recent[int, asyncio.Event] = Recent()
-        self._last: Recent[int, asyncio.Event] = Recent()
+        self._seen: LruDict[int, asyncio.Event] = LruDict()
+        self._last: LruDict[int, asyncio.Event] = LruDict()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def take(self, update: Update) -> None:

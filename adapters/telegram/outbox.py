@@ -17,7 +17,7 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden
 from adapters.telegram import markup, photos
 from adapters.telegram.place import Place
 from adapters.telegram.post import Buttons, Markup, Post
-from adapters.telegram.recent import Recent
+from adapters.telegram.recent import LruDict
 from bot.types import Gone, Reply
 
 GROUP_PACE = 3.0
@@ -45,15 +45,15 @@ class Outbox:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.until: Callable[[str, float], str] = lambda lang, eta: ""
-        self.jobs: Recent[tuple[int, int | None], int] = Recent()
+        self.jobs: LruDict[tuple[int, int | None], int] = LruDict()
         self._post = post
         self._clock = clock
         self._sleep = sleep
-        self._places: Recent[str, Place] = Recent()
-        self._looks: Recent[tuple[int, int | None], str] = Recent()
-        self._edited: Recent[str, float] = Recent()
-        self._acted: Recent[int, float] = Recent()
-        self._previewed: Recent[str, float] = Recent()
+        self._places: LruDict[str, Place] = LruDict()
+        self._looks: LruDict[tuple[int, int | None], str] = LruDict()
+        self._edited: LruDict[str, float] = LruDict()
+        self._acted: LruDict[int, float] = LruDict()
+        self._previewed: LruDict[str, float] = LruDict()
 
     async def show(self, place: Place, reply: Reply) -> Place:
         """Make the message at `place` look like `reply`; return where it is now.

@@ -14,7 +14,7 @@ from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
 from adapters.telegram.place import NAME
-from adapters.telegram.recent import Recent
+from adapters.telegram.recent import LruDict
 from bot.types import User
 
 KNOWN_FOR = 60.0
@@ -35,7 +35,7 @@ class Moderators:
     def __init__(self, bot: "ExtBot[int]", clock: Callable[[], float] = time.monotonic) -> None:
         self._bot = bot
         self._clock = clock
-        self._known: Recent[tuple[int, str], tuple[float, bool]] = Recent()
+        self._known: LruDict[tuple[int, str], tuple[float, bool]] = LruDict()
 
     async def named(self, user: User, chat: int) -> User:
         """Return the user with `moderator` looked up; where Telegram does not say, they are none."""

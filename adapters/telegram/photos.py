@@ -24,7 +24,7 @@ def fit(image: Image) -> bytes:
     """Return the picture's bytes, a smaller JPEG where it is over a photo's limits."""
     if image.width + image.height > MAX_SIDES:
         image = _resized(image, MAX_SIDES // 2 / max(image.width, image.height), RUNGS[0][1])
-    return shrink.fit(image, MAX_BYTES, RUNGS).data
+    return shrink.shrink_to(image, MAX_BYTES, RUNGS).data
 
 
 def preview(image: Image) -> bytes:

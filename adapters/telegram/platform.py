@@ -16,14 +16,14 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken
 from telegram.ext import AIORateLimiter, ExtBot
 
 from adapters.telegram import place
-from adapters.telegram.desk import Desk
+from adapters.telegram.desk import Responder
 from adapters.telegram.inbox import Inbox, event_of
-from adapters.telegram.intake import Accepted, Intake
+from adapters.telegram.intake import Intake, PendingEvents
 from adapters.telegram.outbox import Outbox
-from adapters.telegram.polling import Polling, patiently
+from adapters.telegram.polling import Polling, retry_until_ok
 from adapters.telegram.post import Post
 from adapters.telegram.webhook import Webhook
-from adapters.telegram.wire import Wire
+from adapters.telegram.wire import CancellableHttp
 from bot.core import Core
 from bot.requests.commands import COMMANDS
 from bot.setup.config import ConfigError, TelegramConfig
@@ -57,18 +57,18 @@ class TelegramPlatform:
         self._sleep = sleep
         self._bot = _bot(settings)
         self._outbox = Outbox(Post(self._bot), clock, sleep)
-        self._accepted = Accepted()
+        self._accepted = PendingEvents()
 
     async def run(self, core: Core) -> None:
         """Serve until cancelled; raises `ConfigError` for a token that is none or that Telegram refuses."""
         if not TOKEN.fullmatch(self._settings.token):
             raise ConfigError("telegram.token looks like 123456:ABC-def; copy it again from @BotFather")
         self._outbox.until = lambda lang, eta: _until(core, lang, eta)
-        desk = Desk(core, self._bot, self._outbox, self._accepted)
+        desk = Responder(core, self._bot, self._outbox, self._accepted)
         inbox = Inbox(desk, self._sleep)
         intake = Intake(inbox.handle, inbox.apologize, event_of, self._accepted, self._sleep)
         try:
-            await patiently(self._bot.initialize, self._sleep)
+            await retry_until_ok(self._bot.initialize, self._sleep)
             await self._introduce(core)
             await self._source(intake).run()
         except (InvalidToken, Forbidden):
@@ -112,7 +112,7 @@ class TelegramPlatform:
         for language, code in LANGUAGES:
             commands = [BotCommand(name, say(language, f"command-{name}")) for name in entries]
             tell = partial(self._bot.set_my_commands, commands, scope=scope, language_code=code)
-            await patiently(tell, self._sleep, *UNKNOWN)
+            await retry_until_ok(tell, self._sleep, *UNKNOWN)
 
 
 def _until(core: Core, lang: str, eta: float) -> str:
@@ -128,7 +128,9 @@ def _bot(settings: TelegramConfig) -> "ExtBot[int]":
         settings.token,
         base_url=settings.base_url,
         base_file_url=settings.base_file_url,
-        request=Wire(CONNECTIONS, read_timeout=30, write_timeout=20, pool_timeout=30, media_write_timeout=60),
-        get_updates_request=Wire(1, read_timeout=10, pool_timeout=10),
+        request=CancellableHttp(
+            CONNECTIONS, read_timeout=30, write_timeout=20, pool_timeout=30, media_write_timeout=60
+        ),
+        get_updates_request=CancellableHttp(1, read_timeout=10, pool_timeout=10),
         rate_limiter=AIORateLimiter(max_retries=FLOOD_RETRIES),
     )

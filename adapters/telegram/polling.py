@@ -40,7 +40,7 @@ class Polling:
 
     async def run(self) -> None:
         """Fetch until cancelled; raises InvalidToken or Forbidden when Telegram withdraws the token."""
-        await patiently(self._bot.delete_webhook, self._sleep)
+        await retry_until_ok(self._bot.delete_webhook, self._sleep)
         offset = 0
         while True:
             updates = await self._fetch(offset)
@@ -60,7 +60,7 @@ class Polling:
 
     async def _fetch(self, offset: int) -> Sequence[Update]:
         started = time.monotonic()
-        updates = await patiently(
+        updates = await retry_until_ok(
             lambda: self._bot.get_updates(offset, timeout=LONG_POLL, allowed_updates=ALLOWED), self._sleep
         )
         if not updates and time.monotonic() - started < SHORTEST_POLL:
@@ -68,7 +68,7 @@ class Polling:
         return updates
 
 
-async def patiently(call: Callable[[], Awaitable[_T]], sleep: Sleep, *final: type[TelegramError]) -> _T:
+async def retry_until_ok(call: Callable[[], Awaitable[_T]], sleep: Sleep, *final: type[TelegramError]) -> _T:
     """Call until Telegram answers, ever more slowly, logging once.
 
     Raises InvalidToken (401, 404), Forbidden (403) and the `final`.

@@ -12,7 +12,7 @@ from telegram import CallbackQuery, InlineKeyboardMarkup, Message
 from telegram.error import BadRequest, Forbidden, NetworkError, TelegramError
 
 from adapters.telegram import hearing, markup, menu
-from adapters.telegram.desk import Desk
+from adapters.telegram.desk import Responder
 from adapters.telegram.files import Files
 from adapters.telegram.people import Moderators, user_of
 from adapters.telegram.place import Place, is_at
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 class Presses:
     """Takes every press."""
 
-    def __init__(self, desk: Desk, files: Files, moderators: Moderators) -> None:
+    def __init__(self, desk: Responder, files: Files, moderators: Moderators) -> None:
         self._desk = desk
         self._core = desk.core
         self._files = files

@@ -5,7 +5,7 @@ Knows reactions and the jobs that messages show; what others put under one's pic
 
 from telegram import MessageReactionUpdated, ReactionType, ReactionTypeEmoji
 
-from adapters.telegram.desk import Desk
+from adapters.telegram.desk import Responder
 from adapters.telegram.people import user_of
 from adapters.telegram.place import Place, is_at, read
 from bot.types import Action, Job, Refused, Reply, User, Verb
@@ -20,7 +20,7 @@ OTHERS = ("not-yours", "not-here")
 class Reactions:
     """Turns changes of reactions into presses."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Responder) -> None:
         self._desk = desk
         self._core = desk.core
 

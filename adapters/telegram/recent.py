@@ -9,7 +9,7 @@ _K = TypeVar("_K")
 _V = TypeVar("_V")
 
 
-class Recent(OrderedDict[_K, _V], Generic[_K, _V]):
+class LruDict(OrderedDict[_K, _V], Generic[_K, _V]):
     """Keeps the entries that were set last."""
 
     def __setitem__(self, key: _K, value: _V) -> None:

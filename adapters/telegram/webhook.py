@@ -16,7 +16,7 @@ from telegram import Update
 from telegram.ext import ExtBot
 
 from adapters.telegram.intake import Intake
-from adapters.telegram.polling import ALLOWED, Sleep, patiently
+from adapters.telegram.polling import ALLOWED, Sleep, retry_until_ok
 from bot.setup.config import ConfigError
 
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
@@ -56,7 +56,7 @@ class Webhook:
             announce = partial(
                 self._bot.set_webhook, self._url, secret_token=self._secret, allowed_updates=ALLOWED
             )
-            await patiently(announce, self._sleep)
+            await retry_until_ok(announce, self._sleep)
             await asyncio.Event().wait()
         finally:
             await runner.cleanup()

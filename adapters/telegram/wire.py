@@ -10,7 +10,7 @@ from telegram.error import NetworkError
 from telegram.request import HTTPXRequest
 
 
-class Wire(HTTPXRequest):
+class CancellableHttp(HTTPXRequest):
     """A request object whose `shutdown` first ends the calls on the way.
 
     httpcore's pool closes the connections it has at that moment. One that a call is still opening is not

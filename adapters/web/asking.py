@@ -8,7 +8,7 @@ from dataclasses import replace
 from adapters.web.payload import Json, Message
 from bot.core import Core
 from bot.requests import commands, flags, upscale_options
-from bot.requests.upscale_options import Way
+from bot.requests.upscale_options import UpscaleOptions
 from bot.storage.attached import at_hand
 from bot.types import Action, Address, Job, Kind, Params, Reply, Request, User
 
@@ -27,7 +27,7 @@ async def ask(core: Core, user: User, message: Message) -> Job | Reply | None:
             Request(user, address, event, JOBS[command.name], params), at_hand(message.image)
         )
     if command.name == "upscale" and message.image is not None:
-        params = upscale_options.way(command.rest).over(await core.members.defaults(user))
+        params = upscale_options.parse_options(command.rest).over(await core.members.defaults(user))
         return await core.submit(Request(user, address, event, "upscale", params), at_hand(message.image))
     if command.name in ("upscale", "reroll"):
         return await core.press(user, await _button(core, user, command), address, event)
@@ -66,7 +66,7 @@ def words_of(job: Job, defaults: Params) -> str:
     if request.parent is not None:
         return ""
     if request.kind == "upscale":
-        return f"/upscale {Way(request.params.factor, request.params.method).words()}".rstrip()
+        return f"/upscale {UpscaleOptions(request.params.factor, request.params.method).words()}".rstrip()
     line = flags.render(request.params, defaults)
     return f"/optimize {line}" if request.kind == "optimize" else line
 

@@ -7,12 +7,12 @@ import logging
 import re
 from collections.abc import Callable
 
-from bot.commands.operator import Control
+from bot.commands.operator import OperatorControls
 from bot.policy.limits import DAY
 from bot.replies.replies import Replies
 from bot.requests.commands import Command
 from bot.storage import stats
-from bot.storage.accounts import Ban, People, member
+from bot.storage.accounts import AccountStore, Ban, user_key
 from bot.types import Refused, Reply, User
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class Admin:
     """The administrators' commands; `now` gives Unix seconds."""
 
     def __init__(
-        self, accounts: People, replies: Replies, operator: Control, now: Callable[[], float]
+        self, accounts: AccountStore, replies: Replies, operator: OperatorControls, now: Callable[[], float]
     ) -> None:
         self._accounts = accounts
         self._replies = replies
@@ -35,7 +35,7 @@ class Admin:
 
     async def answer(self, user: User, command: Command) -> Reply:
         """Return the reply to an administrator's command; raises `Refused`."""
-        log.info("%s says /%s %s", member(user), command.name, command.rest)
+        log.info("%s says /%s %s", user_key(user), command.name, command.rest)
         match command.name:
             case "pause":
                 self._operator.pause()
@@ -78,7 +78,7 @@ class Admin:
         word, _, more = rest.strip().partition(" ")
         if found := _JOB.fullmatch(word):
             job = await self._operator.job(int(found["job"]))
-            return member(job.request.user), more.strip()
+            return user_key(job.request.user), more.strip()
         if not _NAME.fullmatch(word):
             raise Refused("bad-name", name=word)
         return word, more.strip()

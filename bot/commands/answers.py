@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from bot.commands.admin import Admin
-from bot.commands.linking import Links
+from bot.commands.linking import Linking
 from bot.jobs.history import History
 from bot.jobs.members import Members
 from bot.replies.replies import Replies
@@ -28,7 +28,7 @@ class Answers:
         history: History,
         replies: Replies,
         admin: Admin,
-        linking: Links,
+        linking: Linking,
         cancel: Callable[[User, int | None], Awaitable[int]],
         now: Callable[[], float],
     ) -> None:

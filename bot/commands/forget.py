@@ -4,14 +4,14 @@ What was spent stays until the limit window ends, under a keyed hash, so that fo
 limits; bans stay as well. Messages that were already posted are the chat service's.
 """
 
-from bot.jobs.runner import Line
-from bot.storage.jobs import Store
-from bot.storage.pictures import ImageFolder
+from bot.jobs.runner import JobRunner
+from bot.storage.jobs import JobStore
+from bot.storage.pictures import PictureFolder
 from bot.storage.retention import empty_trash
 from bot.types import User
 
 
-async def forget(store: Store, images: ImageFolder, line: Line, user: User, now: float) -> None:
+async def forget(store: JobStore, images: PictureFolder, line: JobRunner, user: User, now: float) -> None:
     """Delete what is kept of `user`, on every account they are linked to."""
     begun = await store.open_jobs(user.person)
     for job in reversed(begun):  # the newest first, so that none of them begins meanwhile
@@ -19,5 +19,5 @@ async def forget(store: Store, images: ImageFolder, line: Line, user: User, now:
     await store.forget(user.person, now)
     await store.people.forget(user)
     for job in begun:
-        line.farewell(job)
+        line.show_forgotten(job)
     await empty_trash(store, images)

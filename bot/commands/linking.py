@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.replies.replies import Replies
-from bot.storage.accounts import People, member
+from bot.storage.accounts import AccountStore, user_key
 from bot.types import Refused, Reply, User
 
 ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
@@ -26,10 +26,10 @@ class _Offer:
     until: float
 
 
-class Links:
+class Linking:
     """Offers and takes codes; `now` gives seconds of a monotonic clock."""
 
-    def __init__(self, people: People, replies: Replies, now: Callable[[], float]) -> None:
+    def __init__(self, people: AccountStore, replies: Replies, now: Callable[[], float]) -> None:
         self._people = people
         self._replies = replies
         self._now = now
@@ -57,7 +57,7 @@ class Links:
         self._offers = {
             code: offer
             for code, offer in self._offers.items()
-            if offer.until > now and member(offer.user) != member(user)
+            if offer.until > now and user_key(offer.user) != user_key(user)
         }
         code = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
         self._offers[code] = _Offer(user, now + LIFE)
@@ -65,7 +65,7 @@ class Links:
 
     def _taken(self, user: User, code: str) -> User:
         """Return who offered a code, which is used up by that; count a wrong one."""
-        now, name = self._now(), member(user)
+        now, name = self._now(), user_key(user)
         misses = [time for time in self._misses.get(name, ()) if time > now - LIFE]
         if len(misses) >= TRIES:
             raise Refused("too-many-tries", retry_after=misses[0] + LIFE - now)

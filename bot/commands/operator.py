@@ -5,18 +5,18 @@ Holds until the next start. Knows the line and the rows; knows no command and no
 
 from collections.abc import Callable
 
-from bot.jobs.runner import Line
+from bot.jobs.runner import JobRunner
 from bot.policy.limits import DAY
 from bot.requests import followups
-from bot.storage.jobs import Store
-from bot.storage.stats import Past
+from bot.storage.jobs import JobStore
+from bot.storage.stats import JobSummary
 from bot.types import Job
 
 
-class Control:
+class OperatorControls:
     """The switches; `draining` means that nothing new is accepted. `now` gives Unix seconds."""
 
-    def __init__(self, store: Store, line: Line, now: Callable[[], float]) -> None:
+    def __init__(self, store: JobStore, line: JobRunner, now: Callable[[], float]) -> None:
         self.draining = False
         self._store = store
         self._line = line
@@ -43,6 +43,6 @@ class Control:
         """Return anybody's job; raises `Refused` (`no-such-job`)."""
         return await followups.get_job(self._store.job, job_id)
 
-    async def past_day(self) -> list[Past]:
+    async def past_day(self) -> list[JobSummary]:
         """Return what is counted of the last day's jobs."""
         return await self._store.past(self._now() - DAY)

@@ -9,11 +9,11 @@ from functools import partial
 from bot.jobs import sources
 from bot.policy import limits
 from bot.policy.limits import Rule, Usage
-from bot.policy.moderation import Words
+from bot.policy.moderation import BannedWords
 from bot.requests import tasks
 from bot.storage.attached import Attached, Fetch, Size
-from bot.storage.jobs import Store
-from bot.storage.pictures import ImageFolder
+from bot.storage.jobs import JobStore
+from bot.storage.pictures import PictureFolder
 from bot.types import Job, Params, Request, User
 from engine.types import ModelProfile
 
@@ -23,9 +23,9 @@ class Admission:
 
     def __init__(
         self,
-        store: Store,
-        images: ImageFolder,
-        words: Words,
+        store: JobStore,
+        images: PictureFolder,
+        words: BannedWords,
         profile: ModelProfile,
         standard: Params,
         rule: Callable[[User], Rule],
@@ -59,7 +59,7 @@ class Admission:
     async def _store_job(self, request: Request, source: Size | None) -> tuple[Job, bool]:
         resolved = self._resolved(request, source)
         if request.kind == "upscale" and request.params.method == "redraw":
-            self._words.check(await sources.carried(self._store, self._images, request))
+            self._words.check(await sources.embedded_prompt(self._store, self._images, request))
         now = self._now()
         judge = partial(self._judge, self._rule(request.user), now, resolved.cost)
         return await self._store.admit(request, resolved, now, judge)

@@ -25,8 +25,8 @@ SUSPECT = -math.inf
 class Ticket:
     """One picture to make: `tokens` is its room in the engine, `cost` its share of the person's turn.
 
-    A person of `weight` 2 gets two turns while others get one. `alone` marks a suspect: something it ran with
-    took the engine down, so it runs with nothing beside it.
+    A person of `weight` 2 gets two turns while others get one. `run_alone` marks a suspect: something it ran
+    with took the engine down, so it runs with nothing beside it.
     """
 
     job: int
@@ -35,7 +35,7 @@ class Ticket:
     tokens: int
     cost: int
     weight: int = 1
-    alone: bool = False
+    run_alone: bool = False
 
 
 class _Turn(NamedTuple):
@@ -81,9 +81,9 @@ class FairQueue:
             line.append(self._enter(tag, ticket))
         self._changed.set()
 
-    def suspect(self, ticket: Ticket) -> None:
+    def retry_alone(self, ticket: Ticket) -> None:
         """Put a handed-out ticket back before all others, to be run alone."""
-        self._enter(SUSPECT, replace(ticket, alone=True))
+        self._enter(SUSPECT, replace(ticket, run_alone=True))
         self._changed.set()
 
     async def next(self) -> Ticket:
@@ -157,7 +157,7 @@ class FairQueue:
     def _may_go(self) -> bool:
         if self._paused or not self._jobs:
             return False
-        if self._turns.first().tag == SUSPECT or any(ticket.alone for ticket in self._flying.values()):
+        if self._turns.first().tag == SUSPECT or any(ticket.run_alone for ticket in self._flying.values()):
             return not self._flying
         return not self._ahead()
 

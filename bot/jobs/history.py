@@ -4,12 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bot.jobs.members import Members
-from bot.jobs.runner import Line
+from bot.jobs.runner import JobRunner
 from bot.policy import limits
 from bot.policy.limits import Usage
 from bot.requests.followups import picture_of
-from bot.storage.jobs import Store
-from bot.storage.pictures import ImageFolder
+from bot.storage.jobs import JobStore
+from bot.storage.pictures import PictureFolder
 from bot.types import Job, Kind, Refused, Reply, User
 
 
@@ -18,9 +18,9 @@ class History:
 
     def __init__(
         self,
-        store: Store,
-        images: ImageFolder,
-        runner: Line,
+        store: JobStore,
+        images: PictureFolder,
+        runner: JobRunner,
         members: Members,
         unit: float,
         now: Callable[[], float],

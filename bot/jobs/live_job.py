@@ -8,7 +8,7 @@ from bot.types import Image, Job
 
 
 @dataclass(slots=True)
-class Open:
+class LiveJob:
     """A job in line; `steps` holds (done, of) of each picture that was begun."""
 
     job: Job

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from bot.policy.access import Access
 from bot.policy.limits import Rule
-from bot.policy.role_limits import Rules
+from bot.policy.role_limits import LimitRules
 from bot.replies import settings_panel
-from bot.storage.accounts import People
+from bot.storage.accounts import AccountStore
 from bot.types import Params, Refused, User
 
 
@@ -19,9 +19,9 @@ class Members:
 
     def __init__(
         self,
-        accounts: People,
+        accounts: AccountStore,
         access: Access,
-        rules: Rules,
+        rules: LimitRules,
         operator_defaults: Params,
         now: Callable[[], float],
     ) -> None:

@@ -16,15 +16,15 @@ from typing import TypeVar
 from bot.jobs import sources
 from bot.jobs.delivery import Delivery, Shown
 from bot.jobs.fair_queue import FairQueue, Ticket
-from bot.jobs.live_job import Open
+from bot.jobs.live_job import LiveJob
 from bot.jobs.places import Places
-from bot.jobs.throughput import Pace
-from bot.policy.moderation import Fitness, Words
+from bot.jobs.throughput import Throughput
+from bot.policy.moderation import BannedWords, PictureFilter
 from bot.replies import stored
 from bot.replies.replies import REPEATED, Replies
 from bot.requests import tasks as params
-from bot.storage.jobs import Store
-from bot.storage.pictures import ImageFolder, dimensions
+from bot.storage.jobs import JobStore
+from bot.storage.pictures import PictureFolder, dimensions
 from bot.storage.retention import empty_trash
 from bot.types import Address, Image, Job, JobPicture, Refused, Reply, User
 from engine.types import Engine, EngineError, EngineLost, Picture, Progress, PromptReady
@@ -39,22 +39,22 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Line:
+class JobRunner:
     """Every open job: `enter` them and `run` it. `deliver` makes the delivery that reports back to it."""
 
     def __init__(
         self,
-        store: Store,
-        images: ImageFolder,
+        store: JobStore,
+        images: PictureFolder,
         engine: Engine,
         replies: Replies,
-        words: Words,
+        words: BannedWords,
         deliver: Callable[[Shown], Delivery],
         now: Callable[[], float],
-        pace: Pace,
+        pace: Throughput,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         weigh: Callable[[User], int] = lambda user: 1,
-        fitness: Fitness | None = None,
+        fitness: PictureFilter | None = None,
     ) -> None:
         self.delivery = deliver(self.shown)
         self.refusal = ""
@@ -65,11 +65,11 @@ class Line:
         self._words = words
         self._now = now
         self._weigh = weigh
-        self._fitness = fitness or Fitness()
+        self._fitness = fitness or PictureFilter()
         self._queue = FairQueue(lambda: engine.capacity)
         self._pace = pace
         self._sleep = sleep
-        self._open: dict[int, Open] = {}
+        self._open: dict[int, LiveJob] = {}
         self._consumers: set[asyncio.Task[bool]] = set()
         self._places = Places(self._queue)
 
@@ -77,7 +77,7 @@ class Line:
         """Queue the pictures that a job still lacks and show its place."""
         count, steps = params.count(job.request), params.most_steps(job.request.params)
         made = {picture.index for picture in job.pictures}
-        self._open[job.id] = Open(job, dict.fromkeys(made, (steps, steps)))
+        self._open[job.id] = LiveJob(job, dict.fromkeys(made, (steps, steps)))
         user, room, cost = job.request.user, params.room(job), max(1, job.cost // count)
         weight = self._weigh(user)
         self._queue.put(
@@ -96,11 +96,11 @@ class Line:
         self._leave(job)
         return True
 
-    def conclude(self, job: Job) -> None:
+    def show_final(self, job: Job) -> None:
         """Show an ended job's message anew until its platform takes it."""
         self.delivery.finish(job.id, job.request.address, partial(self._last_word, job.id))
 
-    def farewell(self, job: Job) -> None:
+    def show_forgotten(self, job: Job) -> None:
         """Say a forgotten job's last word; its row is gone."""
         self.delivery.finish(job.id, job.request.address, partial(_ready, self._replies.deleted(job)))
 
@@ -163,7 +163,7 @@ class Line:
         for tasks in (self._consumers, shown.tasks):
             tasks.add(task)
             task.add_done_callback(tasks.discard)
-        self._pace.began()
+        self._pace.task_started()
         task.add_done_callback(partial(self._end, ticket))
         self._offer(shown)
         self._announce()
@@ -173,7 +173,7 @@ class Line:
         if error is not None:
             log.error("job %d picture %d", ticket.job, ticket.index, exc_info=error)
         made = not task.cancelled() and error is None and task.result()
-        self._pace.ended(ticket.cost if made else 0)
+        self._pace.task_finished(ticket.cost if made else 0)
         self._queue.done(ticket)
 
     async def _consume(self, ticket: Ticket) -> bool:
@@ -214,7 +214,7 @@ class Line:
         self._pace.ready()
         self._words.check(ready.used)
         shown = self._open[job_id]
-        if await self._stored(lambda: sources.repeats(self._store, shown.job, ready.used)):
+        if await self._stored(lambda: sources.is_repeated(self._store, shown.job, ready.used)):
             ready = replace(ready, notes=(*ready.notes, REPEATED))
         await self._stored(lambda: self._store.prompt_ready(job_id, ready))
         shown.job = replace(
@@ -238,7 +238,7 @@ class Line:
         job = await self._store.job(job_id)
         if job is not None and job.pictures:
             await self._stored(lambda: self._store.delete_pictures(job_id))
-            self.conclude(job)
+            self.show_final(job)
             await empty_trash(self._store, self._images)
 
     async def _keep(self, job_id: int, index: int, picture: Picture) -> None:
@@ -273,7 +273,7 @@ class Line:
             raise lost
         shown = self._open[job.id]
         shown.steps.pop(ticket.index, None)
-        self._queue.suspect(ticket)
+        self._queue.retry_alone(ticket)
         self._offer(shown)
 
     async def _fail(self, job_id: int, code: str, detail: str) -> None:
@@ -307,7 +307,7 @@ class Line:
         for task in shown.tasks if shown else ():
             if task is not asyncio.current_task():
                 task.cancel()
-        self.conclude(shown.job if shown else job)
+        self.show_final(shown.job if shown else job)
         self._announce()
 
     def _announce(self) -> None:
@@ -317,7 +317,7 @@ class Line:
             if not shown.tasks:
                 self._offer(shown)
 
-    def _offer(self, shown: Open) -> None:
+    def _offer(self, shown: LiveJob) -> None:
         self.delivery.offer(shown.job.id, shown.job.request.address, partial(self._present, shown.job.id))
 
     async def _present(self, job_id: int) -> Reply | None:
@@ -328,10 +328,10 @@ class Line:
         job = await self._store.job(job_id)
         return None if job is None else await self.reply(job)
 
-    def _now_looks(self, shown: Open) -> Reply:
+    def _now_looks(self, shown: LiveJob) -> Reply:
         return stored.worded(shown.job, partial(self._progress, shown), self._replies)
 
-    def _progress(self, shown: Open) -> Reply:
+    def _progress(self, shown: LiveJob) -> Reply:
         if shown.tasks or shown.steps:
             return self._replies.drawing(shown.job, *shown.progress(), shown.preview)
         job, paused = shown.job, self._queue.paused

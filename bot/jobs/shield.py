@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 _T = TypeVar("_T")
 
 
-class Shelter:
+class Shield:
     """Call it with a coroutine: it is finished whatever becomes of the caller."""
 
     def __init__(self) -> None:

@@ -5,13 +5,13 @@ Knows rows and files; decides nothing.
 
 from bot.requests.flag_syntax import PROMPT_LIMIT
 from bot.requests.followups import get_job, picture_of
-from bot.storage.jobs import Store
-from bot.storage.pictures import ImageFolder
+from bot.storage.jobs import JobStore
+from bot.storage.pictures import PictureFolder
 from bot.types import Job, Refused, Request
 from engine.metadata import read
 
 
-async def source_size(store: Store, images: ImageFolder, request: Request) -> tuple[int, int] | None:
+async def source_size(store: JobStore, images: PictureFolder, request: Request) -> tuple[int, int] | None:
     """Return the size of the picture a request starts from; raises `Refused` when it is gone."""
     if request.image is not None:
         try:
@@ -26,7 +26,7 @@ async def source_size(store: Store, images: ImageFolder, request: Request) -> tu
     return picture.width, picture.height
 
 
-async def source(store: Store, images: ImageFolder, request: Request) -> bytes | None:
+async def source(store: JobStore, images: PictureFolder, request: Request) -> bytes | None:
     """Return the encoded picture a request starts from; raises `Refused` when it is gone meanwhile."""
     try:
         if request.image is not None:
@@ -39,7 +39,7 @@ async def source(store: Store, images: ImageFolder, request: Request) -> bytes |
         raise Refused("picture-gone") from error
 
 
-async def carried(store: Store, images: ImageFolder, request: Request) -> str:
+async def embedded_prompt(store: JobStore, images: PictureFolder, request: Request) -> str:
     """Return the prompt in the picture a request starts from; raises `Refused` where it cannot be drawn."""
     picture = await source(store, images, request)
     found = read(picture) if picture is not None else None
@@ -50,7 +50,7 @@ async def carried(store: Store, images: ImageFolder, request: Request) -> str:
     return found.prompt
 
 
-async def repeats(store: Store, job: Job, used: str) -> bool:
+async def is_repeated(store: JobStore, job: Job, used: str) -> bool:
     """Say whether another wording that was asked for came out as one of those before."""
     while job.request.kind == "optimize" and job.request.index and job.request.parent is not None:
         parent = await store.job(job.request.parent)

@@ -9,7 +9,7 @@ MEMORY = 0.9
 """What older measurements weigh against one picture more."""
 
 
-class Pace:
+class Throughput:
     """Seconds per token-step as a mean that forgets slowly; `now` gives seconds of a monotonic clock."""
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -19,7 +19,7 @@ class Pace:
         self._seconds = 0.0
         self._cost = 0.0
 
-    def began(self) -> None:
+    def task_started(self) -> None:
         """Take note that a task went to the engine."""
         if self._running == 0:
             self._since = self._now()
@@ -30,7 +30,7 @@ class Pace:
         if not self._cost:
             self._since = self._now()
 
-    def ended(self, cost: int) -> None:
+    def task_finished(self, cost: int) -> None:
         """Take note that a task left the engine; `cost` is what it made, 0 where it made nothing."""
         now = self._now()
         if cost:

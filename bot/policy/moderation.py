@@ -22,7 +22,7 @@ _LETTER = rf"(?![{_CJK}])\w"
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u3164\u180b-\u180e\ufe00-\ufe0f]")
 
 
-class Words:
+class BannedWords:
     """The banned words: each entry an exact word, `*part*` (a star opens that end) or `/regular expression/`.
 
     Case, width, accents' encoding, invisible characters and spaces between Chinese characters don't matter. A
@@ -41,7 +41,7 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
-class Fitness:
+class PictureFilter:
     """Which pictures nobody gets to see: `refuse` maps a label of the engine's classifier to the least score
     in [0, 1] that refuses; people with a name in `exempt` get every picture.
     """

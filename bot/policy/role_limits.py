@@ -14,7 +14,7 @@ ZERO_IS_UNLIMITED = ("per_minute", "per_day", "waiting", "max_megapixels")
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class RoleLimits:
     """What everybody gets whom one of the names in `match` means; None leaves the standard."""
 
     match: frozenset[str]
@@ -27,17 +27,17 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class LimitRules:
     """The standard rule and the grants over it."""
 
     standard: Rule
-    grants: tuple[Grant, ...] = ()
+    grants: tuple[RoleLimits, ...] = ()
 
     def of(self, names: Iterable[str]) -> Rule:
         """Return the rule for somebody with these names: of what is granted them, the most generous."""
         granted = [grant for grant in self.grants if not grant.match.isdisjoint(names)]
         said: dict[str, Any] = {}
-        for field in fields(Grant)[1:]:
+        for field in fields(RoleLimits)[1:]:
             values = [value for grant in granted if (value := getattr(grant, field.name)) is not None]
             if values:
                 open_end = field.name in ZERO_IS_UNLIMITED and UNLIMITED in values

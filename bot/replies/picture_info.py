@@ -9,7 +9,7 @@ from bot.types import Refused, Reply
 from engine.metadata import read
 
 
-def told(texts: Texts, locale: str, image: bytes) -> Reply:
+def describe(texts: Texts, locale: str, image: bytes) -> Reply:
     """Return the parameters in an encoded picture; raises `Refused` (`no-parameters`)."""
     found = read(image)
     if found is None:

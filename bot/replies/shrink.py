@@ -13,12 +13,12 @@ from PIL import Image as Pillow
 from bot.types import Image
 from engine.metadata import read, to_text
 
-RUNGS = (("WEBP", 95), ("WEBP", 85), ("JPEG", 85), ("JPEG", 70))
+ENCODINGS = (("WEBP", 95), ("WEBP", 85), ("JPEG", 85), ("JPEG", 70))
 MIMES = {"WEBP": "image/webp", "JPEG": "image/jpeg"}
 EXIF_BLOCK, USER_COMMENT = 0x8769, 0x9286
 
 
-def fit(image: Image, limit: int, rungs: Sequence[tuple[str, int]] = RUNGS) -> Image:
+def shrink_to(image: Image, limit: int, rungs: Sequence[tuple[str, int]] = ENCODINGS) -> Image:
     """Return `image` with at most `limit` bytes; its parameters stay readable, its longer side over 16.
 
     `rungs` are the (format, quality) pairs that are tried in order.

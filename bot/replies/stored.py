@@ -7,13 +7,13 @@ import logging
 from collections.abc import Callable, Sequence
 
 from bot.replies.replies import Replies
-from bot.storage.pictures import ImageFolder
+from bot.storage.pictures import PictureFolder
 from bot.types import Image, Job, Reply
 
 log = logging.getLogger(__name__)
 
 
-async def stored(job: Job, images: ImageFolder, replies: Replies) -> Reply:
+async def stored(job: Job, images: PictureFolder, replies: Replies) -> Reply:
     """Return the reply for a job as stored, its pictures loaded."""
     shown: Sequence[Image] | None = ()
     if job.state in ("finished", "delivered") and not _is_deleted(job):
@@ -51,7 +51,7 @@ def _is_deleted(job: Job) -> bool:
     return any(picture.deleted for picture in job.pictures)
 
 
-async def _pictures(job: Job, images: ImageFolder) -> list[Image]:
+async def _pictures(job: Job, images: PictureFolder) -> list[Image]:
     """Return a job's picture, or several as one grid."""
     alt = job.request.original or job.request.params.prompt
     if len(job.pictures) > 1:

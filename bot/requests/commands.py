@@ -80,7 +80,7 @@ def parse(text: str) -> Command:
     """
     text = flag_syntax.sound(text).strip()
     # Quotes are not blanked here: the word is read before any quote can matter, and positions are the same.
-    plain = flag_syntax.plain(text)
+    plain = flag_syntax.normalize(text)
     if plain.startswith("/"):
         return _slash(text, plain)
     for word, entry in _CHINESE.items():
@@ -105,7 +105,7 @@ def _slash(text: str, plain: str) -> Command:
 
 
 def _fits(entry: Entry, rest: str) -> bool:
-    plain = flag_syntax.plain(rest).strip(_CLOSING)
+    plain = flag_syntax.normalize(rest).strip(_CLOSING)
     match entry.takes:
         case "prompt":
             return True
@@ -122,4 +122,4 @@ def _fits(entry: Entry, rest: str) -> bool:
 
 
 def _rest(entry: Entry, rest: str) -> str:
-    return rest if entry.takes in ("prompt", "name") else flag_syntax.plain(rest).strip(_CLOSING)
+    return rest if entry.takes in ("prompt", "name") else flag_syntax.normalize(rest).strip(_CLOSING)

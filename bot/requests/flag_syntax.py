@@ -1,6 +1,6 @@
 """Where the flags stand in a text: typed dashes and full-width forms repaired, quoted spans left alone.
 
-Knows how a flag is written, not which flags there are or what they mean. `plain` keeps every position, so
+Knows how a flag is written, not which flags there are or what they mean. `normalize` keeps every position, so
 what is found in the plain form is cut out of the text as it was written.
 """
 
@@ -70,7 +70,7 @@ def bad_value(flag: str, value: str, allowed: str) -> Refused:
     return Refused("bad-value", flag=flag, value=shown(value), allowed=allowed)
 
 
-def plain(text: str) -> str:
+def normalize(text: str) -> str:
     """Return `text` with full-width forms and odd dashes in ASCII, quoted spans blanked; same length."""
     plain = text.translate(PLAIN)
     return _quoting(plain, (("\0" * (end - start), start, end) for start, end in _quoted(plain)))
@@ -83,7 +83,7 @@ def unquoted(text: str) -> str:
     return _quoting(plain, ((text[start:end], start, end) for start, end in inside))
 
 
-def marks(plain: str, known: Container[str]) -> list[Mark]:
+def find_flags(plain: str, known: Container[str]) -> list[Mark]:
     """Return the flags in a plain text, in order; an unknown name counts where it can be nothing else."""
     found = []
     for match in _MARK.finditer(plain):
@@ -97,7 +97,7 @@ def take_ratio(text: str) -> tuple[str, str | None]:
     """Return a Chinese text without the common ratios that stand alone in it, and the first of them."""
     if not _CHINESE.search(text):
         return text, None
-    found = list(_BARE_RATIO.finditer(plain(text)))
+    found = list(_BARE_RATIO.finditer(normalize(text)))
     ends = [*(match.start() for match in found), len(text)]
     rest = text[: ends[0]]
     for match, end in zip(found, ends[1:], strict=True):

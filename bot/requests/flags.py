@@ -28,8 +28,8 @@ def parse(text: str, defaults: Params) -> Params:
     too-many-loras.
     """
     text, tagged = lora_syntax.take_tags(flag_syntax.sound(text))
-    plain, written = flag_syntax.plain(text), flag_syntax.unquoted(text)
-    marks = flag_syntax.marks(plain, BY_NAME)
+    plain, written = flag_syntax.normalize(text), flag_syntax.unquoted(text)
+    marks = flag_syntax.find_flags(plain, BY_NAME)
     ends = [*(mark.start for mark in marks), len(text)]
     prompt, params, said = text[: ends[0]], replace(defaults, ignored=()), set[str]()
     if tagged:
@@ -75,7 +75,9 @@ def settled(params: Params, said: Container[str]) -> Params:
 
 def named(text: str) -> set[str]:
     """Return the flags that a text says, by their first names."""
-    return {BY_NAME[mark.name].names[0] for mark in flag_syntax.marks(flag_syntax.plain(text), BY_NAME)}
+    return {
+        BY_NAME[mark.name].names[0] for mark in flag_syntax.find_flags(flag_syntax.normalize(text), BY_NAME)
+    }
 
 
 def value(params: Params, name: str) -> str:

@@ -36,14 +36,14 @@ async def get_job(find: Find, job_id: int) -> Job:
     return job
 
 
-def worded(job: Job) -> Job:
+def require_prompt(job: Job) -> Job:
     """Return the job; raises `Refused` (`prompt-gone`) where its words were erased with age."""
     if job.request.kind != "upscale" and not job.request.params.prompt:
         raise Refused("prompt-gone")
     return job
 
 
-def read_by(job: Job, user: User) -> Job:
+def localized_for(job: Job, user: User) -> Job:
     """Return the job as told to somebody, in their language."""
     reader = replace(job.request.user, locale=user.locale)
     return replace(job, request=replace(job.request, user=reader))
@@ -53,18 +53,18 @@ async def request(find: Find, dice: tasks.Dice, job: Job, click: Click) -> Reque
     """Return the request that a button of a job makes; raises `Refused`."""
     user, address, event_id, index = click.user, click.address, click.event_id, click.index
     if click.verb == "another":
-        return tasks.another(worded(job), user, address, event_id)
+        return tasks.another(require_prompt(job), user, address, event_id)
     if click.verb in ("use", "original"):
         if click.verb == "use" and not job.used_prompt:
             raise Refused("not-finished", job=job.id)
-        return tasks.chosen(worded(job), click.verb, user, address, event_id)
+        return tasks.chosen(require_prompt(job), click.verb, user, address, event_id)
     if click.verb == "upscale":
         picture_of(job, index)
-        return tasks.enlarge(job, index, user, address, event_id, upscale_options.way(click.value))
+        return tasks.enlarge(job, index, user, address, event_id, upscale_options.parse_options(click.value))
     if click.verb == "reroll" and job.state in ("failed", "cancelled"):
-        return tasks.again(worded(job), user, address, event_id, dice)
+        return tasks.again(require_prompt(job), user, address, event_id, dice)
     source, index = await _drawn(find, job, index)
-    worded(source)
+    require_prompt(source)
     if click.verb == "vary":
         picture_of(source, index)
         return tasks.vary(source, index, user, address, event_id, dice)

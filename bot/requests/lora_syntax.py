@@ -52,7 +52,7 @@ def take_tags(text: str) -> tuple[str, Loras]:
     Raises `Refused` (`bad-value`) for a weight that cannot be.
     """
     rest, loras, end = "", list[tuple[str, float]](), 0
-    for tag in _TAG.finditer(flag_syntax.plain(text)):
+    for tag in _TAG.finditer(flag_syntax.normalize(text)):
         before = text[end : tag.start()]
         rest, end = (flag_syntax.joined(rest, before) if loras else before), tag.end()
         try:
@@ -89,7 +89,7 @@ def _weight(number: str) -> float:
 
 
 def _written(name: str) -> str:
-    is_bare = re.fullmatch(_BARE, name) and not name.isdecimal() and name == flag_syntax.plain(name)
+    is_bare = re.fullmatch(_BARE, name) and not name.isdecimal() and name == flag_syntax.normalize(name)
     if is_bare:
         return name
     left, right = next(pair for pair in flag_syntax.QUOTES.items() if not {*pair} & {*name})

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from bot.requests.upscale_options import TWICE, Way
+from bot.requests.upscale_options import TWICE, UpscaleOptions
 from bot.types import Address, Job, Params, Refused, Request, User
 from engine.types import (
     FAST_STEPS,
@@ -179,7 +179,9 @@ def vary(job: Job, index: int, user: User, address: Address, event_id: str, dice
     )
 
 
-def enlarge(job: Job, index: int, user: User, address: Address, event_id: str, way: Way = TWICE) -> Request:
+def enlarge(
+    job: Job, index: int, user: User, address: Address, event_id: str, way: UpscaleOptions = TWICE
+) -> Request:
     """Return the request to upscale picture `index` of a job."""
     request = _from(job, user, address, event_id)
     return replace(

@@ -36,14 +36,14 @@ _METHOD = {
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class UpscaleOptions:
     """How to enlarge: `factor` times per side, by `method`."""
 
     factor: int = FACTORS[0]
     method: UpscaleMethod = "auto"
 
     def words(self) -> str:
-        """Return what `way` reads this from: `x4 redraw`; what goes without saying is left out."""
+        """Return what `parse_options` reads this from: `x4 redraw`; what goes without saying is left out."""
         factor = "" if self.factor == FACTORS[0] else f"x{self.factor}"
         return " ".join(filter(None, (factor, "" if self.method == "auto" else self.method)))
 
@@ -52,16 +52,16 @@ class Way:
         return replace(params, factor=self.factor, method=self.method)
 
 
-TWICE = Way()
+TWICE = UpscaleOptions()
 
 
 @dataclass(frozen=True, slots=True)
-class Enlarging:
+class UpscaleRequest:
     """`job` is None where none is named; `index` counts pictures from 0."""
 
     job: int | None
     index: int = 0
-    way: Way = TWICE
+    options: UpscaleOptions = TWICE
 
     def action(self, answered: int | None = None) -> Action:
         """Return the button this stands for, under the job `answered` where none is named.
@@ -71,23 +71,23 @@ class Enlarging:
         job = self.job if self.job is not None else answered
         if job is None:
             raise Refused("needs-image")
-        return Action("upscale", job, self.index, self.way.words())
+        return Action("upscale", job, self.index, self.options.words())
 
 
-def read(rest: str) -> Enlarging:
+def read(rest: str) -> UpscaleRequest:
     """Read `17 2 x4 redraw`: job 17, its second picture, four times larger and redrawn; in any order.
 
     Raises `Refused` (`bad-value`) for another factor.
     """
     numbers = [int(number) for number in _NUMBER.findall(without_way(rest))]
     index = max(0, numbers[1] - 1) if len(numbers) > 1 else 0
-    return Enlarging(numbers[0] if numbers else None, index, way(rest))
+    return UpscaleRequest(numbers[0] if numbers else None, index, parse_options(rest))
 
 
-def way(text: str) -> Way:
-    """Return the way to enlarge that a text names; raises `Refused` (`bad-value`) for another factor."""
+def parse_options(text: str) -> UpscaleOptions:
+    """Return how to upscale as a text says it; raises `Refused` (`bad-value`) for another factor."""
     found = _FACTOR.search(text)
-    return Way(_factor(found) if found else TWICE.factor, _method(text))
+    return UpscaleOptions(_factor(found) if found else TWICE.factor, _method(text))
 
 
 def without_way(text: str) -> str:

@@ -3,8 +3,8 @@
 from bot.core import CoreSettings
 from bot.policy.access import Access
 from bot.policy.limits import Rule
-from bot.policy.moderation import Fitness, Words
-from bot.policy.role_limits import Grant
+from bot.policy.moderation import BannedWords, PictureFilter
+from bot.policy.role_limits import RoleLimits
 from bot.setup.config import Config, ConfigError
 from bot.storage.retention import Retention
 from bot.types import Params
@@ -27,17 +27,17 @@ def core_settings(settings: Config, profile: ModelProfile) -> CoreSettings:
     access = Access(
         frozenset(said.allow), frozenset(said.block), frozenset(said.admins), said.anyone_may_press
     )
-    fitness = Fitness(output.refuse if output.classifier else {}, frozenset(output.exempt))
+    fitness = PictureFilter(output.refuse if output.classifier else {}, frozenset(output.exempt))
     return CoreSettings(profile, defaults(settings, profile), rule, kept, access, grants(settings), fitness)
 
 
-def grants(settings: Config) -> tuple[Grant, ...]:
+def grants(settings: Config) -> tuple[RoleLimits, ...]:
     """Return what is granted beyond the limits; raises `ConfigError` for a rule that is for nobody."""
     for at, rule in enumerate(settings.rules, start=1):
         if not rule.match:
             raise ConfigError(f"rules[{at}].match = [] is for nobody; name a role, chat or person")
     return tuple(
-        Grant(
+        RoleLimits(
             frozenset(rule.match),
             rule.per_minute,
             rule.per_day,
@@ -86,9 +86,9 @@ def engine_settings(settings: Config) -> EngineSettings:
     )
 
 
-def words(settings: Config) -> Words:
+def words(settings: Config) -> BannedWords:
     """Return the banned words; raises `ConfigError` for one that cannot be used."""
     try:
-        return Words(settings.moderation.banned)
+        return BannedWords(settings.moderation.banned)
     except ValueError as error:
         raise ConfigError(f"moderation.banned: {error}") from None

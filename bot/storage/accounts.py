@@ -51,8 +51,8 @@ class Ban:
     reason: str = ""
 
 
-class People:
-    """Settings, links and bans; load it with `People.load`."""
+class AccountStore:
+    """Settings, links and bans; load it with `AccountStore.load`."""
 
     def __init__(self, db: Database, salt: bytes, links: dict[str, str], bans: dict[str, Ban]) -> None:
         self._db = db
@@ -71,7 +71,7 @@ class People:
 
     def known(self, user: User) -> User:
         """Return the user with the account they are linked to."""
-        account = self._links.get(member(user), "")
+        account = self._links.get(user_key(user), "")
         return user if user.account == account else replace(user, account=account)
 
     def names(self, user: User) -> frozenset[str]:
@@ -86,7 +86,7 @@ class People:
 
     def banned(self, user: User, now: float) -> Ban | None:
         """Return the ban in force against a person, by whichever account."""
-        for name in (member(user), *self.members(user.account)):
+        for name in (user_key(user), *self.members(user.account)):
             ban = self._bans.get(name)
             if ban is not None and (ban.until is None or ban.until > now):
                 return ban
@@ -122,7 +122,7 @@ class People:
         """Make two members one person: one history, one quota. `one`'s settings win."""
         account = one.account or other.account or f"account:{secrets.token_hex(8)}"
         said = await self.settings(one.person) or await self.settings(other.person)
-        joined = {member(user) for user in (one, other)}
+        joined = {user_key(user) for user in (one, other)}
         joined |= {*self.members(one.account), *self.members(other.account)}
         async with self._db.transaction():
             for name in joined:
@@ -136,7 +136,7 @@ class People:
 
     async def unlink(self, user: User) -> bool:
         """Separate a member from their account, with their own jobs; False when there is none."""
-        leaving = [member(user)] if user.account else []
+        leaving = [user_key(user)] if user.account else []
         staying = [name for name in self.members(user.account) if name not in leaving]
         if len(staying) == 1:
             leaving += staying
@@ -201,7 +201,7 @@ def _settings(text: str) -> dict[str, str]:
         return {}
 
 
-def member(user: User) -> str:
+def user_key(user: User) -> str:
     """Return a user's name as the configuration writes it."""
     return f"{user.platform}:user:{user.id}"
 

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from bot.storage.jobs import Store
-from bot.storage.pictures import ImageFolder
+from bot.storage.jobs import JobStore
+from bot.storage.pictures import PictureFolder
 from bot.types import Request
 
 Fetch = Callable[[], Awaitable[bytes]]
@@ -36,7 +36,7 @@ def at_hand(picture: bytes | None) -> Fetch | None:
 class Attached:
     """Takes attached pictures in, one after another: 40 megapixels take hundreds of megabytes to decode."""
 
-    def __init__(self, store: Store, images: ImageFolder, longest: int) -> None:
+    def __init__(self, store: JobStore, images: PictureFolder, longest: int) -> None:
         self._store = store
         self._images = images
         self._longest = longest
@@ -48,7 +48,7 @@ class Attached:
     ) -> AsyncIterator[tuple[Request, Size]]:
         """Yield the request with its picture kept, and that one's size; what fails inside leaves no file.
 
-        Raises `Refused` as `judge` and `ImageFolder.keep` do.
+        Raises `Refused` as `judge` and `PictureFolder.keep` do.
         """
         await judge(request, None)
         data = await fetch()

@@ -15,10 +15,10 @@ from typing import Self
 
 from bot.policy.limits import DAY, MINUTE, Usage
 from bot.requests.tasks import Resolved
-from bot.storage.accounts import People
+from bot.storage.accounts import AccountStore
 from bot.storage.database import Database, Values
 from bot.storage.rows import Value, picture_row, request_row, to_job
-from bot.storage.stats import Past
+from bot.storage.stats import JobSummary
 from bot.types import Address, Job, JobPicture, Kind, Request, State
 from engine.types import PromptReady
 
@@ -38,10 +38,10 @@ _COLUMNS = """*, (
 log = logging.getLogger(__name__)
 
 
-class Store:
-    """The jobs table as methods; open it with `Store.open`. `people` holds what belongs to a person."""
+class JobStore:
+    """The jobs table as methods; open it with `JobStore.open`. `people` holds what belongs to a person."""
 
-    def __init__(self, db: Database, people: People) -> None:
+    def __init__(self, db: Database, people: AccountStore) -> None:
         self.people = people
         self._db = db
 
@@ -50,7 +50,7 @@ class Store:
     async def open(cls, directory: Path) -> AsyncIterator[Self]:
         """Open the database in `directory`; raises `lock.UnusableDirectory`, `UnusableDatabaseError`."""
         async with Database.open(directory) as db:
-            yield cls(db, await People.load(db))
+            yield cls(db, await AccountStore.load(db))
 
     async def admit(
         self, request: Request, resolved: Resolved, now: float, judge: Callable[[Usage], None]
@@ -91,14 +91,14 @@ class Store:
             "person = ? AND id < ? ORDER BY id DESC LIMIT ?", (person, min(before or MOST, MOST), limit)
         )
 
-    async def past(self, since: float) -> list[Past]:
+    async def past(self, since: float) -> list[JobSummary]:
         """Return what is counted of the jobs asked for since then."""
         rows = await self._db.rows(
             "SELECT platform, person, state, created, started, finished, "
             "(SELECT count(*) FROM pictures WHERE job = id), attempts FROM jobs WHERE created > ?",
             (since,),
         )
-        return [Past(*row) for row in rows]
+        return [JobSummary(*row) for row in rows]
 
     async def favourites(self, person: str, limit: int) -> list[Job]:
         """Return a person's favourites, newest first."""

@@ -57,7 +57,7 @@ class Encoded(NamedTuple):
     height: int
 
 
-class ImageFolder:
+class PictureFolder:
     """The folder with every finished picture; `inputs/` in it holds what people attached."""
 
     def __init__(self, directory: Path) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.policy.limits import DAY
-from bot.storage.jobs import Store
-from bot.storage.pictures import ImageFolder
+from bot.storage.jobs import JobStore
+from bot.storage.pictures import PictureFolder
 
 BACKUP_DAYS = 7
 HOUR = 3600.0
@@ -26,7 +26,7 @@ class Retention:
     prompt_days: float = 0.0
 
 
-async def sweep(store: Store, images: ImageFolder, kept: Retention, now: float) -> None:
+async def sweep(store: JobStore, images: PictureFolder, kept: Retention, now: float) -> None:
     """Remove what is older than it is kept."""
     await store.forget_costs(now - DAY)
     store.drop_backups(now - BACKUP_DAYS * DAY)
@@ -39,7 +39,7 @@ async def sweep(store: Store, images: ImageFolder, kept: Retention, now: float) 
     await empty_trash(store, images)
 
 
-async def empty_trash(store: Store, images: ImageFolder) -> None:
+async def empty_trash(store: JobStore, images: PictureFolder) -> None:
     """Remove the files that no job names any more; what a crash left over is removed by the next call."""
     while files := await store.trash():
         try:

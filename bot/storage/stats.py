@@ -11,7 +11,7 @@ HOUR = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class JobSummary:
     """A job of the last day, as far as it is counted; times are Unix seconds."""
 
     platform: str
@@ -40,7 +40,7 @@ class Stats:
     losses: int
 
 
-def counted(day: Sequence[Past], now: float) -> Stats:
+def counted(day: Sequence[JobSummary], now: float) -> Stats:
     """Return the numbers of a day of jobs; the hours count from the first of them, one at least."""
     hours = max(HOUR, now - min((job.created for job in day), default=now)) / HOUR
     drawn = [job for job in day if job.pictures and job.finished is not None]

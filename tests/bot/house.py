@@ -9,12 +9,12 @@ from typing import Any
 from bot.core import Core, CoreSettings
 from bot.fake import FakePlatform
 from bot.policy.limits import Rule
-from bot.policy.moderation import Words
+from bot.policy.moderation import BannedWords
 from bot.replies.replies import Replies
 from bot.requests.commands import Command
 from bot.storage.attached import at_hand
-from bot.storage.jobs import Store
-from bot.storage.pictures import ImageFolder
+from bot.storage.jobs import JobStore
+from bot.storage.pictures import PictureFolder
 from bot.storage.retention import Retention
 from bot.types import Action, Address, Job, Params, Reply, Request, User, Verb
 from engine.fake import FakeEngine
@@ -54,7 +54,7 @@ class House:
 
     def __init__(
         self,
-        store: Store,
+        store: JobStore,
         directory: Path,
         engine: Any,
         platform: FakePlatform,
@@ -66,13 +66,13 @@ class House:
         self.platform = platform
         self.time = 1000.0
         self.sleeps = 0
-        self.images = ImageFolder(directory / "pictures")
+        self.images = PictureFolder(directory / "pictures")
         self.core = Core(
             store=store,
             images=self.images,
             engine=engine,
             replies=Replies(settings.profile),
-            words=Words(banned),
+            words=BannedWords(banned),
             settings=settings,
             platforms={platform.name: platform},
             now=lambda: self.time,
@@ -169,7 +169,7 @@ async def house(
     standard = {"profile": PROFILE, "defaults": Params(""), "rule": rule, "retention": Retention(1.0)}
     settings = CoreSettings(**(standard | said))
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(Store.open(directory))
+        store = await stack.enter_async_context(JobStore.open(directory))
         engine, platform = engine or FakeEngine(TOKENS), platform or FakePlatform()
         home = House(store, directory, engine, platform, settings, banned)
         stack.push_async_callback(home.stop)

@@ -8,7 +8,7 @@ import pytest
 
 from bot.policy.access import Access
 from bot.policy.limits import DAY, Rule
-from bot.policy.role_limits import Grant, Rules
+from bot.policy.role_limits import LimitRules, RoleLimits
 from bot.types import Action, Job, Refused, Reply, User, Verb
 from engine.fake import FakeEngine
 from tests.bot.house import ANN, BOB, FREE, TOKENS, Gate, House, house
@@ -121,12 +121,12 @@ async def test_a_moderator_cancels_what_another_is_having_drawn(tmp_path: Path) 
 
 
 def test_of_what_is_granted_the_most_generous_holds() -> None:
-    rules = Rules(
+    rules = LimitRules(
         Rule(per_minute=10, per_day=200, waiting=5, max_count=1),
         (
-            Grant(frozenset(["a", "b"]), per_day=50, max_count=4, priority=2),
-            Grant(frozenset(["b"]), per_day=0, waiting=7, max_count=2),
-            Grant(frozenset(["c"]), per_minute=99),
+            RoleLimits(frozenset(["a", "b"]), per_day=50, max_count=4, priority=2),
+            RoleLimits(frozenset(["b"]), per_day=0, waiting=7, max_count=2),
+            RoleLimits(frozenset(["c"]), per_minute=99),
         ),
     )
     assert rules.of(["x"]) == rules.standard
@@ -135,7 +135,7 @@ def test_of_what_is_granted_the_most_generous_holds() -> None:
 
 
 async def test_roles_raise_limits_and_turns(tmp_path: Path) -> None:
-    grants = (Grant(frozenset(["fake:role:5"]), per_minute=9, max_count=4, priority=1),)
+    grants = (RoleLimits(frozenset(["fake:role:5"]), per_minute=9, max_count=4, priority=1),)
     rule = replace(FREE, per_minute=2, max_count=2)
     async with house(tmp_path, rule=rule, grants=grants, run=False) as home:
         with pytest.raises(Refused, match="too-many"):

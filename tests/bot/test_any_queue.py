@@ -49,7 +49,7 @@ class PlainQueue:
         return ticket
 
     def has_room(self) -> bool:
-        if self.suspects or any(ticket.alone for ticket in self.flying):
+        if self.suspects or any(ticket.run_alone for ticket in self.flying):
             return not self.flying
         used = beyond = 0
         for ticket in self.flying:
@@ -129,8 +129,8 @@ class Both:
         if self.plain.flying:
             ticket = self.plain.flying.pop(at % len(self.plain.flying))
             if lost:
-                self.plain.suspects.append(replace(ticket, alone=True))
-                self.queue.suspect(ticket)
+                self.plain.suspects.append(replace(ticket, run_alone=True))
+                self.queue.retry_alone(ticket)
             self.queue.done(ticket)
 
     def remove(self, job: int) -> None:

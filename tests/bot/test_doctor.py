@@ -7,14 +7,14 @@ from pathlib import Path
 from bot.setup.config import Config, ModelConfig
 from bot.setup.doctor import MOST_LATEST, examine, files, speed, writer
 from bot.storage.database import DATABASE
-from bot.storage.jobs import Store
+from bot.storage.jobs import JobStore
 
 ESTIMATED = {"model": "embedded", "side": 1024, "steps": 8, "forward": 0.25, "ceiling": 145e12}
 
 
 async def drawn(directory: Path, *pictures: tuple[str, int, float]) -> Config:
     """A bot's data directory with finished pictures: report, side and seconds."""
-    async with Store.open(directory):
+    async with JobStore.open(directory):
         pass
     with closing(sqlite3.connect(directory / DATABASE)) as connection, connection:
         connection.executemany(

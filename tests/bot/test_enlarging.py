@@ -3,7 +3,7 @@
 import pytest
 
 from bot.requests import tasks
-from bot.requests.upscale_options import FACTORS, METHODS, Enlarging, Way, read, way
+from bot.requests.upscale_options import FACTORS, METHODS, UpscaleOptions, UpscaleRequest, parse_options, read
 from bot.types import Action, Refused
 from engine import upscale
 from engine.types import UpscaleMethod
@@ -12,28 +12,28 @@ from engine.types import UpscaleMethod
 @pytest.mark.parametrize(
     ("rest", "said"),
     [
-        ("", Enlarging(None)),
-        ("17", Enlarging(17)),
-        ("#17 2", Enlarging(17, 1)),
-        ("17 2 redraw", Enlarging(17, 1, Way(2, "redraw"))),
-        ("17 重绘", Enlarging(17, 0, Way(2, "redraw"))),
-        ("Redraw", Enlarging(None, 0, Way(2, "redraw"))),
-        ("17 x4", Enlarging(17, 0, Way(4))),
-        ("4X 17", Enlarging(17, 0, Way(4))),
-        ("17 2 4倍", Enlarging(17, 1, Way(4))),
-        ("四倍 17", Enlarging(17, 0, Way(4))),
-        ("17 两倍", Enlarging(17)),
-        ("17 一倍", Enlarging(17)),
-        ("17 x 4", Enlarging(17, 0, Way(4))),
-        ("sr x4 17 3", Enlarging(17, 2, Way(4, "sr"))),
-        ("17 Lanczos 4x", Enlarging(17, 0, Way(4, "lanczos"))),
-        ("17 4 倍超分辨率", Enlarging(17, 0, Way(4, "sr"))),
-        ("四倍 重繪", Enlarging(None, 0, Way(4, "redraw"))),
-        ("redraw sr 17", Enlarging(17, 0, Way(2, "redraw"))),
-        ("17 1920x1080", Enlarging(17, 1919)),
+        ("", UpscaleRequest(None)),
+        ("17", UpscaleRequest(17)),
+        ("#17 2", UpscaleRequest(17, 1)),
+        ("17 2 redraw", UpscaleRequest(17, 1, UpscaleOptions(2, "redraw"))),
+        ("17 重绘", UpscaleRequest(17, 0, UpscaleOptions(2, "redraw"))),
+        ("Redraw", UpscaleRequest(None, 0, UpscaleOptions(2, "redraw"))),
+        ("17 x4", UpscaleRequest(17, 0, UpscaleOptions(4))),
+        ("4X 17", UpscaleRequest(17, 0, UpscaleOptions(4))),
+        ("17 2 4倍", UpscaleRequest(17, 1, UpscaleOptions(4))),
+        ("四倍 17", UpscaleRequest(17, 0, UpscaleOptions(4))),
+        ("17 两倍", UpscaleRequest(17)),
+        ("17 一倍", UpscaleRequest(17)),
+        ("17 x 4", UpscaleRequest(17, 0, UpscaleOptions(4))),
+        ("sr x4 17 3", UpscaleRequest(17, 2, UpscaleOptions(4, "sr"))),
+        ("17 Lanczos 4x", UpscaleRequest(17, 0, UpscaleOptions(4, "lanczos"))),
+        ("17 4 倍超分辨率", UpscaleRequest(17, 0, UpscaleOptions(4, "sr"))),
+        ("四倍 重繪", UpscaleRequest(None, 0, UpscaleOptions(4, "redraw"))),
+        ("redraw sr 17", UpscaleRequest(17, 0, UpscaleOptions(2, "redraw"))),
+        ("17 1920x1080", UpscaleRequest(17, 1919)),
     ],
 )
-def test_it_names_a_job_a_picture_and_the_way_in_any_order(rest: str, said: Enlarging) -> None:
+def test_it_names_a_job_a_picture_and_the_way_in_any_order(rest: str, said: UpscaleRequest) -> None:
     assert read(rest) == said
 
 
@@ -46,7 +46,7 @@ def test_it_stands_for_a_button_under_the_job_named_or_answered() -> None:
 @pytest.mark.parametrize("factor", FACTORS)
 @pytest.mark.parametrize("method", ["auto", *METHODS])
 def test_a_way_is_read_from_its_own_words(factor: int, method: UpscaleMethod) -> None:
-    assert way(Way(factor, method).words()) == Way(factor, method)
+    assert parse_options(UpscaleOptions(factor, method).words()) == UpscaleOptions(factor, method)
 
 
 def test_factors_methods_and_the_longest_side_are_those_of_the_engine() -> None:
@@ -63,7 +63,7 @@ def test_another_factor_is_refused_with_those_there_are(said: str) -> None:
 
 
 def test_digits_without_end_are_no_factor() -> None:
-    assert read("x" + "9" * 5000).way == Way()
+    assert read("x" + "9" * 5000).way == UpscaleOptions()
 
 
 def test_without_any_job_it_is_refused() -> None:

@@ -83,5 +83,5 @@ def test_quotation_marks_that_nothing_closes_are_looked_up_once(
             Counted.searches += 1
             return -1
 
-    flag_syntax.plain(Counted(f" {mark}" * 4000))
+    flag_syntax.normalize(Counted(f" {mark}" * 4000))
     assert Counted.searches == 1

@@ -9,7 +9,7 @@ import pytest
 
 from bot.policy.limits import DAY
 from bot.storage.database import DATABASE
-from bot.storage.jobs import BATCH, Store
+from bot.storage.jobs import BATCH, JobStore
 from bot.storage.retention import Retention
 from bot.types import Action, Address, User
 from tests.bot.house import ANN, BOB, House, house
@@ -125,7 +125,7 @@ async def test_linked_people_have_spent_what_both_did(tmp_path: Path) -> None:
 
 async def test_more_than_a_batch_is_forgotten_and_its_costs_stay(tmp_path: Path) -> None:
     jobs = 2 * BATCH + 3
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         await many(store, ANN, jobs)
         await many(store, BOB, 1)
         await store.forget(ANN.person, 1000.0)
@@ -138,7 +138,7 @@ async def test_more_than_a_batch_is_forgotten_and_its_costs_stay(tmp_path: Path)
 
 
 async def test_more_than_a_batch_ages(tmp_path: Path) -> None:
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         await many(store, ANN, BATCH + 3)
         await store.erase_prompts(2000.0)
         await store.expire(2000.0)
@@ -147,7 +147,7 @@ async def test_more_than_a_batch_ages(tmp_path: Path) -> None:
         assert (job.request.params.prompt, [one.deleted for one in job.pictures]) == ("", [True])
 
 
-async def many(store: Store, user: User, count: int) -> None:
+async def many(store: JobStore, user: User, count: int) -> None:
     """Store delivered jobs with a picture each, as one statement."""
     async with store._db.writing:
         await store._db.execute(

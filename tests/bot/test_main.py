@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 from bot.setup import doctor, imagine
 from bot.setup.config import Config
 from bot.storage.database import DATABASE
-from bot.storage.jobs import Store
+from bot.storage.jobs import JobStore
 from bot.storage.lock import exclusive
 from bot.types import Params
 from engine import profiles
@@ -188,7 +188,7 @@ def test_the_doctor_finds_a_healthy_demo_healthy(tmp_path: Path) -> None:
 
 
 async def test_the_doctor_reads_the_database_of_a_bot_that_is_not_running(tmp_path: Path) -> None:
-    async with Store.open(tmp_path):
+    async with JobStore.open(tmp_path):
         pass
     findings = await doctor.examine(Config(data_dir=tmp_path), None)
     [database] = [finding for finding in findings if finding.subject == "database"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.policy.moderation import Fitness, Words
+from bot.policy.moderation import BannedWords, PictureFilter
 from bot.types import Refused
 from engine.fake import FakeEngine, striped
 from engine.types import EngineError, Event, Progress, Task
@@ -42,7 +42,7 @@ class Previewing(FakeEngine):
 )
 def test_a_banned_word_is_found_however_it_is_written(entry: str, text: str) -> None:
     with pytest.raises(Refused) as refused:
-        Words([entry]).check(text)
+        BannedWords([entry]).check(text)
     assert (refused.value.code, refused.value.values) == ("banned-words", {})
 
 
@@ -50,20 +50,20 @@ def test_a_banned_word_is_found_however_it_is_written(entry: str, text: str) -> 
     ("entry", "text"), [("gore", "category gores"), ("gor*", "category"), ("/^gore$/", "a gore")]
 )
 def test_other_words_pass(entry: str, text: str) -> None:
-    Words([entry, "另外"]).check(text)
+    BannedWords([entry, "另外"]).check(text)
 
 
 @pytest.mark.parametrize("entry", ["/(/", "", "**", " "])
 def test_an_unusable_entry_is_an_error_that_names_it(entry: str) -> None:
     with pytest.raises(ValueError, match="banned word") as error:
-        Words(["fine", entry])
+        BannedWords(["fine", entry])
     assert repr(entry.strip()) in str(error.value)
 
 
 async def test_an_unfit_picture_fails_uncharged_leaves_no_file_and_was_never_previewed(
     tmp_path: Path,
 ) -> None:
-    fitness = Fitness({"nsfw": 0.8})
+    fitness = PictureFilter({"nsfw": 0.8})
     async with house(tmp_path, engine=Previewing(TOKENS), fitness=fitness) as home:
         bad, good = await home.ask("unfit: boat", enhance=False, count=2), await home.ask()
         await home.core.idle()
@@ -76,7 +76,7 @@ async def test_an_unfit_picture_fails_uncharged_leaves_no_file_and_was_never_pre
 
 
 async def test_where_people_are_exempt_every_picture_is_shown_with_its_previews(tmp_path: Path) -> None:
-    fitness = Fitness({"nsfw": 0.8}, frozenset(["fake:age-restricted"]))
+    fitness = PictureFilter({"nsfw": 0.8}, frozenset(["fake:age-restricted"]))
     gate = Gate(step=2)
     async with house(tmp_path, engine=Previewing(TOKENS, gate), fitness=fitness) as home:
         job = await home.ask("unfit: boat", user=replace(ANN, groups=("fake:age-restricted",)))
@@ -100,6 +100,6 @@ async def test_where_people_are_exempt_every_picture_is_shown_with_its_previews(
 def test_a_label_without_a_usable_score_lets_nothing_pass(
     scores: dict[str, float], raised: type[Exception] | None
 ) -> None:
-    fitness = Fitness({"nsfw": 0.8})
+    fitness = PictureFilter({"nsfw": 0.8})
     with pytest.raises(raised) if raised else nullcontext():
         fitness.check(ANN, {"scores": scores})

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.policy.limits import DAY, Rule
-from bot.policy.role_limits import Grant
+from bot.policy.role_limits import RoleLimits
 from bot.storage.retention import Retention
 from bot.types import Action, Job, Params, Refused, Reply, User
 from engine.fake import FakeEngine
@@ -84,7 +84,7 @@ async def test_what_the_panel_does_not_offer_is_refused(tmp_path: Path, change: 
 
 
 async def test_a_count_set_under_a_role_that_is_lost_is_cut_to_what_is_allowed(tmp_path: Path) -> None:
-    grants = (Grant(frozenset(["fake:role:5"]), max_count=4),)
+    grants = (RoleLimits(frozenset(["fake:role:5"]), max_count=4),)
     async with house(tmp_path, rule=replace(FREE, max_count=2), grants=grants) as home:
         member = replace(ANN, groups=("fake:role:5",))
         await setting(home, "count=4", member)

@@ -154,13 +154,13 @@ async def test_a_suspect_waits_for_an_empty_engine_and_keeps_it_to_itself() -> N
     queue = FairQueue(lambda: 100)
     queue.put([ticket(1, "a"), ticket(2, "b"), ticket(3, "c")])
     one, two = await queue.next(), await queue.next()
-    queue.suspect(one)
+    queue.retry_alone(one)
     queue.done(one)
     suspect = asyncio.ensure_future(queue.next())
     await asyncio.sleep(0)
     assert not suspect.done()
     queue.done(two)
-    assert (await suspect).alone
+    assert (await suspect).run_alone
     other = asyncio.ensure_future(queue.next())
     await asyncio.sleep(0)
     assert not other.done()

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from bot.replies.picture_info import told
+from bot.replies.picture_info import describe
 from bot.replies.texts import LANGUAGES, Texts
 from engine import pixels
 from engine.metadata import Parameters, write
@@ -13,7 +13,7 @@ def test_a_picture_tells_its_size_prompt_negative_prompt_and_lora_files() -> Non
     made = Parameters(
         "a red boat", "rain", width=64, height=48, steps=8, seed=7, loras=(("glow", 0.8), ("ink", -1.0))
     )
-    reply = told(Texts(), "en", write(pixels.png(Image.new("RGB", (64, 48))), made))
+    reply = describe(Texts(), "en", write(pixels.png(Image.new("RGB", (64, 48))), made))
     for words in ("64×48", "rain", "LoRA: glow:0.8 ink:-1"):
         assert words in reply.text
     assert "a red boat" in str(reply)
@@ -23,13 +23,13 @@ BLANK = pixels.png(Image.new("RGB", (64, 48)))
 
 
 def test_another_programs_picture_names_it_and_leaves_out_what_it_does_not_tell() -> None:
-    reply = told(Texts(), "en", write(BLANK, Parameters("a fox", seed=2**64 - 1, program="Midjourney")))
+    reply = describe(Texts(), "en", write(BLANK, Parameters("a fox", seed=2**64 - 1, program="Midjourney")))
     assert (reply.text, reply.prompt) == (f"Made by Midjourney\nSeed {2**64 - 1}", "a fox")
 
 
 @pytest.mark.parametrize("locale", LANGUAGES)
 @pytest.mark.parametrize(("program", "key"), [("ComfyUI", "info-no-prompt"), ("?", "info-unreadable")])
 def test_a_prompt_that_was_not_understood_is_said_to_be_so(locale: str, program: str, key: str) -> None:
-    reply = told(Texts(), locale, write(BLANK, Parameters(program=program)))
+    reply = describe(Texts(), locale, write(BLANK, Parameters(program=program)))
     assert Texts().say(locale, key) in reply.text
     assert not reply.prompt

@@ -12,9 +12,9 @@ import pytest
 from bot.fake import FakePlatform
 from bot.policy.limits import DAY, Rule
 from bot.storage.database import DATABASE, NewerDatabaseError, UnusableDatabaseError
-from bot.storage.jobs import Store
+from bot.storage.jobs import JobStore
 from bot.storage.lock import UnusableDirectory
-from bot.storage.pictures import ImageFolder
+from bot.storage.pictures import PictureFolder
 from bot.storage.retention import Retention, hourly
 from bot.types import Action, Job, Refused
 from engine.fake import FakeEngine
@@ -99,7 +99,7 @@ async def test_a_half_written_file_of_a_killed_bot_is_gone_at_the_next_start(tmp
     for folder in ("pictures", "pictures/inputs"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "tmpabc.part").write_bytes(b"half")
-    ImageFolder(tmp_path / "pictures")
+    PictureFolder(tmp_path / "pictures")
     assert names(tmp_path, "**/*.part") == []
 
 
@@ -364,14 +364,14 @@ async def test_a_newer_database_is_an_unusable_one() -> None:
 
 
 async def test_nobody_else_on_the_machine_can_read_the_database(tmp_path: Path) -> None:
-    async with Store.open(tmp_path / "data"):
+    async with JobStore.open(tmp_path / "data"):
         modes = {file.name: file.stat().st_mode & 0o777 for file in (tmp_path / "data").glob(f"{DATABASE}*")}
         assert set(modes.values()) == {0o600}
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
 
 
 async def opened(directory: Path) -> None:
-    async with Store.open(directory):
+    async with JobStore.open(directory):
         pass
 
 

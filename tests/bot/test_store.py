@@ -14,8 +14,8 @@ from bot.storage import database as database_module
 from bot.storage import jobs as store_module
 from bot.storage import retention
 from bot.storage.database import DATABASE, NewerDatabaseError
-from bot.storage.jobs import Store
-from bot.storage.pictures import ImageFolder
+from bot.storage.jobs import JobStore
+from bot.storage.pictures import PictureFolder
 from bot.storage.retention import Retention
 from bot.types import Address, Job, JobPicture, Params, Refused, Request, User
 from engine.types import PromptReady, Variation
@@ -32,7 +32,7 @@ def anything(usage: Usage) -> None:
     """Judge nothing."""
 
 
-async def admitted(store: Store, event: str, now: float = 0.0, user: User = ANN) -> Job:
+async def admitted(store: JobStore, event: str, now: float = 0.0, user: User = ANN) -> Job:
     job, _ = await store.admit(asked(event, user), SIZE, now, anything)
     return job
 
@@ -51,16 +51,16 @@ async def test_a_job_comes_back_exactly_as_it_was_asked(tmp_path: Path) -> None:
         original="ein Boot",
         params=Params("a boat", aspect="3:2", seed=9, loras=(("ink", 0.5),), ignored=("--v 6",)),
     )
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         made, new = await store.admit(request, SIZE, 12.5, anything)
         assert new
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         assert await store.job(made.id) == made
     assert made == Job(made.id, request, "queued", 12.5, 128, 96, 7, 400)
 
 
 async def test_a_number_that_no_job_can_have_is_nobodys(tmp_path: Path) -> None:
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         job = await admitted(store, "e1")
         assert await store.job(2**63) is None
         assert await store.history(ANN.person, 5, 2**63) == [job]
@@ -69,7 +69,7 @@ async def test_a_number_that_no_job_can_have_is_nobodys(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", [2**53 + 1, 2**63 - 1, 2**63, 2**64 - 1])
 async def test_a_seed_of_64_bits_comes_back_as_it_was(tmp_path: Path, seed: int) -> None:
     request = replace(asked("e1"), params=Params("a boat", seed=seed), variation=Variation(seed))
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         made, _ = await store.admit(request, replace(SIZE, seed=seed), 12.5, anything)
         await store.start(made.id, 13.0)
         drawn = await store.add_picture(made.id, replace(picture(0), seed=seed), 1, 14.0)
@@ -79,16 +79,16 @@ async def test_a_seed_of_64_bits_comes_back_as_it_was(tmp_path: Path, seed: int)
 
 
 async def test_a_job_stored_before_there_were_fast_pictures_is_not_fast(tmp_path: Path) -> None:
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         made = await admitted(store, "e1")
     with closing(sqlite3.connect(tmp_path / DATABASE)) as database, database:
         database.execute("UPDATE jobs SET params = json_remove(params, '$.fast')")
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         assert await store.job(made.id) == made
 
 
 async def test_the_same_event_is_the_same_job(tmp_path: Path) -> None:
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         made = await asyncio.gather(*(admitted(store, "e1") for _ in range(10)))
         assert len({job.id for job in made}) == 1
         assert (await admitted(store, "e2")).id != made[0].id
@@ -98,7 +98,7 @@ async def test_twenty_submits_at_once_never_exceed_the_rule(tmp_path: Path) -> N
     def strict(usage: Usage) -> None:
         judge(Rule(waiting=5, per_day=0, per_minute=0), usage, 0.0)
 
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         admissions = (store.admit(asked(f"e{at}"), SIZE, 0.0, strict) for at in range(20))
         results = await asyncio.gather(*admissions, return_exceptions=True)
         assert sum(isinstance(result, Refused) for result in results) == 15
@@ -106,7 +106,7 @@ async def test_twenty_submits_at_once_never_exceed_the_rule(tmp_path: Path) -> N
 
 
 async def test_usage_charges_what_was_made_and_counts_every_request(tmp_path: Path) -> None:
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         jobs = [await admitted(store, f"e{at}", now=100.0 + at) for at in range(5)]
         await admitted(store, "other", 104.0, User("web", "2", "Bob"))
         await admitted(store, "old", 104.0 - DAY - MINUTE)
@@ -122,7 +122,7 @@ async def test_usage_charges_what_was_made_and_counts_every_request(tmp_path: Pa
 
 
 async def test_a_job_is_finished_with_its_last_picture_and_delivered_when_shown(tmp_path: Path) -> None:
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         job = await admitted(store, "e1")
         await store.start(job.id, 5)
         await store.prompt_ready(job.id, PromptReady("a boat", "a fine boat", "fog", ("enhanced:time",)))
@@ -147,7 +147,7 @@ async def test_a_job_is_finished_with_its_last_picture_and_delivered_when_shown(
 
 
 async def test_an_ended_job_stays_as_it_ended(tmp_path: Path) -> None:
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         job = await admitted(store, "e1")
         assert await store.cancel(job.id, 0, 5)
         assert not await store.cancel(job.id, 9, 6)
@@ -161,7 +161,7 @@ async def test_an_ended_job_stays_as_it_ended(tmp_path: Path) -> None:
 
 
 async def test_history_is_newest_first_and_ones_own(tmp_path: Path) -> None:
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         ids = [(await admitted(store, f"e{at}")).id for at in range(4)]
         await admitted(store, "bob", user=User("web", "2", "Bob"))
         assert [job.id for job in await store.history(ANN.person, 2, None)] == [ids[3], ids[2]]
@@ -169,7 +169,7 @@ async def test_history_is_newest_first_and_ones_own(tmp_path: Path) -> None:
 
 
 async def test_a_job_the_bot_died_with_too_often_fails_but_a_waiting_one_never(tmp_path: Path) -> None:
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         poison, patient = await admitted(store, "e1"), await admitted(store, "e2")
         for crash in range(store_module.MAX_CRASHES):
             assert {job.id for job in await store.open_jobs()} == {poison.id, patient.id}, crash
@@ -184,7 +184,7 @@ async def test_a_job_the_bot_died_with_too_often_fails_but_a_waiting_one_never(t
 
 
 async def test_deleted_pictures_keep_their_rows_and_have_to_be_shown_anew(tmp_path: Path) -> None:
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         job = await admitted(store, "e1")
         await store.start(job.id, 1)
         for index in range(2):
@@ -198,7 +198,7 @@ async def test_deleted_pictures_keep_their_rows_and_have_to_be_shown_anew(tmp_pa
 
 
 async def test_expired_pictures_stay_in_the_trash_until_they_are_gone(tmp_path: Path) -> None:
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         job = await admitted(store, "e1")
         await store.start(job.id, 1)
         for index in range(2):
@@ -211,7 +211,7 @@ async def test_expired_pictures_stay_in_the_trash_until_they_are_gone(tmp_path: 
 
 
 async def test_a_cancelled_write_leaves_the_store_usable(tmp_path: Path) -> None:
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         for pauses in range(12):
             writing = asyncio.ensure_future(admitted(store, f"e{pauses}"))
             for _ in range(pauses):
@@ -225,7 +225,7 @@ async def test_a_cancelled_write_leaves_the_store_usable(tmp_path: Path) -> None
 async def test_an_older_database_is_backed_up_and_migrated_and_keeps_its_jobs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         job = await admitted(store, "e1")
     newer = tmp_path / "package" / "migrations"
     newer.mkdir(parents=True)
@@ -235,7 +235,7 @@ async def test_an_older_database_is_backed_up_and_migrated_and_keeps_its_jobs(
     version = len(list(known.glob("*.sql")))
     (newer / f"{version + 1:03}_more.sql").write_text("ALTER TABLE jobs ADD COLUMN more TEXT;")
     monkeypatch.setattr(database_module, "files", lambda package: newer.parent)
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         assert await store.job(job.id) == job
     with closing(sqlite3.connect(tmp_path / f"{DATABASE}.v{version}.bak")) as backup:
         assert backup.execute("SELECT count(*) FROM jobs").fetchone() == (1,)
@@ -246,9 +246,9 @@ async def test_a_backup_goes_after_a_week_and_what_was_deleted_since_with_it(tmp
     backup = tmp_path / f"{DATABASE}.v1.bak"
     backup.touch()
     made = backup.stat().st_mtime
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         for days, left in ((6, True), (8, False)):
-            await retention.sweep(store, ImageFolder(tmp_path / "pictures"), Retention(), made + days * DAY)
+            await retention.sweep(store, PictureFolder(tmp_path / "pictures"), Retention(), made + days * DAY)
             assert backup.exists() == left
 
 
@@ -271,7 +271,7 @@ def make_old(directory: Path, version: int, params: str) -> None:
 
 async def test_jobs_of_the_first_version_are_read_as_they_were(tmp_path: Path) -> None:
     make_old(tmp_path, 1, '{"prompt":"a boat","count":2,"ignored":[]}')
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         [job] = await store.open_jobs()
         assert job.request == asked("e1", replace(ANN, groups=()))
         assert not job.favourite
@@ -280,7 +280,7 @@ async def test_jobs_of_the_first_version_are_read_as_they_were(tmp_path: Path) -
 
 async def test_what_was_spent_before_it_was_kept_by_the_minute_still_counts(tmp_path: Path) -> None:
     make_old(tmp_path, 3, '{"prompt":"a boat","count":2,"ignored":[]}')
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         assert (await store.usage("web:1", 30.0)).charges == ((30, 400),)
 
 
@@ -290,25 +290,25 @@ async def test_what_was_to_be_redrawn_before_methods_could_be_named_still_is(
 ) -> None:
     told = f'{{"prompt":"a boat","redraw":{redraw},"count":2,"ignored":[]}}'
     make_old(tmp_path, 2, told)
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         [found] = await store.open_jobs()
         assert found.request.params.method == method
 
 
 async def test_how_to_enlarge_outlasts_a_restart(tmp_path: Path) -> None:
     wish = replace(asked("e1"), kind="upscale", params=Params("", factor=4, method="lanczos"))
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         await store.admit(wish, SIZE, 0.0, anything)
-    async with Store.open(tmp_path) as store:
+    async with JobStore.open(tmp_path) as store:
         [found] = await store.open_jobs()
         assert (found.request.params.factor, found.request.params.method) == (4, "lanczos")
 
 
 async def test_a_database_of_a_newer_bot_is_left_alone(tmp_path: Path) -> None:
-    async with Store.open(tmp_path):
+    async with JobStore.open(tmp_path):
         pass
     with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
         connection.execute("PRAGMA user_version = 999")
     with pytest.raises(NewerDatabaseError, match="newer bot"):
-        async with Store.open(tmp_path):
+        async with JobStore.open(tmp_path):
             pass

@@ -11,10 +11,10 @@ from adapters.discord import DiscordPlatform, DiscordSettings
 from bot.core import Core, CoreSettings
 from bot.policy.access import Access
 from bot.policy.limits import Rule
-from bot.policy.moderation import Words
+from bot.policy.moderation import BannedWords
 from bot.replies.replies import Replies
-from bot.storage.jobs import Store
-from bot.storage.pictures import ImageFolder
+from bot.storage.jobs import JobStore
+from bot.storage.pictures import PictureFolder
 from bot.types import Job, Params
 from engine.fake import FakeEngine
 from engine.types import ModelProfile
@@ -30,7 +30,7 @@ FREE = Rule(0, 0, 0, 0, 4, 1.0)
 class Studio:
     """One life of the bot, and the Discord it lives on."""
 
-    def __init__(self, discord: Discord, platform: DiscordPlatform, core: Core, store: Store) -> None:
+    def __init__(self, discord: Discord, platform: DiscordPlatform, core: Core, store: JobStore) -> None:
         self.discord = discord
         self.world = discord.world
         self.platform = platform
@@ -101,13 +101,13 @@ async def living(
 
     settings = DiscordSettings(TOKEN, discord.api_base, discord.gateway_url)
     platform = DiscordPlatform(replace(settings, **said), directory, discord.world.now, sleep)
-    async with Store.open(directory) as store:
+    async with JobStore.open(directory) as store:
         core = Core(
             store=store,
-            images=ImageFolder(directory / "pictures"),
+            images=PictureFolder(directory / "pictures"),
             engine=engine or FakeEngine(64),
             replies=Replies(profile),
-            words=Words(banned),
+            words=BannedWords(banned),
             settings=CoreSettings(profile, Params(""), rule, access=access),
             platforms={platform.name: platform},
             now=discord.world.now,

@@ -8,7 +8,7 @@ from PIL import Image
 
 from bot.policy.access import Access
 from bot.policy.limits import Rule
-from bot.replies.shrink import fit
+from bot.replies.shrink import shrink_to
 from bot.types import Image as Shown
 from engine.metadata import Parameters, read, write
 from tests.adapters.discord.people import words
@@ -265,7 +265,7 @@ async def test_a_smaller_file_still_tells_how_it_was_made(studio: Studio) -> Non
     file = io.BytesIO()
     noise.save(file, "PNG")
     whole = write(file.getvalue(), Parameters("一只狐狸", seed=77, steps=8, width=256, height=256))
-    small = fit(Shown("1-0.png", whole, "image/png", 256, 256), 60_000)
+    small = shrink_to(Shown("1-0.png", whole, "image/png", 256, 256), 60_000)
     assert (small.mime, small.name) == ("image/webp", "1-0.webp")
     found = read(small.data)
     assert found is not None

@@ -7,7 +7,7 @@ import warnings
 import pytest
 from telegram.error import NetworkError
 
-from adapters.telegram.wire import Wire
+from adapters.telegram.wire import CancellableHttp
 from tests.adapters.telegram.server import TOKEN, Telegram
 
 MOMENTS = range(0, 24)
@@ -19,7 +19,7 @@ async def test_no_connection_outlives_the_wire_whenever_it_is_shut_down(
     server: Telegram, cancelled: bool
 ) -> None:
     for moment in MOMENTS:
-        wire = Wire(1)
+        wire = CancellableHttp(1)
         await wire.initialize()
         call = asyncio.create_task(wire.do_request(f"{server.url}/bot{TOKEN}/getMe", "POST"))
         for _ in range(moment):
@@ -36,7 +36,7 @@ async def test_no_connection_outlives_the_wire_whenever_it_is_shut_down(
 
 
 async def test_a_call_that_is_ended_by_the_shutdown_says_so(server: Telegram) -> None:
-    wire = Wire(1)
+    wire = CancellableHttp(1)
     await wire.initialize()
     call = asyncio.create_task(wire.do_request(f"{server.url}/bot{TOKEN}/getUpdates", "POST"))
     await asyncio.sleep(0)

@@ -16,10 +16,10 @@ from adapters.web.server import WebPlatform
 from adapters.web.settings import WebSettings
 from bot.core import Core, CoreSettings
 from bot.policy.limits import Rule
-from bot.policy.moderation import Words
+from bot.policy.moderation import BannedWords
 from bot.replies.replies import Replies
-from bot.storage.jobs import Store
-from bot.storage.pictures import ImageFolder
+from bot.storage.jobs import JobStore
+from bot.storage.pictures import PictureFolder
 from bot.types import Params
 from engine.fake import FakeEngine
 from engine.types import Event, Generate, ModelProfile, Progress, Task
@@ -108,13 +108,13 @@ async def serving(
     """Run the web chat in `directory`, then stop it; `sleep` is how the page's grace is waited for."""
     easel = Easel()
     web = WebPlatform(settings, directory, sleep=sleep)
-    async with Store.open(directory) as store:
+    async with JobStore.open(directory) as store:
         core = Core(
             store=store,
-            images=ImageFolder(directory / "pictures"),
+            images=PictureFolder(directory / "pictures"),
             engine=easel,
             replies=Replies(PROFILE),
-            words=Words(()),
+            words=BannedWords(()),
             settings=CoreSettings(PROFILE, Params(""), rule or Rule(per_minute=100, waiting=50)),
             platforms={"web": web},
         )
