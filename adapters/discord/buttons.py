@@ -9,7 +9,7 @@ from typing import Any
 
 import discord
 
-from adapters.discord.door import Asked
+from adapters.discord.permissions import Asked
 from bot.types import Action, Button, Choice
 
 PREFIX = "zi:"

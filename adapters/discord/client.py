@@ -7,11 +7,11 @@ import discord
 from discord import app_commands
 
 from adapters.discord import commands, modal, sync
+from adapters.discord.button_presses import Presses
 from adapters.discord.buttons import Pick, Press
-from adapters.discord.desk import Responder, Show
-from adapters.discord.door import Asked
-from adapters.discord.presses import Presses
+from adapters.discord.permissions import Asked
 from adapters.discord.reactions import Reactions
+from adapters.discord.responder import Responder, Show
 from adapters.discord.settings import DiscordSettings
 from bot.core import Core
 

@@ -8,14 +8,14 @@ import discord
 from discord import Locale, app_commands
 from discord.app_commands import Range, locale_str
 
-from adapters.discord.door import Asked
 from adapters.discord.names import PLACES, localized
+from adapters.discord.permissions import Asked
 from adapters.discord.traditional import traditional
 from bot.replies.texts import Texts
 from bot.requests.upscale_options import UpscaleOptions, UpscaleRequest
 
 if TYPE_CHECKING:
-    from adapters.discord.desk import Responder
+    from adapters.discord.responder import Responder
 
 Callback = Callable[..., Coroutine[Any, Any, None]]
 Aspect = Literal["1:1", "3:2", "2:3", "4:3", "3:4", "16:9", "9:16", "21:9"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import discord
 
-from adapters.discord.door import Asked
+from adapters.discord.permissions import Asked
 from bot.replies.texts import Texts
 from bot.types import Reply
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import discord
 
-from adapters.discord.door import Asked
-from adapters.discord.place import PLATFORM
+from adapters.discord.address import PLATFORM
+from adapters.discord.permissions import Asked
 from bot.types import User
 
 AGE_RESTRICTED = "discord:age-restricted"

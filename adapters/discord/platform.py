@@ -14,9 +14,9 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
-from adapters.discord import place as places
+from adapters.discord import address as places
+from adapters.discord.address import Place
 from adapters.discord.client import Client, client_class
-from adapters.discord.place import Place
 from adapters.discord.reactions import OFFERED
 from adapters.discord.render import Look, look
 from adapters.discord.settings import DiscordSettings

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import discord
 
 from adapters.discord import buttons
+from adapters.discord.address import UPLOAD_LIMIT, Place, read
 from adapters.discord.people import channel_of, near, of_reaction
-from adapters.discord.place import UPLOAD_LIMIT, Place, read
 from adapters.discord.render import look
 from adapters.discord.settings import DiscordSettings
 from bot.core import Core
 from bot.types import Action, Gone, Job, Refused, Reply, User, Verb
 
 if TYPE_CHECKING:
-    from adapters.discord.desk import Show
+    from adapters.discord.responder import Show
 
 VERBS: dict[str, Verb] = {
     "🔄": "reroll",

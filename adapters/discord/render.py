@@ -12,7 +12,7 @@ from typing import Any
 import discord
 
 from adapters.discord import buttons
-from adapters.discord.place import UPLOAD_LIMIT, Place
+from adapters.discord.address import UPLOAD_LIMIT, Place
 from bot.replies.shrink import shrink_to
 from bot.types import Choice, Image, Reply
 

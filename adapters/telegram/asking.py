@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from telegram import PhotoSize
 
-from adapters.telegram.hearing import Incoming
-from adapters.telegram.place import Place
+from adapters.telegram.address import Place
+from adapters.telegram.incoming import Incoming
 from bot.core import Core
 from bot.replies import picture_info
 from bot.requests import commands, flags, upscale_options

@@ -13,8 +13,8 @@ from telegram.constants import FileSizeLimit
 from telegram.error import BadRequest, NetworkError
 from telegram.ext import ExtBot
 
-from adapters.telegram.place import Place
-from adapters.telegram.post import Post
+from adapters.telegram.address import Place
+from adapters.telegram.api_calls import Post
 from bot.core import Core
 from bot.types import Action, Refused, User
 

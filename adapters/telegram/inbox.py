@@ -9,15 +9,15 @@ from dataclasses import replace
 
 from telegram import ForceReply, Message, Update
 
-from adapters.telegram import asking, hearing
+from adapters.telegram import asking, incoming
+from adapters.telegram.address import Place
 from adapters.telegram.asking import Question
-from adapters.telegram.desk import Responder
+from adapters.telegram.button_presses import Presses
 from adapters.telegram.files import Files
-from adapters.telegram.hearing import Incoming
+from adapters.telegram.incoming import Incoming
 from adapters.telegram.people import Moderators, user_of
-from adapters.telegram.place import Place
-from adapters.telegram.presses import Presses
 from adapters.telegram.reactions import Reactions
+from adapters.telegram.responder import Responder
 from bot.replies.texts import LANGUAGES
 from bot.types import Kind, Refused, Reply, User
 
@@ -47,9 +47,9 @@ class Inbox:
         """Tell whoever asked that it went wrong on our side."""
         message = update.message
         if message is not None and message.from_user is not None:
-            if hearing.parse_message(message, self._desk.bot.bot) is not None:
+            if incoming.parse_message(message, self._desk.bot.bot) is not None:
                 user = user_of(message.from_user, message.chat)
-                await self._desk.answer(hearing.place_of(message), self._desk.sorry(user))
+                await self._desk.answer(incoming.place_of(message), self._desk.sorry(user))
         elif update.callback_query is not None:
             await self._presses.apologize(update.callback_query)
         elif update.message_reaction is not None:
@@ -59,10 +59,14 @@ class Inbox:
         account = message.from_user
         if account is None or account.is_bot:
             return
-        heard = hearing.parse_message(message, self._desk.bot.bot)
+        heard = incoming.parse_message(message, self._desk.bot.bot)
         if heard is None:
             return
-        user, place, heard = user_of(account, message.chat), hearing.place_of(message), self._completed(heard)
+        user, place, heard = (
+            user_of(account, message.chat),
+            incoming.place_of(message),
+            self._completed(heard),
+        )
         try:
             found = await asking.ask(
                 self._desk.core, user, heard, place, lambda: self._files.fetch(heard.picture)
@@ -111,7 +115,7 @@ class Inbox:
 def event_of(update: Update) -> str:
     """Return the intake key of an update: the same event again is the same job."""
     if update.message is not None:
-        return hearing.place_of(update.message).event
+        return incoming.place_of(update.message).event
     if update.callback_query is not None:
         return f"query/{update.callback_query.id}"
     return f"update/{update.update_id}"

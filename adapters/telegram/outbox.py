@@ -15,8 +15,8 @@ from telegram import Message
 from telegram.error import BadRequest, ChatMigrated, Forbidden
 
 from adapters.telegram import markup, photos
-from adapters.telegram.place import Place
-from adapters.telegram.post import Buttons, Markup, Post
+from adapters.telegram.address import Place
+from adapters.telegram.api_calls import Buttons, Markup, Post
 from adapters.telegram.recent import LruDict
 from bot.types import Gone, Reply
 

@@ -13,7 +13,7 @@ from telegram import User as Account
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
-from adapters.telegram.place import NAME
+from adapters.telegram.address import NAME
 from adapters.telegram.recent import LruDict
 from bot.types import User
 

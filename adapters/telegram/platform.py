@@ -15,15 +15,15 @@ from telegram import BotCommand, BotCommandScope, BotCommandScopeChat, BotComman
 from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken
 from telegram.ext import AIORateLimiter, ExtBot
 
-from adapters.telegram import place
-from adapters.telegram.desk import Responder
+from adapters.telegram import address as place
+from adapters.telegram.api_calls import Post
+from adapters.telegram.http import CancellableHttp
 from adapters.telegram.inbox import Inbox, event_of
 from adapters.telegram.intake import Intake, PendingEvents
 from adapters.telegram.outbox import Outbox
 from adapters.telegram.polling import Polling, retry_until_ok
-from adapters.telegram.post import Post
+from adapters.telegram.responder import Responder
 from adapters.telegram.webhook import Webhook
-from adapters.telegram.wire import CancellableHttp
 from bot.core import Core
 from bot.requests.commands import COMMANDS
 from bot.setup.config import ConfigError, TelegramConfig

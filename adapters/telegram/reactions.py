@@ -5,9 +5,9 @@ Knows reactions and the jobs that messages show; what others put under one's pic
 
 from telegram import MessageReactionUpdated, ReactionType, ReactionTypeEmoji
 
-from adapters.telegram.desk import Responder
+from adapters.telegram.address import Place, is_at, read
 from adapters.telegram.people import user_of
-from adapters.telegram.place import Place, is_at, read
+from adapters.telegram.responder import Responder
 from bot.types import Action, Job, Refused, Reply, User, Verb
 
 VERBS: dict[str, Verb] = {"⚡": "reroll", "🏆": "upscale", "✍": "edit"}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from adapters.discord import desk
+from adapters.discord import responder
 from bot.storage.database import DATABASE
 from engine.fake import striped
 from tests.adapters.discord.people import words
@@ -111,7 +111,7 @@ async def test_a_person_is_answered_in_their_own_language(tmp_path: Path) -> Non
 async def test_a_database_that_takes_longer_than_discord_waits_is_answered_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk, "SOON", 0.05)
+    monkeypatch.setattr(responder, "SOON", 0.05)
     goes_on = threading.Event()
     async with opened(tmp_path) as studio:
         await studio.store._db.connection.execute("PRAGMA busy_timeout = 0")

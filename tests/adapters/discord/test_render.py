@@ -1,6 +1,6 @@
 """How a reply looks on Discord, as far as no other test shows it."""
 
-from adapters.discord.place import Place
+from adapters.discord.address import Place
 from adapters.discord.render import look
 from bot.types import Image, Reply
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapters.telegram.place import Place
+from adapters.telegram.address import Place
 from bot.types import Address
 from engine.fake import FakeEngine
 from tests.adapters.telegram.chats import ANN, BOB, Json

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.telegram.place import Place, read
+from adapters.telegram.address import Place, read
 from bot.types import Action, Button, Gone, Image, Reply
 from engine.fake import striped
 from engine.metadata import Parameters, write

@@ -7,7 +7,7 @@ import warnings
 import pytest
 from telegram.error import NetworkError
 
-from adapters.telegram.wire import CancellableHttp
+from adapters.telegram.http import CancellableHttp
 from tests.adapters.telegram.server import TOKEN, Telegram
 
 MOMENTS = range(0, 24)

@@ -6,10 +6,10 @@ Knows which verb changes what: the pressed message, a new one, or nothing but wh
 from typing import Any
 
 from adapters.discord import modal
-from adapters.discord.desk import Responder, soon
-from adapters.discord.door import Asked
 from adapters.discord.people import of_interaction
+from adapters.discord.permissions import Asked
 from adapters.discord.render import look
+from adapters.discord.responder import Responder, soon
 from bot.requests.commands import Command
 from bot.types import Action, Address, Reply
 

@@ -11,12 +11,12 @@ from dataclasses import replace
 from telegram import CallbackQuery, InlineKeyboardMarkup, Message
 from telegram.error import BadRequest, Forbidden, NetworkError, TelegramError
 
-from adapters.telegram import hearing, markup, menu
-from adapters.telegram.desk import Responder
+from adapters.telegram import incoming, markup, menu
+from adapters.telegram.address import Place, is_at
+from adapters.telegram.api_calls import Markup
 from adapters.telegram.files import Files
 from adapters.telegram.people import Moderators, user_of
-from adapters.telegram.place import Place, is_at
-from adapters.telegram.post import Markup
+from adapters.telegram.responder import Responder
 from bot.requests.commands import Command
 from bot.types import Action, Job, Refused, Reply, User
 
@@ -59,7 +59,7 @@ class Presses:
             await self._files.send(paths, place)
         elif (opened := menu.read(data)) is not None:
             await self._open(query, user, opened, place)
-        elif (action := hearing.read_button(data)) is None:
+        elif (action := incoming.read_button(data)) is None:
             await self._pop_up(query)
         elif action.verb in ("set", "forget"):
             await self._change(query, user, action, place)

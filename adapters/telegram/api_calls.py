@@ -19,7 +19,7 @@ from telegram.constants import ChatAction, ParseMode
 from telegram.error import BadRequest, Forbidden, TelegramError
 from telegram.ext import ExtBot
 
-from adapters.telegram.place import Place
+from adapters.telegram.address import Place
 
 Markup = InlineKeyboardMarkup | None
 Buttons = InlineKeyboardMarkup | ForceReply | None

@@ -10,11 +10,11 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 from telegram.ext import ExtBot
 
 from adapters.telegram import markup
+from adapters.telegram.address import Place
+from adapters.telegram.api_calls import Buttons
 from adapters.telegram.asking import LINKED
 from adapters.telegram.intake import PendingEvents
 from adapters.telegram.outbox import Outbox
-from adapters.telegram.place import Place
-from adapters.telegram.post import Buttons
 from bot.core import Core
 from bot.types import Refused, Reply, User
 

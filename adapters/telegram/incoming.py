@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from telegram import Document, Message, PhotoSize
 from telegram import User as Account
 
-from adapters.telegram.place import Place
+from adapters.telegram.address import Place
 from bot.types import Action
 
 _COMMAND = re.compile(r"/[^\s@]+(?:@(?P<bot>\w+))?")

@@ -14,9 +14,9 @@ import aiohttp
 import discord
 
 from adapters.discord import pictures
-from adapters.discord.door import Asked, check
+from adapters.discord.address import TOKEN_LIFE, Place
 from adapters.discord.people import near, of_interaction
-from adapters.discord.place import TOKEN_LIFE, Place
+from adapters.discord.permissions import Asked, check
 from adapters.discord.render import look
 from adapters.discord.settings import DiscordSettings
 from bot.core import Core
