@@ -63,7 +63,7 @@ def test_another_factor_is_refused_with_those_there_are(said: str) -> None:
 
 
 def test_digits_without_end_are_no_factor() -> None:
-    assert read("x" + "9" * 5000).way == UpscaleOptions()
+    assert read("x" + "9" * 5000).options == UpscaleOptions()
 
 
 def test_without_any_job_it_is_refused() -> None:
