@@ -26,7 +26,7 @@ from bot.storage.jobs import JobStore
 from bot.storage.pictures import PictureFolder
 from bot.types import Refused
 from engine import profiles
-from engine.process import ProcessEngine
+from engine.runtime.process import ProcessEngine
 from engine.types import EngineError, ModelProfile, image_tokens
 
 USAGE = """usage: python -m bot [--config FILE] COMMAND

@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 
 from engine import hub, quantized, shards
-from engine.port import Join, Redraw
+from engine.pipeline import Join, Redraw
 from engine.types import EngineError, Picture, Progress, Upscale
 
 Score = Callable[[bytes], dict[str, float]]

@@ -11,10 +11,11 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 
-from engine import checker, hub, pixels, shards
+from engine import checker, hub, shards
 from engine.fake import striped
 from engine.load import OURS, kind, lora_folder
 from engine.memory.__main__ import told
+from engine.pictures import codec
 from engine.profiles import locate
 from engine.prompts import chat
 from engine.types import EngineError, EngineSettings, Picture, Upscale
@@ -103,7 +104,7 @@ def upscalers(settings: EngineSettings) -> Iterator[Check]:
     if name == BUILT_IN_NAME:
         yield Check("note", "upscalers", f"{settings.upscalers} holds no weights; the built-in ones are used")
         return
-    picture = pixels.png(pixels.read(striped("upscalers", 64, 64)))
+    picture = codec.png(codec.read(striped("upscalers", 64, 64)))
     *_, larger = upscale(Upscale(picture, 2, "sr"), plan)
     assert isinstance(larger, Picture)
     if faults := larger.report.get("guards"):

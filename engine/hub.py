@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine import shards
-from engine.pulse import PULSE
+from engine.runtime.pulse import PULSE
 from engine.types import EngineError
 
 INDEX = "model_index.json"

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from engine import pixels
-from engine.process import ProcessEngine
+from engine.pictures import codec
 from engine.profiles import profile
+from engine.runtime.process import ProcessEngine
 from engine.types import Engine, EngineSettings, Generate, Picture, PromptReady
 
 COLUMNS = {"original": (False, False), "optimized": (True, False), "enhanced": (True, True)}
@@ -43,7 +43,7 @@ async def compare(engine: Engine, task: Generate) -> list[Column]:
 
 def sheet(columns: Sequence[Column]) -> Image.Image:
     """Lay the pictures side by side, each below its name."""
-    images = [pixels.read(column.picture.png) for column in columns]
+    images = [codec.read(column.picture.png) for column in columns]
     width, height = images[0].size
     board = Image.new("RGB", (len(images) * (width + GAP) + GAP, height + BANNER + GAP), "white")
     draw = ImageDraw.Draw(board)
@@ -72,7 +72,7 @@ async def _main(args: argparse.Namespace) -> None:
         columns = await compare(engine, task)
     finally:
         await engine.close()
-    await asyncio.to_thread(args.out.write_bytes, pixels.png(sheet(columns)))
+    await asyncio.to_thread(args.out.write_bytes, codec.png(sheet(columns)))
     for column in columns:
         print(f"{column.name}: {column.ready.used}")
         if column.ready.negative_used:

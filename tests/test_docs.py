@@ -8,7 +8,7 @@ from bot.requests import flags, tasks
 from bot.requests.commands import COMMANDS
 from bot.storage import pictures
 from bot.types import Params
-from engine import pixels
+from engine.pictures import codec
 from tests.adapters.discord import faults as discord
 from tests.adapters.telegram import faults as telegram
 
@@ -68,4 +68,4 @@ def test_the_page_on_upscaling_states_the_limits() -> None:
         f"{tasks.MAX_UPSCALED // mega} megapixels and {tasks.LONGEST_UPSCALED} pixels on its longer side"
         in text
     )
-    assert f"JPEG and WebP of up to {pixels.LARGEST_PIXELS // mega} megapixels" in text
+    assert f"JPEG and WebP of up to {codec.LARGEST_PIXELS // mega} megapixels" in text

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine import metadata
+from engine.pictures import metadata
 from tests.running import running
 
 PROMPT = "a red sailboat on the sea at sunset"

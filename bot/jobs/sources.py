@@ -8,7 +8,7 @@ from bot.requests.followups import get_job, picture_of
 from bot.storage.jobs import JobStore
 from bot.storage.pictures import PictureFolder
 from bot.types import Job, Refused, Request
-from engine.metadata import read
+from engine.pictures.metadata import read
 
 
 async def source_size(store: JobStore, images: PictureFolder, request: Request) -> tuple[int, int] | None:

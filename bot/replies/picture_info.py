@@ -6,7 +6,7 @@ Knows encoded pictures and texts; knows no job.
 from bot.replies.format import SHOWN_PROMPT_IN_FULL, cut
 from bot.replies.texts import Texts
 from bot.types import Refused, Reply
-from engine.metadata import read
+from engine.pictures.metadata import read
 
 
 def describe(texts: Texts, locale: str, image: bytes) -> Reply:

@@ -11,7 +11,7 @@ from pathlib import PurePath
 from PIL import Image as Pillow
 
 from bot.types import Image
-from engine.metadata import read, to_text
+from engine.pictures.metadata import read, to_text
 
 ENCODINGS = (("WEBP", 95), ("WEBP", 85), ("JPEG", 85), ("JPEG", 70))
 MIMES = {"WEBP": "image/webp", "JPEG": "image/jpeg"}

@@ -14,7 +14,7 @@ from typing import Any
 from bot.requests import flags
 from bot.requests import tasks as params
 from bot.types import Address, Job, Params, Request, User
-from engine.metadata import read
+from engine.pictures.metadata import read
 from engine.types import Engine, Event, ModelProfile, Optimize, Picture, Progress, PromptReady, Task
 
 _USER = User("cli", "local", "local")

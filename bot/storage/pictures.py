@@ -23,7 +23,7 @@ from PIL import Image
 
 from bot.storage import upright
 from bot.types import Refused
-from engine.metadata import read, write
+from engine.pictures.metadata import read, write
 
 MAX_PIXELS = 40_000_000
 MAX_BYTES = 20_000_000

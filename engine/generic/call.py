@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine import guards, pixels
+from engine import guards
 from engine.generic.drawing import Drawing
 from engine.generic.run import Pause, Run
+from engine.pictures import codec
 from engine.types import Generate
 from engine.zimage.sampling import VARIATION_STREAM, generator, turn_noise
 
@@ -73,7 +74,7 @@ def _arguments(pipe: Any, drawing: Drawing) -> dict[str, Any]:
         "output_type": "pt",
     }
     if task.init_image is not None:
-        wanted["image"] = pixels.fit(pixels.read(task.init_image), task.width, task.height)
+        wanted["image"] = codec.fit(codec.read(task.init_image), task.width, task.height)
         wanted["strength"] = task.strength
     elif turned:
         wanted["latents"] = _turned_noise(pipe, task)

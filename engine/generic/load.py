@@ -14,10 +14,10 @@ import torch
 
 from engine import guards, hub, quantized, shards
 from engine.generic.pipeline import GenericPipeline
-from engine.memory.choosing import compute_dtype
-from engine.memory.lodging import vacancy
 from engine.memory.plan import KEPT_FREE
+from engine.memory.planner import compute_dtype
 from engine.memory.probe import Facts, probe
+from engine.memory.residency import vacancy
 from engine.profiles import profile
 from engine.prompts.chat import choose_apart
 from engine.shards import Part

@@ -14,16 +14,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine import guards, metadata, pixels, prompts
+from engine import guards, prompts
 from engine.generic.call import asked, prepared
 from engine.generic.drawing import Drawing
 from engine.generic.text import reader
 from engine.generic.watch import watched
-from engine.port import Redraw
+from engine.pictures import codec, metadata
+from engine.pictures.tensors import to_image
+from engine.pipeline import Redraw
 from engine.prompts.reading import as_read
 from engine.prompts.rewriting import Writer
-from engine.pulse import PULSE
-from engine.tensors import to_image
+from engine.runtime.pulse import PULSE
 from engine.types import (
     EngineError,
     Generate,
@@ -222,7 +223,7 @@ class GenericPipeline:
         task = drawing.task
         started = time.perf_counter()
         parameters = record.parameters(task, drawing.ready, self.profile.name)
-        png = metadata.write(pixels.png(to_image(picture)), parameters)
+        png = metadata.write(codec.png(to_image(picture)), parameters)
         drawing.seconds["png"] = time.perf_counter() - started
         dtype = str(self.pipe.dtype).removeprefix("torch.")
         report = drawing.report() | {"model": self.profile.name, "device": str(self.device), "dtype": dtype}

@@ -13,11 +13,11 @@ import torch
 
 from engine import guards
 from engine.load import OURS, kind
-from engine.memory import pace, sizes
-from engine.memory.choosing import choose_largest
-from engine.memory.lodging import vacancy
+from engine.memory import estimate, sizes
 from engine.memory.plan import Plan, Wish
+from engine.memory.planner import choose_largest
 from engine.memory.probe import Facts, probe
+from engine.memory.residency import vacancy
 from engine.memory.sizes import Z_IMAGE, Sizes
 from engine.profiles import locate, profile
 from engine.prompts import chat
@@ -74,9 +74,9 @@ def _writer(optimizer: str, plan: Plan, facts: Facts) -> dict[str, str]:
 def _speed(plan: Plan, device: torch.device) -> dict[str, float]:
     torch.set_num_threads(threads())
     with suppress(EngineError), guards.refusing("there is no memory to measure in"):
-        ceiling = pace.ceiling(device, DTYPES[plan.dtype])
+        ceiling = estimate.ceiling(device, DTYPES[plan.dtype])
         side = plan.wish.width
-        return {"ceiling": ceiling, "forward": pace.at_best(plan, side, side, ceiling)}
+        return {"ceiling": ceiling, "forward": estimate.at_best(plan, side, side, ceiling)}
     return {}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from engine.memory import decoding, room
+from engine.memory import allocator, strips
 from engine.memory.plan import Plan
 from engine.memory.sizes import BLOCK, Weights, is_linear
 from engine.memory.streaming import Streamer
@@ -64,7 +64,7 @@ class Placement:
         it is, for the pictures that do. Refusing by estimate matters where nothing is raised: on Windows a
         card's driver spills into main memory and crawls, elsewhere the system swaps, or ends the process.
         """
-        if room.made(self._device, self.plan.transient(width, height)):
+        if allocator.made(self._device, self.plan.transient(width, height)):
             return False
         plan = self._sufficient(width, height)
         if plan is None:
@@ -74,20 +74,20 @@ class Placement:
 
     def _sufficient(self, width: int, height: int) -> Plan | None:
         """Return the first of the tighter plans that makes enough room by estimate, or None."""
-        reading = room.read(self._device)
+        reading = allocator.read(self._device)
         plan = self.plan.tighter()
         while plan is not None:
             freed = replace(reading, free=reading.free + self.plan.held - plan.held)
-            if room.enough(freed, plan.transient(width, height)):
+            if allocator.enough(freed, plan.transient(width, height)):
                 break
             plan = plan.tighter()
         return plan
 
     def _refusal(self, width: int, height: int) -> str:
-        reading = room.read(self._device)
+        reading = allocator.read(self._device)
         for share in SMALLER:
             smaller = (int(width * share) // GRID * GRID, int(height * share) // GRID * GRID)
-            fits = room.enough(reading, self.plan.transient(*smaller))
+            fits = allocator.enough(reading, self.plan.transient(*smaller))
             plan = self.plan if fits else self._sufficient(*smaller)
             if plan is not None and min(smaller) >= GRID:
                 advice = f"{smaller[0]}×{smaller[1]} would ({plan.describe()})"
@@ -97,7 +97,7 @@ class Placement:
     def _tighten(self, plan: Plan) -> None:
         log.warning("memory is scarce; from now on: %s", plan.describe())
         self._apply(plan)
-        room.give_back(self._device)
+        allocator.give_back(self._device)
 
     def _apply(self, plan: Plan) -> None:
         self.plan = plan
@@ -108,7 +108,7 @@ class Placement:
         if plan.text_encoder == "streamed" and self._encoder_stream is None:
             self._encoder_stream = self._evict_encoder()
         if hasattr(self._vae, "decoder"):
-            decoding.apply(self._vae, plan.decode)
+            strips.apply(self._vae, plan.decode)
 
     def _evict_encoder(self) -> Streamer:
         """Stream the encoder's layers, look tokens up in main memory, free the slots after a prompt."""

@@ -1,7 +1,7 @@
 """A layout: where a model's parts live and in which form, and what that takes.
 
 Knows model sizes and the wished picture. Every byte count is an estimate, on the safe side; nothing here
-touches a device. Which layout a device gets is `engine.memory.choosing`'s.
+touches a device. Which layout a device gets is `engine.memory.planner`'s.
 """
 
 from dataclasses import dataclass, field, replace

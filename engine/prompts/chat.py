@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from engine import guards, hub, quantized, shards
 from engine.memory import sizes
-from engine.memory.lodging import Guest, Lodging, Vacancy, lodge, together
 from engine.memory.plan import Plan
+from engine.memory.residency import Guest, Lodging, Vacancy, lodge, together
 from engine.memory.sizes import Weights
 from engine.memory.weights import pack_linears
 from engine.prompts.language import LanguageModel, Remembering, around, rendered, stops

@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from engine import guards
-from engine.memory import room
-from engine.memory.lodging import Lodging
-from engine.pulse import PULSE
+from engine.memory import allocator
+from engine.memory.residency import Lodging
+from engine.runtime.pulse import PULSE
 from engine.types import EngineError
 
 IDLE = 300.0
@@ -130,5 +130,5 @@ class Lodger:
                 self._watch(left)
                 return
             self._model, self._inside = None, False
-        room.give_back(self._device)
+        allocator.give_back(self._device)
         log.info("the chat model was not used for %.0f s and is given up", IDLE)

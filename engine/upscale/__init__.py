@@ -12,10 +12,11 @@ from typing import Final, NamedTuple
 import numpy as np
 from PIL import Image
 
-from engine import guards, metadata, pixels
-from engine.port import Redraw
+from engine import guards
+from engine.pictures import codec, metadata
+from engine.pictures.tensors import to_pixels
+from engine.pipeline import Redraw
 from engine.profiles import EMBEDDED
-from engine.tensors import to_pixels
 from engine.types import EngineError, Picture, Progress, Upscale, UpscaleMethod
 from engine.upscale import style, tiling
 from engine.upscale.plan import BUILT_IN_NAME
@@ -70,7 +71,7 @@ class _Origin:
         """Return the result with its metadata; `drawn` are the pieces it was made of where it was redrawn."""
         width, height = enlarged.image.size
         told = replace(self.parameters, width=width, height=height, upscaler=enlarged.name)
-        png = metadata.write(pixels.png(enlarged.image), told)
+        png = metadata.write(codec.png(enlarged.image), told)
         seconds = {"upscale": took}
         method = LANCZOS if enlarged.name == LANCZOS else self.method
         report = {"method": method, "model": enlarged.name, "factor": self.factor}
@@ -102,7 +103,7 @@ def _checked(task: Upscale) -> Image.Image:
         raise EngineError(
             "bad_input", f"method is {task.method!r}; it must be auto, {', '.join(METHODS)} or redraw"
         )
-    image = pixels.read(task.image)
+    image = codec.read(task.image)
     width, height = image.width * task.factor, image.height * task.factor
     if max(width, height) > LONGEST_SIDE:
         raise EngineError(

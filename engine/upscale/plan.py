@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from engine import guards
-from engine.memory import room
+from engine.memory import allocator
 from engine.memory.plan import KEPT_FREE
 from engine.upscale import external
 from engine.upscale.network import SRVGGNetCompact, built_in
@@ -39,7 +39,7 @@ class Plan:
     models: Path | None = None
     redraw: Redrawing | None = None
     detail: float = 0.0
-    read: Callable[[torch.device], room.Reading] = room.read
+    read: Callable[[torch.device], allocator.Reading] = allocator.read
 
     @classmethod
     def of(cls, device: torch.device, models: str, detail: float = 0.0) -> "Plan":

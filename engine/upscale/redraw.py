@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from engine import guards, pixels
-from engine.metadata import Parameters
+from engine import guards
+from engine.pictures import codec
+from engine.pictures.metadata import Parameters
+from engine.pictures.tensors import to_pixels
 from engine.prompts.sanitize import sanitize
-from engine.tensors import to_pixels
 from engine.types import REDRAW_STEPS, Generate, image_tokens
 from engine.upscale.tiling import Pixels, fade_in, spans
 from engine.zimage.request import HIGHEST_SEED, MOST_STEPS, MULTIPLE, SMALLEST_SIDE
@@ -46,7 +47,7 @@ class Cut:
         """Return the picture made of the encoded `drawn` pieces, one for each task, in order."""
         files = iter(drawn)
         parts = (
-            piece if task is None else np.asarray(pixels.read(next(files)))
+            piece if task is None else np.asarray(codec.read(next(files)))
             for piece, task in zip(_pieces(self.levels, self.rows, self.columns), self.tasks, strict=True)
         )
         result = np.empty_like(self.levels)
@@ -102,7 +103,7 @@ class Redrawing:
             seed=made.seed & HIGHEST_SEED,
             optimize=False,
             enhance=False,
-            init_image=pixels.stored(image),
+            init_image=codec.stored(image),
             strength=(self.steps - 0.5) / total,
             loras=made.loras if made.model == self.model else (),
         )

@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from engine import guards
-from engine.memory import room
+from engine.memory import allocator
 from engine.types import EngineError, Progress
 
 FEATHER = 8
@@ -97,7 +97,7 @@ def super_resolved(
             raise
         if tile // 2 < SMALLEST_TILE:
             raise EngineError("out_of_memory", "not even a small tile fits in memory; try later") from error
-    room.give_back(network.device)
+    allocator.give_back(network.device)
     return (yield from super_resolved(picture, factor, network, tile // 2))
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from engine import guards
-from engine.pulse import PULSE
+from engine.runtime.pulse import PULSE
 from engine.zimage.block import Block, Operations, Parts, run_block
 from engine.zimage.speed import Speed
 

@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from engine import guards, metadata, pixels
-from engine.tensors import to_image
+from engine import guards
+from engine.pictures import codec, metadata
+from engine.pictures.tensors import to_image
 from engine.types import EngineError, Picture
 from engine.upscale import detail
 from engine.zimage import record
@@ -31,7 +32,7 @@ def encode(components: Components, drawing: Drawing, picture: Tensor, plan: Mapp
     if share:
         image = _refined(components, drawing, image, share)
     started = time.perf_counter()
-    png = metadata.write(pixels.png(image), record.parameters(task, drawing.ready, model))
+    png = metadata.write(codec.png(image), record.parameters(task, drawing.ready, model))
     drawing.seconds["png"] = time.perf_counter() - started
     return Picture(
         png,

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine import pixels
-from engine.tensors import to_pixels
+from engine.pictures import codec
+from engine.pictures.tensors import to_pixels
 from engine.types import EngineError, Generate, ModelProfile
 from engine.zimage import sampling
 from engine.zimage.drawing import Drawing
@@ -42,7 +42,7 @@ def initial(
     source = sampling.generator(task.seed)
     clean = None
     if task.init_image is not None:
-        image = pixels.fit(pixels.read(task.init_image), task.width, task.height)
+        image = codec.fit(codec.read(task.init_image), task.width, task.height)
         clean = _encoded(vae, to_pixels(image).to(device), source, actions)
         if clean is None:
             raise EngineError("numerics", "the model makes no numbers of the picture given; send another one")

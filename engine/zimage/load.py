@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 import torch
 
 from engine import guards, hub, quantized, shards
-from engine.memory import filling, placement, sizes
-from engine.memory.choosing import choose_largest
-from engine.memory.lodging import Vacancy, vacancy
+from engine.memory import loader, placement, sizes
 from engine.memory.placement import Placement
 from engine.memory.plan import Plan, Wish
+from engine.memory.planner import choose_largest
 from engine.memory.probe import probe
+from engine.memory.residency import Vacancy, vacancy
 from engine.memory.weights import PackedLinear
 from engine.profiles import EMBEDDED, EMBEDDED_WEIGHTS, profile
 from engine.prompts import chat, embedded_world
@@ -143,7 +143,7 @@ def check(folder: Path) -> list[str]:
     """
     _whole(folder)
     remarks = [
-        remark for part in BUILT for remark in filling.match(outline(folder, part), folder / part).remarks
+        remark for part in BUILT for remark in loader.match(outline(folder, part), folder / part).remarks
     ]
     _small(folder)
     return remarks
@@ -155,7 +155,7 @@ def read(folder: Path, model: str, device: torch.device, plan: Plan) -> Componen
     def filled(part: str) -> Any:
         module, where = outline(folder, part), partial(placement.place_for, plan, device, part)
         form, dtype = partial(placement.form_for, plan, part), DTYPES[plan.form(part).dtype]
-        _readable(folder / part, lambda place: filling.fill(module, place, dtype, device, where, form))
+        _readable(folder / part, lambda place: loader.fill(module, place, dtype, device, where, form))
         for owner in module.modules():
             for name, buffer in owner.named_buffers(recurse=False):
                 if not isinstance(owner, PackedLinear):
@@ -209,7 +209,7 @@ BUILT = {"text_encoder": _text_encoder, "transformer": _transformer, "vae": _vae
 def outline(folder: Path, part: str) -> Any:
     """Build a part as its config.json says, without values."""
     quantized.refuse_configured(folder / part, shards.json_object(folder / part / "config.json"))
-    return _readable(folder / part, lambda place: filling.empty(lambda: BUILT[part](place)))
+    return _readable(folder / part, lambda place: loader.empty(lambda: BUILT[part](place)))
 
 
 def _small(folder: Path) -> tuple[Any, dict[str, Any], PreviewMap | None]:

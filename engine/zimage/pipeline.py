@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from engine import guards, prompts
-from engine.port import Redraw
-from engine.pulse import PULSE
+from engine.pipeline import Redraw
+from engine.runtime.pulse import PULSE
 from engine.types import (
     EngineError,
     Generate,

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
-from engine.tensors import to_image
+from engine.pictures.tensors import to_image
 
 FILE = "preview.safetensors"
 SIDE = 256

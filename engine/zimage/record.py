@@ -6,7 +6,7 @@ Knows the task, the drawing and their names in the file. Computes nothing.
 from collections.abc import Mapping
 from typing import Any
 
-from engine import metadata
+from engine.pictures import metadata
 from engine.types import Generate, PromptReady
 from engine.zimage.drawing import Drawing
 

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 
 from engine.generic.load import load as load_generic
-from engine.memory.choosing import compute_dtype
 from engine.memory.plan import Wish
+from engine.memory.planner import compute_dtype
 from engine.memory.probe import probe
 from engine.types import EngineSettings
 from engine.zimage.components import Components

@@ -11,9 +11,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from engine import pixels
 from engine.memory.sizes import Weights, is_linear
 from engine.memory.weights import PackedLinear
+from engine.pictures import codec
 from engine.types import Generate, Picture, PromptReady, image_tokens
 from engine.zimage import sampling
 from engine.zimage.components import Components
@@ -84,7 +84,7 @@ def ours_whole(pipeline: ZImagePipeline, task: Generate) -> Callable[[], object]
 
 def stock_whole(stock: Any, task: Generate) -> Callable[[], object]:
     """Prompt to PNG."""
-    return lambda: pixels.png(_stock(stock, task, output_type="pil", prompt=task.prompt).images[0])
+    return lambda: codec.png(_stock(stock, task, output_type="pil", prompt=task.prompt).images[0])
 
 
 def ours_latents(
@@ -148,7 +148,7 @@ def stock_stages(stock: Any, task: Generate) -> dict[str, float]:
     embeds, encode = walled(lambda: _embeds(stock, task))
     latents, steps = walled(lambda: _stock(stock, task, output_type="latent", **embeds).images)
     image, decode = walled(torch.inference_mode()(lambda: _decoded(stock, latents)))
-    _, png = walled(lambda: pixels.png(image))
+    _, png = walled(lambda: codec.png(image))
     return {"encode": encode, "steps": steps, "decode": decode, "png": png}
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.memory.pace import square
+from engine.memory.estimate import square
 from engine.zimage.denoiser import PATCH, padded
 from lab.bench.clock import best_of
 

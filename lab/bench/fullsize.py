@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.memory import filling, sizes
-from engine.memory.choosing import choose
+from engine.memory import loader, sizes
 from engine.memory.placement import Placement, form_for, place_for
 from engine.memory.plan import GIB, Plan, Wish
+from engine.memory.planner import choose
 from engine.memory.probe import Facts
 from engine.memory.sizes import Z_IMAGE, Stack
 from engine.profiles import profile
@@ -77,13 +77,13 @@ def laid_out(
     from diffusers import AutoencoderKL, ZImageTransformer2DModel
 
     what = what or Architecture()
-    transformer = filling.empty(lambda: ZImageTransformer2DModel.from_config(dict(what.transformer)))
+    transformer = loader.empty(lambda: ZImageTransformer2DModel.from_config(dict(what.transformer)))
     vae = AutoencoderKL.from_config(dict(what.vae)).eval().requires_grad_(False)
     measured = replace(sizes.of(_shapes(transformer), {}, _shapes(vae)), text_encoder=what.text_encoder)
     plan = choose(facts, measured, wish)
     dtype, part = DTYPES[plan.dtype], "transformer"
     place, form = partial(place_for, plan, device, part), partial(form_for, plan, part)
-    filling.put(transformer, _random(transformer, device), dtype, device, place, form)
+    loader.put(transformer, _random(transformer, device), dtype, device, place, form)
     transformer.eval().requires_grad_(False)
     nn.Module.to(vae, device, dtype)
     made = _components(device, dtype, transformer, vae)

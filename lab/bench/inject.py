@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import pixels
 from engine.generic.pipeline import GenericPipeline
-from engine.messages import Emitted, Failed, Report, Take
+from engine.pictures import codec
+from engine.runtime.messages import Emitted, Failed, Report, Take
+from engine.runtime.worker import Worker
 from engine.types import Generate, Picture
-from engine.worker import Worker
 from engine.zimage.pipeline import ZImagePipeline
 from lab.bench.faults import FAULTS, GENERIC
 from lab.judge.judge import held_out_scenes, load_judge, truth
@@ -194,7 +194,7 @@ def _picture(end: Picture | Failed) -> Picture:
 
 
 def _levels(picture: Picture) -> Array:
-    return np.asarray(pixels.read(picture.png))
+    return np.asarray(codec.read(picture.png))
 
 
 def _sum(rows: list[dict[str, Any]]) -> dict[str, Any]:

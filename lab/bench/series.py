@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from engine import pixels
+from engine.pictures import codec
 from engine.types import EngineError, Generate, PromptReady
 from engine.zimage.components import Components
 from engine.zimage.pipeline import ZImagePipeline
@@ -37,7 +37,7 @@ def series(components: Components, dtype: torch.dtype, count: int) -> dict[str, 
         except EngineError:
             ends["refused"] += 1
             continue
-        levels = np.asarray(pixels.read(picture.png))
+        levels = np.asarray(codec.read(picture.png))
         ends["black" if levels.max() < 8 or levels.std() < 1 else "drawn"] += 1
         ends["with a guard's help"] += bool(picture.report["guards"])
     kinds = ("drawn", "black", "refused", "with a guard's help")

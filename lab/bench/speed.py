@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.memory.pace import square
+from engine.memory.estimate import square
 from engine.memory.plan import GIB
 from engine.memory.sizes import Weights
 from engine.types import Generate, image_tokens

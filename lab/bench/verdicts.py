@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine import pixels
+from engine.pictures import codec
 from engine.types import Generate, PromptReady
 from engine.zimage.components import Components
 from engine.zimage.denoiser import middle
@@ -106,7 +106,7 @@ def _drawn(
                 pipeline.step(group[start : start + BATCH])
     saved = _saving(pipeline)
     cost = np.mean([drawing.forwards - saved * len(drawing.reusing) for drawing in drawings])
-    pictures = [np.asarray(pixels.read(pipeline.finish(drawing)().png)) for drawing in drawings]
+    pictures = [np.asarray(codec.read(pipeline.finish(drawing)().png)) for drawing in drawings]
     return pictures, float(cost)
 
 

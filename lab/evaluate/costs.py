@@ -13,8 +13,8 @@ from contextlib import aclosing
 import psutil
 import torch
 
-from engine.process import ProcessEngine
 from engine.profiles import profile
+from engine.runtime.process import ProcessEngine
 from engine.types import EngineSettings, Generate, Picture
 from engine.zimage.load import load
 

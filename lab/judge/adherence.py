@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.pixels import read
+from engine.pictures.codec import read
 from engine.types import Generate, PromptReady
 from engine.zimage.drawing import Drawing
 from engine.zimage.pipeline import GUIDED_SHARE, ZImagePipeline

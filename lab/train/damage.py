@@ -16,8 +16,8 @@ from diffusers import AutoencoderKL
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from engine import pixels
 from engine.embedded import WEIGHTS
+from engine.pictures import codec
 from engine.types import EngineSettings, Generate, PromptReady
 from engine.zimage.load import load
 from engine.zimage.pipeline import ZImagePipeline
@@ -78,14 +78,14 @@ def redrawn(picture: NDArray[np.uint8], prompt: str, rng: Random) -> NDArray[np.
         height=height,
         guidance_scale=1.0,
         seed=rng.getrandbits(32),
-        init_image=pixels.stored(Image.fromarray(picture)),
+        init_image=codec.stored(Image.fromarray(picture)),
         strength=rng.choice(STRENGTHS),
         enhance=False,
     )
     drawing = pipeline.start(task, PromptReady(prompt, prompt))
     while drawing.step < drawing.steps:
         pipeline.step([drawing])
-    return np.asarray(pixels.read(pipeline.finish(drawing)().png))
+    return np.asarray(codec.read(pipeline.finish(drawing)().png))
 
 
 @lru_cache(maxsize=1)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bot.types import Action, Job, Refused, Reply, Verb
-from engine import metadata
 from engine.fake import FakeEngine, striped
+from engine.pictures import metadata
 from engine.types import Generate, Upscale
 from tests.bot.house import ANN, BOB, TOKENS, Gate, House, house
 

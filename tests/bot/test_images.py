@@ -11,7 +11,7 @@ from PIL import Image
 from bot.storage import pictures
 from bot.storage.pictures import PictureFolder
 from bot.types import Refused
-from engine.metadata import Parameters, read, write
+from engine.pictures.metadata import Parameters, read, write
 
 
 def picture(

@@ -21,7 +21,7 @@ from bot.storage.lock import exclusive
 from bot.types import Params
 from engine import profiles
 from engine.fake import FakeEngine
-from engine.metadata import Parameters, write
+from engine.pictures.metadata import Parameters, write
 from engine.types import ModelProfile
 
 ROOT = Path(__file__).parents[2]

@@ -5,21 +5,21 @@ from PIL import Image
 
 from bot.replies.picture_info import describe
 from bot.replies.texts import LANGUAGES, Texts
-from engine import pixels
-from engine.metadata import Parameters, write
+from engine.pictures import codec
+from engine.pictures.metadata import Parameters, write
 
 
 def test_a_picture_tells_its_size_prompt_negative_prompt_and_lora_files() -> None:
     made = Parameters(
         "a red boat", "rain", width=64, height=48, steps=8, seed=7, loras=(("glow", 0.8), ("ink", -1.0))
     )
-    reply = describe(Texts(), "en", write(pixels.png(Image.new("RGB", (64, 48))), made))
+    reply = describe(Texts(), "en", write(codec.png(Image.new("RGB", (64, 48))), made))
     for words in ("64×48", "rain", "LoRA: glow:0.8 ink:-1"):
         assert words in reply.text
     assert "a red boat" in str(reply)
 
 
-BLANK = pixels.png(Image.new("RGB", (64, 48)))
+BLANK = codec.png(Image.new("RGB", (64, 48)))
 
 
 def test_another_programs_picture_names_it_and_leaves_out_what_it_does_not_tell() -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from engine.process import ProcessEngine
+from engine.runtime.process import ProcessEngine
 from tests.contracts.engine_contract import each
 from tests.engine.scripted import Script
 from tests.engine.workbench import Bench

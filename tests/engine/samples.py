@@ -7,8 +7,8 @@ from typing import Any
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from engine import chunks, metadata
-from engine.metadata import Parameters
+from engine.pictures import chunks, metadata
+from engine.pictures.metadata import Parameters
 
 
 def png(texts: Mapping[str, str], *, international: bool = False, packed: bool = False) -> bytes:

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from engine.fake import striped
-from engine.port import Redraw
+from engine.pipeline import Redraw
 from engine.types import (
     EngineError,
     EngineSettings,

@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from engine import chunks, metadata
+from engine.pictures import chunks, metadata
 from tests.engine.samples import A1111, FOX, png, read, with_exif
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from engine.metadata import Parameters
+from engine.pictures.metadata import Parameters
 from tests.engine.samples import png, read, with_exif
 
 

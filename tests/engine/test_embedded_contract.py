@@ -6,7 +6,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from engine.process import ProcessEngine
+from engine.runtime.process import ProcessEngine
 from engine.types import EngineSettings
 from tests.contracts.engine_contract import EngineContract, Kill, each
 

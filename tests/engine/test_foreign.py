@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from engine import foreign
-from engine.metadata import Parameters
+from engine.pictures import foreign
+from engine.pictures.metadata import Parameters
 from tests.engine.samples import A1111, FOX, png, read, with_exif
 
 

@@ -12,11 +12,11 @@ import psutil
 import pytest
 from PIL import Image
 
-from engine import pixels
-from engine.child import Lane
-from engine.process import EngineState, ProcessEngine
+from engine.pictures import codec
+from engine.runtime.process import EngineState, ProcessEngine
+from engine.runtime.supervisor import Lane
+from engine.runtime.vigil import Patience
 from engine.types import EngineLost, Generate, Picture, Upscale
-from engine.vigil import Patience
 from tests.contracts.engine_contract import each, played
 from tests.engine.scripted import Script
 
@@ -158,7 +158,7 @@ async def test_a_tile_that_never_ends_loses_the_child(
 ) -> None:
     await engine.ready()
     held = script.hold("tile 2")
-    run = asyncio.create_task(played(engine, Upscale(pixels.png(Image.new("RGB", (64, 64))))))
+    run = asyncio.create_task(played(engine, Upscale(codec.png(Image.new("RGB", (64, 64))))))
     await held.reached.wait()
     assert "working on a picture's file" in (await lost(engine, time, run))[0]
 
@@ -217,7 +217,7 @@ async def test_a_result_that_is_long_in_being_kept_is_nothing_the_child_is_to_bl
 async def test_closing_ends_a_stopped_child(
     engine: ProcessEngine, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.process.CLOSING_GRACE", 0.0)
+    monkeypatch.setattr("engine.runtime.process.CLOSING_GRACE", 0.0)
     await engine.ready()
     process = stopped(engine)
     await engine.close()
@@ -233,7 +233,7 @@ async def test_a_child_that_not_even_the_system_can_end_holds_nobody(
     await held.reached.wait()
     process, time.answering = stopped(engine), False
     with monkeypatch.context() as patch:
-        patch.setattr("engine.child.DYING", 0.0)
+        patch.setattr("engine.runtime.supervisor.DYING", 0.0)
         patch.setattr(multiprocessing.context.SpawnProcess, "kill", lambda process: None)
         assert "no sign of life" in (await lost(engine, time, run))[0]
     time.answering = True

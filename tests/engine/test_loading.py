@@ -5,7 +5,7 @@ import asyncio
 import psutil
 import pytest
 
-from engine.process import EngineState, ProcessEngine, backoff
+from engine.runtime.process import EngineState, ProcessEngine, backoff
 from engine.types import EngineError, EngineLost, Generate, Picture
 from tests.contracts.engine_contract import played
 from tests.engine.scripted import Script

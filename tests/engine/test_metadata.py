@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from engine import chunks, metadata
-from engine.metadata import Parameters
+from engine.pictures import chunks, metadata
+from engine.pictures.metadata import Parameters
 from engine.types import Variation
 
 FULL = Parameters(

@@ -4,7 +4,7 @@ from collections import deque
 
 import pytest
 
-from engine.messages import Drop, Failed, Take
+from engine.runtime.messages import Drop, Failed, Take
 from engine.types import Picture, Progress, Upscale
 from tests.engine.test_worker import Bench
 

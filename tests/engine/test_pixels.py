@@ -3,7 +3,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from engine import pixels
+from engine.pictures import codec
 from engine.types import EngineError
 
 
@@ -14,19 +14,19 @@ def encoded(image: Image.Image, form: str = "PNG", **more: object) -> bytes:
 
 
 def test_transparency_becomes_white() -> None:
-    assert pixels.read(encoded(Image.new("RGBA", (2, 2), (9, 9, 9, 0)))).getpixel((0, 0)) == (255, 255, 255)
+    assert codec.read(encoded(Image.new("RGBA", (2, 2), (9, 9, 9, 0)))).getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_a_photograph_is_turned_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    assert pixels.read(encoded(Image.new("RGB", (30, 20)), "JPEG", exif=exif)).size == (20, 30)
+    assert codec.read(encoded(Image.new("RGB", (30, 20)), "JPEG", exif=exif)).size == (20, 30)
 
 
 def test_too_many_pixels_are_refused_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pixels, "LARGEST_PIXELS", 99)
+    monkeypatch.setattr(codec, "LARGEST_PIXELS", 99)
     with pytest.raises(EngineError, match="10×10"):
-        pixels.read(encoded(Image.new("RGB", (10, 10))))
+        codec.read(encoded(Image.new("RGB", (10, 10))))
 
 
 GIF = encoded(Image.new("RGB", (9, 9)), "GIF")
@@ -36,24 +36,24 @@ TRUNCATED = encoded(Image.effect_noise((99, 99), 50))[:900]
 @pytest.mark.parametrize("data", [b"", b"text", GIF, TRUNCATED])
 def test_other_formats_and_damaged_files_are_refused(data: bytes) -> None:
     with pytest.raises(EngineError, match="PNG, JPEG or WebP"):
-        pixels.read(data)
+        codec.read(data)
 
 
 def test_fitting_keeps_the_middle() -> None:
     image = Image.new("RGB", (300, 100), "red")
     image.paste("blue", (100, 0, 200, 100))
-    fitted = pixels.fit(image, 64, 64)
+    fitted = codec.fit(image, 64, 64)
     assert fitted.size == (64, 64)
     assert fitted.getpixel((32, 32)) == (0, 0, 255)
 
 
 def test_sixteen_bits_are_scaled_not_cut() -> None:
     grey = Image.new("I;16", (3, 2), 40_000)
-    assert pixels.read(encoded(grey)).getpixel((0, 0)) == (156, 156, 156)
+    assert codec.read(encoded(grey)).getpixel((0, 0)) == (156, 156, 156)
 
 
 def test_the_inks_of_a_print_become_light() -> None:
-    assert pixels.read(encoded(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG")).getpixel((4, 4)) == (
+    assert codec.read(encoded(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG")).getpixel((4, 4)) == (
         pytest.approx(254, abs=1),
         0,
         0,
@@ -61,7 +61,7 @@ def test_the_inks_of_a_print_become_light() -> None:
 
 
 def test_a_transparent_palette_entry_becomes_white() -> None:
-    assert pixels.read(encoded(Image.new("P", (2, 2)), transparency=0)).getpixel((0, 0)) == (255, 255, 255)
+    assert codec.read(encoded(Image.new("P", (2, 2)), transparency=0)).getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_of_a_cameras_jpeg_with_several_pictures_the_first_is_read() -> None:
@@ -71,7 +71,7 @@ def test_of_a_cameras_jpeg_with_several_pictures_the_first_is_read() -> None:
         save_all=True,
         append_images=[Image.new("RGB", (4, 3), "blue")],
     )
-    read = pixels.read(views)
+    read = codec.read(views)
     assert (read.size, read.getpixel((4, 3))) == ((8, 6), (254, 0, 0))
 
 
@@ -81,4 +81,4 @@ def test_an_animated_picture_is_refused(form: str) -> None:
         Image.new("RGB", (4, 4), "red"), form, save_all=True, append_images=[Image.new("RGB", (4, 4), "blue")]
     )
     with pytest.raises(EngineError, match="animated"):
-        pixels.read(frames)
+        codec.read(frames)

@@ -12,10 +12,10 @@ import psutil
 import pytest
 from PIL import Image
 
-from engine import pixels
-from engine.child import Lane
-from engine.messages import Failed
-from engine.process import EngineState, ProcessEngine
+from engine.pictures import codec
+from engine.runtime.messages import Failed
+from engine.runtime.process import EngineState, ProcessEngine
+from engine.runtime.supervisor import Lane
 from engine.types import EngineError, EngineLost, Generate, Optimize, Picture, Progress, PromptReady, Upscale
 from tests.contracts.engine_contract import EngineContract, Kill, Record, played
 from tests.engine.scripted import CAPACITY, Script
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 PARENT = """
 import asyncio, sys
-from engine.process import ProcessEngine
+from engine.runtime.process import ProcessEngine
 from engine.types import EngineSettings
 
 async def main():
@@ -158,7 +158,7 @@ async def test_closing_loses_running_tasks_and_refuses_later_ones(
 
 
 async def test_closing_kills_a_child_that_is_stuck(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.process.CLOSING_GRACE", 0.0)
+    monkeypatch.setattr("engine.runtime.process.CLOSING_GRACE", 0.0)
     engine = ProcessEngine(script.settings)
     held = script.hold("step")
     run = asyncio.create_task(played(engine, small()))
@@ -174,7 +174,7 @@ async def test_closing_does_not_wait_for_a_picture_being_enlarged_beside_the_loo
     engine = ProcessEngine(script.settings)
     await engine.ready()
     held = script.hold("tile 2")
-    run = asyncio.create_task(played(engine, Upscale(pixels.png(Image.new("RGB", (64, 64))))))
+    run = asyncio.create_task(played(engine, Upscale(codec.png(Image.new("RGB", (64, 64))))))
     await held.reached.wait()
     await engine.close()
     await script.gone.wait()
@@ -225,7 +225,10 @@ async def test_an_interrupt_from_the_keyboard_is_left_to_the_parent(engine: Proc
 
 
 def test_the_bot_process_imports_no_torch() -> None:
-    code = "import sys, engine.process, engine.fake; print([m for m in sys.modules if m.startswith('torch')])"
+    code = (
+        "import sys, engine.runtime.process, engine.fake; "
+        "print([name for name in sys.modules if name.startswith('torch')])"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -96,7 +96,7 @@ def test_a_wrong_profile_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_profiles_are_read_without_torch() -> None:
-    code = "import sys, engine.profiles, engine.metadata; sys.exit('torch' in sys.modules)"
+    code = "import sys, engine.profiles, engine.pictures.metadata; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

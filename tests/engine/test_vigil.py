@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from engine.messages import Doing
-from engine.pulse import Pulse
-from engine.vigil import Patience, Vigil, awake
+from engine.runtime.messages import Doing
+from engine.runtime.pulse import Pulse
+from engine.runtime.vigil import Patience, Vigil, awake
 
 PATIENCE = Patience(every=5, silence=60, first=1800, least=300, factor=10)
 STEP = Doing(7, "making a step", longest=2.0)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from engine.fake import striped
-from engine.messages import Drop, Emitted, Failed, Loaded, Take
+from engine.runtime.messages import Drop, Emitted, Failed, Loaded, Take
 from engine.types import Generate, Optimize, Picture, Progress, PromptReady, Upscale
 from tests.engine.scripted import CAPACITY
 from tests.engine.workbench import Bench

@@ -3,9 +3,9 @@
 import queue
 from collections import deque
 
-from engine.messages import Emitted, Failed, Order, Report, Take
+from engine.runtime.messages import Emitted, Failed, Order, Report, Take
+from engine.runtime.worker import Worker
 from engine.types import Generate, Picture
-from engine.worker import Worker
 from tests.engine.scripted import CAPACITY, ScriptedPipeline
 
 

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from engine import pixels
 from engine.fake import FakeEngine
+from engine.pictures import codec
 from engine.types import Generate
 from lab.compare import compare, sheet
 
@@ -24,4 +24,4 @@ async def test_the_sheet_holds_the_pictures_side_by_side() -> None:
     for place, column in enumerate(columns):
         left = 8 + 72 * place
         shown = board.crop((left, 24, left + 64, 88))
-        assert shown.tobytes() == pixels.read(column.picture.png).tobytes()
+        assert shown.tobytes() == codec.read(column.picture.png).tobytes()

@@ -18,7 +18,7 @@ from bot.policy.access import Access
 from bot.policy.limits import Rule
 from engine import profiles
 from engine.fake import FakeEngine
-from engine.process import ProcessEngine
+from engine.runtime.process import ProcessEngine
 from engine.types import EngineSettings, image_tokens
 from tests.adapters.discord.gallery_page import Shot, page, text
 from tests.adapters.discord.people import Chat, words

@@ -10,7 +10,7 @@ from bot.policy.access import Access
 from bot.policy.limits import Rule
 from bot.replies.shrink import shrink_to
 from bot.types import Image as Shown
-from engine.metadata import Parameters, read, write
+from engine.pictures.metadata import Parameters, read, write
 from tests.adapters.discord.people import words
 from tests.adapters.discord.rest import running
 from tests.adapters.discord.studio import Studio, living, opened

@@ -21,7 +21,7 @@ from bot.policy.access import Access
 from bot.policy.limits import Rule
 from engine import profiles
 from engine.fake import FakeEngine
-from engine.process import ProcessEngine
+from engine.runtime.process import ProcessEngine
 from engine.types import EngineSettings, Optimize, image_tokens
 from tests.adapters.telegram.chats import ANN, BOB, GROUP, Json
 from tests.adapters.telegram.gallery_page import Shot, page, text

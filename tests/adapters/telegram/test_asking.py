@@ -8,8 +8,8 @@ from PIL import Image
 from adapters.telegram.photos import fit
 from bot.policy.access import Access
 from bot.types import Image as Shown
-from engine import metadata
 from engine.fake import FakeEngine, striped
+from engine.pictures import metadata
 from engine.types import Generate, Upscale
 from tests.adapters.telegram.chats import ANN, BOB, GROUP, TOPIC
 from tests.adapters.telegram.server import Telegram

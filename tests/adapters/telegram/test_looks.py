@@ -8,7 +8,7 @@ import pytest
 from adapters.telegram.address import Place, read
 from bot.types import Action, Button, Gone, Image, Reply
 from engine.fake import striped
-from engine.metadata import Parameters, write
+from engine.pictures.metadata import Parameters, write
 from tests.adapters.telegram.chats import ANN, BOB, GROUP
 from tests.adapters.telegram.server import Telegram
 from tests.adapters.telegram.town import Town, buttons, town

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from bot.policy.limits import Rule
-from engine import metadata
+from engine.pictures import metadata
 from tests.adapters.web.site import Site, next_event, picture_file, serving
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from adapters.web.door import PAGE
-from bot.core import Core
+from bot.jobs.history import History
 from tests.adapters.web.site import BEARER, GUARDED, TOKEN, Site, passing, serving
 
 PERSON = {"Accept": "text/html,application/xhtml+xml", "Host": "pictures.example"}
@@ -136,7 +136,7 @@ async def test_a_fault_of_ours_is_json_with_a_sentence_in_the_persons_language(
     async def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Core, "jobs", broken)
+    monkeypatch.setattr(History, "jobs", broken)
     _, english = await site.get("/api/history")
     status, chinese = await site.get("/api/history", headers=CHINESE)
     assert (status, english["code"]) == (500, "internal")

@@ -13,7 +13,6 @@ import torch
 from diffusers import StableDiffusionPipeline
 from PIL import Image
 
-from engine import metadata
 from engine.embedded import WEIGHTS
 from engine.generic.load import safe_dtype
 from engine.generic.pipeline import GenericPipeline
@@ -21,6 +20,7 @@ from engine.guards import NO_MEMORY
 from engine.load import kind, load
 from engine.memory.plan import GIB
 from engine.memory.probe import Facts
+from engine.pictures import metadata
 from engine.types import (
     EngineError,
     EngineSettings,

@@ -4,7 +4,7 @@ import pytest
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
-from engine.memory import decoding
+from engine.memory import strips
 
 LEVEL = 2 / 255
 
@@ -35,7 +35,7 @@ def test_strips_of_any_height_decode_the_same_picture(
 ) -> None:
     latents = torch.randn(2, 4, *size, generator=torch.Generator().manual_seed(1))
     expected = vae.decoder(latents)
-    found = decoding.StripDecoder(vae.decoder, strip_values)(latents)
+    found = strips.StripDecoder(vae.decoder, strip_values)(latents)
     assert (found - expected).abs().max() < 1e-4
 
 
@@ -43,11 +43,11 @@ def test_strips_of_any_height_decode_the_same_picture(
 def test_the_way_of_decoding_changes_on_a_loaded_model(vae: AutoencoderKL) -> None:
     latents = torch.randn(1, 4, 72, 24, generator=torch.Generator().manual_seed(2))
     whole = vae.decode(latents).sample
-    decoding.apply(vae, "strips")
+    strips.apply(vae, "strips")
     assert (vae.decode(latents).sample - whole).abs().max() < LEVEL
-    decoding.apply(vae, "tiles")
+    strips.apply(vae, "tiles")
     tiled = vae.decode(latents).sample
     assert tiled.shape == whole.shape
     assert not torch.equal(tiled, whole)
-    decoding.apply(vae, "whole")
+    strips.apply(vae, "whole")
     assert torch.equal(vae.decode(latents).sample, whole)

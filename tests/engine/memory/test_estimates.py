@@ -13,9 +13,9 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from engine.memory import decoding
-from engine.memory.choosing import choose
+from engine.memory import strips
 from engine.memory.plan import Decode, Plan, Wish
+from engine.memory.planner import choose
 from engine.memory.sizes import Z_IMAGE
 from engine.zimage.denoiser import Denoiser
 from engine.zimage.speed import Speed
@@ -76,7 +76,7 @@ def vae() -> AutoencoderKL:
 @pytest.mark.parametrize("decode", ["whole", "strips"])
 def test_decoding_takes_what_the_plan_says_and_little_less(plan: Plan, decode: Decode) -> None:
     model = vae().requires_grad_(False)
-    decoding.apply(model, decode)
+    strips.apply(model, decode)
     with torch.no_grad(), Alive(model) as alive:
         model.decode(torch.empty(1, 16, 128, 128, device=META, dtype=torch.bfloat16))
     expected = replace(plan, decode=decode).transient(1024, 1024)

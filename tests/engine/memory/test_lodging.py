@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from engine.memory.lodging import Guest, Lodging, Vacancy, lodge, together, vacancy
 from engine.memory.plan import GIB
 from engine.memory.probe import Facts
+from engine.memory.residency import Guest, Lodging, Vacancy, lodge, together, vacancy
 
 QWEN_1_7B = Guest(linear=1_409_286_144, other=311_288_832, cached=2 * 28 * 8 * 128 * 768)
 

@@ -11,12 +11,12 @@ from PIL import Image
 from torch import nn
 
 from engine.embedded import WEIGHTS
-from engine.memory import filling, placement, room
-from engine.memory.choosing import choose
+from engine.memory import allocator, loader, placement
+from engine.memory.allocator import Reading
 from engine.memory.placement import Placement
 from engine.memory.plan import GIB, KEPT_FREE, Plan, Wish
+from engine.memory.planner import choose
 from engine.memory.probe import Facts
-from engine.memory.room import Reading
 from engine.memory.sizes import read
 from engine.memory.weights import PackedLinear
 from engine.types import EngineError, Generate, Picture, PromptReady
@@ -86,7 +86,7 @@ def placed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Placement]:
         parts = pipeline(planned(kind="cuda")).components
         made = Placement(planned(kind="cuda"), CPU, parts.transformer, parts.text_encoder, parts.vae)
         total = made.plan.held + KEPT_FREE + made.plan.transient(side, side) + more
-        monkeypatch.setattr(room, "read", lambda device: Reading(total - made.plan.held, 0, 0))
+        monkeypatch.setattr(allocator, "read", lambda device: Reading(total - made.plan.held, 0, 0))
         return made
 
     return place
@@ -145,14 +145,14 @@ def test_tensors_are_loaded_to_where_the_plan_says() -> None:
 
 
 def test_a_tensor_of_another_shape_or_a_missing_one_is_named() -> None:
-    module = filling.empty(lambda: nn.ModuleDict({"embed_tokens": nn.Embedding(3, 4)}))
+    module = loader.empty(lambda: nn.ModuleDict({"embed_tokens": nn.Embedding(3, 4)}))
     where, form = (lambda name: CPU), (lambda name, tensor: "plain")
     with pytest.raises(
         EngineError, match=r"embed_tokens.weight is \(1024, 224\), its config.json says \(3, 4\)"
     ):
-        filling.fill(module, WEIGHTS / "text_encoder", torch.float32, CPU, where, form)
-    other = filling.empty(lambda: nn.Linear(3, 4))
+        loader.fill(module, WEIGHTS / "text_encoder", torch.float32, CPU, where, form)
+    other = loader.empty(lambda: nn.Linear(3, 4))
     with pytest.raises(
         EngineError, match="lacks 2 tensors: bias, weight, and has others such as embed_tokens"
     ):
-        filling.fill(other, WEIGHTS / "text_encoder", torch.float32, CPU, where, form)
+        loader.fill(other, WEIGHTS / "text_encoder", torch.float32, CPU, where, form)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.memory.choosing import budget, choose, fits
 from engine.memory.plan import GIB, Plan, Wish
+from engine.memory.planner import budget, choose, fits
 from engine.memory.probe import Facts
 from engine.memory.sizes import Z_IMAGE
 from engine.types import EngineError

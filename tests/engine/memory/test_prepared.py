@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from engine.memory.choosing import choose
 from engine.memory.plan import GIB, Wish
+from engine.memory.planner import choose
 from engine.memory.probe import Facts
 from engine.memory.sizes import Z_IMAGE, Weights
 

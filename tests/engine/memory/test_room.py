@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from engine.memory import room
+from engine.memory import allocator
+from engine.memory.allocator import Reading, enough, helps, made, read
 from engine.memory.plan import GIB, MIB
-from engine.memory.room import Reading, enough, helps, made, read
 
 
 def reading(free: float, idle: float) -> Reading:
@@ -43,8 +43,8 @@ def test_a_cpus_memory_is_what_the_system_has_left() -> None:
 def test_room_is_made_by_giving_back_what_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     readings = [reading(1500, 1500), reading(3000, 0)]
     given: list[torch.device] = []
-    monkeypatch.setattr(room, "read", lambda device: readings.pop(0))
-    monkeypatch.setattr(room, "give_back", given.append)
+    monkeypatch.setattr(allocator, "read", lambda device: readings.pop(0))
+    monkeypatch.setattr(allocator, "give_back", given.append)
     device = torch.device("cuda")
     assert made(device, 2000 * MIB)
     assert given == [device]

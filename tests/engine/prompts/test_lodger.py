@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from engine.memory.lodging import Lodging
+from engine.memory.residency import Lodging
 from engine.prompts.lodger import IDLE, Lodger
 from engine.types import EngineError
 

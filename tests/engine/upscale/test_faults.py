@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from engine import metadata, pixels
-from engine.metadata import Parameters
-from engine.port import Redraw
+from engine.pictures import codec, metadata
+from engine.pictures.metadata import Parameters
+from engine.pipeline import Redraw
 from engine.types import EngineError, Picture, Upscale
 from engine.upscale import Plan, upscale
 from engine.upscale.detail import refine
@@ -33,7 +33,7 @@ def weights(folder: Path, value: float) -> Path:
 
 def file(image: Image.Image = SOURCE) -> bytes:
     told = Parameters("a red boat", width=image.width, height=image.height, seed=3, model="embedded")
-    return metadata.write(pixels.png(image), told)
+    return metadata.write(codec.png(image), told)
 
 
 def enlarged(folder: Path | None, method: str = "sr", image: Image.Image = SOURCE) -> Picture:
@@ -80,8 +80,8 @@ def test_a_redraw_goes_on_from_lanczos(tmp_path: Path) -> None:
     assert isinstance(last, Redraw)
     [piece] = last.pieces
     assert piece.init_image is not None
-    assert np.asarray(pixels.read(piece.init_image)).std() > 10
-    found = last.join([Picture(pixels.stored(pixels.read(piece.init_image)), 192, 144, 3, 0.1)])
+    assert np.asarray(codec.read(piece.init_image)).std() > 10
+    found = last.join([Picture(codec.stored(codec.read(piece.init_image)), 192, 144, 3, 0.1)])
     assert found.report["method"] == "redraw"
     assert "enlarged with Lanczos" in found.report["guards"][0]
 

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from engine import pixels
+from engine.pictures import codec
 from engine.types import EngineError, Picture, Upscale
 from engine.upscale import Plan, upscale
 from engine.upscale.network import BUILT_IN, SRVGGNetCompact, built_in, from_state
@@ -18,7 +18,7 @@ from lab.train.damage import DEGREES
 
 
 def picture() -> bytes:
-    return pixels.png(Image.linear_gradient("L").resize((12, 8)).convert("RGB"))
+    return codec.png(Image.linear_gradient("L").resize((12, 8)).convert("RGB"))
 
 
 def test_the_weights_in_the_repository_are_small_and_twofold() -> None:

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine import metadata, pixels
-from engine.messages import Emitted, Order, Report, Take
-from engine.metadata import Parameters
-from engine.port import Redraw
+from engine.pictures import codec, metadata
+from engine.pictures.metadata import Parameters
+from engine.pipeline import Redraw
+from engine.runtime.messages import Emitted, Order, Report, Take
+from engine.runtime.worker import Worker
 from engine.types import REDRAW_STEPS, EngineSettings, Picture, Progress, PromptReady, Upscale
 from engine.upscale import Plan, upscale
 from engine.upscale.redraw import SIGMA, Redrawing, begun_at
-from engine.worker import Worker
 from engine.zimage.load import load
 from engine.zimage.method import Method
 from engine.zimage.pipeline import ZImagePipeline
@@ -35,7 +35,7 @@ def pipeline() -> ZImagePipeline:
 
 def file_of(image: Image.Image, prompt: str = SCENE.prompt) -> bytes:
     told = Parameters(prompt, width=image.width, height=image.height, seed=3, model="embedded")
-    return metadata.write(pixels.png(image), told)
+    return metadata.write(codec.png(image), told)
 
 
 def redraw_of(image: Image.Image, side: int) -> tuple[list[Progress], Redraw]:
@@ -45,7 +45,7 @@ def redraw_of(image: Image.Image, side: int) -> tuple[list[Progress], Redraw]:
 
 
 def pictures(images: Sequence[Image.Image]) -> list[Picture]:
-    return [Picture(pixels.png(image), *image.size, 3, 0.5, {"guards": ["mended"]}) for image in images]
+    return [Picture(codec.png(image), *image.size, 3, 0.5, {"guards": ["mended"]}) for image in images]
 
 
 def test_the_schedule_is_chosen_to_begin_where_it_is_wanted() -> None:
@@ -82,7 +82,7 @@ def test_the_worker_redraws_step_by_step_and_keeps_the_picture(pipeline: ZImageP
     assert written is not None
     assert (written.prompt, written.seed, written.upscaler) == (SCENE.prompt, 3, "redraw")
     plain = np.asarray(source.resize((128, 128), Image.Resampling.LANCZOS))
-    assert 15 < psnr(np.asarray(pixels.read(last.png)), plain) < 40
+    assert 15 < psnr(np.asarray(codec.read(last.png)), plain) < 40
 
 
 def test_a_picture_within_the_models_longest_side_is_one_task_with_its_own_prompt() -> None:
@@ -101,11 +101,11 @@ def test_a_larger_picture_is_cut_into_pieces_that_the_model_draws_and_fade_into_
     assert len(redraw.pieces) == 9
     assert {(piece.width, piece.height) for piece in redraw.pieces} == {(112, 112)}
     assert redraw.steps - redraw.done == 18
-    drawn = pictures([pixels.read(piece.init_image or b"") for piece in redraw.pieces])
+    drawn = pictures([codec.read(piece.init_image or b"") for piece in redraw.pieces])
     whole = redraw.join(drawn)
     *_, plain = upscale(Upscale(file_of(source), 2, "sr"), Plan())
     assert isinstance(plain, Picture)
-    assert np.array_equal(np.asarray(pixels.read(whole.png)), np.asarray(pixels.read(plain.png)))
+    assert np.array_equal(np.asarray(codec.read(whole.png)), np.asarray(codec.read(plain.png)))
     assert whole.report["guards"] == ["mended"] * 9
     assert whole.report["seconds"]["redraw"] == 4.5
 
@@ -117,8 +117,8 @@ def test_plain_pieces_stay_as_they_are() -> None:
     assert 2 * len(redraw.pieces) < Redrawing(128, TURBO).work(400, 100)
     assert redraw.done + 2 * len(redraw.pieces) == redraw.steps
     whole = redraw.join(pictures([Image.new("RGB", (p.width, p.height), "red") for p in redraw.pieces]))
-    assert pixels.read(whole.png).getpixel((399, 99)) == (0, 0, 128)
-    assert pixels.read(whole.png).getpixel((0, 0)) == (255, 0, 0)
+    assert codec.read(whole.png).getpixel((399, 99)) == (0, 0, 128)
+    assert codec.read(whole.png).getpixel((0, 0)) == (255, 0, 0)
 
 
 def test_a_picture_of_one_colour_is_only_enlarged() -> None:
@@ -132,13 +132,13 @@ def test_a_small_or_odd_picture_is_padded_to_what_the_model_draws_and_cropped_ag
     _, redraw = redraw_of(render(SCENE, 64).resize((25, 11)), 256)
     (task,) = redraw.pieces
     assert (task.width, task.height) == (64, 32)
-    whole = redraw.join(pictures([pixels.read(task.init_image or b"")]))
+    whole = redraw.join(pictures([codec.read(task.init_image or b"")]))
     assert (whole.width, whole.height) == (50, 22)
 
 
 def test_a_foreign_files_wild_seed_and_prompt_become_what_the_model_takes(pipeline: ZImagePipeline) -> None:
     told = Parameters("a\u200b fox", seed=-7)
-    *_, redraw = pipeline.upscale(Upscale(metadata.write(pixels.png(render(SCENE, 64)), told), 2, "redraw"))
+    *_, redraw = pipeline.upscale(Upscale(metadata.write(codec.png(render(SCENE, 64)), told), 2, "redraw"))
     assert isinstance(redraw, Redraw)
     (task,) = redraw.pieces
     assert task.prompt == "a fox"
@@ -150,7 +150,7 @@ def test_the_lora_files_it_was_drawn_with_are_used_again_for_this_models_own(
     pipeline: ZImagePipeline, model: str, loras: tuple[tuple[str, float], ...]
 ) -> None:
     told = Parameters(SCENE.prompt, model=model, loras=(("ink", 0.8),))
-    *_, redraw = pipeline.upscale(Upscale(metadata.write(pixels.png(render(SCENE, 64)), told), 2, "redraw"))
+    *_, redraw = pipeline.upscale(Upscale(metadata.write(codec.png(render(SCENE, 64)), told), 2, "redraw"))
     assert isinstance(redraw, Redraw)
     assert redraw.pieces[0].loras == loras
 

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from engine import pixels
+from engine.pictures import codec
 from engine.types import Picture, Upscale
 from engine.upscale import Plan, upscale
 
@@ -28,7 +28,7 @@ def tiny(**changes: Any) -> dict[str, torch.Tensor]:
 
 def result(folder: Path, factor: int) -> Picture:
     picture = Image.linear_gradient("L").resize((75, 33)).convert("RGB")
-    *_, last = upscale(Upscale(pixels.png(picture), factor, "sr"), Plan(tile=64, models=folder))
+    *_, last = upscale(Upscale(codec.png(picture), factor, "sr"), Plan(tile=64, models=folder))
     assert isinstance(last, Picture)
     return last
 

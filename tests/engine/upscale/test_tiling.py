@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.guards import NO_MEMORY
+from engine.memory.allocator import Reading
 from engine.memory.plan import KEPT_FREE
-from engine.memory.room import Reading
 from engine.types import EngineError, Progress
 from engine.upscale import plan as plans
 from engine.upscale.network import SRVGGNetCompact

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image, ImageChops
 from safetensors.torch import save_file
 
-from engine import metadata, pixels
-from engine.memory.room import Reading
-from engine.metadata import Parameters
+from engine.memory.allocator import Reading
+from engine.pictures import codec, metadata
+from engine.pictures.metadata import Parameters
 from engine.types import EngineError, Picture, Progress, Upscale
 from engine.upscale import Plan, choose, upscale
 from engine.upscale.network import SRVGGNetCompact
@@ -17,7 +17,7 @@ from engine.upscale.style import of
 
 
 def picture(width: int = 12, height: int = 8) -> bytes:
-    return pixels.png(Image.linear_gradient("L").resize((width, height)).convert("RGB"))
+    return codec.png(Image.linear_gradient("L").resize((width, height)).convert("RGB"))
 
 
 def result(task: Upscale, plan: Plan | None = None) -> Picture:
@@ -50,7 +50,7 @@ def test_where_memory_is_scarce_a_picture_is_enlarged_in_more_tiles_to_the_same_
     assert len(scarce) > len(ample) == 1
     assert isinstance(whole, Picture)
     assert isinstance(tiled, Picture)
-    apart = ImageChops.difference(pixels.read(whole.png), pixels.read(tiled.png))
+    apart = ImageChops.difference(codec.read(whole.png), codec.read(tiled.png))
     assert max(largest for _, largest in apart.getextrema()) <= 1
 
 

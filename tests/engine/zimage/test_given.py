@@ -4,7 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
-from engine import pixels
+from engine.pictures import codec
 from engine.types import EngineError, EngineSettings
 from engine.zimage.load import load
 from engine.zimage.pipeline import ZImagePipeline
@@ -18,7 +18,7 @@ def half() -> ZImagePipeline:
 
 
 def photograph() -> bytes:
-    return pixels.png(Image.linear_gradient("L").resize((128, 128)).convert("RGB"))
+    return codec.png(Image.linear_gradient("L").resize((128, 128)).convert("RGB"))
 
 
 def test_a_picture_given_of_which_half_precision_makes_no_numbers_is_encoded_in_float32(

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from engine.memory.lodging import Lodging
+from engine.memory.residency import Lodging
 from engine.prompts.language import LanguageModel
 from engine.prompts.lodger import Lodger
 from engine.prompts.together import Decoder

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from engine import pixels
+from engine.pictures import codec
 from engine.types import Generate, ModelProfile
 from engine.zimage.latents import first_size
 from engine.zimage.pipeline import ZImagePipeline
@@ -66,7 +66,7 @@ def test_a_large_picture_of_few_steps_has_its_full_size_in_the_end(
 
 
 def test_drawn_over_a_picture_it_is_large_from_the_start(limited: ZImagePipeline, task: Task) -> None:
-    source = pixels.png(Image.new("RGB", (128, 128), "navy"))
+    source = codec.png(Image.new("RGB", (128, 128), "navy"))
     assert begin(limited, task(init_image=source)).latents.shape == (16, 16, 16)
 
 

@@ -10,7 +10,7 @@ from diffusers.models.upsampling import Upsample2D
 from torch import nn
 
 from engine.embedded import WEIGHTS
-from engine.memory import decoding
+from engine.memory import strips
 from engine.zimage import lean_decoder
 from engine.zimage.lean_decoder import PhasedUpsample
 
@@ -105,7 +105,7 @@ def test_a_lean_decoder_in_strips_still_decodes_the_same(vae: AutoencoderKL, fir
     latents = torch.randn(1, 16, 6, 9)
     expected = vae.decode(latents).sample
     if first == "strips":
-        decoding.apply(vae, "strips")
+        strips.apply(vae, "strips")
     lean_decoder.apply(vae.decoder)
-    decoding.apply(vae, "strips")
+    strips.apply(vae, "strips")
     torch.testing.assert_close(vae.decode(latents).sample, expected, atol=1e-3, rtol=0.0)

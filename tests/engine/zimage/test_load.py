@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from engine.guards import NO_MEMORY
-from engine.memory.choosing import choose
 from engine.memory.plan import Wish
+from engine.memory.planner import choose
 from engine.memory.probe import Facts
 from engine.memory.sizes import Z_IMAGE
 from engine.types import EngineError, EngineSettings

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine import metadata
+from engine.pictures import metadata
 from engine.types import EngineError, EngineSettings
 from engine.zimage.block import Block
 from engine.zimage.changes import Pair

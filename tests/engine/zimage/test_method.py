@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import metadata, pixels
+from engine.pictures import codec, metadata
 from engine.types import EngineError, EngineSettings
 from engine.zimage.complexity import complexity
 from engine.zimage.forward import Prediction
@@ -92,7 +92,7 @@ def test_a_fast_picture_takes_the_steps_its_prompt_needs_and_its_file_tells_them
     assert told is not None
     assert (told.steps, told.fast) == (4, True)
     assert (picture.report["steps"], picture.report["scheduled_steps"]) == (4, 4)
-    assert pixels.read(picture.png).tobytes() == pixels.read(plain.png).tobytes()
+    assert codec.read(picture.png).tobytes() == codec.read(plain.png).tobytes()
     assert begin(pipeline, task("a cat", steps=3, fast=True)).steps == 3
 
 

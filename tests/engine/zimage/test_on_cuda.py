@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from engine.memory import room
+from engine.memory import allocator
 from engine.types import EngineSettings
 from engine.zimage import load
 from engine.zimage.denoiser import WARM_CAPTIONS
@@ -59,7 +59,7 @@ def test_half_precision_draws_the_float32_picture_up_to_rounding(
 
 def test_a_picture_takes_no_more_than_its_plan_expects(card: ZImagePipeline, task: Task) -> None:
     device = card.components.device
-    before = room.read(device).allocated
+    before = allocator.read(device).allocated
     torch.cuda.reset_peak_memory_stats(device)
     drawn(card, task(width=256, height=256))
     plan = load.planned(EngineSettings(device="cuda", dtype="float32"), load.find("embedded"))

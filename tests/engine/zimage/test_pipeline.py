@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from engine import metadata
-from engine.pixels import read
-from engine.tensors import to_pixels
+from engine.pictures import metadata
+from engine.pictures.codec import read
+from engine.pictures.tensors import to_pixels
 from engine.types import EngineError, Generate, Optimize, PromptReady, Variation
 from engine.zimage.pipeline import ZImagePipeline
 from engine.zimage.sampling import add_noise, generator

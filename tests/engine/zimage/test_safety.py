@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engine import metadata
-from engine.memory.decoding import StripDecoder
+from engine.memory.strips import StripDecoder
+from engine.pictures import metadata
 from engine.types import EngineError, EngineSettings, Generate
 from engine.zimage.drawing import Drawing
 from engine.zimage.load import load

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from engine import pixels
 from engine.embedded import WEIGHTS
 from engine.generic.load import load as load_generic
-from engine.memory import pace, sizes
+from engine.memory import estimate, sizes
+from engine.pictures import codec
 from engine.types import EngineSettings, Picture
 from engine.zimage.denoiser import middle, padded
 from lab.bench import __main__ as bench
@@ -72,8 +72,8 @@ def test_the_operations_counted_are_those_of_the_floor(sides: Sides) -> None:
 
 
 def test_a_plan_counts_from_file_headers_what_the_modules_do_but_for_the_refiners(sides: Sides) -> None:
-    whole = operations(sides.components.transformer, 256, pace.CAPTION, 1)
-    assert 0.7 < pace.operations(sizes.read(WEIGHTS), 256, 256) / whole < 1
+    whole = operations(sides.components.transformer, 256, estimate.CAPTION, 1)
+    assert 0.7 < estimate.operations(sizes.read(WEIGHTS), 256, 256) / whole < 1
 
 
 def test_every_table_can_be_made(sides: Sides, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +161,7 @@ def test_half_precision_that_overflows_inside_the_vae_is_decoded_in_float32(side
     assert isinstance(twin, Picture)
     assert isinstance(end, Picture)
     assert end.report["guards"] == ["pixels are flat or not finite (spread nan); decoded again in float32"]
-    levels = [np.asarray(pixels.read(picture.png), int) for picture in (twin, end)]
+    levels = [np.asarray(codec.read(picture.png), int) for picture in (twin, end)]
     assert np.abs(levels[0] - levels[1]).max() <= 2
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from engine.embedded import WEIGHTS
-from engine.memory.choosing import budget
 from engine.memory.plan import GIB, MIB, Wish
+from engine.memory.planner import budget
 from engine.memory.probe import Facts
 from engine.memory.sizes import Z_IMAGE, Stack
 from engine.memory.weights import PackedLinear

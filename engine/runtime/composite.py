@@ -5,7 +5,7 @@ Knows which parts are done and how far the whole is. Knows no queue and no tenso
 
 from collections.abc import Callable
 
-from engine.port import Redraw
+from engine.pipeline import Redraw
 from engine.types import Picture, Progress
 
 Encode = Callable[[], Picture]

@@ -9,10 +9,10 @@ import re
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from engine import foreign
-from engine.chunks import SIGNATURE, chunks, packed, texts
+from engine.pictures import foreign
+from engine.pictures.chunks import SIGNATURE, chunks, packed, texts
+from engine.pictures.values import SEEDS
 from engine.types import Variation
-from engine.values import SEEDS
 
 FOREIGN = b"parameters"
 OWN = b"zimage-bot"

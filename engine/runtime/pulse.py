@@ -1,6 +1,6 @@
 """Signs of life of the engine's process: what each of its threads is doing, and that it gets on.
 
-Knows threads and names. What takes too long is for `engine.vigil` to say, in the bot's process.
+Knows threads and names. What takes too long is for `engine.runtime.vigil` to say, in the bot's process.
 """
 
 import itertools
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from engine.messages import Doing
+from engine.runtime.messages import Doing
 
 
 class Pulse:

@@ -1,6 +1,6 @@
 """The engine's child process from its start to its end: load the model, work, end when the parent is gone.
 
-Knows signals, pipes and the loader that `EngineSettings` names; the loop itself is `engine.worker`.
+Knows signals, pipes and the loader that `EngineSettings` names; the loop itself is `engine.runtime.worker`.
 """
 
 import faulthandler
@@ -18,11 +18,11 @@ from typing import Any
 
 from engine.checker import checked
 from engine.memory.probe import prepare_environment
-from engine.messages import Alive, Ask, Order, Report
-from engine.port import Pipeline
-from engine.pulse import PULSE
+from engine.pipeline import Pipeline
+from engine.runtime.messages import Alive, Ask, Order, Report
+from engine.runtime.pulse import PULSE
+from engine.runtime.worker import Worker, failed
 from engine.types import EngineSettings
-from engine.worker import Worker, failed
 
 GRACE = 5.0
 """Seconds the child may take to end by itself once the order pipe is closed."""

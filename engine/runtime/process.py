@@ -1,7 +1,7 @@
 """The engine in a process of its own, so that the bot answers while the model loads, computes or crashes.
 
-It decides when a child process is started and what its end means to the tasks; `engine.child` is one such
-process, `engine.boot` and `engine.worker` what runs inside it. Imports no torch.
+It decides when a child process is started and what its end means to the tasks; `supervisor.py` is one such
+process, `child_main.py` and `worker.py` what runs inside it. Imports no torch.
 """
 
 import asyncio
@@ -10,9 +10,9 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.child import Child
+from engine.runtime.supervisor import Child
+from engine.runtime.vigil import USUAL, Patience, Tick, awake
 from engine.types import EngineLost, EngineSettings, Event, Task, image_tokens
-from engine.vigil import USUAL, Patience, Tick, awake
 
 CLOSING_GRACE = 3.0
 """Seconds the child may go on with its step when the engine is closed."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic
 
-from engine.port import D, Drawing
+from engine.pipeline import D, Drawing
 
 
 @dataclass(slots=True)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from engine import pixels
-from engine.port import Redraw
+from engine.pictures import codec
+from engine.pipeline import Redraw
 from engine.types import Generate
 
 THREADS = 2
@@ -71,5 +71,5 @@ def fitted(task: Generate) -> Generate:
     """Return `task` with its upload cropped to the picture's size and stored so that it opens at once."""
     if task.init_image is None:
         return task
-    image = pixels.fit(pixels.read(task.init_image), task.width, task.height)
-    return replace(task, init_image=pixels.stored(image))
+    image = codec.fit(codec.read(task.init_image), task.width, task.height)
+    return replace(task, init_image=codec.stored(image))

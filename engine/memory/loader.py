@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from engine import quantized, shards
 from engine.memory.sizes import PACKED, SCALE, WEIGHT, Weights
 from engine.memory.weights import Packed, PackedLinear, possible
-from engine.pulse import PULSE
+from engine.runtime.pulse import PULSE
 from engine.shards import Entry, Part, Shape
 
 Place = Callable[[str], torch.device]

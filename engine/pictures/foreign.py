@@ -9,10 +9,10 @@ import json
 import re
 from collections.abc import Callable, Mapping
 
-from engine import comfy, values
-from engine.chunks import COMMENT, XMP
+from engine.pictures import comfy, values
+from engine.pictures.chunks import COMMENT, XMP
+from engine.pictures.values import NUMBER, Told
 from engine.types import Variation
-from engine.values import NUMBER, Told
 
 UNKNOWN = "?"
 """The program of parameters that nobody here can read."""

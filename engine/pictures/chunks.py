@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image
 
-from engine.pixels import BROKEN_FILE
+from engine.pictures.codec import BROKEN_FILE
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LONGEST_TEXT = 65_536

@@ -6,8 +6,8 @@ Follows wires only where they are plain. Knows no file.
 import re
 from collections.abc import Iterator, Mapping
 
-from engine import values
-from engine.values import Json, Told
+from engine.pictures import values
+from engine.pictures.values import Json, Told
 
 _PLAIN_INPUTS = (
     ("seed", "", ("noise_seed", "seed")),

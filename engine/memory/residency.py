@@ -5,8 +5,8 @@ Pure functions of device facts, what a picture takes and the chat model's size. 
 
 from dataclasses import dataclass
 
-from engine.memory.choosing import budget
 from engine.memory.plan import DTYPE_BYTES, HOST_BASE, UNPACKING, Form
+from engine.memory.planner import budget
 from engine.memory.probe import Facts
 from engine.memory.sizes import Stack, Weights
 

@@ -18,10 +18,10 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
-from engine import boot
-from engine.messages import Alive, Ask, Drop, Emitted, Failed, Loaded, Order, Report, Take
+from engine.runtime import child_main
+from engine.runtime.messages import Alive, Ask, Drop, Emitted, Failed, Loaded, Order, Report, Take
+from engine.runtime.vigil import Patience, Tick, Vigil
 from engine.types import EngineSettings, Event, Progress, Task
-from engine.vigil import Patience, Tick, Vigil
 
 DYING = 10.0
 """Seconds a killed process may take to be gone; one that a driver holds in the kernel never is."""
@@ -229,7 +229,7 @@ class Child:
         incoming, reports = context.Pipe(duplex=False)
         level = logging.getLogger().getEffectiveLevel()
         process = context.Process(
-            target=boot.main, args=(self._settings, orders, reports, level), name="engine", daemon=True
+            target=child_main.main, args=(self._settings, orders, reports, level), name="engine", daemon=True
         )
         try:
             process.start()

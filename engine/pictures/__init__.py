@@ -1,0 +1,1 @@
+"""Encoded pictures, tensors of pixels, and the parameters that files carry."""
