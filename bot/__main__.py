@@ -25,7 +25,7 @@ from bot.storage.database import DATABASE, UnusableDatabaseError, explained
 from bot.storage.jobs import JobStore
 from bot.storage.pictures import PictureFolder
 from bot.types import Refused
-from engine import profiles
+from engine.models import profiles
 from engine.runtime.process import ProcessEngine
 from engine.types import EngineError, ModelProfile, image_tokens
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from engine import prepare
-from engine.load import OURS, kind
+from engine.models import convert
+from engine.models.registry import OURS, kind
 from engine.types import EngineError
 
 
@@ -20,11 +20,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True)
     command = commands.add_parser("prepare", help="convert a model's files once, for a smaller, faster start")
     command.add_argument("model", help="a directory or a hub id, which is downloaded first")
-    command.add_argument("--dtype", default="bf16", choices=prepare.DTYPES)
+    command.add_argument("--dtype", default="bf16", choices=convert.DTYPES)
     command.add_argument("--out", type=Path, required=True, help="the folder to write to")
     chosen = parser.parse_args(argv)
     try:
-        prepare.prepare(_find(chosen.model), chosen.out, chosen.dtype, partial(print, flush=True))
+        convert.prepare(_find(chosen.model), chosen.out, chosen.dtype, partial(print, flush=True))
     except EngineError as error:
         print(error, file=sys.stderr)
         return 1
@@ -34,10 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _find(model: str) -> Path:
     if kind(model) in OURS:
-        from engine.zimage.load import find
+        from engine.models.zimage.load import find
 
         return find(model)
-    from engine.generic.load import fetch
+    from engine.models.diffusers.load import fetch
 
     return fetch(model)
 

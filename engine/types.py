@@ -196,7 +196,7 @@ class EngineSettings:
     device: str = "auto"
     dtype: str = "auto"
     threads: int = 0
-    loader: str = "engine.load:load"
+    loader: str = "engine.models.registry:load"
     classifier: str = ""
     weights: str = "auto"
     optimizer: str = "auto"

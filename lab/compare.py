@@ -13,8 +13,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from engine.models.profiles import profile
 from engine.pictures import codec
-from engine.profiles import profile
 from engine.runtime.process import ProcessEngine
 from engine.types import Engine, EngineSettings, Generate, Picture, PromptReady
 

@@ -14,7 +14,8 @@ TORCH_FREE = {
     "types.py",
     "pipeline.py",
     "fake.py",
-    "profiles.py",
+    "pulse.py",
+    "models/profiles.py",
     *(
         f"runtime/{name}.py"
         for name in (
@@ -22,7 +23,6 @@ TORCH_FREE = {
             "child_main",
             "messages",
             "process",
-            "pulse",
             "supervisor",
             "vigil",
             "worker",

@@ -81,7 +81,7 @@ async def probe(config: Config) -> dict[str, Any]:
     settings = json.dumps(asdict(engine_settings(config)))
     child = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "engine.examine", settings),
+        *("-m", "engine.models.examine", settings),
         env=os.environ | {"HF_HUB_OFFLINE": "1"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

@@ -5,5 +5,8 @@ Knows where its weights lie. Importing it loads no tensor library.
 
 from pathlib import Path
 
+NAME = "embedded"
+"""What the configuration calls it."""
+
 WEIGHTS: Path = Path(__file__).parent / "weights"
 """Folder in the layout of `diffusers.ZImagePipeline`."""

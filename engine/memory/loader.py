@@ -17,11 +17,11 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from engine import quantized, shards
+from engine.files import quantized, shards
+from engine.files.shards import Entry, Part, Shape
 from engine.memory.sizes import PACKED, SCALE, WEIGHT, Weights
 from engine.memory.weights import Packed, PackedLinear, possible
-from engine.runtime.pulse import PULSE
-from engine.shards import Entry, Part, Shape
+from engine.pulse import PULSE
 
 Place = Callable[[str], torch.device]
 Form = Callable[[str, torch.Size], Weights]

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from engine import shards
-from engine.shards import Shape
+from engine.files import shards
+from engine.files.shards import Shape
 
 BLOCK = re.compile(r"(?:^|\.)layers\.(\d+)\.")
 WEIGHT, PACKED, SCALE = ".weight", ".packed", ".scale"

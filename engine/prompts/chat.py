@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine import guards, hub, quantized, shards
+from engine import guards
+from engine.files import hub, quantized, shards
 from engine.memory import sizes
 from engine.memory.plan import Plan
 from engine.memory.residency import Guest, Lodging, Vacancy, lodge, together

@@ -15,7 +15,7 @@ from torch import nn
 from engine import guards
 from engine.memory import allocator
 from engine.memory.residency import Lodging
-from engine.runtime.pulse import PULSE
+from engine.pulse import PULSE
 from engine.types import EngineError
 
 IDLE = 300.0

@@ -16,11 +16,11 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-from engine.checker import checked
 from engine.memory.probe import prepare_environment
+from engine.models.classifier import checked
 from engine.pipeline import Pipeline
+from engine.pulse import PULSE
 from engine.runtime.messages import Alive, Ask, Order, Report
-from engine.runtime.pulse import PULSE
 from engine.runtime.worker import Worker, failed
 from engine.types import EngineSettings
 

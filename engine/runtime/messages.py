@@ -5,6 +5,7 @@ Frozen data only. The parent gives orders, the child reports; the end of the ord
 
 from dataclasses import dataclass
 
+from engine.pulse import Doing
 from engine.types import EngineError, EngineLost, ErrorCode, Event, Task
 
 
@@ -26,19 +27,6 @@ class Drop:
 @dataclass(frozen=True, slots=True)
 class Ask:
     """Say that you live; answered with `Alive`, whatever the worker is doing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Doing:
-    """What a thread is doing, the `number`-th thing of its process, which got on `beats` times meanwhile.
-
-    `longest` is how many seconds the same took before, None where it was never done.
-    """
-
-    number: int
-    what: str
-    longest: float | None = None
-    beats: int = 0
 
 
 @dataclass(frozen=True, slots=True)

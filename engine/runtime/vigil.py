@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from engine.runtime.messages import Doing
+from engine.pulse import Doing
 
 Tick = Callable[[float], Awaitable[float]]
 """Sleeps for so many seconds and returns how many of them the computer was awake for."""

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Generic
 
 from engine.pipeline import D, Pipeline, Redraw
+from engine.pulse import PULSE
 from engine.runtime.background import Aside, Opened, Settled, fitted
 from engine.runtime.batch import Work, done, shows, together
 from engine.runtime.composite import Parts
 from engine.runtime.messages import Drop, Emitted, Failed, Loaded, Report, Take
-from engine.runtime.pulse import PULSE
 from engine.types import (
     EngineError,
     Generate,

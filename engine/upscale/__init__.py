@@ -12,11 +12,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from PIL import Image
 
-from engine import guards
+from engine import embedded, guards
 from engine.pictures import codec, metadata
 from engine.pictures.tensors import to_pixels
 from engine.pipeline import Redraw
-from engine.profiles import EMBEDDED
 from engine.types import EngineError, Picture, Progress, Upscale, UpscaleMethod
 from engine.upscale import style, tiling
 from engine.upscale.plan import BUILT_IN_NAME
@@ -92,7 +91,7 @@ def choose(method: UpscaleMethod, made: metadata.Parameters, plan: Plan) -> Upsc
     seen = style.of(made.prompt)
     if plan.network().name != BUILT_IN_NAME:
         return "lanczos" if seen in FLATTENED else "sr"
-    drawing = seen in DRAWINGS or (seen == "other" and made.model == EMBEDDED)
+    drawing = seen in DRAWINGS or (seen == "other" and made.model == embedded.NAME)
     return "sr" if drawing else "lanczos"
 
 

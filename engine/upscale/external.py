@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from engine import shards
+from engine.files import shards
 from engine.types import EngineError
 from engine.upscale.network import from_state, is_compact
 from engine.upscale.tiling import Network, measured

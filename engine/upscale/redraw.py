@@ -15,10 +15,10 @@ from engine.pictures import codec
 from engine.pictures.metadata import Parameters
 from engine.pictures.tensors import to_pixels
 from engine.prompts.sanitize import sanitize
+from engine.sampling.flow import Schedule
+from engine.sampling.task_limits import HIGHEST_SEED, MOST_STEPS, MULTIPLE, SMALLEST_SIDE
 from engine.types import REDRAW_STEPS, Generate, image_tokens
 from engine.upscale.tiling import Pixels, fade_in, spans
-from engine.zimage.request import HIGHEST_SEED, MOST_STEPS, MULTIPLE, SMALLEST_SIDE
-from engine.zimage.sampling import Schedule
 
 SIGMA = 0.3
 """Noise level to begin at: strength 0.3 of 8 steps would begin at 0.64 and draw another picture."""

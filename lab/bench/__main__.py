@@ -13,14 +13,14 @@ from typing import Any
 
 import torch
 
-from engine.generic.load import load as load_generic
 from engine.memory.plan import Wish
 from engine.memory.planner import compute_dtype
 from engine.memory.probe import probe
+from engine.models.diffusers.load import load as load_generic
+from engine.models.zimage.components import Components
+from engine.models.zimage.load import DTYPES, choose_device, find, planned, read
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.types import EngineSettings
-from engine.zimage.components import Components
-from engine.zimage.load import DTYPES, choose_device, find, planned, read
-from engine.zimage.pipeline import ZImagePipeline
 from lab.bench import speed
 from lab.bench.contenders import PROMPT, stock_compiled, stock_pipeline
 from lab.bench.floor import matmul_ceiling

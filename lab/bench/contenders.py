@@ -13,15 +13,15 @@ from torch import Tensor, nn
 
 from engine.memory.sizes import Weights, is_linear
 from engine.memory.weights import PackedLinear
+from engine.models.zimage.components import Components
+from engine.models.zimage.drawing import Drawing
+from engine.models.zimage.pipeline import ZImagePipeline
+from engine.models.zimage.sampler import advance
+from engine.models.zimage.speed import Speed
+from engine.models.zimage.vae import Vae
 from engine.pictures import codec
+from engine.sampling import flow
 from engine.types import Generate, Picture, PromptReady, image_tokens
-from engine.zimage import sampling
-from engine.zimage.components import Components
-from engine.zimage.drawing import Drawing
-from engine.zimage.pipeline import ZImagePipeline
-from engine.zimage.sampler import advance
-from engine.zimage.speed import Speed
-from engine.zimage.vae import Vae
 from lab.bench.clock import walled
 
 PROMPT = "a red sailboat on the sea at sunset"
@@ -177,8 +177,8 @@ def _stock(stock: Any, task: Generate, **more: Any) -> Any:
 
 def _drawing(pipeline: ZImagePipeline, task: Generate, embedding: Tensor) -> Drawing:
     sigmas = pipeline.schedule.sigmas(task.steps, image_tokens(task.width, task.height))
-    guided = sampling.guided_steps(task.steps, task.guidance_scale, pipeline.guided_share)
-    latents = sampling.noise(task.width, task.height, sampling.generator(task.seed)).to(embedding.device)
+    guided = flow.guided_steps(task.steps, task.guidance_scale, pipeline.guided_share)
+    latents = flow.noise(task.width, task.height, flow.generator(task.seed)).to(embedding.device)
     caption = pipeline.denoiser.caption(embedding)
     negative = pipeline.denoiser.caption(embedding) if guided else None
     ready = PromptReady(task.prompt, task.prompt)

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.generic.pipeline import GenericPipeline
 from engine.guards import CUDA_NO_MEMORY, NO_MEMORY
-from engine.zimage.pipeline import ZImagePipeline
+from engine.models.diffusers.pipeline import GenericPipeline
+from engine.models.zimage.pipeline import ZImagePipeline
 
 VALUES = (float("nan"), float("inf"), float("-inf"))
 ALWAYS = 10_000

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.memory.estimate import square
-from engine.zimage.denoiser import PATCH, padded
+from engine.models.zimage.denoiser import PATCH, padded
 from lab.bench.clock import best_of
 
 

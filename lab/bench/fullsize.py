@@ -17,9 +17,9 @@ from engine.memory.plan import GIB, Plan, Wish
 from engine.memory.planner import choose
 from engine.memory.probe import Facts
 from engine.memory.sizes import Z_IMAGE, Stack
-from engine.profiles import profile
-from engine.zimage.components import Components
-from engine.zimage.load import DTYPES
+from engine.models.profiles import profile
+from engine.models.zimage.components import Components
+from engine.models.zimage.load import DTYPES
 
 CAPTION_TOKENS, CAPTION_FEATURES = 100, 2560
 SCHEDULER = {"shift": 3.0, "use_dynamic_shifting": False}

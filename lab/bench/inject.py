@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.generic.pipeline import GenericPipeline
+from engine.models.diffusers.pipeline import GenericPipeline
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.pictures import codec
 from engine.runtime.messages import Emitted, Failed, Report, Take
 from engine.runtime.worker import Worker
 from engine.types import Generate, Picture
-from engine.zimage.pipeline import ZImagePipeline
 from lab.bench.faults import FAULTS, GENERIC
 from lab.judge.judge import held_out_scenes, load_judge, truth
 from lab.render.scene import Scene

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from engine.models.zimage.components import Components
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.pictures import codec
 from engine.types import EngineError, Generate, PromptReady
-from engine.zimage.components import Components
-from engine.zimage.pipeline import ZImagePipeline
 from lab.judge.judge import held_out_scenes
 
 SIDE, STEPS = 64, 4

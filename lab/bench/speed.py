@@ -13,11 +13,11 @@ from torch import Tensor
 from engine.memory.estimate import square
 from engine.memory.plan import GIB
 from engine.memory.sizes import Weights
+from engine.models.zimage.components import Components
+from engine.models.zimage.denoiser import padded
+from engine.models.zimage.pipeline import ZImagePipeline
+from engine.models.zimage.speed import EXACT, IN_VAE, Speed
 from engine.types import Generate, image_tokens
-from engine.zimage.components import Components
-from engine.zimage.denoiser import padded
-from engine.zimage.pipeline import ZImagePipeline
-from engine.zimage.speed import EXACT, IN_VAE, Speed
 from lab.bench import contenders
 from lab.bench.clock import best_of, timed
 from lab.bench.floor import operations, products

@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engine.models.zimage.components import Components
+from engine.models.zimage.denoiser import middle
+from engine.models.zimage.drawing import Drawing
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.pictures import codec
+from engine.sampling.steps import Method
 from engine.types import Generate, PromptReady
-from engine.zimage.components import Components
-from engine.zimage.denoiser import middle
-from engine.zimage.drawing import Drawing
-from engine.zimage.method import Method
-from engine.zimage.pipeline import ZImagePipeline
 from lab.evaluate.prompts import GRADES, graded
 from lab.judge.adherence import asked as told
 from lab.judge.judge import load_judge, truth

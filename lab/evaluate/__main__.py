@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.profiles import EMBEDDED, profile
+from engine.models.profiles import EMBEDDED, profile
+from engine.models.zimage.load import load
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.types import EngineSettings
-from engine.zimage.load import load
-from engine.zimage.pipeline import ZImagePipeline
 from lab.evaluate.prompts import GRADES, graded, wordings
 from lab.judge.adherence import ALL, ALWAYS, BOTH, Manner, adherence, draw
 from lab.judge.judge import JUDGE_SETS, JUDGE_WEIGHTS, Judge, load_judge, render_accuracy, train_judge

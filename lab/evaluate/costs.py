@@ -13,10 +13,10 @@ from contextlib import aclosing
 import psutil
 import torch
 
-from engine.profiles import profile
+from engine.models.profiles import profile
+from engine.models.zimage.load import load
 from engine.runtime.process import ProcessEngine
 from engine.types import EngineSettings, Generate, Picture
-from engine.zimage.load import load
 
 PROMPT = "a red sailboat on the left and a white bird on the right on the sea at sunset"
 MIB = 1024**2

@@ -10,11 +10,11 @@ from random import Random
 
 import numpy as np
 
-from engine.profiles import profile
+from engine.models.profiles import profile
+from engine.models.zimage.load import load
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.prompts import prepare
 from engine.types import EngineSettings
-from engine.zimage.load import load
-from engine.zimage.pipeline import ZImagePipeline
 from lab.evaluate import wishes
 from lab.evaluate.prompts import graded
 from lab.judge.adherence import ALWAYS, Manner, adherence, draw

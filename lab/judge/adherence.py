@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.models.zimage.drawing import Drawing
+from engine.models.zimage.pipeline import GUIDED_SHARE, ZImagePipeline
 from engine.pictures.codec import read
 from engine.types import Generate, PromptReady
-from engine.zimage.drawing import Drawing
-from engine.zimage.pipeline import GUIDED_SHARE, ZImagePipeline
 from lab.judge.judge import Judge, truth
 from lab.render.scene import Scene
 

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from engine.embedded import WEIGHTS
+from engine.models.zimage.load import load
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.pictures import codec
 from engine.types import EngineSettings, Generate, PromptReady
-from engine.zimage.load import load
-from engine.zimage.pipeline import ZImagePipeline
 
 SHRINKING = (Image.Resampling.BOX, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
 

@@ -19,8 +19,8 @@ from bot.storage.database import DATABASE
 from bot.storage.jobs import JobStore
 from bot.storage.lock import exclusive
 from bot.types import Params
-from engine import profiles
 from engine.fake import FakeEngine
+from engine.models import profiles
 from engine.pictures.metadata import Parameters, write
 from engine.types import ModelProfile
 

@@ -9,8 +9,8 @@ from safetensors.torch import load_file, save_file
 from transformers import ViTConfig, ViTForImageClassification
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
-from engine import checker
 from engine.fake import striped
+from engine.models import classifier as checker
 from engine.types import EngineError, Picture, Progress, Upscale
 
 

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.embedded import WEIGHTS
-from engine.examine import examined
+from engine.models.examine import examined
 from engine.types import EngineSettings
 from engine.upscale.network import built_in
 from tests.engine.test_checker import classifier
@@ -150,6 +150,6 @@ def test_a_chat_model_beside_a_model_of_another_kind_is_looked_at(model: Path, t
 def test_the_command_answers_in_json() -> None:
     settings = json.dumps(asdict(EngineSettings(model="/no/such/model", device="cpu")))
     done = subprocess.run(
-        [sys.executable, "-m", "engine.examine", settings], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "engine.models.examine", settings], capture_output=True, text=True, check=True
     )
     assert json.loads(done.stdout)["checks"] == []

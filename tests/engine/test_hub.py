@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from engine import hub
-from engine.generic.load import fetch
-from engine.load import kind
-from engine.profiles import locate
+from engine.files import hub
+from engine.models.diffusers.load import fetch
+from engine.models.profiles import locate
+from engine.models.registry import kind
+from engine.models.zimage.load import find
 from engine.types import EngineError
-from engine.zimage.load import find
 
 Answer = tuple[int, str, bytes, dict[str, str]]
 HTML = "text/html; charset=utf-8"

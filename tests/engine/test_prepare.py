@@ -10,15 +10,16 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from engine import prepare, shards
 from engine.__main__ import main
 from engine.embedded import WEIGHTS
+from engine.files import shards
 from engine.memory import sizes
 from engine.memory.sizes import Weights
 from engine.memory.weights import Packed, PackedLinear
+from engine.models import convert
+from engine.models.zimage import load
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.types import EngineError, EngineSettings
-from engine.zimage import load
-from engine.zimage.pipeline import ZImagePipeline
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def said(source: Path, out: Path, dtype: str = "bf16") -> list[str]:
     lines: list[str] = []
-    prepare.prepare(source, out, dtype, lines.append)
+    convert.prepare(source, out, dtype, lines.append)
     return lines
 
 
@@ -77,7 +78,7 @@ def test_a_break_in_the_middle_costs_only_the_shard_it_was_in(hub: Path, tmp_pat
     done = next((tmp_path / "transformer").glob("*00001-of*.safetensors"))
     broken = next((tmp_path / "transformer").glob("*00002-of*.safetensors"))
     stamp = done.stat().st_mtime_ns
-    broken.replace(broken.with_name(broken.name + prepare.PART))
+    broken.replace(broken.with_name(broken.name + convert.PART))
     lines = said(hub, tmp_path)
     assert [line.split(": ")[0] for line in lines if not line.endswith("is there already")] == [str(broken)]
     assert done.stat().st_mtime_ns == stamp
@@ -130,7 +131,7 @@ def test_a_model_prepared_in_fewer_bits_is_the_one_packed_while_it_is_loaded(
         old, new = (getattr(each, part).state_dict() for each in (expected, found))
         assert old.keys() == new.keys()
         assert all(old[name].dtype == new[name].dtype for name in old)
-        assert all(torch.equal(prepare._raw(old[name]), prepare._raw(new[name])) for name in old)
+        assert all(torch.equal(convert._raw(old[name]), convert._raw(new[name])) for name in old)
     forms = [m.form for m in found.transformer.layers.modules() if isinstance(m, PackedLinear)]
     assert forms == [form] * 7 * len(found.transformer.layers)
 

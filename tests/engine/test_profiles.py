@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import profiles
-from engine.profiles import profile
+from engine.models import profiles
+from engine.models.profiles import profile
 from engine.prompts import embedded_world, optimize
 from engine.types import EngineError
 
@@ -96,7 +96,7 @@ def test_a_wrong_profile_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_profiles_are_read_without_torch() -> None:
-    code = "import sys, engine.profiles, engine.pictures.metadata; sys.exit('torch' in sys.modules)"
+    code = "import sys, engine.models.profiles, engine.pictures.metadata; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -9,12 +9,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from engine import prepare
 from engine.embedded import WEIGHTS
-from engine.generic import load as generic
-from engine.load import load
+from engine.models import convert
+from engine.models.diffusers import load as generic
+from engine.models.registry import load
+from engine.models.zimage.load import check
 from engine.types import EngineError, EngineSettings
-from engine.zimage.load import check
 
 LAYER = "layers.0.attention.to_q"
 FLOAT8 = torch.float8_e4m3fn
@@ -202,7 +202,7 @@ def test_a_scaled_model_is_not_prepared_again(model: Path, tmp_path: Path) -> No
     narrow, scale = scaled(stored(model)[f"{LAYER}.weight"].float(), rows=True, dtype=FLOAT8)
     keep(model, {f"{LAYER}.weight": narrow, f"{LAYER}.weight_scale": scale})
     with pytest.raises(EngineError, match="is quantized"):
-        prepare.prepare(model, tmp_path / "out", "bf16", lambda line: None)
+        convert.prepare(model, tmp_path / "out", "bf16", lambda line: None)
 
 
 def test_models_of_other_kinds_with_scales_are_refused(model: Path) -> None:

@@ -9,12 +9,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from engine import prepare, shards
 from engine.embedded import WEIGHTS
-from engine.load import load
+from engine.files import shards
+from engine.models import convert
+from engine.models.registry import load
+from engine.models.zimage.load import check
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.types import EngineError, EngineSettings
-from engine.zimage.load import check
-from engine.zimage.pipeline import ZImagePipeline
 
 STEM = "diffusion_pytorch_model"
 INDEX = f"{STEM}.safetensors.index.json"
@@ -270,7 +271,7 @@ def test_a_name_with_and_without_its_prefix_is_refused(model: Path) -> None:
 def test_a_prepared_model_holds_what_the_index_names_and_nothing_else(model: Path, tmp_path: Path) -> None:
     part = model / "transformer"
     save_file({"old": torch.ones(1)}, part / "zz-old.safetensors")
-    prepare.prepare(model, tmp_path / "out", "fp16", lambda line: None)
+    convert.prepare(model, tmp_path / "out", "fp16", lambda line: None)
     assert not (tmp_path / "out" / "transformer" / "zz-old.safetensors").exists()
     assert check(tmp_path / "out") == []
     assert is_the_embedded_model(tmp_path / "out")

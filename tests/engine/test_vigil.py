@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from engine.pulse import Pulse
 from engine.runtime.messages import Doing
-from engine.runtime.pulse import Pulse
 from engine.runtime.vigil import Patience, Vigil, awake
 
 PATIENCE = Patience(every=5, silence=60, first=1800, least=300, factor=10)

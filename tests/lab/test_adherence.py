@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from engine.models.zimage.load import load
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.types import EngineError, EngineSettings, Generate, Picture
-from engine.zimage.load import load
-from engine.zimage.pipeline import ZImagePipeline
 from lab.evaluate.prompts import graded
 from lab.evaluate.super_resolution import returned
 from lab.judge.adherence import ALL, BOTH, Manner, adherence, asked, draw

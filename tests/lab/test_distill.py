@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from engine.zimage.sampling import Schedule
+from engine.sampling.flow import Schedule
 from lab.train import train_distill
 from lab.train.coupling import GROUPS
 from lab.train.model import build_scheduler, build_text_encoder, build_transformer

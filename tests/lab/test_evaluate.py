@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from engine.embedded import WEIGHTS
-from engine.profiles import EMBEDDED, profile
+from engine.models.profiles import EMBEDDED, profile
 from lab.evaluate import in_turn, loaded
 
 

@@ -9,8 +9,8 @@ from diffusers import ZImagePipeline
 from safetensors.torch import load_file
 
 from engine.embedded import WEIGHTS
+from engine.models.zimage.load import load
 from engine.types import EngineSettings
-from engine.zimage.load import load
 from lab.evaluate.costs import costs
 from lab.judge.adherence import Manner, draw
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from bot.policy.access import Access
 from bot.policy.limits import Rule
-from engine import profiles
 from engine.fake import FakeEngine
+from engine.models import profiles
 from engine.runtime.process import ProcessEngine
 from engine.types import EngineSettings, image_tokens
 from tests.adapters.discord.gallery_page import Shot, page, text

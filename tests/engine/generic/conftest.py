@@ -12,10 +12,10 @@ from PIL import Image
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from engine.embedded import WEIGHTS
-from engine.generic.drawing import Drawing
-from engine.generic.load import load as load_generic
-from engine.generic.pipeline import GenericPipeline
-from engine.load import load
+from engine.models.diffusers.drawing import Drawing
+from engine.models.diffusers.load import load as load_generic
+from engine.models.diffusers.pipeline import GenericPipeline
+from engine.models.registry import load
 from engine.types import EngineSettings, Generate, Picture, PromptReady
 
 TASK = Generate("a red cat", width=64, height=64, steps=3, guidance_scale=2.0, seed=7)

@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from engine.generic.load import check
-from engine.generic.pipeline import GenericPipeline
-from engine.load import load
+from engine.models.diffusers.load import check
+from engine.models.diffusers.pipeline import GenericPipeline
+from engine.models.registry import load
 from engine.types import EngineError, EngineSettings
 
 UNET, TEXT = "unet/diffusion_pytorch_model.safetensors", "text_encoder/model.safetensors"

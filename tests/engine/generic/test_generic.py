@@ -14,12 +14,12 @@ from diffusers import StableDiffusionPipeline
 from PIL import Image
 
 from engine.embedded import WEIGHTS
-from engine.generic.load import safe_dtype
-from engine.generic.pipeline import GenericPipeline
 from engine.guards import NO_MEMORY
-from engine.load import kind, load
 from engine.memory.plan import GIB
 from engine.memory.probe import Facts
+from engine.models.diffusers.load import safe_dtype
+from engine.models.diffusers.pipeline import GenericPipeline
+from engine.models.registry import kind, load
 from engine.pictures import metadata
 from engine.types import (
     EngineError,

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engine.generic.pipeline import GenericPipeline
+from engine.models.diffusers.pipeline import GenericPipeline
 from engine.types import EngineError
 from tests.engine.generic.conftest import TASK, drawn, pixels
 

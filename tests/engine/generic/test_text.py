@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from engine.generic.text import reader
-from engine.load import load
+from engine.models.diffusers.text import reader
+from engine.models.registry import load
 from engine.types import EngineSettings, Generate, PromptReady
 from tests.engine.generic.conftest import TASK
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from engine.zimage.load import threads
+from engine.models.zimage.load import threads
 
 
 @pytest.fixture(scope="package", autouse=True)

@@ -17,8 +17,8 @@ from engine.memory import strips
 from engine.memory.plan import Decode, Plan, Wish
 from engine.memory.planner import choose
 from engine.memory.sizes import Z_IMAGE
-from engine.zimage.denoiser import Denoiser
-from engine.zimage.speed import Speed
+from engine.models.zimage.denoiser import Denoiser
+from engine.models.zimage.speed import Speed
 from tests.engine.memory.test_plan import card
 
 META = torch.device("meta")

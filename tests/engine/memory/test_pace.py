@@ -7,10 +7,10 @@ import torch
 
 from engine.embedded import WEIGHTS
 from engine.memory import estimate
-from engine.memory.__main__ import told
 from engine.memory.plan import GIB, Wish
 from engine.memory.planner import choose
 from engine.memory.sizes import Z_IMAGE, read
+from engine.models.describe import told
 from tests.engine.memory.test_plan import card
 
 

@@ -19,9 +19,9 @@ from engine.memory.planner import choose
 from engine.memory.probe import Facts
 from engine.memory.sizes import read
 from engine.memory.weights import PackedLinear
+from engine.models.zimage import load
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.types import EngineError, Generate, Picture, PromptReady
-from engine.zimage import load
-from engine.zimage.pipeline import ZImagePipeline
 
 CPU = torch.device("cpu")
 TASK = Generate("a red sailboat on the sea at sunset", width=64, height=64, steps=2, seed=7)

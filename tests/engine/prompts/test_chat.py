@@ -11,13 +11,13 @@ from safetensors.torch import load_file, save_file
 from transformers.models.phi3 import Phi3Config, Phi3ForCausalLM
 from transformers.models.qwen3 import Qwen3Config, Qwen3ForCausalLM, Qwen3Model
 
-from engine.memory.__main__ import _writer
 from engine.memory.plan import GIB, MIB, Plan, Wish
 from engine.memory.planner import choose as planned
 from engine.memory.probe import Facts
 from engine.memory.residency import Vacancy, vacancy
 from engine.memory.sizes import Z_IMAGE
 from engine.memory.weights import PackedLinear
+from engine.models.describe import _writer
 from engine.prompts import chat
 from engine.types import EngineError
 from tests.engine.prompts.tiny import TINY, forced, run

@@ -11,13 +11,13 @@ from safetensors.torch import save_file
 from engine.pictures import codec, metadata
 from engine.pictures.metadata import Parameters
 from engine.pipeline import Redraw
+from engine.sampling.flow import Schedule
 from engine.types import EngineError, Picture, Upscale
 from engine.upscale import Plan, upscale
 from engine.upscale.detail import refine
 from engine.upscale.external import find
 from engine.upscale.network import SRVGGNetCompact, built_in
 from engine.upscale.redraw import Redrawing
-from engine.zimage.sampling import Schedule
 
 SOURCE = Image.linear_gradient("L").resize((90, 70)).convert("RGB")
 

@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from engine.models.zimage.load import load
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.pictures import codec, metadata
 from engine.pictures.metadata import Parameters
 from engine.pipeline import Redraw
 from engine.runtime.messages import Emitted, Order, Report, Take
 from engine.runtime.worker import Worker
+from engine.sampling.flow import Schedule
+from engine.sampling.steps import Method
+from engine.sampling.task_limits import check
 from engine.types import REDRAW_STEPS, EngineSettings, Picture, Progress, PromptReady, Upscale
 from engine.upscale import Plan, upscale
 from engine.upscale.redraw import SIGMA, Redrawing, begun_at
-from engine.zimage.load import load
-from engine.zimage.method import Method
-from engine.zimage.pipeline import ZImagePipeline
-from engine.zimage.request import check
-from engine.zimage.sampling import Schedule
 from lab.evaluate.super_resolution import psnr
 from lab.render.scene import Scene
 from lab.render.scenes import render

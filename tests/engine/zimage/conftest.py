@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.models.zimage.drawing import Drawing
+from engine.models.zimage.load import load
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.types import EngineSettings, Generate, Picture, PromptReady
-from engine.zimage.drawing import Drawing
-from engine.zimage.load import load
-from engine.zimage.pipeline import ZImagePipeline
 from tests.engine.zimage.lora_folder import Folder
 
 Task = Callable[..., Generate]

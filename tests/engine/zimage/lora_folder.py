@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from engine.models.zimage.lora import Loras
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.types import EngineError
-from engine.zimage.lora import Loras
-from engine.zimage.pipeline import ZImagePipeline
 
 LAYER = "layers.0.attention.to_q"
 OTHER = "layers.3.feed_forward.w2"

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.nn.attention import SDPBackend
 
-from engine.zimage import attention
-from engine.zimage.pipeline import ZImagePipeline
-from engine.zimage.speed import Speed
+from engine.models.zimage import attention
+from engine.models.zimage.pipeline import ZImagePipeline
+from engine.models.zimage.speed import Speed
 from tests.engine.zimage.conftest import Task, sampled
 
 

@@ -5,10 +5,10 @@ import torch
 from diffusers.models.transformers.transformer_z_image import ZImageTransformerBlock
 from torch import Tensor, nn
 
-from engine.zimage.block import Block, rotate_complex, rotate_real
-from engine.zimage.denoiser import Denoiser
-from engine.zimage.pipeline import ZImagePipeline
-from engine.zimage.speed import Speed
+from engine.models.zimage.block import Block, rotate_complex, rotate_real
+from engine.models.zimage.denoiser import Denoiser
+from engine.models.zimage.pipeline import ZImagePipeline
+from engine.models.zimage.speed import Speed
 
 DIM, HEADS = 48, 3
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.zimage.block import Block
-from engine.zimage.compiling import Compiled, compiled
-from engine.zimage.denoiser import WARM_CAPTIONS, Denoiser
-from engine.zimage.pipeline import ZImagePipeline
-from engine.zimage.speed import Speed
+from engine.models.zimage.block import Block
+from engine.models.zimage.compiling import Compiled, compiled
+from engine.models.zimage.denoiser import WARM_CAPTIONS, Denoiser
+from engine.models.zimage.pipeline import ZImagePipeline
+from engine.models.zimage.speed import Speed
 from tests.engine.zimage.conftest import Task, sampled
 from tests.engine.zimage.test_block import inputs, made
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine.guards import NO_MEMORY
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.types import EngineError
 from engine.upscale import detail
-from engine.zimage.pipeline import ZImagePipeline
 from tests.engine.zimage.conftest import Task, drawn
 
 

@@ -10,10 +10,10 @@ from diffusers import ZImagePipeline as StockPipeline
 from PIL import Image
 
 from engine.embedded import WEIGHTS
+from engine.models.zimage.pipeline import ZImagePipeline
+from engine.models.zimage.speed import EXACT, Speed
+from engine.models.zimage.vae import Vae
 from engine.types import Generate
-from engine.zimage.pipeline import ZImagePipeline
-from engine.zimage.speed import EXACT, Speed
-from engine.zimage.vae import Vae
 from tests.engine.zimage.conftest import Task, sampled
 
 TOLERANCE = {"atol": 1e-3, "rtol": 0.0}

@@ -10,9 +10,9 @@ from torch import Tensor
 from engine.embedded import WEIGHTS
 from engine.memory.plan import Plan
 from engine.memory.weights import PackedLinear
+from engine.models.zimage import load
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.types import EngineSettings
-from engine.zimage import load
-from engine.zimage.pipeline import ZImagePipeline
 from lab.bench.series import GROWTH, is_stock_finite
 from tests.engine.zimage.conftest import Task, drawn, sampled
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from PIL import Image
 
+from engine.models.zimage.load import load
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.pictures import codec
 from engine.types import EngineError, EngineSettings
-from engine.zimage.load import load
-from engine.zimage.pipeline import ZImagePipeline
 from tests.engine.zimage.conftest import Task, begin, drawn
 from tests.engine.zimage.test_safety import spoiled
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.zimage import denoiser as module
-from engine.zimage.graphs import MOST_GRAPHS, Graphs, Recorded
-from engine.zimage.pipeline import ZImagePipeline
-from engine.zimage.speed import Speed
+from engine.models.zimage import denoiser as module
+from engine.models.zimage.graphs import MOST_GRAPHS, Graphs, Recorded
+from engine.models.zimage.pipeline import ZImagePipeline
+from engine.models.zimage.speed import Speed
 from tests.engine.zimage.conftest import Task, sampled
 
 

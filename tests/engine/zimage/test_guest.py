@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from engine.memory.residency import Lodging
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.prompts.language import LanguageModel
 from engine.prompts.lodger import Lodger
 from engine.prompts.together import Decoder
-from engine.zimage.pipeline import ZImagePipeline
 from tests.engine.zimage.conftest import Task, begin, sampled
 
 

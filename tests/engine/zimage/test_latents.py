@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
+from engine.models.zimage.latents import first_size
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.pictures import codec
 from engine.types import Generate, ModelProfile
-from engine.zimage.latents import first_size
-from engine.zimage.pipeline import ZImagePipeline
 from tests.engine.zimage.conftest import Task, begin, drawn
 from tests.engine.zimage.test_safety import NAN, spoiled
 

@@ -11,8 +11,8 @@ from torch import nn
 
 from engine.embedded import WEIGHTS
 from engine.memory import strips
-from engine.zimage import lean_decoder
-from engine.zimage.lean_decoder import PhasedUpsample
+from engine.models.zimage import lean_decoder
+from engine.models.zimage.lean_decoder import PhasedUpsample
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ from engine.memory.plan import Wish
 from engine.memory.planner import choose
 from engine.memory.probe import Facts
 from engine.memory.sizes import Z_IMAGE
+from engine.models.zimage import load
 from engine.types import EngineError, EngineSettings
-from engine.zimage import load
 
 
 def test_a_directory_that_is_no_model_is_named_with_what_it_lacks(tmp_path: Path) -> None:

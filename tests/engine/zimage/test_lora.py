@@ -10,13 +10,13 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from engine.models.zimage.block import Block
+from engine.models.zimage.changes import Pair
+from engine.models.zimage.load import load
+from engine.models.zimage.lora import Loras, WithLoras
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.pictures import metadata
 from engine.types import EngineError, EngineSettings
-from engine.zimage.block import Block
-from engine.zimage.changes import Pair
-from engine.zimage.load import load
-from engine.zimage.lora import Loras, WithLoras
-from engine.zimage.pipeline import ZImagePipeline
 from tests.engine.zimage.conftest import Task, drawn, sampled
 
 TARGETS = (

@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from engine.models.zimage.lora import WithLoras
 from engine.types import Generate, PromptReady
-from engine.zimage.lora import WithLoras
 from tests.engine.zimage.conftest import Task
 from tests.engine.zimage.lora_folder import DOWN, LAYER, SIDE, UP, Folder, near, noise, pair
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.zimage.lora import WithLoras
-from engine.zimage.pipeline import ZImagePipeline
+from engine.models.zimage.lora import WithLoras
+from engine.models.zimage.pipeline import ZImagePipeline
 from tests.engine.zimage.conftest import Task, sampled
 from tests.engine.zimage.lora_folder import DOWN, LAYER, OTHER, RANK, SIDE, UP, Folder, near, noise, pair
 

@@ -7,15 +7,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.models.zimage.forward import Prediction
+from engine.models.zimage.load import load
+from engine.models.zimage.pipeline import ZImagePipeline
+from engine.models.zimage.speed import Speed
 from engine.pictures import codec, metadata
+from engine.sampling.complexity import complexity
+from engine.sampling.flow import Schedule
+from engine.sampling.steps import Method, automatic_steps, bent, count
 from engine.types import EngineError, EngineSettings
-from engine.zimage.complexity import complexity
-from engine.zimage.forward import Prediction
-from engine.zimage.load import load
-from engine.zimage.method import Method, automatic_steps, bent, count
-from engine.zimage.pipeline import ZImagePipeline
-from engine.zimage.sampling import Schedule
-from engine.zimage.speed import Speed
 from tests.engine.zimage.conftest import Task, begin, drawn, sampled
 
 LADDER = [

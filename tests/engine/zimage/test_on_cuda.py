@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from engine.memory import allocator
+from engine.models.zimage import load
+from engine.models.zimage.denoiser import WARM_CAPTIONS
+from engine.models.zimage.pipeline import ZImagePipeline
+from engine.models.zimage.speed import Speed
 from engine.types import EngineSettings
-from engine.zimage import load
-from engine.zimage.denoiser import WARM_CAPTIONS
-from engine.zimage.pipeline import ZImagePipeline
-from engine.zimage.speed import Speed
 from tests.engine.zimage.conftest import Task, drawn, sampled
 
 pytestmark = [

@@ -8,12 +8,12 @@ import torch
 from PIL import Image
 from torch import nn
 
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.pictures import metadata
 from engine.pictures.codec import read
 from engine.pictures.tensors import to_pixels
+from engine.sampling.flow import add_noise, generator
 from engine.types import EngineError, Generate, Optimize, PromptReady, Variation
-from engine.zimage.pipeline import ZImagePipeline
-from engine.zimage.sampling import add_noise, generator
 from tests.engine.zimage.conftest import Task, begin, drawn, sampled
 
 BATCH_TOLERANCE = 1e-4

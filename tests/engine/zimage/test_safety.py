@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from engine.memory.strips import StripDecoder
+from engine.models.zimage.drawing import Drawing
+from engine.models.zimage.load import load
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.pictures import metadata
+from engine.sampling.task_limits import OTHER_SEED
 from engine.types import EngineError, EngineSettings, Generate
-from engine.zimage.drawing import Drawing
-from engine.zimage.load import load
-from engine.zimage.pipeline import ZImagePipeline
-from engine.zimage.request import OTHER_SEED
 from tests.engine.zimage.conftest import Task, begin, drawn, sampled
 
 STEP_TOLERANCE = 1e-3

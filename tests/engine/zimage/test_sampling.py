@@ -3,9 +3,9 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 from diffusers.pipelines.z_image.pipeline_z_image import calculate_shift, get_default_z_image_sigmas
 
+from engine.sampling import flow
+from engine.sampling.flow import Schedule
 from engine.types import EngineError
-from engine.zimage import sampling
-from engine.zimage.sampling import Schedule
 
 CONFIGS = [
     {"shift": 3.0},
@@ -39,7 +39,7 @@ def test_a_scheduler_option_that_would_change_the_sigmas_is_refused() -> None:
 
 
 def test_equal_seeds_give_equal_noise_and_other_seeds_other_noise() -> None:
-    first, again, other = (sampling.noise(128, 80, sampling.generator(seed)) for seed in (5, 5, 6))
+    first, again, other = (flow.noise(128, 80, flow.generator(seed)) for seed in (5, 5, 6))
     assert first.shape == (16, 10, 16)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -48,18 +48,18 @@ def test_equal_seeds_give_equal_noise_and_other_seeds_other_noise() -> None:
 @pytest.mark.parametrize("amount", [0.1, 0.5, 1.0])
 @pytest.mark.parametrize("seed", [3, 4])
 def test_turned_noise_keeps_its_variance_even_with_the_pictures_own_seed(amount: float, seed: int) -> None:
-    initial = sampling.noise(512, 512, sampling.generator(3))
-    assert float(sampling.turn_noise(initial, seed, amount).std()) == pytest.approx(1, abs=0.01)
+    initial = flow.noise(512, 512, flow.generator(3))
+    assert float(flow.turn_noise(initial, seed, amount).std()) == pytest.approx(1, abs=0.01)
 
 
 def test_noise_not_turned_is_the_initial_noise() -> None:
-    initial = sampling.noise(64, 64, sampling.generator(3))
-    assert sampling.turn_noise(initial, 9, 0) is initial
+    initial = flow.noise(64, 64, flow.generator(3))
+    assert flow.turn_noise(initial, 9, 0) is initial
 
 
 def test_disturbing_moves_about_half_of_the_tokens_by_the_strength_asked() -> None:
     caption = torch.randn(400, 64) * torch.linspace(0.1, 50, 400)[:, None]
-    moved = (sampling.disturb_caption(caption, 1, 0.3) - caption) / caption.std(dim=1, keepdim=True)
+    moved = (flow.disturb_caption(caption, 1, 0.3) - caption) / caption.std(dim=1, keepdim=True)
     changed = moved.abs().sum(dim=1) > 0
     assert float(changed.float().mean()) == pytest.approx(0.5, abs=0.1)
     assert float(moved[changed].std()) == pytest.approx(0.3, abs=0.01)
@@ -69,7 +69,7 @@ def test_disturbing_moves_about_half_of_the_tokens_by_the_strength_asked() -> No
     ("steps", "strength", "skipped"), [(8, 1.0, 0), (8, 0.6, 3), (8, 0.3, 5), (4, 0.01, 3)]
 )
 def test_strength_skips_the_first_steps(steps: int, strength: float, skipped: int) -> None:
-    assert sampling.begin(steps, strength) == skipped
+    assert flow.begin(steps, strength) == skipped
 
 
 @pytest.mark.parametrize(
@@ -79,9 +79,9 @@ def test_strength_skips_the_first_steps(steps: int, strength: float, skipped: in
 def test_guidance_acts_on_the_first_share_of_the_steps(
     steps: int, scale: float, share: float, guided: int
 ) -> None:
-    assert sampling.guided_steps(steps, scale, share) == guided
+    assert flow.guided_steps(steps, scale, share) == guided
 
 
 def test_guidance_scale_1_is_the_positive_prediction() -> None:
     positive, negative = torch.randn(2, 1, 16, 4, 4).unbind()
-    assert torch.equal(sampling.guide(positive, negative, torch.ones(1, 1, 1, 1)), positive)
+    assert torch.equal(flow.guide(positive, negative, torch.ones(1, 1, 1, 1)), positive)

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
+from engine.models.zimage.pipeline import ZImagePipeline
+from engine.models.zimage.text import MAX_TOKENS, TextEncoder
 from engine.types import Generate, PromptReady
-from engine.zimage.pipeline import ZImagePipeline
-from engine.zimage.text import MAX_TOKENS, TextEncoder
 
 PROMPTS = ["", "a red sailboat on the sea at sunset", "雪地里的黑猫，夜晚", "a cat, " * 400]
 
@@ -39,7 +39,7 @@ def test_a_prompt_is_encoded_once(encoder: TextEncoder) -> None:
 
 @torch.inference_mode()
 def test_the_oldest_prompt_leaves_the_cache(encoder: TextEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.zimage.text.CACHED_PROMPTS", 2)
+    monkeypatch.setattr("engine.models.zimage.text.CACHED_PROMPTS", 2)
     first = encoder.encode("one")
     encoder.encode("two")
     assert encoder.encode("one") is first

@@ -10,11 +10,11 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from engine.embedded import WEIGHTS
-from engine.generic.load import load as load_generic
 from engine.memory import estimate, sizes
+from engine.models.diffusers.load import load as load_generic
+from engine.models.zimage.denoiser import middle, padded
 from engine.pictures import codec
 from engine.types import EngineSettings, Picture
-from engine.zimage.denoiser import middle, padded
 from lab.bench import __main__ as bench
 from lab.bench import contenders
 from lab.bench.clock import best_of

@@ -14,8 +14,8 @@ from engine.memory.planner import budget
 from engine.memory.probe import Facts
 from engine.memory.sizes import Z_IMAGE, Stack
 from engine.memory.weights import PackedLinear
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.types import EngineSettings
-from engine.zimage.pipeline import ZImagePipeline
 from lab.bench import __main__ as bench
 from lab.bench import contenders, fullsize, speed
 from lab.bench.fullsize import Architecture, laid_out, under

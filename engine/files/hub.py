@@ -1,0 +1,118 @@
+"""A model's name → its folder, on this machine or from the hub; else one line that says why.
+
+Knows names, files that are taken for models, and what goes wrong between here and the hub.
+"""
+
+import errno
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.files import shards
+from engine.pulse import PULSE
+from engine.types import EngineError
+
+INDEX = "model_index.json"
+SINGLE = {
+    ".gguf": "GGUF",
+    ".safetensors": "one checkpoint",
+    ".sft": "one checkpoint",
+    ".ckpt": "a pickled checkpoint",
+    ".pt": "a pickled checkpoint",
+    ".pth": "a pickled checkpoint",
+    ".bin": "a pickled checkpoint",
+}
+"""Suffixes of the single files in which other programs keep models, and what they are."""
+WANTED = "give the folder of a model in diffusers layout, or a hub id such as Tongyi-MAI/Z-Image-Turbo"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def folder(name: str, wanted: str = WANTED) -> Path | None:
+    """Return the directory that a name means, None for what may be a hub id; `wanted` says what to give.
+
+    Raises `EngineError("model_missing")` for a file, and for what cannot be looked at.
+    """
+    try:
+        path = Path(name).expanduser()
+        if path.is_dir():
+            return path
+        is_file = path.is_file()
+    except (OSError, RuntimeError) as error:
+        raise EngineError("model_missing", f"{name} cannot be reached ({error}); {wanted}") from error
+    if is_file:
+        kind = SINGLE.get(path.suffix.lower())
+        raise EngineError("model_missing", f"{name} is a file{f' ({kind})' if kind else ''}; {wanted}")
+    return None
+
+
+def cached(name: str, file: str) -> Path | None:
+    """Return the folder of a hub id that was downloaded before, by one of its files; asks nobody else."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(name, file) if is_id(name) else None
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def is_id(name: str) -> bool:
+    """Say whether a name may be a hub id."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
+
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return False
+    return True
+
+
+def download(name: str, files: Sequence[str], but: Sequence[str] = ()) -> Path:
+    """Return the folder of a hub id, of which the files that match are downloaded once.
+
+    Raises `EngineError("model_missing")` where it cannot be had.
+    """
+    from huggingface_hub import errors, snapshot_download
+
+    # The base error of whichever HTTP client the hub's own client uses.
+    network_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
+    try:
+        return Path(
+            snapshot_download(
+                name, allow_patterns=list(files), ignore_patterns=list(but), tqdm_class=PULSE.bar()
+            )
+        )
+    except errors.GatedRepoError as error:
+        raise EngineError(
+            "model_missing",
+            f"model {name!r} is gated: accept its terms on its page of the hub, and set HF_TOKEN",
+        ) from error
+    except (errors.HFValidationError, errors.RepositoryNotFoundError) as error:
+        raise EngineError(
+            "model_missing",
+            f"model {name!r} is neither a directory nor on the hub; use embedded, a directory or a hub id "
+            "such as Tongyi-MAI/Z-Image-Turbo (private ones need HF_TOKEN)",
+        ) from error
+    except (network_error, *shards.UNREADABLE) as error:
+        raise EngineError(
+            "model_missing",
+            f"model {name!r} is not on this machine and could not be downloaded: {_reason(error)}; or set "
+            "the model to embedded or to a directory that holds it",
+        ) from error
+
+
+def _reason(error: BaseException) -> str:
+    """Say in a few words what stands between here and a model, and what helps."""
+    from huggingface_hub import constants, errors
+
+    chain = [error]
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
+        chain.append(cause)
+    for each in chain:
+        # The part that is written in Rust raises no OSError, and tells its number in words.
+        if getattr(each, "errno", None) in _FULL or f"(os error {errno.ENOSPC})" in str(each):
+            return f"the disk is full; free some space at {constants.HF_HUB_CACHE}, or set HF_HOME"
+        if isinstance(each, errors.HfHubHTTPError):
+            return f"{constants.ENDPOINT} answered {each.response.status_code}; try again later"
+    if getattr(error, "errno", None) in (errno.EACCES, errno.EROFS):
+        return f"{constants.HF_HUB_CACHE} cannot be written; change its permissions, or set HF_HOME"
+    if isinstance(error, OSError | errors.HTTPError):  # type: ignore[attr-defined]
+        return f"{constants.ENDPOINT} cannot be reached or breaks off; check the network"
+    return f"what {constants.ENDPOINT} answered is no hub's; check HF_ENDPOINT, a proxy, a sign-in page"

@@ -1,0 +1,249 @@
+"""A model's files in the precision it is computed in, converted once: half the disk or less, a faster start.
+
+Knows the safetensors format: eight bytes of header length, a JSON header, raw tensors. Works shard by shard
+and tensor by tensor, so that main memory holds one tensor whatever the model's size. A finished shard has its
+final name, an unfinished one ends in `.part`: run again, only what is missing is done. In int8, float8 and
+4bit the large matrices of transformer and text encoder are packed as `engine.memory.weights` keeps them,
+`name.weight` becoming `name.packed` and `name.scale`; all else is bfloat16, and the header's metadata says
+`weights` with the form.
+"""
+
+import json
+import shutil
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from engine.files import quantized, shards
+from engine.files.shards import Part
+from engine.memory import sizes
+from engine.memory.sizes import Weights
+from engine.memory.weights import GROUP, Packed, possible
+from engine.models.registry import OURS, kind
+from engine.types import EngineError
+
+CODES = {torch.bfloat16: "BF16", torch.float16: "F16", torch.float32: "F32"}
+NARROWED = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+"""What is converted; whole numbers, and other people's eight bits, stay as they are."""
+CONVERTED = ("text_encoder", "transformer", "vae", "unet", "text_encoder_2")
+PACKED_PARTS = ("text_encoder", "transformer")
+PART = ".part"
+
+Say = Callable[[str], None]
+
+
+class Entry(NamedTuple):
+    """A tensor in a file: its name, its dtype's code, its shape, its bytes."""
+
+    name: str
+    code: str
+    shape: list[int]
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What tensors become: `dtype`, and large matrices of equal blocks what `weights` says."""
+
+    dtype: torch.dtype
+    weights: Weights = "plain"
+
+    def packs(self, name: str, shape: list[int]) -> bool:
+        """Say whether a tensor that is converted is to be packed."""
+        return self.weights != "plain" and sizes.is_linear(name, tuple(shape)) and name.endswith(sizes.WEIGHT)
+
+    def entries(self, name: str, shape: list[int], code: str, length: int) -> list[Entry]:
+        """Return what becomes of a tensor with this dtype's code and so many bytes."""
+        if code not in NARROWED:
+            return [Entry(name, code, shape, length)]
+        if not self.packs(name, shape):
+            count = int(torch.Size(shape).numel())
+            return [Entry(name, CODES[self.dtype], shape, count * self.dtype.itemsize)]
+        owner, (rows, columns) = name.removesuffix(sizes.WEIGHT), shape
+        form = possible(self.weights, columns)
+        width, groups = (columns // 2, columns // GROUP) if form == "4bit" else (columns, 1)
+        return [
+            Entry(owner + sizes.PACKED, _PACKED_CODES[form], [rows, width], rows * width),
+            Entry(owner + sizes.SCALE, "F32", [rows, groups], 4 * rows * groups),
+        ]
+
+    def converted(self, name: str, tensor: Tensor) -> list[Tensor]:
+        """Return the tensors that `entries` describes."""
+        if tensor.dtype not in NARROWED.values():
+            return [tensor]
+        if self.packs(name, list(tensor.shape)):
+            return list(Packed.of(tensor, self.weights).for_file())
+        return [tensor.to(self.dtype)]
+
+
+_PACKED_CODES: dict[Weights, str] = {"int8": "I8", "float8": "F8_E4M3", "4bit": "U8"}
+DTYPES = {
+    "bf16": Target(torch.bfloat16),
+    "fp16": Target(torch.float16),
+    "fp32": Target(torch.float32),
+    "int8": Target(torch.bfloat16, "int8"),
+    "float8": Target(torch.bfloat16, "float8"),
+    "4bit": Target(torch.bfloat16, "4bit"),
+}
+
+
+def prepare(source: Path, out: Path, dtype: str, say: Say) -> None:
+    """Write the model in `source` to `out` as `dtype` says, one of `DTYPES`.
+
+    Raises `EngineError`: `bad_input` for a wrong dtype or place, `numerics` for a value that does not fit
+    the dtype, `model_missing` for an unreadable shard or a result that differs from its source.
+    """
+    if dtype not in DTYPES:
+        raise EngineError("bad_input", f"dtype {dtype!r} is not known; use {', '.join(DTYPES)}")
+    if source.resolve() in (out.resolve(), *out.resolve().parents):
+        raise EngineError("bad_input", f"--out {out} is in the model's own folder; choose another")
+    if DTYPES[dtype].weights != "plain" and kind(str(source)) not in OURS:
+        raise EngineError("bad_input", f"{dtype} is for Z-Image models; use bf16 for {source}")
+    parts = [shards.read(source / name) for name in CONVERTED if (source / name).is_dir()]
+    for part in parts:
+        if any(name.endswith(sizes.PACKED) for name in part.tensors):
+            raise EngineError(
+                "bad_input", f"{source} is in fewer bits already; start from the original model"
+            )
+        quantized.refuse(part, shards.json_object(part.folder / "config.json"))
+    files = [file for part in parts for file in part.files]
+    _room(out, sum(_length(file, _target(file, dtype)) for file in files))
+    for file in _others(source, parts):
+        target = out / file.relative_to(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)
+    for part in parts:
+        if part.index is not None:
+            _write_index(part, out / part.index.relative_to(source), dtype)
+    for file in files:
+        target = out / file.relative_to(source)
+        if target.exists() and _same(file, target, _target(file, dtype)):
+            say(f"{target}: is there already")
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        convert(file, target, _target(file, dtype))
+        say(f"{target}: {target.stat().st_size / 2**20:,.0f} MiB")
+
+
+def convert(source: Path, target: Path, kept: Target) -> None:
+    """Convert one safetensors file, read the result back and compare every tensor, then give it its name."""
+    part = target.with_name(target.name + PART)
+    with part.open("wb") as stream:
+        _write(source, stream, kept)
+    with safe_open(source, framework="pt") as old, safe_open(part, framework="pt") as new:
+        for name, entries in _plan(source, kept).items():
+            for entry, tensor in zip(entries, kept.converted(name, old.get_tensor(name)), strict=True):
+                if not torch.equal(_raw(tensor), _raw(new.get_tensor(entry.name))):
+                    raise EngineError(
+                        "model_missing",
+                        f"{part}: {entry.name} was not written as it should be; check the disk",
+                    )
+    part.replace(target)
+
+
+def _write(source: Path, stream: BinaryIO, kept: Target) -> None:
+    plan = _plan(source, kept)
+    stream.write(_encoded(_header(plan, kept)))
+    with safe_open(source, framework="pt") as opened:
+        for name in plan:
+            tensor = opened.get_tensor(name)
+            for made in kept.converted(name, tensor):
+                if made.dtype in CODES and made.isinf().sum() > tensor.isinf().sum():
+                    raise EngineError(
+                        "numerics", f"{source}: {name} has values too large for {CODES[made.dtype]}; use bf16"
+                    )
+                stream.write(_raw(made).numpy().data)
+
+
+def _plan(source: Path, kept: Target) -> dict[str, list[Entry]]:
+    """Return what each tensor of a file becomes, in the file's order."""
+    plan = {}
+    for name, entry in shards.header(source).items():
+        first, last = entry["data_offsets"]
+        plan[name] = kept.entries(name, entry["shape"], entry["dtype"], last - first)
+    return plan
+
+
+def _header(plan: dict[str, list[Entry]], kept: Target) -> dict[str, Any]:
+    """Return the header of the converted file."""
+    packed = {} if kept.weights == "plain" else {"weights": kept.weights}
+    header: dict[str, Any] = {shards.METADATA: {"format": "pt", **packed}}
+    place = 0
+    for name, code, shape, length in (entry for entries in plan.values() for entry in entries):
+        header[name] = {"dtype": code, "shape": shape, "data_offsets": [place, place + length]}
+        place += length
+    return header
+
+
+def _same(source: Path, target: Path, kept: Target) -> bool:
+    """Say whether a finished shard is what the source would become: its header, and its whole length."""
+    expected = _header(_plan(source, kept), kept)
+    size = len(_encoded(expected)) + _length(source, kept)
+    del expected[shards.METADATA]
+    try:
+        return target.stat().st_size == size and shards.header(target) == expected
+    except EngineError:
+        return False
+
+
+def _encoded(header: dict[str, Any]) -> bytes:
+    """Return the head of a file: its length, then JSON filled up with spaces to a multiple of eight."""
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text
+
+
+def _write_index(part: Part, target: Path, dtype: str) -> None:
+    plans = {file: _plan(file, _target(file, dtype)) for file in part.files}
+    total = sum(_length(file, _target(file, dtype)) for file in part.files)
+    listed = {
+        made.name: entry.file.name for name, entry in part.tensors.items() for made in plans[entry.file][name]
+    }
+    target.parent.mkdir(parents=True, exist_ok=True)
+    told = {"metadata": {"total_size": total}, "weight_map": listed}
+    target.write_text(json.dumps(told, indent=2), "utf-8")
+
+
+def _target(file: Path, dtype: str) -> Target:
+    """Return what the tensors of a file become; only some parts are packed."""
+    wanted = DTYPES[dtype]
+    return wanted if file.parent.name in PACKED_PARTS else Target(wanted.dtype)
+
+
+def _length(source: Path, kept: Target) -> int:
+    """Return the bytes of a converted file's tensors."""
+    return sum(entry.length for entries in _plan(source, kept).values() for entry in entries)
+
+
+def _raw(tensor: Tensor) -> Tensor:
+    return tensor.contiguous().flatten().view(torch.uint8)
+
+
+def _others(source: Path, parts: Sequence[Part]) -> Iterator[Path]:
+    """Yield what is copied as it is: configurations, tokenizers, previews, licences."""
+    converted, indexes = {part.folder for part in parts}, {part.index for part in parts}
+    small = (".json", ".txt", ".jinja", ".model", ".md", ".safetensors")
+    for file in sorted(source.rglob("*")):
+        hidden = any(name.startswith(".") for name in file.relative_to(source).parts)
+        weights = file.parent in converted and (
+            file.suffix == shards.SUFFIX or ".safetensors.index." in file.name
+        )
+        if file.is_file() and file.suffix in small and file not in indexes and not hidden and not weights:
+            yield file
+
+
+def _room(out: Path, needed: int) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    there = sum(file.stat().st_size for file in out.rglob("*.safetensors"))
+    free = shutil.disk_usage(out).free + there
+    if free < needed:
+        raise EngineError(
+            "bad_input",
+            f"{out} has room for {free / 2**30:.1f} GiB, the model needs {needed / 2**30:.1f}; free some",
+        )

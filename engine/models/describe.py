@@ -1,0 +1,95 @@
+"""Device facts and a plan as JSON: `python -m engine.models.describe MODEL [DEVICE [DTYPE [WEIGHTS [OPTIMIZER]]]]`.
+
+Runs in a process of its own, so that the one who asks needs no torch.
+"""
+
+import json
+import sys
+from contextlib import suppress
+from dataclasses import asdict, replace
+from typing import Any
+
+import torch
+
+from engine import guards
+from engine.memory import estimate, sizes
+from engine.memory.plan import Plan, Wish
+from engine.memory.planner import choose_largest
+from engine.memory.probe import Facts, probe
+from engine.memory.residency import vacancy
+from engine.memory.sizes import Z_IMAGE, Sizes
+from engine.models.profiles import locate, profile
+from engine.models.registry import OURS, kind
+from engine.models.zimage.load import DTYPES, threads
+from engine.prompts import chat
+from engine.types import EngineError
+
+
+def told(
+    model: str, device: str = "auto", dtype: str = "auto", weights: str = "auto", optimizer: str = "auto"
+) -> dict[str, Any]:
+    """Return the facts, `model`, its name in reports, and `plan`, `peak`, `host`, `why`, `side`, `dtype`.
+
+    Also its own `steps`, and `forward`, the seconds of one at best, and `ceiling`, the operations per second
+    it was derived from, where a matrix product finds room. In place of all that `refusal` where no plan fits.
+    Where a chat model is to write prompts, `writer` is how, empty where it fits no memory, `writer_refusal`
+    why it cannot.
+    """
+    facts = probe(device)
+    return asdict(facts) | {"device": facts.kind} | _planned(facts, model, device, dtype, weights, optimizer)
+
+
+def _planned(
+    facts: Facts, model: str, device: str, dtype: str, weights: str, optimizer: str
+) -> dict[str, Any]:
+    try:
+        described = profile(model)
+        side = described.base_size
+        measured = _sizes(model)
+        if measured is None:
+            return {"model": described.name}
+        plan = choose_largest(facts, measured, Wish(side, side, dtype, weights))
+    except EngineError as error:
+        return {"refusal": str(error)}
+    found = {"plan": plan.describe(), "peak": plan.peak, "host": plan.host, "why": plan.why}
+    found |= {"model": described.name, "side": plan.wish.width, "dtype": plan.dtype}
+    found["steps"] = described.steps
+    found |= _writer(optimizer, plan, facts)
+    return found | _speed(plan, torch.device(device if device.startswith(facts.kind) else facts.kind))
+
+
+def _writer(optimizer: str, plan: Plan, facts: Facts) -> dict[str, str]:
+    if optimizer in ("auto", "rules", "text-encoder"):
+        return {}
+    transient = plan.transient(plan.wish.width, plan.wish.height)
+    left, host = facts.free - plan.peak + transient, facts.host_free - plan.host
+    free = vacancy(replace(facts, free=left, host_free=host), transient, plan.form("text_encoder").dtype)
+    try:
+        lodging = chat.lodged(optimizer, free)
+    except EngineError as error:
+        return {"writer_refusal": str(error)}
+    return {"writer": lodging.describe() if lodging else ""}
+
+
+def _speed(plan: Plan, device: torch.device) -> dict[str, float]:
+    torch.set_num_threads(threads())
+    with suppress(EngineError), guards.refusing("there is no memory to measure in"):
+        ceiling = estimate.ceiling(device, DTYPES[plan.dtype])
+        side = plan.wish.width
+        return {"ceiling": ceiling, "forward": estimate.at_best(plan, side, side, ceiling)}
+    return {}
+
+
+def _sizes(model: str) -> Sizes | None:
+    """Measure a Z-Image model that is here; before a download it is taken for one if its name says so.
+
+    Other models have no plan: diffusers' own offloading is all there is for them.
+    """
+    folder = locate(model)
+    if folder is not None:
+        return sizes.read(folder) if kind(model) in OURS else None
+    return Z_IMAGE if "z-image" in model.casefold() else None
+
+
+if __name__ == "__main__":
+    json.dump(told(*sys.argv[1:]), sys.stdout)

@@ -1,0 +1,105 @@
+"""What a diffusers pipeline is called with for one task.
+
+Knows the arguments such pipelines share and which of them each one takes. Knows nothing of steps and checks.
+"""
+
+import copy
+import inspect
+import math
+import weakref
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine import guards
+from engine.models.diffusers.drawing import Drawing
+from engine.models.diffusers.run import Pause, Run
+from engine.pictures import codec
+from engine.sampling.flow import VARIATION_STREAM, generator, turn_noise
+from engine.types import Generate
+
+
+def prepared(pipe: Any, drawing: Drawing) -> Run:
+    """Return the call that draws `drawing`, not yet begun.
+
+    It has a pipeline object and a scheduler of its own, because both keep a call's state; the models are
+    shared. It ends when the drawing is forgotten.
+    """
+    own = copy.copy(pipe)
+    own.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config)
+    arguments = _arguments(own, drawing)
+    watched = weakref.ref(drawing)
+
+    def call(pause: Pause) -> Any:
+        return own(**arguments, callback_on_step_end=pause, callback_on_step_end_tensor_inputs=["latents"])
+
+    def examine(tensors: dict[str, Any], is_last: bool) -> dict[str, Any]:
+        seen = watched()
+        return {} if seen is None else _examined(seen, tensors["latents"], is_last)
+
+    run = Run(call, examine)
+    weakref.finalize(drawing, run.cancel)
+    return run
+
+
+def asked(task: Generate) -> int:
+    """Return the steps to ask for: image-to-image does a share of them, and at least one must be left."""
+    return task.steps if task.init_image is None else max(task.steps, math.ceil(1 / task.strength))
+
+
+def _examined(drawing: Drawing, latents: Tensor, is_last: bool) -> dict[str, Any]:
+    """Check the latents after a step; return them in the VAE's range where the last ones left it."""
+    if not bool(torch.isfinite(latents).all()):
+        drawing.broken = drawing.broken or f"latents are not finite after step {drawing.step + 1}"
+        return {}
+    settled, action = guards.settle(latents) if is_last else (latents, None)
+    if action is None:
+        return {}
+    drawing.actions.append(action)
+    return {"latents": settled}
+
+
+def _arguments(pipe: Any, drawing: Drawing) -> dict[str, Any]:
+    task, ready = drawing.task, drawing.ready
+    turned = _turns(pipe, task)
+    wanted: dict[str, Any] = {
+        "prompt": ready.used,
+        "negative_prompt": ready.negative_used or None,
+        "width": task.width,
+        "height": task.height,
+        "num_inference_steps": asked(task),
+        "guidance_scale": task.guidance_scale,
+        "generator": generator(_seed(task, turned)),
+        "output_type": "pt",
+    }
+    if task.init_image is not None:
+        wanted["image"] = codec.fit(codec.read(task.init_image), task.width, task.height)
+        wanted["strength"] = task.strength
+    elif turned:
+        wanted["latents"] = _turned_noise(pipe, task)
+    known = inspect.signature(pipe.__call__).parameters
+    return {name: value for name, value in wanted.items() if name in known}
+
+
+def _turns(pipe: Any, task: Generate) -> bool:
+    """Say whether the task's noise is turned: only a UNet's latents have a shape known from outside."""
+    layers = task.variation.layers() if task.variation else ()
+    return any(layer.latent_noise for layer in layers) and task.init_image is None and hasattr(pipe, "unet")
+
+
+def _turned_noise(pipe: Any, task: Generate) -> Tensor:
+    factor = pipe.vae_scale_factor
+    shape = (1, pipe.unet.config.in_channels, task.height // factor, task.width // factor)
+    latents = torch.randn(shape, generator=generator(task.seed))
+    for layer in task.variation.layers() if task.variation else ():
+        latents = turn_noise(latents, layer.seed, layer.latent_noise)
+    return latents.to(pipe._execution_device, pipe.unet.dtype)
+
+
+def _seed(task: Generate, turned: bool) -> int:
+    """Return the noise's seed. A variation that cannot turn the noise starts from its own."""
+    layers = task.variation.layers() if task.variation else ()
+    if turned or not any(layer.latent_noise for layer in layers):
+        return task.seed
+    return task.seed ^ layers[-1].seed ^ VARIATION_STREAM

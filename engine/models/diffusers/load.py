@@ -1,0 +1,200 @@
+"""A model directory or hub id in any diffusers layout → a `GenericPipeline` on a device.
+
+Knows downloads and diffusers' AutoPipeline; lets a model that does not fit the card wait in main memory part
+by part, by diffusers' own means.
+"""
+
+import logging
+import math
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine import guards
+from engine.files import hub, quantized, shards
+from engine.files.shards import Part
+from engine.memory.plan import KEPT_FREE
+from engine.memory.planner import compute_dtype
+from engine.memory.probe import Facts, probe
+from engine.memory.residency import vacancy
+from engine.models.diffusers.pipeline import GenericPipeline
+from engine.models.profiles import profile
+from engine.models.zimage.load import DTYPES, choose_device, threads
+from engine.prompts.chat import choose_apart
+from engine.types import EngineError, EngineSettings
+from engine.upscale.plan import Plan
+
+LIBRARIES = ("diffusers", "transformers")
+CHECKER = "safety_checker"
+SINGLE = "model.safetensors"
+DOWNLOADED = [hub.INDEX, "profile.json", "*/*.json", "*/*.txt", "*/*.model", "*/*.safetensors"]
+LEFT_OUT = ["*.fp16.*", "*.non_ema*", "safety_checker/*", "*onnx*"]
+WORKING_SHARE = 0.25
+"""What a picture takes beside the weights, as a share of them; at least `WORKING_LEAST`."""
+WORKING_LEAST = 2 * 1024**3
+
+log = logging.getLogger(__name__)
+
+
+def load(settings: EngineSettings, folder: Path) -> GenericPipeline:
+    """Load the model in `folder`; raises `EngineError` when it cannot be read or is of no known kind."""
+    from diffusers import AutoPipelineForImage2Image
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    diffusers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()
+    device = choose_device(settings.device)
+    precision = safe_dtype(probe(settings.device), settings.dtype)
+    dtype = DTYPES[precision]
+    torch.set_num_threads(settings.threads or threads())
+    needed = _needed(folder, dtype)
+    with guards.refusing(f"{settings.model} does not fit on {device}; free memory there or use the cpu"):
+        pipe = _text_pipe(folder, dtype)
+        offload = _Offload(pipe, device)
+        if device.type == "cuda" and needed > probe(settings.device).free - KEPT_FREE:
+            offload()
+        else:
+            pipe.to(device)
+            needed = max(WORKING_LEAST, WORKING_SHARE * needed)
+    image_pipe = _image_pipe(AutoPipelineForImage2Image, pipe)
+    for each in filter(None, (pipe, image_pipe)):
+        each.set_progress_bar_config(disable=True)
+    log.info("loaded %s with %s on %s in %s", settings.model, type(pipe).__name__, device, dtype)
+    upscaling = Plan.of(device, settings.upscalers)
+    writer = choose_apart(
+        settings.optimizer,
+        device,
+        lambda: vacancy(probe(settings.device), int(needed), precision),
+    )
+    told = profile(settings.model)
+    return GenericPipeline(pipe, image_pipe, told, device, offload, upscaling, writer, settings.keep_language)
+
+
+def _text_pipe(folder: Path, dtype: torch.dtype) -> Any:
+    """Read the pipeline that draws from words, its models first, to hear what they lacked."""
+    from diffusers import AutoPipelineForText2Image
+
+    check(folder)
+    try:
+        models = {name: _model(folder / name, *kind, dtype) for name, kind in _models(folder).items()}
+        return AutoPipelineForText2Image.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            **models,
+            **_without_checker(folder),
+        )
+    except shards.UNREADABLE as error:
+        if guards.out_of_memory(error) or guards.device_failed(error):
+            raise
+        raise EngineError(
+            "model_missing", f"{folder} cannot be read ({shards.reason(error)}); fetch the model again"
+        ) from error
+
+
+def check(folder: Path) -> list[str]:
+    """Look at every file of the model in `folder`; return what is to be said of them.
+
+    Raises `EngineError("model_missing")` for what would not be read, or not as it is meant.
+    """
+    parts = _parts(folder)
+    for part in parts:
+        quantized.refuse(part, shards.json_object(part.folder / "config.json"))
+        if part.index is not None and (
+            single := {SINGLE, *part.tensors}.intersection((*part.unread, *part.unlisted))
+        ):
+            # Which of the two is read is for the libraries to say, and they don't agree.
+            raise shards.missing(
+                f"{part.folder} holds {shards.some(single)} twice, beside what {part.index.name} names"
+            )
+    return [remark for part in parts for remark in part.remarks]
+
+
+def _parts(folder: Path) -> list[Part]:
+    return [shards.read(folder / name) for name in _models(folder)]
+
+
+def _models(folder: Path) -> dict[str, tuple[str, str]]:
+    """Return name → library and class of what has weights, as the model's index tells it."""
+    found = {}
+    for name, told in shards.json_object(folder / hub.INDEX).items():
+        is_part = isinstance(told, list) and len(told) == 2 and told[0] in LIBRARIES
+        if not is_part or name == CHECKER:
+            continue
+        if not (folder / name).is_dir():
+            raise shards.missing(f"{folder} lacks {name}, which its {hub.INDEX} names")
+        for config in (folder / name).glob("[!.]*config.json"):
+            shards.json_object(config)
+        if (folder / name / "config.json").exists():
+            found[name] = (told[0], told[1])
+    return found
+
+
+def _model(place: Path, library: str, name: str, dtype: torch.dtype) -> Any:
+    """Read one model; raises for tensors it lacks, which its library would leave at random."""
+    part = shards.read(place)
+    model, told = getattr(import_module(library), name).from_pretrained(
+        place,
+        dtype=dtype,
+        use_safetensors=True,
+        local_files_only=True,
+        variant=part.variant or None,
+        output_loading_info=True,
+    )
+    for remark in [*part.remarks, *quantized.loaded(place, len(part.tensors), told)]:
+        log.warning("%s", remark)
+    return model
+
+
+def safe_dtype(facts: Facts, wish: str) -> str:
+    """Return what to compute in; float16 only where asked for: other models have no safe form of it."""
+    chosen = compute_dtype(facts, wish)
+    return "float32" if wish == "auto" and chosen == "float16" else chosen
+
+
+def fetch(model: str) -> Path:
+    """Return the folder of a directory or of a hub id, which is downloaded once."""
+    return hub.folder(model) or hub.download(model, DOWNLOADED, but=LEFT_OUT)
+
+
+class _Offload:
+    """Lets each part come to the card only while it computes; says whether that is new."""
+
+    def __init__(self, pipe: Any, device: torch.device) -> None:
+        self._pipe = pipe
+        self._device = device
+        self._done = False
+
+    def __call__(self) -> bool:
+        if self._done or self._device.type != "cuda":
+            return False
+        self._done = True
+        self._pipe.to("cpu")
+        self._pipe.enable_model_cpu_offload(device=self._device)
+        return True
+
+
+def _needed(folder: Path, dtype: torch.dtype) -> float:
+    """Return the bytes the whole model takes on the card, with what it works in."""
+    tensors = [entry.shape for part in _parts(folder) for entry in part.tensors.values()]
+    count = sum(map(math.prod, tensors))
+    weights = count * torch.empty((), dtype=dtype).element_size()
+    return weights + max(WORKING_LEAST, WORKING_SHARE * weights)
+
+
+def _image_pipe(factory: Any, pipe: Any) -> Any | None:
+    """Return the image-to-image pipeline with the same models, None where diffusers has none of this kind."""
+    try:
+        return factory.from_pipe(pipe)
+    except ValueError:
+        return None
+
+
+def _without_checker(folder: Path) -> dict[str, Any]:
+    """The bot moderates by itself; a checker that was left out of the download is not asked for."""
+    index = shards.json_object(folder / hub.INDEX)
+    return {CHECKER: None, "requires_safety_checker": False} if CHECKER in index else {}

@@ -1,0 +1,137 @@
+"""What loading would say of this machine and its files, as JSON: `python -m engine.models.examine SETTINGS`.
+
+SETTINGS is `EngineSettings` as JSON. Runs in a process of its own, so that the one who asks needs no torch.
+Every check is the code that loading runs; nothing is downloaded and nothing is drawn.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, NamedTuple
+
+import torch
+
+from engine.fake import striped
+from engine.files import hub, shards
+from engine.models import classifier as checker
+from engine.models.describe import told
+from engine.models.profiles import locate
+from engine.models.registry import OURS, kind, lora_folder
+from engine.models.zimage.lora import Loras
+from engine.pictures import codec
+from engine.prompts import chat
+from engine.sampling.steps import Method
+from engine.types import EngineError, EngineSettings, Picture, Upscale
+from engine.upscale import upscale
+from engine.upscale.plan import BUILT_IN_NAME
+from engine.upscale.plan import Plan as Upscaling
+
+Grade = Literal["ok", "note", "problem"]
+SHOWN = 5
+"""How many LoRA files that cannot be used are named."""
+
+
+class Check(NamedTuple):
+    """What is to be said of one thing; where it is a problem, the text says what to do."""
+
+    grade: Grade
+    subject: str
+    text: str
+
+
+Look = Callable[[EngineSettings], Iterator[Check]]
+
+
+def examined(settings: EngineSettings) -> dict[str, Any]:
+    """Return the device's facts and the plan as `engine.memory` tells them, and `checks`."""
+    checks = [*_checked("model", model, settings), *_checked("prompts", writer, settings)]
+    for subject, look in (("loras", loras), ("upscalers", upscalers), ("classifier", classifier)):
+        if getattr(settings, subject):
+            checks += _checked(subject, look, settings)
+    found = told(settings.model, settings.device, settings.dtype, settings.weights, settings.optimizer)
+    if found.get("refusal") in [check.text for check in checks]:
+        del found["refusal"]
+    return found | {"checks": [check._asdict() for check in checks]}
+
+
+def _checked(subject: str, look: Look, settings: EngineSettings) -> Iterator[Check]:
+    try:
+        yield from look(settings)
+    except (EngineError, *shards.UNREADABLE) as error:
+        yield Check("problem", subject, shards.reason(error))
+
+
+def model(settings: EngineSettings) -> Iterator[Check]:
+    """Look at the model's files, where there are any."""
+    Method.of(settings.schedule, settings.reuse)
+    folder = hub.folder(settings.model) or locate(settings.model)
+    if folder is None:
+        return
+    if kind(settings.model) in OURS:
+        from engine.models.zimage.load import check
+    else:
+        from engine.models.diffusers.load import check
+    for remark in check(folder):
+        yield Check("note", "model", remark)
+
+
+def writer(settings: EngineSettings) -> Iterator[Check]:
+    """Look at the chat model beside a model of another kind; beside Z-Image the plan tells how it fits."""
+    if locate(settings.model) is not None and kind(settings.model) not in OURS:
+        chat.look_apart(settings.optimizer)
+    yield from ()
+
+
+def loras(settings: EngineSettings) -> Iterator[Check]:
+    """Read every LoRA file for the model."""
+    folder, found = lora_folder(settings.loras), locate(settings.model)
+    if found is None or kind(settings.model) not in OURS:
+        return
+    from engine.models.zimage.load import outline
+
+    files = Loras(folder, outline(found, "transformer"))
+    faults: list[str] = [fault for name in files.names() if (fault := _fault(files, name))]
+    for fault in faults[:SHOWN]:
+        yield Check("note", "loras", fault)
+    count = len(files.names())
+    bad = f", {len(faults)} of them cannot be used" if faults else ""
+    yield Check("ok" if count > len(faults) else "note", "loras", f"{count} files in {folder}{bad}")
+
+
+def upscalers(settings: EngineSettings) -> Iterator[Check]:
+    """Enlarge a small picture with the weights that are used."""
+    plan = Upscaling.of(torch.device("cpu"), settings.upscalers)
+    name = plan.network().name
+    if name == BUILT_IN_NAME:
+        yield Check("note", "upscalers", f"{settings.upscalers} holds no weights; the built-in ones are used")
+        return
+    picture = codec.png(codec.read(striped("upscalers", 64, 64)))
+    *_, larger = upscale(Upscale(picture, 2, "sr"), plan)
+    assert isinstance(larger, Picture)
+    if faults := larger.report.get("guards"):
+        yield Check("problem", "upscalers", f"{faults[0]}; choose other weights for {settings.upscalers}")
+    else:
+        yield Check("ok", "upscalers", f"{name} enlarges")
+
+
+def classifier(settings: EngineSettings) -> Iterator[Check]:
+    """Score a small picture."""
+    name = settings.classifier
+    is_here = hub.folder(name, checker.WANTED) or hub.cached(name, "config.json")
+    if not is_here and hub.is_id(name):
+        yield Check("note", "classifier", f"{name} is not on this machine yet; the first start downloads it")
+        return
+    scores = checker.load(name)(striped("classifier", 64, 64))
+    yield Check("ok", "classifier", f"{name} tells {', '.join(scores)}")
+
+
+def _fault(files: Loras, name: str) -> str:
+    try:
+        files.look(((name, 1.0),))
+    except EngineError as error:
+        return str(error)
+    return ""
+
+
+if __name__ == "__main__":
+    json.dump(examined(EngineSettings(**json.loads(sys.argv[1]))), sys.stdout)

@@ -1,0 +1,178 @@
+"""What people and the bot need to know of a model before it is loaded.
+
+Knows names, sizes and good prompts. Never loads a weight.
+"""
+
+import json
+import math
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from engine import embedded
+from engine.embedded.vocabulary import COLOURS, PLACES, SUBJECTS, TIMES
+from engine.files import hub, shards
+from engine.types import EngineError, ModelProfile
+
+EMBEDDED = embedded.NAME
+EMBEDDED_WEIGHTS = embedded.WEIGHTS
+FILE = "profile.json"
+MOST_STEPS, MOST_GUIDANCE = 50, 5.0
+"""What people may ask for at most, and so a profile for them."""
+GRID = 16
+
+WORLD_PROMPTS = {
+    "a red sailboat on the sea at sunset": "夕阳下海上的一艘红色帆船",
+    "a yellow balloon in the mountains at dawn": "清晨山间的一个黄色热气球",
+    "a white house in the forest at night in falling snow": "下雪的夜晚，森林里的一座白色房子",
+    "a black cat in a garden at noon": "正午花园里的一只黑猫",
+    "an orange lighthouse on an island at night": "夜晚岛上的一座橙色灯塔",
+    "a turquoise bicycle in the city at noon in the rain": "白天雨中城市里的一辆青色自行车",
+    "a blue windmill in a meadow at dawn, watercolour": "清晨草地上的一座蓝色风车，水彩画",
+    "a grey bridge by a lake at dawn in the fog": "清晨雾中湖边的一座灰色的桥",
+    "a green cactus in the desert at sunset, ink drawing": "夕阳下沙漠里的一株绿色仙人掌，钢笔画",
+    "a red sailboat on the left and a white bird on the right by a lake at noon": (
+        "正午湖上，左边一艘红色的船，右边一只白色的鸟"
+    ),
+}
+"""What the small model does well, and how one says it in Chinese."""
+_CHINESE = {
+    "sailboat": "帆船", "balloon": "热气球", "house": "房子", "tree": "树", "cat": "猫", "rocket": "火箭",
+    "mushroom": "蘑菇", "fish": "鱼", "lighthouse": "灯塔", "bicycle": "自行车", "bird": "鸟",
+    "cactus": "仙人掌", "car": "汽车", "windmill": "风车", "flower": "花", "bridge": "桥",
+    "sea": "海上", "mountains": "山间", "meadow": "草地", "desert": "沙漠", "city": "城市",
+    "snowfield": "雪地", "lake": "湖边", "forest": "森林", "island": "岛上", "garden": "花园",
+    "dawn": "清晨", "noon": "正午", "sunset": "黄昏", "night": "夜晚",
+}  # fmt: skip
+_SUGGESTIONS = (
+    "a lighthouse on a cliff in a storm, oil painting, dramatic clouds, warm light in the lantern room",
+    "portrait of an old fisherman mending a net, window light, shallow depth of field, film photograph",
+    'a bakery shop window with a hand-painted sign that reads "FRESH BREAD", morning sun, watercolour',
+    "a fox asleep in autumn leaves, soft rim light, close-up wildlife photograph",
+    "雨夜的上海小巷，霓虹灯招牌写着“茶馆”，石板路上有倒影，电影感",
+    "isometric cutaway of a cosy treehouse library, paper-craft style, pastel colours",
+    "a glass teapot with blooming tea on a dark wooden table, steam, side light, product photograph",
+    "an astronaut tending tomato plants in a greenhouse on Mars, late afternoon light, wide shot",
+)
+_DEFAULTS: dict[str, Any] = {"base_size": 1024, "max_size": 2048, "suggestions": _SUGGESTIONS, "world": ""}
+
+
+_UNGUIDED: dict[str, Any] = {"steps": 4, "guidance_scale": 1.0}
+_SMALL: dict[str, Any] = {"base_size": 512, "max_size": 1024, **_UNGUIDED}
+_HUB: dict[str, dict[str, Any]] = {
+    "stabilityai/sd-turbo": _SMALL,
+    "stabilityai/sdxl-turbo": _SMALL,
+    "simianluo/lcm_dreamshaper_v7": {
+        "base_size": 768, "max_size": 1024, "steps": 4, "guidance_scale": MOST_GUIDANCE,
+    },
+    "black-forest-labs/flux.1-schnell": _UNGUIDED,
+}  # fmt: skip
+"""Few-step models that are made for other sizes, steps or guidance than Z-Image, by their cards.
+
+The LCM's card has guidance at 8, which it takes as an input and not at the cost of a second forward.
+"""
+
+
+def profile(model: str, size: int = 0) -> ModelProfile:
+    """Describe `embedded`, a model directory or a hub id; `size` replaces its native side, 0 leaves it.
+
+    A directory may carry a `profile.json` with any of name, base_size, max_size, suggestions, world, steps,
+    guidance_scale and negatives; what it leaves out is as for Z-Image. Raises `EngineError("bad_input")` when
+    that file is wrong.
+    """
+    told = _described(model)
+    side = min(size, told.max_size) // GRID * GRID
+    return replace(told, base_size=side) if size else told
+
+
+def _described(model: str) -> ModelProfile:
+    if model == EMBEDDED:
+        return _embedded()
+    folder = hub.folder(model)
+    if folder is None:
+        return ModelProfile(
+            **(_DEFAULTS | {"name": model.rpartition("/")[2]} | _HUB.get(model.casefold(), {}))
+        )
+    told = _told(folder / FILE)
+    try:
+        limits = {
+            "max_size": min(_DEFAULTS["max_size"], _longest_side(folder / "transformer" / "config.json"))
+        }
+        limits |= _trained_size(folder)
+    except (TypeError, ValueError, LookupError) as error:
+        raise shards.missing(f"{folder} has a config.json that makes no sense ({error})") from error
+    return ModelProfile(**({"name": folder.resolve().name} | _DEFAULTS | limits | told))
+
+
+def locate(model: str) -> Path | None:
+    """Return where a model's files are on this machine, or None; asks nobody else."""
+    if model == EMBEDDED:
+        return EMBEDDED_WEIGHTS
+    with suppress(EngineError):
+        return hub.folder(model) or hub.cached(model, hub.INDEX)
+    return None
+
+
+def _embedded() -> ModelProfile:
+    world = (
+        f"This small model draws picture-book scenes: one or two of {_either(SUBJECTS)}, in {len(COLOURS)} "
+        f"colours, in places such as {_either(PLACES)}, at {_either(TIMES)}, in rain, snow or fog, as a "
+        "watercolour or an ink drawing, too."
+    )
+    subjects, places, times = (
+        "、".join(_CHINESE[word] for word in words) for words in (SUBJECTS, PLACES, TIMES)
+    )
+    world_zh = (
+        f"这个小模型会画绘本风格的场景，一样或两样：{subjects}，{len(COLOURS)} 种颜色，{places}，{times}，"
+        "可以下雨、下雪、起雾，也可以画成水彩或钢笔画。"
+    )
+    prompts, chinese = tuple(WORLD_PROMPTS), tuple(WORLD_PROMPTS.values())
+    return ModelProfile(EMBEDDED, 256, 512, prompts, world, chinese, world_zh, composes=256)
+
+
+def _either(words: tuple[str, ...]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "name": (str,), "base_size": (int,), "max_size": (int,), "suggestions": (list,), "world": (str,),
+    "steps": (int,), "guidance_scale": (int, float), "negatives": (list,),
+}  # fmt: skip
+_RANGES = {"steps": (1, MOST_STEPS), "guidance_scale": (1.0, MOST_GUIDANCE)}
+
+
+def _told(file: Path) -> dict[str, Any]:
+    """Read a `profile.json`; a missing one says nothing."""
+    if not file.exists():
+        return {}
+    try:
+        told = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise EngineError("bad_input", f"{file} is not JSON: {error}") from error
+    for key, value in told.items() if isinstance(told, dict) else [("the file", told)]:
+        low, high = _RANGES.get(key, (0, math.inf))
+        if type(value) not in _KINDS.get(key, ()) or (key in _RANGES and not low <= value <= high):
+            allowed = f"{low} to {high}" if key in _RANGES else f"known are {', '.join(_KINDS)}"
+            raise EngineError("bad_input", f"{file}: {key} is wrong; {allowed}")
+    for key in {"suggestions", "negatives"} & told.keys():
+        told[key] = tuple(map(str, told[key]))
+    return dict(told)
+
+
+def _trained_size(folder: Path) -> dict[str, int]:
+    """Return the sizes of a UNet model: it was trained at one and comes apart far beyond it."""
+    unet, vae = folder / "unet" / "config.json", folder / "vae" / "config.json"
+    if not (unet.exists() and vae.exists()):
+        return {}
+    factor = 2 ** (len(shards.json_object(vae).get("block_out_channels", [0] * 4)) - 1)
+    side = int(shards.json_object(unet).get("sample_size") or 64) * factor
+    return {"base_size": side, "max_size": 2 * side}
+
+
+def _longest_side(config: Path) -> int:
+    """Return the longest side the transformer has positions for: a token is 16 pixels."""
+    if not config.exists():
+        return int(_DEFAULTS["max_size"])
+    lengths = shards.json_object(config).get("axes_lens", [1024, 512, 512])
+    return 16 * int(min(lengths[1:]))

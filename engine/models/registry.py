@@ -1,0 +1,65 @@
+"""Which backend draws with a model: the one place that knows them all.
+
+Knows folders and their `model_index.json`. The backends themselves are imported when they are needed.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from engine.files import hub, shards
+from engine.models.profiles import EMBEDDED, locate
+from engine.types import EngineError, EngineSettings
+
+log = logging.getLogger(__name__)
+INDEX = hub.INDEX
+OURS = ("ZImagePipeline", "ZImageImg2ImgPipeline", "")
+"""What the Z-Image backend draws with. A folder that does not say is left to it, to tell what is missing."""
+ONLY_OURS = ("schedule", "reuse", "cuda_graphs")
+"""Settings of the Z-Image backend."""
+
+
+def load(settings: EngineSettings) -> Any:
+    """Build the worker's pipeline for `settings`; raises `EngineError` as the backends do."""
+    if kind(settings.model) not in OURS:
+        from engine.models.diffusers import load as generic
+
+        _warn_of_ours(settings)
+        return generic.load(settings, generic.fetch(settings.model))
+    from engine.models.zimage.load import load as load_zimage
+    from engine.models.zimage.lora import Loras, WithLoras
+
+    loras = lora_folder(settings.loras)
+    pipeline = load_zimage(settings)
+    return WithLoras(pipeline, Loras(loras, pipeline.components.transformer))
+
+
+def kind(model: str) -> str:
+    """Return the pipeline class a model was made for, empty where nobody says.
+
+    Raises `EngineError("model_missing")` for a model that can't be had.
+    """
+    if model == EMBEDDED:
+        return OURS[0]
+    file = (hub.folder(model) or locate(model) or hub.download(model, [INDEX])) / INDEX
+    if not file.exists():
+        return ""
+    return str(shards.json_object(file).get("_class_name", ""))
+
+
+def _warn_of_ours(settings: EngineSettings) -> None:
+    """Say which settings have no effect on a model that diffusers' own pipeline draws with."""
+    plain = EngineSettings()
+    for name in ONLY_OURS:
+        if getattr(settings, name) != getattr(plain, name):
+            log.warning("model.%s works with Z-Image models only; %s ignores it", name, settings.model)
+
+
+def lora_folder(name: str) -> Path | None:
+    """Return the folder of LoRA files, None where none is configured."""
+    if not name:
+        return None
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        raise EngineError("bad_input", f'model.loras = {name!r} is no folder; make it, or set it to ""')
+    return folder

@@ -1,0 +1,272 @@
+"""One transformer block of Z-Image, computed with fewer and larger operations than the stock one.
+
+Knows the modules inside diffusers' `ZImageTransformerBlock` and reads their weights where they lie. Knows
+neither the order of the blocks nor what a time or a position is.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.models.zimage.speed import Speed
+
+FP16_SHIFT = 2.0**-6
+"""What half precision is scaled by before the two products that outgrow it; exact, a power of two."""
+
+Layer = Tensor | nn.Module
+"""A bias-free linear layer: its weight `(outputs, inputs)`, or a module where the weight does not say all."""
+
+
+class Parts(NamedTuple):
+    """What a block computes with; `inputs` and `gates` are one fused layer or several.
+
+    `pair_norm` (2 * heads, head_dim) are the weights of the queries' and keys' norm.
+    """
+
+    inputs: tuple[Layer, ...]
+    out: Layer
+    gates: tuple[Layer, ...]
+    down: Layer
+    pair_norm: Tensor
+    heads: int
+    eps: float
+    eps_pair: float
+
+
+class Operations(NamedTuple):
+    """How a block computes: each is one of two functions with the same result."""
+
+    norm: Callable[[Tensor, float], Tensor]
+    rotate: Callable[[Tensor, Tensor], Tensor]
+    add: Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def run_block(tokens: Tensor, rope: Tensor, factors: Tensor, parts: Parts, use: Operations) -> Tensor:
+    """Return `tokens` (B, n, dim) after the block; `factors` is `(4, B, 1, dim)` from `Block.modulation`."""
+    eps_out = parts.eps * FP16_SHIFT**2 if tokens.dtype == torch.float16 else parts.eps
+    attended = _attend(use.norm(tokens, parts.eps) * factors[0], rope, parts, use)
+    tokens = use.add(tokens, factors[1], use.norm(attended, eps_out))
+    gate, value = _gated(use.norm(tokens, parts.eps) * factors[2], parts.gates)
+    fed = _linear(functional.silu(gate) * _shifted(value), parts.down)
+    return use.add(tokens, factors[3], use.norm(fed, eps_out))
+
+
+def _attend(tokens: Tensor, rope: Tensor, parts: Parts, use: Operations) -> Tensor:
+    pair, value = _projected(tokens, parts.inputs)
+    pair = pair.unflatten(-1, (2 * parts.heads, -1))
+    pair = use.rotate(use.norm(pair, parts.eps_pair) * parts.pair_norm, rope).transpose(1, 2)
+    query, key = pair.chunk(2, dim=1)
+    value = value.unflatten(-1, (parts.heads, -1)).transpose(1, 2)
+    attended = functional.scaled_dot_product_attention(query, key, value)
+    return _linear(_shifted(attended.transpose(1, 2).flatten(2)), parts.out)
+
+
+def _projected(tokens: Tensor, layers: tuple[Layer, ...]) -> tuple[Tensor, Tensor]:
+    """Return queries and keys side by side `(B, n, 2 * dim)`, and the values `(B, n, dim)`."""
+    if len(layers) == 1:
+        dim = tokens.shape[-1]
+        pair, value = _linear(tokens, layers[0]).split([2 * dim, dim], dim=-1)
+        return pair, value
+    query, key, value = (_linear(tokens, layer) for layer in layers)
+    return torch.cat([query, key], dim=-1), value
+
+
+def _gated(tokens: Tensor, layers: tuple[Layer, ...]) -> tuple[Tensor, Tensor]:
+    if len(layers) == 1:
+        gate, value = _linear(tokens, layers[0]).chunk(2, dim=-1)
+        return gate, value
+    gate, value = (_linear(tokens, layer) for layer in layers)
+    return gate, value
+
+
+def _linear(tokens: Tensor, layer: Layer) -> Tensor:
+    return functional.linear(tokens, layer) if isinstance(layer, Tensor) else layer(tokens)
+
+
+def _shifted(values: Tensor) -> Tensor:
+    """Scale half precision down before a product that would not fit; the norm after it undoes that."""
+    return values * FP16_SHIFT if values.dtype == torch.float16 else values
+
+
+Run = Callable[[Tensor, Tensor, Tensor, Parts, Operations], Tensor]
+"""`run_block`, or what computes the same."""
+
+
+class Block:
+    """A callable view of one `ZImageTransformerBlock`; the module stays usable and owns the weights.
+
+    With `fused_weights` its query, key, value, w1 and w3 become views of two larger tensors, which costs no
+    memory. Linear layers that are wrapped, hooked, quantised or were moved are called as modules; a block
+    without any is computed by `run`.
+    """
+
+    def __init__(self, module: Any, speed: Speed, run: Run = run_block) -> None:
+        self.module = module
+        attention, feed = module.attention, module.feed_forward
+        self._linears = [
+            (attention, "to_q"), (attention, "to_k"), (attention, "to_v"), (attention.to_out, "0"),
+            (feed, "w1"), (feed, "w3"), (feed, "w2"),
+        ]  # fmt: skip
+        layers = self._layers()
+        fusible = speed.fused_weights and _plain(layers) and not self.is_whole
+        self._tensors = self._fused(layers) if fusible else None
+        self._pointers = _pointers(layers) if self._tensors else []
+        self._use = Operations(
+            native_norm if speed.native_norm else plain_norm,
+            rotate_real if speed.real_rope else rotate_complex,
+            torch.addcmul if speed.addcmul else _add_product,
+        )
+        self._run = run
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the block was hooked, so that it must be called as the module it is."""
+        return not untouched(self.module)
+
+    @property
+    def is_fused(self) -> bool:
+        """Whether its fused weights are still all there is to its linear layers."""
+        layers = self._layers()
+        return self._tensors is not None and _plain(layers) and self._pointers == _pointers(layers)
+
+    def modulation(self, time: Tensor) -> Tensor:
+        """Return the factors `(4, S, dim)` around attention and feed-forward for time embeddings `(S, 256)`.
+
+        In the order scale, gate, scale, gate, each multiplied by the weight of the norm it belongs to.
+        """
+        module = self.module
+        norms = (module.attention_norm1, module.attention_norm2, module.ffn_norm1, module.ffn_norm2)
+        weights = torch.stack([norm.weight for norm in norms])[:, None]
+        if not module.modulation:
+            return weights.expand(4, len(time), -1)
+        scale_a, gate_a, scale_f, gate_f = module.adaLN_modulation(time).chunk(4, dim=1)
+        return weights * torch.stack([1 + scale_a, gate_a.tanh(), 1 + scale_f, gate_f.tanh()])
+
+    def whole(self, tokens: Tensor, rope: Tensor, time: Tensor | None) -> Tensor:
+        """Return `tokens` (B, n, dim) after the module with its hooks, for time embeddings (B, 256).
+
+        Its own forward, as its authors wrote it, except in half precision, which only ours stays within.
+        """
+        is_half = tokens.dtype == torch.float16
+        with _replaced(self.module, self._forward) if is_half else nullcontext():
+            result: Tensor = self.module(tokens, None, rope, time)
+        return result
+
+    def _forward(self, tokens: Tensor, mask: None, rope: Tensor, time: Tensor | None) -> Tensor:
+        given = tokens[:, 0] if time is None else time
+        return self(tokens, rope, self.modulation(given)[:, :, None])
+
+    def __call__(self, tokens: Tensor, rope: Tensor, factors: Tensor) -> Tensor:
+        """Return `tokens` (B, n, dim) after the block; `rope` (1, n, head_dim/2) complex."""
+        return self.computed(self._run, tokens, rope, factors)
+
+    def computed(self, run: Run, tokens: Tensor, rope: Tensor, factors: Tensor) -> Tensor:
+        """As a call does, by another `run`."""
+        # The compiler knows no complex numbers, so they are taken apart before it begins.
+        rope = torch.view_as_real(rope) if self._use.rotate is rotate_real else rope
+        if self._tensors is not None and self.is_fused:
+            return run(tokens, rope, factors, self._tensors, self._use)
+        layers = self._layers()
+        parts = self._parts(tuple(layers[:3]), layers[3], tuple(layers[4:6]), layers[6])
+        return run_block(tokens, rope, factors, parts, self._use)
+
+    def _layers(self) -> list[Any]:
+        return [parent._modules[name] for parent, name in self._linears]
+
+    def _fused(self, layers: list[Any]) -> Parts:
+        return self._parts((fuse(layers[:3]),), layers[3].weight, (fuse(layers[4:6]),), layers[6].weight)
+
+    def _parts(self, inputs: tuple[Layer, ...], out: Layer, gates: tuple[Layer, ...], down: Layer) -> Parts:
+        attention = self.module.attention
+        norms = attention.norm_q.weight, attention.norm_k.weight
+        # As the other weights no inference tensor, wherever it is made, or the compiler makes a graph for it.
+        with torch.inference_mode(False), torch.no_grad():
+            pair = torch.cat([weight.expand(attention.heads, -1) for weight in norms])
+        eps = self.module.ffn_norm1.eps
+        return Parts(inputs, out, gates, down, pair, attention.heads, eps, attention.norm_q.eps)
+
+
+def untouched(module: nn.Module) -> bool:
+    """Say whether nobody has hooked or wrapped `module`, so that its weights say all it does."""
+    return not (module._forward_hooks or module._forward_pre_hooks or "forward" in module.__dict__)
+
+
+@contextmanager
+def _replaced(module: nn.Module, forward: Callable[..., Tensor]) -> Iterator[None]:
+    """Have `module` compute `forward` between its hooks inside the block."""
+    before = module.__dict__.get("forward")
+    module.forward = forward
+    try:
+        yield
+    finally:
+        del module.__dict__["forward"]
+        if before is not None:
+            module.forward = before
+
+
+def fuse(layers: list[nn.Linear]) -> Tensor:
+    """Return the weights of `layers` as one tensor `(sum of outputs, inputs)` that they become views of.
+
+    Where they are that already, it is the same memory again.
+    """
+    with torch.inference_mode(False), torch.no_grad():
+        weights = [layer.weight.data for layer in layers]
+        rows, columns = sum(map(len, weights)), weights[0].shape[1]
+        if _consecutive(weights):
+            return weights[0].as_strided((rows, columns), (columns, 1))
+        fused = torch.cat(weights)
+        for layer, part in zip(layers, fused.split([len(weight) for weight in weights]), strict=True):
+            layer.weight.data = part
+    return fused
+
+
+def _consecutive(weights: list[Tensor]) -> bool:
+    """Say whether each of some matrices begins in memory where the one before it ends."""
+    ends = (weight.storage_offset() + weight.numel() for weight in weights)
+    begins = (weight.storage_offset() for weight in weights[1:])
+    storages = {weight.untyped_storage().data_ptr() for weight in weights}
+    whole = all(weight.is_contiguous() for weight in weights)
+    return (
+        len(storages) == 1 and whole and all(end == begin for end, begin in zip(ends, begins, strict=False))
+    )
+
+
+def native_norm(values: Tensor, eps: float) -> Tensor:
+    """RMSNorm over the last axis without a weight."""
+    return functional.rms_norm(values, values.shape[-1:], None, eps)
+
+
+def plain_norm(values: Tensor, eps: float) -> Tensor:
+    """RMSNorm in the stock pipeline's single operations, the variance in float32."""
+    variance = values.float().pow(2).mean(-1, keepdim=True)
+    return (values * torch.rsqrt(variance + eps)).to(values.dtype)
+
+
+def rotate_complex(values: Tensor, rope: Tensor) -> Tensor:
+    """Rotate pairs of `values` (B, n, heads, d) by complex factors `rope` (1, n, d/2)."""
+    pairs = torch.view_as_complex(values.float().unflatten(-1, (-1, 2)))
+    return torch.view_as_real(pairs * rope[:, :, None]).flatten(-2).to(values.dtype)
+
+
+def rotate_real(values: Tensor, rope: Tensor) -> Tensor:
+    """Rotate in real numbers, bit-exactly the same; `rope` (1, n, d/2, 2) holds cosines and sines."""
+    first, second = values.float().unflatten(-1, (-1, 2)).unbind(-1)
+    cos, sin = rope[:, :, None].unbind(-1)
+    turned = torch.stack([first * cos - second * sin, first * sin + second * cos], -1)
+    return turned.flatten(-2).to(values.dtype)
+
+
+def _plain(layers: list[Any]) -> bool:
+    return all(type(layer) is nn.Linear and layer.bias is None and untouched(layer) for layer in layers)
+
+
+def _pointers(layers: list[Any]) -> list[int]:
+    return [layer.weight.data_ptr() for layer in layers]
+
+
+def _add_product(base: Tensor, factor: Tensor, value: Tensor) -> Tensor:
+    return base + factor * value

@@ -1,0 +1,111 @@
+"""The transformer block compiled: a graph of its own for each shape that is warmed up, one for all others.
+
+Knows torch.compile, shapes, and how to tell whether a compiler's work can be used. A new size of picture
+therefore waits for no compiler, and what is drawn most runs at its fastest.
+"""
+
+import logging
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine import guards
+from engine.models.zimage.block import Block, Operations, Parts, run_block
+from engine.models.zimage.speed import Speed
+from engine.pulse import PULSE
+
+RECOMPILES = 64
+"""Graphs a block may be compiled into: one per size of picture and length of caption."""
+LARGEST_DIFFERENCE = 0.02
+"""Relative difference between a compiled block and an eager one that is still rounding, in half precision."""
+TRIALS = (64, 96)
+"""Two lengths: the second one has the compiler make the graph for any length."""
+
+log = logging.getLogger(__name__)
+
+
+class Compiled:
+    """`run_block` compiled. Blocks of equal sizes share its graphs, their weights being inputs.
+
+    A shape whose graph cannot be made or run ends the compiling: everything is computed uncompiled from then
+    on.
+    """
+
+    def __init__(self) -> None:
+        torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, RECOMPILES)
+        self._own: set[tuple[int, ...]] = set()
+        self._works = True
+        self._any_shape = torch.compile(run_block)
+        self._one_shape = torch.compile(_run_warmed, dynamic=False)
+
+    def __call__(
+        self, tokens: Tensor, rope: Tensor, factors: Tensor, parts: Parts, use: Operations
+    ) -> Tensor:
+        """Compute as `run_block` does."""
+        if self._works:
+            try:
+                return self._compiled(tokens, rope, factors, parts, use)
+            except RuntimeError as error:
+                if isinstance(error, torch.AcceleratorError) or guards.out_of_memory(error):
+                    raise
+                self._works = False
+                _tell(error)
+        return run_block(tokens, rope, factors, parts, use)
+
+    def _compiled(
+        self, tokens: Tensor, rope: Tensor, factors: Tensor, parts: Parts, use: Operations
+    ) -> Tensor:
+        run = self._one_shape if tuple(tokens.shape) in self._own else self._any_shape
+        return run(tokens, rope, factors, parts, use)
+
+    def warm(self, block: Block, length: int) -> bool:
+        """Compile a graph for one picture of `length` tokens; False leaves that shape to the common one."""
+        PULSE.beat()
+        shape = (1, length, block.module.attention.to_q.in_features)
+        self._own.add(shape)
+        if not self.agrees(block, length):
+            self._own.discard(shape)
+        return shape in self._own
+
+    @torch.inference_mode()
+    def agrees(self, block: Block, length: int) -> bool:
+        """Say whether `block` computes the same compiled as not; a compiler that fails does not."""
+        attention, modulation = block.module.attention, block.module.adaLN_modulation[0]
+        weight = attention.to_q.weight
+        given = {"device": weight.device, "dtype": weight.dtype}
+        tokens = torch.randn((1, length, weight.shape[1]), **given)
+        factors = block.modulation(torch.randn((1, modulation.in_features), **given))[:, :, None]
+        pairs = weight.shape[0] // attention.heads // 2
+        rope = torch.ones((1, length, pairs), device=weight.device) * (0.6 + 0.8j)
+        expected = block.computed(run_block, tokens, rope, factors)
+        try:
+            found = block.computed(self._compiled, tokens, rope, factors)
+        except RuntimeError as error:
+            _tell(error)
+            return False
+        off = float((found - expected).float().norm() / expected.float().norm())
+        if off > LARGEST_DIFFERENCE:
+            log.warning("the transformer runs uncompiled: compiled it is off by %.2g", off)
+        return off <= LARGEST_DIFFERENCE
+
+
+def compiled(module: Any, speed: Speed) -> Compiled | None:
+    """Return the compiled block if `module` computes the same with it, else None.
+
+    A hooked block, whose weights may be elsewhere, and one whose weights are not fused are not tried.
+    """
+    block = Block(module, speed)
+    if not block.is_fused:
+        return None
+    run = Compiled()
+    return run if all(run.agrees(block, length) for length in TRIALS) else None
+
+
+def _tell(error: Exception) -> None:
+    log.warning("the transformer runs uncompiled: %s", str(error).partition("\n")[0])
+
+
+def _run_warmed(tokens: Tensor, rope: Tensor, factors: Tensor, parts: Parts, use: Operations) -> Tensor:
+    # A function of its own, because the compiler keeps graphs, and what it makes flexible, per function.
+    return run_block(tokens, rope, factors, parts, use)

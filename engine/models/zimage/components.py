@@ -1,0 +1,47 @@
+"""What a loaded model consists of, handed from the loader to the pipeline.
+
+Knows the parts and nothing of how they are loaded or used.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from engine.models.zimage.preview import PreviewMap
+from engine.prompts import World
+from engine.prompts.rewriting import Writer
+from engine.types import ModelProfile
+from engine.upscale.plan import Plan as Upscaling
+
+
+@dataclass(frozen=True)
+class Components:
+    """A loaded model; `scheduler` is that component's config, `world` what a limited model knows.
+
+    `writer` is the language model that writes prompts, None where rules do, `keep_language` whether Chinese
+    wishes get Chinese ones; `upscaling` says where and with
+    what pictures are enlarged.
+
+    `tighten` is called when memory runs out: it makes the model take less of it and says whether it could.
+    `make_room` is called with a picture's width and height before it is begun, and may tighten, too; it says
+    whether it did, and is then called again. `layout` tells how the model lies in memory for such a picture.
+    """
+
+    profile: ModelProfile
+    device: torch.device
+    dtype: torch.dtype
+    tokenizer: Any
+    text_encoder: Any
+    transformer: Any
+    vae: Any
+    scheduler: dict[str, Any]
+    preview: PreviewMap | None = None
+    world: World | None = None
+    writer: Writer | None = None
+    keep_language: bool = False
+    upscaling: Upscaling = field(default_factory=Upscaling)
+    tighten: Callable[[], bool] | None = None
+    make_room: Callable[[int, int], bool] | None = None
+    layout: Callable[[int, int], Mapping[str, Any]] = lambda width, height: {}

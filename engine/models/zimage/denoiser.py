@@ -1,0 +1,269 @@
+"""The velocity of the flow, from Z-Image's transformer.
+
+Knows the modules of diffusers' `ZImageTransformer2DModel` and calls them directly: what depends on the
+prompt alone (caption embedding, context refiner) is computed once per prompt, what depends on the shape
+alone (positions) once per shape, what depends on the schedule alone (time embedding, modulation) once per
+schedule and set of hooked blocks, and a batch of one shape needs no attention mask. Knows no schedule and no
+guidance.
+"""
+
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from engine import guards
+from engine.models.zimage import attention
+from engine.models.zimage.block import Block, run_block, untouched
+from engine.models.zimage.compiling import Compiled, compiled
+from engine.models.zimage.forward import Given, Moment, Prediction, Walk
+from engine.models.zimage.graphs import Graphs, record
+from engine.models.zimage.speed import Speed
+
+PATCH = 2
+BUCKET = 32
+"""Sequences are filled up to multiples of this with learned pad tokens, as in training."""
+WARM_CAPTIONS = (32, 64, 96, 128, 160)
+"""Lengths of captions that are compiled for at start: up to about a hundred words."""
+MOST_GRAPHED = 1024
+"""Image tokens of a forward that is worth a CUDA graph: one picture of 512 pixels. Larger ones are never
+held up by launching."""
+REMEMBERED_SCHEDULES = 16
+"""How many schedules' modulation is kept; of the full model at 8 steps, 9 MB each."""
+
+
+def padded(length: int) -> int:
+    """Return `length` rounded up to a whole bucket."""
+    return -(-length // BUCKET) * BUCKET
+
+
+def middle(blocks: int) -> tuple[int, int]:
+    """Return the first of the middle half of so many blocks and the first after it."""
+    return blocks // 4, blocks - blocks // 4
+
+
+class Denoiser:
+    """Batches of latents of one shape, with captions of one padded length."""
+
+    def __init__(self, transformer: Any, speed: Speed | None = None) -> None:
+        self.transformer = transformer
+        self.speed = Speed.of(transformer.device.type) if speed is None else speed
+        self._key = f"{PATCH}-1"
+        self._positions = lru_cache(maxsize=32)(self._rope)
+        self._kernels = attention.chosen(transformer) if self.speed.attention else None
+        self._compiled: Compiled | None = None
+        if self.speed.compiled:
+            with attention.preferred(self._kernels):
+                self._compiled = compiled(transformer.layers[0], self.speed)
+            self.speed = replace(self.speed, compiled=self._compiled is not None)
+        is_cuda = transformer.device.type == "cuda"
+        self._graphs = Graphs(self._computed, record) if self.speed.cuda_graphs and is_cuda else None
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look at the transformer's weights again, after they were moved or changed."""
+        model, run = self.transformer, self._compiled or run_block
+        self._dtype: torch.dtype = model.dtype
+        self._context, self._noise, self._layers = (
+            [Block(module, self.speed, run) for module in modules]
+            for modules in (model.context_refiner, model.noise_refiner, model.layers)
+        )
+        if self._graphs is not None:
+            self._graphs.forget()
+        self._schedules: OrderedDict[Hashable, list[Moment]] = OrderedDict()
+
+    def warm(self, width: int, height: int) -> int:
+        """Compile for one picture of this size and usual captions; return how many shapes that made."""
+        if self._compiled is None:
+            return 0
+        image = padded((width // 8 // PATCH) * (height // 8 // PATCH))
+        lengths = (image, *(image + each for each in WARM_CAPTIONS))
+        with attention.preferred(self._kernels):
+            return sum(self._compiled.warm(self._layers[0], length) for length in lengths)
+
+    @property
+    def places(self) -> list[str]:
+        """Names of the places whose sums a prediction carries."""
+        noise = [f"noise refiner {i}" for i in range(len(self._noise))]
+        return [*noise, *(f"block {i}" for i in range(len(self._layers))), "the last layer"]
+
+    @contextmanager
+    def in_float32(self) -> Iterator[None]:
+        """Compute in the safe form inside the block: float32, every module as its authors wrote it."""
+        usual, schedules = self._dtype, self._schedules
+        self._dtype, self._schedules = torch.float32, OrderedDict()
+        try:
+            with guards.in_float32(self.transformer):
+                yield
+        finally:
+            self._dtype, self._schedules = usual, schedules
+
+    def caption(self, embedding: Tensor) -> Tensor:
+        """Refine a caption embedding `(n, features)` to `(padded(n), dim)`, ready for every step."""
+        model = self.transformer
+        length = len(embedding)
+        fill = padded(length) - length
+        # Some features are beyond half precision until the embedder's own norm has scaled them.
+        wide = torch.float32 if self._dtype == torch.float16 else self._dtype
+        caption = functional.pad(model.cap_embedder(embedding.to(wide)), (0, 0, 0, fill))
+        caption[length:] = model.cap_pad_token
+        rope = self._positions(padded(length), 0, 0)
+        caption = caption[None]
+        with attention.preferred(self._kernels):
+            for block in self._context:
+                factors = None if block.is_whole else block.modulation(caption[0, :1])[:, :, None]
+                caption = self._pass(block, caption, rope, factors, None)
+        return caption[0]
+
+    def moment(self, sigmas: Sequence[float], step: int) -> Moment:
+        """Return what depends on the noise level `sigmas[step]` alone.
+
+        It is computed for the whole schedule at once, so that its last bits depend on the schedule and on
+        nothing drawn before. A time embedding whose layers somebody has hooked is computed anew.
+        """
+        if not all(map(untouched, self.transformer.t_embedder.mlp)):
+            return self._moments(sigmas)[step]
+        if not self.speed.once_per_schedule:
+            return self._moments([sigmas[step]])[0]
+        key = (tuple(sigmas), self._hooked())
+        if key not in self._schedules:
+            self._schedules[key] = self._moments(sigmas)
+        self._schedules.move_to_end(key)
+        while len(self._schedules) > REMEMBERED_SCHEDULES:
+            self._schedules.popitem(last=False)
+        return self._schedules[key][step]
+
+    def _hooked(self) -> tuple[bool, ...]:
+        """Say which blocks, and whether the last layer, are called as modules and have no factors."""
+        final = self.transformer.all_final_layer[self._key]
+        return (*(block.is_whole for block in (*self._noise, *self._layers)), not untouched(final))
+
+    def predict(
+        self,
+        latents: Tensor,
+        moments: Sequence[Moment],
+        captions: Tensor,
+        residual: Tensor | None = None,
+        keep: bool = False,
+    ) -> Prediction:
+        """Return d latents / d sigma.
+
+        `latents` (B, C, h, w), one of `moment` per picture, `captions` (B, L, dim) from `caption`. A
+        `residual` kept of an earlier prediction stands for the middle blocks, which are then not computed.
+        """
+        rows, columns = latents.shape[2] // PATCH, latents.shape[3] // PATCH
+        rope = self._positions(captions.shape[1], rows, columns)
+        given = Given.of(latents, captions, moments, rope)
+        with attention.preferred(self._kernels):
+            row = given.tensors() if residual is None and not keep else None
+            if (
+                self._graphs is not None
+                and row is not None
+                and self._is_graphed(len(latents) * rows * columns)
+            ):
+                velocity, sums = self._graphs(*row)
+                return Prediction(velocity, sums, None)
+            return self._forward(given, residual, keep)
+
+    def _is_graphed(self, tokens: int) -> bool:
+        """Say whether a forward is small, and whether all it consists of are kernels on fixed weights."""
+        if tokens > MOST_GRAPHED:
+            return False
+        ends = (self.transformer.all_x_embedder[self._key], self.transformer.all_final_layer[self._key])
+        blocks = (*self._noise, *self._layers)
+        return all(map(untouched, ends)) and all(block.is_fused for block in blocks)
+
+    def _computed(self, *row: Tensor) -> tuple[Tensor, ...]:
+        latents, captions, time, rope, final, *factors = row
+        velocity, sums, _ = self._forward(Given(latents, captions, time, rope, final, tuple(factors)))
+        return velocity, sums
+
+    def _forward(self, given: Given, residual: Tensor | None = None, keep: bool = False) -> Prediction:
+        model, latents = self.transformer, given.latents
+        batch, channels, height, width = latents.shape
+        rows, columns = height // PATCH, width // PATCH
+        count = rows * columns
+        walk = Walk(given.time, given.rope, iter(given.factors))
+        patches = latents.to(self._dtype).view(batch, channels, rows, PATCH, columns, PATCH)
+        patches = patches.permute(0, 2, 4, 3, 5, 1).reshape(batch, count, PATCH * PATCH * channels)
+        tokens = functional.pad(model.all_x_embedder[self._key](patches), (0, 0, 0, padded(count) - count))
+        tokens[:, count:] = model.x_pad_token
+        tokens = self._through(self._noise, tokens, walk)
+        tokens = torch.cat([tokens, given.captions.to(self._dtype)], dim=1)
+
+        first, last = middle(len(self._layers))
+        before = self._through(self._layers[:first], tokens, walk)
+        if residual is None:
+            tokens = self._through(self._layers[first:last], before, walk)
+            residual = tokens - before if keep else None
+        else:
+            tokens = before + residual
+            walk.skip(last - first, tokens)
+        tokens = self._through(self._layers[last:], tokens, walk)
+        patches = self._last(tokens[:, :count], given.final, walk.time)
+        walk.note(patches)
+        picture = patches.view(batch, rows, columns, PATCH, PATCH, channels).permute(0, 5, 1, 3, 2, 4)
+        velocity = -picture.reshape(batch, channels, height, width).float()
+        return Prediction(velocity, torch.stack(walk.sums), residual)
+
+    def _through(self, blocks: Sequence[Block], tokens: Tensor, walk: "Walk") -> Tensor:
+        # The same strides whatever it is cut from, or the compiler takes it for another shape.
+        rope = walk.rope[0, : tokens.shape[1]][None]
+        for block in blocks:
+            tokens = self._pass(block, tokens, rope, next(walk.factors), walk.time)
+            walk.note(tokens)
+        return tokens
+
+    def _pass(
+        self, block: Block, tokens: Tensor, rope: Tensor, factors: Tensor | None, time: Tensor | None
+    ) -> Tensor:
+        if block.is_whole or factors is None:
+            return block.whole(tokens, rope, time)
+        return block(tokens, rope, factors)
+
+    def _last(self, tokens: Tensor, scale: Tensor | None, time: Tensor) -> Tensor:
+        final = self.transformer.all_final_layer[self._key]
+        if not untouched(final) or scale is None:
+            whole: Tensor = final(tokens, c=time)
+            return whole
+        last: Tensor = final.linear(final.norm_final(tokens) * scale[:, None])
+        return last
+
+    def _moments(self, sigmas: Sequence[float]) -> list[Moment]:
+        model = self.transformer
+        final = model.all_final_layer[self._key]
+        times = 1 - torch.tensor(sigmas, device=model.device)
+        time = model.t_embedder(times * model.t_scale).to(self._dtype)
+        blocks = [
+            None if block.is_whole else block.modulation(time) for block in (*self._noise, *self._layers)
+        ]
+        scale = 1 + final.adaLN_modulation(time) if untouched(final) else None
+        return [
+            Moment(
+                time[i],
+                tuple(None if block is None else block[:, i] for block in blocks),
+                None if scale is None else scale[i],
+            )
+            for i in range(len(sigmas))
+        ]
+
+    def _rope(self, caption: int, rows: int, columns: int) -> Tensor:
+        """Rotary factors (1, tokens, head_dim/2): the image's tokens, if it has rows, then the caption's.
+
+        Captions run along the first axis from 1, the image lies on a plane behind them, pad tokens sit at 0.
+        """
+        count = rows * columns
+        ids = torch.zeros((padded(count) + caption, 3), dtype=torch.int32)
+        ids[padded(count) :, 0] = torch.arange(1, caption + 1)
+        if count:
+            ids[:count, 0] = caption + 1
+            ids[:count, 1] = torch.arange(rows).repeat_interleave(columns)
+            ids[:count, 2] = torch.arange(columns).repeat(rows)
+        rope: Tensor = self.transformer.rope_embedder(ids.to(self.transformer.device))
+        return rope[None]

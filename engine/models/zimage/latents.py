@@ -1,0 +1,98 @@
+"""The latents a picture begins with, and how they grow where a model composes no picture as large.
+
+Far beyond the sizes it was trained at, a model repeats things or loses them. What stands where is decided in
+the first steps, so these are made at the area it knows: a second pass at full size within one schedule.
+Knows sizes and one drawing. Knows no schedule of its own.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from engine.models.zimage.drawing import Drawing
+from engine.models.zimage.vae import Vae
+from engine.pictures import codec
+from engine.pictures.tensors import to_pixels
+from engine.sampling import flow
+from engine.types import EngineError, Generate, ModelProfile
+
+GROWN_AT = 0.5
+"""Noise level from which on a picture has its full size; forms stand by then and detail does not."""
+LEEWAY = 1.3
+"""How much more area than it knows a model can still compose."""
+GRID, LATENT = 16, 8
+OTHER_NOISE = 0x9408 << 32
+"""Turns the seed of a picture into that of the noise it grows with."""
+
+
+def initial(
+    task: Generate,
+    profile: ModelProfile,
+    vae: Vae,
+    sigma: float,
+    device: torch.device,
+    actions: list[str],
+) -> Tensor:
+    """Return `(16, h, w)` at noise level `sigma`: noise alone, or over the task's picture.
+
+    Raises `EngineError("numerics")` for a picture of which the VAE makes no numbers.
+    """
+    source = flow.generator(task.seed)
+    clean = None
+    if task.init_image is not None:
+        image = codec.fit(codec.read(task.init_image), task.width, task.height)
+        clean = _encoded(vae, to_pixels(image).to(device), source, actions)
+        if clean is None:
+            raise EngineError("numerics", "the model makes no numbers of the picture given; send another one")
+    noise = flow.noise(*first_size(task, profile), source)
+    for layer in task.variation.layers() if task.variation else ():
+        noise = flow.turn_noise(noise, layer.seed, layer.latent_noise)
+    noise = noise.to(device)
+    return noise if clean is None else flow.add_noise(clean, noise, sigma)
+
+
+def first_size(task: Generate, profile: ModelProfile) -> tuple[int, int]:
+    """Return the width and height in pixels at which a picture begins; over a given picture, its own."""
+    area, known = task.width * task.height, profile.composes**2
+    if not known or task.init_image is not None or area <= LEEWAY * known:
+        return task.width, task.height
+    shrink = math.sqrt(known / area)
+    return GRID * max(1, round(task.width * shrink / GRID)), GRID * max(1, round(task.height * shrink / GRID))
+
+
+def is_due(drawing: Drawing) -> bool:
+    """Whether a drawing is still small though its next step is one of the last, or all are made."""
+    task = drawing.task
+    is_small = drawing.latents.shape[-2:] != (task.height // LATENT, task.width // LATENT)
+    return is_small and drawing.broken is None and drawing.sigmas[drawing.step] <= GROWN_AT
+
+
+def grow(drawing: Drawing, vae: Vae) -> None:
+    """Enlarge the picture that a drawing heads for, and noise it to the level where it is."""
+    task, device = drawing.task, drawing.latents.device
+    source = flow.generator(task.seed ^ OTHER_NOISE)
+    picture = vae.decode(drawing.estimate)[None].clamp(-1, 1)
+    larger = functional.interpolate(picture, (task.height, task.width), mode="bicubic").clamp(-1, 1)
+    encoded = _encoded(vae, larger[0], source, drawing.actions)
+    if encoded is None:
+        drawing.broken = "the enlarged picture's latents are not finite"
+        return
+    drawing.estimate = encoded
+    noise = flow.noise(task.width, task.height, source).to(device)
+    drawing.latents = flow.add_noise(drawing.estimate, noise, drawing.sigmas[drawing.step])
+    drawing.residual = None
+
+
+def _encoded(vae: Vae, picture: Tensor, source: torch.Generator, actions: list[str]) -> Tensor | None:
+    """Return a picture's latents, encoded in float32 where nothing less does; None where that does not."""
+    state = source.get_state()
+    latents = vae.encode(picture, source)
+    if bool(torch.isfinite(latents).all()):
+        return latents
+    actions.append("latents of a picture are not finite; encoded again in float32")
+    source.set_state(state)
+    with vae.in_float32():
+        latents = vae.encode(picture, source)
+    return latents if bool(torch.isfinite(latents).all()) else None

@@ -1,0 +1,233 @@
+"""A model directory or hub id in `ZImagePipeline` layout → a `ZImagePipeline` on a device.
+
+Knows folders, downloads, devices and precisions. Reads safetensors only. Heavy modules are imported from
+where they are defined, inside the functions, so that nothing is loaded before it is needed.
+"""
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from engine import guards
+from engine.files import hub, quantized, shards
+from engine.memory import loader, placement, sizes
+from engine.memory.placement import Placement
+from engine.memory.plan import Plan, Wish
+from engine.memory.planner import choose_largest
+from engine.memory.probe import probe
+from engine.memory.residency import Vacancy, vacancy
+from engine.memory.weights import PackedLinear
+from engine.models.profiles import EMBEDDED, EMBEDDED_WEIGHTS, profile
+from engine.models.zimage.components import Components
+from engine.models.zimage.pipeline import ZImagePipeline
+from engine.models.zimage.preview import PreviewMap, load_preview
+from engine.models.zimage.speed import Speed
+from engine.prompts import chat, embedded_world
+from engine.prompts.rewriting import Writer
+from engine.sampling.steps import Method
+from engine.types import EngineError, EngineSettings
+from engine.upscale.plan import Plan as Upscaling
+
+PARTS = ("tokenizer", "text_encoder", "transformer", "vae", "scheduler")
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+DOWNLOADED = [
+    "model_index.json",
+    "profile.json",
+    "preview.safetensors",
+    "scheduler/*.json",
+    "tokenizer/*",
+    *(f"{part}/{pattern}" for part in PARTS[1:4] for pattern in ("*.json", "*.safetensors")),
+]
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def load(settings: EngineSettings) -> ZImagePipeline:
+    """Load the model `settings` names, downloading it on first use.
+
+    Raises `EngineError("model_missing")` when it cannot be had, `EngineError("bad_input")` for an impossible
+    device, dtype, form of weights or method of sampling, `EngineError("out_of_memory")` when no plan fits;
+    all say what to do.
+    """
+    device, method = choose_device(settings.device), Method.of(settings.schedule, settings.reuse)
+    torch.set_num_threads(settings.threads or threads())
+    folder = find(settings.model)
+    plan = planned(settings, folder)
+    log.info("plan for %s: %s (%s)", settings.model, plan.describe(), plan.why)
+    with guards.refusing(f"{settings.model} does not fit on {device}; free memory there or use the cpu"):
+        components = read(folder, settings.model, device, plan)
+        return _pipeline(settings, components, plan, method)
+
+
+def _pipeline(settings: EngineSettings, components: Components, plan: Plan, method: Method) -> ZImagePipeline:
+    """Build the pipeline around a model that was read, ready for its first picture."""
+    device = components.device
+    log.info("loaded %s on %s in %s", components.profile.name, device, plan.dtype)
+    writer = _writer(settings, components, plan)
+    upscaling = Upscaling.of(device, settings.upscalers, settings.detail)
+    keep_language = settings.keep_language
+    pipeline = ZImagePipeline(
+        replace(components, writer=writer, upscaling=upscaling, keep_language=keep_language),
+        speed=Speed.of(device.type, settings.cuda_graphs),
+        method=method,
+    )
+    pipeline.warm()
+    return pipeline
+
+
+def _writer(settings: EngineSettings, components: Components, plan: Plan) -> Writer | None:
+    """Return the language model that writes prompts; a small world's prompts are written by rules."""
+    if components.world is not None:
+        return None
+    encoder, tokenizer, device = components.text_encoder, components.tokenizer, components.device
+
+    def free() -> Vacancy:
+        transient = plan.transient(plan.wish.width, plan.wish.height)
+        return vacancy(probe(settings.device), transient, plan.form("text_encoder").dtype)
+
+    return chat.choose(settings.optimizer, encoder, tokenizer, device, plan, free)
+
+
+def planned(settings: EngineSettings, folder: Path) -> Plan:
+    """Return how the model in `folder` is to be laid out on the device there is now."""
+    choose_device(settings.device)
+    side = profile(settings.model).base_size
+    wish = Wish(side, side, settings.dtype, settings.weights)
+    return choose_largest(probe(settings.device), sizes.read(folder), wish)
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` prefers CUDA, then Apple's MPS, then the CPU."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    kind = name.partition(":")[0]
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(kind, False):
+        raise EngineError("bad_input", f"device {name!r} is not here; use auto, cpu, cuda or mps")
+    return torch.device(name)
+
+
+def threads() -> int:
+    """Return the CPU threads to compute with: all but one, and no more than torch thinks useful."""
+    return max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) - 1))
+
+
+def find(model: str) -> Path:
+    """Return the folder of `embedded`, a directory or a hub id; a hub id is downloaded once."""
+    folder = EMBEDDED_WEIGHTS if model == EMBEDDED else hub.folder(model) or hub.download(model, DOWNLOADED)
+    _whole(folder)
+    return folder
+
+
+def _whole(folder: Path) -> None:
+    missing = [part for part in PARTS if not (folder / part).is_dir()]
+    if missing:
+        others = [file.name for file in sorted(folder.glob("[!.]*")) if file.suffix in hub.SINGLE]
+        held = f" and holds {shards.some(others)}, a single file of another program" if others else ""
+        raise EngineError(
+            "model_missing",
+            f"{folder} lacks {', '.join(missing)}{held}; give the folder of a model in ZImagePipeline layout",
+        )
+
+
+def check(folder: Path) -> list[str]:
+    """Read everything but the weights' values as `read` does; return what is to be said of the files.
+
+    Raises `EngineError("model_missing")` for what would not be read.
+    """
+    _whole(folder)
+    remarks = [
+        remark for part in BUILT for remark in loader.match(outline(folder, part), folder / part).remarks
+    ]
+    _small(folder)
+    return remarks
+
+
+def read(folder: Path, model: str, device: torch.device, plan: Plan) -> Components:
+    """Read every component of `folder` as `plan` says, each tensor straight to its place."""
+
+    def filled(part: str) -> Any:
+        module, where = outline(folder, part), partial(placement.place_for, plan, device, part)
+        form, dtype = partial(placement.form_for, plan, part), DTYPES[plan.form(part).dtype]
+        _readable(folder / part, lambda place: loader.fill(module, place, dtype, device, where, form))
+        for owner in module.modules():
+            for name, buffer in owner.named_buffers(recurse=False):
+                if not isinstance(owner, PackedLinear):
+                    setattr(owner, name, buffer.to(device))
+        return module.eval().requires_grad_(False)
+
+    encoder = filled("text_encoder")
+    placement.table_for(encoder, device)
+    denoiser, vae = filled("transformer"), filled("vae")
+    placed = Placement(plan, device, denoiser, encoder, vae)
+    tokenizer, scheduler, preview = _small(folder)
+    return Components(
+        profile=profile(model),
+        device=device,
+        dtype=DTYPES[plan.dtype],
+        tokenizer=tokenizer,
+        text_encoder=encoder,
+        transformer=denoiser,
+        vae=vae,
+        scheduler=scheduler,
+        preview=preview,
+        world=embedded_world() if model == EMBEDDED else None,
+        tighten=placed.tighter,
+        make_room=placed.make_room,
+        layout=placed.told,
+    )
+
+
+def _text_encoder(place: Path) -> Any:
+    from transformers.models.qwen3.configuration_qwen3 import Qwen3Config
+    from transformers.models.qwen3.modeling_qwen3 import Qwen3Model
+
+    return Qwen3Model(Qwen3Config.from_pretrained(place))
+
+
+def _transformer(place: Path) -> Any:
+    from diffusers.models.transformers.transformer_z_image import ZImageTransformer2DModel
+
+    return ZImageTransformer2DModel.from_config(ZImageTransformer2DModel.load_config(place))
+
+
+def _vae(place: Path) -> Any:
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+
+    return AutoencoderKL.from_config(AutoencoderKL.load_config(place))
+
+
+BUILT = {"text_encoder": _text_encoder, "transformer": _transformer, "vae": _vae}
+
+
+def outline(folder: Path, part: str) -> Any:
+    """Build a part as its config.json says, without values."""
+    quantized.refuse_configured(folder / part, shards.json_object(folder / part / "config.json"))
+    return _readable(folder / part, lambda place: loader.empty(lambda: BUILT[part](place)))
+
+
+def _small(folder: Path) -> tuple[Any, dict[str, Any], PreviewMap | None]:
+    """Read tokenizer, scheduler and preview."""
+    from transformers import AutoTokenizer
+
+    tokenizer = _readable(folder / "tokenizer", AutoTokenizer.from_pretrained)
+    scheduler = shards.json_object(folder / "scheduler" / "scheduler_config.json")
+    return tokenizer, scheduler, _readable(folder, load_preview)
+
+
+def _readable(path: Path, read: Callable[[Path], T]) -> T:
+    try:
+        return read(path)
+    except shards.UNREADABLE as error:
+        if guards.out_of_memory(error) or guards.device_failed(error):
+            raise
+        raise EngineError(
+            "model_missing", f"{path} cannot be read ({shards.reason(error)}); fetch the model again"
+        ) from error

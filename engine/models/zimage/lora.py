@@ -1,0 +1,186 @@
+"""LoRA files on top of a transformer: found by their names, kept, and added to the outputs of its layers.
+
+Knows a folder of files. Knows no step and no schedule. What a file changes is added beside the layer, so that
+nothing is merged and nothing has to be taken out again, whatever form the layer keeps its weights in.
+"""
+
+import unicodedata
+from collections import OrderedDict
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from engine.models.zimage import lorafile
+from engine.models.zimage.changes import Change, Product
+from engine.models.zimage.lorafile import LoraFile
+from engine.types import EngineError, Generate, Optimize, PromptReady
+
+REMEMBERED = 4
+"""Files kept in main memory; the least recently used one goes first."""
+SHOWN = 20
+"""How many names an answer lists."""
+
+Chosen = tuple[tuple[str, float], ...]
+"""LoRA names, without `.safetensors`, and their weights."""
+Stamp = tuple[int, int, int]
+"""What tells that a file is another one than before: its time, its size, its place on the disk."""
+
+
+class _Kept(NamedTuple):
+    """A file that was read, as it was then."""
+
+    stamp: Stamp
+    read: LoraFile
+
+
+class Loras:
+    """The LoRA files of one folder and its subfolders, for one transformer.
+
+    What was chosen last stays made, so that the steps of a picture make it once.
+    """
+
+    def __init__(self, folder: Path | None, transformer: Any) -> None:
+        self._folder = folder
+        self._transformer = transformer
+        self._files: OrderedDict[str, _Kept] = OrderedDict()
+        self._latest: tuple[Chosen, dict[str, Product]] = ((), {})
+
+    def names(self) -> list[str]:
+        """Return the names that may be asked for; those of subfolders carry their path."""
+        return sorted(self._paths())
+
+    def look(self, chosen: Chosen) -> tuple[str, ...]:
+        """See before a picture whether the files of `chosen` are there, and read those that were replaced.
+
+        Returns codes for what is left out of them; raises as `used` does.
+        """
+        for name, _ in chosen:
+            path = self._path(name)
+            kept = self._files.get(name)
+            if kept is not None and kept.stamp != _stamp(path, name):
+                del self._files[name]
+                self._latest = ((), {})
+        found = [self._file(name) for name, _ in chosen]
+        return tuple(dict.fromkeys(code for file in found for code in file.left_out))
+
+    @contextmanager
+    def used(self, chosen: Chosen) -> Iterator[None]:
+        """Have the transformer compute with `chosen` inside the block.
+
+        Raises `EngineError("bad_input")` for a name that is not there or a file that does not fit.
+        """
+        products = self.products(chosen).items()
+        hooks = [hook for path, product in products for hook in self._hooks(path, product)]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def products(self, chosen: Chosen) -> dict[str, Product]:
+        """Return what is added to each layer, by its path."""
+        if not chosen:
+            return {}
+        if chosen != self._latest[0]:
+            # The earlier products go before the new ones come, so that a card never holds both.
+            self._latest = ((), {})
+            self._latest = (chosen, self._made(chosen))
+        return self._latest[1]
+
+    def changes(self, name: str) -> list[tuple[str, Change]]:
+        """Return what a file adds to which layers; raises as `used` does."""
+        return self._file(name).changes
+
+    def _made(self, chosen: Chosen) -> dict[str, Product]:
+        found: dict[str, list[tuple[Change, float]]] = {}
+        for name, weight in chosen:
+            for path, change in self.changes(name):
+                found.setdefault(path, []).append((change, weight))
+        return {path: Product(changes) for path, changes in found.items()}
+
+    def _file(self, name: str) -> LoraFile:
+        if name not in self._files:
+            path = self._path(name)
+            stamp = _stamp(path, name)
+            self._files[name] = _Kept(stamp, lorafile.read(path, name, self._transformer))
+        self._files.move_to_end(name)
+        while len(self._files) > REMEMBERED:
+            self._files.popitem(last=False)
+        return self._files[name].read
+
+    def _path(self, name: str) -> Path:
+        """Return the file of a name, which may leave out its subfolder where that is clear."""
+        paths = self._paths()
+        said = _normal(name).removesuffix(".safetensors")
+        inside = [path for each, path in paths.items() if each.rpartition("/")[2] == said]
+        if said in paths or len(inside) == 1:
+            return paths.get(said) or inside[0]
+        names = sorted(paths)
+        more = f" and {len(names) - SHOWN} more" if names[SHOWN:] else ""
+        there = ", ".join(names[:SHOWN]) + more or "none, set model.loras to a folder with some"
+        raise EngineError("bad_input", f"there is no LoRA {name!r}; there are: {there}")
+
+    def _paths(self) -> dict[str, Path]:
+        folder = self._folder
+        files = sorted(folder.rglob("*.safetensors")) if folder else []
+        named = {file.relative_to(folder): file for file in files} if folder else {}
+        return {
+            _normal(place.with_suffix("").as_posix()): file
+            for place, file in named.items()
+            if not any(part.startswith(".") for part in place.parts)
+        }
+
+    def _hooks(self, path: str, product: Product) -> Iterator[Any]:
+        yield self._transformer.get_submodule(path).register_forward_hook(product)
+        # Modulation is computed once per schedule from untouched blocks: a hook has this one called whole.
+        owner, found, _ = path.partition(".adaLN_modulation")
+        if found:
+            yield self._transformer.get_submodule(owner).register_forward_hook(lambda *_: None)
+
+
+def _normal(name: str) -> str:
+    """Return a name as one spelling: macOS takes letters with accents apart."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _stamp(path: Path, name: str) -> Stamp:
+    try:
+        told = path.stat()
+    except OSError as error:
+        raise EngineError("bad_input", f"LoRA {name}: cannot be read: {error.strerror}") from error
+    return told.st_mtime_ns, told.st_size, told.st_ino
+
+
+class WithLoras:
+    """A pipeline whose tasks may name LoRA files; those of one batch name the same."""
+
+    def __init__(self, pipeline: Any, loras: Loras) -> None:
+        self._pipeline = pipeline
+        self._loras = loras
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pipeline, name)
+
+    def prompt(self, task: Generate | Optimize) -> Generator[None, None, PromptReady]:
+        """Write the prompt; what is left out of the LoRA files is told with it."""
+        left_out = self._loras.look(task.loras) if isinstance(task, Generate) else ()
+        ready: PromptReady = yield from self._pipeline.prompt(task)
+        return replace(ready, notes=(*ready.notes, *left_out))
+
+    def start(self, task: Any, ready: Any) -> Any:
+        """Begin a drawing; its caption is refined with the LoRA files, too."""
+        self._loras.look(task.loras)
+        with self._loras.used(task.loras):
+            return self._pipeline.start(task, ready)
+
+    def step(self, drawings: Sequence[Any]) -> None:
+        """Advance drawings that share a `batch_key`, and with it their LoRA files."""
+        with self._loras.used(drawings[0].task.loras):
+            self._pipeline.step(drawings)
+
+    def finish(self, drawing: Any) -> Any:
+        """Finish a drawing; one that is drawn again is so with its LoRA files."""
+        with self._loras.used(drawing.task.loras):
+            return self._pipeline.finish(drawing)

@@ -1,0 +1,295 @@
+"""From a task to a picture with Z-Image: prompt, noise, steps, preview, decoding, checks, PNG.
+
+Knows the order of the stages, their times and what to do when numbers go wrong. Knows no queue and no
+progress reporting; the worker calls it step by step. A picture drawn alone is bit-identical for equal
+parameters.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from engine import guards, prompts
+from engine.models.zimage.components import Components
+from engine.models.zimage.denoiser import Denoiser
+from engine.models.zimage.drawing import Drawing
+from engine.models.zimage.encoding import encode
+from engine.models.zimage.latents import grow, initial, is_due
+from engine.models.zimage.preview import fit_preview
+from engine.models.zimage.sampler import advance
+from engine.models.zimage.speed import Speed
+from engine.models.zimage.text import TextEncoder
+from engine.models.zimage.vae import Vae
+from engine.pipeline import Redraw
+from engine.pulse import PULSE
+from engine.sampling import flow
+from engine.sampling.flow import Schedule
+from engine.sampling.steps import Method, count
+from engine.sampling.task_limits import OTHER_SEED, check, too_large
+from engine.types import (
+    EngineError,
+    Generate,
+    Optimize,
+    Picture,
+    Progress,
+    PromptReady,
+    Upscale,
+    Variation,
+    image_tokens,
+)
+from engine.upscale import upscale
+from engine.upscale.redraw import Redrawing
+
+GUIDED_SHARE = 0.25
+"""The share of the steps guidance acts on; the first steps decide what is drawn and where."""
+MOST_TOKENS = 4096
+"""Image tokens in one forward: a square of 1024 pixels, or four of 512."""
+
+log = logging.getLogger(__name__)
+
+
+class ZImagePipeline:
+    """The worker's pipeline for one loaded model on one device.
+
+    `guided_share` in [0, 1] is the share of the steps that guidance acts on, 1 meaning every step; `speed`
+    says which speed-ups are used, by default those that suit the device; `method` how pictures are sampled.
+    """
+
+    def __init__(
+        self,
+        components: Components,
+        guided_share: float = GUIDED_SHARE,
+        speed: Speed | None = None,
+        method: Method | None = None,
+    ) -> None:
+        self.components = components
+        self.method = Method() if method is None else method
+        self.speed = Speed.of(components.device.type) if speed is None else speed
+        self.guided_share = guided_share
+        self.text = TextEncoder(components.tokenizer, components.text_encoder)
+        self.denoiser = Denoiser(components.transformer, self.speed)
+        self.vae = Vae(components.vae, self.speed.channels_last, self.speed.lean_decoder)
+        self.schedule = Schedule.from_config(components.scheduler)
+        self.optimizer = prompts.Optimizer(
+            components.world,
+            components.writer,
+            keep_language=components.keep_language,
+            usual=components.profile.negatives,
+        )
+        self._preview = components.preview
+        side = components.profile.base_size
+        on_cpu = components.device.type == "cpu"
+        self._capacity = min(4 * image_tokens(side, side), MOST_TOKENS) if on_cpu else MOST_TOKENS
+
+    @property
+    def capacity(self) -> int:
+        """Image tokens that fit one forward; on a CPU four pictures of a small model or one of a large."""
+        return self._capacity
+
+    def warm(self) -> None:
+        """Compile for what is asked for first: the model's own size and prompts of usual length."""
+        started, side = time.perf_counter(), self.components.profile.base_size
+        if shapes := self.denoiser.warm(side, side):
+            took = time.perf_counter() - started
+            log.info("compiled for %d shapes of %d×%d in %.0f s", shapes, side, side, took)
+
+    def prompt(self, task: Generate | Optimize) -> Generator[None, None, PromptReady]:
+        """Optimize and enhance the prompt as the task asks; what was written first is kept as `original`.
+
+        What the text encoder cannot read any more is cut off, and told.
+        """
+        return self.text.told((yield from self.optimizer.steps(task)))
+
+    @torch.inference_mode()
+    def start(self, task: Generate, ready: PromptReady) -> Drawing:
+        """Check the task, encode its prompt and make the initial latents."""
+        check(task, self.components.profile)
+        self.optimizer.give_way()
+        while self.components.make_room is not None and self.components.make_room(task.width, task.height):
+            self.denoiser.refresh()
+        started = time.perf_counter()
+        drawing = guards.with_room(lambda: self._begin(task, ready), self._reliefs(), too_large(task))
+        drawing.seconds["encode"] = time.perf_counter() - started
+        return drawing
+
+    @torch.inference_mode()
+    def step(self, drawings: Sequence[Drawing]) -> None:
+        """Advance each drawing by one step in one forward (two with guidance); they share a `batch_key`."""
+        sound = [drawing for drawing in drawings if drawing.broken is None]
+        self.optimizer.give_way()
+        started = time.perf_counter()
+        if sound:
+            guards.with_room(
+                lambda: advance(self.denoiser, sound),
+                self._reliefs() if len(drawings) == 1 else self._split(drawings),
+                too_large(drawings[0].task),
+            )
+        took = time.perf_counter() - started
+        for drawing in drawings:
+            drawing.step += 1
+            drawing.seconds["steps"] = drawing.seconds.get("steps", 0.0) + took
+            self._grow(drawing)
+
+    @torch.inference_mode()
+    def preview(self, drawing: Drawing) -> bytes | None:
+        """Return a small JPEG of the picture the latents are heading for, or None without a preview map."""
+        if self._preview is None or drawing.broken is not None:
+            return None
+        return self._preview.jpeg(drawing.estimate)
+
+    @torch.inference_mode()
+    def finish(self, drawing: Drawing) -> Callable[[], Picture]:
+        """Decode and check; the function returned encodes the file, in any thread and at any time.
+
+        A broken picture is drawn once more, in the safe form and from another seed. Raises
+        `EngineError("numerics")` when that one is broken, too.
+        """
+        started = time.perf_counter()
+        picture, reason = self._decode(drawing)
+        if reason is not None:
+            drawing = self._redrawn(drawing, reason)
+            picture, reason = self._decode(drawing)
+        if reason is not None:
+            raise EngineError(
+                "numerics", f"the picture failed its checks: {reason}; try another seed or other settings"
+            )
+        if self._preview is None:
+            self._preview = fit_preview(drawing.latents, picture)
+        drawing.seconds["decode"] = time.perf_counter() - started
+        plan = self.components.layout(drawing.task.width, drawing.task.height)
+        return partial(encode, self.components, drawing, picture, plan)
+
+    def lost(self, error: Exception) -> bool:
+        """Say whether the device failed and every later call on it would."""
+        return guards.device_failed(error)
+
+    def upscale(self, task: Upscale) -> Generator[Progress | Picture | Redraw, None, None]:
+        """Enlarge an encoded image, tile by tile; to redraw it are tasks for this pipeline."""
+        profile = self.components.profile
+        redrawing = Redrawing(profile.max_size, self.schedule, model=profile.name)
+        return upscale(task, replace(self.components.upscaling, redraw=redrawing))
+
+    def _begin(self, task: Generate, ready: PromptReady) -> Drawing:
+        task = replace(task, steps=count(ready.used, task.steps, task.fast))
+        sigmas = self._sigmas(task, ready.used)
+        guided = flow.guided_steps(len(sigmas) - 1, task.guidance_scale, self.guided_share)
+        layers = task.variation.layers() if task.variation else ()
+        profile, device, actions = self.components.profile, self.components.device, list[str]()
+        latents = initial(task, profile, self.vae, sigmas[0], device, actions)
+        drawing = Drawing(
+            task,
+            ready,
+            latents,
+            estimate=latents,
+            sigmas=sigmas,
+            caption=self._caption(ready.used, layers),
+            negative=self._caption(ready.negative_used) if guided else None,
+            guided=guided,
+            broken=None,
+            reusing=self.method.reusing(len(sigmas) - 1),
+            strength=self.method.strength,
+            actions=actions,
+        )
+        fault = _unsound(drawing)
+        if fault is not None:
+            self.text.forget()
+            with self._in_float32():
+                drawing.caption = self._caption(ready.used, layers)
+                drawing.negative = self._caption(ready.negative_used) if guided else None
+            drawing.actions.append(f"{fault}; encoded again in float32")
+            drawing.broken = _unsound(drawing)
+        return drawing
+
+    def _caption(self, prompt: str, layers: Sequence[Variation] = ()) -> Tensor:
+        embedding = self.text.encode(prompt)
+        for layer in layers:
+            embedding = flow.disturb_caption(embedding, layer.seed, layer.prompt_noise)
+        return self.denoiser.caption(embedding)
+
+    def _sigmas(self, task: Generate, prompt: str) -> list[float]:
+        static = self.schedule.sigmas(task.steps, image_tokens(task.width, task.height))
+        if task.init_image is None:
+            return self.method.sigmas(prompt, static)
+        # Where strength has it begin is a place on the model's own schedule.
+        return static[flow.begin(task.steps, task.strength) :]
+
+    def _grow(self, drawing: Drawing) -> None:
+        if is_due(drawing):
+            guards.with_room(lambda: grow(drawing, self.vae), self._reliefs(), too_large(drawing.task))
+
+    def _decode(self, drawing: Drawing) -> tuple[Tensor, str | None]:
+        """Return the pixels of a finished drawing and why they must not be shown, if so."""
+        if drawing.broken is not None:
+            return drawing.latents, drawing.broken
+        drawing.latents, action = guards.settle(drawing.latents)
+        if action is not None:
+            drawing.actions.append(action)
+        picture = self._pixels(drawing)
+        reason = guards.pixels(picture)
+        if reason is not None:
+            drawing.actions.append(f"{reason}; decoded again in float32")
+            picture = self._pixels(drawing, safely=True)
+            reason = guards.pixels(picture)
+        return picture, reason
+
+    def _pixels(self, drawing: Drawing, safely: bool = False) -> Tensor:
+        def decode() -> Tensor:
+            # Entered anew at each attempt: making room moves and exchanges the modules it widens.
+            with self.vae.in_float32() if safely else nullcontext():
+                return self.vae.decode(drawing.latents)
+
+        return guards.with_room(decode, self._reliefs(), too_large(drawing.task))
+
+    def _redrawn(self, drawing: Drawing, reason: str) -> Drawing:
+        """Draw the task again from another seed in the safe form, from its start when memory runs out."""
+        task = replace(drawing.task, seed=drawing.task.seed ^ OTHER_SEED)
+        again = guards.with_room(
+            lambda: self._drawn_safely(task, drawing.ready), self._reliefs(), too_large(task)
+        )
+        again.seconds = dict(drawing.seconds)
+        again.forwards += drawing.forwards
+        again.actions[:0] = [*drawing.actions, f"{reason}; drawn again in float32 from seed {task.seed}"]
+        return again
+
+    def _drawn_safely(self, task: Generate, ready: PromptReady) -> Drawing:
+        with self._in_float32():
+            again = self._begin(task, ready)
+            while again.step < again.steps and again.broken is None:
+                advance(self.denoiser, [again])
+                PULSE.beat()
+                again.step += 1
+                if is_due(again):
+                    grow(again, self.vae)
+        return again
+
+    @contextmanager
+    def _in_float32(self) -> Iterator[None]:
+        with self.text.in_float32(), self.denoiser.in_float32():
+            yield
+
+    def _reliefs(self) -> Iterator[bool]:
+        """Make room: first what `with_room` frees by itself, then as far as the plan of the memory goes."""
+        yield True
+        if self.optimizer.give_way(scarce=True):
+            yield True
+        while self.components.tighten is not None and self.components.tighten():
+            log.warning("memory ran out; the model takes less of it from now on")
+            self.denoiser.refresh()
+            yield True
+
+    def _split(self, drawings: Sequence[Drawing]) -> Iterator[bool]:
+        """Leave it to the worker to go on one by one; larger batches are not begun any more."""
+        self._capacity = sum(drawing.tokens for drawing in drawings) // 2
+        log.warning("memory ran out with %d pictures at once; capacity is %d", len(drawings), self._capacity)
+        yield False
+
+
+def _unsound(drawing: Drawing) -> str | None:
+    negative = None if drawing.negative is None else guards.embedding(drawing.negative)
+    return guards.embedding(drawing.caption) or negative

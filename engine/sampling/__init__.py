@@ -1,0 +1,1 @@
+"""Schedules, steps and limits of a picture, of no model family."""
