@@ -84,7 +84,7 @@ class Core:
         self._platforms = platforms
         deliver = partial(Delivery, platforms, clock=clock, sleep=sleep)
         weigh = self.members.weight
-        self._line = JobRunner(
+        self._runner = JobRunner(
             store,
             images,
             engine,
@@ -100,8 +100,8 @@ class Core:
         self._admission = Admission(
             store, images, words, self.profile, settings.defaults, self.members.limits, now, dice
         )
-        self.history = History(store, images, self._line, self.members, self._admission.unit, now)
-        self.control = OperatorControls(store, self._line, now)
+        self.history = History(store, images, self._runner, self.members, self._admission.unit, now)
+        self.control = OperatorControls(store, self._runner, now)
         admin = Admin(store.people, replies, self.control, now)
         linking = Linking(store.people, replies, clock)
         self._answers = Answers(self.members, self.history, replies, admin, linking, self.cancel, now)
@@ -110,7 +110,7 @@ class Core:
     @property
     def refusal(self) -> str:
         """What the store last answered to a write that it has not taken yet, empty where it takes all."""
-        return self._line.refusal
+        return self._runner.refusal
 
     async def may(self, user: User, action: Action) -> Job:
         """Return the job of a button that this person may press: their own, or another's as configured.
@@ -168,7 +168,7 @@ class Core:
                 await self._store.set_favourite(job.id, kept)
                 return self.replies.favourite(followups.localized_for(job, user), kept)
             case "cancel":
-                await self._protect(self._line.cancel(job))
+                await self._protect(self._runner.cancel(job))
                 return None
             case "delete":
                 await self._protect(self._delete(job))
@@ -183,7 +183,7 @@ class Core:
         """
         person = self.members.linked(user).person
         jobs = [job for job in reversed(await self._store.open_jobs(person)) if job_id in (None, job.id)]
-        return sum([await self._protect(self._line.cancel(job)) for job in jobs])
+        return sum([await self._protect(self._runner.cancel(job)) for job in jobs])
 
     async def answer(self, user: User, command: Command) -> Reply:
         """Answer a command that makes no job; raises `Refused`, `unknown-command` for one that does."""
@@ -201,20 +201,20 @@ class Core:
         await self._store.fail_unreadable(self.now())
         for job in await self._store.unshown():
             if job.request.address.platform in self._platforms:
-                self._line.show_final(job)
+                self._runner.show_final(job)
         for job in await self._store.open_jobs():
             if job.request.address.platform in self._platforms:
-                self._line.enter(job)
+                self._runner.enqueue(job)
 
     async def run(self) -> None:
         """Hand out the line until cancelled; what runs then goes back into the line."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._line.run())
+            group.create_task(self._runner.run())
             group.create_task(retention.hourly(self.sweep, self._sleep))
 
     async def idle(self) -> None:
         """Wait until every job has ended and every last word was taken."""
-        await self._line.idle()
+        await self._runner.idle()
 
     async def sweep(self) -> None:
         """Remove what is older than the operator keeps it, and pictures that no job holds."""
@@ -227,19 +227,19 @@ class Core:
 
     async def _forget(self, user: User, answer: str) -> Reply:
         if answer == "yes":
-            await self._protect(forget(self._store, self._images, self._line, user, self.now()))
+            await self._protect(forget(self._store, self._images, self._runner, user, self.now()))
         return self.replies.forgotten(user.locale, answer == "yes")
 
     async def _admit(self, request: Request, fetch: Fetch | None) -> Job:
         job, new = await self._admission.admit(request, fetch)
         if new:
-            self._line.enter(job)
-            await self._line.delivery.attempted(job.id)
+            self._runner.enqueue(job)
+            await self._runner.delivery.attempted(job.id)
         return job
 
     async def _delete(self, job: Job) -> None:
         if job.state in ("queued", "running"):
             raise Refused("not-finished", job=job.id)
         await self._store.delete_pictures(job.id)
-        self._line.show_final(job)
+        self._runner.show_final(job)
         await retention.empty_trash(self._store, self._images)

@@ -19,12 +19,12 @@ class OperatorControls:
     def __init__(self, store: JobStore, line: JobRunner, now: Callable[[], float]) -> None:
         self.draining = False
         self._store = store
-        self._line = line
+        self._runner = line
         self._now = now
 
     def pause(self) -> None:
         """Begin nothing new; asking goes on."""
-        self._line.pause(True)
+        self._runner.pause(True)
 
     def drain(self) -> None:
         """Accept nothing new; what waits is made."""
@@ -33,11 +33,11 @@ class OperatorControls:
     def resume(self) -> None:
         """Go on after `pause` or `drain`."""
         self.draining = False
-        self._line.pause(False)
+        self._runner.pause(False)
 
     def waiting(self) -> int:
         """Return how many jobs wait."""
-        return self._line.waiting()
+        return self._runner.waiting()
 
     async def job(self, job_id: int) -> Job:
         """Return anybody's job; raises `Refused` (`no-such-job`)."""

@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 class JobRunner:
-    """Every open job: `enter` them and `run` it. `deliver` makes the delivery that reports back to it."""
+    """Every open job: `enqueue` them and `run` it. `deliver` makes the delivery that reports back to it."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class JobRunner:
         self._consumers: set[asyncio.Task[bool]] = set()
         self._places = Places(self._queue)
 
-    def enter(self, job: Job) -> None:
+    def enqueue(self, job: Job) -> None:
         """Queue the pictures that a job still lacks and show its place."""
         count, steps = params.count(job.request), params.most_steps(job.request.params)
         made = {picture.index for picture in job.pictures}
@@ -93,7 +93,7 @@ class JobRunner:
         charge = round(job.cost * shown.done()) if shown else 0
         if not await self._store.cancel(job.id, charge, self._now()):
             return False
-        self._leave(job)
+        self._remove(job)
         return True
 
     def show_final(self, job: Job) -> None:
@@ -223,7 +223,7 @@ class JobRunner:
         if shown.job.request.kind != "optimize":
             self._offer(shown)
         elif await self._stored(lambda: self._store.finish(job_id, self._now())):
-            self._leave(shown.job)
+            self._remove(shown.job)
 
     def _stepped(self, job_id: int, index: int, progress: Progress) -> None:
         shown = self._open[job_id]
@@ -258,7 +258,7 @@ class JobRunner:
         if job is None:
             await self._images.delete([file])
         elif job.state == "finished":
-            self._leave(job)
+            self._remove(job)
         else:
             _, of = shown.steps.get(index, (0, 1))
             shown.steps[index] = (of, of)
@@ -280,7 +280,7 @@ class JobRunner:
         """End a job with an error, or as it had ended in the store already."""
         await self._stored(lambda: self._store.fail(job_id, code, detail, self._now()))
         if shown := self._open.get(job_id):
-            self._leave(shown.job)
+            self._remove(shown.job)
 
     async def _stored(self, write: Callable[[], Awaitable[T]]) -> T:
         """Return what the store answers, asked until it can: what is not written would be stuck or lost.
@@ -300,7 +300,7 @@ class JobRunner:
                 self.refusal = ""
                 return result
 
-    def _leave(self, job: Job) -> None:
+    def _remove(self, job: Job) -> None:
         """Take an ended job out of the line: drop what waits, stop what runs, say the last word."""
         shown = self._open.pop(job.id, None)
         self._queue.remove(job.id)

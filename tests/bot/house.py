@@ -139,7 +139,7 @@ class House:
 
     async def settled(self) -> None:
         """Wait until every message is up to date, whatever still runs."""
-        await self.core._line.delivery.drained()
+        await self.core._runner.delivery.drained()
 
     async def row(self, job: Job) -> Job:
         row = await self.store.job(job.id)
