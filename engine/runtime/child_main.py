@@ -3,12 +3,14 @@
 Knows signals, pipes and the loader that `EngineSettings` names; the loop itself is `engine.runtime.worker`.
 """
 
+import ctypes
 import faulthandler
 import importlib
 import logging
 import os
 import queue
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -24,6 +26,7 @@ from engine.runtime.messages import Alive, Ask, Order, Report
 from engine.runtime.worker import Worker, failed
 from engine.types import EngineSettings
 
+PR_SET_PDEATHSIG = 1
 GRACE = 5.0
 """Seconds the child may take to end by itself once the order pipe is closed."""
 
@@ -38,6 +41,7 @@ def main(
     # Terminals and service managers signal the whole group; when the child ends is the parent's decision.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    _end_with_parent()
     faulthandler.enable()
     logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -54,6 +58,12 @@ def main(
         # All is answered. The interpreter's own end would wait for threads whose work nobody wants any more.
         logging.shutdown()
         os._exit(0)
+
+
+def _end_with_parent() -> None:
+    """Have Linux end this process with its parent's, even while it stands still in a driver."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _sending(reports: "Connection[Report, None]") -> Callable[[Report], None]:

@@ -218,6 +218,22 @@ async def test_a_child_whose_parent_is_killed_ends(script: Script) -> None:
     await script.gone.wait()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems end no process that stands still")
+async def test_a_child_that_stands_still_ends_with_its_parent(script: Script) -> None:
+    held = script.hold("load")
+    settings = script.settings
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PARENT, settings.model, settings.loader, cwd=ROOT
+    )
+    await held.reached.wait()
+    for child in psutil.Process(parent.pid).children():
+        if "resource_tracker" not in " ".join(child.cmdline()):
+            child.suspend()
+    parent.kill()
+    await parent.wait()
+    await script.gone.wait()
+
+
 async def test_an_interrupt_from_the_keyboard_is_left_to_the_parent(engine: ProcessEngine) -> None:
     await engine.ready()
     psutil.Process(engine.pid).send_signal(signal.SIGINT)

@@ -39,7 +39,7 @@ def test_memory_that_runs_out_while_loading_is_told_as_that_and_not_as_a_file_to
     def full(*given: object) -> None:
         raise error
 
-    monkeypatch.setattr(load.filling, "fill", full)
+    monkeypatch.setattr(load.loader, "fill", full)
     with pytest.raises(EngineError, match="embedded does not fit on cpu") as caught:
         load.load(EngineSettings(device="cpu"))
     assert caught.value.code == "out_of_memory"
