@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from bot.replies.keyboard import EMOJIS
 from bot.requests import flags, tasks
 from bot.requests.commands import COMMANDS
@@ -44,8 +46,10 @@ def test_the_readme_lists_every_button_under_a_picture() -> None:
     assert len(rows) == 6
 
 
-def test_the_readme_names_every_module_of_the_line() -> None:
-    for path in re.findall(r"`((?:bot|engine|adapters)/[\w/.]+)`", README):
+@pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
+def test_every_path_that_is_named_is_there(file: str) -> None:
+    text = (Path(__file__).parents[1] / file).read_text("utf-8")
+    for path in re.findall(r"`((?:bot|engine|adapters|lab|tests|docs)/[\w/.]+)`", text):
         assert (Path(__file__).parents[1] / path).exists(), path
 
 

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from adapters.discord.names import CHINESE
 from bot.policy.access import Access
 from bot.policy.limits import Rule
 from bot.replies.shrink import shrink_to
+from bot.requests.commands import COMMANDS, Entry
 from bot.types import Image as Shown
 from engine.pictures.metadata import Parameters, read, write
 from tests.adapters.discord.people import words
@@ -270,3 +272,8 @@ async def test_a_smaller_file_still_tells_how_it_was_made(studio: Studio) -> Non
     found = read(small.data)
     assert found is not None
     assert (found.prompt, found.seed) == ("一只狐狸", 77)
+
+
+@pytest.mark.parametrize("entry", COMMANDS, ids=lambda entry: str(entry.name))
+def test_a_commands_chinese_name_is_a_word_one_can_type(entry: Entry) -> None:
+    assert CHINESE[entry.name][0] in entry.aliases
