@@ -5,7 +5,7 @@ from pathlib import Path
 
 from engine.embedded import WEIGHTS
 from engine.models.profiles import EMBEDDED, profile
-from lab.evaluate import in_turn, loaded
+from lab.evaluate.__main__ import in_turn, loaded
 
 
 def test_a_sheet_takes_the_first_of_every_kind_before_the_second_of_any() -> None:
