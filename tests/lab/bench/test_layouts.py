@@ -128,7 +128,7 @@ def test_the_stock_stages_put_together_are_the_stock_picture(
     sides: Sides, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images: list[Any] = []
-    monkeypatch.setattr("lab.bench.contenders.pixels.png", lambda image: images.append(image) or b"")
+    monkeypatch.setattr("lab.bench.contenders.codec.png", lambda image: images.append(image) or b"")
     task = contenders.asked(32, 1, 1.0)
     contenders.stock_stages(sides.stock, task)
     contenders.stock_whole(sides.stock, task)()
