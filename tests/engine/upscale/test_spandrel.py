@@ -21,7 +21,7 @@ def tiny(**changes: Any) -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
     sizes = {"in_nc": 3, "out_nc": 3, "num_filters": 8, "num_blocks": 2, "scale": 4} | changes
     state = dict(ESRGAN(**sizes).state_dict())
-    # Untrained weights draw nearly flat and dark, which would be taken for broken ones: twice as strong, and grey.
+    # Untrained weights draw nearly flat and dark and would be taken for broken: make them stronger and grey.
     for name, values in state.items():
         if name.endswith(".weight"):
             values.mul_(2)
