@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from bot.requests import tasks as params
+from bot.requests.tasks import count, most_steps
 from bot.types import Image, Job
 
 
@@ -18,10 +18,10 @@ class LiveJob:
 
     def done(self) -> float:
         """Return the share of the job's steps that are done, in [0, 1]."""
-        return sum(step / of for step, of in self.steps.values()) / params.count(self.job.request)
+        return sum(step / of for step, of in self.steps.values()) / count(self.job.request)
 
     def progress(self) -> tuple[int, int]:
         """Return (steps done, steps in all) over all pictures, as if each took as many as the longest."""
-        most = params.most_steps(self.job.request.params)
-        whole = max((of for _, of in self.steps.values()), default=most) * params.count(self.job.request)
+        most = most_steps(self.job.request.params)
+        whole = max((of for _, of in self.steps.values()), default=most) * count(self.job.request)
         return round(self.done() * whole), whole

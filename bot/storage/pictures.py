@@ -1,4 +1,4 @@
-"""Picture files on disk: finished pictures, kept inputs, grids and thumbnails.
+"""Picture files on disk: finished pictures, kept inputs and grids.
 
 Knows names and pixels, not people or jobs beyond their number. File names come from ids and content hashes
 only, never from a prompt. CPU and disk work runs in threads.
@@ -117,10 +117,6 @@ class PictureFolder:
         """
         return await asyncio.to_thread(_grid, [self._pictures / name for name in names])
 
-    async def thumbnail(self, name: str, side: int = 256) -> Encoded:
-        """Return a JPEG of a finished picture whose longer side is at most `side` pixels."""
-        return await asyncio.to_thread(_thumbnail, self._pictures / name, side)
-
     async def delete(self, names: Iterable[str]) -> None:
         """Remove finished pictures; those already gone are no error."""
         await asyncio.to_thread(_remove, [self._pictures / name for name in names])
@@ -215,13 +211,6 @@ def _grid(paths: Sequence[Path]) -> Encoded:
     for place, picture in enumerate(images):
         sheet.paste(picture, (place % 2 * width, place // 2 * height))
     return Encoded(_encode(sheet, "JPEG"), "image/jpeg", *sheet.size)
-
-
-def _thumbnail(path: Path, side: int) -> Encoded:
-    with Image.open(path) as image:
-        small = image.convert("RGB")
-    small.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return Encoded(_encode(small, "JPEG"), "image/jpeg", *small.size)
 
 
 def _encode(image: Image.Image, form: str) -> bytes:

@@ -11,7 +11,7 @@ from bot.policy.limits import DAY
 from bot.storage.database import DATABASE
 from bot.storage.jobs import BATCH, JobStore
 from bot.storage.retention import Retention
-from bot.types import Action, Address, User
+from bot.types import Action, User
 from tests.bot.house import ANN, BOB, House, house
 
 WHOLE = re.compile(
@@ -169,4 +169,3 @@ async def many(store: JobStore, user: User, count: int) -> None:
             "WHERE person = ?",
             (user.person,),
         )
-    assert Address("fake", "m") == (await store.history(user.person, 1, None))[0].request.address

@@ -137,13 +137,6 @@ async def test_four_pictures_make_one_grid_in_reading_order(folder: PictureFolde
     assert min(seen[3]) > 200  # type: ignore[type-var, arg-type]
 
 
-async def test_a_thumbnail_keeps_the_shape(folder: PictureFolder) -> None:
-    name = await folder.write(1, 0, picture((400, 200)))
-    small = await folder.thumbnail(name, 64)
-    assert (small.width, small.height) == (64, 32)
-    assert pictures.dimensions(small.data) == (64, 32)
-
-
 async def test_deleting_twice_is_no_error(folder: PictureFolder) -> None:
     name = await folder.write(1, 0, b"png")
     await folder.delete([name])
