@@ -10,8 +10,8 @@ from discord.app_commands import Range, locale_str
 
 from adapters.discord.names import PLACES, localized
 from adapters.discord.permissions import Asked
-from adapters.discord.traditional import traditional
-from bot.replies.texts import Texts
+from bot.locales.texts import Texts
+from bot.locales.traditional import traditional
 from bot.requests.upscale_options import UpscaleOptions, UpscaleRequest
 
 if TYPE_CHECKING:

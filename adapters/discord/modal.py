@@ -7,7 +7,7 @@ from typing import Any
 import discord
 
 from adapters.discord.permissions import Asked
-from bot.replies.texts import Texts
+from bot.locales.texts import Texts
 from bot.types import Reply
 
 PATTERN = re.compile(r"zi-edit:(?P<job>[0-9]{1,18})")

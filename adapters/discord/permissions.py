@@ -4,7 +4,7 @@ from typing import Any
 
 import discord
 
-from bot.replies.texts import Texts
+from bot.locales.texts import Texts
 from bot.types import Refused
 
 Asked = discord.Interaction[Any]

@@ -18,7 +18,7 @@ from adapters.telegram.incoming import Incoming
 from adapters.telegram.people import Moderators, user_of
 from adapters.telegram.reactions import Reactions
 from adapters.telegram.responder import Responder
-from bot.replies.texts import LANGUAGES
+from bot.locales.texts import LANGUAGES
 from bot.types import Kind, Refused, Reply, User
 
 log = logging.getLogger(__name__)

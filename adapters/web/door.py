@@ -18,8 +18,8 @@ from aiohttp.typedefs import Handler
 
 from adapters.web import bodies
 from adapters.web.identity import Gate, Shut, locale_of
+from bot.locales.texts import Texts, language
 from bot.replies.format import cut
-from bot.replies.texts import Texts, language
 
 PAGE = Path(__file__).parent / "page"
 STALLED_MS = 60_000

@@ -5,7 +5,7 @@ Pure functions of a job and the texts; knows no buttons.
 
 import math
 
-from bot.replies.texts import Texts, language
+from bot.locales.texts import Texts, language
 from bot.requests.tasks import most_steps
 from bot.types import Job
 from engine.types import ModelProfile

@@ -5,8 +5,8 @@ Knows verbs, emojis and the words on the buttons; knows no sentence and no platf
 
 from collections.abc import Sequence
 
+from bot.locales.texts import Texts
 from bot.replies.settings_panel import RESET
-from bot.replies.texts import Texts
 from bot.types import Action, Button, Job, Verb
 
 Rows = tuple[tuple[Button, ...], ...]

@@ -5,10 +5,10 @@ Pure functions of the texts and what is to be listed; knows no buttons.
 
 from collections.abc import Mapping, Sequence
 
+from bot.locales.texts import Texts
 from bot.policy import limits
 from bot.policy.limits import Rule, Usage
 from bot.replies.format import introduced, seconds, title, when
-from bot.replies.texts import Texts
 from bot.requests.commands import COMMANDS
 from bot.requests.flag_table import FLAGS
 from bot.storage.accounts import Ban

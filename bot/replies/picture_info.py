@@ -3,8 +3,8 @@
 Knows encoded pictures and texts; knows no job.
 """
 
+from bot.locales.texts import Texts
 from bot.replies.format import SHOWN_PROMPT_IN_FULL, cut
-from bot.replies.texts import Texts
 from bot.types import Refused, Reply
 from engine.pictures.metadata import read
 

@@ -7,10 +7,10 @@ are plain text, and whoever shows them escapes them.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from bot.locales.texts import Texts
 from bot.policy.limits import Rule, Usage
 from bot.replies import format, lists, settings_panel
 from bot.replies.keyboard import Keyboard
-from bot.replies.texts import Texts
 from bot.requests import flags
 from bot.requests.tasks import picture_variation, rewritten
 from bot.storage.accounts import Ban

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from bot.replies.texts import Texts
+from bot.locales.texts import Texts
 from bot.requests import flag_syntax, flags
 from bot.requests.tasks import ASPECTS
 from bot.types import Action, Choice, Option, Params, Refused

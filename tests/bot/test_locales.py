@@ -11,8 +11,8 @@ from fluent.syntax import FluentParser
 from fluent.syntax import ast as ftl
 from fluent.syntax.visitor import Visitor
 
+from bot.locales.texts import LANGUAGES, Texts
 from bot.replies.keyboard import EMOJIS
-from bot.replies.texts import LANGUAGES, Texts
 from bot.requests.commands import COMMANDS
 from bot.requests.flags import FLAGS
 from engine.types import ErrorCode
@@ -41,7 +41,7 @@ def variables(node: ftl.BaseNode | None) -> set[str]:
 
 def messages(language: str) -> dict[str, set[str]]:
     """Every key, attributes as `message.attribute`, with its variables."""
-    text = (ROOT / "bot" / "replies" / "locales" / f"{language}.ftl").read_text("utf-8")
+    text = (ROOT / "bot" / "locales" / f"{language}.ftl").read_text("utf-8")
     found: dict[str, set[str]] = {}
     for entry in FluentParser().parse(text).body:
         assert not isinstance(entry, ftl.Junk), f"{language}.ftl: {entry.content!r} is not Fluent"

@@ -3,8 +3,8 @@
 import pytest
 from PIL import Image
 
+from bot.locales.texts import LANGUAGES, Texts
 from bot.replies.picture_info import describe
-from bot.replies.texts import LANGUAGES, Texts
 from engine.pictures import codec
 from engine.pictures.metadata import Parameters, write
 

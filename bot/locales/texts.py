@@ -1,4 +1,4 @@
-"""Sentences by key from the Fluent files in `locales`, in English and Chinese.
+"""Sentences by key from the Fluent files here, in English and Chinese.
 
 Knows languages and how a message is filled in; knows no job and no reply.
 """
@@ -55,7 +55,7 @@ def language(locale: str) -> str:
 def _bundle(language: str) -> FluentBundle:
     # Isolation marks would surround every value with invisible characters that end up in copied prompts.
     bundle = FluentBundle([language], use_isolating=False)
-    text = (files("bot.replies") / "locales" / f"{language}.ftl").read_text("utf-8")
+    text = (files("bot.locales") / f"{language}.ftl").read_text("utf-8")
     bundle.add_resource(FluentResource(text))
     return bundle
 
