@@ -175,6 +175,12 @@ class ModelProfile:
     composes: int = 0
 
 
+EXPERIMENTS = ("dynamic-schedule", "reuse-balanced", "reuse-fast", "detail", "cuda-graphs")
+"""Studies that are off because they did not pay, or were not measured: noise levels bent by the prompt's
+complexity, steps that reuse others' work (one of the two), a pass of super-resolution blended into enhanced
+pictures, and small pictures' forwards as one launch on CUDA."""
+
+
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
     """What the engine is told at start.
@@ -186,10 +192,8 @@ class EngineSettings:
     picture in `Picture.report["scores"]`, empty for none; `weights` is the form the large
     matrices are kept in: `auto`, plain, bfloat16, int8, float8 or 4bit; `optimizer` is what writes prompts:
     `auto`, rules, text-encoder, or a chat model's directory or hub id; `upscalers` is a folder of
-    other super-resolution weights and `loras` one of LoRA files, or empty; `schedule` (static, dynamic) and
-    `reuse` (off, balanced, fast) say how Z-Image samples, `cuda_graphs` that small forwards are recorded;
-    `keep_language` leaves prompts for Chinese wishes Chinese; `detail` in [0, 1] is how much of a pass for
-    detail is blended into enhanced pictures.
+    other super-resolution weights and `loras` one of LoRA files, or empty; `experimental` names those of
+    `EXPERIMENTS` that Z-Image draws with; `keep_language` leaves prompts for Chinese wishes Chinese.
     """
 
     model: str = "embedded"
@@ -202,11 +206,8 @@ class EngineSettings:
     optimizer: str = "auto"
     upscalers: str = ""
     loras: str = ""
-    schedule: str = "static"
-    reuse: str = "off"
-    cuda_graphs: bool = False
+    experimental: tuple[str, ...] = ()
     keep_language: bool = False
-    detail: float = 0.0
 
 
 class Engine(Protocol):

@@ -78,11 +78,8 @@ def engine_settings(settings: Config) -> EngineSettings:
         optimizer=model.optimizer,
         upscalers=model.upscalers,
         loras=model.loras,
-        schedule=model.schedule,
-        reuse=model.reuse,
-        cuda_graphs=model.cuda_graphs,
+        experimental=model.experimental,
         keep_language=model.prompt_language == "own",
-        detail=model.detail,
     )
 
 

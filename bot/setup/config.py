@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.setup.schema import ConfigError, build, leaves, setting
+from engine.types import EXPERIMENTS
 
 __all__ = ["Config", "ConfigError", "leaves", "load"]
 
@@ -19,8 +20,6 @@ PREFIX = "ZIMAGE_BOT_"
 DEFAULT_FILE = Path("config.toml")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 WEIGHTS = ("auto", "plain", "bfloat16", "int8", "float8", "4bit")
-SCHEDULES = ("static", "dynamic")
-REUSE = ("off", "balanced", "fast")
 PROMPT_LANGUAGES = ("english", "own")
 LEVELS = ("debug", "info", "warning", "error")
 NAME = (
@@ -28,6 +27,13 @@ NAME = (
     r"|telegram:chat:(-?\d{1,20}|@\w{4,32})|web:(local|user:[\w-]{1,64})"
 )
 """How the configuration names people and places."""
+RENAMED = {
+    "schedule": '["dynamic-schedule"]',
+    "reuse": '["reuse-balanced"] or ["reuse-fast"]',
+    "cuda_graphs": '["cuda-graphs"]',
+    "detail": '["detail"]',
+}
+"""Settings of [model] that became names in its `experimental`."""
 NAMES: Mapping[str, Any] = {
     "each": NAME,
     "fix": 'names such as "discord:role:5", "telegram:chat:-100" or "web:local"',
@@ -49,10 +55,7 @@ class ModelConfig:
     size: int = setting(0, 0, 4096)
     idle_minutes: float = setting(0.0, 0.0, 10_000.0)
     loras: str = ""
-    schedule: str = setting("static", choices=SCHEDULES)
-    reuse: str = setting("off", choices=REUSE)
-    cuda_graphs: bool = False
-    detail: float = setting(0.0, 0.0, 1.0)
+    experimental: tuple[str, ...] = setting((), each="|".join(EXPERIMENTS), fix=", ".join(EXPERIMENTS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +204,13 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> C
         path = DEFAULT_FILE
     table = _read(path) if path else {}
     origin = str(path) if path else "config.toml"
-    config: Config = build(Config, table, origin, "")
     overlay = _environment(environ)
+    for model in (table.get("model"), overlay.get("model")):
+        for key in RENAMED.keys() & model if isinstance(model, dict) else ():
+            raise ConfigError(
+                f"model.{key} is now a name in model.experimental = {RENAMED[key]}; off needs none"
+            )
+    config: Config = build(Config, table, origin, "")
     return config if not overlay else build(Config, _merge(table, overlay), "environment or " + origin, "")
 
 

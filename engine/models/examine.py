@@ -20,7 +20,7 @@ from engine.models.registry import OURS, kind, lora_folder
 from engine.models.zimage.lora import Loras
 from engine.pictures import codec
 from engine.prompts import chat
-from engine.sampling.steps import Method
+from engine.sampling.steps import SamplingOptions
 from engine.types import EngineError, EngineSettings, Picture, Upscale
 from engine.upscale import upscale
 from engine.upscale.plan import BUILT_IN_NAME
@@ -63,7 +63,7 @@ def _checked(subject: str, look: Look, settings: EngineSettings) -> Iterator[Che
 
 def model(settings: EngineSettings) -> Iterator[Check]:
     """Look at the model's files, where there are any."""
-    Method.of(settings.schedule, settings.reuse)
+    SamplingOptions.of(settings.experimental)
     folder = hub.folder(settings.model) or locate(settings.model)
     if folder is None:
         return

@@ -15,8 +15,6 @@ log = logging.getLogger(__name__)
 INDEX = hub.INDEX
 OURS = ("ZImagePipeline", "ZImageImg2ImgPipeline", "")
 """What the Z-Image backend draws with. A folder that does not say is left to it, to tell what is missing."""
-ONLY_OURS = ("schedule", "reuse", "cuda_graphs")
-"""Settings of the Z-Image backend."""
 
 
 def load(settings: EngineSettings) -> Any:
@@ -24,7 +22,8 @@ def load(settings: EngineSettings) -> Any:
     if kind(settings.model) not in OURS:
         from engine.models.diffusers import load as generic
 
-        _warn_of_ours(settings)
+        if settings.experimental:
+            log.warning("model.experimental works with Z-Image models only; %s ignores it", settings.model)
         return generic.load(settings, generic.fetch(settings.model))
     from engine.models.zimage.load import load as load_zimage
     from engine.models.zimage.lora import Loras, WithLoras
@@ -45,14 +44,6 @@ def kind(model: str) -> str:
     if not file.exists():
         return ""
     return str(shards.json_object(file).get("_class_name", ""))
-
-
-def _warn_of_ours(settings: EngineSettings) -> None:
-    """Say which settings have no effect on a model that diffusers' own pipeline draws with."""
-    plain = EngineSettings()
-    for name in ONLY_OURS:
-        if getattr(settings, name) != getattr(plain, name):
-            log.warning("model.%s works with Z-Image models only; %s ignores it", name, settings.model)
 
 
 def lora_folder(name: str) -> Path | None:

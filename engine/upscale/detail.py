@@ -1,4 +1,6 @@
-"""Detail after drawing: one pass of super-resolution, averaged back and blended in only where it helps.
+"""An experiment: a pass of super-resolution after drawing, averaged back, blended in where there is detail.
+
+It sharpens soft pictures and did nothing for the small model's; docs/upscaling.md has the figures.
 
 Knows pixels, masks and strengths by style. Knows no prompt beyond its style, and no pipeline.
 """
@@ -13,6 +15,8 @@ from engine.upscale import style
 from engine.upscale.plan import BUILT_IN_NAME, Plan
 from engine.upscale.tiling import Pixels, super_resolved
 
+SHARE = 0.5
+"""How much of the pass is blended in; the whole of it sharpens more and changes flat regions more."""
 PLAIN: frozenset[style.Style] = frozenset({"flat", "watercolour", "pixel art"})
 """Styles that have no detail to add."""
 

@@ -16,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 
 from engine.models.zimage.components import Components
-from engine.models.zimage.denoiser import middle
 from engine.models.zimage.drawing import Drawing
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.pictures import codec
-from engine.sampling.steps import Method
+from engine.sampling.reuse import middle
+from engine.sampling.steps import SamplingOptions
 from engine.types import Generate, PromptReady
 from lab.evaluate.prompts import GRADES, graded
 from lab.judge.adherence import asked as told
@@ -30,14 +30,14 @@ from lab.render.scene import Scene
 from lab.train.train_distill import GUIDANCE
 
 SIDE, BATCH, CFG, TEACHER_STEPS = 256, 8, 1.8, 50
-DYNAMIC = Method(schedule="dynamic")
-METHODS: dict[str, tuple[Method, int, bool]] = {
-    **{f"static, {steps} steps": (Method(), steps, False) for steps in (4, 5, 6, 7, 8)},
+DYNAMIC = SamplingOptions(is_dynamic=True)
+METHODS: dict[str, tuple[SamplingOptions, int, bool]] = {
+    **{f"static, {steps} steps": (SamplingOptions(), steps, False) for steps in (4, 5, 6, 7, 8)},
     **{f"dynamic, {steps} steps": (DYNAMIC, steps, False) for steps in (4, 6, 8)},
-    "automatic steps": (Method(), 8, True),
+    "automatic steps": (SamplingOptions(), 8, True),
     "dynamic, automatic steps": (DYNAMIC, 8, True),
-    "reuse balanced, 8 steps": (Method(reuse="balanced"), 8, False),
-    "reuse fast, 8 steps": (Method(reuse="fast"), 8, False),
+    "reuse balanced, 8 steps": (SamplingOptions(reuse="balanced"), 8, False),
+    "reuse fast, 8 steps": (SamplingOptions(reuse="fast"), 8, False),
 }
 """The sampler's switches, the steps asked for, and whether the prompt chooses how many of them are made."""
 NOUN = ("subject", "colour")
@@ -68,8 +68,8 @@ def verdicts(
     ideal_pipeline = ZImagePipeline(teacher or pipeline.components, share, pipeline.speed)
     ideal, cost = _drawn(ideal_pipeline, asked, TEACHER_STEPS, cfg=cfg)
     rows = [_row(f"teacher, {TEACHER_STEPS} steps", asked, ideal, ideal, cost)]
-    for name, (method, steps, fast) in METHODS.items():
-        own = ZImagePipeline(pipeline.components, pipeline.guided_share, pipeline.speed, method)
+    for name, (options, steps, fast) in METHODS.items():
+        own = ZImagePipeline(pipeline.components, pipeline.guided_share, pipeline.speed, options)
         pictures, cost = _drawn(own, asked, steps, fast)
         rows.append(_row(name, asked, pictures, ideal, cost))
     return rows
@@ -105,7 +105,7 @@ def _drawn(
             for _ in range(group[0].steps):
                 pipeline.step(group[start : start + BATCH])
     saved = _saving(pipeline)
-    cost = np.mean([drawing.forwards - saved * len(drawing.reusing) for drawing in drawings])
+    cost = np.mean([drawing.forwards - saved * len(drawing.reuse.steps) for drawing in drawings])
     pictures = [np.asarray(codec.read(pipeline.finish(drawing)().png)) for drawing in drawings]
     return pictures, float(cost)
 

@@ -68,13 +68,14 @@ def test_every_setting_of_the_engine_reaches_it(tmp_path: Path) -> None:
     file = tmp_path / "c.toml"
     file.write_text(
         '[model]\nname = "m"\ndevice = "cpu"\ndtype = "float32"\nthreads = 3\nweights = "int8"\n'
-        'optimizer = "rules"\nupscalers = "u"\nloras = "l"\nschedule = "dynamic"\nreuse = "balanced"\n'
-        'cuda_graphs = true\ndetail = 0.5\nprompt_language = "own"\n[moderation]\nclassifier = "c"\n'
+        'optimizer = "rules"\nupscalers = "u"\nloras = "l"\n'
+        'experimental = ["reuse-balanced", "detail"]\nprompt_language = "own"\n'
+        '[moderation]\nclassifier = "c"\n'
     )
     told, plain = build.engine_settings(config.load(file, {})), EngineSettings()
     same = {field.name for field in fields(told) if getattr(told, field.name) == getattr(plain, field.name)}
     assert same == {"loader"}
-    assert (told.schedule, told.reuse, told.cuda_graphs) == ("dynamic", "balanced", True)
+    assert told.experimental == ("reuse-balanced", "detail")
     assert build.engine_settings(config.load(EXAMPLE, {})) == plain
 
 
@@ -125,8 +126,12 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ({"ZIMAGE_BOT_DEFAULTS__CFG": "0.5"}, ("defaults.cfg", "0.5", "1.0 to 5.0, or 0")),
         ({"ZIMAGE_BOT_DEFAULTS__STEPS": "51"}, ("defaults.steps", "51", "1 to 50, or 0")),
         ({"ZIMAGE_BOT_MODEL__DEVICE": "gpu"}, ("model.device", "gpu", "cuda:N")),
-        ({"ZIMAGE_BOT_MODEL__SCHEDULE": "bent"}, ("model.schedule", "bent", "static, dynamic")),
-        ({"ZIMAGE_BOT_MODEL__REUSE": "on"}, ("model.reuse", "on", "off, balanced, fast")),
+        (
+            {"ZIMAGE_BOT_MODEL__EXPERIMENTAL": "bent"},
+            ("model.experimental", "bent", "dynamic-schedule, reuse-"),
+        ),
+        ({"ZIMAGE_BOT_MODEL__REUSE": "fast"}, ("model.reuse", 'model.experimental = ["reuse-balanced"]')),
+        ({"ZIMAGE_BOT_MODEL__DETAIL": "0.5"}, ("model.detail", 'model.experimental = ["detail"]')),
         ({"ZIMAGE_BOT_MODEL__PROMPT_LANGUAGE": "zh"}, ("model.prompt_language", "zh", "english", "own")),
         ({"ZIMAGE_BOT_LOG_LEVEL": "loud"}, ("log_level", "loud", "warning")),
         ({"ZIMAGE_BOT_ACCESS__ALLOW": "discord:server:1,House"}, ("access.allow", "House", "discord:role:5")),

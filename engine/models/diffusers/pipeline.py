@@ -26,7 +26,7 @@ from engine.pipeline import Redraw
 from engine.prompts.reading import as_read
 from engine.prompts.rewriting import Writer
 from engine.pulse import PULSE
-from engine.sampling.steps import count
+from engine.sampling.steps import steps_for
 from engine.sampling.task_limits import OTHER_SEED, check, too_large
 from engine.types import (
     EngineError,
@@ -94,7 +94,7 @@ class GenericPipeline:
             raise EngineError(
                 "bad_input", f"{self.profile.name} cannot start from a picture; send words only"
             )
-        task = replace(task, steps=count(ready.used, task.steps, task.fast))
+        task = replace(task, steps=steps_for(ready.used, task.steps, task.fast))
         steps = task.steps
         if task.init_image is not None:
             steps = max(1, int(asked(task) * task.strength))

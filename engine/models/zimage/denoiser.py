@@ -25,6 +25,7 @@ from engine.models.zimage.compiling import Compiled, compiled
 from engine.models.zimage.forward import Given, Moment, Prediction, Walk
 from engine.models.zimage.graphs import Graphs, record
 from engine.models.zimage.speed import Speed
+from engine.sampling.reuse import middle
 
 PATCH = 2
 BUCKET = 32
@@ -41,11 +42,6 @@ REMEMBERED_SCHEDULES = 16
 def padded(length: int) -> int:
     """Return `length` rounded up to a whole bucket."""
     return -(-length // BUCKET) * BUCKET
-
-
-def middle(blocks: int) -> tuple[int, int]:
-    """Return the first of the middle half of so many blocks and the first after it."""
-    return blocks // 4, blocks - blocks // 4
 
 
 class Denoiser:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from engine.sampling.reuse import Reuse
 from engine.types import Generate, PromptReady, image_tokens
 
 
@@ -18,8 +19,7 @@ class Drawing:
     `task.steps` is how many steps the whole schedule has, chosen by the prompt where that was asked for.
     `latents` and `estimate` (the picture they are heading for) are `(16, h, w)` float32; `broken` says why
     its numbers are of no more use; `actions` are the guards' deeds in words, `skipped` the steps of them that
-    were made without a prediction. `reusing` are the steps, counted from 0, whose middle blocks are replaced
-    by `strength` times `residual`, `(tokens, dim)`, which was added in their place two steps before.
+    were made without a prediction.
     """
 
     task: Generate
@@ -31,9 +31,7 @@ class Drawing:
     negative: Tensor | None
     guided: int
     broken: str | None
-    reusing: frozenset[int] = frozenset()
-    strength: float = 1.0
-    residual: Tensor | None = None
+    reuse: Reuse = field(default_factory=Reuse)
     step: int = 0
     forwards: int = 0
     skipped: int = 0
@@ -57,17 +55,12 @@ class Drawing:
 
     @property
     def reuses(self) -> bool:
-        """Whether the next step uses the residual; a guided step computes everything."""
-        return self.step in self.reusing and self.residual is not None and not self.is_guided
-
-    @property
-    def keeps(self) -> bool:
-        """Whether the residual of the next step is used later."""
-        return self.step + 2 in self.reusing
+        """Whether the next step reuses a residual; a guided step computes everything."""
+        return self.reuse.is_due(self.step) and not self.is_guided
 
     @property
     def batch_key(self) -> Hashable:
         """What the next forward depends on: size, padded caption lengths, guidance, reuse, LoRA files."""
         negative = len(self.negative) if self.negative is not None and self.is_guided else 0
         shapes = (*self.latents.shape, len(self.caption), negative)
-        return (*shapes, self.reuses, self.keeps, self.task.loras)
+        return (*shapes, self.reuses, self.reuse.keeps(self.step), self.task.loras)

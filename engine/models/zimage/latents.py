@@ -82,7 +82,7 @@ def grow(drawing: Drawing, vae: Vae) -> None:
     drawing.estimate = encoded
     noise = flow.noise(task.width, task.height, source).to(device)
     drawing.latents = flow.add_noise(drawing.estimate, noise, drawing.sigmas[drawing.step])
-    drawing.residual = None
+    drawing.reuse.residual = None
 
 
 def _encoded(vae: Vae, picture: Tensor, source: torch.Generator, actions: list[str]) -> Tensor | None:

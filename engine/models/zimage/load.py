@@ -30,8 +30,9 @@ from engine.models.zimage.preview import PreviewMap, load_preview
 from engine.models.zimage.speed import Speed
 from engine.prompts import chat, embedded_world
 from engine.prompts.rewriting import Writer
-from engine.sampling.steps import Method
+from engine.sampling.steps import SamplingOptions
 from engine.types import EngineError, EngineSettings
+from engine.upscale import detail
 from engine.upscale.plan import Plan as Upscaling
 
 PARTS = ("tokenizer", "text_encoder", "transformer", "vae", "scheduler")
@@ -53,30 +54,33 @@ def load(settings: EngineSettings) -> ZImagePipeline:
     """Load the model `settings` names, downloading it on first use.
 
     Raises `EngineError("model_missing")` when it cannot be had, `EngineError("bad_input")` for an impossible
-    device, dtype, form of weights or method of sampling, `EngineError("out_of_memory")` when no plan fits;
+    device, dtype, form of weights or experiment, `EngineError("out_of_memory")` when no plan fits;
     all say what to do.
     """
-    device, method = choose_device(settings.device), Method.of(settings.schedule, settings.reuse)
+    device, options = choose_device(settings.device), SamplingOptions.of(settings.experimental)
     torch.set_num_threads(settings.threads or threads())
     folder = find(settings.model)
     plan = planned(settings, folder)
     log.info("plan for %s: %s (%s)", settings.model, plan.describe(), plan.why)
     with guards.refusing(f"{settings.model} does not fit on {device}; free memory there or use the cpu"):
         components = read(folder, settings.model, device, plan)
-        return _pipeline(settings, components, plan, method)
+        return _pipeline(settings, components, plan, options)
 
 
-def _pipeline(settings: EngineSettings, components: Components, plan: Plan, method: Method) -> ZImagePipeline:
+def _pipeline(
+    settings: EngineSettings, components: Components, plan: Plan, options: SamplingOptions
+) -> ZImagePipeline:
     """Build the pipeline around a model that was read, ready for its first picture."""
     device = components.device
     log.info("loaded %s on %s in %s", components.profile.name, device, plan.dtype)
     writer = _writer(settings, components, plan)
-    upscaling = Upscaling.of(device, settings.upscalers, settings.detail)
+    share = detail.SHARE if "detail" in settings.experimental else 0.0
+    upscaling = Upscaling.of(device, settings.upscalers, share)
     keep_language = settings.keep_language
     pipeline = ZImagePipeline(
         replace(components, writer=writer, upscaling=upscaling, keep_language=keep_language),
-        speed=Speed.of(device.type, settings.cuda_graphs),
-        method=method,
+        speed=Speed.of(device.type, "cuda-graphs" in settings.experimental),
+        options=options,
     )
     pipeline.warm()
     return pipeline

@@ -30,7 +30,8 @@ from engine.pipeline import Redraw
 from engine.pulse import PULSE
 from engine.sampling import flow
 from engine.sampling.flow import Schedule
-from engine.sampling.steps import Method, count
+from engine.sampling.reuse import Reuse
+from engine.sampling.steps import SamplingOptions, steps_for
 from engine.sampling.task_limits import OTHER_SEED, check, too_large
 from engine.types import (
     EngineError,
@@ -58,7 +59,7 @@ class ZImagePipeline:
     """The worker's pipeline for one loaded model on one device.
 
     `guided_share` in [0, 1] is the share of the steps that guidance acts on, 1 meaning every step; `speed`
-    says which speed-ups are used, by default those that suit the device; `method` how pictures are sampled.
+    says which speed-ups are used, by default those that suit the device; `options` how pictures are sampled.
     """
 
     def __init__(
@@ -66,10 +67,10 @@ class ZImagePipeline:
         components: Components,
         guided_share: float = GUIDED_SHARE,
         speed: Speed | None = None,
-        method: Method | None = None,
+        options: SamplingOptions | None = None,
     ) -> None:
         self.components = components
-        self.method = Method() if method is None else method
+        self.options = SamplingOptions() if options is None else options
         self.speed = Speed.of(components.device.type) if speed is None else speed
         self.guided_share = guided_share
         self.text = TextEncoder(components.tokenizer, components.text_encoder)
@@ -176,7 +177,7 @@ class ZImagePipeline:
         return upscale(task, replace(self.components.upscaling, redraw=redrawing))
 
     def _begin(self, task: Generate, ready: PromptReady) -> Drawing:
-        task = replace(task, steps=count(ready.used, task.steps, task.fast))
+        task = replace(task, steps=steps_for(ready.used, task.steps, task.fast))
         sigmas = self._sigmas(task, ready.used)
         guided = flow.guided_steps(len(sigmas) - 1, task.guidance_scale, self.guided_share)
         layers = task.variation.layers() if task.variation else ()
@@ -192,8 +193,7 @@ class ZImagePipeline:
             negative=self._caption(ready.negative_used) if guided else None,
             guided=guided,
             broken=None,
-            reusing=self.method.reusing(len(sigmas) - 1),
-            strength=self.method.strength,
+            reuse=Reuse.of(self.options.reuse, len(sigmas) - 1),
             actions=actions,
         )
         fault = _unsound(drawing)
@@ -215,7 +215,7 @@ class ZImagePipeline:
     def _sigmas(self, task: Generate, prompt: str) -> list[float]:
         static = self.schedule.sigmas(task.steps, image_tokens(task.width, task.height))
         if task.init_image is None:
-            return self.method.sigmas(prompt, static)
+            return self.options.sigmas(prompt, static)
         # Where strength has it begin is a place on the model's own schedule.
         return static[flow.begin(task.steps, task.strength) :]
 

@@ -46,9 +46,15 @@ def _predict(
     latents = torch.stack([drawing.latents for drawing in drawings])
     moments = [denoiser.moment(drawing.sigmas[:-1], drawing.step) for drawing in drawings]
     captions = torch.stack([drawing.caption for drawing in drawings])
-    residuals = [d.strength * d.residual for d in drawings if reuse and d.residual is not None]
+    residuals = [
+        d.reuse.strength * d.reuse.residual for d in drawings if reuse and d.reuse.residual is not None
+    ]
     velocity, sums, residual = denoiser.predict(
-        latents, moments, captions, torch.stack(residuals) if residuals else None, drawings[0].keeps
+        latents,
+        moments,
+        captions,
+        torch.stack(residuals) if residuals else None,
+        drawings[0].reuse.keeps(drawings[0].step),
     )
     negatives = [d.negative for d in drawings if d.negative is not None and d.is_guided]
     if negatives:
@@ -61,7 +67,7 @@ def _predict(
     for index, drawing in enumerate(drawings):
         drawing.forwards += 2 if negatives else 1
         if residual is not None:
-            drawing.residual = residual[index]
+            drawing.reuse.residual = residual[index]
     places = denoiser.places
     return velocity, [
         None if place is None else f"{places[place % len(places)]} of step {drawing.step + 1} is not finite"

@@ -204,9 +204,8 @@ def test_a_fast_picture_takes_the_steps_its_prompt_needs(unet: GenericPipeline) 
 def test_settings_of_the_z_image_backend_are_told_to_have_no_effect(
     stable_diffusion: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    load(EngineSettings(model=str(stable_diffusion), device="cpu", reuse="fast"))
-    assert "model.reuse works with Z-Image models only" in caplog.text
-    assert "model.schedule" not in caplog.text
+    load(EngineSettings(model=str(stable_diffusion), device="cpu", experimental=("reuse-fast",)))
+    assert "model.experimental works with Z-Image models only" in caplog.text
 
 
 def test_a_folder_for_loras_that_is_not_there_is_named() -> None:

@@ -15,7 +15,7 @@ from engine.pipeline import Redraw
 from engine.runtime.messages import Emitted, Order, Report, Take
 from engine.runtime.worker import Worker
 from engine.sampling.flow import Schedule
-from engine.sampling.steps import Method
+from engine.sampling.steps import SamplingOptions
 from engine.sampling.task_limits import check
 from engine.types import REDRAW_STEPS, EngineSettings, Picture, Progress, PromptReady, Upscale
 from engine.upscale import Plan, upscale
@@ -57,7 +57,7 @@ def test_the_schedule_is_chosen_to_begin_where_it_is_wanted() -> None:
 def test_a_redraw_begins_where_it_is_wanted_also_where_the_prompt_bends_the_schedule(
     pipeline: ZImagePipeline,
 ) -> None:
-    own = ZImagePipeline(pipeline.components, method=Method(schedule="dynamic"))
+    own = ZImagePipeline(pipeline.components, options=SamplingOptions(is_dynamic=True))
     *_, last = own.upscale(Upscale(file_of(render(SCENE, 64)), 2, "redraw"))
     assert isinstance(last, Redraw)
     (task,) = last.pieces

@@ -13,8 +13,10 @@ from engine.models.zimage.pipeline import ZImagePipeline
 from engine.models.zimage.speed import Speed
 from engine.pictures import codec, metadata
 from engine.sampling.complexity import complexity
+from engine.sampling.dynamic_schedule import bent
 from engine.sampling.flow import Schedule
-from engine.sampling.steps import Method, automatic_steps, bent, count
+from engine.sampling.reuse import Reuse, ReuseName
+from engine.sampling.steps import SamplingOptions, automatic_steps, steps_for
 from engine.types import EngineError, EngineSettings
 from tests.engine.zimage.conftest import Task, begin, drawn, sampled
 
@@ -64,21 +66,27 @@ def test_bent_sigmas_fall_from_1_to_0(score: float, steps: int) -> None:
 
 def test_automatic_steps_go_from_4_to_8_and_never_beyond_what_was_asked() -> None:
     assert [automatic_steps(score) for score in (0, 0.25, 0.5, 0.75, 1)] == [4, 5, 6, 7, 8]
-    assert [count(prompt, 8, fast=True) for prompt in LADDER] == [4, 4, 5, 5, 7]
-    assert count(LADDER[-1], 5, fast=True) == 5
+    assert [steps_for(prompt, 8, fast=True) for prompt in LADDER] == [4, 4, 5, 5, 7]
+    assert steps_for(LADDER[-1], 5, fast=True) == 5
 
 
-def test_an_unknown_method_is_refused_with_those_that_are_known() -> None:
-    assert Method.of("dynamic", "fast") == Method("dynamic", reuse="fast")
-    with pytest.raises(EngineError, match="schedule 'bent' is not known; use static, dynamic"):
-        Method.of("bent", "off")
-    with pytest.raises(EngineError, match="reuse 'on' is not known; use off, balanced, fast"):
-        Method.of("static", "on")
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("bent",), "experiment 'bent' is not known; use dynamic-schedule, reuse-balanced, reuse-fast"),
+        (("reuse-fast", "reuse-balanced"), "exclude each other"),
+    ],
+)
+def test_experiments_that_cannot_be_made_are_refused(names: tuple[str, ...], message: str) -> None:
+    with pytest.raises(EngineError, match=message):
+        SamplingOptions.of(names)
 
 
-def test_the_settings_choose_the_method_and_the_speed_of_a_loaded_model() -> None:
-    told = load(EngineSettings(device="cpu", dtype="float32", schedule="dynamic", reuse="balanced"))
-    assert told.method == Method("dynamic", reuse="balanced")
+def test_the_setting_chooses_the_experiments_of_a_loaded_model() -> None:
+    names = ("dynamic-schedule", "reuse-balanced", "detail")
+    pipeline = load(EngineSettings(device="cpu", dtype="float32", experimental=names))
+    assert pipeline.options == SamplingOptions(is_dynamic=True, reuse="balanced")
+    assert pipeline.components.upscaling.detail == 0.5
     assert Speed.of("cuda", cuda_graphs=True).cuda_graphs
     assert not Speed.of("cuda").cuda_graphs
     assert not Speed.of("cpu", cuda_graphs=True).cuda_graphs
@@ -107,13 +115,12 @@ def test_a_fast_picture_over_another_tells_the_steps_of_the_whole_schedule(
     assert (picture.report["steps"], picture.report["scheduled_steps"]) == (2, 4)
 
 
-@pytest.mark.parametrize(("reuse", "skipped"), [("off", set()), ("balanced", {3, 7}), ("fast", {3, 5, 7})])
+@pytest.mark.parametrize(("reuse", "skipped"), [(None, set()), ("balanced", {3, 7}), ("fast", {3, 5, 7})])
 def test_reuse_skips_the_middle_blocks_of_every_fourth_or_second_step(
-    pipeline: ZImagePipeline, task: Task, reuse: str, skipped: set[int]
+    pipeline: ZImagePipeline, task: Task, reuse: ReuseName | None, skipped: set[int]
 ) -> None:
-    method = Method(reuse=reuse)  # type: ignore[arg-type]
-    assert method.reusing(8) == skipped
-    own = ZImagePipeline(pipeline.components, method=method)
+    assert Reuse.of(reuse, 8).steps == skipped
+    own = ZImagePipeline(pipeline.components, options=SamplingOptions(reuse=reuse))
     layers = own.components.transformer.layers
     calls = {0: 0, 2: 0}
     hooks = [
@@ -127,13 +134,13 @@ def test_reuse_skips_the_middle_blocks_of_every_fourth_or_second_step(
     finally:
         for hook in hooks:
             hook.remove()
-    assert torch.equal(drawing.latents, exact.latents) == (reuse == "off")
+    assert torch.equal(drawing.latents, exact.latents) == (reuse is None)
 
 
 def test_drawings_that_reuse_do_not_share_a_forward_with_those_that_do_not(
     pipeline: ZImagePipeline, task: Task
 ) -> None:
-    own = ZImagePipeline(pipeline.components, method=Method(reuse="fast"))
+    own = ZImagePipeline(pipeline.components, options=SamplingOptions(reuse="fast"))
     early, late = begin(own, task(steps=8)), begin(own, task(steps=8))
     for _ in range(3):
         own.step([late])
@@ -142,7 +149,7 @@ def test_drawings_that_reuse_do_not_share_a_forward_with_those_that_do_not(
 
 
 def test_the_report_tells_the_sigmas_and_steps_that_were_used(pipeline: ZImagePipeline, task: Task) -> None:
-    own = ZImagePipeline(pipeline.components, method=Method(schedule="dynamic"))
+    own = ZImagePipeline(pipeline.components, options=SamplingOptions(is_dynamic=True))
     report = drawn(own, task("a cat", steps=8, fast=True)).report
     assert report["steps"] == 4
     assert report["sigmas"][2] == pytest.approx(0.3, abs=0.01)
@@ -151,7 +158,7 @@ def test_the_report_tells_the_sigmas_and_steps_that_were_used(pipeline: ZImagePi
 def test_a_step_that_reuses_hands_on_what_it_added_so_that_fast_reuse_fades(
     pipeline: ZImagePipeline, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = ZImagePipeline(pipeline.components, method=Method(reuse="fast"))
+    own = ZImagePipeline(pipeline.components, options=SamplingOptions(reuse="fast"))
     predict, made = own.denoiser.predict, list[tuple[torch.Tensor | None, torch.Tensor | None]]()
 
     def watched(*given: Any) -> Prediction:
