@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 
-from engine.prompts.lexicon import phrases
+from engine.prompts.data import phrases
 from engine.prompts.optimizer import optimize
 from engine.prompts.sanitize import LIMIT
 from engine.prompts.visual import Entry, plural, visual

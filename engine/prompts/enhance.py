@@ -8,8 +8,9 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from engine.prompts.data import phrases
 from engine.prompts.kinds import is_drawn, kind_of, mentions, says
-from engine.prompts.lexicon import Lexicon, Word, World, lexicon, phrases
+from engine.prompts.lexicon import Lexicon, Word, World, lexicon
 from engine.prompts.rules import Scene, read, render
 from engine.prompts.sanitize import LIMIT, Rewritten, sanitize
 from engine.prompts.wording import QUOTED, is_chinese

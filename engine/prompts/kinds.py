@@ -6,7 +6,7 @@ Knows ten kinds of picture and which words make each. Knows nothing of what is a
 import re
 from functools import cache
 
-from engine.prompts.lexicon import phrases
+from engine.prompts.data import phrases
 from engine.prompts.visual import Entry, visual
 from engine.prompts.wording import QUOTED
 

@@ -1,18 +1,16 @@
 """What can hold only once, said twice: the later stays, as when a wish is changed by a few words behind it.
 
-Knows once.toml: times of day, weathers, hands that draw and places, in English and Chinese. Takes out, adds
+Knows contradictions.toml: times of day, weathers, styles and places, in English and Chinese. Takes out, adds
 nothing; what a picture may have several of (things, colours) is left alone. Quoted spans are never touched.
 """
 
 import re
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
-from engine.prompts.lexicon import simplified
+from engine.prompts.data import simplified, table
 from engine.prompts.refusals import STOPS
 from engine.prompts.wording import masked, tidied, unmasked
 
@@ -115,7 +113,7 @@ def _without(text: str, spans: Sequence[tuple[int, int]]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What once.toml says: what is alone in a clause, what is a phrase of one, and what rules out what."""
+    """Patterns of what is alone in a clause and what is a phrase of one, and what rules out what."""
 
     alone: re.Pattern[str]
     within: re.Pattern[str]
@@ -126,7 +124,7 @@ class _Facts:
 
 @cache
 def _facts() -> _Facts:
-    data = tomllib.loads((Path(__file__).parent / "once.toml").read_text(encoding="utf-8"))
+    data = dict(table("contradictions"))
     places: dict[str, list[str]] = data.pop("places")
     styles = frozenset(key for key, told in data.items() if told.get("style"))
     against = {key: frozenset(told.get("against", ())) for key, told in data.items()}

@@ -1,16 +1,16 @@
 """The words a wish is read with: what each means, and the longest match over Chinese and English text.
 
-Knows lexicon.toml and the vocabulary of a limited model. Knows nothing of grammar.
+Knows scenes.toml and the vocabulary of a limited model. Knows nothing of grammar.
 """
 
 import re
-import tomllib
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+from engine.prompts.data import simplified_forms, table
 
 Kind = Literal[
     "subject", "colour", "place", "time", "light", "weather", "style", "position", "distance",
@@ -134,9 +134,9 @@ class Lexicon:
 
 @cache
 def lexicon(world: World | None) -> Lexicon:
-    """The lexicon of a world, or of everything lexicon.toml knows; built once for each."""
-    data = _data("lexicon.toml")
-    words = Lexicon(_pairs(data["traditional"]["pairs"]))
+    """The lexicon of a world, or of everything scenes.toml knows; built once for each."""
+    data = table("scenes")
+    words = Lexicon(simplified_forms())
     if world is not None:
         _add_world(words, world)
     for section, kind in SECTIONS.items():
@@ -151,16 +151,6 @@ def lexicon(world: World | None) -> Lexicon:
     for measure in data["words"]["measures"]:
         words.add(f"一{measure}", Word("filler"))
     return words
-
-
-def simplified(text: str) -> str:
-    """`text` with traditional Chinese characters written in their simplified forms."""
-    return text.translate(_simplifying())
-
-
-def phrases() -> Mapping[str, Any]:
-    """What phrases.toml says; read once."""
-    return _data("phrases.toml")
 
 
 @cache
@@ -201,20 +191,6 @@ def _add_texts(words: Lexicon, texts: "tuple[str, ...] | list[str]", word: Word)
         if text.isascii() and word.kind in {"subject", "place", "time", "weather", "other"}:
             for plural in (f"{text}s", f"{text}es", re.sub("y$", "ies", text)):
                 words.add(plural, word)
-
-
-@cache
-def _data(name: str) -> Mapping[str, Any]:
-    return tomllib.loads((Path(__file__).parent / name).read_text(encoding="utf-8"))
-
-
-@cache
-def _simplifying() -> Mapping[int, str]:
-    return _pairs(_data("lexicon.toml")["traditional"]["pairs"])
-
-
-def _pairs(text: str) -> dict[int, str]:
-    return {ord(old): new for old, new in zip(text[::2], text[1::2], strict=True)}
 
 
 def _is_punctuation(token: str) -> bool:

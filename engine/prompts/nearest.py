@@ -3,7 +3,8 @@
 Knows the visual lexicon's kinds and the table `nearest` in phrases.toml. Knows no grammar.
 """
 
-from engine.prompts.lexicon import World, phrases
+from engine.prompts.data import phrases
+from engine.prompts.lexicon import World
 from engine.prompts.visual import Entry, visual
 
 

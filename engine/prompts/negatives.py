@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from engine.prompts.chinese import HAN, translate
+from engine.prompts.data import phrases, simplified
 from engine.prompts.kinds import is_drawn, kind_of
-from engine.prompts.lexicon import World, lexicon, phrases, simplified
+from engine.prompts.lexicon import World, lexicon
 from engine.prompts.rules import denied_names, read
 from engine.prompts.sanitize import sanitize
 from engine.prompts.visual import singulars, visual

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.prompts.chinese import HAN, in_english, translate
+from engine.prompts.data import simplified
 from engine.prompts.latest import latest
-from engine.prompts.lexicon import Word, World, lexicon, simplified
+from engine.prompts.lexicon import Word, World, lexicon
 from engine.prompts.nearest import nearest
 from engine.prompts.refusals import without_refusals
 from engine.prompts.rules import MOST_THINGS, Thing, denied_names, read, render

@@ -6,7 +6,7 @@ Knows how people refuse in English, and simply in Chinese. Quoted spans come mas
 import re
 from functools import cache
 
-from engine.prompts.lexicon import simplified
+from engine.prompts.data import simplified
 from engine.prompts.sanitize import MARKS
 
 BREAKS = ",;:.!?，。；：！？、"

@@ -1,16 +1,14 @@
 """The visual lexicon: 3,500 things, looks, doings and names in English and Chinese, and how a text is cut up.
 
-Knows the visual-*.toml files, plurals and the most likely words of a Chinese sentence. Knows no grammar.
+Knows the bilingual-*.toml files, plurals and the most likely words of a Chinese sentence. Knows no grammar.
 """
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
-from engine.prompts.lexicon import simplified
+from engine.prompts.data import simplified, table
 from engine.prompts.sanitize import MARK
 
 FILES = ("names", "grammar", "living", "things", "places", "looks")
@@ -138,8 +136,7 @@ def visual() -> Visual:
     """The lexicon; read once."""
     words: dict[str, list[Entry]] = {}
     for name in FILES:
-        text = (Path(__file__).parent / f"visual-{name}.toml").read_text(encoding="utf-8")
-        for kind, lists in tomllib.loads(text).items():
+        for kind, lists in table(f"bilingual-{name}").items():
             for role, lines in lists.items():
                 _add(words, kind if role == "words" else role, lines)
     return Visual({chinese: tuple(dict.fromkeys(entries)) for chinese, entries in words.items()})

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from engine.prompts.lexicon import phrases, simplified
+from engine.prompts.data import phrases, simplified
 from engine.prompts.refusals import STOPS, without, without_refusals
 from engine.prompts.sanitize import MARK, MARKS, sanitize
 

@@ -6,7 +6,7 @@ import pytest
 
 from engine.embedded import vocabulary as embedded
 from engine.prompts import embedded_world, enhance, negatives, optimize, prepare
-from engine.prompts.lexicon import phrases
+from engine.prompts.data import phrases
 from lab.render.scene import Scene, sample_pair, sample_scene
 
 WORLD = embedded_world()

@@ -5,8 +5,8 @@ import itertools
 import pytest
 
 from engine.prompts import enhance, negatives, prepare
+from engine.prompts.data import phrases
 from engine.prompts.kinds import is_drawn, kind_of
-from engine.prompts.lexicon import phrases
 from engine.prompts.negatives import folded
 
 KINDS = [

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.prompts import Optimizer, embedded_world, prepare
-from engine.prompts.lexicon import phrases
+from engine.prompts.data import phrases
 from engine.prompts.negatives import folded, understood
 from engine.types import Generate, Optimize
 

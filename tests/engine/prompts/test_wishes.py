@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from engine.prompts import prepare
-from engine.prompts.lexicon import _simplifying
+from engine.prompts.data import simplified_forms
 from engine.prompts.wording import QUOTED
 
 FOLDER = Path(__file__).parent / "wishes"
@@ -102,7 +102,9 @@ def test_no_vague_or_refused_word_is_left(half: str, share: float) -> None:
 
 def traditional(text: str) -> str:
     """`text` in traditional characters outside quotes, those left out that both scripts use."""
-    table = {ord(new): chr(old) for old, new in _simplifying().items() if not new.encode("big5", "ignore")}
+    table = {
+        ord(new): chr(old) for old, new in simplified_forms().items() if not new.encode("big5", "ignore")
+    }
     spans = iter([*QUOTED.findall(text), ""])
     return "".join(part.translate(table) + next(spans) for part in QUOTED.split(text))
 
