@@ -9,7 +9,7 @@ from engine.prompts.negatives import merged, negatives
 from engine.prompts.optimizer import optimize
 from engine.prompts.prepare import prepare
 from engine.prompts.rewriting import Optimizer
-from engine.prompts.sanitize import Rewritten, sanitize
+from engine.prompts.text.sanitize import Rewritten, sanitize
 
 __all__ = [
     "Optimizer", "Rewritten", "World", "embedded_world", "enhance", "merged", "negatives", "optimize",

@@ -10,9 +10,9 @@ from functools import cache
 
 from engine.prompts.data import phrases
 from engine.prompts.optimizer import optimize
-from engine.prompts.sanitize import LIMIT
+from engine.prompts.text.clean import QUOTED, is_chinese, quoted
+from engine.prompts.text.sanitize import LIMIT
 from engine.prompts.visual import Entry, plural, visual
-from engine.prompts.wording import QUOTED, is_chinese, quoted
 
 SUBJECTS = frozenset(
     {"people", "person", "animal", "plant", "food", "machine", "object", "clothing", "building"}

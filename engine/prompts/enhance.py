@@ -12,8 +12,8 @@ from engine.prompts.data import phrases
 from engine.prompts.kinds import is_drawn, kind_of, mentions, says
 from engine.prompts.lexicon import Lexicon, Word, World, lexicon
 from engine.prompts.rules import Scene, read, render
-from engine.prompts.sanitize import LIMIT, Rewritten, sanitize
-from engine.prompts.wording import QUOTED, is_chinese
+from engine.prompts.text.clean import QUOTED, is_chinese
+from engine.prompts.text.sanitize import LIMIT, Rewritten, sanitize
 
 PRECISE_WORDS = 40
 PRECISE_CHARACTERS = 60

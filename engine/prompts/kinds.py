@@ -7,8 +7,8 @@ import re
 from functools import cache
 
 from engine.prompts.data import phrases
+from engine.prompts.text.clean import QUOTED
 from engine.prompts.visual import Entry, visual
-from engine.prompts.wording import QUOTED
 
 KINDS = {
     "people": "people", "person": "people", "animal": "animals", "plant": "nature", "nature": "nature",

@@ -12,9 +12,9 @@ from engine.prompts.data import phrases, simplified
 from engine.prompts.kinds import is_drawn, kind_of
 from engine.prompts.lexicon import World, lexicon
 from engine.prompts.rules import denied_names, read
-from engine.prompts.sanitize import sanitize
+from engine.prompts.text.clean import masked, unmasked
+from engine.prompts.text.sanitize import sanitize
 from engine.prompts.visual import singulars, visual
-from engine.prompts.wording import masked, unmasked
 
 LIMIT = 300
 """Characters up to which general terms are added; the person's own are never cut by it."""

@@ -10,13 +10,13 @@ from dataclasses import replace
 
 from engine.prompts.chinese import HAN, in_english, translate
 from engine.prompts.data import simplified
-from engine.prompts.latest import latest
 from engine.prompts.lexicon import Word, World, lexicon
 from engine.prompts.nearest import nearest
-from engine.prompts.refusals import without_refusals
 from engine.prompts.rules import MOST_THINGS, Thing, denied_names, read, render
-from engine.prompts.sanitize import LIMIT, Rewritten, sanitize
-from engine.prompts.wording import clean, is_chinese, masked, plain, unmasked, without_orders
+from engine.prompts.text.clean import clean, is_chinese, masked, plain, unmasked, without_orders
+from engine.prompts.text.contradictions import latest
+from engine.prompts.text.refusals import without_refusals
+from engine.prompts.text.sanitize import LIMIT, Rewritten, sanitize
 
 PASSES = 4
 PUNCTUATION = re.compile(r"[，。；、] *")

@@ -10,8 +10,8 @@ from engine.prompts.lexicon import World
 from engine.prompts.negatives import folded, merged, negatives, understood
 from engine.prompts.optimizer import optimize
 from engine.prompts.rewording import reworded
-from engine.prompts.sanitize import Rewritten, sanitize
-from engine.prompts.wording import is_chinese
+from engine.prompts.text.clean import is_chinese
+from engine.prompts.text.sanitize import Rewritten, sanitize
 
 
 def prepare(

@@ -13,13 +13,13 @@ from typing import Protocol
 from engine.prompts.checks import problems
 from engine.prompts.chinese import HAN
 from engine.prompts.instructions import instructions, told_kind
-from engine.prompts.latest import latest
 from engine.prompts.lexicon import World
 from engine.prompts.optimizer import optimize
 from engine.prompts.prepare import completed, in_other_words, refusing
-from engine.prompts.sanitize import Rewritten, sanitize
 from engine.prompts.stopwatch import Stopwatch
-from engine.prompts.wording import clean, is_chinese, plain, without_orders
+from engine.prompts.text.clean import clean, is_chinese, plain, without_orders
+from engine.prompts.text.contradictions import latest
+from engine.prompts.text.sanitize import Rewritten, sanitize
 from engine.types import EngineError, Generate, Optimize, PromptReady
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from engine.prompts.lexicon import PUNCTUATION, Item, Lexicon, Word, World
 from engine.prompts.setting import UNSAYING, begins_with_preposition, last, place_of, time_and_light
 from engine.prompts.sides import distance, positions
-from engine.prompts.wording import QUOTED
+from engine.prompts.text.clean import QUOTED
 
 NAMES = frozenset({"subject", "colour", "place", "time", "light", "weather", "style", "other", "unknown"})
 MOST_THINGS = 2

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from engine.prompts.data import simplified, table
-from engine.prompts.sanitize import MARK
+from engine.prompts.text.sanitize import MARK
 
 FILES = ("names", "grammar", "living", "things", "places", "looks")
 """Read in this order; where a Chinese word has several meanings, the first is tried first."""

@@ -14,7 +14,7 @@ from engine import guards
 from engine.pictures import codec
 from engine.pictures.metadata import Parameters
 from engine.pictures.tensors import to_pixels
-from engine.prompts.sanitize import sanitize
+from engine.prompts.text.sanitize import sanitize
 from engine.sampling.flow import Schedule
 from engine.sampling.task_limits import HIGHEST_SEED, MOST_STEPS, MULTIPLE, SMALLEST_SIDE
 from engine.types import REDRAW_STEPS, Generate, image_tokens

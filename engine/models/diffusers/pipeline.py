@@ -23,8 +23,8 @@ from engine.models.zimage import record
 from engine.pictures import codec, metadata
 from engine.pictures.tensors import to_image
 from engine.pipeline import Redraw
-from engine.prompts.reading import as_read
 from engine.prompts.rewriting import Writer
+from engine.prompts.text.truncate import as_read
 from engine.pulse import PULSE
 from engine.sampling.steps import steps_for
 from engine.sampling.task_limits import OTHER_SEED, check, too_large

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from engine.prompts.sanitize import shortened
+from engine.prompts.text.sanitize import shortened
 
 BOUNDLESS = 10**6
 """A tokenizer that knows of no limit says a number far above this."""

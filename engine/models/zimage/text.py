@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from engine import guards
-from engine.prompts.reading import as_read
-from engine.prompts.sanitize import shortened
+from engine.prompts.text.sanitize import shortened
+from engine.prompts.text.truncate import as_read
 from engine.types import PromptReady
 
 MAX_TOKENS = 512

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.prompts.chinese import translate
-from engine.prompts.wording import quoted
+from engine.prompts.text.clean import quoted
 
 SENTENCES = (Path(__file__).parent / "wishes" / "sentences.txt").read_text(encoding="utf-8").splitlines()
 

@@ -12,7 +12,7 @@ from functools import cache
 import pytest
 
 from engine.prompts import Rewritten, enhance, prepare
-from engine.prompts.wording import QUOTED
+from engine.prompts.text.clean import QUOTED
 from tests.engine.prompts.test_wishes import wishes
 
 CONTRADICTIONS = {

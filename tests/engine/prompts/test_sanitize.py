@@ -3,7 +3,7 @@
 import pytest
 
 from engine.prompts import prepare, sanitize
-from engine.prompts.sanitize import shortened
+from engine.prompts.text.sanitize import shortened
 
 
 @pytest.mark.parametrize(

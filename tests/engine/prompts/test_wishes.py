@@ -13,7 +13,7 @@ import pytest
 
 from engine.prompts import prepare
 from engine.prompts.data import simplified_forms
-from engine.prompts.wording import QUOTED
+from engine.prompts.text.clean import QUOTED
 
 FOLDER = Path(__file__).parent / "wishes"
 HAN = re.compile(r"[\u3400-\u9fff]")

@@ -8,8 +8,8 @@ import pytest
 from engine.prompts import Optimizer, optimize
 from engine.prompts.checks import SUBJECTS
 from engine.prompts.language import LanguageModel
+from engine.prompts.text.clean import QUOTED
 from engine.prompts.visual import visual
-from engine.prompts.wording import QUOTED
 from engine.types import Generate
 from tests.engine.prompts.test_wishes import Wish, lacking, wishes
 from tests.engine.prompts.tiny import forced, run

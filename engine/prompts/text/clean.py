@@ -11,8 +11,8 @@ from functools import cache
 from typing import NamedTuple
 
 from engine.prompts.data import phrases, simplified
-from engine.prompts.refusals import STOPS, without, without_refusals
-from engine.prompts.sanitize import MARK, MARKS, sanitize
+from engine.prompts.text.refusals import STOPS, without, without_refusals
+from engine.prompts.text.sanitize import MARK, MARKS, sanitize
 
 LATIN = r"[^\W\u3400-\u9fff]"
 QUOTED = re.compile(

@@ -11,8 +11,8 @@ from functools import cache
 from typing import NamedTuple
 
 from engine.prompts.data import simplified, table
-from engine.prompts.refusals import STOPS
-from engine.prompts.wording import masked, tidied, unmasked
+from engine.prompts.text.clean import masked, tidied, unmasked
+from engine.prompts.text.refusals import STOPS
 
 CLAUSE = re.compile(r"(?:[^,，;；。!！?？\n.]|\.(?=\S))+")
 LEAD = re.compile(

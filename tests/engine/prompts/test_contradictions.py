@@ -5,8 +5,8 @@ from collections.abc import Generator
 import pytest
 
 from engine.prompts import embedded_world, optimize
-from engine.prompts.latest import latest
 from engine.prompts.rewriting import Optimizer
+from engine.prompts.text.contradictions import latest
 from engine.types import Optimize
 from tests.engine.prompts.test_wishes_list import HALVES, load
 

@@ -7,7 +7,7 @@ import re
 from functools import cache
 
 from engine.prompts.data import simplified
-from engine.prompts.sanitize import MARKS
+from engine.prompts.text.sanitize import MARKS
 
 BREAKS = ",;:.!?，。；：！？、"
 STOPS = (
