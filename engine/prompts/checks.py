@@ -1,6 +1,6 @@
 """What must hold of a prompt that a language model wrote, checked by code against the wish it is for.
 
-Pure functions. Knows quotes, numbers, the visual lexicon and how language models talk. Knows no model. A
+Pure functions. Knows quotes, numbers, the bilingual lexicon and how language models talk. Knows no model. A
 Chinese prompt is judged by what it says in English.
 """
 
@@ -12,7 +12,7 @@ from engine.prompts.data import phrases
 from engine.prompts.optimizer import optimize
 from engine.prompts.text.clean import QUOTED, is_chinese, quoted
 from engine.prompts.text.sanitize import LIMIT
-from engine.prompts.visual import Entry, plural, visual
+from engine.prompts.translate.lexicon import Entry, bilingual_lexicon, plural
 
 SUBJECTS = frozenset(
     {"people", "person", "animal", "plant", "food", "machine", "object", "clothing", "building"}
@@ -106,7 +106,7 @@ def counts(text: str) -> set[int]:
 def names_subjects(plain: str, prompt: str) -> bool:
     """Whether the first subject of the plain English wish and two thirds of its others are in a prompt."""
     text = prompt.casefold()
-    things = [thing for thing in visual().things(QUOTED.sub(" ", plain)) if thing.kind in SUBJECTS]
+    things = [thing for thing in bilingual_lexicon().things(QUOTED.sub(" ", plain)) if thing.kind in SUBJECTS]
     present = [_names(text, _calls(thing)) for thing in dict.fromkeys(things)]
     return not present or (present[0] and sum(present) * 3 >= len(present) * 2)
 
@@ -130,7 +130,7 @@ def _begins_with_thing(words: Sequence[str]) -> bool:
         if word in BETWEEN:
             break
         near.append(word)
-    return any(thing.kind in SUBJECTS for thing in visual().things(" ".join(near)))
+    return any(thing.kind in SUBJECTS for thing in bilingual_lexicon().things(" ".join(near)))
 
 
 def _calls(thing: Entry) -> Sequence[str]:

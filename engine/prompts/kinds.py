@@ -1,4 +1,4 @@
-"""What a free prompt is mainly about, told by the visual lexicon.
+"""What a free prompt is mainly about, told by the bilingual lexicon.
 
 Knows ten kinds of picture and which words make each. Knows nothing of what is added for them.
 """
@@ -8,7 +8,7 @@ from functools import cache
 
 from engine.prompts.data import phrases
 from engine.prompts.text.clean import QUOTED
-from engine.prompts.visual import Entry, visual
+from engine.prompts.translate.lexicon import Entry, bilingual_lexicon
 
 KINDS = {
     "people": "people", "person": "people", "animal": "animals", "plant": "nature", "nature": "nature",
@@ -62,8 +62,8 @@ def says(text: str, words: str) -> bool:
 
 def _things(text: str) -> list[Entry]:
     if not re.search(r"[\u3400-\u9fff]", text):
-        return list(visual().things(text))
-    entries = (token.of(frozenset(KINDS)) for token in visual().segment(text))
+        return list(bilingual_lexicon().things(text))
+    entries = (token.of(frozenset(KINDS)) for token in bilingual_lexicon().segment(text))
     return [entry for entry in entries if entry is not None]
 
 

@@ -1,11 +1,11 @@
 """The subject of a limited world that comes nearest to one it does not know.
 
-Knows the visual lexicon's kinds and the table `nearest` in phrases.toml. Knows no grammar.
+Knows the bilingual lexicon's kinds and the table `nearest` in phrases.toml. Knows no grammar.
 """
 
 from engine.prompts.data import phrases
 from engine.prompts.lexicon import World
-from engine.prompts.visual import Entry, visual
+from engine.prompts.translate.lexicon import Entry, bilingual_lexicon
 
 
 def nearest(english: str, world: World) -> str:
@@ -14,7 +14,7 @@ def nearest(english: str, world: World) -> str:
     The first thing decides that is listed by name (a whale is drawn as a fish), else by the last word of its
     name (a cargo ship as a sailboat), else by its kind (any other animal as a cat).
     """
-    for thing in visual().things(english):
+    for thing in bilingual_lexicon().things(english):
         if (key := _of(thing)) in world.subjects:
             return key
     return ""

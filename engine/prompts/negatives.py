@@ -7,14 +7,14 @@ nothing of guidance, which is what makes a negative prompt act at all.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from engine.prompts.chinese import HAN, translate
 from engine.prompts.data import phrases, simplified
 from engine.prompts.kinds import is_drawn, kind_of
 from engine.prompts.lexicon import World, lexicon
 from engine.prompts.rules import denied_names, read
 from engine.prompts.text.clean import masked, unmasked
 from engine.prompts.text.sanitize import sanitize
-from engine.prompts.visual import singulars, visual
+from engine.prompts.translate.chinese import HAN, translate
+from engine.prompts.translate.lexicon import bilingual_lexicon, singulars
 
 LIMIT = 300
 """Characters up to which general terms are added; the person's own are never cut by it."""
@@ -92,7 +92,7 @@ def _apart_zh(term: str) -> Iterator[str]:
     """The things that 和 joins where it is a word of its own, as it is not in 和服."""
     start = end = 0
     plain = simplified(term)
-    for token in visual().segment(term) if HAN.search(term) else ():
+    for token in bilingual_lexicon().segment(term) if HAN.search(term) else ():
         at = plain.find(token.text, end)
         end = at + len(token.text)
         if token.text in CHINESE_AND:
@@ -108,7 +108,7 @@ def _in_english(term: str) -> str:
         return term
     if usual := phrases()["refused"].get(simplified(rest)):
         return str(usual)
-    if any(HAN.search(token.text) and not token.entries for token in visual().segment(rest)):
+    if any(HAN.search(token.text) and not token.entries for token in bilingual_lexicon().segment(rest)):
         return term
     return unmasked(ARTICLE.sub("", translate(rest).text), spans) or term
 

@@ -8,7 +8,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from engine.prompts.chinese import HAN, in_english, translate
 from engine.prompts.data import simplified
 from engine.prompts.lexicon import Word, World, lexicon
 from engine.prompts.nearest import nearest
@@ -17,6 +16,7 @@ from engine.prompts.text.clean import clean, is_chinese, masked, plain, unmasked
 from engine.prompts.text.contradictions import latest
 from engine.prompts.text.refusals import without_refusals
 from engine.prompts.text.sanitize import LIMIT, Rewritten, sanitize
+from engine.prompts.translate.chinese import HAN, in_english, translate
 
 PASSES = 4
 PUNCTUATION = re.compile(r"[，。；、] *")

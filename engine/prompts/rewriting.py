@@ -11,7 +11,6 @@ from contextlib import closing
 from typing import Protocol
 
 from engine.prompts.checks import problems
-from engine.prompts.chinese import HAN
 from engine.prompts.instructions import instructions, told_kind
 from engine.prompts.lexicon import World
 from engine.prompts.optimizer import optimize
@@ -20,6 +19,7 @@ from engine.prompts.stopwatch import Stopwatch
 from engine.prompts.text.clean import clean, is_chinese, plain, without_orders
 from engine.prompts.text.contradictions import latest
 from engine.prompts.text.sanitize import Rewritten, sanitize
+from engine.prompts.translate.chinese import HAN
 from engine.types import EngineError, Generate, Optimize, PromptReady
 
 log = logging.getLogger(__name__)

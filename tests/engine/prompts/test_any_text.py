@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from engine.prompts import World, embedded_world, enhance, optimize, prepare, sanitize
 from engine.prompts.checks import problems
-from engine.prompts.chinese import HAN
 from engine.prompts.text.clean import masked, quoted
 from engine.prompts.text.sanitize import LIMIT
+from engine.prompts.translate.chinese import HAN
 
 SAID = """
     red blue orange boat cat fish house rocket sea snow meadow night dawn sunset moonlight dragon cute wooden

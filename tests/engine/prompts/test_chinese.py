@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.prompts.chinese import translate
 from engine.prompts.text.clean import quoted
+from engine.prompts.translate.chinese import translate
 
 SENTENCES = (Path(__file__).parent / "wishes" / "sentences.txt").read_text(encoding="utf-8").splitlines()
 

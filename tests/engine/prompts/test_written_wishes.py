@@ -9,7 +9,7 @@ from engine.prompts import Optimizer, optimize
 from engine.prompts.checks import SUBJECTS
 from engine.prompts.language import LanguageModel
 from engine.prompts.text.clean import QUOTED
-from engine.prompts.visual import visual
+from engine.prompts.translate.lexicon import bilingual_lexicon
 from engine.types import Generate
 from tests.engine.prompts.test_wishes import Wish, lacking, wishes
 from tests.engine.prompts.tiny import forced, run
@@ -27,7 +27,7 @@ def sample() -> list[tuple[Wish, str]]:
     for wish in wishes("seen"):
         ruled = optimize(wish["wish"]).text
         kind = (wish["grade"], wish["language"])
-        named = any(thing.kind in SUBJECTS for thing in visual().things(QUOTED.sub(" ", ruled)))
+        named = any(thing.kind in SUBJECTS for thing in bilingual_lexicon().things(QUOTED.sub(" ", ruled)))
         if named and len(ruled) <= MOST_CHARACTERS and taken[kind] < PER_GRADE:
             taken[kind] += 1
             chosen.append((wish, ruled))

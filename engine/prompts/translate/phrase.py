@@ -1,14 +1,24 @@
 """The pieces of one Chinese clause, put together as English wants them while they are read.
 
 Knows what belongs to which thing: its count, its modifiers, what stands before 的, the place it is in. Knows
-nothing of Chinese words; `engine/prompts/clause.py` reads those.
+nothing of Chinese words; `engine/prompts/translate/clause.py` reads those.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from engine.prompts.english import BEINGS, ENCLOSING, EXISTING, Unit, compound, listed, owned, placed, said
-from engine.prompts.visual import Entry, plural
+from engine.prompts.translate.english import (
+    BEINGS,
+    ENCLOSING,
+    EXISTING,
+    Unit,
+    compound,
+    listed,
+    owned,
+    placed,
+    said,
+)
+from engine.prompts.translate.lexicon import Entry, plural
 
 STANDING_BEFORE = frozenset({"modifier", "attribute", "count", "container"})
 GIVING_WAY = frozenset({"in", "from", "to", "toward", "along", "through"})

@@ -6,10 +6,10 @@ of sentences, refusals or quotation marks, which come as one masked word.
 
 from dataclasses import dataclass, field, replace
 
-from engine.prompts import names
-from engine.prompts.english import counted, many, said
-from engine.prompts.phrase import STANDING_BEFORE, Phrase
-from engine.prompts.visual import MODIFIERS, NOUNS, Entry, Token, visual
+from engine.prompts.translate import names
+from engine.prompts.translate.english import counted, many, said
+from engine.prompts.translate.lexicon import MODIFIERS, NOUNS, Entry, Token, bilingual_lexicon
+from engine.prompts.translate.phrase import STANDING_BEFORE, Phrase
 
 THINGS = NOUNS | {"frame"}
 ASIDES = frozenset({"time", "style", "camera"})
@@ -159,7 +159,7 @@ class Clause:
             self._latin(text)
 
     def _latin(self, text: str) -> None:
-        known = visual().thing(text.casefold())
+        known = bilingual_lexicon().thing(text.casefold())
         last = self.phrase.units[-1] if self.phrase.units else None
         if last is not None and last.kind == "thing" and last.entry and last.entry.kind == "latin":
             self.phrase.units[-1] = replace(last, text=f"{last.text} {text}")

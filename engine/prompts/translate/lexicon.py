@@ -1,4 +1,4 @@
-"""The visual lexicon: 3,500 things, looks, doings and names in English and Chinese, and how a text is cut up.
+"""The bilingual lexicon: 3,500 things, looks, doings and names in English and Chinese, and how a text is cut up.
 
 Knows the bilingual-*.toml files, plurals and the most likely words of a Chinese sentence. Knows no grammar.
 """
@@ -57,7 +57,7 @@ class Token:
         return next((entry for entry in self.entries if entry.kind in kinds), None)
 
 
-class Visual:
+class BilingualLexicon:
     """The lexicon in both directions."""
 
     def __init__(self, entries: Mapping[str, tuple[Entry, ...]]) -> None:
@@ -132,14 +132,14 @@ class Visual:
 
 
 @cache
-def visual() -> Visual:
+def bilingual_lexicon() -> BilingualLexicon:
     """The lexicon; read once."""
     words: dict[str, list[Entry]] = {}
     for name in FILES:
         for kind, lists in table(f"bilingual-{name}").items():
             for role, lines in lists.items():
                 _add(words, kind if role == "words" else role, lines)
-    return Visual({chinese: tuple(dict.fromkeys(entries)) for chinese, entries in words.items()})
+    return BilingualLexicon({chinese: tuple(dict.fromkeys(entries)) for chinese, entries in words.items()})
 
 
 def number(numerals: str) -> str:

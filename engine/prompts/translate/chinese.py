@@ -8,9 +8,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from engine.prompts import names
-from engine.prompts.clause import Clause
-from engine.prompts.visual import NOUNS, Entry, Token, plural, visual
+from engine.prompts.translate import names
+from engine.prompts.translate.clause import Clause
+from engine.prompts.translate.lexicon import NOUNS, Entry, Token, bilingual_lexicon, plural
 
 SENTENCE = re.compile(r"[。！？!?;；\n]+")
 EDGE = re.compile(r"[，：…～（）【】—]|,|:\s|[()]|(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")
@@ -40,7 +40,7 @@ def in_english(text: str) -> Translated:
 
     def replaced(match: re.Match[str]) -> str:
         before = text[: match.start()].rstrip().rpartition(" ")[2].casefold()
-        clause = _clause(visual().segment(match[0]), denied)
+        clause = _clause(bilingual_lexicon().segment(match[0]), denied)
         phrase = clause.english()
         if before in COUNTED:
             return plural(_bare(phrase))
@@ -68,7 +68,7 @@ def _bare(phrase: str) -> str:
 
 def _sentence(text: str, denied: list[str], wording: int) -> str:
     parts = [ARTICLE.sub("", part) for part in EDGE.split(text) if part]
-    clauses = [_clause(visual().segment(part), denied) for part in parts if part.strip()]
+    clauses = [_clause(bilingual_lexicon().segment(part), denied) for part in parts if part.strip()]
     phrases: list[str] = []
     for clause in clauses:
         phrase = clause.reordered() if wording % 2 else clause.english()

@@ -4,13 +4,13 @@ import re
 
 import pytest
 
-from engine.prompts.names import is_name, spelled
-from engine.prompts.visual import NOUNS, number, plural, singulars, visual
+from engine.prompts.translate.lexicon import NOUNS, bilingual_lexicon, number, plural, singulars
+from engine.prompts.translate.names import is_name, spelled
 
 
 def test_it_holds_more_than_three_thousand_meanings_of_every_kind() -> None:
-    kinds = {entry.kind for group in visual()._chinese.values() for entry in group}
-    assert len(visual()) > 3000
+    kinds = {entry.kind for group in bilingual_lexicon()._chinese.values() for entry in group}
+    assert len(bilingual_lexicon()) > 3000
     assert kinds >= NOUNS | {
         "material",
         "colour",
@@ -26,7 +26,7 @@ def test_it_holds_more_than_three_thousand_meanings_of_every_kind() -> None:
 
 
 def test_every_meaning_is_told_without_chinese_and_no_word_has_it_twice() -> None:
-    for chinese, entries in visual()._chinese.items():
+    for chinese, entries in bilingual_lexicon()._chinese.items():
         assert len(entries) == len(set(entries)), chinese
         assert not any(re.search("[\u3400-\u9fff]", entry.english) for entry in entries), chinese
         assert all(
@@ -47,13 +47,13 @@ def test_every_meaning_is_told_without_chinese_and_no_word_has_it_twice() -> Non
     ],
 )
 def test_a_sentence_is_cut_into_its_likeliest_words(text: str, words: str) -> None:
-    assert " ".join(token.text for token in visual().segment(text)) == words
+    assert " ".join(token.text for token in bilingual_lexicon().segment(text)) == words
 
 
 def test_english_things_are_found_by_their_longest_names_and_in_plural() -> None:
     found = [
         entry.english
-        for entry in visual().things("Two red foxes, hot-air balloons and kites over wheat fields")
+        for entry in bilingual_lexicon().things("Two red foxes, hot-air balloons and kites over wheat fields")
     ]
     assert found == ["fox", "hot-air balloon", "kite", "wheat field"]
 

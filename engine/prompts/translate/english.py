@@ -6,7 +6,7 @@ Knows English. Knows nothing of Chinese or of what a piece was read from.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from engine.prompts.visual import Entry, plural
+from engine.prompts.translate.lexicon import Entry, plural
 
 BEINGS = frozenset({"people", "animal", "person"})
 _EXISTING = (

@@ -1,0 +1,1 @@
+"""From Chinese to English: a bilingual lexicon, and a grammar of clauses."""
