@@ -4,11 +4,11 @@ Rules by default, a language model where one is handed in; no torch here. Word l
 """
 
 from engine.prompts.enhance import enhance
-from engine.prompts.lexicon import World, embedded_world
 from engine.prompts.negatives import merged, negatives
 from engine.prompts.optimizer import optimize
 from engine.prompts.prepare import prepare
 from engine.prompts.rewriting import Optimizer
+from engine.prompts.small_world.lexicon import World, embedded_world
 from engine.prompts.text.sanitize import Rewritten, sanitize
 
 __all__ = [

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from engine.prompts.data import phrases
 from engine.prompts.kinds import is_drawn, kind_of, mentions, says
-from engine.prompts.lexicon import Lexicon, Word, World, lexicon
-from engine.prompts.rules import Scene, read, render
+from engine.prompts.small_world.lexicon import Lexicon, Word, World, lexicon
+from engine.prompts.small_world.scene import Scene, read, render
 from engine.prompts.text.clean import QUOTED, is_chinese
 from engine.prompts.text.sanitize import LIMIT, Rewritten, sanitize
 

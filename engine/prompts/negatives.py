@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from engine.prompts.data import phrases, simplified
 from engine.prompts.kinds import is_drawn, kind_of
-from engine.prompts.lexicon import World, lexicon
-from engine.prompts.rules import denied_names, read
+from engine.prompts.small_world.lexicon import World, lexicon
+from engine.prompts.small_world.scene import denied_names, read
 from engine.prompts.text.clean import masked, unmasked
 from engine.prompts.text.sanitize import sanitize
 from engine.prompts.translate.chinese import HAN, translate

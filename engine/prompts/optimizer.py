@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.prompts.data import simplified
-from engine.prompts.lexicon import Word, World, lexicon
-from engine.prompts.nearest import nearest
-from engine.prompts.rules import MOST_THINGS, Thing, denied_names, read, render
+from engine.prompts.small_world.lexicon import Word, World, lexicon
+from engine.prompts.small_world.nearest import nearest
+from engine.prompts.small_world.scene import MOST_THINGS, Thing, denied_names, read, render
 from engine.prompts.text.clean import clean, is_chinese, masked, plain, unmasked, without_orders
 from engine.prompts.text.contradictions import latest
 from engine.prompts.text.refusals import without_refusals

@@ -6,9 +6,15 @@ Knows how colours, refusals and names hang together in a sentence. Knows no mode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.prompts.lexicon import PUNCTUATION, Item, Lexicon, Word, World
-from engine.prompts.setting import UNSAYING, begins_with_preposition, last, place_of, time_and_light
-from engine.prompts.sides import distance, positions
+from engine.prompts.small_world.lexicon import PUNCTUATION, Item, Lexicon, Word, World
+from engine.prompts.small_world.setting import (
+    UNSAYING,
+    begins_with_preposition,
+    last,
+    place_of,
+    time_and_light,
+)
+from engine.prompts.small_world.sides import distance, positions
 from engine.prompts.text.clean import QUOTED
 
 NAMES = frozenset({"subject", "colour", "place", "time", "light", "weather", "style", "other", "unknown"})

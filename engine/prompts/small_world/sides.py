@@ -6,7 +6,7 @@ Knows the words of a wish in order. Knows no grammar beyond who stands next to w
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from engine.prompts.lexicon import Item, Word
+from engine.prompts.small_world.lexicon import Item, Word
 
 OPPOSITE = {"left": "right", "right": "left"}
 BREAKS = frozenset({"punctuation", "joiner"})

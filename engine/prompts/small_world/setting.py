@@ -6,7 +6,7 @@ Knows clauses and prepositions. Knows no subjects.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from engine.prompts.lexicon import Item, Lexicon, Word
+from engine.prompts.small_world.lexicon import Item, Lexicon, Word
 
 UNSAYING = frozenset({"filler", "vague", "modifier", "stop", "verb"})
 SETTING = UNSAYING | {"place", "time", "light", "weather", "style"}

@@ -3,8 +3,8 @@
 Knows the world's words and three orders of phrases. Knows no sentence but its canonical prompts.
 """
 
-from engine.prompts.lexicon import Word, World, lexicon
-from engine.prompts.rules import Scene, light_phrase, read, render
+from engine.prompts.small_world.lexicon import Word, World, lexicon
+from engine.prompts.small_world.scene import Scene, light_phrase, read, render
 
 TURNS = 12
 """How many ways are tried."""

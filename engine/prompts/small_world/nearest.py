@@ -4,7 +4,7 @@ Knows the bilingual lexicon's kinds and the table `nearest` in phrases.toml. Kno
 """
 
 from engine.prompts.data import phrases
-from engine.prompts.lexicon import World
+from engine.prompts.small_world.lexicon import World
 from engine.prompts.translate.lexicon import Entry, bilingual_lexicon
 
 
