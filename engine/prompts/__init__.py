@@ -3,10 +3,10 @@
 Rules by default, a language model where one is handed in; no torch here. Word lists are read at first use.
 """
 
-from engine.prompts.enhance import enhance
-from engine.prompts.negatives import merged, negatives
-from engine.prompts.optimizer import optimize
-from engine.prompts.prepare import prepare
+from engine.prompts.complete.enhance import enhance
+from engine.prompts.complete.negatives import merged, negatives
+from engine.prompts.complete.optimize import optimize
+from engine.prompts.complete.prepare import prepare
 from engine.prompts.rewriting import Optimizer
 from engine.prompts.small_world.lexicon import World, embedded_world
 from engine.prompts.text.sanitize import Rewritten, sanitize

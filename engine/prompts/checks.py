@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 
+from engine.prompts.complete.optimize import optimize
 from engine.prompts.data import phrases
-from engine.prompts.optimizer import optimize
 from engine.prompts.text.clean import QUOTED, is_chinese, quoted
 from engine.prompts.text.sanitize import LIMIT
 from engine.prompts.translate.lexicon import Entry, bilingual_lexicon, plural

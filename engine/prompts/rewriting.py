@@ -11,9 +11,9 @@ from contextlib import closing
 from typing import Protocol
 
 from engine.prompts.checks import problems
+from engine.prompts.complete.optimize import optimize
+from engine.prompts.complete.prepare import completed, in_other_words, refusing
 from engine.prompts.instructions import instructions, told_kind
-from engine.prompts.optimizer import optimize
-from engine.prompts.prepare import completed, in_other_words, refusing
 from engine.prompts.small_world.lexicon import World
 from engine.prompts.stopwatch import Stopwatch
 from engine.prompts.text.clean import clean, is_chinese, plain, without_orders

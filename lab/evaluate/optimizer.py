@@ -13,7 +13,7 @@ import numpy as np
 from engine.models.profiles import profile
 from engine.models.zimage.load import load
 from engine.models.zimage.pipeline import ZImagePipeline
-from engine.prompts import prepare
+from engine.prompts.complete import prepare
 from engine.types import EngineSettings
 from lab.evaluate import wishes
 from lab.evaluate.prompts import graded

@@ -1,1 +1,1 @@
-"""Prompts for a model that knows few words: a scene read from any prompt, written in the model's own words."""
+"""Prompts for a model of few words: a scene read from any prompt, written in that model's own words."""

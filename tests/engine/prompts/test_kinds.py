@@ -5,9 +5,9 @@ import itertools
 import pytest
 
 from engine.prompts import enhance, negatives, prepare
+from engine.prompts.complete.kinds import is_drawn, kind_of
+from engine.prompts.complete.negatives import folded
 from engine.prompts.data import phrases
-from engine.prompts.kinds import is_drawn, kind_of
-from engine.prompts.negatives import folded
 
 KINDS = [
     ("a portrait of an old fisherman mending a net", "people"),

@@ -3,8 +3,8 @@
 import pytest
 
 from engine.prompts import Optimizer, embedded_world, prepare
+from engine.prompts.complete.negatives import folded, understood
 from engine.prompts.data import phrases
-from engine.prompts.negatives import folded, understood
 from engine.types import Generate, Optimize
 
 WORLD = embedded_world()

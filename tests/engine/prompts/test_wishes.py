@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from engine.prompts import prepare
+from engine.prompts.complete import prepare
 from engine.prompts.data import simplified_forms
 from engine.prompts.text.clean import QUOTED
 

@@ -5,9 +5,9 @@ Knows the order and what guidance means for refusals. Knows no model and no lang
 
 from collections.abc import Sequence
 
-from engine.prompts.enhance import enhance
-from engine.prompts.negatives import folded, merged, negatives, understood
-from engine.prompts.optimizer import optimize
+from engine.prompts.complete.enhance import enhance
+from engine.prompts.complete.negatives import folded, merged, negatives, understood
+from engine.prompts.complete.optimize import optimize
 from engine.prompts.small_world.lexicon import World
 from engine.prompts.small_world.rewording import reworded
 from engine.prompts.text.clean import is_chinese

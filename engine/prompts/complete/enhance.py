@@ -8,8 +8,8 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from engine.prompts.complete.kinds import is_drawn, kind_of, mentions, says
 from engine.prompts.data import phrases
-from engine.prompts.kinds import is_drawn, kind_of, mentions, says
 from engine.prompts.small_world.lexicon import Lexicon, Word, World, lexicon
 from engine.prompts.small_world.scene import Scene, read, render
 from engine.prompts.text.clean import QUOTED, is_chinese

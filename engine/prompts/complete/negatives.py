@@ -7,8 +7,8 @@ nothing of guidance, which is what makes a negative prompt act at all.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from engine.prompts.complete.kinds import is_drawn, kind_of
 from engine.prompts.data import phrases, simplified
-from engine.prompts.kinds import is_drawn, kind_of
 from engine.prompts.small_world.lexicon import World, lexicon
 from engine.prompts.small_world.scene import denied_names, read
 from engine.prompts.text.clean import masked, unmasked
