@@ -14,7 +14,7 @@ FORMS: tuple[Weights, ...] = ("plain", "int8", "4bit")
 
 
 @dataclass(frozen=True, slots=True)
-class Guest:
+class ModelSize:
     """A chat model: parameters in its linear layers, all others, and numbers cached for one text."""
 
     linear: int
@@ -23,7 +23,7 @@ class Guest:
 
 
 @dataclass(frozen=True, slots=True)
-class Lodging:
+class Residency:
     """How a chat model lives: the form of its linear layers and how many texts it writes together.
 
     One that does not stay leaves the device whenever a picture computes; `kept` says that main memory holds
@@ -42,9 +42,9 @@ class Lodging:
 
 
 @dataclass(frozen=True, slots=True)
-class Vacancy:
+class FreeMemory:
     """What a loaded drawing model leaves of the memory: bytes on the device `beside` a picture under way and
-    between pictures (`alone`), and in a main memory that is another (`host`). A guest computes in `dtype`.
+    between pictures (`alone`), and in a main memory that is another (`host`). It computes in `dtype`.
     """
 
     beside: int
@@ -53,26 +53,26 @@ class Vacancy:
     dtype: str
 
 
-def vacancy(facts: Facts, transient: int, dtype: str) -> Vacancy:
+def free_memory(facts: Facts, transient: int, dtype: str) -> FreeMemory:
     """Return what is free now, of which a picture takes `transient` bytes while it is drawn.
 
     A chat model leaves the range of float16, so it computes in float32 there.
     """
     alone = budget(facts)
     host = 0 if facts.shared else max(0, facts.host_free - HOST_BASE)
-    return Vacancy(alone - transient, alone, host, "float32" if dtype == "float16" else dtype)
+    return FreeMemory(alone - transient, alone, host, "float32" if dtype == "float16" else dtype)
 
 
-def lodge(free: Vacancy, guest: Guest, most: int) -> Lodging | None:
-    """Return the best lodging that fits, or None.
+def plan_residency(free: FreeMemory, size: ModelSize, most: int) -> Residency | None:
+    """Return the best residency that fits, or None.
 
     Fewer bits come before leaving: a model that has to come and go cannot write while pictures are drawn.
     """
     for stays, room in ((True, free.beside), (False, free.alone)):
         for form in FORMS:
-            held = _bytes(guest, free.dtype, form)
-            if rows := together(room - held, guest.cached, free.dtype, most):
-                return Lodging(form, stays, held <= free.host, rows)
+            held = _bytes(size, free.dtype, form)
+            if rows := together(room - held, size.cached, free.dtype, most):
+                return Residency(form, stays, held <= free.host, rows)
     return None
 
 
@@ -81,6 +81,6 @@ def together(room: int, cached: int, dtype: str, most: int) -> int:
     return max(0, min(most, int(room // (cached * DTYPE_BYTES[dtype]))))
 
 
-def _bytes(guest: Guest, dtype: str, weights: Weights) -> int:
+def _bytes(size: ModelSize, dtype: str, weights: Weights) -> int:
     unpacking = 0 if weights == "plain" else UNPACKING
-    return int(Form(dtype, weights).block(Stack(1, guest.linear, guest.other, 0))) + unpacking
+    return int(Form(dtype, weights).block(Stack(1, size.linear, size.other, 0))) + unpacking

@@ -16,12 +16,12 @@ from engine.memory import estimate, sizes
 from engine.memory.plan import Plan, Wish
 from engine.memory.planner import choose_largest
 from engine.memory.probe import Facts, probe
-from engine.memory.residency import vacancy
+from engine.memory.residency import free_memory
 from engine.memory.sizes import Z_IMAGE, Sizes
 from engine.models.profiles import locate, profile
 from engine.models.registry import OURS, kind
 from engine.models.zimage.load import DTYPES, threads
-from engine.prompts import chat
+from engine.prompts.llm import choose
 from engine.types import EngineError
 
 
@@ -63,12 +63,12 @@ def _writer(optimizer: str, plan: Plan, facts: Facts) -> dict[str, str]:
         return {}
     transient = plan.transient(plan.wish.width, plan.wish.height)
     left, host = facts.free - plan.peak + transient, facts.host_free - plan.host
-    free = vacancy(replace(facts, free=left, host_free=host), transient, plan.form("text_encoder").dtype)
+    free = free_memory(replace(facts, free=left, host_free=host), transient, plan.form("text_encoder").dtype)
     try:
-        lodging = chat.lodged(optimizer, free)
+        residency = choose.residency(optimizer, free)
     except EngineError as error:
         return {"writer_refusal": str(error)}
-    return {"writer": lodging.describe() if lodging else ""}
+    return {"writer": residency.describe() if residency else ""}
 
 
 def _speed(plan: Plan, device: torch.device) -> dict[str, float]:

@@ -19,7 +19,7 @@ from engine.models.profiles import locate
 from engine.models.registry import OURS, kind, lora_folder
 from engine.models.zimage.lora import Loras
 from engine.pictures import codec
-from engine.prompts import chat
+from engine.prompts.llm import choose
 from engine.sampling.steps import SamplingOptions
 from engine.types import EngineError, EngineSettings, Picture, Upscale
 from engine.upscale import upscale
@@ -78,7 +78,7 @@ def model(settings: EngineSettings) -> Iterator[Check]:
 def writer(settings: EngineSettings) -> Iterator[Check]:
     """Look at the chat model beside a model of another kind; beside Z-Image the plan tells how it fits."""
     if locate(settings.model) is not None and kind(settings.model) not in OURS:
-        chat.look_apart(settings.optimizer)
+        choose.look_apart(settings.optimizer)
     yield from ()
 
 

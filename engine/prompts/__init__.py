@@ -3,15 +3,98 @@
 Rules by default, a language model where one is handed in; no torch here. Word lists are read at first use.
 """
 
+from collections.abc import Callable, Generator, Sequence
+from time import monotonic
+
 from engine.prompts.complete.enhance import enhance
 from engine.prompts.complete.negatives import merged, negatives
 from engine.prompts.complete.optimize import optimize
-from engine.prompts.complete.prepare import prepare
-from engine.prompts.rewriting import Optimizer
+from engine.prompts.complete.prepare import completed, in_other_words, refusing
+from engine.prompts.llm.fallback import DEADLINE, PATIENCE, RewriterWithFallback
+from engine.prompts.llm.writer import Writer
 from engine.prompts.small_world.lexicon import World, embedded_world
 from engine.prompts.text.sanitize import Rewritten, sanitize
+from engine.types import Generate, Optimize, PromptReady
 
 __all__ = [
-    "Optimizer", "Rewritten", "World", "embedded_world", "enhance", "merged", "negatives", "optimize",
-    "prepare", "sanitize",
+    "Optimizer", "Rewritten", "World", "Writer", "embedded_world", "enhance", "merged", "negatives",
+    "optimize", "sanitize",
 ]  # fmt: skip
+
+
+class Optimizer:
+    """Prepares prompts for one model: sanitize, optimize, enhance, negatives, in this order.
+
+    `world` is what a limited model knows: rules alone write for it. `language` writes for a model that draws
+    anything, within `deadline` seconds of computing and `patience` by the clock; `keep_language` leaves
+    Chinese prompts Chinese. `usual` are terms that every guided and enhanced picture of this model has in its
+    negative prompt.
+    """
+
+    def __init__(
+        self,
+        world: World | None = None,
+        language: Writer | None = None,
+        *,
+        deadline: float = DEADLINE,
+        patience: float = PATIENCE,
+        keep_language: bool = False,
+        usual: Sequence[str] = (),
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._world = world
+        self._keep_language = keep_language
+        self._usual = usual
+        self._rewriter = (
+            RewriterWithFallback(language, deadline=deadline, patience=patience, clock=clock)
+            if language is not None and world is None
+            else None
+        )
+
+    def release_memory(self, out_of_memory: bool = False) -> bool:
+        """Have the language model make room for a picture; return whether it freed anything."""
+        return self._rewriter is not None and self._rewriter.release_memory(out_of_memory)
+
+    def prepare(self, task: Generate | Optimize) -> PromptReady:
+        """Prepare a task's prompt in one go."""
+        work = self.steps(task)
+        while True:
+            try:
+                next(work)
+            except StopIteration as done:
+                ready: PromptReady = done.value
+                return ready
+
+    def steps(self, task: Generate | Optimize) -> Generator[None, None, PromptReady]:
+        """Prepare a task's prompt, yielding every few tokens of a language model; the result is returned.
+
+        The person's own negative prompt comes first in the result's. Close the generator to give the work up.
+        """
+        optimized = isinstance(task, Optimize) or task.optimize
+        ready, kind, negative = sanitize(task.prompt), "", task.negative_prompt
+        if optimized:
+            written, kind = yield from self._optimized(task.prompt, task.wording)
+            ready, negative = refusing(written, negative, self._world), ""
+        done = completed(
+            ready,
+            task.prompt,
+            self._world,
+            negative=negative,
+            enhanced=task.enhance and (isinstance(task, Generate) or self._world is None),
+            guided=isinstance(task, Optimize) or task.guidance_scale != 1,
+            kind=kind,
+            wording=task.wording,
+            usual=self._usual,
+        )
+        if optimized:
+            done = in_other_words(done, self._world, task.wording)
+        if isinstance(task, Optimize):
+            return PromptReady(task.prompt, done.text, ready.negative, done.notes)
+        return PromptReady(task.original or task.prompt, done.text, done.negative, done.notes)
+
+    def _optimized(self, prompt: str, wording: int) -> Generator[None, None, tuple[Rewritten, str]]:
+        """The prompt rewritten, and the kind of subject where a language model named it."""
+        ruled = optimize(prompt, self._world, wording=wording, keep_language=self._keep_language)
+        if self._rewriter is None:
+            return ruled, ""
+        return (yield from self._rewriter.rewrite(prompt, ruled, wording, self._keep_language))

@@ -13,8 +13,8 @@ import numpy as np
 from engine.models.profiles import profile
 from engine.models.zimage.load import load
 from engine.models.zimage.pipeline import ZImagePipeline
-from engine.prompts.complete import prepare
-from engine.types import EngineSettings
+from engine.prompts import Optimizer
+from engine.types import EngineSettings, Generate
 from lab.evaluate import wishes
 from lab.evaluate.prompts import graded
 from lab.judge.adherence import ALWAYS, Manner, adherence, draw
@@ -40,9 +40,9 @@ def understood(pipeline: ZImagePipeline, judge: Judge, kind: str, way: str, coun
     scenes = graded("plain", count, SEED)
     rng = Random(SEED)
     optimized, enhanced = WAYS[way]
-    world = pipeline.components.world
+    optimizer = Optimizer(pipeline.components.world)
     prompts = [
-        prepare(KINDS[kind](scene, rng), world, optimized=optimized, enhanced=enhanced).text
+        optimizer.prepare(Generate(KINDS[kind](scene, rng), optimize=optimized, enhance=enhanced)).used
         for scene in scenes
     ]
     side = profile("embedded").base_size

@@ -18,11 +18,11 @@ from engine.files.shards import Part
 from engine.memory.plan import KEPT_FREE
 from engine.memory.planner import compute_dtype
 from engine.memory.probe import Facts, probe
-from engine.memory.residency import vacancy
+from engine.memory.residency import free_memory
 from engine.models.diffusers.pipeline import GenericPipeline
 from engine.models.profiles import profile
 from engine.models.zimage.load import DTYPES, choose_device, threads
-from engine.prompts.chat import choose_apart
+from engine.prompts.llm.choose import choose_apart
 from engine.types import EngineError, EngineSettings
 from engine.upscale.plan import Plan
 
@@ -67,7 +67,7 @@ def load(settings: EngineSettings, folder: Path) -> GenericPipeline:
     writer = choose_apart(
         settings.optimizer,
         device,
-        lambda: vacancy(probe(settings.device), int(needed), precision),
+        lambda: free_memory(probe(settings.device), int(needed), precision),
     )
     told = profile(settings.model)
     return GenericPipeline(pipe, image_pipe, told, device, offload, upscaling, writer, settings.keep_language)

@@ -23,7 +23,7 @@ from engine.models.zimage import record
 from engine.pictures import codec, metadata
 from engine.pictures.tensors import to_image
 from engine.pipeline import Redraw
-from engine.prompts.rewriting import Writer
+from engine.prompts import Writer
 from engine.prompts.text.truncate import as_read
 from engine.pulse import PULSE
 from engine.sampling.steps import steps_for
@@ -103,7 +103,7 @@ class GenericPipeline:
     def step(self, drawings: Sequence[Drawing]) -> None:
         """Advance one drawing by one step."""
         (drawing,) = drawings
-        self.optimizer.give_way()
+        self.optimizer.release_memory()
         started = time.perf_counter()
         guards.with_room(lambda: self._advance(drawing), self._reliefs(), too_large(drawing.task))
         drawing.step += 1
@@ -209,7 +209,7 @@ class GenericPipeline:
     def _reliefs(self) -> Iterator[bool]:
         """Make room: what `with_room` frees by itself, then parts in main memory, last tiles, which show."""
         yield True
-        if self.optimizer.give_way(scarce=True):
+        if self.optimizer.release_memory(out_of_memory=True):
             yield True
         yield self._offload()
         vae = getattr(self.pipe, "vae", None)

@@ -10,8 +10,7 @@ from typing import Any
 import torch
 
 from engine.models.zimage.preview import PreviewMap
-from engine.prompts import World
-from engine.prompts.rewriting import Writer
+from engine.prompts import World, Writer
 from engine.types import ModelProfile
 from engine.upscale.plan import Plan as Upscaling
 

@@ -21,15 +21,15 @@ from engine.memory.placement import Placement
 from engine.memory.plan import Plan, Wish
 from engine.memory.planner import choose_largest
 from engine.memory.probe import probe
-from engine.memory.residency import Vacancy, vacancy
+from engine.memory.residency import FreeMemory, free_memory
 from engine.memory.weights import PackedLinear
 from engine.models.profiles import EMBEDDED, EMBEDDED_WEIGHTS, profile
 from engine.models.zimage.components import Components
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.models.zimage.preview import PreviewMap, load_preview
 from engine.models.zimage.speed import Speed
-from engine.prompts import chat, embedded_world
-from engine.prompts.rewriting import Writer
+from engine.prompts import Writer, embedded_world
+from engine.prompts.llm import choose
 from engine.sampling.steps import SamplingOptions
 from engine.types import EngineError, EngineSettings
 from engine.upscale import detail
@@ -92,11 +92,11 @@ def _writer(settings: EngineSettings, components: Components, plan: Plan) -> Wri
         return None
     encoder, tokenizer, device = components.text_encoder, components.tokenizer, components.device
 
-    def free() -> Vacancy:
+    def free() -> FreeMemory:
         transient = plan.transient(plan.wish.width, plan.wish.height)
-        return vacancy(probe(settings.device), transient, plan.form("text_encoder").dtype)
+        return free_memory(probe(settings.device), transient, plan.form("text_encoder").dtype)
 
-    return chat.choose(settings.optimizer, encoder, tokenizer, device, plan, free)
+    return choose.choose(settings.optimizer, encoder, tokenizer, device, plan, free)
 
 
 def planned(settings: EngineSettings, folder: Path) -> Plan:

@@ -111,7 +111,7 @@ class ZImagePipeline:
     def start(self, task: Generate, ready: PromptReady) -> Drawing:
         """Check the task, encode its prompt and make the initial latents."""
         check(task, self.components.profile)
-        self.optimizer.give_way()
+        self.optimizer.release_memory()
         while self.components.make_room is not None and self.components.make_room(task.width, task.height):
             self.denoiser.refresh()
         started = time.perf_counter()
@@ -123,7 +123,7 @@ class ZImagePipeline:
     def step(self, drawings: Sequence[Drawing]) -> None:
         """Advance each drawing by one step in one forward (two with guidance); they share a `batch_key`."""
         sound = [drawing for drawing in drawings if drawing.broken is None]
-        self.optimizer.give_way()
+        self.optimizer.release_memory()
         started = time.perf_counter()
         if sound:
             guards.with_room(
@@ -276,7 +276,7 @@ class ZImagePipeline:
     def _reliefs(self) -> Iterator[bool]:
         """Make room: first what `with_room` frees by itself, then as far as the plan of the memory goes."""
         yield True
-        if self.optimizer.give_way(scarce=True):
+        if self.optimizer.release_memory(out_of_memory=True):
             yield True
         while self.components.tighten is not None and self.components.tighten():
             log.warning("memory ran out; the model takes less of it from now on")

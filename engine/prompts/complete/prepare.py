@@ -1,44 +1,16 @@
-"""From what a person wrote to what a model is given: sanitize, optimize, enhance, negatives, in this order.
+"""An optimized prompt made complete: its refusals, its additions, its negative prompt.
 
-Knows the order and what guidance means for refusals. Knows no model and no language model.
+Knows what guidance means for refusals. Knows no model and no language model.
 """
 
 from collections.abc import Sequence
 
 from engine.prompts.complete.enhance import enhance
 from engine.prompts.complete.negatives import folded, merged, negatives, understood
-from engine.prompts.complete.optimize import optimize
 from engine.prompts.small_world.lexicon import World
 from engine.prompts.small_world.rewording import reworded
 from engine.prompts.text.clean import is_chinese
 from engine.prompts.text.sanitize import Rewritten, sanitize
-
-
-def prepare(
-    text: str,
-    world: World | None = None,
-    *,
-    negative: str = "",
-    optimized: bool = True,
-    enhanced: bool = True,
-    guided: bool = True,
-    wording: int = 0,
-    keep_language: bool = False,
-) -> Rewritten:
-    """Return what the model is really given: `text` sanitized, then optimized and enhanced as asked.
-
-    `negative` is the person's own negative prompt and comes first in the result's; with both switches off
-    it is all there is in it. A wish that only refuses ("no snow") and is not enhanced stays as it is. Notes
-    are in the order of the steps, each once. Another `wording` says the same differently.
-    """
-    ready = sanitize(text)
-    if optimized:
-        ready = optimize(ready.text, world, wording=wording, keep_language=keep_language)
-        ready = Rewritten(ready.text, (*sanitize(text).notes, *ready.notes), ready.negative)
-        ready = refusing(ready, negative, world)
-        negative = ""
-    done = completed(ready, text, world, negative=negative, enhanced=enhanced, guided=guided, wording=wording)
-    return in_other_words(done, world, wording) if optimized else done
 
 
 def refusing(ready: Rewritten, negative: str, world: World | None) -> Rewritten:

@@ -9,7 +9,7 @@ from transformers import AutoTokenizer
 from transformers.models.qwen3 import Qwen3Model
 
 from engine.embedded import WEIGHTS
-from engine.prompts.language import LanguageModel, around
+from engine.prompts.llm.chat import LanguageModel, around
 from tests.engine.prompts.tiny import TINY
 
 

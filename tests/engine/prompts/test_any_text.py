@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.prompts import World, embedded_world, enhance, optimize, prepare, sanitize
-from engine.prompts.checks import problems
+from engine.prompts import World, embedded_world, enhance, optimize, sanitize
+from engine.prompts.llm.checks import problems
 from engine.prompts.text.clean import masked, quoted
 from engine.prompts.text.sanitize import LIMIT
 from engine.prompts.translate.chinese import HAN
+from tests.engine.prompts.rules import prepare
 
 SAID = """
     red blue orange boat cat fish house rocket sea snow meadow night dawn sunset moonlight dragon cute wooden

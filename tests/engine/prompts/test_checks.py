@@ -3,8 +3,8 @@
 import pytest
 
 from engine.prompts import optimize
-from engine.prompts.checks import counts, leaks, numbers, problems
-from engine.prompts.instructions import instructions
+from engine.prompts.llm.checks import counts, leaks, numbers, problems
+from engine.prompts.llm.instructions import instructions
 
 GOOD = [
     (

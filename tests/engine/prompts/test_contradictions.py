@@ -4,8 +4,7 @@ from collections.abc import Generator
 
 import pytest
 
-from engine.prompts import embedded_world, optimize
-from engine.prompts.rewriting import Optimizer
+from engine.prompts import Optimizer, embedded_world, optimize
 from engine.prompts.text.contradictions import latest
 from engine.types import Optimize
 from tests.engine.prompts.test_wishes_list import HALVES, load
@@ -115,7 +114,7 @@ def test_rules_and_the_language_model_are_given_the_later_one() -> None:
         def seconds(self, tokens: int) -> float:
             return 0.0
 
-        def give_way(self, scarce: bool) -> bool:
+        def release_memory(self, out_of_memory: bool) -> bool:
             return False
 
     Optimizer(language=Listening()).prepare(Optimize("a cat at sunset, at night"))

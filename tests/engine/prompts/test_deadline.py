@@ -21,8 +21,8 @@ class Writer:
     def seconds(self, tokens: int) -> float:
         return 0.0
 
-    def give_way(self, scarce: bool) -> bool:
-        return scarce
+    def release_memory(self, out_of_memory: bool) -> bool:
+        return out_of_memory
 
     def write(self, wish: str, *, chinese: bool = False, seed: int = 0) -> Generator[None, None, str]:
         for _ in range(self._turns):

@@ -5,9 +5,10 @@ from random import Random
 import pytest
 
 from engine.embedded import vocabulary as embedded
-from engine.prompts import embedded_world, enhance, negatives, optimize, prepare
+from engine.prompts import embedded_world, enhance, negatives, optimize
 from engine.prompts.data import phrases
 from lab.render.scene import Scene, sample_pair, sample_scene
+from tests.engine.prompts.rules import prepare
 
 WORLD = embedded_world()
 

@@ -11,8 +11,9 @@ from functools import cache
 
 import pytest
 
-from engine.prompts import Rewritten, enhance, prepare
+from engine.prompts import Rewritten, enhance
 from engine.prompts.text.clean import QUOTED
+from tests.engine.prompts.rules import prepare
 from tests.engine.prompts.test_wishes import wishes
 
 CONTRADICTIONS = {

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.prompts import Optimizer
-from engine.prompts.language import LanguageModel
+from engine.prompts.llm.chat import LanguageModel
 from engine.types import Generate
 from tests.engine.prompts.tiny import forced
 

@@ -4,10 +4,11 @@ import itertools
 
 import pytest
 
-from engine.prompts import enhance, negatives, prepare
+from engine.prompts import enhance, negatives
 from engine.prompts.complete.kinds import is_drawn, kind_of
 from engine.prompts.complete.negatives import folded
 from engine.prompts.data import phrases
+from tests.engine.prompts.rules import prepare
 
 KINDS = [
     ("a portrait of an old fisherman mending a net", "people"),

@@ -1,7 +1,8 @@
 """The optimizer without a language model: what each switch of a task does."""
 
-from engine.prompts import Optimizer, embedded_world, prepare
+from engine.prompts import Optimizer, embedded_world
 from engine.types import Generate, Optimize, PromptReady
+from tests.engine.prompts.rules import prepare
 
 WISH = "请画一条老街，不要汽车"
 

@@ -8,7 +8,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from transformers.models.qwen3 import Qwen3Config, Qwen3Model
 
 from engine.prompts import Optimizer
-from engine.prompts.language import around
+from engine.prompts.llm.chat import around
 from engine.types import Generate
 from tests.engine.prompts.tiny import forced, held
 

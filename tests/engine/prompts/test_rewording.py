@@ -5,11 +5,12 @@ from random import Random
 
 import pytest
 
-from engine.prompts import Optimizer, embedded_world, optimize, prepare
+from engine.prompts import Optimizer, embedded_world, optimize
 from engine.prompts.small_world.rewording import reworded
 from engine.types import Generate, Optimize
 from lab.render.captions import caption, told
 from lab.render.scene import Scene, sample_pair, sample_scene
+from tests.engine.prompts.rules import prepare
 
 WORLD = embedded_world()
 SHORT = [

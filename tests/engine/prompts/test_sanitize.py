@@ -2,8 +2,9 @@
 
 import pytest
 
-from engine.prompts import prepare, sanitize
+from engine.prompts import sanitize
 from engine.prompts.text.sanitize import shortened
+from tests.engine.prompts.rules import prepare
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 import pytest
 
-from engine.prompts import Optimizer, embedded_world, prepare
+from engine.prompts import Optimizer, embedded_world
 from engine.prompts.complete.negatives import folded, understood
 from engine.prompts.data import phrases
 from engine.types import Generate, Optimize
+from tests.engine.prompts.rules import prepare
 
 WORLD = embedded_world()
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from engine.prompts.complete import prepare
 from engine.prompts.data import simplified_forms
 from engine.prompts.text.clean import QUOTED
+from tests.engine.prompts.rules import prepare
 
 FOLDER = Path(__file__).parent / "wishes"
 HAN = re.compile(r"[\u3400-\u9fff]")

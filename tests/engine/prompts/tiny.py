@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers.models.qwen3 import Qwen3Config
 
-from engine.prompts.language import LanguageModel
+from engine.prompts.llm.chat import LanguageModel
 
 TINY = Qwen3Config(
     vocab_size=1024, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,

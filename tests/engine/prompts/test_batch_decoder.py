@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from transformers.models.qwen3 import Qwen3Model
 
-from engine.prompts.language import LanguageModel, around
-from engine.prompts.together import Desk
+from engine.prompts.llm.batch_decoder import BatchDecoder
+from engine.prompts.llm.chat import LanguageModel, around
 from engine.types import EngineError
 from tests.engine.prompts.tiny import forced, run
 
@@ -137,7 +137,7 @@ def test_memory_that_runs_out_is_an_engine_error(model: LanguageModel) -> None:
 
 def test_the_speed_is_told_by_the_latest_text(model: LanguageModel) -> None:
     clock = iter(range(0, 1000, 2))
-    desk = Desk(model.decoder, clock=lambda: float(next(clock)))
+    desk = BatchDecoder(model.decoder, clock=lambda: float(next(clock)))
     assert desk.seconds(150) == 0
     writing = desk.write([5, 6, 7], torch.Generator(), lambda written: len(written) >= 12)
     run(writing)

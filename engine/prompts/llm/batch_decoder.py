@@ -54,23 +54,23 @@ class Decoder:
 
 
 @dataclass(slots=True, eq=False)
-class Row:
+class TextState:
     """A text under way after the tokens of `prompt`; `ahead` where another's turn was its turn, too."""
 
     prompt: list[int]
-    dice: torch.Generator
+    generator: torch.Generator
     is_over: Callable[[list[int]], bool]
     written: list[int] = field(default_factory=list)
-    batch: "Batch | None" = None
+    batch: "DecodeBatch | None" = None
     ahead: bool = False
     done: bool = False
 
 
-class Desk:
+class BatchDecoder:
     """Where texts are written, at most `together` at once.
 
     Those that wait at the same moment are written in one batch; who comes later begins another beside it.
-    Every text ends, and may be given up, by itself. What equal dice write alone is always the same; in a
+    Every text ends, and may be given up, by itself. What equal generator write alone is always the same; in a
     batch low bits, and with them words, may differ.
     """
 
@@ -83,8 +83,8 @@ class Desk:
         self._decoder = decoder
         self._together = together
         self._clock = clock
-        self._waiting: list[Row] = []
-        self._batches: list[Batch] = []
+        self._waiting: list[TextState] = []
+        self._batches: list[DecodeBatch] = []
         self._first = self._each = 0.0
 
     def seconds(self, tokens: int) -> float:
@@ -92,14 +92,14 @@ class Desk:
         return self._first + self._each * (tokens - STRIDE) if self._each else 0.0
 
     def write(
-        self, prompt: list[int], dice: torch.Generator, is_over: Callable[[list[int]], bool]
+        self, prompt: list[int], generator: torch.Generator, is_over: Callable[[list[int]], bool]
     ) -> Generator[None, None, list[int]]:
         """Return the tokens written after `prompt`, yielding every few of them.
 
         A text ends at a stop token, after 200 tokens, or where `is_over` says so of it. Raises
         `EngineError("out_of_memory")`.
         """
-        row = Row(prompt, dice, is_over)
+        row = TextState(prompt, generator, is_over)
         self._waiting.append(row)
         try:
             while not row.done:
@@ -110,7 +110,7 @@ class Desk:
         finally:
             self._leave(row)
 
-    def _advance(self, row: Row) -> None:
+    def _advance(self, row: TextState) -> None:
         if row.ahead:
             row.ahead = False
             return
@@ -123,7 +123,7 @@ class Desk:
             self._stride(row.batch)
             self._spend(row.batch.rows, row)
 
-    def _spend(self, rows: Sequence[Row], mine: Row) -> None:
+    def _spend(self, rows: Sequence[TextState], mine: TextState) -> None:
         """A turn of one was the turn of all of them."""
         for row in rows:
             row.ahead = row is not mine and not row.done
@@ -133,9 +133,9 @@ class Desk:
         rows = self._waiting[: max(0, self._together - taken)]
         if rows:
             del self._waiting[: len(rows)]
-            self._batches.append(Batch(self._decoder, rows))
+            self._batches.append(DecodeBatch(self._decoder, rows))
 
-    def _stride(self, batch: "Batch") -> None:
+    def _stride(self, batch: "DecodeBatch") -> None:
         began, before = self._clock(), batch.tokens
         batch.stride()
         took = self._clock() - began
@@ -144,17 +144,17 @@ class Desk:
         else:
             self._each = took / max(1, batch.tokens - before)
 
-    def _leave(self, row: Row) -> None:
+    def _leave(self, row: TextState) -> None:
         row.done = True
         if row in self._waiting:
             self._waiting.remove(row)
         self._batches = [batch for batch in self._batches if not batch.done]
 
 
-class Batch:
+class DecodeBatch:
     """Rows that began together, the shorter prompts padded on the left, in one cache."""
 
-    def __init__(self, decoder: Decoder, rows: Sequence[Row]) -> None:
+    def __init__(self, decoder: Decoder, rows: Sequence[TextState]) -> None:
         self.rows = rows
         self.tokens = 0
         self._decoder = decoder
@@ -185,7 +185,7 @@ class Batch:
         logits = self._decoder.forward(self._next, self._cache, **self._masked())
         self._length += self._next.shape[1]
         self.tokens += 1
-        tokens = sample(logits, [row.dice for row in self.rows])
+        tokens = sample(logits, [row.generator for row in self.rows])
         self._next = torch.tensor([[token] for token in tokens])
         for row, token in zip(self.rows, tokens, strict=True):
             if not row.done and token not in self._decoder.stops:
@@ -201,10 +201,10 @@ class Batch:
         return {"attention_mask": (at >= self._padding[:, None]).long(), "position_ids": own.clamp(min=0)}
 
 
-def sample(logits: Tensor, dice: Sequence[torch.Generator]) -> list[int]:
+def sample(logits: Tensor, generator: Sequence[torch.Generator]) -> list[int]:
     """Draw a token from each row of logits (rows, vocabulary) at temperature 0.7 among the likeliest 90 %."""
     top = (logits.float() / TEMPERATURE).topk(min(CANDIDATES, logits.shape[-1]))
     chances, tokens = top.values.cpu().softmax(-1), top.indices.cpu()
     chances[chances.cumsum(-1) - chances > TOP_P] = 0
-    drawn = [torch.multinomial(row, 1, generator=own) for row, own in zip(chances, dice, strict=True)]
+    drawn = [torch.multinomial(row, 1, generator=own) for row, own in zip(chances, generator, strict=True)]
     return [int(row[place]) for row, place in zip(tokens, drawn, strict=True)]

@@ -6,41 +6,41 @@ import pytest
 
 from engine.memory.plan import GIB
 from engine.memory.probe import Facts
-from engine.memory.residency import Guest, Lodging, Vacancy, lodge, together, vacancy
+from engine.memory.residency import FreeMemory, ModelSize, Residency, free_memory, plan_residency, together
 
-QWEN_1_7B = Guest(linear=1_409_286_144, other=311_288_832, cached=2 * 28 * 8 * 128 * 768)
+QWEN_1_7B = ModelSize(linear=1_409_286_144, other=311_288_832, cached=2 * 28 * 8 * 128 * 768)
 
 
 def card(free: float, host: float = 32) -> Facts:
     return Facts("cuda", "card", int(free * GIB), 80 * GIB, True, int(host * GIB), 64 * GIB)
 
 
-def left(facts: Facts, dtype: str = "bfloat16") -> Vacancy:
+def left(facts: Facts, dtype: str = "bfloat16") -> FreeMemory:
     """What is left beside Z-Image, whose decoder takes 2 GiB at 1024 pixels."""
-    return vacancy(facts, 2 * GIB, dtype)
+    return free_memory(facts, 2 * GIB, dtype)
 
 
 @pytest.mark.parametrize(
     ("free", "expected"),
     [
-        (40, Lodging("plain", stays=True, kept=True, together=8)),
-        (5, Lodging("int8", stays=True, kept=True, together=4)),
-        (4.5, Lodging("4bit", stays=True, kept=True, together=5)),
-        (3.3, Lodging("int8", stays=False, kept=True, together=8)),
-        (2.2, Lodging("4bit", stays=False, kept=True, together=1)),
+        (40, Residency("plain", stays=True, kept=True, together=8)),
+        (5, Residency("int8", stays=True, kept=True, together=4)),
+        (4.5, Residency("4bit", stays=True, kept=True, together=5)),
+        (3.3, Residency("int8", stays=False, kept=True, together=8)),
+        (2.2, Residency("4bit", stays=False, kept=True, together=1)),
         (1, None),
     ],
 )
 def test_fewer_bits_come_before_leaving_and_leaving_before_giving_up(
-    free: float, expected: Lodging | None
+    free: float, expected: Residency | None
 ) -> None:
-    assert lodge(left(card(free)), QWEN_1_7B, most=8) == expected
+    assert plan_residency(left(card(free)), QWEN_1_7B, most=8) == expected
 
 
 def test_what_leaves_is_read_again_where_main_memory_is_short() -> None:
-    lodging = lodge(left(card(2.2, host=2.5)), QWEN_1_7B, most=8)
-    assert lodging is not None
-    assert not lodging.kept
+    residency = plan_residency(left(card(2.2, host=2.5)), QWEN_1_7B, most=8)
+    assert residency is not None
+    assert not residency.kept
 
 
 def test_one_memory_has_no_other_place_to_keep_it() -> None:

@@ -1,6 +1,6 @@
-"""A chat model in the house of another: loaded at first use, out of the way when a picture needs the room.
+"""A chat model beside the model that draws: loaded at first use, away while a picture needs the memory.
 
-Knows devices, threads and idle time. Knows neither what the model says nor how its lodging was decided.
+Knows devices, threads and idle time. Knows neither what the model says nor how its residency was decided.
 """
 
 import logging
@@ -14,7 +14,7 @@ from torch import nn
 
 from engine import guards
 from engine.memory import allocator
-from engine.memory.residency import Lodging
+from engine.memory.residency import Residency
 from engine.pulse import PULSE
 from engine.types import EngineError
 
@@ -26,8 +26,8 @@ TURN = 0.05
 log = logging.getLogger(__name__)
 
 
-class Lodger:
-    """Holds what `read` returns, on `device`, while it is used and its `lodging` allows.
+class ResidentModel:
+    """Holds what `read` returns, on `device`, while it is used and its `residency` allows.
 
     Called from one thread; reading and the end of idle time happen in others.
     """
@@ -36,15 +36,15 @@ class Lodger:
         self,
         read: Callable[[], nn.Module],
         device: torch.device,
-        lodging: Lodging,
+        residency: Residency,
         *,
         clock: Callable[[], float] = time.monotonic,
         later: Callable[[float, Callable[[], None]], threading.Timer] = threading.Timer,
     ) -> None:
         self._read = read
         self._device = device
-        self._stays = lodging.stays
-        self._kept = lodging.kept
+        self._stays = residency.stays
+        self._kept = residency.kept
         self._clock = clock
         self._later = later
         self._lock = threading.Lock()
@@ -79,14 +79,14 @@ class Lodger:
                 self._enter()
             return True
 
-    def give_way(self, scarce: bool = False) -> bool:
+    def release_memory(self, out_of_memory: bool = False) -> bool:
         """Leave before a picture computes, unless the model may stay; say whether it left.
 
-        `scarce` means that memory ran out: from then on it leaves every time.
+        `out_of_memory` means that memory ran out: from then on it leaves every time.
         """
         with self._lock:
             self._drawing = True
-            self._stays = self._stays and not scarce
+            self._stays = self._stays and not out_of_memory
             if self._stays or not self._inside:
                 return False
             self._leave()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
-class Stopwatch:
+class Deadline:
     """Runs out after `computing` seconds in its own turns, or after `waiting` seconds by the clock."""
 
     def __init__(self, clock: Callable[[], float], computing: float, waiting: float) -> None:

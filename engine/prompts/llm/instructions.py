@@ -30,7 +30,7 @@ def instructions(chinese: bool) -> str:
     return _RULES.format(kinds=", ".join(KINDS), language="Chinese" if chinese else "English")
 
 
-def told_kind(text: str) -> tuple[str, str]:
+def split_kind(text: str) -> tuple[str, str]:
     """Take a written paragraph apart into the kind it begins with, or an empty one, and the prompt."""
     kind, colon, prompt = text.partition(":")
     kind = kind.strip().casefold()

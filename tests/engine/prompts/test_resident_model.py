@@ -7,25 +7,25 @@ import pytest
 import torch
 from torch import nn
 
-from engine.memory.residency import Lodging
-from engine.prompts.lodger import IDLE, Lodger
+from engine.memory.residency import Residency
+from engine.prompts.llm.resident_model import IDLE, ResidentModel
 from engine.types import EngineError
 
 CPU = torch.device("cpu")
 
 
-class House:
-    """A lodger with a clock and a timer that a test turns by hand; `reads` counts readings of the model."""
+class ReadOnDemand:
+    """A resident with a clock and a timer that a test turns by hand; `reads` counts readings of the model."""
 
     def __init__(self, stays: bool, kept: bool = True) -> None:
         self.now = 0.0
         self.reads = 0
         self.alarms: list[tuple[float, Callable[[], None]]] = []
-        lodging = Lodging("plain", stays=stays, kept=kept, together=1)
-        self.lodger = Lodger(self._read, CPU, lodging, clock=lambda: self.now, later=self._later)
+        residency = Residency("plain", stays=stays, kept=kept, together=1)
+        self.resident = ResidentModel(self._read, CPU, residency, clock=lambda: self.now, later=self._later)
 
     def enter(self) -> None:
-        enter(self.lodger)
+        enter(self.resident)
 
     def wake(self) -> None:
         """Let the waiting alarm ring."""
@@ -42,19 +42,19 @@ class House:
         return threading.Timer(0, lambda: None)
 
 
-def enter(lodger: Lodger) -> None:
+def enter(resident: ResidentModel) -> None:
     """Ask until the model is in."""
-    while not lodger.ready():
+    while not resident.ready():
         pass
 
 
 def test_it_is_read_at_the_first_use_only() -> None:
-    house = House(stays=True)
-    assert house.reads == 0
-    house.enter()
-    house.enter()
-    assert house.reads == 1
-    assert isinstance(house.lodger.model, nn.Linear)
+    held = ReadOnDemand(stays=True)
+    assert held.reads == 0
+    held.enter()
+    held.enter()
+    assert held.reads == 1
+    assert isinstance(held.resident.model, nn.Linear)
 
 
 def test_others_go_on_while_it_is_read() -> None:
@@ -64,11 +64,11 @@ def test_others_go_on_while_it_is_read() -> None:
         done.wait()
         return nn.Linear(2, 2)
 
-    lodger = Lodger(read, CPU, Lodging("plain", stays=True, kept=True, together=1))
-    assert not lodger.ready()
+    resident = ResidentModel(read, CPU, Residency("plain", stays=True, kept=True, together=1))
+    assert not resident.ready()
     done.set()
-    enter(lodger)
-    assert isinstance(lodger.model, nn.Linear)
+    enter(resident)
+    assert isinstance(resident.model, nn.Linear)
 
 
 def test_what_goes_wrong_in_reading_reaches_who_asks_and_the_next_one_reads_again() -> None:
@@ -79,30 +79,30 @@ def test_what_goes_wrong_in_reading_reaches_who_asks_and_the_next_one_reads_agai
             raise error
         return nn.Linear(2, 2)
 
-    lodger = Lodger(read, CPU, Lodging("plain", stays=True, kept=True, together=1))
+    resident = ResidentModel(read, CPU, Residency("plain", stays=True, kept=True, together=1))
     with pytest.raises(OSError, match="gone"):
-        enter(lodger)
-    enter(lodger)
-    assert isinstance(lodger.model, nn.Linear)
+        enter(resident)
+    enter(resident)
+    assert isinstance(resident.model, nn.Linear)
 
 
 def test_one_that_stays_makes_no_room_until_memory_runs_out() -> None:
-    house = House(stays=True)
-    house.enter()
-    assert not house.lodger.give_way()
-    assert house.lodger.ready()
-    assert house.lodger.give_way(scarce=True)
-    house.enter()
-    assert house.lodger.give_way()
+    held = ReadOnDemand(stays=True)
+    held.enter()
+    assert not held.resident.release_memory()
+    assert held.resident.ready()
+    assert held.resident.release_memory(out_of_memory=True)
+    held.enter()
+    assert held.resident.release_memory()
 
 
 def test_one_that_does_not_stay_waits_while_pictures_compute() -> None:
-    house = House(stays=False)
-    house.enter()
+    held = ReadOnDemand(stays=False)
+    held.enter()
     for _ in range(3):
-        house.lodger.give_way()
-        assert not house.lodger.ready()
-    assert house.lodger.ready()
+        held.resident.release_memory()
+        assert not held.resident.ready()
+    assert held.resident.ready()
 
 
 class Heavy(nn.Linear):
@@ -120,42 +120,42 @@ class Heavy(nn.Linear):
 
 
 def test_one_that_finds_no_room_says_so_and_may_come_in_later() -> None:
-    lodger = Lodger(Heavy, CPU, Lodging("plain", stays=False, kept=True, together=1))
-    enter(lodger)
-    lodger.give_way()
-    assert not lodger.ready()
+    resident = ResidentModel(Heavy, CPU, Residency("plain", stays=False, kept=True, together=1))
+    enter(resident)
+    resident.release_memory()
+    assert not resident.ready()
     with pytest.raises(EngineError) as caught:
-        lodger.ready()
+        resident.ready()
     assert caught.value.code == "out_of_memory"
-    assert lodger.ready()
+    assert resident.ready()
 
 
 @pytest.mark.parametrize(("kept", "reads"), [(True, 1), (False, 2)])
 def test_what_main_memory_keeps_is_not_read_again(kept: bool, reads: int) -> None:
-    house = House(stays=False, kept=kept)
-    house.enter()
-    assert house.lodger.give_way()
-    house.enter()
-    assert house.reads == reads
+    held = ReadOnDemand(stays=False, kept=kept)
+    held.enter()
+    assert held.resident.release_memory()
+    held.enter()
+    assert held.reads == reads
 
 
 def test_after_idle_time_it_is_given_up_and_read_anew_when_needed() -> None:
-    house = House(stays=True)
-    house.enter()
-    house.wake()
-    assert house.alarms == []
-    house.enter()
-    assert house.reads == 2
+    held = ReadOnDemand(stays=True)
+    held.enter()
+    held.wake()
+    assert held.alarms == []
+    held.enter()
+    assert held.reads == 2
 
 
 def test_as_long_as_it_is_used_it_stays() -> None:
-    house = House(stays=True)
-    house.enter()
-    house.now = IDLE - 1
-    house.enter()
-    house.now = 0.0
-    house.wake()
-    assert [seconds for seconds, _ in house.alarms] == [IDLE - 1]
-    house.now = IDLE
-    house.enter()
-    assert house.reads == 1
+    held = ReadOnDemand(stays=True)
+    held.enter()
+    held.now = IDLE - 1
+    held.enter()
+    held.now = 0.0
+    held.wake()
+    assert [seconds for seconds, _ in held.alarms] == [IDLE - 1]
+    held.now = IDLE
+    held.enter()
+    assert held.reads == 1

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.prompts.instructions import instructions
-from engine.prompts.together import TOGETHER, Decoder, Desk
+from engine.prompts.llm.batch_decoder import TOGETHER, BatchDecoder, Decoder
+from engine.prompts.llm.instructions import instructions
 from engine.types import EngineError
 
 REMEMBERED = 256
@@ -25,7 +25,7 @@ ENDS = ("<|im_end|>", "<|endoftext|>", "<|end|>", "<end_of_turn>", "<|eot_id|>")
 class LanguageModel:
     """A decoder with a tokenizer that has a chat template; `name` tells its rewritings from those of others.
 
-    At most `together` wishes are written at once. `give_way` is called before a picture computes, with
+    At most `together` wishes are written at once. `release_memory` is called before a picture computes, with
     whether memory ran out; it says whether it freed anything.
     """
 
@@ -35,13 +35,13 @@ class LanguageModel:
         tokenizer: Any,
         decoder: Decoder,
         together: int = TOGETHER,
-        give_way: Callable[[bool], bool] = lambda scarce: False,
+        release_memory: Callable[[bool], bool] = lambda out_of_memory: False,
     ) -> None:
         self.name = name
         self.tokenizer = tokenizer
         self.decoder = decoder
-        self.give_way = give_way
-        self._desk = Desk(decoder, together)
+        self.release_memory = release_memory
+        self._desk = BatchDecoder(decoder, together)
 
     def seconds(self, tokens: int) -> float:
         """Seconds of computing that a prompt of so many tokens takes here; 0 before the first."""
@@ -53,8 +53,8 @@ class LanguageModel:
         The wish is data: what looks like a control token is taken out of it. Thinking is off, sampling is at
         temperature 0.7 and top-p 0.9, and alone, equal seeds write equal prompts on equal hardware.
         """
-        dice = torch.Generator().manual_seed(zlib.crc32(f"{wish}/{seed}".encode()))
-        ids = yield from self._desk.write(self.tokens(wish, chinese), dice, self._is_over)
+        generator = torch.Generator().manual_seed(zlib.crc32(f"{wish}/{seed}".encode()))
+        ids = yield from self._desk.write(self.tokens(wish, chinese), generator, self._is_over)
         return self._text(ids).strip().partition("\n")[0].strip()
 
     def tokens(self, wish: str, chinese: bool = False) -> list[int]:
@@ -79,13 +79,13 @@ class LanguageModel:
         return text
 
 
-class Remembering:
+class CachedWriter:
     """The latest rewritings of a language model, by wish, language and seed; writes what is new, once."""
 
     def __init__(self, model: Any) -> None:
         self.name: str = model.name
         self.seconds: Callable[[int], float] = model.seconds
-        self.give_way: Callable[[bool], bool] = model.give_way
+        self.release_memory: Callable[[bool], bool] = model.release_memory
         self._model = model
         self._written: OrderedDict[tuple[str, bool, int], str] = OrderedDict()
         self._under_way: set[tuple[str, bool, int]] = set()

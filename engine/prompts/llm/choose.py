@@ -17,12 +17,12 @@ from engine import guards
 from engine.files import hub, quantized, shards
 from engine.memory import sizes
 from engine.memory.plan import Plan
-from engine.memory.residency import Guest, Lodging, Vacancy, lodge, together
+from engine.memory.residency import FreeMemory, ModelSize, Residency, plan_residency, together
 from engine.memory.sizes import Weights
 from engine.memory.weights import pack_linears
-from engine.prompts.language import LanguageModel, Remembering, around, rendered, stops
-from engine.prompts.lodger import Lodger
-from engine.prompts.together import TOGETHER, Decoder
+from engine.prompts.llm.batch_decoder import TOGETHER, Decoder
+from engine.prompts.llm.chat import CachedWriter, LanguageModel, around, rendered, stops
+from engine.prompts.llm.resident_model import ResidentModel
 from engine.types import EngineError
 
 TOKENS = 768
@@ -39,8 +39,8 @@ def choose(
     tokenizer: Any,
     device: torch.device,
     plan: Plan,
-    free: Callable[[], Vacancy],
-) -> Remembering | None:
+    free: Callable[[], FreeMemory],
+) -> CachedWriter | None:
     """The language model that a setting names beside Z-Image, or None for rules.
 
     `rules`, `text-encoder`, or a chat model's folder or downloaded hub id; `auto` is the text encoder where
@@ -55,10 +55,10 @@ def choose(
         return choose_apart(optimizer, device, free)
     left = free()
     rows = together(left.beside, cached(encoder.config), left.dtype, TOGETHER)
-    return Remembering(around(encoder, tokenizer, together=max(1, rows)))
+    return CachedWriter(around(encoder, tokenizer, together=max(1, rows)))
 
 
-def choose_apart(optimizer: str, device: torch.device, free: Callable[[], Vacancy]) -> Remembering | None:
+def choose_apart(optimizer: str, device: torch.device, free: Callable[[], FreeMemory]) -> CachedWriter | None:
     """As `choose`, beside a model whose text encoder is no language model.
 
     Raises `EngineError("bad_input")` for `text-encoder`, and what `load` raises.
@@ -67,7 +67,7 @@ def choose_apart(optimizer: str, device: torch.device, free: Callable[[], Vacanc
         return None
     look_apart(optimizer)
     model = load(optimizer, device, free())
-    return None if model is None else Remembering(model)
+    return None if model is None else CachedWriter(model)
 
 
 def look_apart(optimizer: str) -> None:
@@ -82,7 +82,7 @@ def look_apart(optimizer: str) -> None:
         measure(folder, _described(optimizer, folder)[1])
 
 
-def load(name: str, device: torch.device, free: Vacancy) -> LanguageModel | None:
+def load(name: str, device: torch.device, free: FreeMemory) -> LanguageModel | None:
     """A chat model from a folder or from what was downloaded before; its weights are read at the first wish.
 
     None where it fits no memory, which is logged. Raises `EngineError("model_missing")` when it is not there
@@ -90,30 +90,30 @@ def load(name: str, device: torch.device, free: Vacancy) -> LanguageModel | None
     """
     folder = find(name)
     tokenizer, config = _described(name, folder)
-    lodging = lodge(free, measure(folder, config), TOGETHER)
-    if lodging is None:
+    residency = plan_residency(free, measure(folder, config), TOGETHER)
+    if residency is None:
         log.warning("the optimizer model %s does not fit in memory, not even in 4 bit; rules write", name)
         return None
-    log.info("the optimizer model %s writes prompts %s", name, lodging.describe())
+    log.info("the optimizer model %s writes prompts %s", name, residency.describe())
     dtype = getattr(torch, free.dtype)
-    lodger = Lodger(partial(read, folder, device, dtype, lodging.weights), device, lodging)
+    resident = ResidentModel(partial(read, folder, device, dtype, residency.weights), device, residency)
 
     def forward(ids: Tensor, cache: Any, **padding: Tensor) -> Tensor:
         moved = {key: value.to(device) for key, value in padding.items()}
-        logits: Tensor = lodger.model(
+        logits: Tensor = resident.model(
             input_ids=ids.to(device), past_key_values=cache, use_cache=True, logits_to_keep=1, **moved
         ).logits
         return logits[:, -1]
 
-    decoder = Decoder(config, forward, stops(tokenizer, config), lodger.ready)
-    return LanguageModel(name, tokenizer, decoder, lodging.together, lodger.give_way)
+    decoder = Decoder(config, forward, stops(tokenizer, config), resident.ready)
+    return LanguageModel(name, tokenizer, decoder, residency.together, resident.release_memory)
 
 
-def lodged(name: str, free: Vacancy) -> Lodging | None:
+def residency(name: str, free: FreeMemory) -> Residency | None:
     """How `load` would keep a chat model; raises what it raises."""
     folder = find(name)
     _, config = _described(name, folder)
-    return lodge(free, measure(folder, config), TOGETHER)
+    return plan_residency(free, measure(folder, config), TOGETHER)
 
 
 def read(folder: Path, device: torch.device, dtype: torch.dtype, form: Weights) -> nn.Module:
@@ -152,12 +152,12 @@ def find(name: str) -> Path:
     return folder
 
 
-def measure(folder: Path, config: Any) -> Guest:
+def measure(folder: Path, config: Any) -> ModelSize:
     """The size of the chat model in `folder`, from its files' headers."""
     quantized.refuse(shards.read(folder), {})
     shapes = list(sizes.shapes(folder))
     linear = sum(math.prod(shape) for name, shape in shapes if sizes.is_linear(name, shape))
-    return Guest(linear, sum(math.prod(shape) for _, shape in shapes) - linear, cached(config))
+    return ModelSize(linear, sum(math.prod(shape) for _, shape in shapes) - linear, cached(config))
 
 
 def cached(config: Any) -> int:

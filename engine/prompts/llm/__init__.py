@@ -1,0 +1,1 @@
+"""Language models that write prompts, and the checks that what they write has to pass."""
