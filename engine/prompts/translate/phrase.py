@@ -35,11 +35,6 @@ class Phrase:
         """The kind of the last unit, "" where there is none."""
         return self.units[-1].kind if self.units else ""
 
-    @property
-    def is_owned(self) -> bool:
-        """Whether the last unit says whose the thing to come is: `of the old man`."""
-        return self.last == "attribute" and self.units[-1].text.startswith("of ")
-
     def add(self, kind: str, text: str, entry: Entry | None = None) -> None:
         """Put a unit last as it is."""
         self.units.append(Unit(kind, text, entry=entry))
