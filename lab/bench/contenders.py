@@ -17,8 +17,6 @@ from engine.models.zimage.components import Components
 from engine.models.zimage.drawing import Drawing
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.models.zimage.sampler import advance
-from engine.models.zimage.speed import Speed
-from engine.models.zimage.vae import Vae
 from engine.pictures import codec
 from engine.sampling import flow
 from engine.types import Generate, Picture, PromptReady, image_tokens
@@ -131,11 +129,6 @@ def ours_packed(components: Components, form: Weights) -> Components:
             parent, _, child = name.rpartition(".")
             transformer.get_submodule(parent)._modules[child] = PackedLinear(module.weight, module.bias, form)
     return replace(components, transformer=transformer)
-
-
-def vae_alone(model: Any, speed: Speed) -> Vae:
-    """Return our decoder around a copy of `model` with the flags of `speed`."""
-    return Vae(deepcopy(model), speed.channels_last, speed.lean_decoder)
 
 
 def ours_stages(pipeline: ZImagePipeline, task: Generate) -> dict[str, float]:

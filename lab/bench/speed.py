@@ -16,9 +16,9 @@ from engine.memory.sizes import Weights
 from engine.models.zimage.components import Components
 from engine.models.zimage.denoiser import padded
 from engine.models.zimage.pipeline import ZImagePipeline
-from engine.models.zimage.speed import EXACT, IN_VAE, Speed
 from engine.types import Generate, image_tokens
 from lab.bench import contenders
+from lab.bench.ablation import IN_TRANSFORMER, IN_VAE, only, pipeline_with, vae_with
 from lab.bench.clock import best_of, timed
 from lab.bench.floor import operations, products
 from lab.bench.memory import MIB, most, peak
@@ -104,18 +104,21 @@ def flags_alone(sides: Sides, side: int, rounds: int) -> list[Row]:
     What is of use on CUDA only builds on the others, so it is added to those in use or taken from them.
     """
     task = contenders.asked(side, STEPS, 1.0)
-    speeds = {"none": Speed.none(), **{flag: Speed.none(**{flag: True}) for flag in EXACT}}
-    speeds["in use"] = sides.ours.speed
+    speeds = {"in use": sides.ours.speed}
     if sides.components.device.type == "cuda":
         speeds["in use, uncompiled"] = replace(sides.ours.speed, compiled=False)
         speeds["in use and cuda_graphs"] = replace(sides.ours.speed, cuda_graphs=True)
 
-    def run(speed: Speed) -> Callable[[], object]:
+    def ablated(*kept: str) -> Callable[[], object]:
+        pipeline = pipeline_with(sides.components, kept)
+        return only(kept)(contenders.ours_latents(pipeline, task, sides.embedding))
+
+    runs: Runs = {"none": ablated(), **{flag: ablated(flag) for flag in IN_TRANSFORMER}}
+    for name, speed in speeds.items():
         pipeline = ZImagePipeline(sides.components, speed=speed)
         pipeline.warm()
-        return contenders.ours_latents(pipeline, task, sides.embedding)
-
-    best = best_of({name: run(speed) for name, speed in speeds.items()}, rounds)
+        runs[name] = contenders.ours_latents(pipeline, task, sides.embedding)
+    best = best_of(runs, rounds)
     return [
         {"size": side, "flag": name, "seconds": seconds, "faster": best["none"] / seconds}
         for name, seconds in best.items()
@@ -140,14 +143,14 @@ def decoding(sides: Sides, side: int, rounds: int) -> Row:
 def flags_in_vae(sides: Sides, side: int, rounds: int) -> list[Row]:
     """The decoder with each flag of the VAE alone, and with those in use, from copies nobody has changed."""
     latents = torch.randn((16, side // 8, side // 8), device=sides.components.device)
-    speeds = {"none": Speed.none(), **{flag: Speed.none(**{flag: True}) for flag in IN_VAE}}
-    speeds["in use"] = sides.ours.speed
+    in_use = IN_VAE if sides.ours.speed.lean_decoder else IN_VAE[:1]
 
-    def run(speed: Speed) -> Callable[[], object]:
-        vae = contenders.vae_alone(sides.stock.vae, speed)
+    def run(*kept: str) -> Callable[[], object]:
+        vae = vae_with(sides.stock.vae, kept)
         return torch.inference_mode()(lambda: vae.decode(latents))
 
-    best = best_of({name: run(speed) for name, speed in speeds.items()}, rounds)
+    runs: Runs = {"none": run(), **{flag: run(flag) for flag in IN_VAE}, "in use": run(*in_use)}
+    best = best_of(runs, rounds)
     return [
         {"size": side, "flag": name, "seconds": seconds, "faster": best["none"] / seconds}
         for name, seconds in best.items()

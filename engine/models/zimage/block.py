@@ -12,8 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.models.zimage.speed import Speed
-
 FP16_SHIFT = 2.0**-6
 """What half precision is scaled by before the two products that outgrow it; exact, a power of two."""
 
@@ -37,28 +35,24 @@ class Parts(NamedTuple):
     eps_pair: float
 
 
-class Operations(NamedTuple):
-    """How a block computes: each is one of two functions with the same result."""
+def run_block(tokens: Tensor, rope: Tensor, factors: Tensor, parts: Parts) -> Tensor:
+    """Return `tokens` (B, n, dim) after the block; `factors` is `(4, B, 1, dim)` from `Block.modulation`.
 
-    norm: Callable[[Tensor, float], Tensor]
-    rotate: Callable[[Tensor, Tensor], Tensor]
-    add: Callable[[Tensor, Tensor, Tensor], Tensor]
-
-
-def run_block(tokens: Tensor, rope: Tensor, factors: Tensor, parts: Parts, use: Operations) -> Tensor:
-    """Return `tokens` (B, n, dim) after the block; `factors` is `(4, B, 1, dim)` from `Block.modulation`."""
+    `rope` is complex (1, n, head_dim/2), or the same as cosines and sines (1, n, head_dim/2, 2).
+    """
     eps_out = parts.eps * FP16_SHIFT**2 if tokens.dtype == torch.float16 else parts.eps
-    attended = _attend(use.norm(tokens, parts.eps) * factors[0], rope, parts, use)
-    tokens = use.add(tokens, factors[1], use.norm(attended, eps_out))
-    gate, value = _gated(use.norm(tokens, parts.eps) * factors[2], parts.gates)
+    attended = _attend(norm(tokens, parts.eps) * factors[0], rope, parts)
+    tokens = torch.addcmul(tokens, factors[1], norm(attended, eps_out))
+    gate, value = _gated(norm(tokens, parts.eps) * factors[2], parts.gates)
     fed = _linear(functional.silu(gate) * _shifted(value), parts.down)
-    return use.add(tokens, factors[3], use.norm(fed, eps_out))
+    return torch.addcmul(tokens, factors[3], norm(fed, eps_out))
 
 
-def _attend(tokens: Tensor, rope: Tensor, parts: Parts, use: Operations) -> Tensor:
+def _attend(tokens: Tensor, rope: Tensor, parts: Parts) -> Tensor:
     pair, value = _projected(tokens, parts.inputs)
     pair = pair.unflatten(-1, (2 * parts.heads, -1))
-    pair = use.rotate(use.norm(pair, parts.eps_pair) * parts.pair_norm, rope).transpose(1, 2)
+    rotate = rotate_complex if rope.is_complex() else rotate_real
+    pair = rotate(norm(pair, parts.eps_pair) * parts.pair_norm, rope).transpose(1, 2)
     query, key = pair.chunk(2, dim=1)
     value = value.unflatten(-1, (parts.heads, -1)).transpose(1, 2)
     attended = functional.scaled_dot_product_attention(query, key, value)
@@ -92,19 +86,19 @@ def _shifted(values: Tensor) -> Tensor:
     return values * FP16_SHIFT if values.dtype == torch.float16 else values
 
 
-Run = Callable[[Tensor, Tensor, Tensor, Parts, Operations], Tensor]
+Run = Callable[[Tensor, Tensor, Tensor, Parts], Tensor]
 """`run_block`, or what computes the same."""
 
 
 class Block:
     """A callable view of one `ZImageTransformerBlock`; the module stays usable and owns the weights.
 
-    With `fused_weights` its query, key, value, w1 and w3 become views of two larger tensors, which costs no
-    memory. Linear layers that are wrapped, hooked, quantised or were moved are called as modules; a block
-    without any is computed by `run`.
+    Its query, key, value, w1 and w3 become views of two larger tensors, which costs no memory. Linear layers
+    that are wrapped, hooked, quantised or were moved are called as modules; a block without any is computed
+    by `run`. With `real_rope` it rotates in real numbers.
     """
 
-    def __init__(self, module: Any, speed: Speed, run: Run = run_block) -> None:
+    def __init__(self, module: Any, real_rope: bool = False, run: Run = run_block) -> None:
         self.module = module
         attention, feed = module.attention, module.feed_forward
         self._linears = [
@@ -112,14 +106,10 @@ class Block:
             (feed, "w1"), (feed, "w3"), (feed, "w2"),
         ]  # fmt: skip
         layers = self._layers()
-        fusible = speed.fused_weights and _plain(layers) and not self.is_whole
+        fusible = _plain(layers) and not self.is_whole
         self._tensors = self._fused(layers) if fusible else None
         self._pointers = _pointers(layers) if self._tensors else []
-        self._use = Operations(
-            native_norm if speed.native_norm else plain_norm,
-            rotate_real if speed.real_rope else rotate_complex,
-            torch.addcmul if speed.addcmul else _add_product,
-        )
+        self._real_rope = real_rope
         self._run = run
 
     @property
@@ -167,12 +157,12 @@ class Block:
     def computed(self, run: Run, tokens: Tensor, rope: Tensor, factors: Tensor) -> Tensor:
         """As a call does, by another `run`."""
         # The compiler knows no complex numbers, so they are taken apart before it begins.
-        rope = torch.view_as_real(rope) if self._use.rotate is rotate_real else rope
+        rope = torch.view_as_real(rope) if self._real_rope else rope
         if self._tensors is not None and self.is_fused:
-            return run(tokens, rope, factors, self._tensors, self._use)
+            return run(tokens, rope, factors, self._tensors)
         layers = self._layers()
         parts = self._parts(tuple(layers[:3]), layers[3], tuple(layers[4:6]), layers[6])
-        return run_block(tokens, rope, factors, parts, self._use)
+        return run_block(tokens, rope, factors, parts)
 
     def _layers(self) -> list[Any]:
         return [parent._modules[name] for parent, name in self._linears]
@@ -235,15 +225,9 @@ def _consecutive(weights: list[Tensor]) -> bool:
     )
 
 
-def native_norm(values: Tensor, eps: float) -> Tensor:
+def norm(values: Tensor, eps: float) -> Tensor:
     """RMSNorm over the last axis without a weight."""
     return functional.rms_norm(values, values.shape[-1:], None, eps)
-
-
-def plain_norm(values: Tensor, eps: float) -> Tensor:
-    """RMSNorm in the stock pipeline's single operations, the variance in float32."""
-    variance = values.float().pow(2).mean(-1, keepdim=True)
-    return (values * torch.rsqrt(variance + eps)).to(values.dtype)
 
 
 def rotate_complex(values: Tensor, rope: Tensor) -> Tensor:
@@ -266,7 +250,3 @@ def _plain(layers: list[Any]) -> bool:
 
 def _pointers(layers: list[Any]) -> list[int]:
     return [layer.weight.data_ptr() for layer in layers]
-
-
-def _add_product(base: Tensor, factor: Tensor, value: Tensor) -> Tensor:
-    return base + factor * value

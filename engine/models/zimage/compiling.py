@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from engine import guards
-from engine.models.zimage.block import Block, Operations, Parts, run_block
-from engine.models.zimage.speed import Speed
+from engine.models.zimage.block import Block, Parts, run_block
 from engine.pulse import PULSE
 
 RECOMPILES = 64
@@ -39,25 +38,21 @@ class Compiled:
         self._any_shape = torch.compile(run_block)
         self._one_shape = torch.compile(_run_warmed, dynamic=False)
 
-    def __call__(
-        self, tokens: Tensor, rope: Tensor, factors: Tensor, parts: Parts, use: Operations
-    ) -> Tensor:
+    def __call__(self, tokens: Tensor, rope: Tensor, factors: Tensor, parts: Parts) -> Tensor:
         """Compute as `run_block` does."""
         if self._works:
             try:
-                return self._compiled(tokens, rope, factors, parts, use)
+                return self._compiled(tokens, rope, factors, parts)
             except RuntimeError as error:
                 if isinstance(error, torch.AcceleratorError) or guards.out_of_memory(error):
                     raise
                 self._works = False
                 _tell(error)
-        return run_block(tokens, rope, factors, parts, use)
+        return run_block(tokens, rope, factors, parts)
 
-    def _compiled(
-        self, tokens: Tensor, rope: Tensor, factors: Tensor, parts: Parts, use: Operations
-    ) -> Tensor:
+    def _compiled(self, tokens: Tensor, rope: Tensor, factors: Tensor, parts: Parts) -> Tensor:
         run = self._one_shape if tuple(tokens.shape) in self._own else self._any_shape
-        return run(tokens, rope, factors, parts, use)
+        return run(tokens, rope, factors, parts)
 
     def warm(self, block: Block, length: int) -> bool:
         """Compile a graph for one picture of `length` tokens; False leaves that shape to the common one."""
@@ -90,12 +85,12 @@ class Compiled:
         return off <= LARGEST_DIFFERENCE
 
 
-def compiled(module: Any, speed: Speed) -> Compiled | None:
+def compiled(module: Any, real_rope: bool) -> Compiled | None:
     """Return the compiled block if `module` computes the same with it, else None.
 
     A hooked block, whose weights may be elsewhere, and one whose weights are not fused are not tried.
     """
-    block = Block(module, speed)
+    block = Block(module, real_rope)
     if not block.is_fused:
         return None
     run = Compiled()
@@ -106,6 +101,6 @@ def _tell(error: Exception) -> None:
     log.warning("the transformer runs uncompiled: %s", str(error).partition("\n")[0])
 
 
-def _run_warmed(tokens: Tensor, rope: Tensor, factors: Tensor, parts: Parts, use: Operations) -> Tensor:
+def _run_warmed(tokens: Tensor, rope: Tensor, factors: Tensor, parts: Parts) -> Tensor:
     # A function of its own, because the compiler keeps graphs, and what it makes flexible, per function.
-    return run_block(tokens, rope, factors, parts, use)
+    return run_block(tokens, rope, factors, parts)

@@ -52,11 +52,11 @@ class Denoiser:
         self.speed = Speed.of(transformer.device.type) if speed is None else speed
         self._key = f"{PATCH}-1"
         self._positions = lru_cache(maxsize=32)(self._rope)
-        self._kernels = attention.chosen(transformer) if self.speed.attention else None
+        self._kernels = attention.chosen(transformer)
         self._compiled: Compiled | None = None
         if self.speed.compiled:
             with attention.preferred(self._kernels):
-                self._compiled = compiled(transformer.layers[0], self.speed)
+                self._compiled = compiled(transformer.layers[0], self.speed.real_rope)
             self.speed = replace(self.speed, compiled=self._compiled is not None)
         is_cuda = transformer.device.type == "cuda"
         self._graphs = Graphs(self._computed, record) if self.speed.cuda_graphs and is_cuda else None
@@ -67,7 +67,7 @@ class Denoiser:
         model, run = self.transformer, self._compiled or run_block
         self._dtype: torch.dtype = model.dtype
         self._context, self._noise, self._layers = (
-            [Block(module, self.speed, run) for module in modules]
+            [Block(module, self.speed.real_rope, run) for module in modules]
             for modules in (model.context_refiner, model.noise_refiner, model.layers)
         )
         if self._graphs is not None:
@@ -125,8 +125,6 @@ class Denoiser:
         """
         if not all(map(untouched, self.transformer.t_embedder.mlp)):
             return self._moments(sigmas)[step]
-        if not self.speed.once_per_schedule:
-            return self._moments([sigmas[step]])[0]
         key = (tuple(sigmas), self._hooked())
         if key not in self._schedules:
             self._schedules[key] = self._moments(sigmas)

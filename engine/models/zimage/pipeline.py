@@ -75,7 +75,7 @@ class ZImagePipeline:
         self.guided_share = guided_share
         self.text = TextEncoder(components.tokenizer, components.text_encoder)
         self.denoiser = Denoiser(components.transformer, self.speed)
-        self.vae = Vae(components.vae, self.speed.channels_last, self.speed.lean_decoder)
+        self.vae = Vae(components.vae, self.speed.lean_decoder)
         self.schedule = Schedule.from_config(components.scheduler)
         self.optimizer = prompts.Optimizer(
             components.world,

@@ -18,17 +18,16 @@ from engine.sampling.flow import noise
 class Vae:
     """Encode and decode one picture at a time.
 
-    With `channels_last` the model's convolutions keep their weights channels last, which every device
-    computes faster; with `is_lean` the decoder multiplies less (`lean_decoder.py`). Both change
-    the model itself, and the pixels by rounding.
+    The model's convolutions keep their weights channels last, which every device computes faster; with
+    `is_lean` the decoder multiplies less (`lean_decoder.py`). Both change the model itself, and the pixels by
+    rounding.
     """
 
-    def __init__(self, model: Any, channels_last: bool = True, is_lean: bool = False) -> None:
+    def __init__(self, model: Any, is_lean: bool = False) -> None:
         self.model = model
         self._dtype: torch.dtype = model.dtype
-        self._format = torch.channels_last if channels_last else torch.contiguous_format
-        if channels_last:
-            model.to(memory_format=torch.channels_last)
+        self.memory_format = torch.channels_last
+        model.to(memory_format=self.memory_format)
         if is_lean:
             lean_decoder.apply(model.decoder)
         self._scale: float = model.config.scaling_factor
@@ -47,14 +46,14 @@ class Vae:
     def decode(self, latents: Tensor) -> Tensor:
         """Return the pixels of sampler-space latents `(16, h, w)` as `(3, 8h, 8w)`, not clamped."""
         scaled = latents[None].to(self._dtype) / self._scale + self._shift
-        pixels: Tensor = self.model.decode(scaled.contiguous(memory_format=self._format), return_dict=False)[
-            0
-        ]
+        pixels: Tensor = self.model.decode(
+            scaled.contiguous(memory_format=self.memory_format), return_dict=False
+        )[0]
         return pixels[0].float().contiguous()
 
     def encode(self, pixels: Tensor, source: torch.Generator) -> Tensor:
         """Return sampler-space latents `(16, h, w)`, float32, drawn from the posterior with `source`."""
-        batch = pixels[None].to(self._dtype).contiguous(memory_format=self._format)
+        batch = pixels[None].to(self._dtype).contiguous(memory_format=self.memory_format)
         posterior = self.model.encode(batch).latent_dist
         height, width = pixels.shape[-2:]
         spread = noise(width, height, source, channels=posterior.mean.shape[1]).to(posterior.mean.device)

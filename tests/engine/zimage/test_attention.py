@@ -54,13 +54,3 @@ def test_the_order_of_kernels_does_not_change_the_picture(
     torch.testing.assert_close(
         sampled(made, wish).latents, sampled(pipeline, wish).latents, atol=1e-3, rtol=0
     )
-
-
-def test_the_flag_leaves_the_choice_to_torch_when_it_is_off(
-    pipeline: ZImagePipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(attention, "chosen", lambda transformer: attention.HOPPER)
-    on, off = (
-        ZImagePipeline(pipeline.components, speed=speed) for speed in (Speed(), Speed(attention=False))
-    )
-    assert (on.denoiser._kernels, off.denoiser._kernels) == (attention.HOPPER, None)

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from engine.models.zimage.block import Block, rotate_complex, rotate_real
 from engine.models.zimage.denoiser import Denoiser
 from engine.models.zimage.pipeline import ZImagePipeline
-from engine.models.zimage.speed import Speed
 
 DIM, HEADS = 48, 3
 
@@ -29,12 +28,12 @@ def inputs(batch: int = 2) -> tuple[Tensor, Tensor, Tensor]:
     return torch.randn((batch, 32, DIM), generator=source), rope, torch.randn((batch, DIM), generator=source)
 
 
-@pytest.mark.parametrize("speed", [Speed(), Speed(real_rope=True), Speed.none()])
+@pytest.mark.parametrize("real_rope", [False, True])
 @pytest.mark.parametrize("modulation", [True, False])
-def test_a_block_computes_what_the_stock_block_computes(speed: Speed, modulation: bool) -> None:
+def test_a_block_computes_what_the_stock_block_computes(real_rope: bool, modulation: bool) -> None:
     module, (tokens, rope, time) = made(modulation), inputs()
     expected = module(tokens, None, rope, time)
-    block = Block(module, speed)
+    block = Block(module, real_rope)
     ours = block(tokens, rope, block.modulation(time)[:, :, None])
     torch.testing.assert_close(ours, expected, atol=1e-5, rtol=1e-5)
 
@@ -48,7 +47,7 @@ def test_rotation_in_real_numbers_is_bit_exact() -> None:
 def test_fusing_leaves_the_stock_block_as_it_was_and_takes_no_second_copy() -> None:
     module, (tokens, rope, time) = made(), inputs()
     before = module(tokens, None, rope, time)
-    Block(module, Speed())
+    Block(module)
     assert torch.equal(module(tokens, None, rope, time), before)
     attention = module.attention
     storages = {layer.weight.untyped_storage().data_ptr() for layer in (attention.to_q, attention.to_k)}
@@ -57,18 +56,18 @@ def test_fusing_leaves_the_stock_block_as_it_was_and_takes_no_second_copy() -> N
 
 def test_two_views_of_one_block_share_its_fused_weights() -> None:
     module, (tokens, rope, time) = made(), inputs()
-    first, second = Block(module, Speed()), Block(module, Speed())
+    first, second = Block(module), Block(module)
     assert first.is_fused
     assert second.is_fused
     before = module.feed_forward.w1.weight.data_ptr()
-    Block(module, Speed())
+    Block(module)
     assert module.feed_forward.w1.weight.data_ptr() == before
     factors = first.modulation(time)[:, :, None]
     assert torch.equal(first(tokens, rope, factors), second(tokens, rope, factors))
     moved = module.feed_forward.w1.weight
     moved.data = moved.data.clone()
     assert not first.is_fused
-    assert Block(module, Speed()).is_fused
+    assert Block(module).is_fused
 
 
 def added(block: ZImageTransformerBlock) -> None:
@@ -90,7 +89,7 @@ def wrapped(block: ZImageTransformerBlock) -> None:
 @pytest.mark.parametrize("change", [added, replaced, hooked, wrapped])
 def test_weights_changed_after_fusing_count(change: object) -> None:
     module, (tokens, rope, time) = made(), inputs()
-    block = Block(module, Speed())
+    block = Block(module)
     change(module)  # type: ignore[operator]
     ours = block(tokens, rope, block.modulation(time)[:, :, None])
     torch.testing.assert_close(ours, module(tokens, None, rope, time), atol=1e-5, rtol=1e-5)
@@ -103,7 +102,7 @@ def test_half_precision_does_not_overflow_where_the_stock_block_does() -> None:
     module.attention.to_v.weight.data *= 2e3
     half = module.half()
     assert not half(tokens.half(), None, rope, time.half()).isfinite().all()
-    block = Block(half, Speed())
+    block = Block(half)
     ours = block(tokens.half(), rope, block.modulation(time.half())[:, :, None])
     torch.testing.assert_close(ours.float(), expected, atol=0.02, rtol=0.02)
 

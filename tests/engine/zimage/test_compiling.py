@@ -1,7 +1,6 @@
 """Compiled blocks: which graphs are made, that they compute the same, and what happens when they do not."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 import torch
@@ -40,7 +39,7 @@ def test_all_blocks_of_a_shape_share_one_compiled_graph(graphs: list[torch.fx.Gr
     tokens, rope, time = inputs()
     for _ in range(3):
         module = made()
-        eager, ours = Block(module, SPEED), Block(module, SPEED, run)
+        eager, ours = Block(module, real_rope=True), Block(module, real_rope=True, run=run)
         factors = eager.modulation(time)[:, :, None]
         torch.testing.assert_close(
             ours(tokens, rope, factors), eager(tokens, rope, factors), atol=1e-5, rtol=1e-5
@@ -52,10 +51,10 @@ def test_a_warmed_shape_has_a_graph_of_its_own_and_all_others_share_one(
     graphs: list[torch.fx.GraphModule],
 ) -> None:
     module = made()
-    run = compiled(module, SPEED)
+    run = compiled(module, real_rope=True)
     assert run is not None
     assert len(graphs) == 2  # the first length, and any length
-    block = Block(module, SPEED)
+    block = Block(module, real_rope=True)
     assert [run.warm(block, length) for length in (128, 160)] == [True, True]
     assert len(graphs) == 4
     assert all(run.agrees(block, length) for length in (128, 160, 192, 224))
@@ -64,7 +63,7 @@ def test_a_warmed_shape_has_a_graph_of_its_own_and_all_others_share_one(
 
 def test_a_block_with_a_changed_layer_is_computed_uncompiled(graphs: list[torch.fx.GraphModule]) -> None:
     module, (tokens, rope, time) = made(), inputs()
-    block = Block(module, SPEED, Compiled())
+    block = Block(module, real_rope=True, run=Compiled())
     module.feed_forward.w1.register_forward_hook(lambda _, __, output: output * 2)
     ours = block(tokens, rope, block.modulation(time)[:, :, None])
     torch.testing.assert_close(ours, module(tokens, None, rope, time), atol=1e-5, rtol=1e-5)
@@ -114,8 +113,10 @@ def test_a_hooked_or_unfused_block_is_not_compiled_for_trial(monkeypatch: pytest
     monkeypatch.setattr(torch, "compile", None)
     module = made()
     module.register_forward_pre_hook(lambda *_: None)
-    assert compiled(module, SPEED) is None
-    assert compiled(made(), replace(SPEED, fused_weights=False)) is None
+    assert compiled(module, real_rope=True) is None
+    unfused = made()
+    unfused.attention.to_q.register_forward_hook(lambda *_: None)
+    assert compiled(unfused, real_rope=True) is None
 
 
 def raising_later(
@@ -161,7 +162,7 @@ def test_memory_and_device_failures_in_a_compiled_block_are_not_the_compilers(
     compiler, _, breaks = raising_later(error)
     monkeypatch.setattr(torch, "compile", compiler)
     tokens, rope, time = inputs()
-    block = Block(made(), SPEED, Compiled())
+    block = Block(made(), real_rope=True, run=Compiled())
     breaks()
     with pytest.raises(type(error)):
         block(tokens, rope, block.modulation(time)[:, :, None])
