@@ -72,7 +72,11 @@ class Core:
         self.profile = settings.profile
         self.replies = replies
         self.members = Members(
-            store.people, settings.access, LimitRules(settings.rule, settings.grants), settings.defaults, now
+            store.accounts,
+            settings.access,
+            LimitRules(settings.rule, settings.grants),
+            settings.defaults,
+            now,
         )
         self._settings = settings
         self._store = store
@@ -102,8 +106,8 @@ class Core:
         )
         self.history = History(store, images, self._runner, self.members, self._admission.unit, now)
         self.control = OperatorControls(store, self._runner, now)
-        admin = Admin(store.people, replies, self.control, now)
-        linking = Linking(store.people, replies, clock)
+        admin = Admin(store.accounts, replies, self.control, now)
+        linking = Linking(store.accounts, replies, clock)
         self._answers = Answers(self.members, self.history, replies, admin, linking, self.cancel, now)
         self._protect = Shield()
 
@@ -129,18 +133,12 @@ class Core:
         `fetch` brings a picture to start from. Raises `Refused` before anything is stored or shown. Once
         stored, a job goes on even if the caller is cancelled.
         """
-        request = replace(request, user=self.members.linked(request.user))
         known = await self._store.by_event(request.user.platform, request.event_id)
         if known is not None:
             return known
+        request = replace(request, user=self.members.linked(request.user))
         self.members.check_access(request.user)
-        if self.control.draining:
-            raise Refused("draining")
-        if request.kind != "upscale":
-            if not request.params.prompt.strip():
-                raise Refused("empty-prompt")
-            self._words.check(request.params.prompt)
-        return await self._protect(self._admit(request, fetch))
+        return await self._submit(request, fetch)
 
     async def press(self, user: User, action: Action, address: Address, event_id: str) -> Job | Reply | None:
         """Do what a button says: a new job at `address`, a private reply, or None when the message changes.
@@ -174,7 +172,7 @@ class Core:
                 await self._protect(self._delete(job))
                 return None
         click = followups.Click(user, address, event_id, action.verb, action.index, action.value)
-        return await self.submit(await followups.request(self._store.job, self._dice, job, click))
+        return await self._submit(await followups.request(self._store.job, self._dice, job, click))
 
     async def cancel(self, user: User, job_id: int | None = None) -> int:
         """Cancel a person's open job, or all of them, the last first; return how many there were.
@@ -229,6 +227,16 @@ class Core:
         if answer == "yes":
             await self._protect(forget(self._store, self._images, self._runner, user, self.now()))
         return self.replies.forgotten(user.locale, answer == "yes")
+
+    async def _submit(self, request: Request, fetch: Fetch | None = None) -> Job:
+        """Admit a request of an event that is new, from somebody who may ask here."""
+        if self.control.draining:
+            raise Refused("draining")
+        if request.kind != "upscale":
+            if not request.params.prompt.strip():
+                raise Refused("empty-prompt")
+            self._words.check(request.params.prompt)
+        return await self._protect(self._admit(request, fetch))
 
     async def _admit(self, request: Request, fetch: Fetch | None) -> Job:
         job, new = await self._admission.admit(request, fetch)

@@ -16,6 +16,17 @@ Verb = Literal[
     "reroll", "vary", "upscale", "edit", "info", "delete", "cancel", "favourite",
     "use", "original", "another", "set", "forget",
 ]  # fmt: skip
+RefusalCode = Literal[
+    "admins-only", "animated-image", "bad-code", "bad-image", "bad-name", "bad-value", "banned",
+    "banned-words", "burst", "draining", "empty-prompt", "flag-needs-value", "image-too-large", "internal",
+    "missing-permissions", "needs-image", "no-job-yet", "no-parameters", "no-picture", "no-such-job",
+    "not-banned", "not-finished", "not-here", "not-linked", "not-yours", "nothing-to-cancel",
+    "nothing-to-redraw", "own-code", "per-day", "picture-gone", "prompt-gone", "prompt-too-long",
+    "queue-full", "too-large", "too-long", "too-many", "too-many-loras", "too-many-tries", "unfit-picture",
+    "unknown-command", "unknown-flag", "waiting",
+]  # fmt: skip
+MOST_BYTES = 64
+"""Of a packed action: what Telegram lets a button carry."""
 _PACKED = re.compile(
     r"(?P<verb>[a-z]+):(?P<job>[0-9]{1,18}):(?P<index>[0-9]{1,3})(?::(?P<value>.*))?", re.DOTALL
 )
@@ -164,8 +175,16 @@ class Action:
     value: str = ""
 
     def pack(self) -> str:
-        """Return `verb:job:index`, followed by `:value` where there is one."""
-        return f"{self.verb}:{self.job}:{self.index}" + (f":{self.value}" if self.value else "")
+        """Return `verb:job:index`, followed by `:value` where there is one.
+
+        Raises ValueError for what `unpack` could not read back and for more than 64 bytes.
+        """
+        packed = f"{self.verb}:{self.job}:{self.index}" + (f":{self.value}" if self.value else "")
+        if not _PACKED.fullmatch(packed) or len(packed.encode()) > MOST_BYTES:
+            raise ValueError(
+                f"{packed!r} fits no button: at most {MOST_BYTES} bytes, 18 digits of a job, 3 of an index"
+            )
+        return packed
 
     @classmethod
     def unpack(cls, text: str) -> "Action":
@@ -223,7 +242,8 @@ class Reply:
 
     `text` is the sentence, `prompt` the quoted prompt, `note` the small print, `progress` (step, steps),
     `eta` the Unix time when a waiting job is expected to be done, `choices` the settings in a settings panel,
-    `prefill` a command to put into the person's text box or modal. A `spoiler` picture is covered.
+    `prefill` a command to put into the person's text box or modal. A `spoiler` picture is covered. `job` is
+    the number of the job that the message shows; `final` says that nothing more will follow in its place.
     """
 
     text: str
@@ -237,16 +257,20 @@ class Reply:
     private: bool = False
     spoiler: bool = False
     prefill: str = ""
+    job: int | None = None
+    final: bool = True
 
 
 class Refused(Exception):
-    """A person's ask that cannot be met: the exact reason as a message key with its values.
+    """A request that cannot be met: the exact reason as a message key with its values.
 
     `code` names a message `refused-<code>` in the locales; `values` fill it. `retry_after` is seconds until
-    the same ask may succeed, where that is known.
+    the same request may succeed, where that is known.
     """
 
-    def __init__(self, code: str, retry_after: float | None = None, **values: str | int | float) -> None:
+    def __init__(
+        self, code: RefusalCode, retry_after: float | None = None, **values: str | int | float
+    ) -> None:
         super().__init__(f"{code} {values}" if values else code)
         self.code = code
         self.values = values

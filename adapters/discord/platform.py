@@ -97,7 +97,7 @@ class DiscordPlatform:
         except discord.HTTPException as error:
             self._heed(error)
             raise
-        if self.settings.reactions and reply.images and _has_ended(reply):
+        if self.settings.reactions and reply.images and reply.final:
             await _offer_reactions(client, place)
         return place.address()
 
@@ -124,7 +124,7 @@ class DiscordPlatform:
 
     async def _by_message(self, client: Client, place: Place, shown: Look, reply: Reply) -> Place:
         """Send by DM what has no place in its channel any more; only the last word is worth that."""
-        if not _has_ended(reply):
+        if not reply.final:
             return place
         if not reply.images and not reply.actions:
             raise Gone(f"channel {place.channel} is out of reach")
@@ -167,11 +167,6 @@ def _point(settings: DiscordSettings) -> None:
     Route.BASE = settings.api_base.rstrip("/")
     DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.gateway_url)
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
-
-
-def _has_ended(reply: Reply) -> bool:
-    """Say whether this is the last word on a job: an open one can be cancelled."""
-    return not any(button.action.verb == "cancel" for row in reply.actions for button in row)
 
 
 def _token_is_dead(error: discord.HTTPException) -> bool:

@@ -46,9 +46,8 @@ def plain(reply: Reply, limit: int = ALERT) -> str:
 def keyboard(reply: Reply) -> InlineKeyboardMarkup | None:
     """Return the reply's settings and buttons; under finished pictures also the one for their files."""
     rows = menu.rows(reply.choices) + [[_button(button) for button in row] for row in reply.actions]
-    job = drawn(reply)
-    if job is not None:
-        rows.append([InlineKeyboardButton(FILE_LABEL, callback_data=f"{FILE}:{job}")])
+    if reply.images and reply.final and reply.job is not None:
+        rows.append([InlineKeyboardButton(FILE_LABEL, callback_data=f"{FILE}:{reply.job}")])
     return InlineKeyboardMarkup(rows) if rows else None
 
 
@@ -60,22 +59,6 @@ def copies(labelled: Sequence[tuple[str, str]]) -> InlineKeyboardMarkup | None:
         if 0 < _length(text) <= COPIED
     ]
     return InlineKeyboardMarkup([row]) if row else None
-
-
-def drawn(reply: Reply) -> int | None:
-    """Return the job whose finished pictures a reply shows."""
-    return job_of(reply) if reply.images and reply.progress is None else None
-
-
-def job_of(reply: Reply) -> int | None:
-    """Return the job a reply is about: its buttons carry the number."""
-    jobs = [button.action.job for row in reply.actions for button in row]
-    return next(filter(None, jobs), None)
-
-
-def is_open(reply: Reply) -> bool:
-    """Say whether the job a reply is about still waits or runs: then it can be cancelled."""
-    return any(button.action.verb == "cancel" for row in reply.actions for button in row)
 
 
 def read_file(data: str) -> int | None:

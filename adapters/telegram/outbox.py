@@ -72,8 +72,8 @@ class Outbox:
             if await self._post.reaches(place.chat):
                 raise
             raise Gone(f"chat {place.chat} cannot be found: {error}") from error
-        if job := markup.job_of(reply):
-            self.jobs[place.chat, place.message] = job
+        if reply.job is not None:
+            self.jobs[place.chat, place.message] = reply.job
         return place
 
     async def say(self, place: Place, reply: Reply, buttons: Buttons = None) -> Message:
@@ -83,8 +83,8 @@ class Outbox:
         image, caption = reply.images[0], markup.body(reply, markup.CAPTION)
         photo = await asyncio.to_thread(photos.fit, image)
         sent = await self._post.photo(place, photo, image.name, caption, reply.spoiler, buttons)
-        if job := markup.drawn(reply):
-            self.jobs[place.chat, sent.message_id] = job
+        if reply.job is not None:
+            self.jobs[place.chat, sent.message_id] = reply.job
         return sent
 
     async def redraw(self, place: Place, reply: Reply, buttons: Markup) -> None:
@@ -108,13 +108,13 @@ class Outbox:
         if reply.progress is not None:
             await self._act(place)
         await self._pace(place)
-        if reply.images and reply.progress is None:
+        if reply.images and reply.final:
             return await self._picture(place, reply, buttons)
         if reply.images and self._wants_preview(place):
             return await self._preview(place, reply, buttons)
         if not place.photo:
             return await self._text(place, reply, buttons)
-        if markup.is_open(reply):
+        if not reply.final:
             return await self._caption(place, reply, buttons)
         return await self._uncover(place, reply, buttons)
 

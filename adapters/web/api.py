@@ -25,6 +25,7 @@ from adapters.web.payload import (
 from adapters.web.presence import Presence
 from bot.core import Core
 from bot.replies.format import cut, introduced
+from bot.replies.refusals import REFUSALS
 from bot.storage.pictures import MAX_BYTES
 from bot.types import Job, Refused, Reply, User
 
@@ -34,7 +35,6 @@ LONGEST_PAGE = 64
 STREAM_HEADERS = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
 NUMBER = re.compile("[0-9]{1,18}")
 """What a column of the database holds."""
-STATUSES = {"no-such-job": 404, "picture-gone": 404, "not-yours": 403, "image-too-large": 413}
 CHINESE = re.compile(r"[\u3400-\u9fff]")
 
 
@@ -171,8 +171,7 @@ class Api:
         if isinstance(answer, Job):
             return web.json_response({"job": answer.id, "message": message_of(answer, user.id)})
         if isinstance(answer, Reply):
-            numbers = _named_jobs(answer) if answer.images else []
-            job = await self.core.history.job(user, numbers[0]) if numbers else None
+            job = await self.core.history.job(user, answer.job) if answer.images and answer.job else None
             return web.json_response({"reply": reply_json(answer, job), "message": message})
         return web.json_response({"message": message})
 
@@ -191,29 +190,22 @@ class Api:
         return [await self._entry(user, job, version) for job in await self.core.history.open_jobs(user)]
 
     async def _job_of(self, user: User, message: str, reply: Reply) -> Job | None:
-        for number in _named_jobs(reply):
-            with suppress(Refused):  # forgotten meanwhile
-                job = await self.core.history.job(user, number)
-                if message_of(job, user.id) == message:
-                    return job
-        return await self.core.history.by_event(user, event_of(user, message))
+        if reply.job is None:
+            return await self.core.history.by_event(user, event_of(user, message))
+        with suppress(Refused):  # forgotten meanwhile
+            return await self.core.history.job(user, reply.job)
+        return None
 
 
 def refusal(core: Core, refused: Refused, locale: str) -> web.Response:
     """Return the exact reason in the person's language; 429 where the same ask may succeed later."""
     body: Json = {"error": core.replies.refused(refused, locale).text, "code": refused.code}
-    headers = {}
-    status = STATUSES.get(refused.code, 422)
-    if refused.retry_after is not None or refused.code in ("burst", "per-day", "waiting", "queue-full"):
-        status = 429
+    headers, status = {}, REFUSALS[refused.code].status
     if refused.retry_after is not None:
+        status = 429
         body["retry_after"] = round(refused.retry_after, 1)
         headers["Retry-After"] = str(max(1, round(refused.retry_after)))
     return web.json_response(body, status=status, headers=headers)
-
-
-def _named_jobs(reply: Reply) -> list[int]:
-    return list(dict.fromkeys(button.action.job for row in reply.actions for button in row))
 
 
 def _number(request: web.Request, name: str) -> int:

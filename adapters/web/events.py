@@ -74,10 +74,10 @@ class Hub:
     def show(self, person: str, message: str, reply: Reply) -> None:
         """Tell the person's pages; remember it while the message still changes, for pages that open now."""
         shown = Shown(message, reply, self.version())
-        if any(button.action.verb == "cancel" for row in reply.actions for button in row):
-            self._unfinished[person, message] = shown
-        else:
+        if reply.final:
             self._unfinished.pop((person, message), None)
+        else:
+            self._unfinished[person, message] = shown
         for stream in self._streams.get(person, ()):
             stream.put(shown)
 

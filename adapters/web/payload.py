@@ -121,7 +121,7 @@ def entry_json(job: Job, reply: Reply, message: str, words: str, run: str, versi
 
 def reply_json(reply: Reply, job: Job | None = None) -> Json:
     """Return a reply with its buttons; finished pictures by their address, previews and others inline."""
-    pictures = kept_pictures(job) if job is not None and reply.progress is None else ()
+    pictures = kept_pictures(job) if job is not None and reply.final else ()
     if job is not None and reply.images and pictures:
         alt = reply.images[0].alt
         images = [_picture_json(job, picture, alt) for picture in pictures]

@@ -17,7 +17,7 @@ async def forget(store: JobStore, images: PictureFolder, line: JobRunner, user: 
     for job in reversed(begun):  # the newest first, so that none of them begins meanwhile
         await line.cancel(job)
     await store.forget(user.person, now)
-    await store.people.forget(user)
+    await store.accounts.forget(user)
     for job in begun:
         line.show_forgotten(job)
     await empty_trash(store, images)

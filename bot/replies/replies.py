@@ -11,6 +11,7 @@ from bot.locales.texts import Texts
 from bot.policy.limits import Rule, Usage
 from bot.replies import format, lists, settings_panel
 from bot.replies.keyboard import Keyboard
+from bot.replies.refusals import REFUSALS
 from bot.requests import flags
 from bot.requests.tasks import picture_variation, rewritten
 from bot.storage.accounts import Ban
@@ -21,7 +22,6 @@ from engine.types import ModelProfile
 # Codes of what a person's words or pictures cannot become: trying again would fail again.
 _FINAL_ERRORS = ("bad_input", "refused")
 _EXPLAINED_ERRORS = ("bad_input", "model_missing", "numerics")
-_EXPLAINED_REFUSALS = ("banned-words", "picture-gone", "unfit-picture")
 REPEATED = "repeated"
 """The note on an optimized prompt that was asked for in another wording and came out the same."""
 
@@ -38,7 +38,15 @@ class Replies:
         """Show a job in line; `position` 1 is next, `eta` the Unix time when it should be done."""
         text = self._say(job, "waiting", ahead=max(0, position - 1))
         note = self._say(job, "paused") if paused else ""
-        return Reply(text, format.cut(format.original(job)), note, actions=self._keys.open(job), eta=eta)
+        return Reply(
+            text,
+            format.cut(format.original(job)),
+            note,
+            actions=self._keys.open(job),
+            eta=eta,
+            job=job.id,
+            final=False,
+        )
 
     def drawing(self, job: Job, step: int, steps: int, preview: Image | None) -> Reply:
         """Show a running job: `step` of `steps` over all its pictures, the used prompt once it is known."""
@@ -50,6 +58,8 @@ class Replies:
             self._keys.open(job),
             progress=(step, steps),
             spoiler=job.request.params.spoiler,
+            job=job.id,
+            final=False,
         )
 
     def finished(self, job: Job, images: Sequence[Image]) -> Reply:
@@ -63,6 +73,7 @@ class Replies:
             self._described(job, images),
             self._keys.pictures(job),
             spoiler=job.request.params.spoiler,
+            job=job.id,
         )
 
     def failed(self, job: Job) -> Reply:
@@ -74,6 +85,7 @@ class Replies:
             format.cut(format.original(job)),
             format.cut(note),
             actions=self._keys.failed(job, job.error not in _FINAL_ERRORS),
+            job=job.id,
         )
 
     def cancelled(self, job: Job) -> Reply:
@@ -83,19 +95,20 @@ class Replies:
             self._say(job, key),
             format.cut(format.original(job)),
             actions=self._keys.failed(job, again=True),
+            job=job.id,
         )
 
     def plain(self, job: Job, images: Sequence[Image]) -> Reply:
         """Show a job of which something cannot be worded."""
-        return Reply(self._say(job, "plain", job=str(job.id)), images=tuple(images))
+        return Reply(self._say(job, "plain", job=str(job.id)), images=tuple(images), job=job.id)
 
     def deleted(self, job: Job) -> Reply:
         """Say that a job's pictures are deleted."""
-        return Reply(self._say(job, "deleted"))
+        return Reply(self._say(job, "deleted"), job=job.id)
 
     def gone(self, job: Job) -> Reply:
         """Say that nobody deleted a job's pictures, but their files are gone or broken."""
-        return Reply(self._say(job, "refused-picture-gone"))
+        return Reply(self._say(job, "refused-picture-gone"), job=job.id)
 
     def info(self, job: Job, index: int) -> Reply:
         """Show all parameters of picture `index`, to its person only."""
@@ -122,16 +135,12 @@ class Replies:
 
     def refused(self, refused: Refused, locale: str) -> Reply:
         """Say why an ask cannot be met, what is allowed, and when to try again."""
-        key = f"refused-{refused.code}"
-        if refused.code == "no-such-job" and not refused.values.get("job"):
-            key = "refused-no-job-yet"
-        if refused.code == "per-day" and refused.retry_after is None:
-            key = "refused-per-day-never"
-        if refused.code == "banned" and refused.retry_after is None:
-            key = "refused-banned-for-good"
+        key, never = f"refused-{refused.code}", f"refused-{refused.code}-never"
+        if refused.retry_after is None and self.texts.has(never):
+            key = never
         when = format.when(self.texts, locale, refused.retry_after)
         reason = str(refused.values.get("reason", ""))
-        note = self.texts.say(locale, "refused-reason", reason=reason) if reason else ""
+        note = self.texts.say(locale, "ban-reason", reason=reason) if reason else ""
         return Reply(self.texts.say(locale, key, **refused.values, when=when), note=note, private=True)
 
     def help(self, locale: str, admin: bool = False) -> Reply:
@@ -249,10 +258,13 @@ class Replies:
             format.cut(format.used(job), format.SHOWN_PROMPT_IN_FULL),
             format.small_print(self.texts, job),
             actions=self._keys.prompt(job, changed, more=not repeated),
+            job=job.id,
         )
 
     def _error_key(self, job: Job) -> str:
-        if job.error == "refused" and job.error_detail in _EXPLAINED_REFUSALS:
+        if job.error == "refused" and any(
+            code == job.error_detail and refusal.explained for code, refusal in REFUSALS.items()
+        ):
             return f"refused-{job.error_detail}"
         key = f"error-{job.error}"
         return key if self.texts.has(key) else "error-internal"

@@ -39,10 +39,10 @@ log = logging.getLogger(__name__)
 
 
 class JobStore:
-    """The jobs table as methods; open it with `JobStore.open`. `people` holds what belongs to a person."""
+    """The jobs table as methods; open it with `JobStore.open`. `accounts` holds what belongs to a person."""
 
-    def __init__(self, db: Database, people: AccountStore) -> None:
-        self.people = people
+    def __init__(self, db: Database, accounts: AccountStore) -> None:
+        self.accounts = accounts
         self._db = db
 
     @classmethod
@@ -62,7 +62,7 @@ class JobStore:
         """
         event = request.user.platform, request.event_id
         async with self._db.writing:
-            usage, known = await self.people.usage(request.user.person, now, event)
+            usage, known = await self.accounts.usage(request.user.person, now, event)
             if not known:
                 judge(usage)
                 row = request_row(request, resolved, now)
@@ -74,7 +74,7 @@ class JobStore:
 
     async def usage(self, person: str, now: float) -> Usage:
         """Return what `person` asked for in the day before `now`; charges are in token-steps."""
-        usage, _ = await self.people.usage(person, now)
+        usage, _ = await self.accounts.usage(person, now)
         return usage
 
     async def job(self, job_id: int) -> Job | None:
@@ -305,7 +305,7 @@ class JobStore:
                     "INSERT INTO forgotten SELECT ?, max(created), sum(charge) FROM jobs "
                     f"WHERE id IN ({mine}) AND {name} = ? AND created > ? "
                     "GROUP BY iif(created > ?, id, -CAST(created / 60 AS INTEGER))",
-                    (self.people.hashed(member), person, member, now - DAY, now - MINUTE),
+                    (self.accounts.hashed(member), person, member, now - DAY, now - MINUTE),
                 )
             await self._discard(mine, (person,))
             inputs = f"SELECT image, 1 FROM jobs WHERE id IN ({mine}) AND image IS NOT NULL"

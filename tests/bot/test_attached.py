@@ -81,7 +81,7 @@ async def test_nor_is_it_for_who_was_shut_out_or_while_nothing_is_accepted(tmp_p
         home.core.control.drain()
         with pytest.raises(Refused, match="draining"):
             await home.ask(fetch=unfetched)
-        await home.store.people.ban("fake:user:1", Ban(None, "spam"))
+        await home.store.accounts.ban("fake:user:1", Ban(None, "spam"))
         with pytest.raises(Refused, match="banned"):
             await home.ask(fetch=unfetched)
 

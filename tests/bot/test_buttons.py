@@ -207,3 +207,30 @@ async def test_an_upscale_whose_picture_was_deleted_while_it_waited_fails_unchar
         await home.core.idle()
         row = await home.row(waiting)
         assert (row.state, row.error, row.error_detail) == ("failed", "refused", "picture-gone")
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        Action("favourite", 10**18 - 1, 999, "x" * 31),
+        Action("set", 0, 0, "é" * 28),
+    ],
+)
+def test_a_button_carries_an_action_of_64_bytes(action: Action) -> None:
+    assert len(action.pack().encode()) == 64
+    assert Action.unpack(action.pack()) == action
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        Action("info", 10**18),
+        Action("info", -1),
+        Action("info", 1, 1000),
+        Action("favourite", 10**18 - 1, 999, "x" * 32),
+        Action("set", 0, 0, "é" * 29),
+    ],
+)
+def test_what_no_button_can_carry_is_refused_with_its_value(action: Action) -> None:
+    with pytest.raises(ValueError, match=f"{action.verb}:{action.job}:{action.index}.* fits no button"):
+        action.pack()

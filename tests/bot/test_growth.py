@@ -118,7 +118,7 @@ async def test_what_a_job_does_not_cost_after_all_is_not_spent(tmp_path: Path) -
 async def test_linked_people_have_spent_what_both_did(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
         await fill(home)
-        await home.store.people.link(ANN, BOB)
+        await home.store.accounts.link(ANN, BOB)
         for user in (ANN, BOB):
             assert (await home.core.history.usage(user)).spent(home.time) == 6 * 2 / 8
 

@@ -13,8 +13,10 @@ from fluent.syntax.visitor import Visitor
 
 from bot.locales.texts import LANGUAGES, Texts
 from bot.replies.keyboard import EMOJIS
+from bot.replies.refusals import REFUSALS
 from bot.requests.commands import COMMANDS
 from bot.requests.flags import FLAGS
+from bot.types import RefusalCode
 from engine.types import ErrorCode
 
 ROOT = Path(__file__).parents[2]
@@ -125,8 +127,17 @@ def test_every_refusal_in_the_code_has_a_message_and_brings_its_values() -> None
         names = given(call)
         assert names is not None
         assert ENGLISH[f"refused-{code.value}"] - OPTIONAL <= names, code.value
-    special = {"no-job-yet", "per-day-never", "banned-for-good", "reason", "internal"}
-    assert {key.removeprefix("refused-") for key in ENGLISH if key.startswith("refused-")} - special <= raised
+    assert raised == set(get_args(RefusalCode))
+
+
+def test_every_refusal_has_its_row_and_its_text_in_every_language_and_no_text_is_left_over() -> None:
+    codes = set(get_args(RefusalCode))
+    assert set(REFUSALS) == codes
+    for language in LANGUAGES:
+        keys = {key for key in messages(language) if key.startswith("refused-")}
+        never = {key for key in keys if key.endswith("-never")}
+        assert {key.removesuffix("-never") for key in never} < keys
+        assert keys - never == {f"refused-{code}" for code in codes}
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def test_a_cancelled_job_says_what_it_cost(replies: Replies) -> None:
 
 
 def test_a_deleted_job_keeps_neither_prompt_nor_buttons(replies: Replies) -> None:
-    assert replies.deleted(job()) == Reply("Deleted.")
+    assert replies.deleted(job()) == Reply("Deleted.", job=17)
 
 
 def test_info_is_private_and_names_every_parameter(replies: Replies) -> None:
@@ -217,7 +217,7 @@ def test_edit_leaves_out_what_the_defaults_of_its_sender_say_already(replies: Re
             "You've been shut out of this bot.",
             "你已被禁止使用这个机器人。",
         ),
-        (Refused("no-such-job", job=""), "You haven't made anything yet.", "你还没有画过图。"),
+        (Refused("no-job-yet"), "You haven't made anything yet.", "你还没有画过图。"),
     ],
 )
 def test_a_refusal_is_one_private_sentence_with_its_values(

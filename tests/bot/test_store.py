@@ -275,7 +275,7 @@ async def test_jobs_of_the_first_version_are_read_as_they_were(tmp_path: Path) -
         [job] = await store.open_jobs()
         assert job.request == asked("e1", replace(ANN, groups=()))
         assert not job.favourite
-        assert await store.people.settings("web:1") == {}
+        assert await store.accounts.settings("web:1") == {}
 
 
 async def test_what_was_spent_before_it_was_kept_by_the_minute_still_counts(tmp_path: Path) -> None:

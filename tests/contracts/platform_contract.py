@@ -15,14 +15,14 @@ from engine.fake import striped
 REROLL, DELETE = Action("reroll", 17), Action("delete", 17)
 BUTTONS = ((Button(REROLL, "🔄", "Reroll"), Button(DELETE, "🗑️", "Delete")),)
 PICTURE = Image("17-0.png", striped("a picture", 64, 64), "image/png", 64, 64, "a boat")
-DRAWING = Reply("Drawing… step 3 of 8", "a boat", progress=(3, 8))
+DRAWING = Reply("Drawing… step 3 of 8", "a boat", progress=(3, 8), job=1, final=False)
 VALUES = {"set": "aspect=16:9", "forget": "yes"}
 EVERY = tuple(Action(verb, 2**31, 3, VALUES.get(verb, "")) for verb in get_args(Verb))
 """Every verb a button may carry, with a large job number and what value it may have."""
 PANEL = tuple(
     tuple(Button(each, "🔘", each.verb) for each in row) for row in (EVERY[:5], EVERY[5:10], EVERY[10:])
 )
-DONE = Reply("Here is your picture", "a boat", "a note", images=(PICTURE,), actions=BUTTONS)
+DONE = Reply("Here is your picture", "a boat", "a note", images=(PICTURE,), actions=BUTTONS, job=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from tests.adapters.telegram.town import Town, buttons, town
 CANCEL = ((Button(Action("cancel", 17), "✖️", "Cancel"),),)
 PREVIEW = Image("17-preview.jpg", striped("half", 8, 16), "image/jpeg", 8, 16)
 PICTURE = Image("17-0.png", striped("done", 64, 128), "image/png", 64, 128)
-WAITING = Reply("In line", actions=CANCEL)
-DRAWING = Reply("step 3 of 8", images=(PREVIEW,), actions=CANCEL, progress=(3, 8))
-DONE = Reply("Done", images=(PICTURE,), actions=((Button(Action("reroll", 17), "🔄", "Reroll"),),))
+WAITING = Reply("In line", actions=CANCEL, final=False)
+DRAWING = Reply("step 3 of 8", images=(PREVIEW,), actions=CANCEL, progress=(3, 8), final=False)
+DONE = Reply("Done", images=(PICTURE,), actions=((Button(Action("reroll", 17), "🔄", "Reroll"),),), job=17)
 
 
 class Clock:
@@ -57,7 +57,9 @@ async def test_previews_keep_a_pace_and_words_change_between_them(server: Telegr
     async with town(server, tmp_path, clock=clock, sleep=clock.sleep) as here:
         address = Place(ANN["id"], "e").address()
         for step in range(9):
-            drawing = Reply(f"step {step} of 8", images=(PREVIEW,), actions=CANCEL, progress=(step, 8))
+            drawing = Reply(
+                f"step {step} of 8", images=(PREVIEW,), actions=CANCEL, progress=(step, 8), final=False
+            )
             address = await here.platform.show(address, drawing)
             clock.now += 1
         assert len(server.made("editMessageMedia")) == 2
@@ -91,7 +93,9 @@ async def test_a_chat_without_photos_keeps_the_words_while_it_is_drawn(
     async with town(server, tmp_path, clock=clock, sleep=clock.sleep) as here:
         address = await here.platform.show(Place(ANN["id"], "e").address(), DRAWING)
         clock.now += 5
-        await here.platform.show(address, Reply("step 4 of 8", images=(PREVIEW,), progress=(4, 8)))
+        await here.platform.show(
+            address, Reply("step 4 of 8", images=(PREVIEW,), progress=(4, 8), final=False)
+        )
         [message] = here.chats.of_bot()
         assert message["text"] == "step 4 of 8"
 
@@ -99,7 +103,7 @@ async def test_a_chat_without_photos_keeps_the_words_while_it_is_drawn(
 @pytest.mark.parametrize(("lang", "words"), [("en", "about 2 minutes"), ("zh-hans", "约 2 分钟")])
 async def test_who_waits_reads_when_it_is_due_in_their_language(here: Town, lang: str, words: str) -> None:
     await here.said("/help")
-    waiting = Reply("In line", eta=here.home.core.now() + 121, actions=CANCEL)
+    waiting = Reply("In line", eta=here.home.core.now() + 121, actions=CANCEL, final=False)
     await here.platform.show(Place(ANN["id"], "e", lang=lang).address(), waiting)
     assert words in here.chats.of_bot()[-1]["text"]
 

@@ -9,7 +9,7 @@ from adapters.web.events import Hub
 from bot.types import Action, Button, Reply
 from tests.adapters.web.site import serving
 
-WAITING = Reply("In line", actions=((Button(Action("cancel", 1), "", "Cancel"),),))
+WAITING = Reply("In line", actions=((Button(Action("cancel", 1), "", "Cancel"),),), final=False)
 
 
 def test_the_newest_state_of_a_message_is_its_persons_alone() -> None:
