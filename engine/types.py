@@ -56,6 +56,10 @@ class Generate:
     fast: bool = False
 
 
+MOST_STEPS = 50
+MOST_GUIDANCE = 5.0
+"""The highest guidance scale that people may ask for."""
+SEEDS = 2**64
 FAST_STEPS = (4, 8)
 """The fewest and the most steps that a prompt's complexity chooses."""
 
@@ -76,6 +80,9 @@ class Optimize:
 
 
 UpscaleMethod = Literal["auto", "sr", "lanczos", "redraw"]
+UPSCALE_FACTORS = (2, 4)
+LONGEST_UPSCALED = 8192
+"""Pixels on the longer side of an upscaled picture, at most."""
 REDRAW_STEPS = 2
 """Steps at the larger size that `redraw` takes, beside the enlarging."""
 

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from bot.locales.texts import Texts
 from bot.replies.keyboard import EMOJIS
 from bot.requests import flags, tasks
 from bot.requests.commands import COMMANDS
 from bot.storage import pictures
 from bot.types import Params
 from engine.pictures import codec
+from engine.types import LONGEST_UPSCALED
 from tests.adapters.discord import faults as discord
 from tests.adapters.telegram import faults as telegram
 
@@ -18,9 +20,10 @@ README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 
 
 def test_the_readme_lists_every_command_with_its_chinese_names() -> None:
+    texts = Texts()
     rows = re.findall(r"^\| `/(\w+)[^|]*\| ([^|]*) \|", README, re.MULTILINE)
-    chinese = {entry.name: [word for word in entry.aliases if not word.isascii()] for entry in COMMANDS}
-    assert {name: words.split() for name, words in rows} == chinese
+    chinese = {entry.name: texts.words("zh", f"command-{entry.name}.words") for entry in COMMANDS}
+    assert {name: tuple(words.split()) for name, words in rows} == chinese
 
 
 def test_the_readme_lists_every_flag() -> None:
@@ -68,8 +71,5 @@ def test_the_page_on_upscaling_states_the_limits() -> None:
     text = " ".join((Path(__file__).parents[1] / "docs" / "upscaling.md").read_text("utf-8").split())
     mega = 10**6
     assert f"of up to {pictures.MAX_BYTES // mega} MB and {pictures.MAX_PIXELS // mega} megapixels" in text
-    assert (
-        f"{tasks.MAX_UPSCALED // mega} megapixels and {tasks.LONGEST_UPSCALED} pixels on its longer side"
-        in text
-    )
+    assert f"{tasks.MAX_UPSCALED // mega} megapixels and {LONGEST_UPSCALED} pixels on its longer side" in text
     assert f"JPEG and WebP of up to {codec.LARGEST_PIXELS // mega} megapixels" in text

@@ -1,246 +1,236 @@
-"""The slash commands and message menus as Discord is told them. Knows options and texts; does nothing."""
+"""The slash commands and message menus as Discord gets them. Knows options and texts; does nothing."""
 
 import inspect
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import discord
 from discord import Locale, app_commands
 from discord.app_commands import Range, locale_str
 
-from adapters.discord.names import PLACES, localized
 from adapters.discord.permissions import Asked
-from bot.locales.texts import Texts
-from bot.locales.traditional import traditional
-from bot.requests.upscale_options import UpscaleOptions, UpscaleRequest
+from bot.locales.texts import LANGUAGES, TAIWAN, Texts
+from bot.requests.commands import COMMANDS
+from bot.requests.flag_syntax import PROMPT_LIMIT
+from bot.requests.flag_table import FLAGS, MOST_PICTURES, Values
+from bot.requests.upscale_options import METHODS, UpscaleOptions, UpscaleRequest
+from engine.types import UPSCALE_FACTORS
 
 if TYPE_CHECKING:
     from adapters.discord.responder import Responder
 
 Callback = Callable[..., Coroutine[Any, Any, None]]
-Aspect = Literal["1:1", "3:2", "2:3", "4:3", "3:4", "16:9", "9:16", "21:9"]
-Prompt = Range[str, 1, 2000]
-Negative = Range[str, 1, 1000]
-Count = Range[int, 1, 4]
-Steps = Range[int, 1, 50]
-Cfg = Range[float, 0.0, 5.0]
-Seed = Range[int, -1, 2**53 - 1]  # Discord's integers end here; --seed in the prompt takes all of them
-Factor = Literal[2, 4]
-Method = Literal["auto", "sr", "lanczos", "redraw"]
-Strength = Range[float, 0.05, 1.0]
-Number = Range[int, 1, 2**53 - 1]
-Days = Range[int, 1, 3650]
-Word = Range[str, 1, 100]
-OPTIONS = {
-    "prompt": "discord-option-prompt",
-    "aspect": "flag-ar",
-    "count": "flag-count",
-    "steps": "flag-steps",
-    "fast": "flag-fast",
-    "cfg": "flag-cfg",
-    "seed": "flag-seed",
-    "negative": "flag-no",
-    "enhance": "flag-enhance",
-    "optimize": "flag-optimize",
-    "image": "discord-option-image",
-    "strength": "flag-strength",
-    "job": "discord-option-job",
-    "picture": "discord-option-picture",
-    "spoiler": "flag-spoiler",
-    "factor": "discord-option-factor",
-    "method": "discord-option-method",
-    "code": "discord-option-code",
-    "person": "discord-option-person",
-    "name": "discord-option-name",
-    "days": "discord-option-days",
-    "reason": "discord-option-reason",
+EXACT = 2**53 - 1
+"""Discord's integers end here; a seed typed into the prompt may be larger."""
+FIRST = (
+    "prompt", "ar", "count", "steps", "fast", "cfg", "seed", "no", "enhance", "optimize", "image", "strength",
+)  # fmt: skip
+"""The options of `/imagine` that are offered first, in this order; all others follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option of a command: its type as the library reads it, and the message that describes it."""
+
+    type: Any
+    key: str
+    required: bool = False
+
+
+def _of_flag(values: Values) -> Any:
+    """Return the type of a flag's option."""
+    if values.choices:
+        return Literal[values.choices]
+    if values.type is bool:
+        return bool
+    high = min(values.high or EXACT, EXACT) if values.type is int else values.high
+    return Range[values.type, values.low, high]
+
+
+FLAG_OPTIONS = {
+    flag.names[0]: Option(_of_flag(flag.values), f"flag-{flag.names[0]}") for flag in FLAGS if flag.values
 }
-"""The message that describes each option."""
+NUMBER, WORD = Range[int, 1, EXACT], Range[str, 1, 100]
+OPTIONS = {
+    name: Option(type, f"discord-option-{name}", required=name == "prompt")
+    for name, type in {
+        "prompt": Range[str, 1, PROMPT_LIMIT],
+        "image": discord.Attachment,
+        "job": NUMBER,
+        "picture": Range[int, 1, MOST_PICTURES],
+        "factor": Literal[UPSCALE_FACTORS],
+        "method": Literal[("auto", *METHODS)],
+        "code": WORD,
+        "person": discord.User,
+        "name": WORD,
+        "days": Range[int, 1, 3650],
+        "reason": WORD,
+    }.items()
+} | FLAG_OPTIONS
 
 
 def declare(tree: app_commands.CommandTree[Any], desk: "Responder", imagine_name: str) -> None:
     """Add every command to the tree; `imagine_name` is what `/imagine` is called."""
     texts = desk.core.replies.texts
-    for command in (*_makers(desk), *_questions(desk), *_personal(desk), *_administrators(desk)):
-        name = command.__name__
-        tree.add_command(_command(texts, command, imagine_name if name == "imagine" else name, name))
-    for name, callback in _menus(desk).items():
-        tree.add_command(app_commands.ContextMenu(name=name, callback=callback))
+    commands = _commands(desk)
+    for entry in COMMANDS:
+        callback, options = commands[entry.name]
+        name = imagine_name if entry.name == "imagine" else entry.name
+        command = _command(texts, entry.name, name, callback, options)
+        if entry.admins:
+            # Hidden from a server's members; only the core knows who may.
+            command.default_permissions = discord.Permissions(manage_guild=True)
+            command.allowed_installs = app_commands.AppInstallationType(guild=True, user=False)
+            command.allowed_contexts = app_commands.AppCommandContext(
+                guild=True, dm_channel=False, private_channel=False
+            )
+        tree.add_command(command)
+    for key, menu in (("discord-menu-info", desk.read), ("discord-menu-upscale", desk.upscale_message)):
+        tree.add_command(app_commands.ContextMenu(name=_text(texts, key), callback=_on_message(menu)))
 
 
-def _makers(desk: "Responder") -> tuple[Callback, ...]:
-    """Return the commands that make a job."""
+def _commands(desk: "Responder") -> dict[str, tuple[Callback, Iterable[str]]]:
+    """Return what each command does with its options, and their names."""
 
     async def imagine(
-        asked: Asked,
-        prompt: Prompt,
-        aspect: Aspect | None = None,
-        count: Count | None = None,
-        steps: Steps | None = None,
-        fast: bool | None = None,
-        cfg: Cfg | None = None,
-        seed: Seed | None = None,
-        negative: Negative | None = None,
-        enhance: bool | None = None,
-        optimize: bool | None = None,
-        image: discord.Attachment | None = None,
-        strength: Strength | None = None,
-        spoiler: bool | None = None,
+        asked: Asked, prompt: str, image: discord.Attachment | None = None, **flags: object
     ) -> None:
-        said: dict[str, Any] = {"ar": aspect, "count": count, "steps": steps, "cfg": cfg, "seed": seed}
-        said |= {"no": negative, "enhance": enhance, "optimize": optimize, "strength": strength}
-        said |= {"spoiler": spoiler, "fast": fast}
-        await desk.draw(asked, "imagine", prompt, _options_said(said), image)
+        await desk.draw(asked, "imagine", prompt, _said(flags), image)
 
-    async def optimize(asked: Asked, prompt: Prompt, spoiler: bool | None = None) -> None:
-        await desk.draw(asked, "optimize", prompt, _options_said({"spoiler": spoiler}))
+    async def optimize(asked: Asked, prompt: str, **flags: object) -> None:
+        await desk.draw(asked, "optimize", prompt, _said(flags))
 
     async def upscale(
         asked: Asked,
         image: discord.Attachment | None = None,
-        job: Number | None = None,
-        picture: Count | None = None,
-        factor: Factor = 2,
-        method: Method = "auto",
-        spoiler: bool | None = None,
+        job: int | None = None,
+        picture: int | None = None,
+        factor: int | None = None,
+        method: Any = None,
+        **flags: object,
     ) -> None:
-        chosen = UpscaleRequest(job, (picture or 1) - 1, UpscaleOptions(factor, method))
-        await desk.upscale(asked, image, chosen, _options_said({"spoiler": spoiler}))
+        way = UpscaleOptions(factor or UPSCALE_FACTORS[0], method or "auto")
+        await desk.upscale(asked, image, UpscaleRequest(job, (picture or 1) - 1, way), _said(flags))
 
     async def reroll(asked: Asked) -> None:
         await desk.reroll(asked)
 
-    return imagine, optimize, upscale, reroll
-
-
-def _questions(desk: "Responder") -> tuple[Callback, ...]:
-    """Return the commands that are answered at once."""
-
-    async def queue(asked: Asked) -> None:
-        await desk.answer(asked, "queue")
-
-    async def cancel(asked: Asked, job: Number | None = None) -> None:
-        await desk.answer(asked, "cancel", _rest(job))
-
-    async def history(asked: Asked) -> None:
-        await desk.answer(asked, "history")
-
-    async def show(asked: Asked, job: Number | None = None) -> None:
+    async def show(asked: Asked, job: int | None = None) -> None:
         await desk.show_job(asked, _rest(job))
 
-    async def info(asked: Asked, job: Number | None = None) -> None:
-        await desk.answer(asked, "info", _rest(job))
+    def answer(command: str) -> Callback:
+        async def answered(asked: Asked, **said: object) -> None:
+            await desk.answer(asked, command, _rest(*said.values()))
 
-    async def quota(asked: Asked) -> None:
-        await desk.answer(asked, "quota")
-
-    async def help(asked: Asked) -> None:
-        await desk.answer(asked, "help")
-
-    return queue, cancel, history, show, info, quota, help
-
-
-def _personal(desk: "Responder") -> tuple[Callback, ...]:
-    """Return the commands about oneself."""
-
-    async def settings(asked: Asked) -> None:
-        await desk.answer(asked, "settings")
-
-    async def forget(asked: Asked) -> None:
-        await desk.answer(asked, "forget")
-
-    async def link(asked: Asked, code: Word | None = None) -> None:
-        await desk.answer(asked, "link", code or "")
-
-    return settings, forget, link
-
-
-def _administrators(desk: "Responder") -> tuple[Callback, ...]:
-    """Return the operator's commands: hidden from a server's members, and only the core knows who may."""
-
-    async def pause(asked: Asked) -> None:
-        await desk.answer(asked, "pause")
-
-    async def resume(asked: Asked) -> None:
-        await desk.answer(asked, "resume")
-
-    async def drain(asked: Asked) -> None:
-        await desk.answer(asked, "drain")
-
-    async def stats(asked: Asked) -> None:
-        await desk.answer(asked, "stats")
+        return answered
 
     async def ban(
         asked: Asked,
         person: discord.User | None = None,
-        job: Number | None = None,
-        name: Word | None = None,
-        days: Days | None = None,
-        reason: Word | None = None,
+        job: int | None = None,
+        name: str | None = None,
+        days: int | None = None,
+        reason: str | None = None,
     ) -> None:
-        said = (_named(person, job, name), _rest(days), reason or "")
-        await desk.answer(asked, "ban", " ".join(filter(None, said)))
+        await desk.answer(asked, "ban", _rest(_named(person, job, name), days, reason))
 
     async def unban(
-        asked: Asked, person: discord.User | None = None, job: Number | None = None, name: Word | None = None
+        asked: Asked, person: discord.User | None = None, job: int | None = None, name: str | None = None
     ) -> None:
         await desk.answer(asked, "unban", _named(person, job, name))
 
-    commands = (pause, resume, drain, stats, ban, unban)
-    for command in commands:
-        app_commands.default_permissions(manage_guild=True)(command)
-        app_commands.allowed_installs(guilds=True, users=False)(command)
-        app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)(command)
-    return commands
-
-
-def _menus(desk: "Responder") -> dict[str, Callback]:
-    """Return the menus of a message."""
-
-    async def read_message(asked: Asked, message: discord.Message) -> None:
-        await desk.read(asked, message)
-
-    async def upscale_message(asked: Asked, message: discord.Message) -> None:
-        await desk.upscale_message(asked, message)
-
-    return {"Picture info": read_message, "Upscale picture": upscale_message}
+    drawn = dict.fromkeys((*FIRST, *FLAG_OPTIONS))
+    whom = ("person", "job", "name")
+    plain = {entry.name: (answer(entry.name), ()) for entry in COMMANDS}
+    return plain | {
+        "imagine": (imagine, drawn),
+        "optimize": (optimize, ("prompt", "spoiler")),
+        "upscale": (upscale, ("image", "job", "picture", "factor", "method", "spoiler")),
+        "reroll": (reroll, ()),
+        "cancel": (answer("cancel"), ("job",)),
+        "show": (show, ("job",)),
+        "info": (answer("info"), ("job",)),
+        "link": (answer("link"), ("code",)),
+        "ban": (ban, (*whom, "days", "reason")),
+        "unban": (unban, whom),
+    }
 
 
 class Names(app_commands.Translator):
-    """Names from the table of names, descriptions from the message files."""
+    """Names and descriptions from the files of the languages."""
 
     def __init__(self, texts: Texts) -> None:
         super().__init__()
         self._texts = texts
+        self._tags = {Locale.taiwan_chinese: TAIWAN}
+        for language in LANGUAGES:
+            with suppress(ValueError):  # one that Discord has no client in
+                self._tags[Locale(texts.say(language, "language-tag"))] = language
 
     async def translate(
         self, string: locale_str, locale: Locale, context: app_commands.TranslationContextTypes
     ) -> str | None:
         """Return the text in a locale, None where the English one stands."""
         key = string.extras.get("key")
-        if key is None or locale not in PLACES:
-            return localized(string.message, locale)
-        text = self._texts.say(locale.value, key)
-        return traditional(text) if locale is Locale.taiwan_chinese else text
+        if key is None or locale not in self._tags:
+            return None
+        text = self._texts.name(self._tags[locale], key)
+        return text.split()[0] if key.endswith(".words") else text
 
 
-def _command(texts: Texts, callback: Any, name: str, meaning: str) -> app_commands.Command[Any, Any, Any]:
-    described = {option: _text(texts, key) for option, key in OPTIONS.items() if option in _options(callback)}
-    app_commands.describe(**described)(callback)
-    description = _text(texts, f"command-{meaning}")
-    return app_commands.Command(name=name, description=description, callback=callback)
+def _command(
+    texts: Texts, meaning: str, name: str, callback: Callback, options: Iterable[str]
+) -> app_commands.Command[Any, Any, Any]:
+    """Return the command `meaning`, called `name`, with the named options."""
+    chosen = {option: OPTIONS[option] for option in options}
+
+    async def called(asked: Asked, **values: object) -> None:
+        await callback(asked, **{option: value for option, value in values.items() if value is not None})
+
+    called.__signature__ = _signature(chosen)  # type: ignore[attr-defined]
+    descriptions = {option: _text(texts, each.key) for option, each in chosen.items()}
+    names = {option: _text(texts, f"{each.key}.name") for option, each in chosen.items()}
+    described: Any = app_commands.describe(**descriptions)(app_commands.rename(**names)(called))
+    own = _text(texts, f"command-{meaning}.words") if name == meaning else name
+    return app_commands.Command(name=own, description=_text(texts, f"command-{meaning}"), callback=described)
 
 
-def _options(callback: Callable[..., Any]) -> Collection[str]:
-    return inspect.signature(callback).parameters
+def _signature(options: Mapping[str, Option]) -> inspect.Signature:
+    """Return what the library reads options from: a function's parameters."""
+    asked = inspect.Parameter("asked", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Asked)
+    return inspect.Signature(
+        [
+            asked,
+            *(
+                inspect.Parameter(
+                    name,
+                    inspect.Parameter.KEYWORD_ONLY,
+                    default=inspect.Parameter.empty if option.required else None,
+                    annotation=option.type if option.required else option.type | None,
+                )
+                for name, option in options.items()
+            ),
+        ]
+    )
+
+
+def _on_message(menu: Callable[[Asked, discord.Message], Coroutine[Any, Any, None]]) -> Callback:
+    async def called(asked: Asked, message: discord.Message) -> None:
+        await menu(asked, message)
+
+    return called
 
 
 def _text(texts: Texts, key: str) -> locale_str:
-    return locale_str(texts.say("en", key), key=key)
+    text = texts.say("en", key)
+    return locale_str(text.split()[0] if key.endswith(".words") else text, key=key)
 
 
-def _options_said(said: dict[str, Any]) -> dict[str, str]:
-    return {name: _word(value) for name, value in said.items() if value is not None}
+def _said(flags: Mapping[str, object]) -> dict[str, str]:
+    return {name: ("on" if value else "off") if isinstance(value, bool) else str(value)
+            for name, value in flags.items()}  # fmt: skip
 
 
 def _named(person: discord.User | None, job: int | None, name: str | None) -> str:
@@ -250,9 +240,6 @@ def _named(person: discord.User | None, job: int | None, name: str | None) -> st
     return f"#{job}" if job is not None else name or ""
 
 
-def _word(value: str | float | bool) -> str:
-    return ("on" if value else "off") if isinstance(value, bool) else str(value)
-
-
-def _rest(job: int | None) -> str:
-    return "" if job is None else str(job)
+def _rest(*values: object) -> str:
+    """Return the options as one would type them behind the command."""
+    return " ".join(str(value) for value in values if value)

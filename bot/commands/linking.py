@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bot.locales.texts import typed
 from bot.replies.replies import Replies
 from bot.storage.accounts import AccountStore, user_key
 from bot.types import Refused, Reply, User
@@ -17,7 +18,7 @@ ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 LENGTH = 8
 LIFE = 600.0
 TRIES = 5
-OFF = ("off", "关闭", "解除")
+OFF = typed("typed-separate")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,3 +1,7 @@
+# The language: its BCP 47 tag, and what stands between two sentences
+language-tag = en
+language-gap = { " " }
+
 # While it waits and runs
 waiting = { $ahead ->
     [0] You're next.
@@ -272,39 +276,77 @@ help-flags = Flags, anywhere after the prompt
 help-line = { $name } – { $meaning }
 help-ignored = Midjourney flags without a meaning here are ignored.
 command-imagine = draw a picture
+    .words = imagine
 command-optimize = turn a rough wish into a precise prompt
+    .words = optimize
 command-upscale = make a picture larger: x2 or x4, with “sr” or “lanczos”, or “redraw” for new detail
+    .words = upscale
 command-reroll = draw your latest again, differently
+    .words = reroll
 command-queue = see the line
+    .words = queue
 command-cancel = cancel your jobs, or one by its number
+    .words = cancel
 command-history = list your latest jobs
+    .words = history
 command-show = show a job again
+    .words = show
 command-info = show all parameters of a picture
+    .words = info
 command-quota = see what you have left
+    .words = quota
 command-settings = see and change your own defaults
+    .words = settings
 command-link = use one account on several platforms
+    .words = link
 command-forget = delete everything about you
+    .words = forget
 command-help = show this
+    .words = help start
 command-pause = start nothing new; people may go on asking
+    .words = pause
 command-resume = go on after /pause or /drain
+    .words = resume
 command-drain = accept nothing new and finish what waits
+    .words = drain
 command-stats = see what the bot did today
+    .words = stats
 command-ban = shut somebody out: NAME or #JOB, days, reason
+    .words = ban
 command-unban = let somebody in again: NAME or #JOB
+    .words = unban
 flag-ar = shape of the picture, such as 16:9
+    .name = aspect
 flag-size = exact size in pixels, such as 512x768
 flag-seed = start from this number; the same seed gives the same picture
+    .name = seed
 flag-steps = drawing steps
+    .name = steps
 flag-fast = only as many steps as the prompt needs, 4 to 8
+    .name = fast
 flag-cfg = how closely to follow the prompt
+    .name = cfg
 flag-count = number of pictures
+    .name = count
 flag-lora = styles from LoRA files on this server, such as ink:0.8
 flag-strength = how much to change an attached picture
+    .name = strength
 flag-raw = my words as they are: no rewriting, nothing added
 flag-optimize = rewrite the prompt or not
+    .name = optimize
 flag-enhance = add light, place and time or not
+    .name = enhance
 flag-spoiler = cover the picture until one clicks on it
+    .name = spoiler
 flag-no = what should not be in the picture
+    .name = negative
+
+# Words one may type for a value
+typed-on = on true
+typed-off = off false
+typed-auto = auto
+typed-random = random
+typed-separate = off
 
 # Telegram
 telegram-ask-imagine = What shall I draw? Answer this message.
@@ -319,17 +361,30 @@ telegram-back = All settings
 telegram-as-file = Telegram strips the parameters from photos. Send the picture as a file, and I can read them.
 
 # Discord
+discord-menu-info = Picture info
+discord-menu-upscale = Upscale picture
 discord-option-prompt = what to draw; flags such as --ar 16:9 may stand in it
+    .name = prompt
 discord-option-image = a picture to start from
+    .name = image
 discord-option-job = number of one of your jobs
+    .name = job
 discord-option-picture = which picture of the job, from 1
+    .name = picture
 discord-option-factor = how many times larger per side
+    .name = factor
 discord-option-method = sr: a network; lanczos: nothing new; redraw: the model draws new detail, slowly
+    .name = method
 discord-option-code = the code from the other platform, or “off” to separate again
+    .name = code
 discord-option-person = somebody on Discord
+    .name = person
 discord-option-name = somebody by name, such as telegram:user:123
+    .name = name
 discord-option-days = for how many days; for good if you don't say
+    .name = days
 discord-option-reason = what the person is told
+    .name = reason
 discord-edit-title = Edit the prompt
 discord-edit-label = Prompt and flags
 discord-comma = { ", " }

@@ -1,16 +1,24 @@
-"""Sentences by key from the Fluent files here, in English and Chinese.
+"""Sentences and typed words by key from the Fluent files here, one file a language.
 
 Knows languages and how a message is filled in; knows no job and no reply.
 """
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
 from fluent.runtime import FluentBundle, FluentResource
 from fluent.runtime.types import fluent_number
 
-LANGUAGES = ("en", "zh")
+from bot.locales.traditional import traditional
+
+DEFAULT = "en"
+_FILES = {file.name.removesuffix(".ftl"): file for file in files("bot.locales").iterdir()
+          if file.name.endswith(".ftl")}  # fmt: skip
+LANGUAGES = (DEFAULT, *sorted(_FILES.keys() - {DEFAULT}))
+"""The languages there are files of, the default one first."""
+TAIWAN = "zh-TW"
+"""Read as `zh`, except for names, descriptions and typed words, which are derived from it."""
 LONGEST_VALUE = 2000
 """Characters of a value; Fluent refuses to fill in more than 2,500."""
 REMEMBERED = 4096
@@ -42,21 +50,39 @@ class Texts:
             raise LookupError(f"message {key!r} ({language}): {errors[0]}")
         return str(text)
 
+    def name(self, locale: str, key: str) -> str:
+        """Return a name or a description, for `zh-TW` in traditional characters."""
+        text = self.say(locale, key)
+        return traditional(text) if locale == TAIWAN else text
+
+    def words(self, locale: str, key: str) -> tuple[str, ...]:
+        """Return the words of a message that lists what may be typed, the one that is shown first."""
+        return tuple(self.name(locale, key).split())
+
     def has(self, key: str) -> bool:
         """Say whether there is such a message; the languages hold the same ones."""
-        return bool(self._bundles[LANGUAGES[0]].has_message(key))
+        return bool(self._bundles[DEFAULT].has_message(key))
+
+
+@cache
+def typed(key: str) -> tuple[str, ...]:
+    """Return the words of every language for what `key` names, without doubles, longer ones first."""
+    texts = Texts()
+    words = {word for locale in (*LANGUAGES, TAIWAN) for word in texts.words(locale, key)}
+    return tuple(sorted(words, key=lambda word: (-len(word), word)))
 
 
 def language(locale: str) -> str:
-    """Return `zh` for any Chinese locale, else `en`."""
-    return "zh" if locale.lower().startswith("zh") else "en"
+    """Return the language of a BCP 47 tag among `LANGUAGES`, the default one for any other."""
+    name = locale.lower().partition("-")[0]
+    return name if name in LANGUAGES else DEFAULT
 
 
+@cache
 def _bundle(language: str) -> FluentBundle:
     # Isolation marks would surround every value with invisible characters that end up in copied prompts.
     bundle = FluentBundle([language], use_isolating=False)
-    text = (files("bot.locales") / f"{language}.ftl").read_text("utf-8")
-    bundle.add_resource(FluentResource(text))
+    bundle.add_resource(FluentResource(_FILES[language].read_text("utf-8")))
     return bundle
 
 

@@ -1,7 +1,7 @@
-"""Simplified Chinese in traditional characters, as written on Taiwan, for the descriptions of the commands.
+"""Simplified Chinese in traditional characters, as written on Taiwan, for commands, options and typed words.
 
-Not a converter for any text: it knows the characters that those descriptions consist of, and a test names the
-one that is missing when they change.
+Not a converter for any text: it knows the characters that those consist of, and a test names the one that is
+missing when they change.
 """
 
 WORDS = {
@@ -19,6 +19,11 @@ WORDS = {
     "什么": "什麼",
     "具体": "具體",
     "剩余": "剩餘",
+    "帮助": "說明",
+    "剧透": "防雷",
+    "用户": "使用者",
+    "解封": "解除封鎖",
+    "封禁": "封鎖",
     "“": "「",
     "”": "」",
 }
@@ -28,6 +33,7 @@ PAIRS = (
     "数數 时時 显顯 暂暫 来來 样樣 润潤 点點 现現 画畫 码碼 称稱 线線 绑綁 给給 统統 "
     "继繼 续續 编編 补補 计計 认認 记記 设設 诉訴 词詞 话話 说說 账帳 贴貼 这這 间間 "
     "随隨 队隊 额額 于於 机機 种種 绘繪 会會 长長 细細 节節 两兩 让讓 边邊 简簡 单單 "
+    "历歷 启啟 闭閉 强強 导導 "
 )
 CHARACTERS = str.maketrans({pair[0]: pair[1] for pair in PAIRS.split()})
 

@@ -1,3 +1,7 @@
+# 语言：BCP 47 标签，以及两句话之间的内容
+language-tag = zh-CN
+language-gap = { "" }
+
 # 等待与进行中
 waiting = { $ahead ->
     [0] 下一个就轮到你了。
@@ -228,39 +232,77 @@ help-flags = 参数，写在描述后面任意位置
 help-line = { $name }：{ $meaning }
 help-ignored = Midjourney 里在这儿用不上的参数会被忽略。
 command-imagine = 画图，也可以说“画图”
+    .words = 画图 绘画 约稿
 command-optimize = 把大概的想法变成准确的提示词，也可以说“润色”
+    .words = 润色 优化
 command-upscale = 放大图片，也可以说“放大”；可以加“4倍”，加“超分”用网络放大，加“重绘”会重新画出细节
+    .words = 放大
 command-reroll = 把最近一张换个样子重画，也可以说“再来一张”
+    .words = 再来一张
 command-queue = 查看队列
+    .words = 队列
 command-cancel = 取消全部任务，或按编号取消一个
+    .words = 取消
 command-history = 查看最近的任务
+    .words = 历史
 command-show = 再看一遍某个任务
+    .words = 查看
 command-info = 查看图片的全部参数
+    .words = 参数
 command-quota = 查看剩余额度
+    .words = 额度
 command-settings = 查看和修改自己的默认设置
+    .words = 设置
 command-link = 把几个平台的账号绑定成一个
+    .words = 绑定
 command-forget = 删除关于你的一切，也可以说“忘记我”
+    .words = 忘记我
 command-help = 显示这份说明
+    .words = 帮助
 command-pause = 暂停开画，仍可继续提交
+    .words = 暂停
 command-resume = 解除 /pause 或 /drain
+    .words = 继续 恢复
 command-drain = 不再接受新任务，把排队的画完
+    .words = 收工 停止接单
 command-stats = 查看今天的统计
+    .words = 统计
 command-ban = 禁止某人使用：名称或 #任务、天数、原因
+    .words = 封禁
 command-unban = 解除禁止：名称或 #任务
+    .words = 解封
 flag-ar = 画面比例，比如 16:9；直接写“3:4”也行
+    .name = 画幅
 flag-size = 具体尺寸（像素），比如 512x768
 flag-seed = 随机种子，种子相同画面就相同
+    .name = 种子
 flag-steps = 步数
+    .name = 步数
 flag-fast = 快速：描述越简单步数越少，4 到 8 步
+    .name = 快速
 flag-cfg = 对提示词的贴合程度
+    .name = 引导强度
 flag-count = 张数
+    .name = 张数
 flag-lora = 叠加本站的 LoRA 风格，比如 ink:0.8
 flag-strength = 对附图的改动程度
+    .name = 改动强度
 flag-raw = 原话照画：不润色，也不补充
 flag-optimize = 是否润色提示词
+    .name = 润色
 flag-enhance = 是否补充光线、地点和时间
+    .name = 补充
 flag-spoiler = 图片先遮住，点开才看得到
+    .name = 剧透
 flag-no = 不想出现的内容
+    .name = 不要
+
+# 可以输入的值
+typed-on = 开 开启
+typed-off = 关 关闭
+typed-auto = 自动
+typed-random = 随机
+typed-separate = 解除 关闭
 
 # Telegram
 telegram-ask-imagine = 想画什么？请回复这条消息。
@@ -275,17 +317,30 @@ telegram-back = 全部设置
 telegram-as-file = Telegram 会去掉照片里的参数。请把图片作为文件发送，我就能读出来。
 
 # Discord
+discord-menu-info = 图片参数
+discord-menu-upscale = 放大图片
 discord-option-prompt = 想画什么；里面可以写参数，比如 --ar 16:9
+    .name = 描述
 discord-option-image = 用来打底的图片
+    .name = 图片
 discord-option-job = 你的任务编号
+    .name = 任务
 discord-option-factor = 边长放大几倍
+    .name = 倍数
 discord-option-method = sr 用网络放大，lanczos 不加细节，redraw 让模型重新画出细节，用时更长
+    .name = 方式
 discord-option-picture = 任务里的第几张，从 1 开始
+    .name = 第几张
 discord-option-code = 另一个平台给出的绑定码；填 off 可解除绑定
+    .name = 绑定码
 discord-option-person = Discord 上的某个人
+    .name = 用户
 discord-option-name = 用名称指定，比如 telegram:user:123
+    .name = 名称
 discord-option-days = 多少天；不填就是永久
+    .name = 天数
 discord-option-reason = 告诉对方的原因
+    .name = 原因
 discord-edit-title = 编辑描述
 discord-edit-label = 描述和参数
 discord-comma = 、

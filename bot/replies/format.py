@@ -56,7 +56,7 @@ def small_print(texts: Texts, job: Job) -> str:
     made = {picture.report.get("method") for picture in job.pictures}
     sentences += [say(locale, f"note-{method}") for method in _TOLD_METHODS if method in made]
     if sentences:
-        lines.append(("" if language(locale) == "zh" else " ").join(sentences))
+        lines.append(say(locale, "language-gap").join(sentences))
     if job.request.params.ignored:
         lines.append(say(locale, "note-ignored", flags=cut(" ".join(job.request.params.ignored))))
     return "\n".join(lines)

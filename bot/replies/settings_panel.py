@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bot.locales.texts import Texts
 from bot.requests import flag_syntax, flags
-from bot.requests.tasks import ASPECTS
+from bot.requests.flag_table import ASPECTS, MOST_PICTURES
 from bot.types import Action, Choice, Option, Params, Refused
 
 RESET = "reset"
@@ -31,7 +31,7 @@ SETTINGS = (
     Setting("aspect", (AUTO, *ASPECTS)),
     Setting("steps", ("4", "6", "8", "12", "16")),
     Setting("cfg", ("1.0", "1.4", "1.8", "2.2", "3.0")),
-    Setting("count", ("1", "2", "3", "4")),
+    Setting("count", tuple(map(str, range(1, MOST_PICTURES + 1)))),
     Setting("optimize", ("off", "on"), toggle=True),
     Setting("enhance", ("off", "on"), toggle=True),
     Setting("spoiler", ("off", "on"), toggle=True),

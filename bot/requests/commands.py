@@ -1,12 +1,13 @@
 """The first word of a message: which command it is and what is left for it.
 
-Knows the commands' names in English and Chinese; does nothing.
+Knows the commands' names; what else they are called stands in the files of the languages. Does nothing.
 """
 
 import re
 from dataclasses import dataclass
 from typing import Literal
 
+from bot.locales.texts import typed
 from bot.requests import flag_syntax, upscale_options
 from bot.types import Refused
 
@@ -15,7 +16,7 @@ SHOWN_NAME = 40
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row: the name, other words for it, what it takes, and whether it is for `admins` only.
+    """A row: the name, what it takes, and whether it is for `admins` only.
 
     `prompt` is free text, `numbers` a job number and perhaps a picture's, `picture` these and perhaps how to
     enlarge it, `code` one word of letters and digits, `name` a person as the configuration names them and
@@ -23,32 +24,36 @@ class Entry:
     """
 
     name: str
-    aliases: tuple[str, ...]
     takes: Literal["prompt", "numbers", "picture", "code", "name", "nothing"]
     admins: bool = False
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What one may type for it, in any language."""
+        return typed(f"command-{self.name}.words")
+
 
 COMMANDS: tuple[Entry, ...] = (
-    Entry("imagine", ("画图", "绘画", "约稿"), "prompt"),
-    Entry("optimize", ("优化", "润色"), "prompt"),
-    Entry("upscale", ("放大",), "picture"),
-    Entry("reroll", ("再来一张",), "nothing"),
-    Entry("queue", ("队列",), "nothing"),
-    Entry("cancel", ("取消",), "numbers"),
-    Entry("history", ("历史",), "nothing"),
-    Entry("show", ("查看",), "numbers"),
-    Entry("info", ("参数",), "numbers"),
-    Entry("quota", ("额度",), "nothing"),
-    Entry("settings", ("设置",), "nothing"),
-    Entry("link", ("绑定",), "code"),
-    Entry("forget", ("忘记我",), "nothing"),
-    Entry("help", ("帮助", "start"), "nothing"),
-    Entry("pause", ("暂停",), "nothing", admins=True),
-    Entry("resume", ("恢复", "继续"), "nothing", admins=True),
-    Entry("drain", ("停止接单", "收工"), "nothing", admins=True),
-    Entry("stats", ("统计",), "nothing", admins=True),
-    Entry("ban", ("封禁",), "name", admins=True),
-    Entry("unban", ("解封",), "name", admins=True),
+    Entry("imagine", "prompt"),
+    Entry("optimize", "prompt"),
+    Entry("upscale", "picture"),
+    Entry("reroll", "nothing"),
+    Entry("queue", "nothing"),
+    Entry("cancel", "numbers"),
+    Entry("history", "nothing"),
+    Entry("show", "numbers"),
+    Entry("info", "numbers"),
+    Entry("quota", "nothing"),
+    Entry("settings", "nothing"),
+    Entry("link", "code"),
+    Entry("forget", "nothing"),
+    Entry("help", "nothing"),
+    Entry("pause", "nothing", admins=True),
+    Entry("resume", "nothing", admins=True),
+    Entry("drain", "nothing", admins=True),
+    Entry("stats", "nothing", admins=True),
+    Entry("ban", "name", admins=True),
+    Entry("unban", "name", admins=True),
 )
 
 
@@ -60,11 +65,12 @@ class Command:
     rest: str
 
 
-_BY_WORD = {word: entry for entry in COMMANDS for word in (entry.name, *entry.aliases)}
-_CHINESE = {word: entry for word, entry in _BY_WORD.items() if not word.isascii()}
+_BY_WORD = {word: entry for entry in COMMANDS for word in entry.words}
+_BARE = sorted((word for word in _BY_WORD if not word.isascii()), key=len, reverse=True)
+"""The words that need no slash; the longer ones first, as some begin with others."""
 _SLASH = re.compile(r"/(?P<word>[^\s@:,]*)(?:@\w*)?")
 _NUMBERS = re.compile(r"(?:#?[0-9]+(?:\s+[0-9]+)?)?")
-_CODE = re.compile(r"[0-9A-Za-z-]*|关闭|解除")
+_CODE = re.compile("|".join(("[0-9A-Za-z-]*", *typed("typed-separate"))))
 _NAME = re.compile(r"(?:#[0-9]+|[a-z]+:[a-z-]+:\S+)(?:\s.*)?", re.DOTALL)
 _AFTER_WORD = re.compile(r"$|[\s:,.!~。]")
 _CLOSING = " .!?~。、"
@@ -75,15 +81,16 @@ def parse(text: str) -> Command:
 
     Raises `Refused`: unknown-command, prompt-too-long.
 
-    A Chinese command word counts without a slash too, where it stands alone and what follows is what it
-    takes: "放大 17" enlarges, and "放大四倍" as it is written, too; "放大镜下的蚂蚁" is a prompt.
+    A Chinese or Japanese command word counts without a slash too, where it stands alone and what follows is
+    what it takes: "放大 17" upscales, and "放大四倍" as it is written, too; "放大镜下的蚂蚁" is a prompt.
     """
     text = flag_syntax.sound(text).strip()
     # Quotes are not blanked here: the word is read before any quote can matter, and positions are the same.
     plain = flag_syntax.normalize(text)
     if plain.startswith("/"):
         return _slash(text, plain)
-    for word, entry in _CHINESE.items():
+    for word in _BARE:
+        entry = _BY_WORD[word]
         if plain.startswith(word) and (entry.takes == "picture" or _AFTER_WORD.match(plain, len(word))):
             rest = text[len(word) :].lstrip(" \t\n:：,，")
             if _fits(entry, rest):
@@ -96,7 +103,7 @@ def _slash(text: str, plain: str) -> Command:
     assert match is not None
     word, end = match["word"].casefold(), match.end()
     if word not in _BY_WORD:
-        glued = next((known for known in _CHINESE if word.startswith(known)), None)
+        glued = next((known for known in _BARE if word.startswith(known)), None)
         if glued is None:
             raise Refused("unknown-command", command=f"/{word}"[:SHOWN_NAME])
         word, end = glued, 1 + len(glued)

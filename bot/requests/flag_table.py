@@ -1,6 +1,6 @@
-"""The table of flags: their names, the shape of their values, and what these mean.
+"""The table of flags: their names, the shape of their values, what these mean, and what a form offers.
 
-One row of `FLAGS` is all there is to a flag. Knows parameters; knows no text around a value.
+One row of `FLAGS` and its texts are all there is to a flag. Knows parameters; knows no text around a value.
 """
 
 import operator
@@ -10,25 +10,50 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from bot.locales.texts import typed
 from bot.requests import flag_syntax, lora_syntax
 from bot.types import Params
+from engine.types import MOST_GUIDANCE, MOST_STEPS, SEEDS
 
-HIGHEST_SEED = 2**64 - 1
+ASPECTS = ("1:1", "3:2", "2:3", "4:3", "3:4", "16:9", "9:16", "21:9")
+"""The aspect ratios that are offered; others may be typed."""
+MOST_PICTURES = 4
+STRENGTHS = (0.05, 1.0)
+LONGEST_NEGATIVE = 1000
+"""Characters in a form's field; typed, it may be as long as a prompt."""
 
 Changes = Mapping[str, Any]
 
 REST = r".+"
 _INTEGER = r"[0-9]+"
 _NUMBER = flag_syntax.NUMBER
-_RATIO = rf"{_NUMBER}\s?:\s?{_NUMBER}|(?i:auto)|自动"
-_AUTO = ("auto", "自动")
+
+
+def _one_of(words: tuple[str, ...]) -> str:
+    """Return a pattern for one of the words, where no other word goes on."""
+    latin = "|".join(word for word in words if word.isascii())
+    other = "|".join(word for word in words if not word.isascii())
+    return rf"(?i:{latin})(?![A-Za-z])|(?:{other})(?!\w)"
+
+
+_ON, _OFF, _AUTO, _RANDOM = (typed(f"typed-{name}") for name in ("on", "off", "auto", "random"))
+_RATIO = rf"{_NUMBER}\s?:\s?{_NUMBER}|(?i:{'|'.join(_AUTO)})"
 _SIZE = r"[0-9]+\s?[xX*]\s?[0-9]+"
-_SEED = r"-1|[0-9]{1,20}|(?i:random)|随机|隨機"
-_GUIDANCE = rf"{_NUMBER}|(?i:off)|关闭?(?!\w)"
+_SEED = rf"-1|[0-9]{{1,20}}|(?i:{'|'.join(_RANDOM)})"
+_GUIDANCE = rf"{_NUMBER}|{_one_of(_OFF)}"
 _UNGUIDED = 1.0
-_ON = ("on", "true", "开", "开启")
-_SWITCH = r"(?i:on|off|true|false)(?![A-Za-z])|(?:开启?|关闭?)(?!\w)"
+_SWITCH = _one_of(_ON + _OFF)
 _LINKS = r"(?:https?://[!-~]+|[0-9]+|random)(?:\s+https?://[!-~]+)*"
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What a form offers: a number or a text's length from `low` to `high`, a switch, or `choices`."""
+
+    type: type[int] | type[float] | type[str] | type[bool]
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +63,8 @@ class Flag:
     `read` turns a value of that shape into changed fields of `Params` and raises ValueError for an illegal
     one; `write` gives the value back, or None where there is nothing to say. With `bare` the value may be
     left out and is read as that. An `ignored` flag changes nothing and is reported. Where `add` names a field
-    and how two of its values go together, a flag said twice means both; else the last one counts.
+    and how two of its values go together, a flag said twice means both; else the last one counts. With
+    `values` a form has a field for it, named by the message `flag-NAME.name`.
     """
 
     names: tuple[str, ...]
@@ -49,20 +75,25 @@ class Flag:
     bare: str | None = None
     ignored: bool = False
     add: tuple[str, Callable[[Any, Any], Any]] | None = None
+    values: Values | None = None
 
 
-def _number(name: str, field: str, of: type[int] | type[float], low: float, high: float) -> Flag:
+def _number(name: str, of: type[int] | type[float], low: float, high: float) -> Flag:
     def read(value: str) -> Changes:
         number = of(value)
         if not low <= number <= high:
             raise ValueError(value)
-        return {field: number}
+        return {name: number}
 
-    def write(params: Params) -> str | None:
-        number = getattr(params, field)
-        return None if number is None else str(number)
-
-    return Flag((name,), _INTEGER if of is int else _NUMBER, f"{low}–{high}", read, write)
+    shape, allowed = _INTEGER if of is int else _NUMBER, f"{low}–{high}"
+    return Flag(
+        (name,),
+        shape,
+        allowed,
+        read,
+        lambda params: str(getattr(params, name)),
+        values=Values(of, low, high),
+    )
 
 
 def _switch(name: str) -> Flag:
@@ -73,6 +104,7 @@ def _switch(name: str) -> Flag:
         lambda value: {name: value.casefold() in _ON},
         lambda params: "on" if getattr(params, name) else "off",
         bare="on",
+        values=Values(bool),
     )
 
 
@@ -107,7 +139,7 @@ def _write_size(params: Params) -> str | None:
 
 def _read_seed(value: str) -> Changes:
     seed = int(value) if value.isdecimal() else None
-    if seed is not None and seed > HIGHEST_SEED:
+    if seed is not None and seed >= SEEDS:
         raise ValueError(value)
     return {"seed": seed}
 
@@ -119,7 +151,7 @@ def _write_seed(params: Params) -> str | None:
 def _read_guidance(value: str) -> Changes:
     """Read a scale; 0 and "off" are what other programs call no guidance."""
     scale = float(value) if value[-1].isdecimal() else 0.0
-    if scale and not _UNGUIDED <= scale <= 5.0:
+    if scale and not _UNGUIDED <= scale <= MOST_GUIDANCE:
         raise ValueError(value)
     return {"guidance_scale": scale or _UNGUIDED}
 
@@ -138,14 +170,35 @@ def _ignored(*names: str, shape: str = "") -> Flag:
 
 # The negative prompt comes last: what follows it belongs to it. `--raw` stands before the two it decides.
 FLAGS: tuple[Flag, ...] = (
-    Flag(("ar", "aspect"), _RATIO, "1:4–4:1, auto", _read_ratio, _write_ratio),
+    Flag(
+        ("ar", "aspect"),
+        _RATIO,
+        "1:4–4:1, auto",
+        _read_ratio,
+        _write_ratio,
+        values=Values(str, choices=ASPECTS),
+    ),
     Flag(("size",), _SIZE, "64x64–4096x4096", _read_size, _write_size),
-    Flag(("seed",), _SEED, f"-1, 0–{HIGHEST_SEED}", _read_seed, _write_seed),
-    _number("steps", "steps", int, 1, 50),
+    Flag(
+        ("seed",),
+        _SEED,
+        f"-1, 0–{SEEDS - 1}",
+        _read_seed,
+        _write_seed,
+        values=Values(int, -1, SEEDS - 1),
+    ),
+    _number("steps", int, 1, MOST_STEPS),
     _switch("fast"),
-    Flag(("cfg",), _GUIDANCE, "0, 1.0–5.0", _read_guidance, lambda params: str(params.guidance_scale)),
-    _number("count", "count", int, 1, 4),
-    _number("strength", "strength", float, 0.05, 1.0),
+    Flag(
+        ("cfg",),
+        _GUIDANCE,
+        f"0, {_UNGUIDED}–{MOST_GUIDANCE}",
+        _read_guidance,
+        lambda params: str(params.guidance_scale),
+        values=Values(float, 0.0, MOST_GUIDANCE),
+    ),
+    _number("count", int, 1, MOST_PICTURES),
+    _number("strength", float, *STRENGTHS),
     Flag(
         ("lora",),
         lora_syntax.SHAPE,
@@ -176,6 +229,7 @@ FLAGS: tuple[Flag, ...] = (
         lambda value: {"negative_prompt": value},
         lambda params: params.negative_prompt or None,
         add=("negative_prompt", "{}, {}".format),
+        values=Values(str, 1, LONGEST_NEGATIVE),
     ),
 )
 

@@ -12,7 +12,9 @@ from bot.requests.upscale_options import TWICE, UpscaleOptions
 from bot.types import Address, Job, Params, Refused, Request, User
 from engine.types import (
     FAST_STEPS,
+    LONGEST_UPSCALED,
     REDRAW_STEPS,
+    SEEDS,
     Generate,
     ModelProfile,
     Optimize,
@@ -22,13 +24,10 @@ from engine.types import (
     image_tokens,
 )
 
-ASPECTS = ("1:1", "3:2", "2:3", "4:3", "3:4", "16:9", "9:16", "21:9")
 GRID = 16
-SEEDS = 2**64
 DICE = 2**32
 """Thrown seeds are short ones: people copy them."""
 MAX_UPSCALED = 40_000_000
-LONGEST_UPSCALED = 8192
 REROLL_PROMPT_NOISE = 0.3
 VARY_PROMPT_NOISE = 0.12
 VARY_LATENT_NOISE = 0.3

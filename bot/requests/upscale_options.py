@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 
 from bot.requests import flag_syntax
 from bot.types import Action, Params, Refused
-from engine.types import UpscaleMethod
+from engine.types import UPSCALE_FACTORS, UpscaleMethod
 
-FACTORS = (2, 4)
 METHODS: dict[UpscaleMethod, tuple[str, ...]] = {
     "sr": ("sr", "超分辨率", "超解析度", "超分"),
     "lanczos": ("lanczos",),
@@ -39,12 +38,12 @@ _METHOD = {
 class UpscaleOptions:
     """How to enlarge: `factor` times per side, by `method`."""
 
-    factor: int = FACTORS[0]
+    factor: int = UPSCALE_FACTORS[0]
     method: UpscaleMethod = "auto"
 
     def words(self) -> str:
         """Return what `parse_options` reads this from: `x4 redraw`; what goes without saying is left out."""
-        factor = "" if self.factor == FACTORS[0] else f"x{self.factor}"
+        factor = "" if self.factor == UPSCALE_FACTORS[0] else f"x{self.factor}"
         return " ".join(filter(None, (factor, "" if self.method == "auto" else self.method)))
 
     def over(self, params: Params) -> Params:
@@ -100,8 +99,8 @@ def without_way(text: str) -> str:
 def _factor(found: re.Match[str]) -> int:
     digits = found["after"] or found["before"]
     factor = int(digits) if digits else _CHINESE.get(found["chinese"])
-    if factor not in FACTORS:
-        allowed = ", ".join(f"x{factor}" for factor in FACTORS)
+    if factor not in UPSCALE_FACTORS:
+        allowed = ", ".join(f"x{factor}" for factor in UPSCALE_FACTORS)
         raise flag_syntax.bad_value("/upscale", found[0], allowed)
     return factor
 

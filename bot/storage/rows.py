@@ -5,9 +5,9 @@ import sqlite3
 from dataclasses import asdict, replace
 from typing import Any
 
-from bot.requests.tasks import SEEDS, Resolved
+from bot.requests.tasks import Resolved
 from bot.types import Address, Job, JobPicture, Params, Request, User
-from engine.types import Variation
+from engine.types import SEEDS, Variation
 
 Value = str | int | float | None
 

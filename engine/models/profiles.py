@@ -13,13 +13,11 @@ from typing import Any
 from engine import embedded
 from engine.embedded.vocabulary import COLOURS, PLACES, SUBJECTS, TIMES
 from engine.files import hub, shards
-from engine.types import EngineError, ModelProfile
+from engine.types import MOST_GUIDANCE, MOST_STEPS, EngineError, ModelProfile
 
 EMBEDDED = embedded.NAME
 EMBEDDED_WEIGHTS = embedded.WEIGHTS
 FILE = "profile.json"
-MOST_STEPS, MOST_GUIDANCE = 50, 5.0
-"""What people may ask for at most, and so a profile for them."""
 GRID = 16
 
 WORLD_PROMPTS = {

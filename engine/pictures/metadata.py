@@ -11,8 +11,7 @@ from typing import Any
 
 from engine.pictures import foreign
 from engine.pictures.chunks import SIGNATURE, chunks, packed, texts
-from engine.pictures.values import SEEDS
-from engine.types import Variation
+from engine.types import SEEDS, Variation
 
 FOREIGN = b"parameters"
 OWN = b"zimage-bot"

@@ -8,10 +8,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from engine.types import SEEDS
+
 Told = dict[str, Any]
 Json = Mapping[str, Any]
 
-SEEDS = 2**64
 MOST = 10**6
 NUMBER = r"-?\d{1,20}(?:\.\d{1,20})?"
 

@@ -3,13 +3,11 @@
 Knows ranges and sizes. Knows no tensor and no person's quota.
 """
 
-from engine.types import EngineError, Generate, ModelProfile
+from engine.types import MOST_STEPS, SEEDS, EngineError, Generate, ModelProfile
 
 MULTIPLE = 16
 SMALLEST_SIDE = 32
-MOST_STEPS = 50
 HIGHEST_GUIDANCE = 20.0
-HIGHEST_SEED = 2**64 - 1
 HIGHEST_PROMPT_NOISE = 2.0
 OTHER_SEED = 0x5EED << 32
 """Turns the seed of a picture that failed into one that none of its neighbours has."""
@@ -25,11 +23,11 @@ def check(task: Generate, profile: ModelProfile) -> None:
             raise EngineError("bad_input", f"{name} is {side}; it must be a multiple of {MULTIPLE}")
     _between("steps", task.steps, 1, MOST_STEPS)
     _between("guidance scale", task.guidance_scale, 1, HIGHEST_GUIDANCE)
-    _between("seed", task.seed, 0, HIGHEST_SEED)
+    _between("seed", task.seed, 0, SEEDS - 1)
     if task.init_image is not None and not 0 < task.strength <= 1:
         raise EngineError("bad_input", f"strength is {task.strength}; it must be above 0 and at most 1")
     for layer in task.variation.layers() if task.variation else ():
-        _between("variation seed", layer.seed, 0, HIGHEST_SEED)
+        _between("variation seed", layer.seed, 0, SEEDS - 1)
         _between("prompt noise", layer.prompt_noise, 0, HIGHEST_PROMPT_NOISE)
         _between("latent noise", layer.latent_noise, 0, 1)
 

@@ -16,13 +16,19 @@ from engine import embedded, guards
 from engine.pictures import codec, metadata
 from engine.pictures.tensors import to_pixels
 from engine.pipeline import Redraw
-from engine.types import EngineError, Picture, Progress, Upscale, UpscaleMethod
+from engine.types import (
+    LONGEST_UPSCALED,
+    UPSCALE_FACTORS,
+    EngineError,
+    Picture,
+    Progress,
+    Upscale,
+    UpscaleMethod,
+)
 from engine.upscale import style, tiling
 from engine.upscale.plan import BUILT_IN_NAME
 from engine.upscale.plan import Plan as Plan
 
-FACTORS = (2, 4)
-LONGEST_SIDE = 8192
 LOOKED_AT = 512
 """Longest side in pixels at which a result is checked."""
 LANCZOS: Final = "lanczos"
@@ -96,18 +102,20 @@ def choose(method: UpscaleMethod, made: metadata.Parameters, plan: Plan) -> Upsc
 
 
 def _checked(task: Upscale) -> Image.Image:
-    if task.factor not in FACTORS:
-        raise EngineError("bad_input", f"factor is {task.factor}; it must be 2 or 4")
+    if task.factor not in UPSCALE_FACTORS:
+        raise EngineError(
+            "bad_input", f"factor is {task.factor}; it must be {' or '.join(map(str, UPSCALE_FACTORS))}"
+        )
     if task.method not in ("auto", *METHODS, "redraw"):
         raise EngineError(
             "bad_input", f"method is {task.method!r}; it must be auto, {', '.join(METHODS)} or redraw"
         )
     image = codec.read(task.image)
     width, height = image.width * task.factor, image.height * task.factor
-    if max(width, height) > LONGEST_SIDE:
+    if max(width, height) > LONGEST_UPSCALED:
         raise EngineError(
             "bad_input",
-            f"the result would be {width}×{height}; its longer side may have {LONGEST_SIDE} pixels",
+            f"the result would be {width}×{height}; its longer side may have {LONGEST_UPSCALED} pixels",
         )
     return image
 

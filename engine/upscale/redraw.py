@@ -16,8 +16,8 @@ from engine.pictures.metadata import Parameters
 from engine.pictures.tensors import to_pixels
 from engine.prompts.text.sanitize import sanitize
 from engine.sampling.flow import Schedule
-from engine.sampling.task_limits import HIGHEST_SEED, MOST_STEPS, MULTIPLE, SMALLEST_SIDE
-from engine.types import REDRAW_STEPS, Generate, image_tokens
+from engine.sampling.task_limits import MULTIPLE, SMALLEST_SIDE
+from engine.types import MOST_STEPS, REDRAW_STEPS, SEEDS, Generate, image_tokens
 from engine.upscale.tiling import Pixels, fade_in, spans
 
 SIGMA = 0.3
@@ -100,7 +100,7 @@ class Redrawing:
             height=image.height,
             steps=total,
             guidance_scale=UNGUIDED,
-            seed=made.seed & HIGHEST_SEED,
+            seed=made.seed & (SEEDS - 1),
             optimize=False,
             enhance=False,
             init_image=codec.stored(image),

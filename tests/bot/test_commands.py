@@ -21,6 +21,8 @@ from bot.types import Refused
         ("/绘画一只猫", "imagine", "一只猫"),
         ("画一只猫", "imagine", "画一只猫"),
         ("润色 一只猫", "optimize", "一只猫"),
+        ("畫圖 一隻貓", "imagine", "一隻貓"),
+        ("/佇列", "queue", ""),
         ("放大", "upscale", ""),
         ("放大 17 2", "upscale", "17 2"),
         ("放大 17 重绘", "upscale", "17 重绘"),
@@ -83,4 +85,4 @@ def test_a_message_longer_than_any_ask_is_refused_with_the_limit(text: str) -> N
 
 def test_every_name_and_alias_with_a_slash_is_its_command() -> None:
     for entry in COMMANDS:
-        assert {parse(f"/{word}").name for word in (entry.name, *entry.aliases)} == {entry.name}
+        assert {parse(f"/{word}").name for word in (entry.name, *entry.words)} == {entry.name}

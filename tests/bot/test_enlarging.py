@@ -2,11 +2,10 @@
 
 import pytest
 
-from bot.requests import tasks
-from bot.requests.upscale_options import FACTORS, METHODS, UpscaleOptions, UpscaleRequest, parse_options, read
+from bot.requests.upscale_options import METHODS, UpscaleOptions, UpscaleRequest, parse_options, read
 from bot.types import Action, Refused
 from engine import upscale
-from engine.types import UpscaleMethod
+from engine.types import UPSCALE_FACTORS, UpscaleMethod
 
 
 @pytest.mark.parametrize(
@@ -43,15 +42,13 @@ def test_it_stands_for_a_button_under_the_job_named_or_answered() -> None:
     assert read("x4 sr").action(3) == Action("upscale", 3, 0, "x4 sr")
 
 
-@pytest.mark.parametrize("factor", FACTORS)
+@pytest.mark.parametrize("factor", UPSCALE_FACTORS)
 @pytest.mark.parametrize("method", ["auto", *METHODS])
 def test_a_way_is_read_from_its_own_words(factor: int, method: UpscaleMethod) -> None:
     assert parse_options(UpscaleOptions(factor, method).words()) == UpscaleOptions(factor, method)
 
 
-def test_factors_methods_and_the_longest_side_are_those_of_the_engine() -> None:
-    assert FACTORS == upscale.FACTORS
-    assert tasks.LONGEST_UPSCALED == upscale.LONGEST_SIDE
+def test_methods_are_those_of_the_engine() -> None:
     assert set(METHODS) == {*upscale.METHODS, "redraw"}
 
 

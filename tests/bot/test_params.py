@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from bot.requests import tasks
+from bot.requests.flag_table import ASPECTS
 from bot.requests.upscale_options import UpscaleOptions
 from bot.types import Address, Job, JobPicture, Params, Refused, Request, User
-from engine.types import Generate, ModelProfile, Optimize, Upscale, Variation
+from engine.types import SEEDS, Generate, ModelProfile, Optimize, Upscale, Variation
 
 SMALL = ModelProfile("small", base_size=128, max_size=256)
 LARGE = ModelProfile("large", base_size=1024, max_size=2048)
@@ -31,7 +32,7 @@ def dice() -> int:
 
 
 @pytest.mark.parametrize("profile", [SMALL, LARGE])
-@pytest.mark.parametrize("aspect", tasks.ASPECTS)
+@pytest.mark.parametrize("aspect", ASPECTS)
 def test_every_aspect_keeps_the_native_area_on_the_grid(profile: ModelProfile, aspect: str) -> None:
     width, height = tasks.aspect_size(profile, aspect)
     across, down = (int(part) for part in aspect.split(":"))
@@ -92,7 +93,7 @@ def test_a_size_the_model_cannot_draw_is_refused_with_what_is_allowed(said: dict
 def test_a_seed_is_drawn_only_when_none_was_said() -> None:
     assert tasks.resolve(asked(seed=0), SMALL, None, dice).seed == 0
     assert tasks.resolve(asked(), SMALL, None, dice).seed == 99
-    assert 0 <= tasks.random_seed() < tasks.SEEDS
+    assert 0 <= tasks.random_seed() < SEEDS
 
 
 def test_cost_is_tokens_times_steps_times_pictures() -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from adapters.discord.names import CHINESE
 from bot.policy.access import Access
 from bot.policy.limits import Rule
 from bot.replies.shrink import shrink_to
-from bot.requests.commands import COMMANDS, Entry
+from bot.requests.commands import parse
+from bot.requests.flag_table import FLAGS
 from bot.types import Image as Shown
 from engine.pictures.metadata import Parameters, read, write
 from tests.adapters.discord.people import words
@@ -274,6 +274,19 @@ async def test_a_smaller_file_still_tells_how_it_was_made(studio: Studio) -> Non
     assert (found.prompt, found.seed) == ("一只狐狸", 77)
 
 
-@pytest.mark.parametrize("entry", COMMANDS, ids=lambda entry: str(entry.name))
-def test_a_commands_chinese_name_is_a_word_one_can_type(entry: Entry) -> None:
-    assert CHINESE[entry.name][0] in entry.aliases
+async def test_a_command_is_called_by_a_word_one_can_type_in_every_language(studio: Studio) -> None:
+    for command in studio.world.commands:
+        for word in (command["name"], *command["name_localizations"].values()):
+            assert command["type"] != 1 or parse(f"/{word}").name == command["name"]
+
+
+async def test_every_flag_with_values_is_an_option_in_their_range(studio: Studio) -> None:
+    [imagine] = [command for command in studio.world.commands if command["name"] == "imagine"]
+    options = {option["name"]: option for option in imagine["options"]}
+    for flag in FLAGS:
+        if flag.values:
+            option = options[studio.core.replies.texts.say("en", f"flag-{flag.names[0]}.name")]
+            assert {choice["value"] for choice in option.get("choices", ())} == {*flag.values.choices}
+            if flag.values.type in (int, float):
+                assert option["min_value"] == flag.values.low
+                assert option["max_value"] in (flag.values.high, 2**53 - 1)

@@ -120,6 +120,7 @@ async def test_everything_is_told_in_both_chinese_scripts_and_taiwans_is_traditi
     for command in studio.world.commands:
         for each in (command, *command.get("options", [])):
             assert each["name_localizations"].keys() == {"zh-CN", "zh-TW"}, each["name"]
+            each["name_localizations"]["zh-TW"].encode("big5")
             if command["type"] == 1:
                 taiwanese = each["description_localizations"]["zh-TW"]
                 # Taiwan's old code page lacks simplified characters, but for a few that mean something else.
