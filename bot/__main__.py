@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from adapters.web.server import WebPlatform
-from adapters.web.settings import WebSettings
 from bot.core import Core
 from bot.platform import Platform
 from bot.replies.replies import Replies
@@ -240,19 +239,9 @@ def _platforms(settings: Config, phase: Callable[[], str]) -> list[Platform]:
 
 
 def _discord(settings: Config) -> Platform:
-    from adapters.discord import DiscordPlatform, DiscordSettings
+    from adapters.discord import DiscordPlatform
 
-    said = settings.discord
-    chosen = DiscordSettings(
-        token=said.token,
-        api_base=said.api_base,
-        gateway_url=said.gateway_url,
-        command=said.command,
-        reactions=said.add_reactions,
-        spoiler_channels=frozenset(map(int, said.spoiler_channels)),
-        shards=said.shards,
-    )
-    return DiscordPlatform(chosen, settings.data_dir)
+    return DiscordPlatform(settings.discord, settings.data_dir)
 
 
 def _telegram(settings: Config) -> Platform:
@@ -262,10 +251,8 @@ def _telegram(settings: Config) -> Platform:
 
 
 def _web(phase: Callable[[], str], settings: Config) -> WebPlatform:
-    web = settings.web
     try:
-        chosen = WebSettings(web.host, web.port, web.token, web.hosts, web.people)
-        return WebPlatform(chosen, settings.data_dir, engine=phase)
+        return WebPlatform(settings.web, settings.data_dir, engine=phase)
     except ValueError as error:
         raise config.ConfigError(str(error)) from None
 

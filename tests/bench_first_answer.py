@@ -20,10 +20,11 @@ from pathlib import Path
 
 import psutil
 
-from adapters.discord import DiscordPlatform, DiscordSettings
+from adapters.discord import DiscordPlatform
 from bot.core import Core, CoreSettings
 from bot.policy.moderation import BannedWords
 from bot.replies.replies import Replies
+from bot.setup.config import DiscordConfig
 from bot.storage.jobs import JobStore
 from bot.storage.pictures import PictureFolder
 from bot.types import Params
@@ -98,7 +99,7 @@ async def _bot(
 
 async def _serve(api_base: str, gateway_url: str, directory: Path) -> None:
     """Be the bot with an engine that costs nothing, until told to stop."""
-    platform = DiscordPlatform(DiscordSettings(TOKEN, api_base, gateway_url), directory)
+    platform = DiscordPlatform(DiscordConfig(TOKEN, api_base=api_base, gateway_url=gateway_url), directory)
     async with JobStore.open(directory) as store:
         core = Core(
             store=store,

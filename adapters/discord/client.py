@@ -12,15 +12,15 @@ from adapters.discord.buttons import Pick, Press
 from adapters.discord.permissions import Asked
 from adapters.discord.reactions import Reactions
 from adapters.discord.responder import Responder, Show
-from adapters.discord.settings import DiscordSettings
 from bot.core import Core
+from bot.setup.config import DiscordConfig
 
 
 class Client(discord.Client):
     """One connection, or several behind one face; needs no privileged intent."""
 
     def __init__(
-        self, core: Core, settings: DiscordSettings, show: Show, data_dir: Path, **options: Any
+        self, core: Core, settings: DiscordConfig, show: Show, data_dir: Path, **options: Any
     ) -> None:
         intents = discord.Intents.none()
         intents.guilds = intents.guild_reactions = intents.dm_reactions = True
@@ -86,6 +86,6 @@ class Tree(app_commands.CommandTree[Client]):
         await self.client.desk.sorry(asked)
 
 
-def client_class(settings: DiscordSettings) -> type[Client]:
+def client_class(settings: DiscordConfig) -> type[Client]:
     """Return the class of client that the configured number of shards needs."""
     return ShardedClient if settings.shards else Client

@@ -19,9 +19,8 @@ from adapters.discord.address import Place
 from adapters.discord.client import Client, client_class
 from adapters.discord.reactions import OFFERED
 from adapters.discord.render import Look, look
-from adapters.discord.settings import DiscordSettings
 from bot.core import Core
-from bot.setup.config import ConfigError
+from bot.setup.config import ConfigError, DiscordConfig
 from bot.types import Address, Gone, Reply
 
 FIRST_RETRY = 1.0
@@ -43,7 +42,7 @@ class DiscordPlatform:
 
     def __init__(
         self,
-        settings: DiscordSettings,
+        settings: DiscordConfig,
         data_dir: Path,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -97,7 +96,7 @@ class DiscordPlatform:
         except discord.HTTPException as error:
             self._heed(error)
             raise
-        if self.settings.reactions and reply.images and reply.final:
+        if self.settings.add_reactions and reply.images and reply.final:
             await _offer_reactions(client, place)
         return place.address()
 
@@ -162,7 +161,7 @@ class DiscordPlatform:
             pause = min(2 * pause, LAST_RETRY)
 
 
-def _point(settings: DiscordSettings) -> None:
+def _point(settings: DiscordConfig) -> None:
     """Point the library where the operator says; it has no other way than these class attributes."""
     Route.BASE = settings.api_base.rstrip("/")
     DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.gateway_url)

@@ -14,8 +14,8 @@ from adapters.discord import buttons
 from adapters.discord.address import UPLOAD_LIMIT, Place, read
 from adapters.discord.people import channel_of, near, of_reaction
 from adapters.discord.render import look
-from adapters.discord.settings import DiscordSettings
 from bot.core import Core
+from bot.setup.config import DiscordConfig
 from bot.types import Action, Gone, Job, Refused, Reply, User, Verb
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 class Reactions:
     """Turns raw reaction events into presses."""
 
-    def __init__(self, core: Core, settings: DiscordSettings, show: "Show", client: discord.Client) -> None:
+    def __init__(self, core: Core, settings: DiscordConfig, show: "Show", client: discord.Client) -> None:
         self._core = core
         self._settings = settings
         self._show = show

@@ -18,12 +18,12 @@ from adapters.discord.address import TOKEN_LIFE, Place
 from adapters.discord.people import near, of_interaction
 from adapters.discord.permissions import Asked, check
 from adapters.discord.render import look
-from adapters.discord.settings import DiscordSettings
 from bot.core import Core
 from bot.replies.picture_info import describe
 from bot.requests import flags
 from bot.requests.commands import Command
 from bot.requests.upscale_options import TWICE, UpscaleOptions, UpscaleRequest
+from bot.setup.config import DiscordConfig
 from bot.types import Action, Address, Gone, Kind, Params, Refused, Reply, Request
 
 PUBLIC = "public"
@@ -45,7 +45,7 @@ _T = TypeVar("_T")
 class Responder:
     """Takes every command; `show` makes a message look like a reply."""
 
-    def __init__(self, core: Core, settings: DiscordSettings, show: Show) -> None:
+    def __init__(self, core: Core, settings: DiscordConfig, show: Show) -> None:
         self.core = core
         self._settings = settings
         self.show = show

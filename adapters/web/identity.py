@@ -14,7 +14,7 @@ from pathlib import Path
 from aiohttp import HttpVersion11, web
 from yarl import URL
 
-from adapters.web.settings import HOUSEHOLD, WebSettings, is_loopback
+from bot.setup.config import HOUSEHOLD, WebConfig, is_loopback
 from bot.types import User
 
 API = "/api/"
@@ -63,7 +63,7 @@ def load_key(path: Path) -> bytes:
 class Gate:
     """Lets requests in and says whose they are."""
 
-    def __init__(self, settings: WebSettings, key: bytes) -> None:
+    def __init__(self, settings: WebConfig, key: bytes) -> None:
         self._host = settings.host
         self._hosts = {_host(name) for name in settings.hosts} - {""}
         self._tokens = settings.tokens

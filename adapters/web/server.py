@@ -13,8 +13,8 @@ from adapters.web.door import Door, expected, file, secure
 from adapters.web.events import Hub
 from adapters.web.identity import Gate, load_key
 from adapters.web.presence import GRACE, Presence
-from adapters.web.settings import WebSettings
 from bot.core import Core
+from bot.setup.config import WebConfig
 from bot.types import Address, Reply
 
 KEEP_ALIVE = 60.0
@@ -31,7 +31,7 @@ class WebPlatform:
 
     def __init__(
         self,
-        settings: WebSettings,
+        settings: WebConfig,
         data_dir: Path,
         grace: float = GRACE,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,

@@ -15,15 +15,22 @@ ZERO_IS_UNLIMITED = ("per_minute", "per_day", "waiting", "max_megapixels")
 
 @dataclass(frozen=True, slots=True)
 class RoleLimits:
-    """What everybody gets whom one of the names in `match` means; None leaves the standard."""
+    """What everybody gets whom one of the names in `match` means; None leaves the standard.
 
-    match: frozenset[str]
+    Raises ValueError without a name.
+    """
+
+    match: frozenset[str] = frozenset()
     per_minute: int | None = None
     per_day: int | None = None
     waiting: int | None = None
     max_count: int | None = None
     max_megapixels: float | None = None
     priority: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.match:
+            raise ValueError("match = [] is for nobody; name a role, chat or user")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,32 +1,42 @@
 """Typed settings from config.toml and the environment.
 
-Knows every setting, its type and range; opens nothing and starts nothing. The environment wins over the file.
-An unknown key or a bad value is a `ConfigError` of one line naming the key, the value and the fix.
+Every setting and its checks; a section that is another module's dataclass has its defaults there. The
+environment wins over the file. An unknown key or a bad value is a `ConfigError` of one line naming key, value
+and fix.
 """
 
+import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.setup.schema import ConfigError, build, leaves, setting
+from bot.policy.access import Access
+from bot.policy.limits import Rule
+from bot.policy.role_limits import RoleLimits
+from bot.setup.schema import (
+    Check,
+    ConfigError,
+    Schema,
+    between,
+    each_matching,
+    leaves,
+    matching,
+    one_of,
+)
+from bot.storage.retention import Retention
 from engine.types import EXPERIMENTS
 
 __all__ = ["Config", "ConfigError", "leaves", "load"]
 
 PREFIX = "ZIMAGE_BOT_"
 DEFAULT_FILE = Path("config.toml")
-DTYPES = ("auto", "float32", "bfloat16", "float16")
-WEIGHTS = ("auto", "plain", "bfloat16", "int8", "float8", "4bit")
-PROMPT_LANGUAGES = ("english", "own")
-LEVELS = ("debug", "info", "warning", "error")
-NAME = (
-    r"discord:(server|channel|role|user):\d{1,20}|discord:age-restricted|telegram:user:\d{1,20}"
-    r"|telegram:chat:(-?\d{1,20}|@\w{4,32})|web:(local|user:[\w-]{1,64})"
-)
-"""How the configuration names people and places."""
+HOUSEHOLD = "token"
+"""The user that everybody with `web.token` is."""
+SHORTEST_TOKEN = 8
 RENAMED = {
     "schedule": '["dynamic-schedule"]',
     "reuse": '["reuse-balanced"] or ["reuse-fast"]',
@@ -34,10 +44,55 @@ RENAMED = {
     "detail": '["detail"]',
 }
 """Settings of [model] that became names in its `experimental`."""
-NAMES: Mapping[str, Any] = {
-    "each": NAME,
-    "fix": 'names such as "discord:role:5", "telegram:chat:-100" or "web:local"',
+_NAMES = each_matching(
+    r"discord:(server|channel|role|user):\d{1,20}|discord:age-restricted|telegram:user:\d{1,20}"
+    r"|telegram:chat:(-?\d{1,20}|@\w{4,32})|web:(local|user:[\w-]{1,64})",
+    'names such as "discord:role:5", "telegram:chat:-100" or "web:local"',
+)
+_LIMITS = {
+    "per_minute": between(0, 10_000),
+    "per_day": between(0, 1_000_000),
+    "waiting": between(0, 10_000),
+    "queue": between(0, 1_000_000),
+    "max_count": between(1, 4),
+    "max_megapixels": between(0.0, 100.0),
+    "priority": between(0, 10),
 }
+CHECKS: Mapping[str, Check] = {
+    "log_level": one_of("debug", "info", "warning", "error"),
+    "model.device": matching(r"auto|cpu|mps|cuda(:\d+)?", "auto, cpu, mps, cuda or cuda:N"),
+    "model.dtype": one_of("auto", "float32", "bfloat16", "float16"),
+    "model.threads": between(0, 1024),
+    "model.weights": one_of("auto", "plain", "bfloat16", "int8", "float8", "4bit"),
+    "model.prompt_language": one_of("english", "own"),
+    "model.size": between(0, 4096),
+    "model.idle_minutes": between(0.0, 10_000.0),
+    "model.experimental": each_matching("|".join(EXPERIMENTS), ", ".join(EXPERIMENTS)),
+    "defaults.steps": between(1, 50, or_unset=0),
+    "defaults.cfg": between(1.0, 5.0, or_unset=0),
+    "defaults.count": between(1, 4),
+    "defaults.strength": between(0.05, 1.0),
+    "retention.picture_days": between(0, 36_500),
+    "retention.prompt_days": between(0, 36_500),
+    "moderation.refuse": between(0.0, 1.0),
+    "moderation.exempt": _NAMES,
+    "access.allow": _NAMES,
+    "access.block": _NAMES,
+    "access.admins": _NAMES,
+    "rules.match": _NAMES,
+    **{f"limits.{name}": check for name, check in _LIMITS.items()},
+    **{f"rules.{name}": check for name, check in _LIMITS.items()},
+    "web.port": between(0, 65_535),
+    "web.hosts": each_matching(
+        r"[^\s/:@\[\]]+|\[[0-9a-fA-F:]+\]", 'names without scheme and port, such as "pictures.example.org"'
+    ),
+    "discord.command": matching(r"[a-z0-9_-]{1,32}", "1–32 of a–z, 0–9, - and _"),
+    "discord.spoiler_channels": each_matching(r"\d{5,20}", "ids, which are long numbers"),
+    "discord.shards": between(0, 1024),
+    "telegram.webhook_url": matching(r"|https://\S+", "an https:// address, or empty"),
+    "telegram.webhook_listen": matching(r"\S+:\d{1,5}", "host:port"),
+}
+"""What a value must be besides its type, by its dotted key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,110 +100,116 @@ class ModelConfig:
     """What draws, and on what."""
 
     name: str = "embedded"
-    device: str = setting("auto", pattern=r"auto|cpu|mps|cuda(:\d+)?", fix="auto, cpu, mps, cuda or cuda:N")
-    dtype: str = setting("auto", choices=DTYPES)
-    threads: int = setting(0, 0, 1024)
-    weights: str = setting("auto", choices=WEIGHTS)
+    device: str = "auto"
+    dtype: str = "auto"
+    threads: int = 0
+    weights: str = "auto"
     optimizer: str = "auto"
-    prompt_language: str = setting("english", choices=PROMPT_LANGUAGES)
+    prompt_language: str = "english"
     upscalers: str = ""
-    size: int = setting(0, 0, 4096)
-    idle_minutes: float = setting(0.0, 0.0, 10_000.0)
+    size: int = 0
+    idle_minutes: float = 0.0
     loras: str = ""
-    experimental: tuple[str, ...] = setting((), each="|".join(EXPERIMENTS), fix=", ".join(EXPERIMENTS))
+    experimental: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class DefaultsConfig:
-    """What a picture gets when the person says nothing; with 0, steps and cfg are the model's own."""
+    """What a picture gets where the user says nothing; with 0, steps and cfg are the model's own."""
 
-    steps: int = setting(0, 1, 50, unset=0)
-    cfg: float = setting(0.0, 1.0, 5.0, unset=0)
-    count: int = setting(1, 1, 4)
-    strength: float = setting(0.6, 0.05, 1.0)
+    steps: int = 0
+    cfg: float = 0.0
+    count: int = 1
+    strength: float = 0.6
     optimize: bool = True
     enhance: bool = True
     reword: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class LimitsConfig:
-    """How much one person, and everybody together, may ask for; 0 means no limit."""
-
-    per_minute: int = setting(10, 0, 10_000)
-    per_day: int = setting(200, 0, 1_000_000)
-    waiting: int = setting(10, 0, 10_000)
-    queue: int = setting(500, 0, 1_000_000)
-    max_count: int = setting(4, 1, 4)
-    max_megapixels: float = setting(4.2, 0.0, 100.0)
-
-
-@dataclass(frozen=True, slots=True)
-class RetentionConfig:
-    """How long picture files and the texts of jobs are kept; 0 keeps them for ever."""
-
-    picture_days: int = setting(0, 0, 36_500)
-    prompt_days: int = setting(0, 0, 36_500)
-
-
-@dataclass(frozen=True, slots=True)
 class ModerationConfig:
-    """What nobody may draw: words, and pictures by what a classifier says of them (label to least score)."""
+    """What nobody may draw: words, and pictures by their scores from a classifier (label to least score)."""
 
     banned: tuple[str, ...] = ()
     classifier: str = ""
-    refuse: Mapping[str, float] = setting({"nsfw": 0.8}, 0.0, 1.0)
-    exempt: tuple[str, ...] = setting((), **NAMES)
-
-
-@dataclass(frozen=True, slots=True)
-class AccessConfig:
-    """Who comes in, who administers, and who may press whose buttons."""
-
-    allow: tuple[str, ...] = setting((), **NAMES)
-    block: tuple[str, ...] = setting((), **NAMES)
-    admins: tuple[str, ...] = setting(("web:local",), **NAMES)
-    anyone_may_press: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RuleConfig:
-    """Limits for those whom `match` names; what is not said comes from [limits]."""
-
-    match: tuple[str, ...] = setting((), **NAMES)
-    per_minute: int | None = setting(None, 0, 10_000)
-    per_day: int | None = setting(None, 0, 1_000_000)
-    waiting: int | None = setting(None, 0, 10_000)
-    max_count: int | None = setting(None, 1, 4)
-    max_megapixels: float | None = setting(None, 0.0, 100.0)
-    priority: int | None = setting(None, 0, 10)
+    refuse: Mapping[str, float] = field(default_factory=lambda: {"nsfw": 0.8})
+    exempt: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class WebConfig:
-    """The local web chat; `people` are those with a token of their own, name to token."""
+    """The local web chat. `host` and `port` are where it listens; port 0 takes a free one.
+
+    Whoever has `token` is one user, and each of `people` (name to token) another. Without any token the page
+    is this machine's alone. `hosts` are the public names (no port) under which browsers reach the server,
+    through a reverse proxy or the local name service.
+
+    Raises ValueError for a token or name that cannot be used, and where others could come in without a token.
+    """
 
     enabled: bool = True
     host: str = "127.0.0.1"
-    port: int = setting(7860, 0, 65_535)
-    token: str = setting("", secret=True)
-    hosts: tuple[str, ...] = setting(
-        (),
-        each=r"[^\s/:@\[\]]+|\[[0-9a-fA-F:]+\]",
-        fix='names without scheme and port, such as "pictures.example.org"',
-    )
-    people: Mapping[str, str] = setting({}, secret=True)
+    port: int = 7860
+    token: str = field(default="", repr=False)
+    hosts: tuple[str, ...] = ()
+    people: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.enabled:
+            return
+        for name in self.people:
+            if name == HOUSEHOLD or not re.fullmatch(r"[\w-]{1,64}", name):
+                raise ValueError(
+                    f"people cannot name {name!r}: take 1–64 letters, digits, - and _, "
+                    f"and not {HOUSEHOLD!r}, which is whoever has web.token"
+                )
+        settings = {(HOUSEHOLD if name == HOUSEHOLD else f"people.{name}"): token
+                    for name, token in self.tokens.items()}  # fmt: skip
+        for key, token in settings.items():
+            if len(token) < SHORTEST_TOKEN:
+                raise ValueError(f"{key} has fewer than {SHORTEST_TOKEN} characters: set a long random text")
+            if same := next((other for other in settings if other != key and settings[other] == token), None):
+                raise ValueError(f"{key} and web.{same} are the same token: give each user their own")
+        if not settings and not is_loopback(self.host):
+            raise ValueError(
+                f"host {self.host} can be reached from other machines and needs web.token: "
+                "set a long random token, or listen on 127.0.0.1"
+            )
+        if not settings and self.hosts:
+            raise ValueError(
+                f"hosts {', '.join(self.hosts)} opens the page to others and needs web.token: "
+                "set a long random token, or leave web.hosts empty"
+            )
+
+    @property
+    def tokens(self) -> Mapping[str, str]:
+        """Every user's token by the user's name; empty where the page is this machine's alone."""
+        return ({HOUSEHOLD: self.token} if self.token else {}) | dict(self.people)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether `host`, a name or an address without port and brackets, means this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
 class DiscordConfig:
-    """The Discord bot; a token switches it on. `shards` 0 is one plain connection."""
+    """The Discord bot; a token switches it on. `command` is the name of `/imagine`.
 
-    token: str = setting("", secret=True)
-    command: str = setting("imagine", pattern=r"[a-z0-9_-]{1,32}", fix="1–32 of a–z, 0–9, - and _")
+    `add_reactions` puts 🔄 and ⬆️ under every picture, in `spoiler_channels` pictures are covered; with 0
+    `shards` there is one plain connection.
+    """
+
+    token: str = field(default="", repr=False)
+    command: str = "imagine"
     add_reactions: bool = False
-    spoiler_channels: tuple[str, ...] = setting((), each=r"\d{5,20}", fix="ids, which are long numbers")
-    shards: int = setting(0, 0, 1024)
+    spoiler_channels: frozenset[int] = frozenset()
+    shards: int = 0
     api_base: str = "https://discord.com/api/v10"
     gateway_url: str = "wss://gateway.discord.gg/"
 
@@ -157,9 +218,9 @@ class DiscordConfig:
 class TelegramConfig:
     """The Telegram bot: its token, the Bot API server to ask; without a webhook, updates are fetched."""
 
-    token: str = setting("", secret=True)
-    webhook_url: str = setting("", pattern=r"|https://\S+", fix="an https:// address, or empty")
-    webhook_listen: str = setting("127.0.0.1:8443", pattern=r"\S+:\d{1,5}", fix="host:port")
+    token: str = field(default="", repr=False)
+    webhook_url: str = ""
+    webhook_listen: str = "127.0.0.1:8443"
     base_url: str = "https://api.telegram.org/bot"
     base_file_url: str = "https://api.telegram.org/file/bot"
 
@@ -169,21 +230,21 @@ class Config:
     """Every setting of the bot."""
 
     data_dir: Path = Path("data")
-    log_level: str = setting("info", choices=LEVELS)
+    log_level: str = "info"
     model: ModelConfig = field(default_factory=ModelConfig)
     defaults: DefaultsConfig = field(default_factory=DefaultsConfig)
-    limits: LimitsConfig = field(default_factory=LimitsConfig)
-    retention: RetentionConfig = field(default_factory=RetentionConfig)
+    limits: Rule = field(default_factory=Rule)
+    retention: Retention = field(default_factory=Retention)
     moderation: ModerationConfig = field(default_factory=ModerationConfig)
-    access: AccessConfig = field(default_factory=AccessConfig)
-    rules: tuple[RuleConfig, ...] = ()
+    access: Access = field(default_factory=Access)
+    rules: tuple[RoleLimits, ...] = ()
     web: WebConfig = field(default_factory=WebConfig)
     discord: DiscordConfig = field(default_factory=DiscordConfig)
     telegram: TelegramConfig = field(default_factory=TelegramConfig)
 
     def secrets(self) -> list[str]:
         """Return every token that is set, for the log filter."""
-        kept = [value for _, value, meta in leaves(self) if meta.get("secret") and value]
+        kept = [value for _, value, is_secret in leaves(self) if is_secret and value]
         return [
             secret for value in kept for secret in (value.values() if isinstance(value, dict) else [value])
         ]
@@ -203,15 +264,11 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> C
     if path is None and DEFAULT_FILE.exists():
         path = DEFAULT_FILE
     table = _read(path) if path else {}
-    origin = str(path) if path else "config.toml"
-    overlay = _environment(environ)
-    for model in (table.get("model"), overlay.get("model")):
-        for key in RENAMED.keys() & model if isinstance(model, dict) else ():
-            raise ConfigError(
-                f"model.{key} is now a name in model.experimental = {RENAMED[key]}; off needs none"
-            )
-    config: Config = build(Config, table, origin, "")
-    return config if not overlay else build(Config, _merge(table, overlay), "environment or " + origin, "")
+    variables = _overlay(table, environ)
+    for key in RENAMED.keys() & table["model"] if isinstance(table.get("model"), dict) else ():
+        raise ConfigError(f"model.{key} is now a name in model.experimental = {RENAMED[key]}; off needs none")
+    config: Config = Schema(CHECKS, lambda key: variables.get(key, str(path))).read(Config, table)
+    return config
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -225,26 +282,23 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: is not valid TOML: {error}") from None
 
 
-def _environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    table: dict[str, Any] = {}
+def _overlay(table: dict[str, Any], environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Write the environment's settings into the file's table; return their variables by dotted key."""
+    variables: dict[str, str] = {}
     for name, value in environ.items():
         if not name.upper().startswith(PREFIX):
             continue
         *sections, key = name[len(PREFIX) :].lower().split("__")
-        place = table
+        inner, dotted = table, ""
         for section in sections:
-            place = place.setdefault(section, {})
-            if not isinstance(place, dict):
-                raise ConfigError(
-                    f"environment: {name} and {PREFIX}{section.upper()} exclude each other; unset one"
-                )
-        place[key] = value
-    return table
-
-
-def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged
+            dotted += section
+            if section not in inner:
+                variables[dotted] = name
+            inner = inner.setdefault(section, {})
+            if not isinstance(inner, dict):
+                other = variables.get(dotted, f"{dotted} in the file")
+                raise ConfigError(f"environment: {name} and {other} exclude each other; unset one")
+            dotted += "."
+        inner[key] = value
+        variables[dotted + key] = name
+    return variables

@@ -1,13 +1,14 @@
-"""From tables of text and numbers to frozen dataclasses: types, ranges, choices, and what is wrong.
+"""From tables of text and numbers to frozen dataclasses: types, checks, and one line that says what is wrong.
 
-Knows how a setting is declared and checked, not which settings there are. An unknown key or a bad value is a
-`ConfigError` of one line naming the key, the value and the fix.
+Reads any dataclass as a section of a configuration; which sections there are is `bot.setup.config`'s. A field
+that `repr` leaves out is a secret: its value is in no message.
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import field, fields, is_dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
+from types import UnionType
 from typing import Any, get_args, get_type_hints
 
 
@@ -15,73 +16,104 @@ class ConfigError(Exception):
     """A setting that cannot be used; the message is one readable line."""
 
 
-def setting(default: Any, low: float | None = None, high: float | None = None, **metadata: Any) -> Any:
-    """Declare a setting with its range or choices; a `secret` is never shown, in a repr or a log.
-
-    Where `unset` is given, this number outside the range is allowed, too, and means: not said.
-    """
-    metadata |= {"low": low, "high": high}
-    shown = not metadata.get("secret", False)
-    if isinstance(default, dict):
-        return field(default_factory=default.copy, repr=shown, metadata=metadata)
-    return field(default=default, repr=shown, metadata=metadata)
+Check = Callable[[Any], str]
+"""Returns what a value must be, where it is not; else nothing."""
 
 
-def leaves(section: Any, prefix: str = "") -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
-    """Yield (dotted key, value, metadata) of every setting below `section`."""
+def one_of(*choices: str) -> Check:
+    """Allow these texts."""
+    return lambda value: "" if value in choices else f"one of {', '.join(choices)}"
+
+
+def between(low: float, high: float, or_unset: float | None = None) -> Check:
+    """Allow a number, or a table of numbers, from `low` to `high`, and `or_unset`, which leaves it unset."""
+    other = "" if or_unset is None else f", or {or_unset}"
+
+    def check(value: Any) -> str:
+        numbers = value.values() if isinstance(value, Mapping) else (value,)
+        fits = all(low <= number <= high for number in numbers if number != or_unset)
+        return "" if fits else f"from {low} to {high}{other}"
+
+    return check
+
+
+def matching(pattern: str, fix: str) -> Check:
+    """Allow a text that the whole pattern matches; `fix` describes such texts."""
+    return lambda value: "" if re.fullmatch(pattern, value) else fix
+
+
+def each_matching(pattern: str, fix: str) -> Check:
+    """Allow a list of what the whole pattern matches."""
+    return lambda value: "" if all(re.fullmatch(pattern, str(each)) for each in value) else f"a list of {fix}"
+
+
+def leaves(section: Any, prefix: str = "") -> Iterator[tuple[str, Any, bool]]:
+    """Yield (dotted key, value, whether it is a secret) of every setting in `section`."""
     for item in fields(section):
         value = getattr(section, item.name)
         if is_dataclass(value):
             yield from leaves(value, f"{prefix}{item.name}.")
         else:
-            yield prefix + item.name, value, item.metadata
+            yield prefix + item.name, value, not item.repr
 
 
-def build(section: type, table: Mapping[str, Any], origin: str, prefix: str) -> Any:
-    """Return the section a table describes; `prefix` is the dotted key of the table, `origin` its file."""
-    known = {item.name: item for item in fields(section)}
-    hints = get_type_hints(section)
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in known:
-            raise ConfigError(f"{origin}: unknown key {prefix}{key}; known here: {', '.join(known)}")
-        hint = hints[key]
-        if is_dataclass(hint):
-            if not isinstance(value, Mapping):
-                raise ConfigError(f"{origin}: {prefix}{key} must be a table, [{prefix}{key}], not a value")
-            values[key] = build(hint, value, origin, f"{prefix}{key}.")  # type: ignore[arg-type]
-        elif is_dataclass(get_args(hint)[0] if get_args(hint) else None):
-            values[key] = _tables(get_args(hint)[0], value, origin, f"{prefix}{key}")
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """How tables are read. `checks` are by dotted key, a list's tables under its own key (`rules.per_day`).
+
+    `origin` returns where the operator wrote a dotted key.
+    """
+
+    checks: Mapping[str, Check]
+    origin: Callable[[str], str]
+
+    def read(self, section: type, table: Mapping[str, Any], prefix: str = "") -> Any:
+        """Return the section that a table describes; `prefix` is the table's dotted key and a dot.
+
+        Raises `ConfigError` for an unknown key or a bad value, and with the message of the section's own
+        ValueError where values do not go together.
+        """
+        known, hints = {item.name: item for item in fields(section)}, get_type_hints(section)
+        values: dict[str, Any] = {}
+        for name, value in table.items():
+            key = prefix + name
+            if name not in known:
+                raise self._error(key, f"unknown key {key}; known here: {', '.join(known)}")
+            inner = (*get_args(hints[name]), None)[0]
+            if is_dataclass(hints[name]):
+                if not isinstance(value, Mapping):
+                    raise self._error(key, f"{key} must be a table, [{key}], not a value")
+                values[name] = self.read(hints[name], value, f"{key}.")
+            elif isinstance(inner, type) and is_dataclass(inner):
+                if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
+                    raise self._error(key, f"{key} must be tables, each under a line [[{key}]]")
+                values[name] = tuple(
+                    self.read(inner, each, f"{key}[{at}].") for at, each in enumerate(value, start=1)
+                )
+            else:
+                values[name] = self._value(key, value, hints[name], is_secret=not known[name].repr)
+        try:
+            return section(**values)
+        except ValueError as error:
+            raise ConfigError(f"{prefix}{error}") from None
+
+    def _value(self, key: str, value: Any, hint: Any, is_secret: bool) -> Any:
+        if isinstance(hint, UnionType):
+            hint, _ = get_args(hint)  # … | None
+        convert, must_be = _TYPES[hint]
+        try:
+            found = convert(value)
+        except (TypeError, ValueError, KeyError):
+            pass
         else:
-            values[key] = _check(f"{prefix}{key}", value, hint, known[key].metadata, origin)
-    return section(**values)
+            check = self.checks.get(re.sub(r"\[\d+\]", "", key))
+            must_be = check(found) if check else ""
+            if not must_be:
+                return found
+        raise self._error(key, f"{key} = {'(hidden)' if is_secret else repr(value)} must be {must_be}")
 
-
-def _tables(section: type, value: Any, origin: str, key: str) -> tuple[Any, ...]:
-    if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
-        raise ConfigError(f"{origin}: {key} must be tables, each under a line [[{key}]]")
-    return tuple(build(section, each, origin, f"{key}[{at}].") for at, each in enumerate(value, start=1))
-
-
-def _check(key: str, value: Any, hint: Any, rules: Mapping[str, Any], origin: str) -> Any:
-    shown = "(hidden)" if rules.get("secret") else repr(value)
-    try:
-        found = _CONVERT[hint](value)
-    except (TypeError, ValueError, KeyError):
-        raise ConfigError(f"{origin}: {key} = {shown} must be {_NAMES[hint]}") from None
-    if (choices := rules.get("choices")) and found not in choices:
-        raise ConfigError(f"{origin}: {key} = {shown} must be one of {', '.join(choices)}")
-    if (pattern := rules.get("pattern")) and not re.fullmatch(pattern, found):
-        raise ConfigError(f"{origin}: {key} = {shown} must be {rules['fix']}")
-    if (each := rules.get("each")) and not all(re.fullmatch(each, part) for part in found):
-        raise ConfigError(f"{origin}: {key} = {shown} must be a list of {rules['fix']}")
-    low, high = rules.get("low"), rules.get("high")
-    numbers = found.values() if isinstance(found, Mapping) else (found,)
-    unset = rules.get("unset")
-    if low is not None and high is not None and not all(low <= n <= high for n in numbers if n != unset):
-        other = "" if unset is None else f", or {unset}"
-        raise ConfigError(f"{origin}: {key} = {shown} must be from {low} to {high}{other}")
-    return found
+    def _error(self, key: str, message: str) -> ConfigError:
+        return ConfigError(f"{self.origin(key)}: {message}")
 
 
 def _text(value: Any) -> str:
@@ -112,42 +144,28 @@ def _list(value: Any) -> tuple[str, ...]:
     return tuple(_text(part) for part in value)
 
 
-def _numbers(value: Any) -> Mapping[str, float]:
+def _table(value: Any, convert: Callable[[Any], Any]) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise TypeError
-    return {str(name): _number(number) for name, number in value.items()}
-
-
-def _texts(value: Any) -> Mapping[str, str]:
-    if not isinstance(value, Mapping):
-        raise TypeError
-    return {str(name): _text(text) for name, text in value.items()}
+    return {str(name): convert(each) for name, each in value.items()}
 
 
 _SWITCHES = dict.fromkeys(("true", "on", "yes", "1"), True) | dict.fromkeys(
     ("false", "off", "no", "0"), False
 )
-_CONVERT: Mapping[Any, Any] = {
-    str: _text,
-    int: _whole,
-    float: _number,
-    bool: _switch,
-    Path: lambda value: Path(_text(value)).expanduser(),
-    tuple[str, ...]: _list,
-    Mapping[str, float]: _numbers,
-    Mapping[str, str]: _texts,
-    int | None: _whole,
-    float | None: _number,
-}
-_NAMES: Mapping[Any, str] = {
-    str: "text in quotes",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    Path: "a path in quotes",
-    tuple[str, ...]: 'a list of texts, ["a", "b"] (in the environment: a,b)',
-    Mapping[str, float]: "a table of numbers, { name = 0.5 }",
-    Mapping[str, str]: 'a table of texts, { name = "text" }',
-    int | None: "a whole number",
-    float | None: "a number",
+_TEXTS = 'a list of texts, ["a", "b"] (in the environment: a,b)'
+_TYPES: Mapping[Any, tuple[Callable[[Any], Any], str]] = {
+    str: (_text, "text in quotes"),
+    int: (_whole, "a whole number"),
+    float: (_number, "a number"),
+    bool: (_switch, "true or false"),
+    Path: (lambda value: Path(_text(value)).expanduser(), "a path in quotes"),
+    tuple[str, ...]: (_list, _TEXTS),
+    frozenset[str]: (lambda value: frozenset(_list(value)), _TEXTS),
+    frozenset[int]: (
+        lambda value: frozenset(map(_whole, _list(value) if isinstance(value, str) else value)),
+        "a list of whole numbers, [1, 2] (in the environment: 1,2)",
+    ),
+    Mapping[str, float]: (lambda value: _table(value, _number), "a table of numbers, { name = 0.5 }"),
+    Mapping[str, str]: (lambda value: _table(value, _text), 'a table of texts, { name = "text" }'),
 }

@@ -31,13 +31,12 @@ def test_the_example_file_names_every_setting_with_its_default() -> None:
 
 def test_the_example_shows_a_rule_with_every_key_it_may_have(tmp_path: Path) -> None:
     text = EXAMPLE.read_text("utf-8")
-    rule = text[text.index("# [[rules]]") :].partition("\n\n")[0]
+    commented = text[text.index("# [[rules]]") :].partition("\n\n")[0]
     file = tmp_path / "c.toml"
-    file.write_text(re.sub("^# ", "", rule, flags=re.MULTILINE))
-    [shown] = config.load(file, {}).rules
-    assert None not in [getattr(shown, field.name) for field in fields(shown)]
-    [grant] = build.grants(config.load(file, {}))
-    assert grant.match == {"discord:role:5", "telegram:chat:-100"}
+    file.write_text(re.sub("^# ", "", commented, flags=re.MULTILINE))
+    [rule] = config.load(file, {}).rules
+    assert None not in [getattr(rule, field.name) for field in fields(rule)]
+    assert rule.match == {"discord:role:5", "telegram:chat:-100"}
 
 
 def test_lists_rules_and_checks_reach_the_core(tmp_path: Path) -> None:
@@ -153,6 +152,17 @@ def test_a_bad_setting_is_one_line_that_names_key_value_and_fix(
     assert "\n" not in message
     for word in words:
         assert word in message
+
+
+def test_a_bad_setting_is_said_to_be_where_it_was_written(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text("[web]\nport = 70000\nhost = '0.0.0.0'\n")
+    with pytest.raises(config.ConfigError, match=f"^{re.escape(str(file))}: web.port"):
+        config.load(file, {})
+    with pytest.raises(config.ConfigError, match=r"^ZIMAGE_BOT_WEB__PORT: web\.port = '-1'"):
+        config.load(file, {"ZIMAGE_BOT_WEB__PORT": "-1"})
+    with pytest.raises(config.ConfigError, match=r"^web\.host 0\.0\.0\.0 .* web\.token"):
+        config.load(file, {"ZIMAGE_BOT_WEB__PORT": "1"})
 
 
 def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:

@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from adapters.discord import DiscordPlatform, DiscordSettings
+from adapters.discord import DiscordPlatform
 from bot.core import Core, CoreSettings
 from bot.policy.access import Access
 from bot.policy.limits import Rule
 from bot.policy.moderation import BannedWords
 from bot.replies.replies import Replies
+from bot.setup.config import DiscordConfig
 from bot.storage.jobs import JobStore
 from bot.storage.pictures import PictureFolder
 from bot.types import Job, Params
@@ -99,7 +100,7 @@ async def living(
             await asyncio.Event().wait()
         await asyncio.sleep(0.01 if hurried and seconds >= 1.0 else seconds)
 
-    settings = DiscordSettings(TOKEN, discord.api_base, discord.gateway_url)
+    settings = DiscordConfig(TOKEN, api_base=discord.api_base, gateway_url=discord.gateway_url)
     platform = DiscordPlatform(replace(settings, **said), directory, discord.world.now, sleep)
     async with JobStore.open(directory) as store:
         core = Core(

@@ -211,7 +211,7 @@ async def test_the_reactions_of_others_mean_nothing(studio: Studio) -> None:
 
 
 async def test_the_bot_offers_reactions_itself_where_it_is_told_to(tmp_path: Path) -> None:
-    async with opened(tmp_path, reactions=True) as studio:
+    async with opened(tmp_path, add_reactions=True) as studio:
         first = await studio.draw()
         await studio.world.until(lambda: len(first.reactions) == 2)
         assert first.reactions == ["🔄", "⬆️"]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.discord import DiscordPlatform, DiscordSettings
-from bot.setup.config import ConfigError
+from adapters.discord import DiscordPlatform
+from bot.setup.config import ConfigError, DiscordConfig
 from tests.adapters.discord.faults import ROWS, Row
 from tests.adapters.discord.rest import running
 from tests.adapters.discord.studio import Studio, living, opened
@@ -72,7 +72,7 @@ async def test_what_was_begun_when_the_bot_stops_is_kept_and_done_by_the_next(tm
 
 async def test_a_bad_token_is_named_and_not_tried_again(tmp_path: Path) -> None:
     async with running() as small:
-        settings = DiscordSettings("wrong", small.api_base, small.gateway_url)
+        settings = DiscordConfig("wrong", api_base=small.api_base, gateway_url=small.gateway_url)
         with pytest.raises(ConfigError, match=r"discord\.token"):
             await DiscordPlatform(settings, tmp_path).run(None)  # type: ignore[arg-type]
 
@@ -80,7 +80,7 @@ async def test_a_bad_token_is_named_and_not_tried_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("token", ["no token", "\n", "токен"])
 async def test_what_is_no_token_is_not_even_tried(token: str, tmp_path: Path) -> None:
     async with running() as small:
-        settings = DiscordSettings(token, small.api_base, small.gateway_url)
+        settings = DiscordConfig(token, api_base=small.api_base, gateway_url=small.gateway_url)
         with pytest.raises(ConfigError, match=r"discord\.token"):
             await DiscordPlatform(settings, tmp_path).run(None)  # type: ignore[arg-type]
         assert small.world.calls == []

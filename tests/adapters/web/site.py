@@ -13,11 +13,11 @@ import aiohttp
 from PIL import Image
 
 from adapters.web.server import WebPlatform
-from adapters.web.settings import WebSettings
 from bot.core import Core, CoreSettings
 from bot.policy.limits import Rule
 from bot.policy.moderation import BannedWords
 from bot.replies.replies import Replies
+from bot.setup.config import WebConfig
 from bot.storage.jobs import JobStore
 from bot.storage.pictures import PictureFolder
 from bot.types import Params
@@ -29,8 +29,8 @@ PROFILE = ModelProfile(
     "This small model draws picture-book scenes.",
 )  # fmt: skip
 TOKEN = "correct horse battery staple"
-LOOPBACK = WebSettings(port=0)
-GUARDED = WebSettings(port=0, token=TOKEN, hosts=("pictures.example",))
+LOOPBACK = WebConfig(port=0)
+GUARDED = WebConfig(port=0, token=TOKEN, hosts=("pictures.example",))
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -101,7 +101,7 @@ class Site:
 @asynccontextmanager
 async def serving(
     directory: Path,
-    settings: WebSettings = LOOPBACK,
+    settings: WebConfig = LOOPBACK,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     rule: Rule | None = None,
 ) -> AsyncIterator[Site]:

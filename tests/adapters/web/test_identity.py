@@ -10,8 +10,8 @@ import pytest
 from multidict import CIMultiDict
 
 from adapters.web.identity import load_key
-from adapters.web.settings import WebSettings
 from bot.policy.access import Access
+from bot.setup.config import WebConfig
 from bot.types import User
 from tests.adapters.web.site import BEARER, GUARDED, LOOPBACK, TOKEN, Site, passing, serving
 
@@ -20,8 +20,8 @@ FAR = {"Host": "pictures.example"}
 
 def test_an_address_others_can_reach_demands_a_token() -> None:
     with pytest.raises(ValueError, match=r"web\.token"):
-        WebSettings(host="0.0.0.0")
-    assert WebSettings(host="0.0.0.0", token=TOKEN).token == TOKEN
+        WebConfig(host="0.0.0.0")
+    assert WebConfig(host="0.0.0.0", token=TOKEN).token == TOKEN
 
 
 @pytest.mark.parametrize(
@@ -29,11 +29,11 @@ def test_an_address_others_can_reach_demands_a_token() -> None:
     [
         ({"host": "::"}, "web.token"),
         ({"hosts": ("pictures.example",)}, "web.token"),
-        ({"token": "short"}, "web.token"),
-        ({"people": {"ann": "short"}}, "web.people.ann"),
-        ({"people": {"token": TOKEN}}, "web.people"),
+        ({"token": "short"}, "token has fewer than 8"),
+        ({"people": {"ann": "short"}}, "people.ann has fewer than 8"),
+        ({"people": {"token": TOKEN}}, "people cannot name 'token'"),
         ({"people": {"ann b": TOKEN}}, "'ann b'"),
-        ({"token": TOKEN, "people": {"ann": TOKEN}}, "web.people.ann"),
+        ({"token": TOKEN, "people": {"ann": TOKEN}}, "people.ann"),
         ({"people": {"ann": TOKEN, "bob": TOKEN}}, "web.people.bob"),
     ],
 )
@@ -41,17 +41,17 @@ def test_settings_that_would_let_in_others_are_one_line_without_the_token(
     settings: dict[str, Any], named: str
 ) -> None:
     with pytest.raises(ValueError, match=re.escape(named)) as caught:
-        WebSettings(**settings)
+        WebConfig(**settings)
     assert "\n" not in str(caught.value)
     assert TOKEN not in f"{caught.value}"
 
 
 def test_people_alone_open_the_page_to_others() -> None:
-    assert WebSettings(host="0.0.0.0", people={"ann": TOKEN}).tokens == {"ann": TOKEN}
+    assert WebConfig(host="0.0.0.0", people={"ann": TOKEN}).tokens == {"ann": TOKEN}
 
 
 def test_tokens_are_not_in_what_is_printed() -> None:
-    assert TOKEN not in repr(WebSettings(token=TOKEN, people={"ann": TOKEN + "!"}))
+    assert TOKEN not in repr(WebConfig(token=TOKEN, people={"ann": TOKEN + "!"}))
 
 
 def test_the_key_is_made_once_and_only_the_owner_can_read_it(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ async def test_a_public_name_counts_in_any_case_and_on_any_port(tmp_path: Path, 
 async def test_a_new_token_ends_the_cookies_of_the_old_one(tmp_path: Path) -> None:
     async with serving(tmp_path, GUARDED) as site:
         cookie = await passing(site)
-    renewed = WebSettings(port=0, token="another one", hosts=GUARDED.hosts)
+    renewed = WebConfig(port=0, token="another one", hosts=GUARDED.hosts)
     async with serving(tmp_path, renewed) as site:
         assert (await site.get("/api/hello", headers=cookie))[0] == 401
 
@@ -202,7 +202,7 @@ ADMINS = [
 
 @pytest.mark.parametrize(("settings", "headers", "admins", "administers"), ADMINS)
 async def test_administrators_are_named_and_never_guessed(
-    tmp_path: Path, settings: WebSettings, headers: dict[str, str], admins: tuple[str, ...], administers: bool
+    tmp_path: Path, settings: WebConfig, headers: dict[str, str], admins: tuple[str, ...], administers: bool
 ) -> None:
     async with serving(tmp_path, settings) as site:
         site.core.members.access = Access(admins=frozenset(admins))

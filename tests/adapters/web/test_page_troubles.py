@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from adapters.web.settings import WebSettings
 from bot.core import Core
+from bot.setup.config import WebConfig
 from tests.adapters.web.browser import Visitor, chromium, needs_browser, visiting
 from tests.adapters.web.site import GUARDED, LOOPBACK, TOKEN, Site, serving
 
@@ -83,7 +83,7 @@ async def test_an_open_page_follows_a_server_that_starts_again(browser: Browser,
         await visitor.open(site.url)
         card = await visitor.say("a cat")
         await expect(card.get_by_role("progressbar")).to_be_visible()
-    async with serving(tmp_path, WebSettings(port=port)) as site:
+    async with serving(tmp_path, WebConfig(port=port)) as site:
         assert await visitor.picture(card) == "api/jobs/1/images/0.png"
     await context.close()
 
@@ -97,7 +97,7 @@ async def test_who_is_not_let_in_by_a_changed_token_is_asked_for_the_new_one(
         visitor = Visitor(await context.new_page())
         await visitor.open(f"{site.url}/?token={TOKEN}")
         assert visitor.page.url == f"{site.url}/"
-    async with serving(tmp_path, WebSettings(port=port, token="a token that is new")) as site:
+    async with serving(tmp_path, WebConfig(port=port, token="a token that is new")) as site:
         await _enter(visitor.page, "a token that is new")
         await visitor.ready()
     await context.close()

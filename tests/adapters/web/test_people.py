@@ -4,14 +4,14 @@ import hmac
 from pathlib import Path
 
 from adapters.web.identity import load_key
-from adapters.web.settings import WebSettings
 from bot.policy.access import Access
 from bot.policy.limits import Rule
+from bot.setup.config import WebConfig
 from bot.types import User
 from tests.adapters.web.site import BEARER, GUARDED, TOKEN, passing, serving
 
 HERS = "a token of hers"
-TWO = WebSettings(port=0, token=TOKEN, people={"ann": HERS})
+TWO = WebConfig(port=0, token=TOKEN, people={"ann": HERS})
 
 
 async def test_every_browser_and_program_with_one_token_is_one_person(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ async def test_opening_the_token_again_is_no_way_around_a_ban(tmp_path: Path) ->
 
 
 async def test_people_with_tokens_of_their_own_see_only_their_own_jobs(tmp_path: Path) -> None:
-    settings = WebSettings(port=0, token=TOKEN, people={"ann": HERS, "小明": "另一个长长的令牌"})
+    settings = WebConfig(port=0, token=TOKEN, people={"ann": HERS, "小明": "另一个长长的令牌"})
     async with serving(tmp_path, settings) as site:
         ann, ming = await passing(site, HERS), await passing(site, "另一个长长的令牌")
         _, answer = await site.post("/api/messages", {"text": "a cat"}, headers=ann)

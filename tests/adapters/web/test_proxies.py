@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from adapters.web.settings import WebSettings
+from bot.setup.config import WebConfig
 from bot.storage.pictures import MAX_BYTES
 from tests.adapters.web.browser import Visitor, chromium, needs_browser
 from tests.adapters.web.proxies import NAME, Front, caddy, needs_caddy, needs_nginx, nginx, recipes
 from tests.adapters.web.site import BEARER, LOOPBACK, TOKEN, Site, next_event, picture_file, serving
 
-GUARDED = WebSettings(port=0, token=TOKEN, hosts=(NAME,))
-UNNAMED = WebSettings(port=0, token=TOKEN)
+GUARDED = WebConfig(port=0, token=TOKEN, hosts=(NAME,))
+UNNAMED = WebConfig(port=0, token=TOKEN)
 BROWSER = {"Accept": "text/html", "Origin": f"https://{NAME}"}
 PAGE = {"Referer": f"https://{NAME}/"}
 FRONTS = {"nginx": nginx, "caddy": caddy}
@@ -36,7 +36,7 @@ documented = pytest.mark.parametrize(
 
 @asynccontextmanager
 async def proxied(
-    directory: Path, front: str, recipe: str, settings: WebSettings = GUARDED
+    directory: Path, front: str, recipe: str, settings: WebConfig = GUARDED
 ) -> AsyncIterator[tuple[Site, Front]]:
     """Serve the page behind a proxy."""
     async with (
@@ -137,7 +137,7 @@ UPSTREAM = f"{NAME} {{\n reverse_proxy 127.0.0.1:7860 {{\n header_up Host localh
 )
 @pytest.mark.parametrize("settings", [LOOPBACK, GUARDED], ids=["no token", "a token"])
 async def test_no_stranger_comes_in_however_it_is_proxied(
-    tmp_path: Path, front: str, recipe: str, settings: WebSettings
+    tmp_path: Path, front: str, recipe: str, settings: WebConfig
 ) -> None:
     async with proxied(tmp_path, front, recipe, settings) as (_, proxy):
         asks: list[tuple[str, str, dict[str, Any]]] = [
