@@ -51,7 +51,7 @@ def first_broken(sums: Tensor) -> list[int | None]:
     return [places.index(True) if any(places) else None for places in broken]
 
 
-def settle(latents: Tensor) -> tuple[Tensor, str | None]:
+def clamp_latents(latents: Tensor) -> tuple[Tensor, str | None]:
     """Bring final latents `(C, h, w)` into the range a VAE knows; what is in range is returned as it is.
 
     Values beyond `LARGEST_LATENT` are clamped; if the spread is still too wide it is brought back to 1.
@@ -102,14 +102,14 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 @contextmanager
-def refusing(refusal: str) -> Iterator[None]:
-    """Raise `EngineError("out_of_memory")` with `refusal` for memory that runs out inside the block."""
+def oom_as(message: str) -> Iterator[None]:
+    """Raise `EngineError("out_of_memory", message)` for memory that runs out inside the block."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if not out_of_memory(error):
             raise
-        raise EngineError("out_of_memory", refusal) from error
+        raise EngineError("out_of_memory", message) from error
 
 
 def device_failed(error: BaseException) -> bool:
@@ -129,11 +129,11 @@ def device_failed(error: BaseException) -> bool:
     return False
 
 
-def with_room(attempt: Callable[[], T], reliefs: Iterator[bool], refusal: str) -> T:
-    """Return `attempt()`; when memory runs out, go on to the next of `reliefs` that helps, and try again.
+def retry_on_oom(attempt: Callable[[], T], fallbacks: Iterator[bool], message: str) -> T:
+    """Return `attempt()`; when memory runs out, go on to the next of `fallbacks` that helps, and try again.
 
-    Each item of `reliefs` is made when it is asked for and says whether it freed anything. Raises
-    `EngineError("out_of_memory")` with `refusal` when there is none left.
+    Each item of `fallbacks` is made when it is asked for and says whether it freed anything. Raises
+    `EngineError("out_of_memory", message)` when there is none left.
     """
     while True:
         try:
@@ -142,8 +142,8 @@ def with_room(attempt: Callable[[], T], reliefs: Iterator[bool], refusal: str) -
             if not out_of_memory(error):
                 raise
         _give_back()
-        if not any(reliefs):
-            raise EngineError("out_of_memory", refusal)
+        if not any(fallbacks):
+            raise EngineError("out_of_memory", message)
 
 
 def _give_back() -> None:

@@ -26,7 +26,7 @@ class Reading:
         return self.reserved - self.allocated
 
 
-def helps(reading: Reading, wanted: int) -> bool:
+def should_trim(reading: Reading, wanted: int) -> bool:
     """Say whether giving idle memory back is worth it.
 
     Yes when the device is left with less than is kept free for others, and when neither what is free nor what
@@ -37,18 +37,18 @@ def helps(reading: Reading, wanted: int) -> bool:
     return reading.idle > 0 and (reading.free < KEPT_FREE or short)
 
 
-def enough(reading: Reading, wanted: int) -> bool:
+def has_free(reading: Reading, wanted: int) -> bool:
     """Say whether `wanted` bytes can be had, from the device or from what is idle, and some are left over."""
     return reading.free + reading.idle >= wanted + KEPT_FREE
 
 
-def made(device: torch.device, wanted: int) -> bool:
+def ensure_free(device: torch.device, wanted: int) -> bool:
     """Make room for `wanted` bytes on a device; False when there is not that much."""
     reading = read(device)
-    if helps(reading, wanted):
+    if should_trim(reading, wanted):
         give_back(device)
         reading = read(device)
-    return enough(reading, wanted)
+    return has_free(reading, wanted)
 
 
 def read(device: torch.device) -> Reading:

@@ -64,7 +64,7 @@ class Placement:
         it is, for the pictures that do. Refusing by estimate matters where nothing is raised: on Windows a
         card's driver spills into main memory and crawls, elsewhere the system swaps, or ends the process.
         """
-        if allocator.made(self._device, self.plan.transient(width, height)):
+        if allocator.ensure_free(self._device, self.plan.transient(width, height)):
             return False
         plan = self._sufficient(width, height)
         if plan is None:
@@ -78,7 +78,7 @@ class Placement:
         plan = self.plan.tighter()
         while plan is not None:
             freed = replace(reading, free=reading.free + self.plan.held - plan.held)
-            if allocator.enough(freed, plan.transient(width, height)):
+            if allocator.has_free(freed, plan.transient(width, height)):
                 break
             plan = plan.tighter()
         return plan
@@ -87,7 +87,7 @@ class Placement:
         reading = allocator.read(self._device)
         for share in SMALLER:
             smaller = (int(width * share) // GRID * GRID, int(height * share) // GRID * GRID)
-            fits = allocator.enough(reading, self.plan.transient(*smaller))
+            fits = allocator.has_free(reading, self.plan.transient(*smaller))
             plan = self.plan if fits else self._sufficient(*smaller)
             if plan is not None and min(smaller) >= GRID:
                 advice = f"{smaller[0]}×{smaller[1]} would ({plan.describe()})"

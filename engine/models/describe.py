@@ -73,7 +73,7 @@ def _writer(optimizer: str, plan: Plan, facts: Facts) -> dict[str, str]:
 
 def _speed(plan: Plan, device: torch.device) -> dict[str, float]:
     torch.set_num_threads(threads())
-    with suppress(EngineError), guards.refusing("there is no memory to measure in"):
+    with suppress(EngineError), guards.oom_as("there is no memory to measure in"):
         ceiling = estimate.ceiling(device, DTYPES[plan.dtype])
         side = plan.wish.width
         return {"ceiling": ceiling, "forward": estimate.at_best(plan, side, side, ceiling)}

@@ -15,7 +15,7 @@ THREADS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class InputReady:
     """Task `number` may go on: its upload is made ready, or its picture enlarged to be drawn over."""
 
     number: int
@@ -23,17 +23,17 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class JobDone:
     """The job for task `number` is done and answered, or failed with `error`."""
 
     number: int
     error: Exception | None = None
 
 
-class Aside:
+class BackgroundJobs:
     """Runs jobs in threads and posts what they return. Methods belong to one thread, the loop's."""
 
-    def __init__(self, post: Callable[[Opened | Settled], None]) -> None:
+    def __init__(self, post: Callable[[InputReady | JobDone], None]) -> None:
         self._post = post
         self._wanted: set[int] = set()
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="aside")
@@ -43,7 +43,7 @@ class Aside:
         """Whether a job is wanted and not yet settled."""
         return bool(self._wanted)
 
-    def begin(self, number: int, job: Callable[[], Opened | Settled]) -> None:
+    def begin(self, number: int, job: Callable[[], InputReady | JobDone]) -> None:
         """Run `job` for task `number` unless it is dropped before its turn. It must not raise."""
         self._wanted.add(number)
         self._pool.submit(self._run, number, job)
@@ -62,7 +62,7 @@ class Aside:
         """Begin no more jobs."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _run(self, number: int, job: Callable[[], Opened | Settled]) -> None:
+    def _run(self, number: int, job: Callable[[], InputReady | JobDone]) -> None:
         if self.wants(number):
             self._post(job())
 

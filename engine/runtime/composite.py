@@ -11,7 +11,7 @@ from engine.types import Picture, Progress
 Encode = Callable[[], Picture]
 
 
-class Parts:
+class CompositePicture:
     """The parts of one task's picture."""
 
     def __init__(self, redraw: Redraw) -> None:

@@ -10,7 +10,7 @@ from engine.types import EngineError, EngineLost, ErrorCode, Event, Task
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
+class RunTask:
     """Do `task`; every report about it carries `number`."""
 
     number: int
@@ -18,7 +18,7 @@ class Take:
 
 
 @dataclass(frozen=True, slots=True)
-class Drop:
+class CancelTask:
     """Nobody wants task `number` any more; it may already be done."""
 
     number: int
@@ -44,7 +44,7 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
-class Emitted:
+class TaskEvent:
     """An event of task `number`; after the `last` one there is none."""
 
     number: int
@@ -65,5 +65,5 @@ class Failed:
         return EngineLost(self.message) if self.code == "lost" else EngineError(self.code, self.message)
 
 
-Order = Take | Drop | Ask
-Report = Alive | Loaded | Emitted | Failed
+Order = RunTask | CancelTask | Ask
+Report = Alive | Loaded | TaskEvent | Failed

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.runtime.supervisor import Child
+from engine.runtime.supervisor import Supervisor
 from engine.runtime.vigil import USUAL, Patience, Tick, awake
 from engine.types import EngineLost, EngineSettings, Event, Task, image_tokens
 
@@ -61,7 +61,7 @@ class ProcessEngine:
         self._running = 0
         self._rest: asyncio.TimerHandle | None = None
         self._unloading: asyncio.Task[None] | None = None
-        self._child: Child | None = None
+        self._child: Supervisor | None = None
         self._capacity = capacity
         self._deaths = 0
         self._failure = ""
@@ -117,10 +117,10 @@ class ProcessEngine:
             await child.loaded()
             number = next(self._numbers)
             try:
-                async for event in child.open(number, task):
+                async for event in child.submit(number, task):
                     yield event
             finally:
-                child.shut(number)
+                child.forget(number)
         finally:
             self._ended()
 
@@ -166,7 +166,7 @@ class ProcessEngine:
             await asyncio.shield(self._unloading)
             self._unloading = None
 
-    def _living(self) -> Child:
+    def _living(self) -> Supervisor:
         """Return the child, or a new one when it is over."""
         if self._closed:
             raise EngineLost("the engine is closed")
@@ -176,5 +176,5 @@ class ProcessEngine:
             self._failure = self.state.message
             self._capacity = self.capacity
             delay = self._delay(self._deaths)
-            self._child = Child(self._settings, delay, self._patience, self._tick)
+            self._child = Supervisor(self._settings, delay, self._patience, self._tick)
         return self._child

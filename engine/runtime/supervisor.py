@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
 from engine.runtime import child_main
-from engine.runtime.messages import Alive, Ask, Drop, Emitted, Failed, Loaded, Order, Report, Take
+from engine.runtime.messages import Alive, Ask, CancelTask, Failed, Loaded, Order, Report, RunTask, TaskEvent
 from engine.runtime.vigil import Patience, Tick, Vigil
 from engine.types import EngineSettings, Event, Progress, Task
 
@@ -71,7 +71,7 @@ class Lane:
         return self._events.popleft()
 
 
-class Child:
+class Supervisor:
     """A worker process, started `delay` seconds after construction inside a running loop, until its end.
 
     `capacity` is None until the model is loaded; `ending` says why the process is over, or is about to be.
@@ -109,16 +109,16 @@ class Child:
         if self.ending is not None:
             raise self.ending.error()
 
-    def open(self, number: int, task: Task) -> Lane:
+    def submit(self, number: int, task: Task) -> Lane:
         """Order `task` and return its events."""
         lane = self._lanes[number] = Lane()
-        self._orders.put(Take(number, task))
+        self._orders.put(RunTask(number, task))
         return lane
 
-    def shut(self, number: int) -> None:
+    def forget(self, number: int) -> None:
         """Forget task `number`; the worker drops it if it is not done."""
         if not self._lanes.pop(number).ended:
-            self._orders.put(Drop(number))
+            self._orders.put(CancelTask(number))
 
     async def end(self, grace: float) -> None:
         """Lose every task and end the process: within `grace` seconds if it is loaded, else at once."""
@@ -190,8 +190,8 @@ class Child:
         elif report.number in self._lanes:
             self._route(self._lanes[report.number], report)
 
-    def _route(self, lane: Lane, report: Emitted | Failed) -> None:
-        if isinstance(report, Emitted):
+    def _route(self, lane: Lane, report: TaskEvent | Failed) -> None:
+        if isinstance(report, TaskEvent):
             lane.put(report.event, report.last)
         else:
             lane.fail(report)

@@ -13,10 +13,10 @@ from typing import Any, Generic
 
 from engine.pipeline import D, Pipeline, Redraw
 from engine.pulse import PULSE
-from engine.runtime.background import Aside, Opened, Settled, fitted
+from engine.runtime.background import BackgroundJobs, InputReady, JobDone, fitted
 from engine.runtime.batch import Work, done, shows, together
-from engine.runtime.composite import Parts
-from engine.runtime.messages import Drop, Emitted, Failed, Loaded, Report, Take
+from engine.runtime.composite import CompositePicture
+from engine.runtime.messages import CancelTask, Failed, Loaded, Report, RunTask, TaskEvent
 from engine.types import (
     EngineError,
     Generate,
@@ -55,12 +55,12 @@ class Worker(Generic[D]):
         self._pipeline = pipeline
         self._inbox = inbox
         self._send = send
-        self._aside = Aside(inbox.put)
+        self._background = BackgroundJobs(inbox.put)
         self._waiting: dict[int, Generate | Optimize] = {}
         self._writing: dict[int, _Writing] = {}
         self._ready: dict[tuple[int, int], tuple[Generate, PromptReady]] = {}
         self._works: dict[tuple[int, int], Work[D]] = {}
-        self._parts: dict[int, Parts] = {}
+        self._composites: dict[int, CompositePicture] = {}
         self._turn = 0
         self._told = 0
         self._lost = False
@@ -68,7 +68,7 @@ class Worker(Generic[D]):
     @property
     def busy(self) -> bool:
         """Whether any task is waiting or under way."""
-        return self._occupied or self._aside.busy
+        return self._occupied or self._background.busy
 
     @property
     def _occupied(self) -> bool:
@@ -78,7 +78,7 @@ class Worker(Generic[D]):
         """Work until the end of orders (None in the inbox), or until the device fails."""
         while self.turn():
             pass
-        self._aside.end()
+        self._background.end()
 
     def turn(self) -> bool:
         """Do one turn, waiting for an order when there is nothing to do; False when it was the last."""
@@ -104,32 +104,32 @@ class Worker(Generic[D]):
                 match order:
                     case None:
                         return False
-                    case Take(number, task):
+                    case RunTask(number, task):
                         self._take(number, task)
-                    case Opened(number, task) if self._aside.settle(number):
-                        self._open(number, task)
-                    case Settled(number, error):
-                        self._aside.settle(number)
+                    case InputReady(number, task) if self._background.settle(number):
+                        self._begin(number, task)
+                    case JobDone(number, error):
+                        self._background.settle(number)
                         if error is not None:
                             self._fail(number, error)
-                    case Drop(number):
+                    case CancelTask(number):
                         self._forget(number)
         return True
 
     def _take(self, number: int, task: Task) -> None:
         if isinstance(task, Upscale):
-            self._beside(number, lambda: self._enlarged(number, task))
+            self._in_background(number, lambda: self._enlarged(number, task))
         elif isinstance(task, Generate) and task.init_image is not None:
-            self._beside(number, lambda: fitted(task))
+            self._in_background(number, lambda: fitted(task))
         else:
             self._waiting[number] = task
 
-    def _open(self, number: int, task: Generate | Redraw) -> None:
+    def _begin(self, number: int, task: Generate | Redraw) -> None:
         """Take what was made ready beside the loop; the pieces of a redraw have their prompts already."""
         if isinstance(task, Generate):
             self._waiting[number] = task
             return
-        self._parts[number] = Parts(task)
+        self._composites[number] = CompositePicture(task)
         for part, piece in enumerate(task.pieces):
             self._ready[number, part] = piece, PromptReady(piece.prompt, piece.prompt)
 
@@ -140,30 +140,30 @@ class Worker(Generic[D]):
                 PULSE.beat()
                 if not isinstance(event, Progress):
                     return event
-                if not self._aside.wants(number):
+                if not self._background.wants(number):
                     return None
-                self._send(Emitted(number, event))
+                self._send(TaskEvent(number, event))
         raise AssertionError("an upscale ended without a picture")
 
-    def _beside(self, number: int, job: Callable[[], Picture | Generate | Redraw | None]) -> None:
+    def _in_background(self, number: int, job: Callable[[], Picture | Generate | Redraw | None]) -> None:
         """Do a job in a thread; its result is the answer, or the task to go on with, or nobody's.
 
         What goes wrong there is left to the loop, to which everything under way belongs.
         """
 
-        def run() -> Opened | Settled:
+        def run() -> InputReady | JobDone:
             try:
                 with PULSE.during("working on a picture's file"):
                     result = job()
             except Exception as error:  # noqa: BLE001 - the worker step boundary
-                return Settled(number, error)
+                return JobDone(number, error)
             if isinstance(result, Generate | Redraw):
-                return Opened(number, result)
+                return InputReady(number, result)
             if result is not None:
-                self._send(Emitted(number, result, last=True))
-            return Settled(number)
+                self._send(TaskEvent(number, result, last=True))
+            return JobDone(number)
 
-        self._aside.begin(number, run)
+        self._background.begin(number, run)
 
     def _write(self) -> None:
         """Begin every prompt that waits, and go on with each until it lets others go on."""
@@ -182,7 +182,7 @@ class Worker(Generic[D]):
             del self._writing[number]
 
     def _written(self, number: int, task: Generate | Optimize, ready: PromptReady) -> None:
-        self._send(Emitted(number, ready, last=isinstance(task, Optimize)))
+        self._send(TaskEvent(number, ready, last=isinstance(task, Optimize)))
         if isinstance(task, Generate):
             self._ready[number, 0] = task, ready
 
@@ -207,12 +207,12 @@ class Worker(Generic[D]):
             work.turn = self._turn
             if work.key in self._works:
                 with self._answering(work.number):
-                    self._send(Emitted(work.number, self._progress(work)))
+                    self._send(TaskEvent(work.number, self._progress(work)))
 
     def _progress(self, work: Work[D]) -> Progress:
         drawing = work.drawing
-        if work.number in self._parts:
-            return self._parts[work.number].stepped()
+        if work.number in self._composites:
+            return self._composites[work.number].stepped()
         with PULSE.during("making a preview"):
             preview = self._pipeline.preview(drawing) if shows(drawing) else None
         return Progress(drawing.step, drawing.steps, preview)
@@ -242,11 +242,11 @@ class Worker(Generic[D]):
                     with PULSE.during(f"decoding a picture of {work.drawing.tokens} image tokens"):
                         encode = self._pipeline.finish(work.drawing)
                     del self._works[work.key]
-                    parts = self._parts.get(work.number)
-                    whole = parts.finished(work.part, encode) if parts else encode
+                    composite = self._composites.get(work.number)
+                    whole = composite.finished(work.part, encode) if composite else encode
                     if whole is not None:
-                        self._parts.pop(work.number, None)
-                        self._beside(work.number, whole)
+                        self._composites.pop(work.number, None)
+                        self._in_background(work.number, whole)
 
     @contextmanager
     def _answering(self, number: int) -> Iterator[None]:
@@ -260,13 +260,13 @@ class Worker(Generic[D]):
         """Take a dropped task out of wherever it is."""
         self._waiting.pop(number, None)
         self._undraw(number)
-        self._aside.settle(number)
+        self._background.settle(number)
         if number in self._writing:
             self._writing.pop(number).work.close()
 
     def _undraw(self, number: int) -> None:
         """Give up every part of a task's picture."""
-        self._parts.pop(number, None)
+        self._composites.pop(number, None)
         self._ready = {key: told for key, told in self._ready.items() if key[0] != number}
         self._works = {key: work for key, work in self._works.items() if key[0] != number}
 

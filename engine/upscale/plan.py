@@ -51,7 +51,7 @@ class Plan:
 
         Raises `EngineError`: `model_missing` for an unusable one, `out_of_memory` for one that does not fit.
         """
-        with guards.refusing("the network that enlarges does not fit in memory; try later"):
+        with guards.oom_as("the network that enlarges does not fit in memory; try later"):
             path = external.find(self.models) if self.models is not None else None
             told = path.stat() if path is not None else None
             return _network(self.device, path, told and (told.st_mtime_ns, told.st_size, told.st_ino))

@@ -35,8 +35,8 @@ TWINS: dict[str, tuple[str, Callable[..., Any]]] = {
     "fused_weights": ("engine.models.zimage.block._plain", lambda layers: False),
     "native_norm": ("engine.models.zimage.block.norm", plain_norm),
     "once_per_schedule": (
-        "engine.models.zimage.denoiser.Denoiser.moment",
-        lambda self, sigmas, step: self._moments([sigmas[step]])[0],
+        "engine.models.zimage.denoiser.Denoiser.modulation",
+        lambda self, sigmas, step: self._modulations([sigmas[step]])[0],
     ),
     "addcmul": ("torch.addcmul", lambda base, factor, value: base + factor * value),
     "attention": ("engine.models.zimage.attention.chosen", lambda transformer: None),

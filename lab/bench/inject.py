@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from engine.models.diffusers.pipeline import GenericPipeline
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.pictures import codec
-from engine.runtime.messages import Emitted, Failed, Report, Take
+from engine.runtime.messages import Failed, Report, RunTask, TaskEvent
 from engine.runtime.worker import Worker
 from engine.types import Generate, Picture
 from lab.bench.faults import FAULTS, GENERIC
@@ -62,7 +62,7 @@ class Stage:
 
     def draw(self, task: Generate, fault: AbstractContextManager[object]) -> Picture | Failed:
         """Return how the task ended while the fault was in place; after a loss another worker goes on."""
-        self._inbox.put(Take(0, task))
+        self._inbox.put(RunTask(0, task))
         with fault:
             is_alive = self._worker.turn()
             while is_alive and self._worker.busy:
@@ -71,7 +71,7 @@ class Stage:
             self._begin()
         last = self._reports[-1]
         self._reports.clear()
-        if isinstance(last, Emitted) and isinstance(last.event, Picture):
+        if isinstance(last, TaskEvent) and isinstance(last.event, Picture):
             return last.event
         assert isinstance(last, Failed)
         return last

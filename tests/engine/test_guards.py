@@ -24,7 +24,7 @@ def test_the_first_broken_place_of_each_picture_is_named() -> None:
 
 def test_latents_in_range_are_not_touched() -> None:
     latents = torch.randn(16, 4, 4).clamp(-3, 3) * 3
-    settled, action = guards.settle(latents)
+    settled, action = guards.clamp_latents(latents)
     assert settled is latents
     assert action is None
 
@@ -32,7 +32,7 @@ def test_latents_in_range_are_not_touched() -> None:
 def test_one_outlier_is_clamped_and_the_rest_left() -> None:
     latents = torch.randn(16, 4, 4)
     latents[3, 1, 2] = 80.0
-    settled, action = guards.settle(latents)
+    settled, action = guards.clamp_latents(latents)
     assert action == "final latents reached 80; clamped to 10"
     assert float(settled[3, 1, 2]) == 10
     latents[3, 1, 2] = 10
@@ -40,7 +40,7 @@ def test_one_outlier_is_clamped_and_the_rest_left() -> None:
 
 
 def test_latents_out_of_range_everywhere_come_back_to_unit_spread() -> None:
-    settled, action = guards.settle(torch.randn(16, 8, 8) * 30)
+    settled, action = guards.clamp_latents(torch.randn(16, 8, 8) * 30)
     assert action is not None
     assert float(settled.std()) == pytest.approx(1, abs=0.01)
 
@@ -121,8 +121,8 @@ def helping(free: list[str], *deeds: str) -> Iterator[bool]:
 
 def test_memory_is_freed_deed_by_deed_until_it_is_enough() -> None:
     free: list[str] = []
-    reliefs = helping(free, "nothing", "tiles", "nothing", "streaming", "not needed")
-    assert guards.with_room(lambda: scarce(free, 2), reliefs, "no") == "done"
+    fallbacks = helping(free, "nothing", "tiles", "nothing", "streaming", "not needed")
+    assert guards.retry_on_oom(lambda: scarce(free, 2), fallbacks, "no") == "done"
     assert free == ["tiles", "streaming"]
 
 
@@ -133,13 +133,13 @@ def test_apples_allocator_gives_its_idle_memory_back_before_another_attempt(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     monkeypatch.setattr(torch.mps, "empty_cache", lambda: free.append("idle"))
-    assert guards.with_room(lambda: scarce(free, 1), iter([True]), "no") == "done"
+    assert guards.retry_on_oom(lambda: scarce(free, 1), iter([True]), "no") == "done"
 
 
 def test_when_nothing_helps_the_refusal_is_said() -> None:
     free: list[str] = []
     with pytest.raises(EngineError, match="ask for less") as caught:
-        guards.with_room(lambda: scarce(free, 9), helping(free, "tiles", "nothing"), "ask for less")
+        guards.retry_on_oom(lambda: scarce(free, 9), helping(free, "tiles", "nothing"), "ask for less")
     assert caught.value.code == "out_of_memory"
 
 
@@ -173,7 +173,7 @@ def test_memory_that_ran_out_is_told_from_other_errors_on_every_device(
 
 def test_an_allocation_that_fails_on_the_cpu_goes_down_the_reliefs() -> None:
     sizes = [2**50, 2**4]
-    made = guards.with_room(lambda: torch.empty(sizes.pop(0)), iter([True]), "no")
+    made = guards.retry_on_oom(lambda: torch.empty(sizes.pop(0)), iter([True]), "no")
     assert made.shape == (16,)
 
 
@@ -185,7 +185,7 @@ def test_an_error_that_is_not_about_memory_asks_for_no_relief() -> None:
         yield True
 
     with pytest.raises(RuntimeError, match="same dtype"):
-        guards.with_room(lambda: torch.ones(2, 2) @ torch.ones(2, 2).double(), relief(), "no")
+        guards.retry_on_oom(lambda: torch.ones(2, 2) @ torch.ones(2, 2).double(), relief(), "no")
     assert asked == []
 
 

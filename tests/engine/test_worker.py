@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from engine.fake import striped
-from engine.runtime.messages import Drop, Emitted, Failed, Loaded, Take
+from engine.runtime.messages import CancelTask, Failed, Loaded, RunTask, TaskEvent
 from engine.types import Generate, Optimize, Picture, Progress, PromptReady, Upscale
 from tests.engine.scripted import CAPACITY
 from tests.engine.workbench import Bench
@@ -31,7 +31,7 @@ def test_a_picture_reports_its_prompt_every_step_and_the_result(bench: Bench) ->
     assert ready == PromptReady("a", "a!")
     assert [event.step for event in progress if isinstance(event, Progress)] == [1, 2, 3]
     assert isinstance(picture, Picture)
-    assert [report.last for report in bench.reports if isinstance(report, Emitted)] == [False] * 4 + [True]
+    assert [report.last for report in bench.reports if isinstance(report, TaskEvent)] == [False] * 4 + [True]
 
 
 def test_pictures_of_equal_shape_share_every_step(bench: Bench) -> None:
@@ -88,7 +88,7 @@ def test_a_dropped_picture_makes_no_further_step_and_frees_its_place(bench: Benc
     for number, name in enumerate("abc"):
         bench.draw(name, number)
     bench.worker.turn()
-    bench.inbox.put(Drop(0))
+    bench.inbox.put(CancelTask(0))
     bench.work()
     assert [set(step.split("|")) for step in bench.steps()] == [{"a", "b"}, {"b", "c"}, {"c"}]
     assert bench.pictures() == [1, 2]
@@ -97,7 +97,7 @@ def test_a_dropped_picture_makes_no_further_step_and_frees_its_place(bench: Benc
 def test_a_dropped_task_that_waits_never_begins(bench: Bench) -> None:
     for number, name in enumerate("abc"):
         bench.draw(name, number)
-    bench.inbox.put(Drop(2))
+    bench.inbox.put(CancelTask(2))
     bench.work()
     assert "prompt c" not in bench.asked
 
@@ -105,8 +105,8 @@ def test_a_dropped_task_that_waits_never_begins(bench: Bench) -> None:
 def test_dropping_what_is_done_or_unknown_changes_nothing(bench: Bench) -> None:
     bench.draw("a", 1)
     bench.work()
-    bench.inbox.put(Drop(1))
-    bench.inbox.put(Drop(99))
+    bench.inbox.put(CancelTask(1))
+    bench.inbox.put(CancelTask(99))
     bench.work()
     assert bench.pictures() == [1]
 
@@ -114,10 +114,10 @@ def test_dropping_what_is_done_or_unknown_changes_nothing(bench: Bench) -> None:
 def test_a_wish_is_optimized_between_steps_and_an_enlargement_needs_no_place(bench: Bench) -> None:
     bench.draw("large", 1, steps=3, side=256)
     bench.worker.turn()
-    bench.inbox.put(Take(2, Optimize("wish")))
-    bench.inbox.put(Take(3, Upscale(b"\x00" * 16 + (4).to_bytes(4, "big") * 2)))
+    bench.inbox.put(RunTask(2, Optimize("wish")))
+    bench.inbox.put(RunTask(3, Upscale(b"\x00" * 16 + (4).to_bytes(4, "big") * 2)))
     bench.work()
-    order = [report.number for report in bench.reports if isinstance(report, Emitted) and report.last]
+    order = [report.number for report in bench.reports if isinstance(report, TaskEvent) and report.last]
     assert sorted(order) == [1, 2, 3]
     assert order.index(2) < order.index(1)
     assert bench.events(2) == [PromptReady("wish", "wish!")]
@@ -138,7 +138,7 @@ def test_a_prompt_under_way_that_nobody_waits_for_is_given_up(bench: Bench) -> N
     bench.draw("a~~", 1)
     bench.draw("b~~", 2)
     bench.worker.turn()
-    bench.inbox.put(Drop(1))
+    bench.inbox.put(CancelTask(1))
     bench.work()
     assert bench.events(1) == []
     assert bench.pictures() == [2]
@@ -154,10 +154,10 @@ def test_enlarging_stops_between_two_tiles_when_nobody_waits_for_it(bench: Bench
         return "go"
 
     bench.pipeline.ask = ask
-    bench.inbox.put(Take(1, Upscale(b"\x00" * 16 + (4).to_bytes(4, "big") * 2)))
+    bench.inbox.put(RunTask(1, Upscale(b"\x00" * 16 + (4).to_bytes(4, "big") * 2)))
     bench.worker.turn()
     begun.wait()
-    bench.inbox.put(Drop(1))
+    bench.inbox.put(CancelTask(1))
     bench.worker.turn()
     dropped.set()
     bench.worker.turn()
@@ -191,7 +191,7 @@ def test_what_fails_beside_the_loop_is_answered_by_the_loop_and_touches_nothing_
     where: list[threading.Thread] = []
     monkeypatch.setattr(bench.worker, "_undraw", lambda number: where.append(threading.current_thread()))
     bench.answers["tile 1"] = deque(["raise"])
-    bench.inbox.put(Take(1, Upscale(striped("a", 8, 8))))
+    bench.inbox.put(RunTask(1, Upscale(striped("a", 8, 8))))
     bench.work()
     assert bench.failures() == {1: "internal"}
     assert where == [threading.current_thread()]
@@ -231,7 +231,7 @@ def picture_file(side: int) -> bytes:
 
 
 def test_an_upload_is_opened_beside_the_loop_and_comes_in_at_the_pictures_size(bench: Bench) -> None:
-    bench.inbox.put(Take(1, Generate("a", width=64, height=32, steps=1, init_image=picture_file(200))))
+    bench.inbox.put(RunTask(1, Generate("a", width=64, height=32, steps=1, init_image=picture_file(200))))
     bench.work()
     assert bench.pictures() == [1]
     with Image.open(BytesIO(bench.pipeline.started[0].init_image or b"")) as image:
@@ -239,7 +239,7 @@ def test_an_upload_is_opened_beside_the_loop_and_comes_in_at_the_pictures_size(b
 
 
 def test_an_upload_that_is_none_fails_before_anything_begins(bench: Bench) -> None:
-    bench.inbox.put(Take(1, Generate("a", init_image=b"no picture")))
+    bench.inbox.put(RunTask(1, Generate("a", init_image=b"no picture")))
     bench.work()
     assert bench.failures() == {1: "bad_input"}
     assert bench.asked == []
@@ -265,8 +265,8 @@ def test_a_picture_that_was_dropped_while_encoding_waits_is_forgotten(bench: Ben
     for number in range(4):
         bench.draw("a", number, steps=1)
         bench.worker.turn()
-    bench.inbox.put(Drop(3))
-    bench.inbox.put(Drop(2))
+    bench.inbox.put(CancelTask(3))
+    bench.inbox.put(CancelTask(2))
     bench.draw("b", 9, steps=5)
     bench.worker.turn()
     encoder.set()
@@ -290,7 +290,7 @@ def test_a_device_that_fails_ends_the_loop_and_no_task_is_told_that_it_failed(
     bench.answers[where] = deque(["break"])
     bench.draw("a", 1)
     bench.draw("b", 2)
-    bench.inbox.put(Take(3, Upscale(b"\x00" * 16 + (4).to_bytes(4, "big") * 2)))
+    bench.inbox.put(RunTask(3, Upscale(b"\x00" * 16 + (4).to_bytes(4, "big") * 2)))
     bench.worker.run()
     lost = [report for report in bench.reports if isinstance(report, Failed)]
     assert lost == [Failed("lost", "the device failed: CUDA error: device-side assert triggered")]

@@ -3,7 +3,7 @@
 import queue
 from collections import deque
 
-from engine.runtime.messages import Emitted, Failed, Order, Report, Take
+from engine.runtime.messages import Failed, Order, Report, RunTask, TaskEvent
 from engine.runtime.worker import Worker
 from engine.types import Generate, Picture
 from tests.engine.scripted import CAPACITY, ScriptedPipeline
@@ -21,7 +21,7 @@ class Bench:
         self.worker = Worker(self.pipeline, self.inbox, self.reports.append)
 
     def draw(self, name: str, number: int, steps: int = 2, side: int = 128) -> None:
-        self.inbox.put(Take(number, Generate(name, width=side, height=side, steps=steps)))
+        self.inbox.put(RunTask(number, Generate(name, width=side, height=side, steps=steps)))
 
     def work(self) -> None:
         """Work until every order so far is done."""
@@ -33,7 +33,7 @@ class Bench:
         return [question.removeprefix("step ") for question in self.asked if question.startswith("step")]
 
     def events(self, number: int) -> list[object]:
-        return [r.event for r in self.reports if isinstance(r, Emitted) and r.number == number]
+        return [r.event for r in self.reports if isinstance(r, TaskEvent) and r.number == number]
 
     def failures(self) -> dict[int | None, str]:
         return {r.number: r.code for r in self.reports if isinstance(r, Failed)}
@@ -41,7 +41,7 @@ class Bench:
     def pictures(self) -> list[int]:
         """Numbers of the pictures that were done; two threads encode them, in either order."""
         return sorted(
-            r.number for r in self.reports if isinstance(r, Emitted) and isinstance(r.event, Picture)
+            r.number for r in self.reports if isinstance(r, TaskEvent) and isinstance(r.event, Picture)
         )
 
     def _ask(self, question: str) -> str:

@@ -53,7 +53,7 @@ def _examined(drawing: Drawing, latents: Tensor, is_last: bool) -> dict[str, Any
     if not bool(torch.isfinite(latents).all()):
         drawing.broken = drawing.broken or f"latents are not finite after step {drawing.step + 1}"
         return {}
-    settled, action = guards.settle(latents) if is_last else (latents, None)
+    settled, action = guards.clamp_latents(latents) if is_last else (latents, None)
     if action is None:
         return {}
     drawing.actions.append(action)

@@ -51,7 +51,7 @@ def load(settings: EngineSettings, folder: Path) -> GenericPipeline:
     dtype = DTYPES[precision]
     torch.set_num_threads(settings.threads or threads())
     needed = _needed(folder, dtype)
-    with guards.refusing(f"{settings.model} does not fit on {device}; free memory there or use the cpu"):
+    with guards.oom_as(f"{settings.model} does not fit on {device}; free memory there or use the cpu"):
         pipe = _text_pipe(folder, dtype)
         offload = _Offload(pipe, device)
         if device.type == "cuda" and needed > probe(settings.device).free - KEPT_FREE:

@@ -105,7 +105,7 @@ class GenericPipeline:
         (drawing,) = drawings
         self.optimizer.release_memory()
         started = time.perf_counter()
-        guards.with_room(lambda: self._advance(drawing), self._reliefs(), too_large(drawing.task))
+        guards.retry_on_oom(lambda: self._advance(drawing), self._fallbacks(), too_large(drawing.task))
         drawing.step += 1
         drawing.seconds["steps"] = drawing.seconds.get("steps", 0.0) + time.perf_counter() - started
 
@@ -159,8 +159,8 @@ class GenericPipeline:
 
     def _decoded(self, drawing: Drawing) -> tuple[Tensor, str | None]:
         """Return pixels (3, height, width) in [-1, 1] and why they must not be shown, if so."""
-        guards.with_room(
-            lambda: self._advance(drawing, drawing.steps + 1), self._reliefs(), too_large(drawing.task)
+        guards.retry_on_oom(
+            lambda: self._advance(drawing, drawing.steps + 1), self._fallbacks(), too_large(drawing.task)
         )
         assert drawing.run is not None
         if drawing.broken is not None:
@@ -184,7 +184,7 @@ class GenericPipeline:
             with self._in_float32():
                 return self._decoded(drawing)
 
-        return guards.with_room(attempt, self._reliefs(), too_large(drawing.task))
+        return guards.retry_on_oom(attempt, self._fallbacks(), too_large(drawing.task))
 
     def _modules(self) -> list[nn.Module]:
         return [part for part in self.pipe.components.values() if isinstance(part, nn.Module)]
@@ -206,7 +206,7 @@ class GenericPipeline:
             for parameter, dtype in narrow:
                 parameter.data = parameter.data.to(dtype)
 
-    def _reliefs(self) -> Iterator[bool]:
+    def _fallbacks(self) -> Iterator[bool]:
         """Make room: what `with_room` frees by itself, then parts in main memory, last tiles, which show."""
         yield True
         if self.optimizer.release_memory(out_of_memory=True):

@@ -19,7 +19,7 @@ Layer = Tensor | nn.Module
 """A bias-free linear layer: its weight `(outputs, inputs)`, or a module where the weight does not say all."""
 
 
-class Parts(NamedTuple):
+class BlockWeights(NamedTuple):
     """What a block computes with; `inputs` and `gates` are one fused layer or several.
 
     `pair_norm` (2 * heads, head_dim) are the weights of the queries' and keys' norm.
@@ -35,28 +35,28 @@ class Parts(NamedTuple):
     eps_pair: float
 
 
-def run_block(tokens: Tensor, rope: Tensor, factors: Tensor, parts: Parts) -> Tensor:
+def run_block(tokens: Tensor, rope: Tensor, factors: Tensor, weights: BlockWeights) -> Tensor:
     """Return `tokens` (B, n, dim) after the block; `factors` is `(4, B, 1, dim)` from `Block.modulation`.
 
     `rope` is complex (1, n, head_dim/2), or the same as cosines and sines (1, n, head_dim/2, 2).
     """
-    eps_out = parts.eps * FP16_SHIFT**2 if tokens.dtype == torch.float16 else parts.eps
-    attended = _attend(norm(tokens, parts.eps) * factors[0], rope, parts)
+    eps_out = weights.eps * FP16_SHIFT**2 if tokens.dtype == torch.float16 else weights.eps
+    attended = _attend(norm(tokens, weights.eps) * factors[0], rope, weights)
     tokens = torch.addcmul(tokens, factors[1], norm(attended, eps_out))
-    gate, value = _gated(norm(tokens, parts.eps) * factors[2], parts.gates)
-    fed = _linear(functional.silu(gate) * _shifted(value), parts.down)
+    gate, value = _gated(norm(tokens, weights.eps) * factors[2], weights.gates)
+    fed = _linear(functional.silu(gate) * _shifted(value), weights.down)
     return torch.addcmul(tokens, factors[3], norm(fed, eps_out))
 
 
-def _attend(tokens: Tensor, rope: Tensor, parts: Parts) -> Tensor:
-    pair, value = _projected(tokens, parts.inputs)
-    pair = pair.unflatten(-1, (2 * parts.heads, -1))
+def _attend(tokens: Tensor, rope: Tensor, weights: BlockWeights) -> Tensor:
+    pair, value = _projected(tokens, weights.inputs)
+    pair = pair.unflatten(-1, (2 * weights.heads, -1))
     rotate = rotate_complex if rope.is_complex() else rotate_real
-    pair = rotate(norm(pair, parts.eps_pair) * parts.pair_norm, rope).transpose(1, 2)
+    pair = rotate(norm(pair, weights.eps_pair) * weights.pair_norm, rope).transpose(1, 2)
     query, key = pair.chunk(2, dim=1)
-    value = value.unflatten(-1, (parts.heads, -1)).transpose(1, 2)
+    value = value.unflatten(-1, (weights.heads, -1)).transpose(1, 2)
     attended = functional.scaled_dot_product_attention(query, key, value)
-    return _linear(_shifted(attended.transpose(1, 2).flatten(2)), parts.out)
+    return _linear(_shifted(attended.transpose(1, 2).flatten(2)), weights.out)
 
 
 def _projected(tokens: Tensor, layers: tuple[Layer, ...]) -> tuple[Tensor, Tensor]:
@@ -86,7 +86,7 @@ def _shifted(values: Tensor) -> Tensor:
     return values * FP16_SHIFT if values.dtype == torch.float16 else values
 
 
-Run = Callable[[Tensor, Tensor, Tensor, Parts], Tensor]
+Run = Callable[[Tensor, Tensor, Tensor, BlockWeights], Tensor]
 """`run_block`, or what computes the same."""
 
 
@@ -161,23 +161,25 @@ class Block:
         if self._tensors is not None and self.is_fused:
             return run(tokens, rope, factors, self._tensors)
         layers = self._layers()
-        parts = self._parts(tuple(layers[:3]), layers[3], tuple(layers[4:6]), layers[6])
-        return run_block(tokens, rope, factors, parts)
+        weights = self._weights(tuple(layers[:3]), layers[3], tuple(layers[4:6]), layers[6])
+        return run_block(tokens, rope, factors, weights)
 
     def _layers(self) -> list[Any]:
         return [parent._modules[name] for parent, name in self._linears]
 
-    def _fused(self, layers: list[Any]) -> Parts:
-        return self._parts((fuse(layers[:3]),), layers[3].weight, (fuse(layers[4:6]),), layers[6].weight)
+    def _fused(self, layers: list[Any]) -> BlockWeights:
+        return self._weights((fuse(layers[:3]),), layers[3].weight, (fuse(layers[4:6]),), layers[6].weight)
 
-    def _parts(self, inputs: tuple[Layer, ...], out: Layer, gates: tuple[Layer, ...], down: Layer) -> Parts:
+    def _weights(
+        self, inputs: tuple[Layer, ...], out: Layer, gates: tuple[Layer, ...], down: Layer
+    ) -> BlockWeights:
         attention = self.module.attention
         norms = attention.norm_q.weight, attention.norm_k.weight
         # As the other weights no inference tensor, wherever it is made, or the compiler makes a graph for it.
         with torch.inference_mode(False), torch.no_grad():
             pair = torch.cat([weight.expand(attention.heads, -1) for weight in norms])
         eps = self.module.ffn_norm1.eps
-        return Parts(inputs, out, gates, down, pair, attention.heads, eps, attention.norm_q.eps)
+        return BlockWeights(inputs, out, gates, down, pair, attention.heads, eps, attention.norm_q.eps)
 
 
 def untouched(module: nn.Module) -> bool:

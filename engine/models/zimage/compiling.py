@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from engine import guards
-from engine.models.zimage.block import Block, Parts, run_block
+from engine.models.zimage.block import Block, BlockWeights, run_block
 from engine.pulse import PULSE
 
 RECOMPILES = 64
@@ -38,21 +38,21 @@ class Compiled:
         self._any_shape = torch.compile(run_block)
         self._one_shape = torch.compile(_run_warmed, dynamic=False)
 
-    def __call__(self, tokens: Tensor, rope: Tensor, factors: Tensor, parts: Parts) -> Tensor:
+    def __call__(self, tokens: Tensor, rope: Tensor, factors: Tensor, weights: BlockWeights) -> Tensor:
         """Compute as `run_block` does."""
         if self._works:
             try:
-                return self._compiled(tokens, rope, factors, parts)
+                return self._compiled(tokens, rope, factors, weights)
             except RuntimeError as error:
                 if isinstance(error, torch.AcceleratorError) or guards.out_of_memory(error):
                     raise
                 self._works = False
                 _tell(error)
-        return run_block(tokens, rope, factors, parts)
+        return run_block(tokens, rope, factors, weights)
 
-    def _compiled(self, tokens: Tensor, rope: Tensor, factors: Tensor, parts: Parts) -> Tensor:
+    def _compiled(self, tokens: Tensor, rope: Tensor, factors: Tensor, weights: BlockWeights) -> Tensor:
         run = self._one_shape if tuple(tokens.shape) in self._own else self._any_shape
-        return run(tokens, rope, factors, parts)
+        return run(tokens, rope, factors, weights)
 
     def warm(self, block: Block, length: int) -> bool:
         """Compile a graph for one picture of `length` tokens; False leaves that shape to the common one."""
@@ -101,6 +101,6 @@ def _tell(error: Exception) -> None:
     log.warning("the transformer runs uncompiled: %s", str(error).partition("\n")[0])
 
 
-def _run_warmed(tokens: Tensor, rope: Tensor, factors: Tensor, parts: Parts) -> Tensor:
+def _run_warmed(tokens: Tensor, rope: Tensor, factors: Tensor, weights: BlockWeights) -> Tensor:
     # A function of its own, because the compiler keeps graphs, and what it makes flexible, per function.
-    return run_block(tokens, rope, factors, parts)
+    return run_block(tokens, rope, factors, weights)

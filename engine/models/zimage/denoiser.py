@@ -22,7 +22,7 @@ from engine import guards
 from engine.models.zimage import attention
 from engine.models.zimage.block import Block, run_block, untouched
 from engine.models.zimage.compiling import Compiled, compiled
-from engine.models.zimage.forward import Given, Moment, Prediction, Walk
+from engine.models.zimage.forward import BlockPass, ForwardInputs, Modulation, Prediction
 from engine.models.zimage.graphs import Graphs, record
 from engine.models.zimage.speed import Speed
 from engine.sampling.reuse import middle
@@ -72,7 +72,7 @@ class Denoiser:
         )
         if self._graphs is not None:
             self._graphs.forget()
-        self._schedules: OrderedDict[Hashable, list[Moment]] = OrderedDict()
+        self._schedules: OrderedDict[Hashable, list[Modulation]] = OrderedDict()
 
     def warm(self, width: int, height: int) -> int:
         """Compile for one picture of this size and usual captions; return how many shapes that made."""
@@ -117,17 +117,17 @@ class Denoiser:
                 caption = self._pass(block, caption, rope, factors, None)
         return caption[0]
 
-    def moment(self, sigmas: Sequence[float], step: int) -> Moment:
+    def modulation(self, sigmas: Sequence[float], step: int) -> Modulation:
         """Return what depends on the noise level `sigmas[step]` alone.
 
         It is computed for the whole schedule at once, so that its last bits depend on the schedule and on
         nothing drawn before. A time embedding whose layers somebody has hooked is computed anew.
         """
         if not all(map(untouched, self.transformer.t_embedder.mlp)):
-            return self._moments(sigmas)[step]
+            return self._modulations(sigmas)[step]
         key = (tuple(sigmas), self._hooked())
         if key not in self._schedules:
-            self._schedules[key] = self._moments(sigmas)
+            self._schedules[key] = self._modulations(sigmas)
         self._schedules.move_to_end(key)
         while len(self._schedules) > REMEMBERED_SCHEDULES:
             self._schedules.popitem(last=False)
@@ -141,7 +141,7 @@ class Denoiser:
     def predict(
         self,
         latents: Tensor,
-        moments: Sequence[Moment],
+        modulations: Sequence[Modulation],
         captions: Tensor,
         residual: Tensor | None = None,
         keep: bool = False,
@@ -153,9 +153,9 @@ class Denoiser:
         """
         rows, columns = latents.shape[2] // PATCH, latents.shape[3] // PATCH
         rope = self._positions(captions.shape[1], rows, columns)
-        given = Given.of(latents, captions, moments, rope)
+        inputs = ForwardInputs.of(latents, captions, modulations, rope)
         with attention.preferred(self._kernels):
-            row = given.tensors() if residual is None and not keep else None
+            row = inputs.tensors() if residual is None and not keep else None
             if (
                 self._graphs is not None
                 and row is not None
@@ -163,7 +163,7 @@ class Denoiser:
             ):
                 velocity, sums = self._graphs(*row)
                 return Prediction(velocity, sums, None)
-            return self._forward(given, residual, keep)
+            return self._forward(inputs, residual, keep)
 
     def _is_graphed(self, tokens: int) -> bool:
         """Say whether a forward is small, and whether all it consists of are kernels on fixed weights."""
@@ -175,43 +175,45 @@ class Denoiser:
 
     def _computed(self, *row: Tensor) -> tuple[Tensor, ...]:
         latents, captions, time, rope, final, *factors = row
-        velocity, sums, _ = self._forward(Given(latents, captions, time, rope, final, tuple(factors)))
+        velocity, sums, _ = self._forward(ForwardInputs(latents, captions, time, rope, final, tuple(factors)))
         return velocity, sums
 
-    def _forward(self, given: Given, residual: Tensor | None = None, keep: bool = False) -> Prediction:
-        model, latents = self.transformer, given.latents
+    def _forward(
+        self, inputs: ForwardInputs, residual: Tensor | None = None, keep: bool = False
+    ) -> Prediction:
+        model, latents = self.transformer, inputs.latents
         batch, channels, height, width = latents.shape
         rows, columns = height // PATCH, width // PATCH
         count = rows * columns
-        walk = Walk(given.time, given.rope, iter(given.factors))
+        block_pass = BlockPass(inputs.time, inputs.rope, iter(inputs.factors))
         patches = latents.to(self._dtype).view(batch, channels, rows, PATCH, columns, PATCH)
         patches = patches.permute(0, 2, 4, 3, 5, 1).reshape(batch, count, PATCH * PATCH * channels)
         tokens = functional.pad(model.all_x_embedder[self._key](patches), (0, 0, 0, padded(count) - count))
         tokens[:, count:] = model.x_pad_token
-        tokens = self._through(self._noise, tokens, walk)
-        tokens = torch.cat([tokens, given.captions.to(self._dtype)], dim=1)
+        tokens = self._through(self._noise, tokens, block_pass)
+        tokens = torch.cat([tokens, inputs.captions.to(self._dtype)], dim=1)
 
         first, last = middle(len(self._layers))
-        before = self._through(self._layers[:first], tokens, walk)
+        before = self._through(self._layers[:first], tokens, block_pass)
         if residual is None:
-            tokens = self._through(self._layers[first:last], before, walk)
+            tokens = self._through(self._layers[first:last], before, block_pass)
             residual = tokens - before if keep else None
         else:
             tokens = before + residual
-            walk.skip(last - first, tokens)
-        tokens = self._through(self._layers[last:], tokens, walk)
-        patches = self._last(tokens[:, :count], given.final, walk.time)
-        walk.note(patches)
+            block_pass.skip(last - first, tokens)
+        tokens = self._through(self._layers[last:], tokens, block_pass)
+        patches = self._last(tokens[:, :count], inputs.final, block_pass.time)
+        block_pass.note(patches)
         picture = patches.view(batch, rows, columns, PATCH, PATCH, channels).permute(0, 5, 1, 3, 2, 4)
         velocity = -picture.reshape(batch, channels, height, width).float()
-        return Prediction(velocity, torch.stack(walk.sums), residual)
+        return Prediction(velocity, torch.stack(block_pass.sums), residual)
 
-    def _through(self, blocks: Sequence[Block], tokens: Tensor, walk: "Walk") -> Tensor:
+    def _through(self, blocks: Sequence[Block], tokens: Tensor, block_pass: BlockPass) -> Tensor:
         # The same strides whatever it is cut from, or the compiler takes it for another shape.
-        rope = walk.rope[0, : tokens.shape[1]][None]
+        rope = block_pass.rope[0, : tokens.shape[1]][None]
         for block in blocks:
-            tokens = self._pass(block, tokens, rope, next(walk.factors), walk.time)
-            walk.note(tokens)
+            tokens = self._pass(block, tokens, rope, next(block_pass.factors), block_pass.time)
+            block_pass.note(tokens)
         return tokens
 
     def _pass(
@@ -229,7 +231,7 @@ class Denoiser:
         last: Tensor = final.linear(final.norm_final(tokens) * scale[:, None])
         return last
 
-    def _moments(self, sigmas: Sequence[float]) -> list[Moment]:
+    def _modulations(self, sigmas: Sequence[float]) -> list[Modulation]:
         model = self.transformer
         final = model.all_final_layer[self._key]
         times = 1 - torch.tensor(sigmas, device=model.device)
@@ -239,7 +241,7 @@ class Denoiser:
         ]
         scale = 1 + final.adaLN_modulation(time) if untouched(final) else None
         return [
-            Moment(
+            Modulation(
                 time[i],
                 tuple(None if block is None else block[:, i] for block in blocks),
                 None if scale is None else scale[i],

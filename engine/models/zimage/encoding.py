@@ -48,7 +48,7 @@ def _refined(components: Components, drawing: Drawing, image: Image.Image, share
     """Return the picture with more detail; as it is, and the report says so, where memory is short of it."""
     started = time.perf_counter()
     try:
-        with guards.refusing("memory ran out"):
+        with guards.oom_as("memory ran out"):
             refined = detail.refine(np.asarray(image), share, components.upscaling)
     except EngineError as error:
         drawing.actions.append(f"no detail added: {error}")

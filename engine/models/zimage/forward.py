@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 
-class Moment(NamedTuple):
+class Modulation(NamedTuple):
     """What the transformer needs to know of a noise level.
 
     `time` (256,) the embedding, `blocks` the factors `(4, dim)` of each block, None for one that is to be
@@ -37,7 +37,7 @@ class Prediction(NamedTuple):
 
 
 @dataclass
-class Walk:
+class BlockPass:
     """The way of one batch through the blocks: time embeddings (B, 256), rotary factors, blocks' factors.
 
     `sums` collects the sum of the numbers at each place.
@@ -59,7 +59,7 @@ class Walk:
             self.note(tokens)
 
 
-class Given(NamedTuple):
+class ForwardInputs(NamedTuple):
     """Everything a forward depends on beside the weights.
 
     `latents` (B, C, h, w), `captions` (B, L, dim), `time` (B, 256), `rope` (1, tokens, head_dim / 2) complex,
@@ -74,16 +74,18 @@ class Given(NamedTuple):
     factors: tuple[Tensor | None, ...]
 
     @classmethod
-    def of(cls, latents: Tensor, captions: Tensor, moments: Sequence[Moment], rope: Tensor) -> "Given":
-        """Put the moments of all pictures side by side."""
-        finals = [moment.final for moment in moments if moment.final is not None]
+    def of(
+        cls, latents: Tensor, captions: Tensor, modulations: Sequence[Modulation], rope: Tensor
+    ) -> "ForwardInputs":
+        """Put the modulations of all pictures side by side."""
+        finals = [modulation.final for modulation in modulations if modulation.final is not None]
         return cls(
             latents,
             captions,
-            torch.stack([moment.time for moment in moments]),
+            torch.stack([modulation.time for modulation in modulations]),
             rope,
-            torch.stack(finals) if len(finals) == len(moments) else None,
-            tuple(map(_side_by_side, zip(*(moment.blocks for moment in moments), strict=True))),
+            torch.stack(finals) if len(finals) == len(modulations) else None,
+            tuple(map(_side_by_side, zip(*(modulation.blocks for modulation in modulations), strict=True))),
         )
 
     def tensors(self) -> tuple[Tensor, ...] | None:

@@ -62,7 +62,7 @@ def load(settings: EngineSettings) -> ZImagePipeline:
     folder = find(settings.model)
     plan = planned(settings, folder)
     log.info("plan for %s: %s (%s)", settings.model, plan.describe(), plan.why)
-    with guards.refusing(f"{settings.model} does not fit on {device}; free memory there or use the cpu"):
+    with guards.oom_as(f"{settings.model} does not fit on {device}; free memory there or use the cpu"):
         components = read(folder, settings.model, device, plan)
         return _pipeline(settings, components, plan, options)
 

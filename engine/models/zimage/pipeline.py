@@ -115,7 +115,7 @@ class ZImagePipeline:
         while self.components.make_room is not None and self.components.make_room(task.width, task.height):
             self.denoiser.refresh()
         started = time.perf_counter()
-        drawing = guards.with_room(lambda: self._begin(task, ready), self._reliefs(), too_large(task))
+        drawing = guards.retry_on_oom(lambda: self._begin(task, ready), self._fallbacks(), too_large(task))
         drawing.seconds["encode"] = time.perf_counter() - started
         return drawing
 
@@ -126,9 +126,9 @@ class ZImagePipeline:
         self.optimizer.release_memory()
         started = time.perf_counter()
         if sound:
-            guards.with_room(
+            guards.retry_on_oom(
                 lambda: advance(self.denoiser, sound),
-                self._reliefs() if len(drawings) == 1 else self._split(drawings),
+                self._fallbacks() if len(drawings) == 1 else self._split(drawings),
                 too_large(drawings[0].task),
             )
         took = time.perf_counter() - started
@@ -221,13 +221,13 @@ class ZImagePipeline:
 
     def _grow(self, drawing: Drawing) -> None:
         if is_due(drawing):
-            guards.with_room(lambda: grow(drawing, self.vae), self._reliefs(), too_large(drawing.task))
+            guards.retry_on_oom(lambda: grow(drawing, self.vae), self._fallbacks(), too_large(drawing.task))
 
     def _decode(self, drawing: Drawing) -> tuple[Tensor, str | None]:
         """Return the pixels of a finished drawing and why they must not be shown, if so."""
         if drawing.broken is not None:
             return drawing.latents, drawing.broken
-        drawing.latents, action = guards.settle(drawing.latents)
+        drawing.latents, action = guards.clamp_latents(drawing.latents)
         if action is not None:
             drawing.actions.append(action)
         picture = self._pixels(drawing)
@@ -244,13 +244,13 @@ class ZImagePipeline:
             with self.vae.in_float32() if safely else nullcontext():
                 return self.vae.decode(drawing.latents)
 
-        return guards.with_room(decode, self._reliefs(), too_large(drawing.task))
+        return guards.retry_on_oom(decode, self._fallbacks(), too_large(drawing.task))
 
     def _redrawn(self, drawing: Drawing, reason: str) -> Drawing:
         """Draw the task again from another seed in the safe form, from its start when memory runs out."""
         task = replace(drawing.task, seed=drawing.task.seed ^ OTHER_SEED)
-        again = guards.with_room(
-            lambda: self._drawn_safely(task, drawing.ready), self._reliefs(), too_large(task)
+        again = guards.retry_on_oom(
+            lambda: self._drawn_safely(task, drawing.ready), self._fallbacks(), too_large(task)
         )
         again.seconds = dict(drawing.seconds)
         again.forwards += drawing.forwards
@@ -273,7 +273,7 @@ class ZImagePipeline:
         with self.text.in_float32(), self.denoiser.in_float32():
             yield
 
-    def _reliefs(self) -> Iterator[bool]:
+    def _fallbacks(self) -> Iterator[bool]:
         """Make room: first what `with_room` frees by itself, then as far as the plan of the memory goes."""
         yield True
         if self.optimizer.release_memory(out_of_memory=True):

@@ -44,21 +44,21 @@ def _predict(
     With `reuse` the residuals of the drawings stand for the middle blocks.
     """
     latents = torch.stack([drawing.latents for drawing in drawings])
-    moments = [denoiser.moment(drawing.sigmas[:-1], drawing.step) for drawing in drawings]
+    modulations = [denoiser.modulation(drawing.sigmas[:-1], drawing.step) for drawing in drawings]
     captions = torch.stack([drawing.caption for drawing in drawings])
     residuals = [
         d.reuse.strength * d.reuse.residual for d in drawings if reuse and d.reuse.residual is not None
     ]
     velocity, sums, residual = denoiser.predict(
         latents,
-        moments,
+        modulations,
         captions,
         torch.stack(residuals) if residuals else None,
         drawings[0].reuse.keeps(drawings[0].step),
     )
     negatives = [d.negative for d in drawings if d.negative is not None and d.is_guided]
     if negatives:
-        against, more, _ = denoiser.predict(latents, moments, torch.stack(negatives))
+        against, more, _ = denoiser.predict(latents, modulations, torch.stack(negatives))
         scale = torch.tensor([drawing.task.guidance_scale for drawing in drawings], device=latents.device)
         velocity, sums = (
             flow.guide(velocity, against, scale[:, None, None, None]),

@@ -173,7 +173,7 @@ class DecodeBatch:
 
     def stride(self) -> None:
         """Write the next few tokens of every row that has not ended."""
-        with guards.refusing("there is no memory for writing prompts"):
+        with guards.oom_as("there is no memory for writing prompts"):
             for _ in range(STRIDE):
                 if not self.done:
                     self._step()

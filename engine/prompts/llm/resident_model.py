@@ -94,7 +94,7 @@ class ResidentModel:
 
     def _enter(self) -> None:
         try:
-            with guards.refusing("there is no memory for the chat model"):
+            with guards.oom_as("there is no memory for the chat model"):
                 self.model.to(self._device)
         except EngineError:
             self._leave()

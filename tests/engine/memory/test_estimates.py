@@ -95,6 +95,6 @@ def test_a_forward_takes_what_the_plan_says_and_little_less(plan: Plan, side: in
     latents = torch.empty(1, 16, side // 8, side // 8, device=META)
     caption = torch.empty(1, 128, 3840, device=META, dtype=torch.bfloat16)
     with torch.no_grad(), Alive(model) as alive:
-        denoiser.predict(latents, [denoiser.moment([1.0, 0.0], 0)], caption)
+        denoiser.predict(latents, [denoiser.modulation([1.0, 0.0], 0)], caption)
     expected = (side // 16) ** 2 * Z_IMAGE.token_values * 2
     assert 0.7 * expected < alive.peak < expected

@@ -12,7 +12,7 @@ from engine.models.zimage.pipeline import ZImagePipeline
 from engine.pictures import codec, metadata
 from engine.pictures.metadata import Parameters
 from engine.pipeline import Redraw
-from engine.runtime.messages import Emitted, Order, Report, Take
+from engine.runtime.messages import Order, Report, RunTask, TaskEvent
 from engine.runtime.worker import Worker
 from engine.sampling.flow import Schedule
 from engine.sampling.steps import SamplingOptions
@@ -71,10 +71,10 @@ def test_the_worker_redraws_step_by_step_and_keeps_the_picture(pipeline: ZImageP
     reports: list[Report] = []
     worker = Worker(pipeline, inbox, reports.append)
     source = render(SCENE, 64)
-    inbox.put(Take(1, Upscale(file_of(source), 2, "redraw")))
+    inbox.put(RunTask(1, Upscale(file_of(source), 2, "redraw")))
     while worker.turn() and worker.busy:
         pass
-    *told, last = [report.event for report in reports if isinstance(report, Emitted)]
+    *told, last = [report.event for report in reports if isinstance(report, TaskEvent)]
     assert told == [Progress(1, 3), Progress(2, 3), Progress(3, 3)]
     assert isinstance(last, Picture)
     assert (last.width, last.height, last.report["method"]) == (128, 128, "redraw")

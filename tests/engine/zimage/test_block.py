@@ -116,10 +116,10 @@ def test_a_schedule_is_prepared_once_and_forgotten_on_refresh(pipeline: ZImagePi
     )
     try:
         for step in range(3):
-            denoiser.moment([1.0, 0.7, 0.3], step)
-        denoiser.moment([1.0, 0.5], 0)
+            denoiser.modulation([1.0, 0.7, 0.3], step)
+        denoiser.modulation([1.0, 0.5], 0)
         denoiser.refresh()
-        denoiser.moment([1.0, 0.7, 0.3], 0)
+        denoiser.modulation([1.0, 0.7, 0.3], 0)
     finally:
         hook.remove()
     assert calls == [3, 2, 3]

@@ -4,7 +4,7 @@ from collections import deque
 
 import pytest
 
-from engine.runtime.messages import Drop, Failed, Take
+from engine.runtime.messages import CancelTask, Failed, RunTask
 from engine.types import Picture, Progress, Upscale
 from tests.engine.test_worker import Bench
 
@@ -14,8 +14,8 @@ def bench() -> Bench:
     return Bench()
 
 
-def redraw(number: int) -> Take:
-    return Take(number, Upscale(b"\x00" * 16 + (4).to_bytes(4, "big") * 2, method="redraw"))
+def redraw(number: int) -> RunTask:
+    return RunTask(number, Upscale(b"\x00" * 16 + (4).to_bytes(4, "big") * 2, method="redraw"))
 
 
 def test_the_pieces_of_a_redraw_share_steps_like_any_drawings_and_end_in_one_picture(bench: Bench) -> None:
@@ -53,7 +53,7 @@ def test_a_dropped_redraw_makes_no_further_step_of_any_piece(bench: Bench) -> No
     bench.inbox.put(redraw(1))
     while not bench.steps():
         bench.worker.turn()
-    bench.inbox.put(Drop(1))
+    bench.inbox.put(CancelTask(1))
     bench.draw("b", 2)
     bench.work()
     assert bench.steps() == ["left piece|right piece", "b", "b"]

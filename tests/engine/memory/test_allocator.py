@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from engine.memory import allocator
-from engine.memory.allocator import Reading, enough, helps, made, read
+from engine.memory.allocator import Reading, ensure_free, has_free, read, should_trim
 from engine.memory.plan import GIB, MIB
 
 
@@ -25,13 +25,13 @@ def reading(free: float, idle: float) -> Reading:
 def test_idle_memory_is_given_back_only_when_that_helps(
     free: float, idle: float, wanted: float, given: bool
 ) -> None:
-    assert helps(reading(free, idle), int(wanted * MIB)) is given
+    assert should_trim(reading(free, idle), int(wanted * MIB)) is given
 
 
 def test_some_memory_is_always_left_over() -> None:
-    assert enough(reading(1500, 800), 2000 * MIB)
-    assert not enough(reading(1500, 600), 2000 * MIB)
-    assert not enough(reading(0, 0), GIB)
+    assert has_free(reading(1500, 800), 2000 * MIB)
+    assert not has_free(reading(1500, 600), 2000 * MIB)
+    assert not has_free(reading(0, 0), GIB)
 
 
 def test_a_cpus_memory_is_what_the_system_has_left() -> None:
@@ -46,5 +46,5 @@ def test_room_is_made_by_giving_back_what_is_idle(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(allocator, "read", lambda device: readings.pop(0))
     monkeypatch.setattr(allocator, "give_back", given.append)
     device = torch.device("cuda")
-    assert made(device, 2000 * MIB)
+    assert ensure_free(device, 2000 * MIB)
     assert given == [device]
