@@ -4,13 +4,10 @@ A program hears JSON whatever happens; a person at the page's own address sees a
 field where a token opens it. Knows no job.
 """
 
-import html
 import logging
 import socket
 import sqlite3
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from string import Template
 from urllib.parse import parse_qs
 
 from aiohttp import web
@@ -18,10 +15,10 @@ from aiohttp.typedefs import Handler
 
 from adapters.web import bodies
 from adapters.web.identity import Gate, Shut, locale_of
-from bot.locales.texts import Texts, language
+from adapters.web.pages import FOLDER, Pages
+from bot.locales.texts import Texts
 from bot.replies.format import cut
 
-PAGE = Path(__file__).parent / "page"
 STALLED_MS = 60_000
 """How long a reader may take nothing of an answer before the connection is closed."""
 LONGEST_FORM = 4_000
@@ -50,7 +47,7 @@ class Door:
     def __init__(self, gate: Gate, texts: Texts) -> None:
         self._gate = gate
         self._texts = texts
-        self._template = Template((PAGE / "door.html").read_text("utf-8"))
+        self._pages = Pages(texts)
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -85,7 +82,7 @@ class Door:
         if "token" in request.query:
             return self._gate.welcome(request, request.query["token"])
         self._gate.user(request)
-        return web.FileResponse(PAGE / "index.html")
+        return self._pages.show("index", locale_of(request))
 
     async def enter(self, request: web.Request) -> web.StreamResponse:
         """Take the token that somebody typed."""
@@ -95,33 +92,22 @@ class Door:
     def _answer(self, request: web.Request, shut: Shut) -> web.Response:
         sentence = self._texts.say(locale_of(request), shut.key, **shut.values)
         if request.path == "/" and "text/html" in request.headers.get("Accept", ""):
-            return self._shown(request, shut, sentence)
+            return self._pages.show(
+                "door",
+                locale_of(request),
+                shut.status,
+                sentence="" if shut.key == "door-no-token" else sentence,
+                hidden="" if shut.status == 401 else "hidden",
+            )
         return web.json_response({"error": sentence, "code": CODES[shut.status]}, status=shut.status)
-
-    def _shown(self, request: web.Request, shut: Shut, sentence: str) -> web.Response:
-        locale = locale_of(request)
-        keys = ("title", "ask", "enter")
-        words = {key: html.escape(self._texts.say(locale, f"door-{key}")) for key in keys}
-        page = self._template.substitute(
-            words,
-            language="zh-CN" if language(locale) == "zh" else "en",
-            sentence=html.escape("" if shut.key == "door-no-token" else sentence),
-            asks="" if shut.status == 401 else "hidden",
-        )
-        return web.Response(
-            body=page.encode("utf-8", "replace"),
-            content_type="text/html",
-            charset="utf-8",
-            status=shut.status,
-        )
 
 
 async def file(request: web.Request) -> web.StreamResponse:
     """One file that a page loads."""
     name = request.match_info["file"]
-    if name not in {path.name for path in PAGE.iterdir() if path.suffix != ".html"}:
+    if name not in {path.name for path in FOLDER.iterdir() if path.suffix != ".html"}:
         raise web.HTTPNotFound
-    return web.FileResponse(PAGE / name)
+    return web.FileResponse(FOLDER / name)
 
 
 def expected(handler: Answers) -> Answers:

@@ -9,6 +9,7 @@ from typing import Any
 
 from fluent.runtime import FluentBundle, FluentResource
 from fluent.runtime.types import fluent_number
+from fluent.syntax.ast import Message
 
 from bot.locales.traditional import traditional
 
@@ -59,9 +60,13 @@ class Texts:
         """Return the words of a message that lists what may be typed, the one that is shown first."""
         return tuple(self.name(locale, key).split())
 
+    def keys(self, prefix: str) -> tuple[str, ...]:
+        """Return the keys that begin so."""
+        return tuple(key for key in _messages(DEFAULT) if key.startswith(prefix))
+
     def has(self, key: str) -> bool:
         """Say whether there is such a message; the languages hold the same ones."""
-        return bool(self._bundles[DEFAULT].has_message(key))
+        return key in _messages(DEFAULT)
 
 
 @cache
@@ -82,8 +87,18 @@ def language(locale: str) -> str:
 def _bundle(language: str) -> FluentBundle:
     # Isolation marks would surround every value with invisible characters that end up in copied prompts.
     bundle = FluentBundle([language], use_isolating=False)
-    bundle.add_resource(FluentResource(_FILES[language].read_text("utf-8")))
+    bundle.add_resource(_resource(language))
     return bundle
+
+
+@cache
+def _resource(language: str) -> Any:
+    return FluentResource(_FILES[language].read_text("utf-8"))
+
+
+@cache
+def _messages(language: str) -> frozenset[str]:
+    return frozenset(entry.id.name for entry in _resource(language).body if isinstance(entry, Message))
 
 
 def _argument(value: str | float) -> Any:

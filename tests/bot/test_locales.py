@@ -20,6 +20,8 @@ from bot.types import RefusalCode
 from engine.types import ErrorCode
 
 ROOT = Path(__file__).parents[2]
+FILLED_IN = {"language", "strings", "most_steps", "most_guidance", "sentence", "hidden"}
+"""Blanks of the page that are no words."""
 OPTIONAL = {"when"}
 """What `Replies.refused` adds to every refusal by itself."""
 
@@ -105,7 +107,16 @@ def test_both_languages_hold_the_same_messages_with_the_same_variables() -> None
 def test_every_message_is_used_in_the_code() -> None:
     used = list(literals())
     unused = [key for key in ENGLISH if not any(pattern.fullmatch(key) for pattern in used)]
-    assert unused == []
+    assert [key for key in unused if not key.startswith("page-")] == []
+
+
+def test_the_words_of_the_page_are_those_that_its_files_name() -> None:
+    page = ROOT / "adapters" / "web" / "page"
+    named = {name for file in page.glob("*.js") for name in re.findall(r"strings\.(\w+)", file.read_text())}
+    for file in page.glob("*.html"):
+        named |= {name for name in re.findall(r"\$(\w+)", file.read_text()) if name not in FILLED_IN}
+    words = {key.removeprefix("page-").replace("-", "_") for key in ENGLISH if key.startswith("page-")}
+    assert words == named - {"js"}
 
 
 def test_every_key_in_the_code_has_a_message_and_gets_its_values() -> None:

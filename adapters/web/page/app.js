@@ -3,14 +3,13 @@
 import { Chat } from "./chat.js";
 import { Composer } from "./composer.js";
 import { ask, follow, messageId } from "./net.js";
-import { localize, strings } from "./strings.js";
+import { strings } from "./strings.js";
 
 const SUGGESTIONS = 6;
 const PANELS = new Set(["set", "forget"]);
 
 const byId = (id) => document.getElementById(id);
 
-localize();
 const composer = new Composer(byId("composer"), send);
 const chat = new Chat({ scroll: byId("scroll"), log: byId("log"), status: byId("status"), viewer: byId("viewer"), press });
 

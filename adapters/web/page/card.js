@@ -1,13 +1,13 @@
 // One answer of the bot: its pictures, words, progress and buttons, changed in place so that focus stays.
 
 import { here } from "./net.js";
-import { locale, strings } from "./strings.js";
+import { strings } from "./strings.js";
 
 const SHOWN = 512;
 const SMALLEST = 384;
 const TICK = 5000;
 
-const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
 
 export class Card {
   constructor({ press, enlarge }) {

@@ -79,8 +79,8 @@ export class Composer {
 
   attach(file) {
     if (!file) return;
-    const tooLarge = file.size > this.largest && strings.tooLarge.replace("{limit}", this.largest / 1e6);
-    const problem = file.type.startsWith("image/") ? tooLarge || "" : strings.notPicture;
+    const tooLarge = file.size > this.largest && strings.too_large.replace("{limit}", this.largest / 1e6);
+    const problem = file.type.startsWith("image/") ? tooLarge || "" : strings.not_picture;
     this.text.setCustomValidity(problem);
     if (problem) {
       this.text.reportValidity();

@@ -36,7 +36,7 @@ export async function ask(path, body) {
 }
 
 function explained(status) {
-  if (status === 413) return strings.tooLargeOnTheWay;
+  if (status === 413) return strings.too_large_on_the_way;
   return [502, 503, 504].includes(status) ? strings.unreachable : strings.failed;
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapters.web.door import PAGE
+from adapters.web.pages import FOLDER
 from bot.jobs.history import History
 from tests.adapters.web.site import BEARER, GUARDED, TOKEN, Site, passing, serving
 
@@ -117,7 +117,7 @@ async def test_what_a_request_says_is_shown_as_text(guarded: Site) -> None:
 
 
 async def test_nothing_of_the_page_is_bound_to_the_root() -> None:
-    files = [path.read_text("utf-8") for path in PAGE.iterdir()]
+    files = [path.read_text("utf-8") for path in FOLDER.iterdir()]
     assert [
         found
         for text in files
