@@ -83,6 +83,7 @@ class Core:
         self._images = images
         self._words = words
         self.now = now
+        self.kept_updates = store.kept_updates
         self._sleep = sleep
         self._dice = dice
         self._platforms = platforms

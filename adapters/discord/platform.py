@@ -7,10 +7,12 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import discord
 import yarl
+from aiohttp_socks import ProxyConnector
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
@@ -19,6 +21,7 @@ from adapters.discord.address import Place
 from adapters.discord.client import Client, client_class
 from adapters.discord.reactions import OFFERED
 from adapters.discord.render import Look, look
+from adapters.proxy import find_proxy
 from bot.core import Core
 from bot.setup.config import ConfigError, DiscordConfig
 from bot.types import Address, Gone, Reply
@@ -135,7 +138,9 @@ class DiscordPlatform:
         return replace(place, channel=channel.id, message=message.id, token="")
 
     async def _serve(self, core: Core) -> None:
-        async with client_class(self.settings)(core, self.settings, self.show, self._data_dir) as client:
+        make_client = client_class(self.settings)
+        options = _proxy_options(self.settings)
+        async with make_client(core, self.settings, self.show, self._data_dir, **options) as client:
             await client.login(self.settings.token)
             self._client = client
             self._online.set()
@@ -166,6 +171,17 @@ def _point(settings: DiscordConfig) -> None:
     Route.BASE = settings.api_base.rstrip("/")
     DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.gateway_url)
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
+
+
+def _proxy_options(settings: DiscordConfig) -> dict[str, Any]:
+    """Return how the library's client is told of a proxy; raises `ConfigError` for one of no use."""
+    proxy = find_proxy(settings.api_base, "discord.proxy", settings.proxy)
+    if proxy is None:
+        return {}
+    if not proxy.is_socks:
+        return {"proxy": proxy.url}
+    # The names of hosts are left to the proxy: whoever needs one may get wrong addresses at home.
+    return {"connector": ProxyConnector.from_url(proxy.url.replace("socks5h:", "socks5:"), rdns=True)}
 
 
 def _token_is_dead(error: discord.HTTPException) -> bool:

@@ -13,7 +13,8 @@ class Place:
     """A message that is there (`message`) or will be, in reply to `reply` and in the forum topic `thread`.
 
     `event` is the event the message answers, its key while it has no number; `photo` says that it shows a
-    picture now; `lang` is the language tag of the one it answers. Groups have negative chat numbers.
+    picture now; `lang` is the language tag and `user` the account of the one it answers. Groups have negative
+    chat numbers.
     """
 
     chat: int
@@ -23,6 +24,7 @@ class Place:
     reply: int | None = None
     photo: bool = False
     lang: str = ""
+    user: int = 0
 
     @property
     def group(self) -> bool:

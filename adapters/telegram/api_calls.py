@@ -30,9 +30,12 @@ log = logging.getLogger(__name__)
 
 
 class Post:
-    """Talks to Telegram through `bot`; every call raises what the library raises."""
+    """Talks to Telegram through `bot`; every call raises what the library raises.
 
-    def __init__(self, bot: "ExtBot[int]") -> None:
+    An edit that `gives_way` raises RetryAfter where it would have to wait.
+    """
+
+    def __init__(self, bot: "ExtBot[bool]") -> None:
         self._bot = bot
 
     async def text(self, place: Place, text: str, buttons: Buttons) -> Message:
@@ -83,7 +86,7 @@ class Post:
             ),
         )
 
-    async def edit_text(self, place: Place, text: str, buttons: Markup) -> None:
+    async def edit_text(self, place: Place, text: str, buttons: Markup, gives_way: bool) -> None:
         """Change a text message."""
         await self._bot.edit_message_text(
             text,
@@ -92,42 +95,56 @@ class Post:
             parse_mode=ParseMode.HTML,
             link_preview_options=NO_LINKS,
             reply_markup=buttons,
+            rate_limit_args=gives_way,
         )
 
-    async def edit_caption(self, place: Place, caption: str, buttons: Markup) -> None:
+    async def edit_caption(self, place: Place, caption: str, buttons: Markup, gives_way: bool) -> None:
         """Change the words under a photo."""
         await self._bot.edit_message_caption(
-            place.chat, place.message, caption=caption, parse_mode=ParseMode.HTML, reply_markup=buttons
+            place.chat,
+            place.message,
+            caption=caption,
+            parse_mode=ParseMode.HTML,
+            reply_markup=buttons,
+            rate_limit_args=gives_way,
         )
 
     async def edit_photo(
-        self, place: Place, data: bytes, name: str, caption: str, spoiler: bool, buttons: Markup
+        self,
+        place: Place,
+        data: bytes,
+        name: str,
+        caption: str,
+        spoiler: bool,
+        buttons: Markup,
+        gives_way: bool,
     ) -> None:
         """Put a photo in place of a text or of another photo."""
         media = InputMediaPhoto(
             data, caption, parse_mode=ParseMode.HTML, filename=name, has_spoiler=spoiler or None
         )
         await self._bot.edit_message_media(
-            media, chat_id=place.chat, message_id=place.message, reply_markup=buttons
+            media,
+            chat_id=place.chat,
+            message_id=place.message,
+            reply_markup=buttons,
+            rate_limit_args=gives_way,
         )
 
     async def delete(self, place: Place) -> None:
         """Take a message away."""
         await self._bot.delete_message(place.chat, place.message or 0)
 
-    async def act(self, place: Place) -> None:
-        """Show "sending a photo" over the chat; it does not matter whether that works."""
+    async def act(self, place: Place) -> bool:
+        """Show "sending a photo" over the chat; return False where the bot may not write there."""
         try:
-            await self._bot.send_chat_action(place.chat, ChatAction.UPLOAD_PHOTO, place.thread)
-        except TelegramError as error:
-            log.debug("chat %d: no chat action: %s", place.chat, error)
-
-    async def reaches(self, chat: int) -> bool:
-        """Ask whether the bot can still see a chat."""
-        try:
-            await self._bot.get_chat(chat)
+            await self._bot.send_chat_action(
+                place.chat, ChatAction.UPLOAD_PHOTO, place.thread, rate_limit_args=True
+            )
         except (BadRequest, Forbidden):
             return False
+        except TelegramError as error:
+            log.debug("chat %d: no chat action: %s", place.chat, error)
         return True
 
 

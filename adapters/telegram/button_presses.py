@@ -179,6 +179,7 @@ def _place(query: CallbackQuery, message: object) -> Place:
         thread=message.message_thread_id if isinstance(message, Message) and in_topic else None,
         reply=query.message.message_id,
         lang=query.from_user.language_code or "",
+        user=query.from_user.id,
     )
 
 

@@ -30,7 +30,7 @@ class Files:
     def __init__(
         self,
         core: Core,
-        bot: "ExtBot[int]",
+        bot: "ExtBot[bool]",
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._core = core

@@ -18,7 +18,7 @@ class CancellableHttp(HTTPXRequest):
     """
 
     def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **{"httpx_kwargs": {"verify": _trust()}, **settings})
+        super().__init__(*args, **{"httpx_kwargs": {"verify": _trust(), "trust_env": False}, **settings})
         self._calls: set[asyncio.Task[tuple[int, bytes]]] = set()
 
     async def do_request(self, *args: Any, **said: Any) -> tuple[int, bytes]:

@@ -67,6 +67,10 @@ class Inbox:
             incoming.place_of(message),
             self._completed(heard),
         )
+        if place.group and await self._desk.outbox.refuses(place):
+            muted = Reply(self._desk.say(user, "telegram-muted"), private=True)
+            await self._desk.whisper(place, user, muted)
+            return
         try:
             found = await asking.ask(
                 self._desk.core, user, heard, place, lambda: self._files.fetch(heard.picture)

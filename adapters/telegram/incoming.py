@@ -71,8 +71,15 @@ def place_of(message: Message) -> Place:
     """Return where a message is answered; the pictures of an album are one event."""
     event = f"{message.chat.id}/{message.media_group_id or message.message_id}"
     thread = message.message_thread_id if message.is_topic_message else None
-    lang = (message.from_user and message.from_user.language_code) or ""
-    return Place(message.chat.id, event, thread=thread, reply=message.message_id, lang=lang)
+    account = message.from_user
+    return Place(
+        message.chat.id,
+        event,
+        thread=thread,
+        reply=message.message_id,
+        lang=(account and account.language_code) or "",
+        user=account.id if account else 0,
+    )
 
 
 def read_button(data: str) -> Action | None:

@@ -1,19 +1,28 @@
-"""Takes updates: those of one chat in their order, each once, until what they ask for is kept.
+"""Takes updates: those of one sender in a chat in their order, each once, until what they ask for is kept.
 
-What goes wrong on our side, such as a database that somebody else holds or a full disk, is tried again for a
-while, and then its person is told. Knows updates and their order; knows no message, no core, and not how
-updates come.
+An update that takes long is kept itself, so that Telegram goes on with the others; the next start handles
+what is left. What goes wrong on our side, such as a database that somebody else holds or a full disk, is
+tried again for a while, and then its person is told. Knows updates and their order; knows no message, no
+core, and not how updates come.
 """
 
 import asyncio
+import json
 import logging
+import sqlite3
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from typing import Any
 
-from telegram import Update
+from telegram import Bot, Update
 
+from adapters.telegram.address import NAME
 from adapters.telegram.recent import LruDict
+from bot.storage.kept_updates import KeptUpdates
 
+PATIENCE = 0.1
+"""Seconds after which an update is kept here: others wait behind it at Telegram."""
 PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0)
 """Seconds between the tries of an update that is not kept."""
 PAUSES_OF_A_PRESS = PAUSES[:3]
@@ -52,7 +61,7 @@ class PendingEvents:
 class Intake:
     """Hands each update to `handle`, and one that cannot be handled to `apologize`.
 
-    `event_of` names an update's event.
+    `event_of` names an update's event; `kept` holds those that take longer than `PATIENCE`.
     """
 
     def __init__(
@@ -61,24 +70,43 @@ class Intake:
         apologize: Callable[[Update], Awaitable[None]],
         event_of: Callable[[Update], str],
         accepted: PendingEvents,
+        kept: KeptUpdates,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
+        self._kept = kept
         self._handle = handle
         self._apologize = apologize
         self._event_of = event_of
         self._accepted = accepted
         self._sleep = sleep
         self._seen: LruDict[int, asyncio.Event] = LruDict()
-        self._last: LruDict[int, asyncio.Event] = LruDict()
+        self._last: LruDict[tuple[int, int], asyncio.Event] = LruDict()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def take(self, update: Update) -> None:
-        """Return once the update is handled or accepted, so that Telegram may forget it.
+        """Return once the update is handled, accepted or kept, so that Telegram may forget it.
 
         The same update again waits for the first one.
         """
         done = self._seen.get(update.update_id) or self._begin(update)
-        await done.wait()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(done.wait(), PATIENCE)
+        if done.is_set():
+            return
+        try:
+            await self._kept.keep(NAME, update.update_id, update.to_json())
+        except sqlite3.Error as error:
+            log.info("update %d is left to Telegram for now: %s", update.update_id, error)
+            await done.wait()
+        else:
+            self._start(self._remove_when(done, update), f"keep update {update.update_id}")
+
+    async def resume(self, bot: Bot) -> None:
+        """Begin with what the last run was told and has not handled."""
+        for payload in await self._kept.left(NAME):
+            update = Update.de_json(json.loads(payload), bot)
+            done = self._seen.get(update.update_id) or self._begin(update)
+            self._start(self._remove_when(done, update), f"keep update {update.update_id}")
 
     async def close(self) -> None:
         """Stop; what was not accepted comes again after the next start."""
@@ -88,16 +116,23 @@ class Intake:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _begin(self, update: Update) -> asyncio.Event:
-        chat = update.effective_chat.id if update.effective_chat else 0
+        chat, sender = update.effective_chat, update.effective_sender
+        source = (chat.id if chat else 0, sender.id if sender else 0)
         event = self._event_of(update)
         done = self._accepted.expect(event)
-        task = asyncio.create_task(
-            self._one(update, event, done, self._last.get(chat)), name=f"update {event}"
-        )
+        self._start(self._one(update, event, done, self._last.get(source)), f"update {event}")
+        self._seen[update.update_id] = self._last[source] = done
+        return done
+
+    def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
-        self._seen[update.update_id] = self._last[chat] = done
-        return done
+
+    async def _remove_when(self, done: asyncio.Event, update: Update) -> None:
+        """Forget a kept update once it is handled or accepted; `close` comes first for one that never was."""
+        await done.wait()
+        await self._kept.remove(NAME, update.update_id)
 
     async def _one(
         self, update: Update, event: str, done: asyncio.Event, before: asyncio.Event | None

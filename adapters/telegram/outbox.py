@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from telegram import Message
-from telegram.error import BadRequest, ChatMigrated, Forbidden
+from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter
 
 from adapters.telegram import markup, photos
 from adapters.telegram.address import Place
@@ -25,6 +25,8 @@ PREVIEW_PACE = 4.0
 ACTION_LASTS = 5.0
 IN_GROUPS = 4
 """In groups everything counts towards twenty messages a minute, so what is only nice comes so much rarer."""
+CLOSED_FOR = 60.0
+"""Seconds in which a chat that refused a message is sent no status."""
 DIFFERENT = "\N{WORD JOINER}"
 """Invisible. Told apart by it: an edit refused because nothing changes, or because the message is gone."""
 
@@ -32,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class Outbox:
-    """Sends and edits through `post`; `clock` and `sleep` are handed in so that tests need no real time.
+    """Sends and edits once connected; `clock` and `sleep` are handed in so that tests need no real time.
 
     `until` writes a Unix time as "about 2 minutes" in the language of a tag. `jobs` are those whose messages
     were shown lately, by chat and message.
@@ -40,13 +42,12 @@ class Outbox:
 
     def __init__(
         self,
-        post: Post,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.until: Callable[[str, float], str] = lambda lang, eta: ""
         self.jobs: LruDict[tuple[int, int | None], int] = LruDict()
-        self._post = post
+        self._connected = asyncio.Event()
         self._clock = clock
         self._sleep = sleep
         self._places: LruDict[str, Place] = LruDict()
@@ -54,27 +55,58 @@ class Outbox:
         self._edited: LruDict[str, float] = LruDict()
         self._acted: LruDict[int, float] = LruDict()
         self._previewed: LruDict[str, float] = LruDict()
+        self._closed: LruDict[int, float] = LruDict()
+
+    def connect(self, post: Post) -> None:
+        """Send through `post` from now on."""
+        self._post = post
+        self._connected.set()
 
     async def show(self, place: Place, reply: Reply) -> Place:
         """Make the message at `place` look like `reply`; return where it is now.
 
-        Raises `Gone` for a chat that does not let the bot in any more, or is no more.
+        A last word that a group does not take goes to the user's own chat. Raises `Gone` where that takes
+        it neither.
         """
+        await self._connected.wait()
         place = self._places.get(place.event, place)
+        if not reply.final and self._clock() - self._closed.get(place.chat, -CLOSED_FOR) < CLOSED_FOR:
+            return place
         try:
             place = await self._show(place, self._timed(place, reply), markup.keyboard(reply))
-        except Forbidden as error:
-            raise Gone(f"chat {place.chat} does not let the bot in: {error}") from error
-        except ChatMigrated as moved:
-            self._places[place.event] = Place(moved.new_chat_id, place.event, lang=place.lang)
-            return await self.show(place, reply)
-        except BadRequest as error:
-            if await self._post.reaches(place.chat):
+        except RetryAfter:
+            if reply.final:
                 raise
-            raise Gone(f"chat {place.chat} cannot be found: {error}") from error
+            return self._places.get(place.event, place)
+        except ChatMigrated as moved:
+            self._places[place.event] = replace(
+                place, chat=moved.new_chat_id, message=None, reply=None, thread=None, photo=False
+            )
+            return await self.show(place, reply)
+        except (BadRequest, Forbidden) as error:
+            self._closed[place.chat] = self._clock()
+            if not (place.group and place.user):
+                raise Gone(f"chat {place.chat} takes no message: {error}") from error
+            if not reply.final:
+                return place
+            log.info(
+                "chat %d takes no message (%s): user %d is answered in private", place.chat, error, place.user
+            )
+            own = Place(place.user, place.event, lang=place.lang)
+            self._places[place.event] = own
+            return await self.show(own, reply)
         if reply.job is not None:
             self.jobs[place.chat, place.message] = reply.job
         return place
+
+    async def refuses(self, place: Place) -> bool:
+        """Say whether a chat that refused a message still does; only such a chat costs a call."""
+        if place.chat not in self._closed:
+            return False
+        if await self._post.act(place):
+            del self._closed[place.chat]
+            return False
+        return True
 
     async def say(self, place: Place, reply: Reply, buttons: Buttons = None) -> Message:
         """Send a new message in reply; a picture goes as a photo."""
@@ -90,7 +122,7 @@ class Outbox:
     async def redraw(self, place: Place, reply: Reply, buttons: Markup) -> None:
         """Change a text message that is no job's; one that is gone, or looks so already, stays as it is."""
         with suppress(BadRequest):
-            await self._post.edit_text(place, markup.body(reply, markup.TEXT), buttons)
+            await self._post.edit_text(place, markup.body(reply, markup.TEXT), buttons, gives_way=False)
 
     async def remove(self, place: Place) -> None:
         """Delete a message, if it is still there and young enough to be deleted."""
@@ -130,10 +162,10 @@ class Outbox:
         if self._looks_so(place, text, buttons):
             return place
         try:
-            await self._post.edit_text(place, text, buttons)
+            await self._post.edit_text(place, text, buttons, not reply.final)
         except BadRequest:
             try:
-                await self._post.edit_text(place, text + DIFFERENT, buttons)
+                await self._post.edit_text(place, text + DIFFERENT, buttons, not reply.final)
             except BadRequest:
                 return await self._begin(place, reply, buttons)
         self._remember(place, text, buttons)
@@ -144,7 +176,7 @@ class Outbox:
         caption = markup.body(reply, markup.CAPTION)
         if not self._looks_so(place, caption, buttons):
             with suppress(BadRequest):
-                await self._post.edit_caption(place, caption, buttons)
+                await self._post.edit_caption(place, caption, buttons, gives_way=True)
             self._remember(place, caption, buttons)
         return place
 
@@ -154,7 +186,9 @@ class Outbox:
         photo = await asyncio.to_thread(photos.preview, image)
         self._previewed[place.event] = self._clock()
         try:
-            await self._post.edit_photo(place, photo, image.name, caption, reply.spoiler, buttons)
+            await self._post.edit_photo(
+                place, photo, image.name, caption, reply.spoiler, buttons, gives_way=True
+            )
         except BadRequest as error:
             log.debug("chat %d takes no preview: %s", place.chat, error)
             return await (self._caption if place.photo else self._text)(place, reply, buttons)
@@ -169,14 +203,14 @@ class Outbox:
             return place
         photo = await asyncio.to_thread(photos.fit, image)
         try:
-            await self._post.edit_photo(place, photo, image.name, caption, reply.spoiler, buttons)
+            await self._post.edit_photo(place, photo, image.name, caption, reply.spoiler, buttons, False)
         except BadRequest:
             gone = place
             place = await self._text(replace(place, photo=False), replace(reply, images=()), buttons)
             if place.message != gone.message:
                 await self.remove(gone)
             try:
-                await self._post.edit_photo(place, photo, image.name, caption, reply.spoiler, buttons)
+                await self._post.edit_photo(place, photo, image.name, caption, reply.spoiler, buttons, False)
             except BadRequest as error:  # the words and their buttons stay: one of them sends the file
                 log.warning("chat %d takes no photo: %s", place.chat, error)
                 return place
@@ -191,7 +225,9 @@ class Outbox:
         except BadRequest:  # gone already, or too old to be taken back: then a blank picture covers it
             caption = markup.body(reply, markup.CAPTION)
             with suppress(BadRequest):
-                await self._post.edit_photo(place, photos.blank(), "deleted.png", caption, False, buttons)
+                await self._post.edit_photo(
+                    place, photos.blank(), "deleted.png", caption, False, buttons, False
+                )
                 return place
         return await self._begin(place, reply, buttons)
 

@@ -32,7 +32,7 @@ def user_of(account: Account, chat: Chat) -> User:
 class Moderators:
     """Knows who may remove others' messages in a group."""
 
-    def __init__(self, bot: "ExtBot[int]", clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, bot: "ExtBot[bool]", clock: Callable[[], float] = time.monotonic) -> None:
         self._bot = bot
         self._clock = clock
         self._known: LruDict[tuple[int, str], tuple[float, bool]] = LruDict()

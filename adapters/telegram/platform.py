@@ -13,13 +13,15 @@ from functools import partial
 
 from telegram import BotCommand, BotCommandScope, BotCommandScopeChat, BotCommandScopeDefault
 from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken
-from telegram.ext import AIORateLimiter, ExtBot
+from telegram.ext import ExtBot
 
+from adapters.proxy import find_proxy
 from adapters.telegram import address as place
 from adapters.telegram.api_calls import Post
 from adapters.telegram.http import CancellableHttp
 from adapters.telegram.inbox import Inbox, event_of
 from adapters.telegram.intake import Intake, PendingEvents
+from adapters.telegram.limiter import ChatLimiter
 from adapters.telegram.outbox import Outbox
 from adapters.telegram.polling import Polling, retry_until_ok
 from adapters.telegram.responder import Responder
@@ -30,7 +32,6 @@ from bot.setup.config import ConfigError, TelegramConfig
 from bot.types import Address, Reply
 
 TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
-FLOOD_RETRIES = 10
 CONNECTIONS = 32
 LANGUAGES = (("en", None), ("zh", "zh"))
 """Ours, and how Telegram names it; None is what everybody else sees."""
@@ -54,23 +55,31 @@ class TelegramPlatform:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._settings = settings
+        self._clock = clock
         self._sleep = sleep
-        self._bot = _bot(settings)
-        self._outbox = Outbox(Post(self._bot), clock, sleep)
+        self._outbox = Outbox(clock, sleep)
         self._accepted = PendingEvents()
 
     async def run(self, core: Core) -> None:
-        """Serve until cancelled; raises `ConfigError` for a token that is none or that Telegram refuses."""
+        """Serve until cancelled.
+
+        Raises `ConfigError` for a token that is none or that Telegram refuses, and for a proxy of no use.
+        """
         if not TOKEN.fullmatch(self._settings.token):
             raise ConfigError("telegram.token looks like 123456:ABC-def; copy it again from @BotFather")
+        bot = build_bot(self._settings, ChatLimiter(self._clock, self._sleep))
         self._outbox.until = lambda lang, eta: _until(core, lang, eta)
-        desk = Responder(core, self._bot, self._outbox, self._accepted)
+        self._outbox.connect(Post(bot))
+        desk = Responder(core, bot, self._outbox, self._accepted)
         inbox = Inbox(desk, self._sleep)
-        intake = Intake(inbox.handle, inbox.apologize, event_of, self._accepted, self._sleep)
+        intake = Intake(
+            inbox.handle, inbox.apologize, event_of, self._accepted, core.kept_updates, self._sleep
+        )
         try:
-            await retry_until_ok(self._bot.initialize, self._sleep)
-            await self._introduce(core)
-            await self._source(intake).run()
+            await retry_until_ok(bot.initialize, self._sleep)
+            await self._introduce(bot, core)
+            await intake.resume(bot)
+            await self._source(bot, intake).run()
         except (InvalidToken, Forbidden):
             # The first one's own words carry the token.
             raise ConfigError(
@@ -79,7 +88,7 @@ class TelegramPlatform:
             ) from None
         finally:
             await intake.close()
-            await self._bot.shutdown()
+            await bot.shutdown()
 
     async def show(self, address: Address, reply: Reply) -> Address:
         """Send or edit the message at `address`; its event needs no keeping by Telegram from here on.
@@ -90,28 +99,28 @@ class TelegramPlatform:
         self._accepted.accept(where.event)
         return (await self._outbox.show(where, reply)).address()
 
-    def _source(self, intake: Intake) -> Polling | Webhook:
+    def _source(self, bot: "ExtBot[bool]", intake: Intake) -> Polling | Webhook:
         said = self._settings
         if said.webhook_url:
-            return Webhook(self._bot, intake, said.webhook_url, said.webhook_listen, self._sleep)
-        return Polling(self._bot, intake, self._sleep)
+            return Webhook(bot, intake, said.webhook_url, said.webhook_listen, self._sleep)
+        return Polling(bot, intake, self._sleep)
 
-    async def _introduce(self, core: Core) -> None:
+    async def _introduce(self, bot: "ExtBot[bool]", core: Core) -> None:
         """Tell Telegram the commands in each language, those of administrators in their chats."""
         chats = [name for name in core.members.access.admins if name.startswith(CHATS)]
         scopes = {name: BotCommandScopeChat(name.rpartition(":")[2]) for name in chats}
         for name, scope in {"everybody": BotCommandScopeDefault(), **scopes}.items():
             try:
-                await self._offer(core, scope, admins=name in scopes)
+                await self._offer(bot, core, scope, admins=name in scopes)
             except UNKNOWN as error:
                 log.info("%s is not shown the menu of commands: %s", name, error)
 
-    async def _offer(self, core: Core, scope: BotCommandScope, admins: bool) -> None:
+    async def _offer(self, bot: "ExtBot[bool]", core: Core, scope: BotCommandScope, admins: bool) -> None:
         say = core.replies.texts.say
         entries = [entry.name for entry in COMMANDS if admins or not entry.admins]
         for language, code in LANGUAGES:
             commands = [BotCommand(name, say(language, f"command-{name}")) for name in entries]
-            tell = partial(self._bot.set_my_commands, commands, scope=scope, language_code=code)
+            tell = partial(bot.set_my_commands, commands, scope=scope, language_code=code)
             await retry_until_ok(tell, self._sleep, *UNKNOWN)
 
 
@@ -121,7 +130,10 @@ def _until(core: Core, lang: str, eta: float) -> str:
     return core.replies.about(lang, left) if left > 0 else ""
 
 
-def _bot(settings: TelegramConfig) -> "ExtBot[int]":
+def build_bot(settings: TelegramConfig, limiter: ChatLimiter) -> "ExtBot[bool]":
+    """Return the library's client; raises `ConfigError` for a proxy that cannot be used."""
+    proxy = find_proxy(settings.base_url, "telegram.proxy", settings.proxy)
+    connect = {"proxy": proxy.url if proxy else None}
     # The library's older form of `retry_after` warns at every flood error.
     os.environ.setdefault("PTB_TIMEDELTA", "true")
     return ExtBot(
@@ -129,8 +141,13 @@ def _bot(settings: TelegramConfig) -> "ExtBot[int]":
         base_url=settings.base_url,
         base_file_url=settings.base_file_url,
         request=CancellableHttp(
-            CONNECTIONS, read_timeout=30, write_timeout=20, pool_timeout=30, media_write_timeout=60
+            CONNECTIONS,
+            read_timeout=30,
+            write_timeout=20,
+            pool_timeout=30,
+            media_write_timeout=60,
+            **connect,
         ),
-        get_updates_request=CancellableHttp(1, read_timeout=10, pool_timeout=10),
-        rate_limiter=AIORateLimiter(max_retries=FLOOD_RETRIES),
+        get_updates_request=CancellableHttp(1, read_timeout=10, pool_timeout=10, **connect),
+        rate_limiter=limiter,
     )

@@ -8,19 +8,22 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from telegram import Update
 from telegram.error import Conflict, Forbidden, InvalidToken, RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
 from adapters.telegram.intake import Intake
+from adapters.telegram.limiter import seconds_of
 
 ALLOWED = (Update.MESSAGE, Update.CALLBACK_QUERY, Update.MESSAGE_REACTION)
 LONG_POLL = 25
 SHORTEST_POLL = 0.5
 PATIENCE = 1.0
-"""Seconds after which other people's updates are fetched beside one that takes longer."""
+"""Seconds after which other updates are fetched beside one that can neither be handled nor kept."""
 FIRST_PAUSE = 1.0
 LAST_PAUSE = 30.0
 
@@ -33,7 +36,7 @@ log = logging.getLogger(__name__)
 class Polling:
     """Fetches updates for `intake`."""
 
-    def __init__(self, bot: "ExtBot[int]", intake: Intake, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(self, bot: "ExtBot[bool]", intake: Intake, sleep: Sleep = asyncio.sleep) -> None:
         self._bot = bot
         self._intake = intake
         self._sleep = sleep
@@ -60,12 +63,24 @@ class Polling:
 
     async def _fetch(self, offset: int) -> Sequence[Update]:
         started = time.monotonic()
-        updates = await retry_until_ok(
-            lambda: self._bot.get_updates(offset, timeout=LONG_POLL, allowed_updates=ALLOWED), self._sleep
-        )
+        updates = await retry_until_ok(partial(self._get_updates, offset), self._sleep)
         if not updates and time.monotonic() - started < SHORTEST_POLL:
             await self._sleep(SHORTEST_POLL)  # a server that answers at once must not make this spin
         return updates
+
+    async def _get_updates(self, offset: int) -> Sequence[Update]:
+        try:
+            return await self._bot.get_updates(offset, timeout=LONG_POLL, allowed_updates=ALLOWED)
+        except Conflict:
+            if not (url := (await self._bot.get_webhook_info()).url):
+                raise
+            log.warning(
+                "another program set a webhook with the same token, which is removed: %s; "
+                "stop that program, or set telegram.webhook_url to use webhooks here",
+                urlsplit(url).netloc,
+            )
+            await self._bot.delete_webhook()
+            return ()
 
 
 async def retry_until_ok(call: Callable[[], Awaitable[_T]], sleep: Sleep, *final: type[TelegramError]) -> _T:
@@ -81,7 +96,7 @@ async def retry_until_ok(call: Callable[[], Awaitable[_T]], sleep: Sleep, *final
         except ends:
             raise
         except RetryAfter as error:
-            await sleep(_seconds(error))
+            await sleep(seconds_of(error))
         except TelegramError as error:
             if not pause:
                 log.warning("Telegram cannot be reached, trying again: %s", _reason(error))
@@ -91,11 +106,6 @@ async def retry_until_ok(call: Callable[[], Awaitable[_T]], sleep: Sleep, *final
             if pause:
                 log.info("Telegram answers again")
             return found
-
-
-def _seconds(error: RetryAfter) -> float:
-    after = error.retry_after
-    return float(after) if isinstance(after, int) else after.total_seconds()
 
 
 def _reason(error: TelegramError) -> str:

@@ -35,9 +35,13 @@ class Reactions:
         if job is None:
             return
         if (verb := _verb(before, after, job)) is not None:
-            lang = account.language_code or ""
             place = Place(
-                reaction.chat.id, event, thread=_thread(job, reaction), reply=reaction.message_id, lang=lang
+                reaction.chat.id,
+                event,
+                thread=_thread(job, reaction),
+                reply=reaction.message_id,
+                lang=account.language_code or "",
+                user=account.id,
             )
             await self._press(user, Action(verb, job.id, _first(job)), place)
 

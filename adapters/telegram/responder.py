@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 class Responder:
     """Answers people."""
 
-    def __init__(self, core: Core, bot: "ExtBot[int]", outbox: Outbox, accepted: PendingEvents) -> None:
+    def __init__(self, core: Core, bot: "ExtBot[bool]", outbox: Outbox, accepted: PendingEvents) -> None:
         self.core = core
         self.bot = bot
         self.outbox = outbox

@@ -31,7 +31,7 @@ class Webhook:
     """Listens on `listen` (host:port) behind whatever serves `url` to Telegram, for `intake`."""
 
     def __init__(
-        self, bot: "ExtBot[int]", intake: Intake, url: str, listen: str, sleep: Sleep = asyncio.sleep
+        self, bot: "ExtBot[bool]", intake: Intake, url: str, listen: str, sleep: Sleep = asyncio.sleep
     ) -> None:
         self._bot = bot
         self._intake = intake

@@ -356,6 +356,7 @@ telegram-closed = I only answer people and groups my operator has let in. This o
 telegram-copy-prompt = Copy the prompt
 telegram-copy-seed = Copy the seed
 telegram-private = That's for your eyes only, so I answer in private. Open our chat, press Start, and I'll show you there.
+telegram-muted = I may not write in that group, so nothing was drawn there. Ask one of its administrators to let me, or write to me here.
 telegram-open = Open our chat
 telegram-back = All settings
 telegram-as-file = Telegram strips the parameters from photos. Send the picture as a file, and I can read them.

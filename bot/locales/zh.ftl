@@ -312,6 +312,7 @@ telegram-closed = 我只回答管理员允许的人和群。这里在配置里�
 telegram-copy-prompt = 复制提示词
 telegram-copy-seed = 复制种子
 telegram-private = 这些内容只给你看，我会私聊回复。请打开和我的私聊，点“开始”，就能看到。
+telegram-muted = 我在那个群里不能发言，所以没有在那里画。请让群管理员允许我发言，或者直接在这里找我画。
 telegram-open = 打开私聊
 telegram-back = 全部设置
 telegram-as-file = Telegram 会去掉照片里的参数。请把图片作为文件发送，我就能读出来。

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from bot.policy.access import Access
 from bot.policy.limits import Rule
@@ -212,6 +213,7 @@ class DiscordConfig:
     shards: int = 0
     api_base: str = "https://discord.com/api/v10"
     gateway_url: str = "wss://gateway.discord.gg/"
+    proxy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +225,7 @@ class TelegramConfig:
     webhook_listen: str = "127.0.0.1:8443"
     base_url: str = "https://api.telegram.org/bot"
     base_file_url: str = "https://api.telegram.org/file/bot"
+    proxy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,11 +246,13 @@ class Config:
     telegram: TelegramConfig = field(default_factory=TelegramConfig)
 
     def secrets(self) -> list[str]:
-        """Return every token that is set, for the log filter."""
+        """Return every token and password that is set, for the log filter."""
         kept = [value for _, value, is_secret in leaves(self) if is_secret and value]
-        return [
+        found = [
             secret for value in kept for secret in (value.values() if isinstance(value, dict) else [value])
         ]
+        passwords = [urlsplit(proxy).password for proxy in (self.discord.proxy, self.telegram.proxy)]
+        return [*found, *filter(None, passwords)]
 
 
 def exposed(path: Path | None, config: Config) -> str:

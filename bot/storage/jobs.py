@@ -17,6 +17,7 @@ from bot.policy.limits import DAY, MINUTE, Usage
 from bot.requests.tasks import Resolved
 from bot.storage.accounts import AccountStore
 from bot.storage.database import Database, Values
+from bot.storage.kept_updates import KeptUpdates
 from bot.storage.rows import Value, picture_row, request_row, to_job
 from bot.storage.stats import JobSummary
 from bot.types import Address, Job, JobPicture, Kind, Request, State
@@ -43,6 +44,7 @@ class JobStore:
 
     def __init__(self, db: Database, accounts: AccountStore) -> None:
         self.accounts = accounts
+        self.kept_updates = KeptUpdates(db)
         self._db = db
 
     @classmethod

@@ -27,6 +27,7 @@ class Chats:
     queries: dict[str, Json] = field(default_factory=dict)
     answers: dict[str, Json] = field(default_factory=dict)
     blocked: set[int] = field(default_factory=set)
+    muted: set[int] = field(default_factory=set)
     vanished: set[int] = field(default_factory=set)
     admins: set[int] = field(default_factory=set)
     usernames: dict[int, str] = field(default_factory=dict)
@@ -43,6 +44,8 @@ class Chats:
         if number in self.migrated:
             text = "Bad Request: group chat was upgraded to a supergroup chat"
             raise Refusal(400, text, migrate_to_chat_id=self.migrated[number])
+        if number in self.muted:
+            raise bad("not enough rights to send text messages to the chat")
         if number in self.vanished:
             raise bad("chat not found")
         if number in self.blocked:

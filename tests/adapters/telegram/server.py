@@ -1,7 +1,9 @@
 """A small Telegram Bot API on a loopback port, as strict as the real one; python-telegram-bot talks to it.
 
 `calls` records every call in order. `fail` scripts faults: a flood error, a bad gateway, a conflict, or a
-connection that is cut before (`cut`), in the middle of (`torn`) or after (`lost`) the call was done.
+connection that is cut before (`cut`), in the middle of (`torn`) or after (`lost`) the call was done. `floods`
+are chats that answer every message with a flood error of so many seconds, `hanging` the methods that never
+answer, `foreign_webhook` the address that another program set.
 """
 
 import asyncio
@@ -41,6 +43,9 @@ class Telegram:
         self.down = False
         self.too_old = False
         self.no_photos = False
+        self.floods: dict[int, int] = {}
+        self.hanging: set[str] = set()
+        self.foreign_webhook = ""
         self._faults: defaultdict[str, list[Fault]] = defaultdict(list)
         self._poll: asyncio.Event | None = None
         self._revoked = 0
@@ -99,8 +104,12 @@ class Telegram:
             raise Refusal(429, "Too Many Requests: retry after 1", retry_after=1)
         if fault == "conflict":
             raise Refusal(409, "Conflict: terminated by other getUpdates request")
+        if method in self.hanging:
+            await asyncio.Event().wait()
         if self.spec is not None:
             self.spec.check(method, said, set(files))
+        if (seconds := self.floods.get(said.get("chat_id", 0))) and method.startswith(("send", "edit")):
+            raise Refusal(429, f"Too Many Requests: retry after {seconds}", retry_after=seconds)
         return await getattr(self, f"do_{method}")(said, files)
 
     async def file(self, request: web.Request) -> web.StreamResponse:
@@ -116,6 +125,10 @@ class Telegram:
         return {**BOT, "can_join_groups": True, "can_read_all_group_messages": False}
 
     async def do_getUpdates(self, said: Json, files: Json) -> list[Json]:  # noqa: N802
+        if self.foreign_webhook:
+            raise Refusal(
+                409, "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook"
+            )
         if self._poll is not None:
             self._poll.set()
         mine = self._poll = asyncio.Event()
@@ -138,7 +151,12 @@ class Telegram:
         return [update for update in waiting if set(update) & {"update_id", *allowed} != {"update_id"}][:100]
 
     async def do_deleteWebhook(self, said: Json, files: Json) -> bool:  # noqa: N802
+        self.foreign_webhook = ""
         return True
+
+    async def do_getWebhookInfo(self, said: Json, files: Json) -> Json:  # noqa: N802
+        url = self.foreign_webhook
+        return {"url": url, "has_custom_certificate": False, "pending_update_count": 0}
 
     async def do_setMyCommands(self, said: Json, files: Json) -> bool:  # noqa: N802
         rules.check_commands(said["commands"])

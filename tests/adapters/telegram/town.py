@@ -50,10 +50,12 @@ class Town:
         return answer
 
 
-def config(server: Telegram, webhook: tuple[str, str] = ("", ""), token: str = TOKEN) -> TelegramConfig:
+def config(
+    server: Telegram, webhook: tuple[str, str] = ("", ""), token: str = TOKEN, proxy: str = ""
+) -> TelegramConfig:
     """Return the settings of a bot on `server`."""
     return TelegramConfig(
-        token, *webhook, base_url=f"{server.url}/bot", base_file_url=f"{server.url}/file/bot"
+        token, *webhook, base_url=f"{server.url}/bot", base_file_url=f"{server.url}/file/bot", proxy=proxy
     )
 
 
@@ -69,10 +71,11 @@ async def town(
     clock: Callable[[], float] = time.monotonic,
     access: Access | None = None,
     webhook: tuple[str, str] = ("", ""),
+    proxy: str = "",
     **more: Any,
 ) -> AsyncIterator[Town]:
     """Start a bot on `server` and stop it at the end; the same directory again is the same bot restarted."""
-    platform = TelegramPlatform(config(server, webhook), clock, sleep)
+    platform = TelegramPlatform(config(server, webhook, proxy=proxy), clock, sleep)
     async with house(directory, platform=platform, access=access or Access(), **more) as home:
         here = Town(server, home, platform, asyncio.create_task(platform.run(home.core)))
         try:
