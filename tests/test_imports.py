@@ -12,6 +12,8 @@ ROOT = Path(__file__).parents[1]
 HEAVY = {"torch", "diffusers", "transformers", "accelerate"}
 TORCH_FREE = {
     "types.py",
+    "cjk.py",
+    "lru.py",
     "pipeline.py",
     "fake.py",
     "pulse.py",
@@ -30,7 +32,7 @@ TORCH_FREE = {
     ),
     *(f"pictures/{name}.py" for name in ("chunks", "codec", "comfy", "foreign", "metadata", "values")),
 }
-SEEN_ABOVE = {"engine.types", "engine.pictures.metadata"}
+SEEN_ABOVE = {"engine.types", "engine.pictures.metadata", "engine.cjk", "engine.lru"}
 WIRING = Path("bot/__main__.py")
 
 

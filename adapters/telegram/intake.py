@@ -18,8 +18,8 @@ from typing import Any
 from telegram import Bot, Update
 
 from adapters.telegram.address import NAME
-from adapters.telegram.recent import LruDict
 from bot.storage.kept_updates import KeptUpdates
+from engine.lru import LruDict
 
 PATIENCE = 0.1
 """Seconds after which an update is kept here: others wait behind it at Telegram."""
@@ -29,6 +29,7 @@ PAUSES_OF_A_PRESS = PAUSES[:3]
 """Telegram lets a press be answered for some seconds only, and it is easily made again."""
 
 Sleep = Callable[[float], Awaitable[None]]
+
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter
 from adapters.telegram import markup, photos
 from adapters.telegram.address import Place
 from adapters.telegram.api_calls import Buttons, Markup, Post
-from adapters.telegram.recent import LruDict
 from bot.types import Gone, Reply
+from engine.lru import LruDict
 
 GROUP_PACE = 3.0
 PREVIEW_PACE = 4.0

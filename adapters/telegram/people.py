@@ -14,8 +14,8 @@ from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
 from adapters.telegram.address import NAME
-from adapters.telegram.recent import LruDict
 from bot.types import User
+from engine.lru import LruDict
 
 KNOWN_FOR = 60.0
 

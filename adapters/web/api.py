@@ -24,6 +24,7 @@ from adapters.web.payload import (
 )
 from adapters.web.presence import Presence
 from bot.core import Core
+from bot.locales.texts import answer_locale
 from bot.replies.format import cut, introduced
 from bot.replies.refusals import REFUSALS
 from bot.storage.pictures import MAX_BYTES
@@ -35,7 +36,6 @@ LONGEST_PAGE = 64
 STREAM_HEADERS = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
 NUMBER = re.compile("[0-9]{1,18}")
 """What a column of the database holds."""
-CHINESE = re.compile(r"[\u3400-\u9fff]")
 
 
 class Api:
@@ -95,8 +95,7 @@ class Api:
         """Take words: a job, or a reply for a command that makes none."""
         user = self.gate.user(request)
         message = await read_message(request)
-        if CHINESE.search(message.text) and not user.locale.startswith("zh"):
-            user = replace(user, locale="zh-CN")
+        user = replace(user, locale=answer_locale(message.text, user.locale))
         try:
             answer = await ask(self.core, user, message)
         except Refused as refused:

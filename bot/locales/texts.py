@@ -3,6 +3,7 @@
 Knows languages and how a message is filled in; knows no job and no reply.
 """
 
+import re
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
@@ -12,6 +13,7 @@ from fluent.runtime.types import fluent_number
 from fluent.syntax.ast import Message
 
 from bot.locales.traditional import traditional
+from engine.cjk import HAN, KANA
 
 DEFAULT = "en"
 _FILES = {file.name.removesuffix(".ftl"): file for file in files("bot.locales").iterdir()
@@ -20,6 +22,8 @@ LANGUAGES = (DEFAULT, *sorted(_FILES.keys() - {DEFAULT}))
 """The languages there are files of, the default one first."""
 TAIWAN = "zh-TW"
 """Read as `zh`, except for names, descriptions and typed words, which are derived from it."""
+SCRIPTS = {"ja": re.compile(f"[{KANA}]"), "zh": re.compile(f"[{HAN}]")}
+"""What gives a language away; Japanese has Chinese characters, too, and so comes first."""
 LONGEST_VALUE = 2000
 """Characters of a value; Fluent refuses to fill in more than 2,500."""
 REMEMBERED = 4096
@@ -81,6 +85,13 @@ def language(locale: str) -> str:
     """Return the language of a BCP 47 tag among `LANGUAGES`, the default one for any other."""
     name = locale.lower().partition("-")[0]
     return name if name in LANGUAGES else DEFAULT
+
+
+def answer_locale(text: str, locale: str) -> str:
+    """Return the locale to answer a text in: who writes another script than their client's reads that one."""
+    if language(locale) in SCRIPTS:
+        return locale
+    return next((name for name, script in SCRIPTS.items() if script.search(text)), locale)
 
 
 @cache

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.types import Refused, User
+from engine.cjk import HAN, HANGUL, KANA
 from engine.types import EngineError
 
 log = logging.getLogger(__name__)
 
-_CJK = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_CJK = HAN + KANA + HANGUL
 _CJK_GAP = re.compile(rf"(?<=[{_CJK}])\s+(?=[{_CJK}])")
 _LETTER = rf"(?![{_CJK}])\w"
 # Invisible characters that are letters or marks to Unicode: joiner, Hangul fillers, variation selectors.

@@ -9,6 +9,7 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from bot.types import Refused
+from engine.cjk import HAN
 
 PROMPT_LIMIT = 2000
 TEXT_LIMIT = 4 * PROMPT_LIMIT
@@ -28,7 +29,7 @@ _OPENING = re.compile(r'(?<![0-9A-Za-z])"|[“「『《]')
 _MARK = re.compile(r"(?<![-—])(?P<dashes>[-—]+)(?P<name>[A-Za-z]+(?:[-_][A-Za-z]+)*)")
 _DIGIT_NEXT = re.compile(r"\s*(?:[=:]\s*)?[0-9]")
 _LATIN = re.compile(r"[0-9A-Za-zÀ-ɏ_]")
-_CHINESE = re.compile(r"[\u3400-\u9fff]")
+_CHINESE = re.compile(f"[{HAN}]")
 
 _RATIOS = "1:1|1:2|2:1|2:3|3:2|3:4|4:3|4:5|5:4|5:7|7:5|9:16|16:9|10:16|16:10|9:21|21:9"
 _CLOCK = ("上午", "下午", "早上", "晚上", "凌晨", "中午", "傍晚", "时间", "比分")

@@ -7,7 +7,6 @@ schedule and set of hooked blocks, and a batch of one shape needs no attention m
 guidance.
 """
 
-from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine import guards
+from engine.lru import LruDict
 from engine.models.zimage import attention
 from engine.models.zimage.block import Block, run_block, untouched
 from engine.models.zimage.compiling import Compiled, compiled
@@ -72,7 +72,7 @@ class Denoiser:
         )
         if self._graphs is not None:
             self._graphs.forget()
-        self._schedules: OrderedDict[Hashable, list[Modulation]] = OrderedDict()
+        self._schedules: LruDict[Hashable, list[Modulation]] = LruDict(REMEMBERED_SCHEDULES)
 
     def warm(self, width: int, height: int) -> int:
         """Compile for one picture of this size and usual captions; return how many shapes that made."""
@@ -93,7 +93,7 @@ class Denoiser:
     def in_float32(self) -> Iterator[None]:
         """Compute in the safe form inside the block: float32, every module as its authors wrote it."""
         usual, schedules = self._dtype, self._schedules
-        self._dtype, self._schedules = torch.float32, OrderedDict()
+        self._dtype, self._schedules = torch.float32, LruDict(REMEMBERED_SCHEDULES)
         try:
             with guards.in_float32(self.transformer):
                 yield
@@ -128,9 +128,6 @@ class Denoiser:
         key = (tuple(sigmas), self._hooked())
         if key not in self._schedules:
             self._schedules[key] = self._modulations(sigmas)
-        self._schedules.move_to_end(key)
-        while len(self._schedules) > REMEMBERED_SCHEDULES:
-            self._schedules.popitem(last=False)
         return self._schedules[key][step]
 
     def _hooked(self) -> tuple[bool, ...]:

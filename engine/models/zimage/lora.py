@@ -5,13 +5,13 @@ nothing is merged and nothing has to be taken out again, whatever form the layer
 """
 
 import unicodedata
-from collections import OrderedDict
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from engine.lru import LruDict
 from engine.models.zimage import lorafile
 from engine.models.zimage.changes import Change, Product
 from engine.models.zimage.lorafile import LoraFile
@@ -44,7 +44,7 @@ class Loras:
     def __init__(self, folder: Path | None, transformer: Any) -> None:
         self._folder = folder
         self._transformer = transformer
-        self._files: OrderedDict[str, _Kept] = OrderedDict()
+        self._files: LruDict[str, _Kept] = LruDict(REMEMBERED)
         self._latest: tuple[Chosen, dict[str, Product]] = ((), {})
 
     def names(self) -> list[str]:
@@ -105,9 +105,6 @@ class Loras:
             path = self._path(name)
             stamp = _stamp(path, name)
             self._files[name] = _Kept(stamp, lorafile.read(path, name, self._transformer))
-        self._files.move_to_end(name)
-        while len(self._files) > REMEMBERED:
-            self._files.popitem(last=False)
         return self._files[name].read
 
     def _path(self, name: str) -> Path:

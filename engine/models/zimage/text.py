@@ -4,7 +4,6 @@ Knows the text encoder. Knows nothing of latents or of what a prompt ought to sa
 """
 
 import copy
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from engine import guards
+from engine.lru import LruDict
 from engine.prompts.text.sanitize import shortened
 from engine.prompts.text.truncate import as_read
 from engine.types import PromptReady
@@ -32,18 +32,15 @@ class TextEncoder:
         self.tokenizer = tokenizer
         self.model = model
         self._trunk = _without_head(model)
-        self._cache: OrderedDict[str, Tensor] = OrderedDict()
+        self._cache: LruDict[str, Tensor] = LruDict(CACHED_PROMPTS)
 
     def encode(self, prompt: str) -> Tensor:
         """Return the caption embedding `(tokens, features)` of a prompt, as far as it is `readable`."""
         if prompt in self._cache:
-            self._cache.move_to_end(prompt)
             return self._cache[prompt]
         tokens = torch.tensor([self.tokens(prompt)], device=self.model.device)
         caption: Tensor = self._trunk(input_ids=tokens, use_cache=False).last_hidden_state[0]
         self._cache[prompt] = caption
-        if len(self._cache) > CACHED_PROMPTS:
-            self._cache.popitem(last=False)
         return caption
 
     def forget(self) -> None:
@@ -53,7 +50,7 @@ class TextEncoder:
     @contextmanager
     def in_float32(self) -> Iterator[None]:
         """Encode anew and in float32 inside the block."""
-        usual, self._cache = self._cache, OrderedDict()
+        usual, self._cache = self._cache, LruDict(CACHED_PROMPTS)
         try:
             with guards.in_float32(self.model):
                 yield

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from engine.lru import LruDict
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.models.zimage.text import MAX_TOKENS, TextEncoder
 from engine.types import Generate, PromptReady
@@ -39,7 +40,7 @@ def test_a_prompt_is_encoded_once(encoder: TextEncoder) -> None:
 
 @torch.inference_mode()
 def test_the_oldest_prompt_leaves_the_cache(encoder: TextEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.models.zimage.text.CACHED_PROMPTS", 2)
+    monkeypatch.setattr(encoder, "_cache", LruDict(2))
     first = encoder.encode("one")
     encoder.encode("two")
     assert encoder.encode("one") is first

@@ -1,0 +1,5 @@
+"""East Asian characters, as ranges for a regular expression's `[…]`. Knows nothing else."""
+
+HAN = r"\u3400-\u9fff\uf900-\ufaff"
+KANA = r"\u3040-\u30ff"
+HANGUL = r"\uac00-\ud7af"
