@@ -14,7 +14,7 @@ from typing import Any
 from telegram.error import RetryAfter
 from telegram.ext import BaseRateLimiter
 
-from adapters.telegram.recent import LruDict
+from engine.lru import LruDict
 
 PER_SECOND = 30
 PER_GROUP = 20
