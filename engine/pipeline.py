@@ -35,6 +35,8 @@ D = TypeVar("D", bound=Drawing)
 
 Join = Callable[[Sequence[Picture]], Picture]
 """Makes one picture of several."""
+Score = Callable[[bytes], dict[str, float]]
+"""Label to score in [0, 1] of an encoded picture."""
 
 
 @dataclass(frozen=True, slots=True)

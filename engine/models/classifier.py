@@ -6,65 +6,13 @@ configured, since the bot's own process imports this module's neighbours.
 """
 
 import io
-from collections.abc import Callable, Generator
-from contextlib import closing
-from dataclasses import replace
 from typing import Any
 
 from PIL import Image
 
 from engine.files import hub, quantized, shards
-from engine.pipeline import Join, Redraw
-from engine.types import EngineError, Picture, Progress, Upscale
-
-Score = Callable[[bytes], dict[str, float]]
-"""Label to score in [0, 1] of an encoded picture."""
-
-
-class Checked:
-    """A pipeline whose finished pictures carry `report["scores"]`; everything else is the pipeline's own.
-
-    A picture that cannot be scored is not handed out: the error is its task's answer.
-    """
-
-    def __init__(self, pipeline: Any, score: Score) -> None:
-        self._pipeline = pipeline
-        self._score = score
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._pipeline, name)
-
-    def finish(self, drawing: Any) -> Callable[[], Picture]:
-        """Decode and check the finished drawing; the function returned encodes and scores it."""
-        encode = self._pipeline.finish(drawing)
-        return lambda: self._scored(encode())
-
-    def upscale(self, task: Upscale) -> Generator[Progress | Picture | Redraw, None, None]:
-        """Enlarge an encoded image and score it; one that is drawn over is scored as a whole, too."""
-        with closing(self._pipeline.upscale(task)) as events:
-            for event in events:
-                match event:
-                    case Picture():
-                        yield self._scored(event)
-                    case Redraw(join=join):
-                        yield replace(event, join=self._scoring(join))
-                    case _:
-                        yield event
-
-    def _scoring(self, join: Join) -> Join:
-        return lambda drawn: self._scored(join(drawn))
-
-    def _scored(self, picture: Picture) -> Picture:
-        return replace(picture, report={**picture.report, "scores": self._score(picture.png)})
-
-
-def checked(pipeline: Any, classifier: str) -> Any:
-    """Return the pipeline with its pictures scored by `classifier`, a directory or hub id; as it is for none.
-
-    Raises `EngineError` (`model_missing`) for a classifier that cannot be loaded.
-    """
-    return Checked(pipeline, load(classifier)) if classifier else pipeline
-
+from engine.pipeline import Score
+from engine.types import EngineError
 
 WANTED = "name a directory or hub id of a transformers image-classification model in moderation.classifier"
 

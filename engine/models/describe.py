@@ -25,7 +25,7 @@ from engine.prompts.llm import choose
 from engine.types import EngineError
 
 
-def told(
+def describe(
     model: str, device: str = "auto", dtype: str = "auto", weights: str = "auto", optimizer: str = "auto"
 ) -> dict[str, Any]:
     """Return the facts, `model`, its name in reports, and `plan`, `peak`, `host`, `why`, `side`, `dtype`.
@@ -92,4 +92,4 @@ def _sizes(model: str) -> Sizes | None:
 
 
 if __name__ == "__main__":
-    json.dump(told(*sys.argv[1:]), sys.stdout)
+    json.dump(describe(*sys.argv[1:]), sys.stdout)

@@ -13,11 +13,11 @@ import torch
 
 from engine.fake import striped
 from engine.files import hub, shards
-from engine.models import classifier as checker
-from engine.models.describe import told
+from engine.models import classifier
+from engine.models.describe import describe
 from engine.models.profiles import locate
-from engine.models.registry import OURS, kind, lora_folder
-from engine.models.zimage.lora import Loras
+from engine.models.registry import OURS, kind
+from engine.models.zimage.lora import Loras, lora_folder
 from engine.pictures import codec
 from engine.prompts.llm import choose
 from engine.sampling.steps import SamplingOptions
@@ -42,13 +42,17 @@ class Check(NamedTuple):
 Look = Callable[[EngineSettings], Iterator[Check]]
 
 
-def examined(settings: EngineSettings) -> dict[str, Any]:
+def examine(settings: EngineSettings) -> dict[str, Any]:
     """Return the device's facts and the plan as `engine.memory` tells them, and `checks`."""
-    checks = [*_checked("model", model, settings), *_checked("prompts", writer, settings)]
-    for subject, look in (("loras", loras), ("upscalers", upscalers), ("classifier", classifier)):
+    checks = [*_checked("model", check_model, settings), *_checked("prompts", check_writer, settings)]
+    for subject, look in (
+        ("loras", check_loras),
+        ("upscalers", check_upscalers),
+        ("classifier", check_classifier),
+    ):
         if getattr(settings, subject):
             checks += _checked(subject, look, settings)
-    found = told(settings.model, settings.device, settings.dtype, settings.weights, settings.optimizer)
+    found = describe(settings.model, settings.device, settings.dtype, settings.weights, settings.optimizer)
     if found.get("refusal") in [check.text for check in checks]:
         del found["refusal"]
     return found | {"checks": [check._asdict() for check in checks]}
@@ -61,7 +65,7 @@ def _checked(subject: str, look: Look, settings: EngineSettings) -> Iterator[Che
         yield Check("problem", subject, shards.reason(error))
 
 
-def model(settings: EngineSettings) -> Iterator[Check]:
+def check_model(settings: EngineSettings) -> Iterator[Check]:
     """Look at the model's files, where there are any."""
     SamplingOptions.of(settings.experimental)
     folder = hub.folder(settings.model) or locate(settings.model)
@@ -75,14 +79,14 @@ def model(settings: EngineSettings) -> Iterator[Check]:
         yield Check("note", "model", remark)
 
 
-def writer(settings: EngineSettings) -> Iterator[Check]:
+def check_writer(settings: EngineSettings) -> Iterator[Check]:
     """Look at the chat model beside a model of another kind; beside Z-Image the plan tells how it fits."""
     if locate(settings.model) is not None and kind(settings.model) not in OURS:
         choose.look_apart(settings.optimizer)
     yield from ()
 
 
-def loras(settings: EngineSettings) -> Iterator[Check]:
+def check_loras(settings: EngineSettings) -> Iterator[Check]:
     """Read every LoRA file for the model."""
     folder, found = lora_folder(settings.loras), locate(settings.model)
     if found is None or kind(settings.model) not in OURS:
@@ -98,7 +102,7 @@ def loras(settings: EngineSettings) -> Iterator[Check]:
     yield Check("ok" if count > len(faults) else "note", "loras", f"{count} files in {folder}{bad}")
 
 
-def upscalers(settings: EngineSettings) -> Iterator[Check]:
+def check_upscalers(settings: EngineSettings) -> Iterator[Check]:
     """Enlarge a small picture with the weights that are used."""
     plan = Upscaling.of(torch.device("cpu"), settings.upscalers)
     name = plan.network().name
@@ -114,14 +118,14 @@ def upscalers(settings: EngineSettings) -> Iterator[Check]:
         yield Check("ok", "upscalers", f"{name} enlarges")
 
 
-def classifier(settings: EngineSettings) -> Iterator[Check]:
+def check_classifier(settings: EngineSettings) -> Iterator[Check]:
     """Score a small picture."""
     name = settings.classifier
-    is_here = hub.folder(name, checker.WANTED) or hub.cached(name, "config.json")
+    is_here = hub.folder(name, classifier.WANTED) or hub.cached(name, "config.json")
     if not is_here and hub.is_id(name):
         yield Check("note", "classifier", f"{name} is not on this machine yet; the first start downloads it")
         return
-    scores = checker.load(name)(striped("classifier", 64, 64))
+    scores = classifier.load(name)(striped("classifier", 64, 64))
     yield Check("ok", "classifier", f"{name} tells {', '.join(scores)}")
 
 
@@ -134,4 +138,4 @@ def _fault(files: Loras, name: str) -> str:
 
 
 if __name__ == "__main__":
-    json.dump(examined(EngineSettings(**json.loads(sys.argv[1]))), sys.stdout)
+    json.dump(examine(EngineSettings(**json.loads(sys.argv[1]))), sys.stdout)

@@ -4,12 +4,11 @@ Knows folders and their `model_index.json`. The backends themselves are imported
 """
 
 import logging
-from pathlib import Path
 from typing import Any
 
 from engine.files import hub, shards
 from engine.models.profiles import EMBEDDED, locate
-from engine.types import EngineError, EngineSettings
+from engine.types import EngineSettings
 
 log = logging.getLogger(__name__)
 INDEX = hub.INDEX
@@ -26,11 +25,8 @@ def load(settings: EngineSettings) -> Any:
             log.warning("model.experimental works with Z-Image models only; %s ignores it", settings.model)
         return generic.load(settings, generic.fetch(settings.model))
     from engine.models.zimage.load import load as load_zimage
-    from engine.models.zimage.lora import Loras, WithLoras
 
-    loras = lora_folder(settings.loras)
-    pipeline = load_zimage(settings)
-    return WithLoras(pipeline, Loras(loras, pipeline.components.transformer))
+    return load_zimage(settings)
 
 
 def kind(model: str) -> str:
@@ -44,13 +40,3 @@ def kind(model: str) -> str:
     if not file.exists():
         return ""
     return str(shards.json_object(file).get("_class_name", ""))
-
-
-def lora_folder(name: str) -> Path | None:
-    """Return the folder of LoRA files, None where none is configured."""
-    if not name:
-        return None
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
-        raise EngineError("bad_input", f'model.loras = {name!r} is no folder; make it, or set it to ""')
-    return folder

@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from engine.memory.probe import prepare_environment
-from engine.models.classifier import checked
+from engine.models import classifier
 from engine.pipeline import Pipeline
 from engine.pulse import PULSE
 from engine.runtime.messages import Alive, Ask, Order, Report
@@ -51,10 +51,11 @@ def main(
         try:
             with PULSE.during("loading the model"):
                 pipeline = _load(settings)
+                score = classifier.load(settings.classifier) if settings.classifier else None
         except Exception as error:  # noqa: BLE001 - a model that cannot be loaded is an answer too
             send(failed(error))
             return
-        Worker(pipeline, inbox, send).run()
+        Worker(pipeline, inbox, send, score).run()
         # All is answered. The interpreter's own end would wait for threads whose work nobody wants any more.
         logging.shutdown()
         os._exit(0)
@@ -81,8 +82,7 @@ def _load(settings: EngineSettings) -> Pipeline[Any]:
     prepare_environment()
     module, _, function = settings.loader.partition(":")
     load: Callable[[EngineSettings], Pipeline[Any]] = getattr(importlib.import_module(module), function)
-    pipeline: Pipeline[Any] = checked(load(settings), settings.classifier)
-    return pipeline
+    return load(settings)
 
 
 def _receive(

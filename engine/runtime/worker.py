@@ -8,10 +8,10 @@ import logging
 import queue
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic
 
-from engine.pipeline import D, Pipeline, Redraw
+from engine.pipeline import D, Pipeline, Redraw, Score
 from engine.pulse import PULSE
 from engine.runtime.background import BackgroundJobs, InputReady, JobDone, fitted
 from engine.runtime.batch import Work, done, shows, together
@@ -45,14 +45,19 @@ class Worker(Generic[D]):
 
     Prompts are written between steps, a few tokens of each a turn, and need no place. Pictures begin in the
     order in which theirs are ready, never overtaken by smaller ones; one larger than the capacity runs alone.
-    Uploads are opened, files encoded and pictures enlarged in threads beside it; results go out when they are
-    ready.
+    Uploads are opened, files encoded and pictures upscaled in background threads; results go out when they
+    are ready. With `score` every finished picture carries `report["scores"]`, or is not sent.
     """
 
     def __init__(
-        self, pipeline: Pipeline[D], inbox: "queue.SimpleQueue[Any]", send: Callable[[Report], None]
+        self,
+        pipeline: Pipeline[D],
+        inbox: "queue.SimpleQueue[Any]",
+        send: Callable[[Report], None],
+        score: Score | None = None,
     ) -> None:
         self._pipeline = pipeline
+        self._score = score
         self._inbox = inbox
         self._send = send
         self._background = BackgroundJobs(inbox.put)
@@ -155,6 +160,8 @@ class Worker(Generic[D]):
             try:
                 with PULSE.during("working on a picture's file"):
                     result = job()
+                    if isinstance(result, Picture) and self._score is not None:
+                        result = replace(result, report={**result.report, "scores": self._score(result.png)})
             except Exception as error:  # noqa: BLE001 - the worker step boundary
                 return JobDone(number, error)
             if isinstance(result, Generate | Redraw):

@@ -13,10 +13,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.embedded import WEIGHTS
-from engine.models.examine import examined
+from engine.models.examine import examine
 from engine.types import EngineSettings
 from engine.upscale.network import built_in
-from tests.engine.test_checker import classifier
+from tests.engine.test_classifier import small_classifier
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def no_stopwatch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def said(**settings: Any) -> list[tuple[str, str, str]]:
-    found = examined(EngineSettings(device="cpu", **settings))
+    found = examine(EngineSettings(device="cpu", **settings))
     return [(each["grade"], each["subject"], each["text"]) for each in found["checks"]]
 
 
@@ -50,7 +50,7 @@ def test_a_healthy_model_with_everything_beside_it_is_healthy(model: Path, tmp_p
         model=str(model),
         loras=str(loras),
         upscalers=str(upscalers),
-        classifier=classifier(tmp_path / "classifier"),
+        classifier=small_classifier(tmp_path / "classifier"),
     )
     assert found == [
         ("ok", "loras", f"1 files in {loras}"),
@@ -76,7 +76,7 @@ def test_a_missing_shard_is_a_problem(model: Path) -> None:
 def test_a_problem_is_told_once(model: Path) -> None:
     (file,) = (model / "transformer").glob("*.safetensors")
     file.write_bytes(file.read_bytes()[:-9])
-    found = examined(EngineSettings(model=str(model), device="cpu"))
+    found = examine(EngineSettings(model=str(model), device="cpu"))
     assert [each["grade"] for each in found["checks"]] == ["problem"]
     assert "refusal" not in found
 
@@ -109,7 +109,7 @@ def test_a_classifier_of_the_hub_that_was_never_fetched_is_a_note() -> None:
 
 
 def test_a_classifier_whose_head_is_missing_is_a_problem(tmp_path: Path) -> None:
-    name = classifier(tmp_path)
+    name = small_classifier(tmp_path)
     tensors = load_file(tmp_path / "model.safetensors")
     del tensors["classifier.weight"]
     save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})

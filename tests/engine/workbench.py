@@ -3,6 +3,7 @@
 import queue
 from collections import deque
 
+from engine.pipeline import Score
 from engine.runtime.messages import Failed, Order, Report, RunTask, TaskEvent
 from engine.runtime.worker import Worker
 from engine.types import Generate, Picture
@@ -12,13 +13,13 @@ from tests.engine.scripted import CAPACITY, ScriptedPipeline
 class Bench:
     """A worker on the test's own thread, with a pipeline that answers `go` unless told otherwise."""
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
+    def __init__(self, capacity: int = CAPACITY, score: Score | None = None) -> None:
         self.asked: list[str] = []
         self.answers: dict[str, deque[str]] = {}
         self.reports: list[Report] = []
         self.inbox: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self.pipeline = ScriptedPipeline(self._ask, capacity)
-        self.worker = Worker(self.pipeline, self.inbox, self.reports.append)
+        self.worker = Worker(self.pipeline, self.inbox, self.reports.append, score)
 
     def draw(self, name: str, number: int, steps: int = 2, side: int = 128) -> None:
         self.inbox.put(RunTask(number, Generate(name, width=side, height=side, steps=steps)))

@@ -25,6 +25,7 @@ from engine.memory.residency import FreeMemory, free_memory
 from engine.memory.weights import PackedLinear
 from engine.models.profiles import EMBEDDED, EMBEDDED_WEIGHTS, profile
 from engine.models.zimage.components import Components
+from engine.models.zimage.lora import Loras, lora_folder
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.models.zimage.preview import PreviewMap, load_preview
 from engine.models.zimage.speed import Speed
@@ -58,6 +59,7 @@ def load(settings: EngineSettings) -> ZImagePipeline:
     all say what to do.
     """
     device, options = choose_device(settings.device), SamplingOptions.of(settings.experimental)
+    lora_folder(settings.loras)
     torch.set_num_threads(settings.threads or threads())
     folder = find(settings.model)
     plan = planned(settings, folder)
@@ -81,6 +83,7 @@ def _pipeline(
         replace(components, writer=writer, upscaling=upscaling, keep_language=keep_language),
         speed=Speed.of(device.type, "cuda-graphs" in settings.experimental),
         options=options,
+        loras=Loras(lora_folder(settings.loras), components.transformer),
     )
     pipeline.warm()
     return pipeline

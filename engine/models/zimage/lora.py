@@ -5,9 +5,8 @@ nothing is merged and nothing has to be taken out again, whatever form the layer
 """
 
 import unicodedata
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +14,7 @@ from engine.lru import LruDict
 from engine.models.zimage import lorafile
 from engine.models.zimage.changes import Change, Product
 from engine.models.zimage.lorafile import LoraFile
-from engine.types import EngineError, Generate, Optimize, PromptReady
+from engine.types import EngineError
 
 REMEMBERED = 4
 """Files kept in main memory; the least recently used one goes first."""
@@ -150,34 +149,11 @@ def _stamp(path: Path, name: str) -> Stamp:
     return told.st_mtime_ns, told.st_size, told.st_ino
 
 
-class WithLoras:
-    """A pipeline whose tasks may name LoRA files; those of one batch name the same."""
-
-    def __init__(self, pipeline: Any, loras: Loras) -> None:
-        self._pipeline = pipeline
-        self._loras = loras
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._pipeline, name)
-
-    def prompt(self, task: Generate | Optimize) -> Generator[None, None, PromptReady]:
-        """Write the prompt; what is left out of the LoRA files is told with it."""
-        left_out = self._loras.look(task.loras) if isinstance(task, Generate) else ()
-        ready: PromptReady = yield from self._pipeline.prompt(task)
-        return replace(ready, notes=(*ready.notes, *left_out))
-
-    def start(self, task: Any, ready: Any) -> Any:
-        """Begin a drawing; its caption is refined with the LoRA files, too."""
-        self._loras.look(task.loras)
-        with self._loras.used(task.loras):
-            return self._pipeline.start(task, ready)
-
-    def step(self, drawings: Sequence[Any]) -> None:
-        """Advance drawings that share a `batch_key`, and with it their LoRA files."""
-        with self._loras.used(drawings[0].task.loras):
-            self._pipeline.step(drawings)
-
-    def finish(self, drawing: Any) -> Any:
-        """Finish a drawing; one that is drawn again is so with its LoRA files."""
-        with self._loras.used(drawing.task.loras):
-            return self._pipeline.finish(drawing)
+def lora_folder(name: str) -> Path | None:
+    """Return the folder of LoRA files, None where none is configured."""
+    if not name:
+        return None
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        raise EngineError("bad_input", f'model.loras = {name!r} is no folder; make it, or set it to ""')
+    return folder

@@ -21,6 +21,7 @@ from engine.models.zimage.denoiser import Denoiser
 from engine.models.zimage.drawing import Drawing
 from engine.models.zimage.encoding import encode
 from engine.models.zimage.latents import grow, initial, is_due
+from engine.models.zimage.lora import Loras
 from engine.models.zimage.preview import fit_preview
 from engine.models.zimage.sampler import advance
 from engine.models.zimage.speed import Speed
@@ -59,7 +60,8 @@ class ZImagePipeline:
     """The worker's pipeline for one loaded model on one device.
 
     `guided_share` in [0, 1] is the share of the steps that guidance acts on, 1 meaning every step; `speed`
-    says which speed-ups are used, by default those that suit the device; `options` how pictures are sampled.
+    says which speed-ups are used, by default those that suit the device; `options` how pictures are sampled;
+    `loras` are the LoRA files that tasks may name. Those of one batch name the same.
     """
 
     def __init__(
@@ -68,8 +70,10 @@ class ZImagePipeline:
         guided_share: float = GUIDED_SHARE,
         speed: Speed | None = None,
         options: SamplingOptions | None = None,
+        loras: Loras | None = None,
     ) -> None:
         self.components = components
+        self.loras = Loras(None, components.transformer) if loras is None else loras
         self.options = SamplingOptions() if options is None else options
         self.speed = Speed.of(components.device.type) if speed is None else speed
         self.guided_share = guided_share
@@ -103,13 +107,20 @@ class ZImagePipeline:
     def prompt(self, task: Generate | Optimize) -> Generator[None, None, PromptReady]:
         """Optimize and enhance the prompt as the task asks; what was written first is kept as `original`.
 
-        What the text encoder cannot read any more is cut off, and told.
+        Notes say what the text encoder cannot read any more, which is cut off, and what is left out of the
+        LoRA files.
         """
-        return self.text.told((yield from self.optimizer.steps(task)))
+        left_out = self.loras.look(task.loras) if isinstance(task, Generate) else ()
+        ready = self.text.told((yield from self.optimizer.steps(task)))
+        return replace(ready, notes=(*ready.notes, *left_out))
 
-    @torch.inference_mode()
     def start(self, task: Generate, ready: PromptReady) -> Drawing:
         """Check the task, encode its prompt and make the initial latents."""
+        self.loras.look(task.loras)
+        with self.loras.used(task.loras), torch.inference_mode():
+            return self._start(task, ready)
+
+    def _start(self, task: Generate, ready: PromptReady) -> Drawing:
         check(task, self.components.profile)
         self.optimizer.release_memory()
         while self.components.make_room is not None and self.components.make_room(task.width, task.height):
@@ -119,9 +130,12 @@ class ZImagePipeline:
         drawing.seconds["encode"] = time.perf_counter() - started
         return drawing
 
-    @torch.inference_mode()
     def step(self, drawings: Sequence[Drawing]) -> None:
         """Advance each drawing by one step in one forward (two with guidance); they share a `batch_key`."""
+        with self.loras.used(drawings[0].task.loras), torch.inference_mode():
+            self._step(drawings)
+
+    def _step(self, drawings: Sequence[Drawing]) -> None:
         sound = [drawing for drawing in drawings if drawing.broken is None]
         self.optimizer.release_memory()
         started = time.perf_counter()
@@ -144,13 +158,16 @@ class ZImagePipeline:
             return None
         return self._preview.jpeg(drawing.estimate)
 
-    @torch.inference_mode()
     def finish(self, drawing: Drawing) -> Callable[[], Picture]:
         """Decode and check; the function returned encodes the file, in any thread and at any time.
 
         A broken picture is drawn once more, in the safe form and from another seed. Raises
         `EngineError("numerics")` when that one is broken, too.
         """
+        with self.loras.used(drawing.task.loras), torch.inference_mode():
+            return self._finish(drawing)
+
+    def _finish(self, drawing: Drawing) -> Callable[[], Picture]:
         started = time.perf_counter()
         picture, reason = self._decode(drawing)
         if reason is not None:

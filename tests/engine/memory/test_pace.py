@@ -10,7 +10,7 @@ from engine.memory import estimate
 from engine.memory.plan import GIB, Wish
 from engine.memory.planner import choose
 from engine.memory.sizes import Z_IMAGE, read
-from engine.models.describe import told
+from engine.models.describe import describe
 from tests.engine.memory.test_plan import card
 
 
@@ -36,7 +36,7 @@ def test_the_ceiling_is_the_best_of_a_few_products(monkeypatch: pytest.MonkeyPat
 def test_a_model_is_told_with_its_plan_and_its_least_time() -> None:
     threads = torch.get_num_threads()
     try:
-        found = told("embedded", "cpu")
+        found = describe("embedded", "cpu")
     finally:
         torch.set_num_threads(threads)
     assert (found["model"], found["side"], found["dtype"]) == ("embedded", 256, "float32")

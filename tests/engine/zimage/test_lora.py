@@ -13,7 +13,7 @@ from torch import Tensor
 from engine.models.zimage.block import Block
 from engine.models.zimage.changes import Pair
 from engine.models.zimage.load import load
-from engine.models.zimage.lora import Loras, WithLoras
+from engine.models.zimage.lora import Loras
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.pictures import metadata
 from engine.types import EngineError, EngineSettings
@@ -59,14 +59,14 @@ def test_a_diffusers_file_equals_merged_weights_and_leaves_no_trace(
     tensors = {f"transformer.{path}.lora_A.weight": down for path, (down, _) in change.items()}
     tensors |= {f"transformer.{path}.lora_B.weight": up for path, (_, up) in change.items()}
     save_file(tensors, tmp_path / "ink.safetensors")
-    layered = WithLoras(pipeline, Loras(tmp_path, pipeline.components.transformer))
+    layered = ZImagePipeline(pipeline.components, loras=Loras(tmp_path, pipeline.components.transformer))
     plain = sampled(pipeline, task()).latents
-    with_ink = sampled(layered, task(loras=(("ink", 0.7),))).latents  # type: ignore[arg-type]
+    with_ink = sampled(layered, task(loras=(("ink", 0.7),))).latents
     expected = sampled(merged(pipeline, [(change, 0.7)]), task()).latents
     assert (with_ink - expected).abs().max() < 1e-4
     assert (with_ink - plain).abs().max() > 0.1
-    assert torch.equal(sampled(layered, task()).latents, plain)  # type: ignore[arg-type]
-    told = metadata.read(drawn(layered, task(loras=(("ink", 0.7),), steps=1)).png)  # type: ignore[arg-type]
+    assert torch.equal(sampled(layered, task()).latents, plain)
+    told = metadata.read(drawn(layered, task(loras=(("ink", 0.7),), steps=1)).png)
     assert told is not None
     assert told.loras == (("ink", 0.7),)
 
@@ -86,8 +86,8 @@ def test_two_files_add_up_and_alphas_scale_them(pipeline: ZImagePipeline, task: 
     peft |= {f"base_model.model.{path}.lora_B.default.weight": up for path, (_, up) in second.items()}
     told = {"transformer.r": RANK, "transformer.lora_alpha": 8}
     save_file(peft, tmp_path / "peft.safetensors", metadata={"lora_adapter_metadata": json.dumps(told)})
-    layered = WithLoras(pipeline, Loras(tmp_path, pipeline.components.transformer))
-    found = sampled(layered, task(loras=(("kohya", 1.0), ("peft", -0.5)))).latents  # type: ignore[arg-type]
+    layered = ZImagePipeline(pipeline.components, loras=Loras(tmp_path, pipeline.components.transformer))
+    found = sampled(layered, task(loras=(("kohya", 1.0), ("peft", -0.5)))).latents
     expected = sampled(merged(pipeline, [(first, 2 / RANK), (second, -0.5 * 8 / RANK)]), task()).latents
     assert (found - expected).abs().max() < 1e-4
 
@@ -98,10 +98,10 @@ def test_one_matrix_for_query_key_and_value_is_taken_apart(
     down, up = torch.randn(RANK, 192) * 0.05, torch.randn(3 * 192, RANK) * 0.05
     stem = "diffusion_model.layers.2.attention.qkv"
     save_file({f"{stem}.lora_A.weight": down, f"{stem}.lora_B.weight": up}, tmp_path / "own.safetensors")
-    layered = WithLoras(pipeline, Loras(tmp_path, pipeline.components.transformer))
+    layered = ZImagePipeline(pipeline.components, loras=Loras(tmp_path, pipeline.components.transformer))
     thirds = zip(("to_q", "to_k", "to_v"), up.chunk(3), strict=True)
     change = {f"layers.2.attention.{name}": (down, part) for name, part in thirds}
-    found = sampled(layered, task(loras=(("own", 1.0),))).latents  # type: ignore[arg-type]
+    found = sampled(layered, task(loras=(("own", 1.0),))).latents
     assert (found - sampled(merged(pipeline, [(change, 1.0)]), task()).latents).abs().max() < 1e-4
 
 
@@ -135,18 +135,21 @@ def test_a_name_that_is_not_there_is_answered_with_those_that_are(
         Loras(None, pipeline.components.transformer).used((("../ink", 1.0),)).__enter__()
 
 
-def test_pictures_with_other_loras_share_no_batch(pipeline: ZImagePipeline, task: Task) -> None:
-    plain, with_ink = (sampled(pipeline, task(steps=1, loras=loras)) for loras in ((), (("ink", 1.0),)))
-    assert plain.batch_key != with_ink.batch_key
-
-
-def inked(pipeline: ZImagePipeline, folder: Path) -> tuple[Loras, WithLoras]:
+def inked(pipeline: ZImagePipeline, folder: Path) -> tuple[Loras, ZImagePipeline]:
     tensors: dict[str, Tensor] = {}
     for path, (down, up) in pairs(pipeline).items():
         tensors |= {f"transformer.{path}.lora_A.weight": down, f"transformer.{path}.lora_B.weight": up}
     save_file(tensors, folder / "ink.safetensors")
     loras = Loras(folder, pipeline.components.transformer)
-    return loras, WithLoras(pipeline, loras)
+    return loras, ZImagePipeline(pipeline.components, loras=loras)
+
+
+def test_pictures_with_other_loras_share_no_batch(
+    pipeline: ZImagePipeline, task: Task, tmp_path: Path
+) -> None:
+    _, own = inked(pipeline, tmp_path)
+    plain, with_ink = (sampled(own, task(steps=1, loras=loras)) for loras in ((), (("ink", 1.0),)))
+    assert plain.batch_key != with_ink.batch_key
 
 
 def test_the_steps_of_a_picture_and_the_next_one_with_its_files_make_nothing_anew(
@@ -155,11 +158,11 @@ def test_the_steps_of_a_picture_and_the_next_one_with_its_files_make_nothing_ane
     half = load(EngineSettings(device="cpu", dtype="bfloat16"))
     loras, layered = inked(half, tmp_path)
     wish = task(steps=1, width=64, height=64, loras=(("ink", 0.7),))
-    sampled(layered, wish)  # type: ignore[arg-type]
+    sampled(layered, wish)
     made = {path: product.used for path, product in loras.products(wish.loras).items()}
     assert {change.factors[0].dtype for used in made.values() for change in used} == {torch.bfloat16}
-    sampled(layered, task(steps=1, width=64, height=64))  # type: ignore[arg-type]
-    sampled(layered, wish)  # type: ignore[arg-type]
+    sampled(layered, task(steps=1, width=64, height=64))
+    sampled(layered, wish)
     assert all(loras.products(wish.loras)[path].used is pair for path, pair in made.items())
 
 
@@ -196,8 +199,8 @@ def test_a_lora_on_the_modulation_leaves_other_pictures_in_the_fast_blocks(
     slow: list[Block] = []
     whole = Block.whole
     monkeypatch.setattr(Block, "whole", lambda block, *given: slow.append(block) or whole(block, *given))
-    sampled(layered, task(loras=(("ink", 0.7),)))  # type: ignore[arg-type]
+    sampled(layered, task(loras=(("ink", 0.7),)))
     assert {block.module for block in slow} == {own.components.transformer.layers[1]}
     slow.clear()
-    sampled(layered, task())  # type: ignore[arg-type]
+    sampled(layered, task())
     assert slow == []

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.models.zimage.lora import WithLoras
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.types import Generate, PromptReady
 from tests.engine.zimage.conftest import Task
 from tests.engine.zimage.lora_folder import DOWN, LAYER, SIDE, UP, Folder, near, noise, pair
@@ -89,7 +89,7 @@ def test_a_part_for_the_text_encoder_is_left_out_and_that_is_told(
 ) -> None:
     folder.save(pair() | {key: DOWN})
     wish: Generate = task(loras=(("a", 1.0),))
-    writing = WithLoras(folder.pipeline, folder.loras).prompt(wish)
+    writing = ZImagePipeline(folder.pipeline.components, loras=folder.loras).prompt(wish)
     ready = None
     while ready is None:
         try:
@@ -172,7 +172,7 @@ def test_metadata_that_makes_no_sense_is_one_line(folder: Folder, told: object) 
 def test_a_replaced_file_is_read_anew_by_the_next_picture_and_not_within_one(
     folder: Folder, task: Task
 ) -> None:
-    layered = WithLoras(folder.pipeline, folder.loras)
+    layered = ZImagePipeline(folder.pipeline.components, loras=folder.loras)
     wish = task(loras=(("a", 1.0),))
     folder.save(pair())
     first = layered.start(wish, PromptReady("a", "a"))

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.models.zimage.lora import WithLoras
 from engine.models.zimage.pipeline import ZImagePipeline
 from tests.engine.zimage.conftest import Task, sampled
 from tests.engine.zimage.lora_folder import DOWN, LAYER, OTHER, RANK, SIDE, UP, Folder, near, noise, pair
@@ -168,12 +167,12 @@ def test_the_noise_levels_embedding_takes_one_too_and_leaves_no_trace(
     module = pipeline.components.transformer.get_submodule(layer)
     change = noise(module.out_features, module.in_features)
     folder.save({f"diffusion_model.{layer.replace('all_final_layer.2-1', 'final_layer')}.diff": change})
-    layered = WithLoras(pipeline, folder.loras)
+    layered = ZImagePipeline(pipeline.components, loras=folder.loras)
     transformer = copy.deepcopy(pipeline.components.transformer)
     transformer.get_submodule(layer).weight.data += change
     merged = ZImagePipeline(replace(pipeline.components, transformer=transformer))
     plain = sampled(pipeline, task()).latents
-    found = sampled(layered, task(loras=(("a", 1.0),))).latents  # type: ignore[arg-type]
+    found = sampled(layered, task(loras=(("a", 1.0),))).latents
     assert (found - sampled(merged, task()).latents).abs().max() < 1e-4
     assert (found - plain).abs().max() > 0.01
-    assert torch.equal(sampled(layered, task()).latents, plain)  # type: ignore[arg-type]
+    assert torch.equal(sampled(layered, task()).latents, plain)
