@@ -15,7 +15,7 @@ from engine.models.zimage.load import load
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.prompts import Optimizer
 from engine.types import EngineSettings, Generate
-from lab.evaluate import wishes
+from lab.evaluate import scene_wishes
 from lab.evaluate.prompts import graded
 from lab.judge.adherence import ALWAYS, Manner, adherence, draw
 from lab.judge.judge import JUDGE_WEIGHTS, Judge, load_judge
@@ -23,8 +23,8 @@ from lab.render.scene import Scene
 
 KINDS: Mapping[str, Callable[[Scene, Random], str]] = {
     "precise": lambda scene, _: scene.prompt,
-    "vague": wishes.vague,
-    "chinese": wishes.chinese,
+    "vague": scene_wishes.vague,
+    "chinese": scene_wishes.chinese,
 }
 WAYS: Mapping[str, tuple[bool, bool]] = {
     "as written": (False, False),

@@ -36,4 +36,4 @@ def _worded(language: str, scene: Scene, rng: Random) -> tuple[str, ...]:
 
 @cache
 def _data() -> Mapping[str, Any]:
-    return tomllib.loads((Path(__file__).parent / "wishes.toml").read_text(encoding="utf-8"))
+    return tomllib.loads((Path(__file__).parent / "scene_wishes.toml").read_text(encoding="utf-8"))
