@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from engine import guards
+from engine.files import shards
 from engine.memory import estimate, sizes
 from engine.memory.plan import Plan, Wish
 from engine.memory.planner import choose_largest
@@ -66,8 +67,8 @@ def _writer(optimizer: str, plan: Plan, facts: Facts) -> dict[str, str]:
     free = free_memory(replace(facts, free=left, host_free=host), transient, plan.form("text_encoder").dtype)
     try:
         residency = choose.residency(optimizer, free)
-    except EngineError as error:
-        return {"writer_refusal": str(error)}
+    except choose.UNUSABLE as error:
+        return {"writer_refusal": shards.reason(error)}
     return {"writer": residency.describe() if residency else ""}
 
 

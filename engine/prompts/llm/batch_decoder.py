@@ -88,7 +88,7 @@ class BatchDecoder:
         self._first = self._each = 0.0
 
     def seconds(self, tokens: int) -> float:
-        """Seconds of computing that so many tokens take, by the latest text; 0 before the first."""
+        """Seconds of computing that so many tokens take, by the latest text so far; 0 before the first."""
         return self._first + self._each * (tokens - STRIDE) if self._each else 0.0
 
     def write(
@@ -136,13 +136,12 @@ class BatchDecoder:
             self._batches.append(DecodeBatch(self._decoder, rows))
 
     def _stride(self, batch: "DecodeBatch") -> None:
-        began, before = self._clock(), batch.tokens
+        began = self._clock()
         batch.stride()
-        took = self._clock() - began
-        if before == 0:
-            self._first = took
-        else:
-            self._each = took / max(1, batch.tokens - before)
+        batch.took.append(self._clock() - began)
+        if len(batch.took) > 1:
+            self._first, *later = batch.took
+            self._each = sum(later) / (batch.tokens - STRIDE)
 
     def _leave(self, row: TextState) -> None:
         row.done = True
@@ -157,6 +156,7 @@ class DecodeBatch:
     def __init__(self, decoder: Decoder, rows: Sequence[TextState]) -> None:
         self.rows = rows
         self.tokens = 0
+        self.took: list[float] = []
         self._decoder = decoder
         length = max(len(row.prompt) for row in rows)
         self._padding = torch.tensor([length - len(row.prompt) for row in rows])

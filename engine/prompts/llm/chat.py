@@ -7,18 +7,20 @@ whoever asks checks it.
 import re
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from engine import guards
+from engine.files import shards
 from engine.prompts.llm.batch_decoder import TOGETHER, BatchDecoder, Decoder
 from engine.prompts.llm.instructions import instructions
 from engine.types import EngineError
 
 REMEMBERED = 256
-ENDS = ("<|im_end|>", "<|endoftext|>", "<|end|>", "<end_of_turn>", "<|eot_id|>")
+ENDS = ("<|im_end|>", "<|endoftext|>", "<|end|>", "<end_of_turn>", "<|eot_id|>", "</s>", "<eos>")
 """What chat models end their turn with; not all of them say so in their configuration."""
 
 
@@ -42,6 +44,7 @@ class LanguageModel:
         self.decoder = decoder
         self.release_memory = release_memory
         self._desk = BatchDecoder(decoder, together)
+        self._harmless = without({*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()})
 
     def seconds(self, tokens: int) -> float:
         """Seconds of computing that a prompt of so many tokens takes here; 0 before the first."""
@@ -64,13 +67,6 @@ class LanguageModel:
         ids: list[int] = self.tokenizer(text, add_special_tokens=False).input_ids
         return ids
 
-    def _harmless(self, wish: str) -> str:
-        control = sorted({*self.tokenizer.all_special_tokens, *self.tokenizer.get_added_vocab()}, key=len)
-        pattern = re.compile("|".join(map(re.escape, filter(None, reversed(control)))) or r"(?!)")
-        while (cleaned := pattern.sub("", wish)) != wish:
-            wish = cleaned
-        return wish
-
     def _is_over(self, ids: list[int]) -> bool:
         return "\n" in self._text(ids).strip()
 
@@ -91,7 +87,10 @@ class CachedWriter:
         self._under_way: set[tuple[str, bool, int]] = set()
 
     def write(self, wish: str, *, chinese: bool = False, seed: int = 0) -> Generator[None, None, str]:
-        """As `LanguageModel.write`; at once for what was written before."""
+        """As `LanguageModel.write`; at once for what was written before.
+
+        Raises `EngineError` for whatever goes wrong in a model's own code, but for a device that failed.
+        """
         key = (wish, chinese, seed)
         while key in self._under_way:
             yield
@@ -99,6 +98,10 @@ class CachedWriter:
             self._under_way.add(key)
             try:
                 self._written[key] = yield from self._model.write(wish, chinese=chinese, seed=seed)
+            except shards.UNREADABLE as error:
+                if guards.device_failed(error):
+                    raise
+                raise EngineError("internal", f"{self.name}: {shards.reason(error)}") from error
             finally:
                 self._under_way.discard(key)
             if len(self._written) > REMEMBERED:
@@ -152,12 +155,31 @@ def rendered(tokenizer: Any, told: str, asked: str) -> str:
         return chat(("user", f"{told}\n\n{asked}"))
 
 
-def stops(tokenizer: Any, config: Any) -> frozenset[int]:
-    """The tokens that end an answer: the configuration's, the tokenizer's, and well-known ones."""
-    ends = config.eos_token_id
-    listed = ends if isinstance(ends, list) else [ends]
+def without(control: Iterable[str]) -> Callable[[str], str]:
+    """Return what takes control tokens out of a text, until none is left that the rest of others made."""
+    longest_first = sorted(filter(None, control), key=len, reverse=True)
+    pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+
+    def harmless(text: str) -> str:
+        while (cleaned := pattern.sub("", text)) != text:
+            text = cleaned
+        return text
+
+    return harmless
+
+
+def stops(tokenizer: Any, *configs: Any) -> frozenset[int]:
+    """The tokens that end an answer: those that configurations name, well-known ones, and every special one.
+
+    A special token in the middle of an answer begins another's turn, so the paragraph is over.
+    """
+    ends = [getattr(config, "eos_token_id", None) for config in configs]
+    listed = [token for end in ends for token in (end if isinstance(end, list) else [end])]
     named = [tokenizer.convert_tokens_to_ids(token) for token in ENDS]
+    special = [token for token, entry in tokenizer.added_tokens_decoder.items() if entry.special]
     unknown = tokenizer.unk_token_id
     return frozenset(
-        token for token in (*listed, *named, tokenizer.eos_token_id) if token is not None and token != unknown
+        token
+        for token in (*listed, *named, *special, *tokenizer.all_special_ids)
+        if token is not None and token != unknown
     )

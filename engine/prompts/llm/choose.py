@@ -29,6 +29,8 @@ TOKENS = 768
 """Instructions, a wish and the new prompt, for the size of a cache."""
 
 WANTED = "give a folder or use rules"
+UNUSABLE = (EngineError, ImportError, *shards.UNREADABLE)
+"""What looking at a model's files may raise; a configuration may want a library that is not installed."""
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +47,7 @@ def choose(
 
     `rules`, `text-encoder`, or a chat model's folder or downloaded hub id; `auto` is the text encoder where
     it has a language head and stays on an accelerator in its own precision, else rules. `free` is asked what
-    the loaded model leaves. Raises what `around` and `load` raise.
+    the loaded model leaves. A model that can't be used is logged, and rules write in its place.
     """
     if optimizer == "auto":
         has_head = getattr(encoder.config, "tie_word_embeddings", False)
@@ -53,25 +55,39 @@ def choose(
         optimizer = "text-encoder" if has_head and stays and device.type != "cpu" else "rules"
     if optimizer != "text-encoder":
         return choose_apart(optimizer, device, free)
-    left = free()
-    rows = together(left.beside, cached(encoder.config), left.dtype, TOGETHER)
-    return CachedWriter(around(encoder, tokenizer, together=max(1, rows)))
+
+    def inside() -> LanguageModel:
+        left = free()
+        rows = together(left.beside, cached(encoder.config), left.dtype, TOGETHER)
+        return around(encoder, tokenizer, together=max(1, rows))
+
+    return _or_rules(inside)
 
 
 def choose_apart(optimizer: str, device: torch.device, free: Callable[[], FreeMemory]) -> CachedWriter | None:
-    """As `choose`, beside a model whose text encoder is no language model.
+    """As `choose`, beside a model whose text encoder is no language model."""
 
-    Raises `EngineError("bad_input")` for `text-encoder`, and what `load` raises.
-    """
-    if optimizer in ("auto", "rules"):
+    def apart() -> LanguageModel | None:
+        look_apart(optimizer)
+        return load(optimizer, device, free())
+
+    return None if optimizer in ("auto", "rules") else _or_rules(apart)
+
+
+def _or_rules(chosen: Callable[[], LanguageModel | None]) -> CachedWriter | None:
+    """The chosen model with a cache; None where there is none or it can't be used, which is logged."""
+    try:
+        model = chosen()
+    except UNUSABLE as error:
+        if guards.device_failed(error):
+            raise
+        log.error("rules write the prompts: %s", shards.reason(error))
         return None
-    look_apart(optimizer)
-    model = load(optimizer, device, free())
     return None if model is None else CachedWriter(model)
 
 
 def look_apart(optimizer: str) -> None:
-    """Raise what `choose_apart` would raise, by the files of a chat model alone."""
+    """Raise what stands against a chat model, by its files alone, or against `text-encoder` here."""
     if optimizer == "text-encoder":
         raise EngineError(
             "bad_input",
@@ -105,7 +121,7 @@ def load(name: str, device: torch.device, free: FreeMemory) -> LanguageModel | N
         ).logits
         return logits[:, -1]
 
-    decoder = Decoder(config, forward, stops(tokenizer, config), resident.ready)
+    decoder = Decoder(config, forward, stops(tokenizer, config, *_generation(folder)), resident.ready)
     return LanguageModel(name, tokenizer, decoder, residency.together, resident.release_memory)
 
 
@@ -171,7 +187,7 @@ def cached(config: Any) -> int:
 def _described(name: str, folder: Path) -> tuple[Any, Any]:
     """Tokenizer and configuration, checked for what cannot be used."""
     from jinja2 import TemplateError
-    from transformers import AutoConfig, AutoTokenizer
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, AutoTokenizer
 
     try:
         shards.json_object(folder / "config.json")
@@ -181,6 +197,11 @@ def _described(name: str, folder: Path) -> tuple[Any, Any]:
         raise EngineError(
             "model_missing", f"the optimizer model {name!r} cannot be read ({shards.reason(error)}); {WANTED}"
         ) from error
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise EngineError(
+            "bad_input",
+            f"the optimizer model {name!r} is a {config.model_type}, which writes no text; {WANTED}",
+        )
     if getattr(config, "quantization_config", None) is not None:
         raise EngineError(
             "bad_input",
@@ -194,6 +215,14 @@ def _described(name: str, folder: Path) -> tuple[Any, Any]:
             "bad_input", f"{name!r} has no chat template that can be used; give a chat model, or use rules"
         ) from error
     return tokenizer, config
+
+
+def _generation(folder: Path) -> list[Any]:
+    """How its makers generate with the model; some name the ends of a text only there."""
+    from transformers import GenerationConfig
+
+    is_there = (folder / "generation_config.json").exists()
+    return [GenerationConfig.from_pretrained(folder, local_files_only=True)] if is_there else []
 
 
 def _missing(name: str) -> EngineError:

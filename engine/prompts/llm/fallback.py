@@ -34,7 +34,7 @@ REST = 600.0
 """Seconds in which a language model that failed, or cannot meet the deadline, is not asked again."""
 PRECISE_WORDS = 60
 PRECISE_CHARACTERS = 100
-"""A prompt of this length needs no rewriting."""
+"""A prompt of this length, as it was written, needs no rewriting."""
 
 
 class RewriterWithFallback:
@@ -63,7 +63,7 @@ class RewriterWithFallback:
         self, prompt: str, ruled: Rewritten, wording: int, keep_language: bool
     ) -> Generator[None, None, tuple[Rewritten, str]]:
         """Return the prompt rewritten and the kind of its subject, or `ruled`, by rules, and ""."""
-        if not ruled.text or _is_long(ruled.text):
+        if not ruled.text or _is_precise(prompt):
             return ruled, ""
         written, why = ("", ""), self._resting()
         if not why:
@@ -135,8 +135,8 @@ class RewriterWithFallback:
         return code if code and self._clock() < until else ""
 
 
-def _is_long(text: str) -> bool:
-    return len(text.split()) > PRECISE_WORDS or len(HAN.findall(text)) > PRECISE_CHARACTERS
+def _is_precise(prompt: str) -> bool:
+    return len(prompt.split()) > PRECISE_WORDS or len(HAN.findall(prompt)) > PRECISE_CHARACTERS
 
 
 def _problems(prompt: str, written: str, english: Rewritten, chinese: bool) -> tuple[str, ...]:

@@ -18,8 +18,9 @@ from engine.memory.residency import FreeMemory, free_memory
 from engine.memory.sizes import Z_IMAGE
 from engine.memory.weights import PackedLinear
 from engine.models.describe import _writer
+from engine.prompts import Optimizer
 from engine.prompts.llm import choose
-from engine.types import EngineError
+from engine.types import EngineError, Generate
 from tests.engine.prompts.tiny import TINY, forced, run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -95,7 +96,71 @@ def test_a_model_whose_text_encoder_is_no_language_model_takes_rules_or_a_chat_m
     assert [choose.choose_apart(name, CPU, free) for name in ("auto", "rules")] == [None, None]
     assert choose.choose_apart(str(folder), CPU, free).name == str(folder)
     with pytest.raises(EngineError, match="set \\[model\\] optimizer to rules"):
-        choose.choose_apart("text-encoder", CPU, free)
+        choose.look_apart("text-encoder")
+
+
+def broken(folder: Path, how: str) -> str:
+    """What to set `optimizer` to for a model that can't be used in that way."""
+    config = folder / "config.json"
+    match how:
+        case "no JSON":
+            config.write_text("{")
+        case "no text model":
+            config.write_text('{"model_type": "clip_vision_model"}')
+        case "unknown kind":
+            config.write_text('{"model_type": "of-tomorrow"}')
+        case "no chat template":
+            (folder / "chat_template.jinja").unlink()
+        case "half a file":
+            (file,) = folder.glob("*.safetensors")
+            file.write_bytes(file.read_bytes()[:-9])
+        case "a file":
+            return str(config)
+        case "not here":
+            return "nobody/no-such-chat-model"
+        case "an encoder":
+            return "text-encoder"
+    return str(folder)
+
+
+WAYS = (
+    "no JSON",
+    "no text model",
+    "unknown kind",
+    "no chat template",
+    "half a file",
+    "a file",
+    "not here",
+    "an encoder",
+)
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_where_a_model_cannot_be_used_rules_write_and_the_operator_is_told(
+    folder: Path, how: str, plan: Plan, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = broken(folder, how)
+    assert choose.choose_apart(name, CPU, free) is None
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert record.getMessage().startswith("rules write the prompts: ")
+    if how != "an encoder":
+        assert record.getMessage().endswith(_writer(name, plan, facts())["writer_refusal"])
+
+
+def test_an_encoder_without_a_language_head_leaves_the_prompts_to_the_rules(
+    tokenizer: Any, plan: Plan, caplog: pytest.LogCaptureFixture
+) -> None:
+    untied = Qwen3Model(Qwen3Config(**{**TINY.to_dict(), "tie_word_embeddings": False}))
+    assert choose.choose("text-encoder", untied, tokenizer, CPU, plan, free) is None
+    assert "no language head" in caplog.text
+
+
+def test_a_model_that_fails_in_its_own_code_leaves_the_prompt_to_the_rules(folder: Path) -> None:
+    model = choose.choose_apart(str(folder), CPU, free)
+    (folder / "model.safetensors").write_bytes(b"no weights")
+    ready = Optimizer(language=model).prepare(Generate("画一只猫", enhance=False))
+    assert (ready.used, ready.notes[-1]) == ("a cat", "optimizer:failed")
+    assert str(folder) not in repr(ready)
 
 
 def test_a_missing_model_is_named_with_the_fix(tmp_path: Path) -> None:
