@@ -1,7 +1,7 @@
 """How a picture is sampled: its number of steps, and which experiments change its schedule.
 
-`python -m lab.bench --verdicts` measures what is worth using; the default is the model's own schedule with
-nothing reused.
+`python -m lab.bench --sampling-study` measures what is worth using; the default is the model's own schedule
+with nothing reused.
 """
 
 from collections.abc import Sequence

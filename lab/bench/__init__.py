@@ -1,1 +1,1 @@
-"""Measurements of the engine: speed beside the stock pipeline, injected faults, verdicts on schedules."""
+"""Measurements of the engine: speed beside the stock pipeline, injected faults, ways to sample."""

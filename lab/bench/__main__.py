@@ -1,4 +1,4 @@
-"""`python -m lab.bench`: the engine's speed beside stock diffusers, its faults and its verdicts."""
+"""`python -m lab.bench`: the engine's speed beside stock diffusers, its faults and how to sample."""
 
 import argparse
 import json
@@ -22,13 +22,13 @@ from engine.models.zimage.load import DTYPES, choose_device, find, planned, read
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.types import EngineSettings
 from lab.bench import speed
-from lab.bench.contenders import PROMPT, stock_compiled, stock_pipeline
-from lab.bench.floor import matmul_ceiling
+from lab.bench.black_check import black_check
 from lab.bench.fullsize import Architecture, full_size, laid_out, under
 from lab.bench.inject import inject
-from lab.bench.series import series
+from lab.bench.pipelines import PROMPT, stock_compiled, stock_pipeline
+from lab.bench.roofline import matmul_ceiling
+from lab.bench.sampling_study import sampling_study
 from lab.bench.speed import Row, Sides
-from lab.bench.verdicts import verdicts
 
 CPU_SIZES, CUDA_SIZES = [128, 256], [512, 768, 1024, 2048]
 LIMITED_SIZE = 1024
@@ -44,12 +44,14 @@ def main() -> None:
     if args.inject:
         generic = load_generic(settings, find(settings.model))
         results["inject"] = inject(ours(settings), args.inject, generic=generic)
-    elif args.verdicts:
+    elif args.sampling_study:
         teacher = ours(replace(settings, model=args.teacher)).components if args.teacher else None
-        results["verdicts"] = verdicts(ours(settings), args.verdicts, teacher)
-    elif args.series:
+        results["sampling study"] = sampling_study(ours(settings), args.sampling_study, teacher)
+    elif args.black_check:
         kinds = (torch.float32, torch.bfloat16, torch.float16)
-        results["series"] = [series(ours(settings).components, kind, args.series) for kind in kinds]
+        results["black check"] = [
+            black_check(ours(settings).components, kind, args.black_check) for kind in kinds
+        ]
     elif args.limit:
         results["limit"] = limited(settings, args.limit, args.sizes)
     else:
@@ -192,16 +194,18 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads for both sides")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each contender; the best one counts")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each side; the best one counts")
     parser.add_argument("--sizes", type=int, nargs="*", default=[], help="sides in pixels")
     parser.add_argument("--only", nargs="*", default=[], help="tables to make, by name")
     parser.add_argument("--eager-only", action="store_true", help="leave the compiled stock pipeline out")
     parser.add_argument("--full-size", action="store_true", help="the 6 B architecture with random weights")
     parser.add_argument("--limit", type=float, metavar="GB", help="with --full-size: of a CUDA card, so much")
     parser.add_argument("--inject", type=int, metavar="RUNS", help="put faults into so many pictures")
-    parser.add_argument("--series", type=int, metavar="PICTURES", help="draw so many in each precision")
-    parser.add_argument("--verdicts", type=int, metavar="PROMPTS", help="judge schedules, steps and reuse")
-    parser.add_argument("--teacher", help="for the verdicts: the folder of the undistilled model")
+    parser.add_argument("--black-check", type=int, metavar="PICTURES", help="draw so many in each precision")
+    parser.add_argument(
+        "--sampling-study", type=int, metavar="PROMPTS", help="judge schedules, steps and reuse"
+    )
+    parser.add_argument("--teacher", help="for the sampling study: the folder of the undistilled model")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     if args.limit and not (args.full_size and choose_device(args.device).type == "cuda"):

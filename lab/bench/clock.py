@@ -1,4 +1,4 @@
-"""Fair timing: contenders take turns within one run, and each is judged by its best turn.
+"""Fair timing: runs take turns, and each is judged by its best turn.
 
 Knows clocks and devices. Knows nothing of what is timed.
 """
@@ -12,14 +12,14 @@ import torch
 T = TypeVar("T")
 
 
-def best_of(contenders: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Return the shortest seconds of each contender over `rounds` interleaved turns, after one to warm up.
+def best_of(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Return the shortest seconds of each run over `rounds` interleaved turns, after one to warm up.
 
     The shortest, because whatever else runs on the machine can only make a turn longer.
     """
-    best = dict.fromkeys(contenders, float("inf"))
+    best = dict.fromkeys(runs, float("inf"))
     for turn in range(rounds + 1):
-        for name, run in contenders.items():
+        for name, run in runs.items():
             seconds = timed(run)
             if turn:
                 best[name] = min(best[name], seconds)

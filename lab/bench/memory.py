@@ -1,6 +1,6 @@
 """How much memory a call takes at its worst moment, beyond what lies there before it.
 
-Knows CUDA's allocator and a process's resident set. Weights, which all contenders keep side by side, are
+Knows CUDA's allocator and a process's resident set. Weights, which both sides keep side by side, are
 there before and do not count.
 """
 

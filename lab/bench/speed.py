@@ -17,11 +17,11 @@ from engine.models.zimage.components import Components
 from engine.models.zimage.denoiser import padded
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.types import Generate, image_tokens
-from lab.bench import contenders
+from lab.bench import pipelines
 from lab.bench.ablation import IN_TRANSFORMER, IN_VAE, only, pipeline_with, vae_with
 from lab.bench.clock import best_of, timed
-from lab.bench.floor import operations, products
 from lab.bench.memory import MIB, most, peak
+from lab.bench.roofline import operations, products
 
 STEPS = 8
 STAGES = ("encode", "steps", "decode", "png")
@@ -37,7 +37,7 @@ class Sides:
     """Our pipeline, the stock one with weights of its own, and a caption embedding `(n, features)` for both.
 
     `encodes` says whether there is a text encoder, so that whole pictures can be drawn. `compiled` is the
-    stock pipeline with its blocks compiled, None to leave that contender out.
+    stock pipeline with its blocks compiled, None to leave it out.
     """
 
     ours: ZImagePipeline
@@ -54,7 +54,7 @@ class Sides:
 
 def whole(sides: Sides, side: int, rounds: int) -> Row:
     """One picture of `side` pixels, prompt to PNG, without guidance: equal forwards on both sides."""
-    best = best_of(_wholes(sides, contenders.asked(side, STEPS, 1.0)), rounds)
+    best = best_of(_wholes(sides, pipelines.asked(side, STEPS, 1.0)), rounds)
     return {"size": side, "forwards": STEPS, **best, **_faster(best)}
 
 
@@ -69,7 +69,7 @@ def above_floor(sides: Sides, side: int, rounds: int, batch: int = 1) -> Row:
     forward = products(transformer, *shape)
     product, count = square(sides.components.device, sides.components.dtype)
     work = STEPS * operations(transformer, *shape)
-    drawn = _latents(sides, contenders.asked(side, STEPS, 1.0), batch)
+    drawn = _latents(sides, pipelines.asked(side, STEPS, 1.0), batch)
     best = best_of(
         {
             "ceiling": product,
@@ -92,7 +92,7 @@ def above_floor(sides: Sides, side: int, rounds: int, batch: int = 1) -> Row:
 
 def memory(sides: Sides, side: int) -> Row:
     """What each takes at its worst moment beside the weights, in MiB: whole pictures where they can be."""
-    task = contenders.asked(side, STEPS, 1.0)
+    task = pipelines.asked(side, STEPS, 1.0)
     runs = _wholes(sides, task) if sides.encodes else _latents(sides, task)
     device = sides.components.device
     return {"size": side, **{f"{name}, MiB": peak(device, run) / MIB for name, run in runs.items()}}
@@ -103,7 +103,7 @@ def flags_alone(sides: Sides, side: int, rounds: int) -> list[Row]:
 
     What is of use on CUDA only builds on the others, so it is added to those in use or taken from them.
     """
-    task = contenders.asked(side, STEPS, 1.0)
+    task = pipelines.asked(side, STEPS, 1.0)
     speeds = {"in use": sides.ours.speed}
     if sides.components.device.type == "cuda":
         speeds["in use, uncompiled"] = replace(sides.ours.speed, compiled=False)
@@ -111,13 +111,13 @@ def flags_alone(sides: Sides, side: int, rounds: int) -> list[Row]:
 
     def ablated(*kept: str) -> Callable[[], object]:
         pipeline = pipeline_with(sides.components, kept)
-        return only(kept)(contenders.ours_latents(pipeline, task, sides.embedding))
+        return only(kept)(pipelines.ours_latents(pipeline, task, sides.embedding))
 
     runs: Runs = {"none": ablated(), **{flag: ablated(flag) for flag in IN_TRANSFORMER}}
     for name, speed in speeds.items():
         pipeline = ZImagePipeline(sides.components, speed=speed)
         pipeline.warm()
-        runs[name] = contenders.ours_latents(pipeline, task, sides.embedding)
+        runs[name] = pipelines.ours_latents(pipeline, task, sides.embedding)
     best = best_of(runs, rounds)
     return [
         {"size": side, "flag": name, "seconds": seconds, "faster": best["none"] / seconds}
@@ -159,13 +159,13 @@ def flags_in_vae(sides: Sides, side: int, rounds: int) -> list[Row]:
 
 def forms(sides: Sides, side: int, rounds: int) -> list[Row]:
     """Embeddings to latents with the main blocks' matrices kept in other forms."""
-    task = contenders.asked(side, STEPS, 1.0)
+    task = pipelines.asked(side, STEPS, 1.0)
 
     def run(form: Weights) -> Callable[[], object]:
-        kept = sides.components if form == "plain" else contenders.ours_packed(sides.components, form)
+        kept = sides.components if form == "plain" else pipelines.ours_packed(sides.components, form)
         pipeline = ZImagePipeline(kept, speed=sides.ours.speed)
         pipeline.warm()
-        return contenders.ours_latents(pipeline, task, sides.embedding)
+        return pipelines.ours_latents(pipeline, task, sides.embedding)
 
     best = best_of({form: run(form) for form in FORMS}, rounds)
     return [
@@ -176,9 +176,9 @@ def forms(sides: Sides, side: int, rounds: int) -> list[Row]:
 
 def stages(sides: Sides, side: int, rounds: int) -> list[Row]:
     """One picture stage by stage, by the wall clock, which counts what else runs on the machine."""
-    task = contenders.asked(side, STEPS, 1.0)
+    task = pipelines.asked(side, STEPS, 1.0)
     turns = [
-        (contenders.stock_stages(sides.stock, task), contenders.ours_stages(sides.ours, task))
+        (pipelines.stock_stages(sides.stock, task), pipelines.ours_stages(sides.ours, task))
         for _ in range(rounds + 1)
     ][1:]
     stock, ours = ({stage: min(turn[who][stage] for turn in turns) for stage in STAGES} for who in (0, 1))
@@ -194,7 +194,7 @@ def limited(ours: ZImagePipeline, embedding: Tensor, side: int) -> Row:
     device = ours.components.device
     while ours.components.make_room is not None and ours.components.make_room(side, side):
         ours.denoiser.refresh()
-    run = contenders.ours_pixels(ours, contenders.asked(side, STEPS, 1.0), embedding)
+    run = pipelines.ours_pixels(ours, pipelines.asked(side, STEPS, 1.0), embedding)
     taken = most(device, run)
     told = ours.components.layout(side, side)
     gigabytes = {"expected, GiB": int(told["peak"]) / GIB, "taken, GiB": taken / GIB}
@@ -204,14 +204,14 @@ def limited(ours: ZImagePipeline, embedding: Tensor, side: int) -> Row:
 def guidance(sides: Sides, side: int, rounds: int) -> list[Row]:
     """Guidance off, on every step, and on the first quarter of the steps as we do by default."""
     every = ZImagePipeline(sides.components, guided_share=1.0, speed=sides.ours.speed)
-    off, on = (contenders.asked(side, STEPS, scale) for scale in (1.0, 1.8))
+    off, on = (pipelines.asked(side, STEPS, scale) for scale in (1.0, 1.8))
     best = best_of(
         {
-            "stock off": contenders.stock_latents(sides.stock, off, sides.embedding),
-            "ours off": contenders.ours_latents(sides.ours, off, sides.embedding),
-            "stock every step": contenders.stock_latents(sides.stock, on, sides.embedding),
-            "ours every step": contenders.ours_latents(every, on, sides.embedding),
-            "ours first quarter": contenders.ours_latents(sides.ours, on, sides.embedding),
+            "stock off": pipelines.stock_latents(sides.stock, off, sides.embedding),
+            "ours off": pipelines.ours_latents(sides.ours, off, sides.embedding),
+            "stock every step": pipelines.stock_latents(sides.stock, on, sides.embedding),
+            "ours every step": pipelines.ours_latents(every, on, sides.embedding),
+            "ours first quarter": pipelines.ours_latents(sides.ours, on, sides.embedding),
         },
         rounds,
     )
@@ -225,28 +225,28 @@ def guidance(sides: Sides, side: int, rounds: int) -> list[Row]:
 def step_costs(sides: Sides, sizes: list[int], rounds: int) -> Iterator[Row]:
     """Seconds of one step against the tokens it works on."""
     for side in sizes:
-        task = contenders.asked(side, STEPS, 1.0)
-        best = best_of({"all": contenders.ours_latents(sides.ours, task, sides.embedding)}, rounds)
+        task = pipelines.asked(side, STEPS, 1.0)
+        best = best_of({"all": pipelines.ours_latents(sides.ours, task, sides.embedding)}, rounds)
         tokens = padded(image_tokens(side, side)) + padded(len(sides.embedding))
         step = best["all"] / STEPS
         yield {"size": side, "tokens": tokens, "step": step, "µs a token": 1e6 * step / tokens}
 
 
 def _wholes(sides: Sides, task: Generate) -> Runs:
-    runs: Runs = {"stock": contenders.stock_whole(sides.stock, task)}
+    runs: Runs = {"stock": pipelines.stock_whole(sides.stock, task)}
     if sides.compiled is not None:
-        runs["stock compiled"] = contenders.stock_whole(sides.compiled, task)
-    return runs | {"ours": contenders.ours_whole(sides.ours, task)}
+        runs["stock compiled"] = pipelines.stock_whole(sides.compiled, task)
+    return runs | {"ours": pipelines.ours_whole(sides.ours, task)}
 
 
 def _latents(sides: Sides, task: Generate, batch: int = 1) -> Runs:
-    runs: Runs = {"stock": contenders.stock_latents(sides.stock, task, sides.embedding, batch)}
+    runs: Runs = {"stock": pipelines.stock_latents(sides.stock, task, sides.embedding, batch)}
     if sides.compiled is not None:
-        runs["stock compiled"] = contenders.stock_latents(sides.compiled, task, sides.embedding, batch)
-    return runs | {"ours": contenders.ours_latents(sides.ours, task, sides.embedding, batch)}
+        runs["stock compiled"] = pipelines.stock_latents(sides.compiled, task, sides.embedding, batch)
+    return runs | {"ours": pipelines.ours_latents(sides.ours, task, sides.embedding, batch)}
 
 
 def _faster(best: dict[str, float]) -> Row:
-    """Say how many times faster ours is than each stock contender."""
+    """Say how many times faster ours is than each stock pipeline."""
     stocks = (name for name in ("stock", "stock compiled") if name in best)
     return {f"faster than {name}": best[name] / best["ours"] for name in stocks}

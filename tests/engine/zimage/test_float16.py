@@ -13,7 +13,7 @@ from engine.memory.weights import PackedLinear
 from engine.models.zimage import load
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.types import EngineSettings
-from lab.bench.series import GROWTH, is_stock_finite
+from lab.bench.black_check import GROWTH, is_stock_finite
 from tests.engine.zimage.conftest import Task, drawn, sampled
 
 CPU = torch.device("cpu")

@@ -16,15 +16,15 @@ from engine.models.zimage.denoiser import middle, padded
 from engine.pictures import codec
 from engine.types import EngineSettings, Picture
 from lab.bench import __main__ as bench
-from lab.bench import contenders
+from lab.bench import pipelines
+from lab.bench.black_check import black_check
 from lab.bench.clock import best_of
 from lab.bench.faults import ALWAYS, FAULTS, GENERIC, overflow_in_the_vae
-from lab.bench.floor import operations, products
 from lab.bench.inject import ENDS, Stage, inject
 from lab.bench.memory import peak
-from lab.bench.series import series
+from lab.bench.roofline import operations, products
+from lab.bench.sampling_study import METHODS, sampling_study
 from lab.bench.speed import Sides, above_floor
-from lab.bench.verdicts import METHODS, verdicts
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def sides() -> Sides:
     return bench.small_sides(EngineSettings(device="cpu"))
 
 
-def test_contenders_take_turns_and_the_warm_up_does_not_count() -> None:
+def test_runs_take_turns_and_the_warm_up_does_not_count() -> None:
     turns: list[str] = []
     best = best_of({"a": lambda: turns.append("a"), "b": lambda: turns.append("b")}, rounds=2)
     assert turns == ["a", "b"] * 3
@@ -42,10 +42,10 @@ def test_contenders_take_turns_and_the_warm_up_does_not_count() -> None:
 
 @torch.inference_mode()
 def test_both_sides_draw_the_same_picture(sides: Sides) -> None:
-    task = contenders.asked(64, 2, 1.0)
-    drawing = contenders.ours_latents(sides.ours, task, sides.embedding)()[0]  # type: ignore[index]
-    stock = contenders.stock_latents(sides.stock, task, sides.embedding)().images  # type: ignore[attr-defined]
-    first = contenders.ours_latents(sides.ours, task, sides.embedding, batch=2)()[1]  # type: ignore[index]
+    task = pipelines.asked(64, 2, 1.0)
+    drawing = pipelines.ours_latents(sides.ours, task, sides.embedding)()[0]  # type: ignore[index]
+    stock = pipelines.stock_latents(sides.stock, task, sides.embedding)().images  # type: ignore[attr-defined]
+    first = pipelines.ours_latents(sides.ours, task, sides.embedding, batch=2)()[1]  # type: ignore[index]
     torch.testing.assert_close(first.latents, stock[0], atol=1e-3, rtol=0.0)
     assert not torch.equal(drawing.latents, first.latents)
 
@@ -54,7 +54,7 @@ def test_both_sides_draw_the_same_picture(sides: Sides) -> None:
 def test_the_floor_is_the_products_of_the_stock_forward_without_the_captions_own(sides: Sides) -> None:
     model = sides.components.transformer
     with FlopCounterMode(display=False) as whole:
-        contenders.stock_latents(sides.stock, contenders.asked(128, 1, 1.0), sides.embedding)()
+        pipelines.stock_latents(sides.stock, pipelines.asked(128, 1, 1.0), sides.embedding)()
     with FlopCounterMode(display=False) as floor:
         products(model, 64, 32, 1)()
     # Of the stock forward the counter sees the linear layers only, not attention's two products.
@@ -87,11 +87,11 @@ def test_every_table_can_be_made(sides: Sides, monkeypatch: pytest.MonkeyPatch) 
     assert "| 32 |" in "".join(bench._shown(tables))
 
 
-def test_the_compiled_contender_shares_the_stock_weights_and_draws_the_same(sides: Sides) -> None:
-    compiled = contenders.stock_compiled(bench._stocks(sides), backend="eager")
-    task = contenders.asked(64, 1, 1.0)
+def test_the_compiled_pipeline_shares_the_stock_weights_and_draws_the_same(sides: Sides) -> None:
+    compiled = pipelines.stock_compiled(bench._stocks(sides), backend="eager")
+    task = pipelines.asked(64, 1, 1.0)
     expected, found = (
-        contenders.stock_latents(each, task, sides.embedding)().images  # type: ignore[attr-defined]
+        pipelines.stock_latents(each, task, sides.embedding)().images  # type: ignore[attr-defined]
         for each in (sides.stock, compiled)
     )
     assert torch.equal(found, expected)
@@ -100,7 +100,7 @@ def test_the_compiled_contender_shares_the_stock_weights_and_draws_the_same(side
     assert blocks[0].feed_forward.w1.weight is blocks[1].feed_forward.w1.weight
 
 
-def test_a_share_of_the_ceiling_is_told_for_each_contender(
+def test_a_share_of_the_ceiling_is_reported_for_each_run(
     sides: Sides, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lab.bench.speed.best_of", lambda runs, _: dict.fromkeys(runs, 2.0) | {"floor": 1.0})
@@ -139,14 +139,14 @@ def test_faults_leave_no_black_picture_no_fault_behind_and_the_worker_alive(side
     assert ends["out of memory in the redraw, once"] == "drawn anew"
     assert ends["device failure in a step"] == "lost"
     assert ends["generic: NaN or inf in a step, once"] == "same"
-    after = Stage(sides.ours).draw(contenders.asked(64, 2, 1.8), nullcontext())
+    after = Stage(sides.ours).draw(pipelines.asked(64, 2, 1.8), nullcontext())
     assert isinstance(after, Picture)
     assert after.report["guards"] == []
 
 
 def test_half_precision_that_overflows_inside_the_vae_is_decoded_in_float32(sides: Sides) -> None:
     half = bench.ours(EngineSettings(device="cpu", dtype="float16"))
-    stage, task = Stage(half), contenders.asked(64, 1, 1.0)
+    stage, task = Stage(half), pipelines.asked(64, 1, 1.0)
     twin = stage.draw(task, nullcontext())
     seen: list[bool] = []
     hooks = [
@@ -165,26 +165,26 @@ def test_half_precision_that_overflows_inside_the_vae_is_decoded_in_float32(side
     assert np.abs(levels[0] - levels[1]).max() <= 2
 
 
-def test_verdicts_compare_every_method_with_the_teacher(
+def test_the_sampling_study_compares_every_method_with_the_teacher(
     sides: Sides, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lab.bench.verdicts.TEACHER_STEPS", 8)
+    monkeypatch.setattr("lab.bench.sampling_study.TEACHER_STEPS", 8)
     names = ("static, 8 steps", "reuse fast, 8 steps")
-    monkeypatch.setattr("lab.bench.verdicts.METHODS", {name: METHODS[name] for name in names})
-    teacher, static, reuse = verdicts(sides.ours, 3)
+    monkeypatch.setattr("lab.bench.sampling_study.METHODS", {name: METHODS[name] for name in names})
+    teacher, static, reuse = sampling_study(sides.ours, 3)
     assert (teacher["forwards"], teacher["distance"], teacher["sharpness"]) == (10, 0, 1)
     assert (static["forwards"], static["distance"]) == (10, 0)
     blocks = len(sides.ours.components.transformer.layers)
     first, last = middle(blocks)
     assert reuse["forwards"] == pytest.approx(10 - 3 * (last - first) / (blocks + 1), abs=0.01)
-    guided, *_ = verdicts(sides.ours, 3, sides.ours.components)
+    guided, *_ = sampling_study(sides.ours, 3, sides.ours.components)
     assert guided["forwards"] == 16
 
 
 def test_float16_that_overflows_in_the_stock_forward_draws_without_a_guard(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("lab.bench.series.STEPS", 2)
-    row = series(bench.ours(EngineSettings(device="cpu")).components, torch.float16, 1)
+    monkeypatch.setattr("lab.bench.black_check.STEPS", 2)
+    row = black_check(bench.ours(EngineSettings(device="cpu")).components, torch.float16, 1)
     assert not row["stock forward is finite"]
     assert (row["drawn"], row["black"], row["refused"], row["with a guard's help"]) == (1, 0, 0, 0)

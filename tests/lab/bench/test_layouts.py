@@ -17,7 +17,7 @@ from engine.memory.weights import PackedLinear
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.types import EngineSettings
 from lab.bench import __main__ as bench
-from lab.bench import contenders, fullsize, speed
+from lab.bench import fullsize, pipelines, speed
 from lab.bench.fullsize import Architecture, laid_out, under
 from lab.bench.memory import most
 from lab.bench.speed import Sides
@@ -54,7 +54,7 @@ def test_a_model_without_a_text_encoder_has_both_sides_from_embeddings_on(
     sides = bench.full_sides(EngineSettings(device="cpu"), tiny)
     assert sides.stock.vae is not sides.components.vae
     assert sides.stock.transformer is sides.components.transformer
-    with_compiled = replace(sides, compiled=contenders.stock_compiled(bench._stocks(sides), backend="eager"))
+    with_compiled = replace(sides, compiled=pipelines.stock_compiled(bench._stocks(sides), backend="eager"))
     tables = bench.compare(with_compiled, [32], 1, ["whole", "stages", "denoising"])
     assert [len(tables[name]) for name in ("whole", "stages", "denoising")] == [0, 0, 1]
 
@@ -74,9 +74,9 @@ def test_a_model_laid_out_on_a_smaller_card_streams_and_draws_the_same_latents(t
     room = used - 4 * MIB + CARD.free - budget(CARD)
     streamed, _ = made(tiny, room)
     assert streamed.components.layout(64, 64)["blocks"] != "8 of 8 resident"
-    task = contenders.asked(64, 2, 1.0)
+    task = pipelines.asked(64, 2, 1.0)
     expected, found = (
-        contenders.ours_latents(each, task, embedding)()[0].latents  # type: ignore[index]
+        pipelines.ours_latents(each, task, embedding)()[0].latents  # type: ignore[index]
         for each in (whole, streamed)
     )
     assert torch.allclose(found, expected, atol=1e-5)
@@ -128,10 +128,10 @@ def test_the_stock_stages_put_together_are_the_stock_picture(
     sides: Sides, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images: list[Any] = []
-    monkeypatch.setattr("lab.bench.contenders.codec.png", lambda image: images.append(image) or b"")
-    task = contenders.asked(32, 1, 1.0)
-    contenders.stock_stages(sides.stock, task)
-    contenders.stock_whole(sides.stock, task)()
+    monkeypatch.setattr("lab.bench.pipelines.codec.png", lambda image: images.append(image) or b"")
+    task = pipelines.asked(32, 1, 1.0)
+    pipelines.stock_stages(sides.stock, task)
+    pipelines.stock_whole(sides.stock, task)()
     apart, whole = images
     assert apart.tobytes() == whole.tobytes()
 
@@ -145,9 +145,9 @@ def test_each_flag_of_the_vae_has_a_row_and_leaves_the_measured_model_alone(side
     assert all(torch.equal(value, before[name]) for name, value in sides.stock.vae.state_dict().items())
 
 
-def test_packed_contenders_share_all_that_is_not_packed(sides: Sides) -> None:
+def test_packed_models_share_all_that_is_not_packed(sides: Sides) -> None:
     model = sides.components.transformer
-    packed = contenders.ours_packed(sides.components, "float8").transformer
+    packed = pipelines.ours_packed(sides.components, "float8").transformer
     forms = [module.form for module in packed.modules() if isinstance(module, PackedLinear)]
     assert forms == ["float8"] * 7 * len(model.layers)
     assert packed.layers[0].attention_norm1.weight is model.layers[0].attention_norm1.weight

@@ -23,7 +23,7 @@ GROWTH = 2.0**11
 """What the value paths of float16 weights are multiplied by; the norms behind them undo it."""
 
 
-def series(components: Components, dtype: torch.dtype, count: int) -> dict[str, Any]:
+def black_check(components: Components, dtype: torch.dtype, count: int) -> dict[str, Any]:
     """Draw `count` pictures with `components`, read in float32 and converted here; count how they ended."""
     pipeline = ZImagePipeline(converted(components, dtype))
     ends: Counter[str] = Counter()

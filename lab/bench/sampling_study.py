@@ -1,4 +1,4 @@
-"""Verdicts on schedules, steps and reuse: every method on the same prompts and seeds, judged by figures.
+"""Schedules, steps and reuse compared: every way of sampling on the same prompts and seeds, by figures.
 
 Adherence is what the embedded model's judge finds of what was asked; distance is to the undistilled model
 with 50 static steps, guided as for distillation; sharpness is the variance of the Laplacian relative to that.
@@ -55,7 +55,7 @@ class Question:
     names: tuple[str, ...]
 
 
-def verdicts(
+def sampling_study(
     pipeline: ZImagePipeline, prompts: int, teacher: Components | None = None
 ) -> list[dict[str, Any]]:
     """Return a row per method, over so many prompts in three grades of complexity.

@@ -24,7 +24,7 @@ from lab.bench.clock import walled
 
 PROMPT = "a red sailboat on the sea at sunset"
 GRAPHS = 64
-"""Graphs a compiled contender may have."""
+"""Graphs a compiled pipeline may have."""
 
 
 def asked(side: int, steps: int, guidance_scale: float) -> Generate:
