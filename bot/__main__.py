@@ -6,13 +6,15 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from adapters.web.server import WebPlatform
+import typer
+
 from bot.core import Core
 from bot.platform import Platform
 from bot.replies.replies import Replies
@@ -28,17 +30,22 @@ from engine.models import profiles
 from engine.runtime.process import ProcessEngine
 from engine.types import EngineError, ModelProfile, image_tokens
 
-USAGE = """usage: python -m bot [--config FILE] COMMAND
-
-  run                                        start the bot (the default)
-  imagine PROMPT [flags] --out FILE [--json] draw one picture, or as many as --count says; or into a folder
-  optimize WISH                              print the precise prompt for a rough wish
-  info FILE                                  print the parameters a picture carries
-  doctor                                     say what stands, what is missing, and what to do about it
-"""
 BAD_USE = 2
 
 log = logging.getLogger(__name__)
+app = typer.Typer(
+    help="A bot that turns messages into pictures. Without a command it starts.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+FLAGS_PASS = {"ignore_unknown_options": True}
+"""What a prompt may hold, such as --seed, is no option of the command line."""
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="The configuration; without it ./config.toml, if there."),
+]
 
 
 class UsageError(Exception):
@@ -51,9 +58,8 @@ class CommandError(Exception):
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command and exit: 0 done, 1 failed, 2 bad usage or configuration."""
-    words = list(sys.argv[1:] if argv is None else argv)
     try:
-        sys.exit(_command(words))
+        app(argv)
     except (config.ConfigError, UsageError, lock.UnusableDirectory, UnusableDatabaseError) as error:
         print(error, file=sys.stderr)
         sys.exit(BAD_USE)
@@ -63,36 +69,98 @@ def main(argv: Sequence[str] | None = None) -> None:
     except (CommandError, EngineError) as error:
         print(error, file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
-def _command(words: list[str]) -> int:
-    if {"-h", "--help"} & set(words[:1]):
-        print(USAGE, end="")
-        return 0
-    path = _option(words, "--config")
-    file = Path(path) if path else None
+@app.callback(invoke_without_command=True)
+def _start(context: typer.Context, file: ConfigFile = None) -> None:
+    context.obj = file
+    if context.invoked_subcommand is None:
+        _run(context)
+
+
+@app.command("run")
+def _run(context: typer.Context, file: ConfigFile = None) -> None:
+    """Start the bot, until Ctrl+C."""
+    asyncio.run(_serve(_settings(context, file)))
+
+
+@app.command("imagine", context_settings=FLAGS_PASS)
+def _imagine(
+    context: typer.Context,
+    words: Annotated[list[str], typer.Argument(metavar="PROMPT", hidden=True)],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="The picture's file, or a folder; several are numbered.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was drawn, and how, as JSON.")] = False,
+    file: ConfigFile = None,
+) -> None:
+    """Draw a prompt.
+
+    The prompt may hold flags, as in a chat: --seed 7 --ar 16:9 --count 2.
+    """
+    settings = _settings(context, file)
+    if not out.absolute().parent.is_dir():
+        raise UsageError(f"--out {out}: there is no such folder; make it first")
+    if not os.access(out if out.exists() else out.absolute().parent, os.W_OK):
+        raise UsageError(f"--out {out}: nothing can be written there; choose another place for the picture")
+    pictures = asyncio.run(_draw(settings, " ".join(words), out))
+    print(json.dumps(pictures, ensure_ascii=False) if as_json else "\n".join(map(_line, pictures)))
+
+
+@app.command("optimize", context_settings=FLAGS_PASS)
+def _optimize(
+    context: typer.Context,
+    words: Annotated[list[str], typer.Argument(metavar="PROMPT", hidden=True)],
+    file: ConfigFile = None,
+) -> None:
+    """Print the precise prompt for a rough one, in any language."""
+    print(asyncio.run(_rewrite(_settings(context, file), " ".join(words))))
+
+
+@app.command("info")
+def _info(
+    context: typer.Context,
+    picture: Annotated[Path, typer.Argument(metavar="FILE", help="A PNG, JPEG or WebP file.")],
+    file: ConfigFile = None,
+) -> None:
+    """Print the parameters a picture carries, as JSON."""
+    _settings(context, file)
+    try:
+        found = imagine.info(picture)
+    except OSError as error:
+        raise UsageError(f"{picture}: {error.strerror}") from None
+    except imagine.Unreadable as error:
+        raise CommandError(f"{picture}: {error}") from None
+    print(json.dumps(found, ensure_ascii=False, indent=2))
+
+
+@app.command("doctor")
+def _doctor(context: typer.Context, file: ConfigFile = None) -> None:
+    """Check this machine and the configuration."""
+    settings = _settings(context, file)
+    device = asyncio.run(doctor.probe(settings))
+    findings = doctor.examine(device, settings, profiles.locate(settings.model.name), file or context.obj)
+    print("\n".join(map(str, findings)))
+    if any(finding.grade == "problem" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _settings(context: typer.Context, file: Path | None) -> Config:
+    """Load the configuration that is named before or after the command, and start the log."""
+    file = file or context.obj
     settings = config.load(file)
-    _log(settings)
+    level = getattr(logging, settings.log_level.upper())
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # These log every single poll, and every proxy's error page with a traceback.
+    logging.getLogger("httpx").setLevel(max(level, logging.WARNING))
+    logging.getLogger("telegram.request").setLevel(logging.CRITICAL)
+    redact.install(settings.secrets())
     if exposed := config.exposed(file, settings):
         log.warning(exposed)
-    name, rest = (words[0], words[1:]) if words else ("run", [])
-    match name:
-        case "run" if not rest:
-            return asyncio.run(_run(settings))
-        case "imagine":
-            return _imagine(settings, rest)
-        case "optimize" if rest:
-            return asyncio.run(_optimize(settings, " ".join(rest)))
-        case "info" if len(rest) == 1:
-            return _info(Path(rest[0]))
-        case "doctor" if not rest:
-            return asyncio.run(_doctor(settings, file))
-    raise UsageError(f"cannot make sense of {' '.join(words)!r}\n{USAGE}")
+    return settings
 
 
-async def _run(settings: Config) -> int:
+async def _serve(settings: Config) -> None:
     """Serve until a signal says stop."""
     profile, words = profiles.profile(settings.model.name, settings.model.size), build.words(settings)
     async with AsyncExitStack() as stack:
@@ -112,11 +180,10 @@ async def _run(settings: Config) -> int:
         )
         with explained(settings.data_dir / DATABASE):
             await core.recover()
-        await _serve(core, platforms)
-    return 0
+        await _keep_serving(core, platforms)
 
 
-async def _serve(core: Core, platforms: Sequence[Platform]) -> None:
+async def _keep_serving(core: Core, platforms: Sequence[Platform]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows has no signal handlers on the loop; Ctrl+C raises there
@@ -135,6 +202,8 @@ async def _serve(core: Core, platforms: Sequence[Platform]) -> None:
 
 async def _ready(platforms: Sequence[Platform], service: Service) -> None:
     """Print where the bot can be met: the web chat's address once it listens, or what else is served."""
+    from adapters.web import WebPlatform
+
     met = ", ".join(one.name for one in platforms if not isinstance(one, WebPlatform))
     for web in (one for one in platforms if isinstance(one, WebPlatform)):
         listening = asyncio.create_task(web.started())
@@ -148,28 +217,12 @@ async def _ready(platforms: Sequence[Platform], service: Service) -> None:
     print(f"ready: {met}", flush=True)
 
 
-def _imagine(settings: Config, words: list[str]) -> int:
-    out = _option(words, "--out")
-    as_json = "--json" in words
-    text = " ".join(word for word in words if word != "--json")
-    if out is None or not text:
-        raise UsageError("imagine needs a prompt and --out FILE")
-    if not Path(out).absolute().parent.is_dir():
-        raise UsageError(f"--out {out}: there is no such folder; make it first")
-    if not os.access(out if Path(out).exists() else Path(out).absolute().parent, os.W_OK):
-        raise UsageError(f"--out {out}: nothing can be written there; choose another place for the picture")
-    made = asyncio.run(_draw(settings, text, Path(out)))
-    print(json.dumps(made, ensure_ascii=False) if as_json else "\n".join(map(_line, made)))
-    return 0
-
-
 async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
     profile = profiles.profile(settings.model.name, settings.model.size)
     engine = _engine(settings, profile)
     try:
-        return await imagine.imagine(
-            engine, profile, text, build.defaults(settings, profile), out, partial(print, file=sys.stderr)
-        )
+        with _progress() as show:
+            return await imagine.imagine(engine, profile, text, build.defaults(settings, profile), out, show)
     except Refused as refused:
         raise CommandError(Replies(profile).refused(refused, "en").text) from None
     except OSError as error:
@@ -178,30 +231,29 @@ async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
         await engine.close()
 
 
-async def _optimize(settings: Config, wish: str) -> int:
+@contextmanager
+def _progress() -> Iterator[imagine.Show]:
+    """Yield what shows a picture's steps on stderr: as a bar on a terminal, elsewhere as lines."""
+    if not sys.stderr.isatty():
+        yield lambda file, step, steps: print(f"{file}: step {step} of {steps}", file=sys.stderr)
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import Progress, TaskID
+
+    with Progress(console=Console(stderr=True)) as bars:
+        tasks = defaultdict[str, TaskID](lambda: bars.add_task(""))
+        yield lambda file, step, steps: bars.update(
+            tasks[file], description=escape(file), completed=step, total=steps
+        )
+
+
+async def _rewrite(settings: Config, prompt: str) -> str:
     engine = _engine(settings, profiles.profile(settings.model.name, settings.model.size))
     try:
-        print((await imagine.optimize(engine, wish)).used)
+        return (await imagine.optimize(engine, prompt)).used
     finally:
         await engine.close()
-    return 0
-
-
-def _info(file: Path) -> int:
-    try:
-        found = imagine.info(file)
-    except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}") from None
-    except imagine.Unreadable as error:
-        raise CommandError(f"{file}: {error}") from None
-    print(json.dumps(found, ensure_ascii=False, indent=2))
-    return 0
-
-
-async def _doctor(settings: Config, file: Path | None) -> int:
-    findings = await doctor.examine(settings, profiles.locate(settings.model.name), file)
-    print("\n".join(map(str, findings)))
-    return int(any(finding.grade == "problem" for finding in findings))
 
 
 def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine:
@@ -250,36 +302,18 @@ def _telegram(settings: Config) -> Platform:
     return TelegramPlatform(settings.telegram)
 
 
-def _web(phase: Callable[[], str], settings: Config) -> WebPlatform:
+def _web(phase: Callable[[], str], settings: Config) -> Platform:
+    from adapters.web import WebPlatform
+
     try:
         return WebPlatform(settings.web, settings.data_dir, engine=phase)
     except ValueError as error:
         raise config.ConfigError(str(error)) from None
 
 
-def _option(words: list[str], name: str) -> str | None:
-    """Take `name VALUE` out of `words`; the rest may be flags of the prompt and stays in order."""
-    if name not in words:
-        return None
-    place = words.index(name)
-    if place + 1 == len(words):
-        raise UsageError(f"{name} needs a value")
-    del words[place]
-    return words.pop(place)
-
-
-def _log(settings: Config) -> None:
-    level = getattr(logging, settings.log_level.upper())
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # These tell of every single poll, and of every proxy's error page with a traceback.
-    logging.getLogger("httpx").setLevel(max(level, logging.WARNING))
-    logging.getLogger("telegram.request").setLevel(logging.CRITICAL)
-    redact.install(settings.secrets())
-
-
-def _line(made: dict[str, Any]) -> str:
-    size, seed = f"{made['width']}×{made['height']}", made["seed"]
-    return f"{made['file']}: {made['used_prompt']} ({size}, seed {seed}, {made['seconds']} s)"
+def _line(picture: dict[str, Any]) -> str:
+    how = "{width}×{height}, seed {seed}, {seconds} s".format_map(picture)
+    return f"{picture['file']}: {picture['used_prompt']} ({how})"
 
 
 if __name__ == "__main__":

@@ -51,12 +51,14 @@ class Finding:
         return f"{line}\n  {'':<9} → {self.fix}" if self.fix else line
 
 
-async def examine(config: Config, where: Path | None, file: Path | None = None) -> list[Finding]:
+def examine(
+    device: dict[str, Any], config: Config, where: Path | None, file: Path | None = None
+) -> list[Finding]:
     """Return every finding.
 
-    `where` is the model's directory on this machine, None when it is not here; `file` the configuration's.
+    `device` is what `probe` returned; `where` is the model's directory on this machine, None when it is not
+    here; `file` is the configuration's.
     """
-    device = await probe(config)
     return [
         _python(),
         *_packages(),

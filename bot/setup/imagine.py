@@ -1,6 +1,6 @@
 """One picture or one prompt from the command line, without a server, a queue or a database.
 
-Knows the engine's port and the flags; what it returns is what a script would want to read.
+Knows the engine's port and the flags; the values it returns are plain, for JSON.
 """
 
 import asyncio
@@ -11,8 +11,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-from bot.requests import flags
-from bot.requests import tasks as params
+from bot.requests import flags, tasks
 from bot.types import Address, Job, Params, Request, User
 from engine.pictures.metadata import read
 from engine.types import Engine, Event, ModelProfile, Optimize, Picture, Progress, PromptReady, Task
@@ -22,33 +21,35 @@ _ADDRESS = Address("cli", "")
 
 LARGEST_FILE = 500_000_000
 
-Told = Callable[[str], None]
+Show = Callable[[str, int, int], None]
+"""Takes a picture's file, how many of its steps are done, and how many there are."""
 
 
 class Unreadable(Exception):
-    """A file tells nothing; the message goes on after its name and says what to do."""
+    """A file has no parameters to read; the message follows its name and says what to do."""
 
 
 async def imagine(
-    engine: Engine, profile: ModelProfile, text: str, defaults: Params, out: Path, told: Told
+    engine: Engine, profile: ModelProfile, text: str, defaults: Params, out: Path, show: Show
 ) -> list[dict[str, Any]]:
-    """Draw `text` (a prompt with flags) into `out`, numbered when several; return what was made.
+    """Draw `text` (a prompt with flags) into `out`, numbered when several; return how each was drawn.
 
-    Raises `Refused` for words or flags that cannot be used, `EngineError` for a picture that cannot be made,
+    Raises `Refused` for a prompt or flags that cannot be used, `EngineError` where drawing fails,
     OSError for a file that cannot be written; nothing half of it stays.
     """
     request = Request(_USER, _ADDRESS, "cli", "imagine", flags.parse(text, defaults))
-    resolved = params.resolve(request, profile, None, params.random_seed)
+    resolved = tasks.resolve(request, profile, None, tasks.random_seed)
     job = Job(1, request, "running", 0.0, resolved.width, resolved.height, resolved.seed, resolved.cost)
-    tasks, out = params.tasks(job, None), place(out, job.seed)
-    files = [out] if len(tasks) == 1 else [_numbered(out, number) for number in range(1, len(tasks) + 1)]
-    return [await _draw(engine, task, file, told) for task, file in zip(tasks, files, strict=True)]
+    todo, out = tasks.tasks(job, None), place(out, job.seed)
+    numbers = range(1, len(todo) + 1)
+    files = [out] if len(todo) == 1 else [out.with_name(f"{out.stem}-{n}{out.suffix}") for n in numbers]
+    return [await _draw(engine, task, file, show) for task, file in zip(todo, files, strict=True)]
 
 
-async def optimize(engine: Engine, wish: str) -> PromptReady:
-    """Return the precise prompt for a rough wish."""
+async def optimize(engine: Engine, prompt: str) -> PromptReady:
+    """Return the precise prompt for a rough one."""
     ready = None
-    async for event in _events(engine, Optimize(wish)):
+    async for event in _events(engine, Optimize(prompt)):
         if isinstance(event, PromptReady):
             ready = event
     assert ready is not None
@@ -83,14 +84,14 @@ def place(out: Path, seed: int) -> Path:
     return next(file for file in map(out.joinpath, names) if not file.exists())
 
 
-async def _draw(engine: Engine, task: Task, file: Path, told: Told) -> dict[str, Any]:
+async def _draw(engine: Engine, task: Task, file: Path, show: Show) -> dict[str, Any]:
     ready, picture = PromptReady("", ""), None
     async for event in _events(engine, task):
         match event:
             case PromptReady():
                 ready = event
             case Progress():
-                told(f"{file}: step {event.step} of {event.steps}")
+                show(str(file), event.step, event.steps)
             case Picture():
                 picture = event
     assert picture is not None
@@ -122,7 +123,3 @@ def _write(file: Path, png: bytes) -> None:
         if file.is_file():
             file.unlink()
         raise
-
-
-def _numbered(out: Path, number: int) -> Path:
-    return out.with_name(f"{out.stem}-{number}{out.suffix}")

@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bot.setup.config import Config, ModelConfig
-from bot.setup.doctor import MOST_LATEST, examine, files, speed, writer
+from bot.setup.doctor import MOST_LATEST, examine, files, probe, speed, writer
 from bot.storage.database import DATABASE
 from bot.storage.jobs import JobStore
 
@@ -78,7 +78,7 @@ def test_what_loading_would_say_of_the_files_is_told_in_place_of_a_size(tmp_path
 
 async def test_an_empty_model_folder_is_a_problem(tmp_path: Path) -> None:
     config = Config(data_dir=tmp_path / "data", model=ModelConfig(name=str(tmp_path)))
-    findings = await examine(config, tmp_path)
+    findings = examine(await probe(config), config, tmp_path)
     [told] = [each for each in findings if each.subject == "model"]
     assert told.grade == "problem"
     assert f"{tmp_path} lacks tokenizer" in told.text

@@ -3,16 +3,19 @@
 import asyncio
 import io
 import json
-import os
+import logging
 import socket
-import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from bot import __main__
 from bot.setup import doctor, imagine
 from bot.setup.config import Config
 from bot.storage.database import DATABASE
@@ -24,8 +27,6 @@ from engine.models import profiles
 from engine.pictures.metadata import Parameters, write
 from engine.types import ModelProfile
 
-ROOT = Path(__file__).parents[2]
-
 
 def blank() -> bytes:
     """A PNG without parameters."""
@@ -34,17 +35,84 @@ def blank() -> bytes:
     return file.getvalue()
 
 
-def bot(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    settings = {f"ZIMAGE_BOT_{key}": value for key, value in environment.items()}
-    return subprocess.run(
-        [sys.executable, "-m", "bot", *words],
-        cwd=ROOT,
-        env=os.environ | settings,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+class Done(NamedTuple):
+    """How a command ended."""
+
+    status: object
+    out: str
+    err: str
+
+
+Bot = Callable[..., Done]
+
+
+@pytest.fixture
+def bot(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Bot:
+    """Run commands in this process; its log and its hooks for uncaught errors are put back afterwards."""
+    monkeypatch.setattr(logging.root, "handlers", [])
+    for logger in (logging.root, logging.getLogger("httpx"), logging.getLogger("telegram.request")):
+        monkeypatch.setattr(logger, "level", logger.level)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+
+    def command(*words: str, **environment: str) -> Done:
+        for name, value in environment.items():
+            monkeypatch.setenv(f"ZIMAGE_BOT_{name}", value)
+        with pytest.raises(SystemExit) as ended:
+            __main__.main(words)
+        return Done(ended.value.code, *capfd.readouterr())
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--help"], ["run", "imagine", "optimize", "info", "doctor", "--config"]),
+        (["-h"], ["run", "imagine", "optimize", "info", "doctor", "--config"]),
+        (["run", "--help"], ["--config"]),
+        (["imagine", "--help"], ["PROMPT", "--out", "--json", "--seed 7", "--config"]),
+        (["optimize", "--help"], ["PROMPT", "--config"]),
+        (["info", "--help"], ["FILE", "--config"]),
+        (["doctor", "--help"], ["--config"]),
+    ],
+)
+def test_every_command_has_its_help(bot: Bot, words: list[str], named: list[str]) -> None:
+    done = bot(*words)
+    assert (done.status, done.err) == (0, "")
+    assert not [each for each in named if each not in done.out]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_the_configuration_is_named_before_or_after_the_command(bot: Bot, tmp_path: Path, place: int) -> None:
+    (tmp_path / "c.toml").write_text("[web]\nport = 'many'")
+    words = ["doctor"]
+    words[place:place] = ["--config", str(tmp_path / "c.toml")]
+    done = bot(*words)
+    assert done.status == 2
+    assert done.err.startswith(f"{tmp_path / 'c.toml'}: web.port")
+
+
+class Terminal(io.StringIO):
+    """Takes what is written to a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_steps_are_a_bar_on_a_terminal_and_without_colour_where_nobody_wants_it(
+    monkeypatch: pytest.MonkeyPatch, plain: bool
+) -> None:
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", "1" if plain else "")
+    with __main__._progress() as show:
+        show("[a] cat.png", 2, 8)
+    text = terminal.getvalue()
+    assert "[a] cat.png" in text
+    assert "25%" in text
+    assert ("\x1b[38;5;" in text or "\x1b[35m" in text) == (not plain)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +120,7 @@ def bot(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     [
         (["paint"], {}, "paint"),
         (["imagine", "a cat"], {}, "--out"),
-        (["imagine", "a cat", "--out"], {}, "--out needs a value"),
+        (["imagine", "a cat", "--out"], {}, "'--out' requires an argument"),
         (["imagine", "a cat", "--out", "/no/such/folder/cat.png"], {}, "no such folder"),
         (["info", "/no/such/file.png"], {}, "No such file"),
         (["--config", "/no/such/config.toml"], {}, "no such file"),
@@ -68,44 +136,44 @@ def bot(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_bad_use_is_explained_and_exits_with_two(
-    words: list[str], environment: dict[str, str], said: str, tmp_path: Path
+    bot: Bot, words: list[str], environment: dict[str, str], said: str, tmp_path: Path
 ) -> None:
     done = bot(*words, **{"DATA_DIR": str(tmp_path), **environment})
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.status == 2
+    assert said in done.err
+    assert "Traceback" not in done.err
 
 
-def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
+def test_a_taken_port_is_one_line(bot: Bot, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = bot("run", DATA_DIR=str(tmp_path), WEB__PORT=str(taken.getsockname()[1]), LOG_LEVEL="error")
-    assert done.returncode == 1
-    assert "web.port" in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
+    assert done.status == 1
+    assert "web.port" in done.err.splitlines()[-1]
+    assert "Traceback" not in done.err
 
 
-def test_a_second_bot_on_the_same_data_is_refused(tmp_path: Path) -> None:
+def test_a_second_bot_on_the_same_data_is_refused(bot: Bot, tmp_path: Path) -> None:
     with exclusive(tmp_path):
         done = bot("run", DATA_DIR=str(tmp_path), WEB__PORT="0")
-    assert done.returncode == 2
-    assert str(tmp_path) in done.stderr
+    assert done.status == 2
+    assert str(tmp_path) in done.err
 
 
-def test_info_prints_what_a_picture_carries(tmp_path: Path) -> None:
+def test_info_prints_what_a_picture_carries(bot: Bot, tmp_path: Path) -> None:
     file = tmp_path / "cat.png"
     file.write_bytes(write(blank(), Parameters(prompt="a cat", original="猫", seed=7)))
     done = bot("info", str(file))
-    assert done.returncode == 0
-    told = json.loads(done.stdout)
+    assert done.status == 0
+    told = json.loads(done.out)
     assert (told["prompt"], told["original"], told["seed"]) == ("a cat", "猫", 7)
 
 
-def test_info_on_a_picture_without_parameters_fails_kindly(tmp_path: Path) -> None:
+def test_info_on_a_picture_without_parameters_fails_kindly(bot: Bot, tmp_path: Path) -> None:
     file = tmp_path / "plain.png"
     file.write_bytes(blank())
     done = bot("info", str(file))
-    assert done.returncode == 1
-    assert "carries no parameters" in done.stderr
+    assert done.status == 1
+    assert "carries no parameters" in done.err
 
 
 def foreign() -> bytes:
@@ -126,13 +194,13 @@ def foreign() -> bytes:
     ],
 )
 def test_info_says_in_one_line_why_a_file_tells_nothing(
-    tmp_path: Path, data: bytes | None, said: str
+    bot: Bot, tmp_path: Path, data: bytes | None, said: str
 ) -> None:
     file = tmp_path / "cat.png"
     file.mkdir() if data is None else file.write_bytes(data)
     done = bot("info", str(file))
-    assert (done.returncode, done.stdout) == (1, "")
-    [line] = done.stderr.splitlines()
+    assert (done.status, done.out) == (1, "")
+    [line] = done.err.splitlines()
     assert line.startswith(f"{file}: ")
     assert said in line
 
@@ -161,24 +229,27 @@ async def test_a_picture_that_does_not_fit_on_the_disk_leaves_no_half(tmp_path: 
         await imagine.imagine(FakeEngine(16), profile, "a cat", Params("", steps=1), full, print)
 
 
-def test_a_picture_is_drawn_into_a_folder(tmp_path: Path) -> None:
-    done = bot(
-        "imagine", "a red boat", "--seed", "7", "--steps", "1", "--size", "64x64", "--out", str(tmp_path)
-    )
-    assert (done.returncode, [file.name for file in tmp_path.iterdir()]) == (0, ["zimage-7.png"])
+def test_a_picture_is_drawn_into_a_folder_and_reported_as_json(bot: Bot, tmp_path: Path) -> None:
+    flags = ("--seed", "7", "--steps", "1", "--json", "--size", "64x64")
+    done = bot("imagine", "a red", "boat", *flags, "--out", str(tmp_path), LOG_LEVEL="error")
+    assert (done.status, [file.name for file in tmp_path.iterdir()]) == (0, ["zimage-7.png"])
+    [drawn] = json.loads(done.out)
+    assert (drawn["prompt"], drawn["seed"], drawn["width"]) == ("a red boat", 7, 64)
+    assert done.err == f"{tmp_path / 'zimage-7.png'}: step 1 of 1\n"
 
 
-def test_a_disk_that_is_full_is_one_line(tmp_path: Path) -> None:
+def test_a_disk_that_is_full_is_one_line(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(__main__, "_engine", lambda *_: FakeEngine(16))
     words = ("a red boat", "--steps", "1", "--size", "64x64", "--out", "/dev/full")
     done = bot("imagine", *words, LOG_LEVEL="error")
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("--out /dev/full: No space left on device; choose")
-    assert "Traceback" not in done.stderr
+    assert done.status == 1
+    assert done.err.splitlines()[-1].startswith("--out /dev/full: No space left on device; choose")
+    assert "Traceback" not in done.err
 
 
 def test_the_doctor_finds_a_healthy_demo_healthy(tmp_path: Path) -> None:
     config = Config(data_dir=tmp_path / "data")
-    findings = asyncio.run(doctor.examine(config, profiles.locate("embedded")))
+    findings = doctor.examine(asyncio.run(doctor.probe(config)), config, profiles.locate("embedded"))
     subjects = {finding.subject: finding.grade for finding in findings}
     assert {"python", "packages", "device", "plan", "memory", "model", "database", "disk", "web"} <= set(
         subjects
@@ -190,7 +261,7 @@ def test_the_doctor_finds_a_healthy_demo_healthy(tmp_path: Path) -> None:
 async def test_the_doctor_reads_the_database_of_a_bot_that_is_not_running(tmp_path: Path) -> None:
     async with JobStore.open(tmp_path):
         pass
-    findings = await doctor.examine(Config(data_dir=tmp_path), None)
+    findings = doctor.examine({}, Config(data_dir=tmp_path), None)
     [database] = [finding for finding in findings if finding.subject == "database"]
     assert (database.grade, database.text) == ("ok", f"{tmp_path / DATABASE}, 0 jobs")
 
@@ -205,8 +276,8 @@ async def test_the_doctor_tells_the_plan_and_refuses_what_cannot_fit() -> None:
     assert not list(doctor.plan({}))
 
 
-def test_the_doctor_names_a_missing_model_and_the_way_out(tmp_path: Path) -> None:
+def test_the_doctor_names_a_missing_model_and_the_way_out(bot: Bot, tmp_path: Path) -> None:
     done = bot("doctor", DATA_DIR=str(tmp_path), MODEL__NAME="/no/such/model")
-    assert done.returncode == 1
-    assert "there is no model at /no/such/model" in done.stdout
-    assert "model.name" in done.stdout
+    assert done.status == 1
+    assert "there is no model at /no/such/model" in done.out
+    assert "model.name" in done.out
