@@ -164,9 +164,10 @@ class ModelProfile:
 
     `base_size` is the side of its native square in pixels, `max_size` the longest side it may draw,
     `suggestions` are prompts it does well, `world` is a sentence on what a limited model can draw, or empty;
-    both in Chinese, too, where somebody wrote them. `steps` and `guidance_scale` are what it was made for,
-    `negatives` terms for the negative prompt of its pictures. `composes` is the side of the largest square
-    that it can compose, 0 for any; larger pictures begin at that area.
+    `suggestions_in` and `worlds` have them in other languages, where somebody wrote them. `steps` and
+    `guidance_scale` are what it was made for, `negatives` terms for the negative prompt of its pictures.
+    `composes` is the side of the largest square that it can compose, 0 for any; larger pictures begin at that
+    area.
     """
 
     name: str
@@ -174,8 +175,8 @@ class ModelProfile:
     max_size: int
     suggestions: tuple[str, ...] = ()
     world: str = ""
-    suggestions_zh: tuple[str, ...] = ()
-    world_zh: str = ""
+    worlds: Mapping[str, str] = field(default_factory=dict)
+    suggestions_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     steps: int = 8
     guidance_scale: float = 1.8
     negatives: tuple[str, ...] = ()

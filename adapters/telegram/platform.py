@@ -27,14 +27,13 @@ from adapters.telegram.polling import Polling, retry_until_ok
 from adapters.telegram.responder import Responder
 from adapters.telegram.webhook import Webhook
 from bot.core import Core
+from bot.locales.texts import DEFAULT, LANGUAGES
 from bot.requests.commands import COMMANDS
 from bot.setup.config import ConfigError, TelegramConfig
 from bot.types import Address, Reply
 
 TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
 CONNECTIONS = 32
-LANGUAGES = (("en", None), ("zh", "zh"))
-"""Ours, and how Telegram names it; None is what everybody else sees."""
 UNKNOWN = (BadRequest, Forbidden, ChatMigrated)
 """How Telegram says that there is no such chat for the bot."""
 CHATS = (f"{place.NAME}:user:", f"{place.NAME}:chat:")
@@ -118,7 +117,9 @@ class TelegramPlatform:
     async def _offer(self, bot: "ExtBot[bool]", core: Core, scope: BotCommandScope, admins: bool) -> None:
         say = core.replies.texts.say
         entries = [entry.name for entry in COMMANDS if admins or not entry.admins]
-        for language, code in LANGUAGES:
+        for language in LANGUAGES:
+            # Without a language the commands are what everybody else sees.
+            code = None if language == DEFAULT else language
             commands = [BotCommand(name, say(language, f"command-{name}")) for name in entries]
             tell = partial(bot.set_my_commands, commands, scope=scope, language_code=code)
             await retry_until_ok(tell, self._sleep, *UNKNOWN)

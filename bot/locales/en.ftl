@@ -347,6 +347,8 @@ typed-off = off false
 typed-auto = auto
 typed-random = random
 typed-separate = off
+typed-sr = sr
+typed-redraw = redraw
 
 # Telegram
 telegram-ask-imagine = What shall I draw? Answer this message.

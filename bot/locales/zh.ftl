@@ -303,6 +303,8 @@ typed-off = 关 关闭
 typed-auto = 自动
 typed-random = 随机
 typed-separate = 解除 关闭
+typed-sr = 超分 超分辨率 超解析度
+typed-redraw = 重绘
 
 # Telegram
 telegram-ask-imagine = 想画什么？请回复这条消息。

@@ -64,9 +64,8 @@ def small_print(texts: Texts, job: Job) -> str:
 
 def introduced(profile: ModelProfile, locale: str) -> tuple[str, tuple[str, ...]]:
     """Return what a model can draw, in a sentence or empty, and prompts it does well."""
-    if language(locale) == "zh":
-        return profile.world_zh or profile.world, profile.suggestions_zh or profile.suggestions
-    return profile.world, profile.suggestions
+    name = language(locale)
+    return profile.worlds.get(name, profile.world), profile.suggestions_in.get(name, profile.suggestions)
 
 
 def seconds(value: float) -> str:

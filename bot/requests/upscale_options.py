@@ -6,16 +6,17 @@ Knows words; looks up no job.
 import re
 from dataclasses import dataclass, replace
 
+from bot.locales.texts import typed
 from bot.requests import flag_syntax
 from bot.types import Action, Params, Refused
 from engine.types import UPSCALE_FACTORS, UpscaleMethod
 
 METHODS: dict[UpscaleMethod, tuple[str, ...]] = {
-    "sr": ("sr", "超分辨率", "超解析度", "超分"),
+    "sr": typed("typed-sr"),
     "lanczos": ("lanczos",),
-    "redraw": ("redraw", "重绘", "重繪"),
+    "redraw": typed("typed-redraw"),
 }
-"""The words for each method, the first its own name; who says none of them leaves the choice to the style."""
+"""The words for each method; who says none of them leaves the choice to the style."""
 
 _CHINESE = {"一": 2, "两": 2, "兩": 2, "二": 2, "四": 4}
 """Larger 一倍, "by once itself", is twice as large."""

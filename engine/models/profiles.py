@@ -121,12 +121,18 @@ def _embedded() -> ModelProfile:
     subjects, places, times = (
         "、".join(_CHINESE[word] for word in words) for words in (SUBJECTS, PLACES, TIMES)
     )
+    world_ja = (
+        f"この小さなモデルが描くのは絵本のような場面です。{'、'.join(SUBJECTS)} から 1 つか 2 つ、"
+        f"色は {len(COLOURS)} 色、場所は {'、'.join(PLACES)} など、時間帯は {'、'.join(TIMES)}。"
+        "雨・雪・霧や、水彩画・ペン画もできます。"
+    )
     world_zh = (
         f"这个小模型会画绘本风格的场景，一样或两样：{subjects}，{len(COLOURS)} 种颜色，{places}，{times}，"
         "可以下雨、下雪、起雾，也可以画成水彩或钢笔画。"
     )
     prompts, chinese = tuple(WORLD_PROMPTS), tuple(WORLD_PROMPTS.values())
-    return ModelProfile(EMBEDDED, 256, 512, prompts, world, chinese, world_zh, composes=256)
+    worlds = {"zh": world_zh, "ja": world_ja}
+    return ModelProfile(EMBEDDED, 256, 512, prompts, world, worlds, {"zh": chinese}, composes=256)
 
 
 def _either(words: tuple[str, ...]) -> str:

@@ -28,6 +28,8 @@ from engine.types import UPSCALE_FACTORS, UpscaleMethod
         ("17 Lanczos 4x", UpscaleRequest(17, 0, UpscaleOptions(4, "lanczos"))),
         ("17 4 倍超分辨率", UpscaleRequest(17, 0, UpscaleOptions(4, "sr"))),
         ("四倍 重繪", UpscaleRequest(None, 0, UpscaleOptions(4, "redraw"))),
+        ("17 4倍 描き直し", UpscaleRequest(17, 0, UpscaleOptions(4, "redraw"))),
+        ("17 超解像", UpscaleRequest(17, 0, UpscaleOptions(2, "sr"))),
         ("redraw sr 17", UpscaleRequest(17, 0, UpscaleOptions(2, "redraw"))),
         ("17 1920x1080", UpscaleRequest(17, 1919)),
     ],

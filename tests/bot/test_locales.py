@@ -11,7 +11,7 @@ from fluent.syntax import FluentParser
 from fluent.syntax import ast as ftl
 from fluent.syntax.visitor import Visitor
 
-from bot.locales.texts import LANGUAGES, Texts
+from bot.locales.texts import LANGUAGES, TAIWAN, Texts, answer_locale, typed
 from bot.replies.keyboard import EMOJIS
 from bot.replies.refusals import REFUSALS
 from bot.requests.commands import COMMANDS
@@ -99,9 +99,9 @@ def given(call: ast.Call) -> set[str] | None:
     return None if None in names else {name for name in names if name}
 
 
-def test_both_languages_hold_the_same_messages_with_the_same_variables() -> None:
+def test_every_language_holds_the_same_messages_with_the_same_variables() -> None:
     for language in LANGUAGES:
-        assert messages(language) == ENGLISH
+        assert messages(language) == ENGLISH, language
 
 
 def test_every_message_is_used_in_the_code() -> None:
@@ -163,6 +163,45 @@ def test_every_refusal_has_its_row_and_its_text_in_every_language_and_no_text_is
 def test_the_messages_of_a_table_are_its_rows(prefix: str, names: set[str]) -> None:
     keys = {key.removeprefix(prefix) for key in ENGLISH if key.startswith(prefix) and "." not in key}
     assert keys == names
+
+
+@pytest.mark.parametrize("language", [*LANGUAGES, TAIWAN])
+def test_no_two_commands_or_options_share_a_name_and_each_is_one_that_discord_takes(language: str) -> None:
+    texts = Texts()
+    commands = [word for entry in COMMANDS for word in texts.words(language, f"command-{entry.name}.words")]
+    options = [texts.name(language, key) for key in ENGLISH if key.endswith(".name")]
+    for names in (commands, options):
+        assert len(names) == len(set(names))
+        assert [
+            name for name in names if not re.fullmatch(r"[\w-]{1,32}", name) or name != name.lower()
+        ] == []
+
+
+def test_no_word_stands_for_commands_of_two_languages() -> None:
+    words = [word for entry in COMMANDS for word in entry.words]
+    assert len(words) == len(set(words))
+
+
+def test_a_typed_word_of_a_value_means_one_thing() -> None:
+    words = [word for name in ("on", "off", "auto", "random") for word in typed(f"typed-{name}")]
+    assert len(words) == len(set(words))
+
+
+def test_a_language_is_named_by_its_file() -> None:
+    texts = Texts()
+    for language in LANGUAGES:
+        assert texts.say(language, "language-tag").partition("-")[0] == language
+
+
+@pytest.mark.parametrize(
+    ("text", "locale", "answered"),
+    [("夕焼けの海", "en", "ja"), ("一只猫", "en", "zh"), ("東京", "ja", "ja"), ("一只猫", "zh-TW", "zh-TW"),
+     ("a cat", "fr", "fr")],
+)  # fmt: skip
+def test_a_text_is_answered_in_the_language_its_script_gives_away(
+    text: str, locale: str, answered: str
+) -> None:
+    assert answer_locale(text, locale) == answered
 
 
 def test_no_command_description_is_too_long_for_a_command_menu() -> None:

@@ -110,7 +110,7 @@ async def test_commands_are_told_once_and_again_when_they_change(tmp_path: Path)
 async def test_commands_are_named_in_chinese_and_work_everywhere(tmp_path: Path) -> None:
     async with opened(tmp_path) as studio:
         imagine = studio.world.commands[0]
-    assert imagine["name_localizations"] == {"zh-CN": "画图", "zh-TW": "畫圖"}
+    assert imagine["name_localizations"] == {"ja": "描画", "zh-CN": "画图", "zh-TW": "畫圖"}
     assert imagine["contexts"] == [0, 1, 2]
     assert imagine["integration_types"] == [0, 1]
     assert "画图" in json.dumps(imagine["description_localizations"], ensure_ascii=False)
@@ -119,7 +119,7 @@ async def test_commands_are_named_in_chinese_and_work_everywhere(tmp_path: Path)
 async def test_everything_is_told_in_both_chinese_scripts_and_taiwans_is_traditional(studio: Studio) -> None:
     for command in studio.world.commands:
         for each in (command, *command.get("options", [])):
-            assert each["name_localizations"].keys() == {"zh-CN", "zh-TW"}, each["name"]
+            assert each["name_localizations"].keys() == {"ja", "zh-CN", "zh-TW"}, each["name"]
             each["name_localizations"]["zh-TW"].encode("big5")
             if command["type"] == 1:
                 taiwanese = each["description_localizations"]["zh-TW"]
