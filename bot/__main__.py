@@ -166,15 +166,16 @@ async def _serve(settings: Config) -> None:
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(JobStore.open(settings.data_dir))
         engine = _engine(settings, profile)
-        platforms = _platforms(settings, lambda: engine.state.phase)
+        replies = Replies(profile)
+        platforms = _platforms(settings, replies, lambda: engine.state.phase)
         stack.push_async_callback(engine.close)
         engine.start()
         core = Core(
             store=store,
             images=PictureFolder(settings.data_dir / "pictures"),
             engine=engine,
-            replies=Replies(profile),
-            words=words,
+            replies=replies,
+            banned_words=words,
             settings=build.core_settings(settings, profile),
             platforms={platform.name: platform for platform in platforms},
         )
@@ -262,13 +263,13 @@ def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine:
     return ProcessEngine(build.engine_settings(settings), one_picture, idle=idle)
 
 
-def _platforms(settings: Config, phase: Callable[[], str]) -> list[Platform]:
+def _platforms(settings: Config, replies: Replies, phase: Callable[[], str]) -> list[Platform]:
     """Return what is served: the web chat unless it is off, and every service with a token.
 
     A client library is imported only where it is used: each costs half a second of every start. One that
     cannot be used is left out.
     """
-    wanted: dict[str, Callable[[Config], Platform]] = {}
+    wanted: dict[str, Callable[[Config, Replies], Platform]] = {}
     if settings.web.enabled:
         wanted["web"] = partial(_web, phase)
     if settings.discord.token:
@@ -280,7 +281,7 @@ def _platforms(settings: Config, phase: Callable[[], str]) -> list[Platform]:
     found = []
     for name, make in wanted.items():
         try:
-            found.append(make(settings))
+            found.append(make(settings, replies))
         except config.ConfigError:
             raise
         except Exception:
@@ -290,23 +291,23 @@ def _platforms(settings: Config, phase: Callable[[], str]) -> list[Platform]:
     return found
 
 
-def _discord(settings: Config) -> Platform:
+def _discord(settings: Config, replies: Replies) -> Platform:
     from adapters.discord import DiscordPlatform
 
-    return DiscordPlatform(settings.discord, settings.data_dir)
+    return DiscordPlatform(settings.discord, settings.data_dir, replies)
 
 
-def _telegram(settings: Config) -> Platform:
+def _telegram(settings: Config, replies: Replies) -> Platform:
     from adapters.telegram import TelegramPlatform
 
-    return TelegramPlatform(settings.telegram)
+    return TelegramPlatform(settings.telegram, replies, settings.access.admins)
 
 
-def _web(phase: Callable[[], str], settings: Config) -> Platform:
+def _web(phase: Callable[[], str], settings: Config, replies: Replies) -> Platform:
     from adapters.web import WebPlatform
 
     try:
-        return WebPlatform(settings.web, settings.data_dir, engine=phase)
+        return WebPlatform(settings.web, settings.data_dir, replies, engine=phase)
     except ValueError as error:
         raise config.ConfigError(str(error)) from None
 

@@ -1,7 +1,7 @@
 """The order of things: check, admit, wait in turn, run, deliver. Nothing else.
 
-Knows people, jobs and the two ports; knows no chat service, no SQL and no model. This module is the near half
-of the line, where people ask; `bot.jobs.runner` is the far half, where open jobs wait, run and are shown.
+Knows users, jobs and the two ports; knows no chat service, no SQL and no model. Requests come in here;
+`bot.jobs.runner` is where open jobs wait, run and are shown.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 
 from bot.commands.admin import Admin
 from bot.commands.answers import Answers
@@ -26,15 +27,27 @@ from bot.policy.access import Access
 from bot.policy.limits import Rule
 from bot.policy.moderation import BannedWords, PictureFilter
 from bot.policy.role_limits import LimitRules, RoleLimits
+from bot.replies import picture_info
 from bot.replies.replies import Replies
 from bot.requests import followups, tasks
 from bot.requests.commands import Command
 from bot.storage import retention
-from bot.storage.attached import Fetch
 from bot.storage.jobs import JobStore
 from bot.storage.pictures import PictureFolder
 from bot.storage.retention import Retention
-from bot.types import Action, Address, Display, Job, Params, Refused, Reply, Request, User
+from bot.types import (
+    Action,
+    Address,
+    Display,
+    Fetch,
+    Job,
+    Kind,
+    Params,
+    Refused,
+    Reply,
+    Request,
+    User,
+)
 from engine.types import Engine, ModelProfile
 
 
@@ -61,72 +74,58 @@ class Core:
         images: PictureFolder,
         engine: Engine,
         replies: Replies,
-        words: BannedWords,
+        banned_words: BannedWords,
         settings: CoreSettings,
         platforms: Mapping[str, Display],
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        dice: tasks.Dice = tasks.random_seed,
+        new_seed: tasks.SeedSource = tasks.random_seed,
     ) -> None:
-        self.profile = settings.profile
-        self.replies = replies
-        self.members = Members(
+        self._settings = settings
+        self._store = store
+        self._images = images
+        self._replies = replies
+        self._banned_words = banned_words
+        self._platforms = platforms
+        self._now = now
+        self._sleep = sleep
+        self._new_seed = new_seed
+        self._members = members = Members(
             store.accounts,
             settings.access,
             LimitRules(settings.rule, settings.grants),
             settings.defaults,
             now,
         )
-        self._settings = settings
-        self._store = store
-        self._images = images
-        self._words = words
-        self.now = now
         self.kept_updates = store.kept_updates
-        self._sleep = sleep
-        self._dice = dice
-        self._platforms = platforms
-        deliver = partial(Delivery, platforms, clock=clock, sleep=sleep)
-        weigh = self.members.weight
         self._runner = JobRunner(
             store,
             images,
             engine,
             replies,
-            words,
-            deliver,
+            banned_words,
+            partial(Delivery, platforms, clock=clock, sleep=sleep),
             now,
             Throughput(clock),
             sleep,
-            weigh,
+            members.weight,
             settings.fitness,
         )
         self._admission = Admission(
-            store, images, words, self.profile, settings.defaults, self.members.limits, now, dice
+            store, images, banned_words, settings.profile, settings.defaults, members.limits, now, new_seed
         )
-        self.history = History(store, images, self._runner, self.members, self._admission.unit, now)
-        self.control = OperatorControls(store, self._runner, now)
-        admin = Admin(store.accounts, replies, self.control, now)
+        self._history = History(store, images, self._runner, members, self._admission.unit, now)
+        self._operator = OperatorControls(store, self._runner, now)
+        admin = Admin(store.accounts, replies, self._operator, now)
         linking = Linking(store.accounts, replies, clock)
-        self._answers = Answers(self.members, self.history, replies, admin, linking, self.cancel, now)
+        self._answers = Answers(members, self._history, replies, admin, linking, self.cancel, now)
         self._protect = Shield()
 
     @property
     def refusal(self) -> str:
         """What the store last answered to a write that it has not taken yet, empty where it takes all."""
         return self._runner.refusal
-
-    async def may(self, user: User, action: Action) -> Job:
-        """Return the job of a button that this person may press: their own, or another's as configured.
-
-        Raises `Refused` (`no-such-job`, `not-yours`).
-        """
-        user = self.members.linked(user)
-        job = await followups.get_job(self._store.job, action.job)
-        if job.request.user.person != user.person and not self.members.access.permits(user, action, job):
-            raise Refused("not-yours")
-        return job
 
     async def submit(self, request: Request, fetch: Fetch | None = None) -> Job:
         """Admit a request and show its place in the line; the same event again is the same job.
@@ -137,16 +136,17 @@ class Core:
         known = await self._store.by_event(request.user.platform, request.event_id)
         if known is not None:
             return known
-        request = replace(request, user=self.members.linked(request.user))
-        self.members.check_access(request.user)
+        request = replace(request, user=self._members.linked(request.user))
+        self._members.check_access(request.user)
         return await self._submit(request, fetch)
 
     async def press(self, user: User, action: Action, address: Address, event_id: str) -> Job | Reply | None:
         """Do what a button says: a new job at `address`, a private reply, or None when the message changes.
 
-        Raises `Refused`, whatever the age of the job; `may` says who may press. Who presses owns the new job.
+        Raises `Refused`, whatever the age of the job; `job_for_action` says who may press.
+        Who presses owns the new job.
         """
-        user = self.members.linked(user)
+        user = self._members.linked(user)
         if action.verb == "set":
             return await self._set(user, action.value)
         if action.verb == "forget":
@@ -154,18 +154,18 @@ class Core:
         known = await self._store.by_event(user.platform, event_id)
         if known is not None:
             return known
-        self.members.check_access(user)
-        job = await self.may(user, action)
+        self._members.check_access(user)
+        job = await self.job_for_action(user, action)
         match action.verb:
             case "info":
-                return self.replies.info(followups.localized_for(job, user), action.index)
+                return self._replies.info(followups.localized_for(job, user), action.index)
             case "edit":
                 job = followups.localized_for(followups.require_prompt(job), user)
-                return self.replies.edit(job, await self.members.defaults(user))
+                return self._replies.edit(job, await self._members.defaults(user))
             case "favourite":
                 kept = {"on": True, "off": False}.get(action.value, not job.favourite)
                 await self._store.set_favourite(job.id, kept)
-                return self.replies.favourite(followups.localized_for(job, user), kept)
+                return self._replies.favourite(followups.localized_for(job, user), kept)
             case "cancel":
                 await self._protect(self._runner.cancel(job))
                 return None
@@ -173,20 +173,78 @@ class Core:
                 await self._protect(self._delete(job))
                 return None
         click = followups.Click(user, address, event_id, action.verb, action.index, action.value)
-        return await self._submit(await followups.request(self._store.job, self._dice, job, click))
+        return await self._submit(await followups.request(self._store.job, self._new_seed, job, click))
 
     async def cancel(self, user: User, job_id: int | None = None) -> int:
         """Cancel a person's open job, or all of them, the last first; return how many there were.
 
         In that order none of them begins or moves up in between.
         """
-        person = self.members.linked(user).person
+        person = self._members.linked(user).person
         jobs = [job for job in reversed(await self._store.open_jobs(person)) if job_id in (None, job.id)]
         return sum([await self._protect(self._runner.cancel(job)) for job in jobs])
 
     async def answer(self, user: User, command: Command) -> Reply:
         """Answer a command that makes no job; raises `Refused`, `unknown-command` for one that does."""
         return await self._answers.answer(user, command)
+
+    def check_access(self, user: User) -> None:
+        """Raise `Refused` (`banned`, `not-here`) for a user who may not ask here; reads no database."""
+        self._members.check_access(user)
+
+    def administers(self, user: User) -> bool:
+        """Say whether a user is an administrator here."""
+        return self._members.access.administers(user)
+
+    async def defaults(self, user: User) -> Params:
+        """Return the parameters that hold where a user says nothing."""
+        return await self._members.defaults(user)
+
+    async def job_for_action(self, user: User, action: Action) -> Job:
+        """Return the job of a button that this user may press: their own, or another's as configured.
+
+        Raises `Refused` (`no-such-job`, `not-yours`).
+        """
+        user = self._members.linked(user)
+        job = await followups.get_job(self._store.job, action.job)
+        if job.request.user.person != user.person and not self._members.access.permits(user, action, job):
+            raise Refused("not-yours")
+        return job
+
+    async def job(self, user: User, job_id: int) -> Job:
+        """Return a user's own job; raises `Refused` (`no-such-job`) for any other."""
+        return await self._history.job(user, job_id)
+
+    async def jobs(self, user: User, limit: int = 50, before: int | None = None) -> list[Job]:
+        """Return a user's jobs, newest first, those with ids below `before`."""
+        return await self._history.jobs(user, limit, before)
+
+    async def open_jobs(self, user: User) -> list[Job]:
+        """Return a user's queued and running jobs in the order they came."""
+        return await self._history.open_jobs(user)
+
+    async def newest(self, user: User, kind: Kind) -> Job:
+        """Return a user's newest job of a kind; raises `Refused` (`no-job-yet`)."""
+        return await self._history.newest(user, kind)
+
+    async def picture(self, user: User, job_id: int, index: int) -> Path:
+        """Return the file of an original picture of a user's own.
+
+        Raises `Refused`: `no-such-job`, `not-finished`, `picture-gone`.
+        """
+        return await self._history.picture(user, job_id, index)
+
+    async def reply(self, job: Job) -> Reply:
+        """Return a job's message as it should look now, pictures loaded."""
+        return await self._runner.reply(job)
+
+    def typed(self, job: Job) -> str:
+        """Return what the user typed, as far as the job keeps it; nothing where they pressed a button."""
+        return followups.typed(job, self._settings.defaults)
+
+    def describe(self, user: User, picture: bytes) -> Reply:
+        """Return the parameters in an encoded picture; raises `Refused` (`no-parameters`)."""
+        return picture_info.describe(self._replies.texts, user.locale, picture)
 
     async def recover(self) -> None:
         """Pick up where the last run stopped: say last words that were not heard, and queue what is open.
@@ -196,8 +254,8 @@ class Core:
         """
         if self._images.newest_job:
             await self._store.never_again(self._images.newest_job)
-        await self._store.requeue_crashed(self.now())
-        await self._store.fail_unreadable(self.now())
+        await self._store.requeue_crashed(self._now())
+        await self._store.fail_unreadable(self._now())
         for job in await self._store.unshown():
             if job.request.address.platform in self._platforms:
                 self._runner.show_final(job)
@@ -217,26 +275,26 @@ class Core:
 
     async def sweep(self) -> None:
         """Remove what is older than the operator keeps it, and pictures that no job holds."""
-        await retention.sweep(self._store, self._images, self._settings.retention, self.now())
-        await self._admission.attached.sweep(self.now())
+        await retention.sweep(self._store, self._images, self._settings.retention, self._now())
+        await self._admission.attached.sweep(self._now())
 
     async def _set(self, user: User, change: str) -> Reply:
-        await self.members.change(user, change)
+        await self._members.change(user, change)
         return await self._answers.settings(user)
 
     async def _forget(self, user: User, answer: str) -> Reply:
         if answer == "yes":
-            await self._protect(forget(self._store, self._images, self._runner, user, self.now()))
-        return self.replies.forgotten(user.locale, answer == "yes")
+            await self._protect(forget(self._store, self._images, self._runner, user, self._now()))
+        return self._replies.forgotten(user.locale, answer == "yes")
 
     async def _submit(self, request: Request, fetch: Fetch | None = None) -> Job:
         """Admit a request of an event that is new, from somebody who may ask here."""
-        if self.control.draining:
+        if self._operator.draining:
             raise Refused("draining")
         if request.kind != "upscale":
             if not request.params.prompt.strip():
                 raise Refused("empty-prompt")
-            self._words.check(request.params.prompt)
+            self._banned_words.check(request.params.prompt)
         return await self._protect(self._admit(request, fetch))
 
     async def _admit(self, request: Request, fetch: Fetch | None) -> Job:

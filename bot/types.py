@@ -4,7 +4,7 @@ Frozen data and one protocol; no behaviour beyond packing, no platform and no da
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -16,6 +16,8 @@ Verb = Literal[
     "reroll", "vary", "upscale", "edit", "info", "delete", "cancel", "favourite",
     "use", "original", "another", "set", "forget",
 ]  # fmt: skip
+Fetch = Callable[[], Awaitable[bytes]]
+"""Brings an attached file from where it lies."""
 RefusalCode = Literal[
     "admins-only", "animated-image", "bad-code", "bad-image", "bad-name", "bad-value", "banned",
     "banned-words", "burst", "draining", "empty-prompt", "flag-needs-value", "image-too-large", "internal",

@@ -99,14 +99,16 @@ async def _bot(
 
 async def _serve(api_base: str, gateway_url: str, directory: Path) -> None:
     """Be the bot with an engine that costs nothing, until told to stop."""
-    platform = DiscordPlatform(DiscordConfig(TOKEN, api_base=api_base, gateway_url=gateway_url), directory)
+    replies = Replies(PROFILE)
+    settings = DiscordConfig(TOKEN, api_base=api_base, gateway_url=gateway_url)
+    platform = DiscordPlatform(settings, directory, replies)
     async with JobStore.open(directory) as store:
         core = Core(
             store=store,
             images=PictureFolder(directory / "pictures"),
             engine=FakeEngine(64),
-            replies=Replies(PROFILE),
-            words=BannedWords(()),
+            replies=replies,
+            banned_words=BannedWords(()),
             settings=CoreSettings(PROFILE, Params(""), FREE),
             platforms={platform.name: platform},
         )

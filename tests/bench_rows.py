@@ -97,11 +97,11 @@ async def measure(directory: Path, rows: int, span: float) -> dict[str, float]:
     async with opened(directory, days=span / 2 / DAY) as home:
         home.time = NOW
         core = home.core
-        took["page"] = await _median(lambda: core.history.jobs(ANN))
-        took["deep page"] = await _median(lambda: core.history.jobs(ANN, before=rows // 10))
-        took["favourites"] = await _median(lambda: core.history.favourites(ANN, 5))
-        took["queue"] = await _median(lambda: core.history.waiting(ANN))
-        took["quota"] = await _median(lambda: core.history.usage(ANN))
+        took["page"] = await _median(lambda: core.jobs(ANN))
+        took["deep page"] = await _median(lambda: core.jobs(ANN, before=rows // 10))
+        took["favourites"] = await _median(lambda: home.store.favourites(ANN.person, 5))
+        took["queue"] = await _median(lambda: home.told("queue"))
+        took["quota"] = await _median(lambda: home.usage(ANN))
         took["stats"] = await _median(lambda: home.told("stats", user=CHIEF))
         took["ask"] = await _median(lambda: home.ask(PROMPT))
         took["another's ask"] = await _median(lambda: home.ask(PROMPT, STRANGER))

@@ -1,6 +1,6 @@
 """Buttons and selects that hold all they mean in themselves, so that they outlive the process that sent them.
 
-Knows actions and widgets; what a press does is the client's desk to say.
+Knows actions and widgets; what a press does is the client's responder to say.
 """
 
 import re
@@ -9,7 +9,7 @@ from typing import Any
 
 import discord
 
-from adapters.discord.permissions import Asked
+from adapters.discord.permissions import Interaction
 from bot.types import Action, Button, Choice
 
 PREFIX = "zi:"
@@ -37,11 +37,11 @@ class Press(discord.ui.DynamicItem[discord.ui.Button[Any]], template=PATTERN):
         self.action = action
 
     @classmethod
-    async def from_custom_id(cls, interaction: Asked, item: Any, match: re.Match[str]) -> "Press":
+    async def from_custom_id(cls, interaction: Interaction, item: Any, match: re.Match[str]) -> "Press":
         """Read the action of a pressed button."""
         return cls(Action.unpack(match["action"]), item)
 
-    async def callback(self, interaction: Asked) -> None:
+    async def callback(self, interaction: Interaction) -> None:
         """Do what the button says."""
         await interaction.client.presses.press(interaction, self.action)
 
@@ -50,11 +50,11 @@ class Pick(discord.ui.DynamicItem[discord.ui.Select[Any]], template=re.compile(C
     """One setting with its options, each of which holds its action."""
 
     @classmethod
-    async def from_custom_id(cls, interaction: Asked, item: Any, match: re.Match[str]) -> "Pick":
+    async def from_custom_id(cls, interaction: Interaction, item: Any, match: re.Match[str]) -> "Pick":
         """Take the select as it stands in its message."""
         return cls(item)
 
-    async def callback(self, interaction: Asked) -> None:
+    async def callback(self, interaction: Interaction) -> None:
         """Do what the picked option says."""
         await interaction.client.presses.press(interaction, Action.unpack(self.item.values[0]))
 

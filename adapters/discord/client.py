@@ -9,10 +9,11 @@ from discord import app_commands
 from adapters.discord import commands, modal, sync
 from adapters.discord.button_presses import Presses
 from adapters.discord.buttons import Pick, Press
-from adapters.discord.permissions import Asked
+from adapters.discord.permissions import Interaction
 from adapters.discord.reactions import Reactions
 from adapters.discord.responder import Responder, Show
 from bot.core import Core
+from bot.replies.replies import Replies
 from bot.setup.config import DiscordConfig
 
 
@@ -20,7 +21,13 @@ class Client(discord.Client):
     """One connection, or several behind one face; needs no privileged intent."""
 
     def __init__(
-        self, core: Core, settings: DiscordConfig, show: Show, data_dir: Path, **options: Any
+        self,
+        core: Core,
+        replies: Replies,
+        settings: DiscordConfig,
+        show: Show,
+        data_dir: Path,
+        **options: Any,
     ) -> None:
         intents = discord.Intents.none()
         intents.guilds = intents.guild_reactions = intents.dm_reactions = True
@@ -31,34 +38,33 @@ class Client(discord.Client):
             shard_count=settings.shards or None,
             **options,
         )
-        self.desk = Responder(core, settings, show)
-        self.presses = Presses(self.desk)
-        self._reactions = Reactions(core, settings, show, self)
-        self._core = core
+        self.responder = Responder(core, replies, settings, show)
+        self.presses = Presses(self.responder)
+        self._reactions = Reactions(core, replies, settings, show, self)
         self._settings = settings
         self._data_dir = data_dir
 
     async def setup_hook(self) -> None:
-        """Declare commands and buttons; Discord is told only what it does not know yet."""
+        """Declare commands and buttons; Discord gets only what it does not know yet."""
         self.add_dynamic_items(Press, Pick)
         tree = Tree(self)
-        commands.declare(tree, self.desk, self._settings.command)
-        await tree.set_translator(commands.Names(self._core.replies.texts))
+        commands.declare(tree, self.responder, self._settings.command)
+        await tree.set_translator(commands.Names(self.responder.texts))
         await sync.sync(tree, self._data_dir / sync.FILE)
 
-    async def on_interaction(self, asked: Asked) -> None:
+    async def on_interaction(self, interaction: Interaction) -> None:
         """Take an edit window, which the library forgets with its process."""
-        if modal.is_edit(asked):
-            await self.presses.edited(asked)
+        if modal.is_edit(interaction):
+            await self.presses.edited(interaction)
 
     async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
         """Take a reaction, on old messages too."""
-        with self.desk.working():
+        with self.responder.working():
             await self._reactions.added(event)
 
     async def on_raw_reaction_remove(self, event: discord.RawReactionActionEvent) -> None:
         """Take a reaction that was taken back."""
-        with self.desk.working():
+        with self.responder.working():
             await self._reactions.removed(event)
 
 
@@ -78,12 +84,12 @@ class Tree(app_commands.CommandTree[Client]):
             allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
         )
 
-    async def on_error(self, asked: Asked, error: app_commands.AppCommandError, /) -> None:
+    async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
         """Log what went wrong and say so to the asker, where Discord still takes it."""
-        await super().on_error(asked, error)
+        await super().on_error(interaction, error)
         if isinstance(getattr(error, "original", None), discord.HTTPException):
             return
-        await self.client.desk.sorry(asked)
+        await self.client.responder.sorry(interaction)
 
 
 def client_class(settings: DiscordConfig) -> type[Client]:

@@ -10,12 +10,12 @@ import discord
 from discord import Locale, app_commands
 from discord.app_commands import Range, locale_str
 
-from adapters.discord.permissions import Asked
+from adapters.discord.permissions import Interaction
 from bot.locales.texts import LANGUAGES, TAIWAN, Texts
-from bot.requests.commands import COMMANDS
+from bot.requests.commands import COMMANDS, Command
 from bot.requests.flag_syntax import PROMPT_LIMIT
 from bot.requests.flag_table import FLAGS, MOST_PICTURES, Values
-from bot.requests.upscale_options import METHODS, UpscaleOptions, UpscaleRequest
+from bot.requests.upscale_options import METHODS, UpscaleOptions
 from engine.types import UPSCALE_FACTORS
 
 if TYPE_CHECKING:
@@ -71,10 +71,10 @@ OPTIONS = {
 } | FLAG_OPTIONS
 
 
-def declare(tree: app_commands.CommandTree[Any], desk: "Responder", imagine_name: str) -> None:
+def declare(tree: app_commands.CommandTree[Any], responder: "Responder", imagine_name: str) -> None:
     """Add every command to the tree; `imagine_name` is what `/imagine` is called."""
-    texts = desk.core.replies.texts
-    commands = _commands(desk)
+    texts = responder.texts
+    commands = _commands(responder)
     for entry in COMMANDS:
         callback, options = commands[entry.name]
         name = imagine_name if entry.name == "imagine" else entry.name
@@ -87,23 +87,26 @@ def declare(tree: app_commands.CommandTree[Any], desk: "Responder", imagine_name
                 guild=True, dm_channel=False, private_channel=False
             )
         tree.add_command(command)
-    for key, menu in (("discord-menu-info", desk.read), ("discord-menu-upscale", desk.upscale_message)):
+    for key, menu in (
+        ("discord-menu-info", responder.read),
+        ("discord-menu-upscale", responder.upscale_message),
+    ):
         tree.add_command(app_commands.ContextMenu(name=_text(texts, key), callback=_on_message(menu)))
 
 
-def _commands(desk: "Responder") -> dict[str, tuple[Callback, Iterable[str]]]:
+def _commands(responder: "Responder") -> dict[str, tuple[Callback, Iterable[str]]]:
     """Return what each command does with its options, and their names."""
 
     async def imagine(
-        asked: Asked, prompt: str, image: discord.Attachment | None = None, **flags: object
+        interaction: Interaction, prompt: str, image: discord.Attachment | None = None, **flags: object
     ) -> None:
-        await desk.draw(asked, "imagine", prompt, _said(flags), image)
+        await responder.make(interaction, Command("imagine", prompt), image, _said(flags))
 
-    async def optimize(asked: Asked, prompt: str, **flags: object) -> None:
-        await desk.draw(asked, "optimize", prompt, _said(flags))
+    async def optimize(interaction: Interaction, prompt: str, **flags: object) -> None:
+        await responder.make(interaction, Command("optimize", prompt), options=_said(flags))
 
     async def upscale(
-        asked: Asked,
+        interaction: Interaction,
         image: discord.Attachment | None = None,
         job: int | None = None,
         picture: int | None = None,
@@ -111,35 +114,36 @@ def _commands(desk: "Responder") -> dict[str, tuple[Callback, Iterable[str]]]:
         method: Any = None,
         **flags: object,
     ) -> None:
-        way = UpscaleOptions(factor or UPSCALE_FACTORS[0], method or "auto")
-        await desk.upscale(asked, image, UpscaleRequest(job, (picture or 1) - 1, way), _said(flags))
+        how = UpscaleOptions(factor or UPSCALE_FACTORS[0], method or "auto").words()
+        command = Command("upscale", _rest(job, job and picture, how))
+        await responder.make(interaction, command, image, _said(flags))
 
-    async def reroll(asked: Asked) -> None:
-        await desk.reroll(asked)
-
-    async def show(asked: Asked, job: int | None = None) -> None:
-        await desk.show_job(asked, _rest(job))
+    async def reroll(interaction: Interaction) -> None:
+        await responder.make(interaction, Command("reroll", ""))
 
     def answer(command: str) -> Callback:
-        async def answered(asked: Asked, **said: object) -> None:
-            await desk.answer(asked, command, _rest(*said.values()))
+        async def answered(interaction: Interaction, **said: object) -> None:
+            await responder.answer(interaction, Command(command, _rest(*said.values())))
 
         return answered
 
     async def ban(
-        asked: Asked,
+        interaction: Interaction,
         person: discord.User | None = None,
         job: int | None = None,
         name: str | None = None,
         days: int | None = None,
         reason: str | None = None,
     ) -> None:
-        await desk.answer(asked, "ban", _rest(_named(person, job, name), days, reason))
+        await responder.answer(interaction, Command("ban", _rest(_named(person, job, name), days, reason)))
 
     async def unban(
-        asked: Asked, person: discord.User | None = None, job: int | None = None, name: str | None = None
+        interaction: Interaction,
+        person: discord.User | None = None,
+        job: int | None = None,
+        name: str | None = None,
     ) -> None:
-        await desk.answer(asked, "unban", _named(person, job, name))
+        await responder.answer(interaction, Command("unban", _named(person, job, name)))
 
     drawn = dict.fromkeys((*FIRST, *FLAG_OPTIONS))
     whom = ("person", "job", "name")
@@ -150,7 +154,7 @@ def _commands(desk: "Responder") -> dict[str, tuple[Callback, Iterable[str]]]:
         "upscale": (upscale, ("image", "job", "picture", "factor", "method", "spoiler")),
         "reroll": (reroll, ()),
         "cancel": (answer("cancel"), ("job",)),
-        "show": (show, ("job",)),
+        "show": (answer("show"), ("job",)),
         "info": (answer("info"), ("job",)),
         "link": (answer("link"), ("code",)),
         "ban": (ban, (*whom, "days", "reason")),
@@ -186,8 +190,10 @@ def _command(
     """Return the command `meaning`, called `name`, with the named options."""
     chosen = {option: OPTIONS[option] for option in options}
 
-    async def called(asked: Asked, **values: object) -> None:
-        await callback(asked, **{option: value for option, value in values.items() if value is not None})
+    async def called(interaction: Interaction, **values: object) -> None:
+        await callback(
+            interaction, **{option: value for option, value in values.items() if value is not None}
+        )
 
     called.__signature__ = _signature(chosen)  # type: ignore[attr-defined]
     descriptions = {option: _text(texts, each.key) for option, each in chosen.items()}
@@ -199,10 +205,12 @@ def _command(
 
 def _signature(options: Mapping[str, Option]) -> inspect.Signature:
     """Return what the library reads options from: a function's parameters."""
-    asked = inspect.Parameter("asked", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Asked)
+    interaction = inspect.Parameter(
+        "interaction", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Interaction
+    )
     return inspect.Signature(
         [
-            asked,
+            interaction,
             *(
                 inspect.Parameter(
                     name,
@@ -216,9 +224,9 @@ def _signature(options: Mapping[str, Option]) -> inspect.Signature:
     )
 
 
-def _on_message(menu: Callable[[Asked, discord.Message], Coroutine[Any, Any, None]]) -> Callback:
-    async def called(asked: Asked, message: discord.Message) -> None:
-        await menu(asked, message)
+def _on_message(menu: Callable[[Interaction, discord.Message], Coroutine[Any, Any, None]]) -> Callback:
+    async def called(interaction: Interaction, message: discord.Message) -> None:
+        await menu(interaction, message)
 
     return called
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import discord
 
-from adapters.discord.permissions import Asked
+from adapters.discord.permissions import Interaction
 from bot.locales.texts import Texts
 from bot.types import Reply
 
@@ -33,16 +33,16 @@ class Edit(discord.ui.Modal):
         self.add_item(discord.ui.Label(text=label, description=reply.text, component=words))
 
 
-def is_edit(asked: Asked) -> bool:
+def is_edit(interaction: Interaction) -> bool:
     """Say whether this is an edit window that was sent off."""
-    data: Mapping[str, Any] = asked.data or {}
-    sent = asked.type is discord.InteractionType.modal_submit
+    data: Mapping[str, Any] = interaction.data or {}
+    sent = interaction.type is discord.InteractionType.modal_submit
     return sent and PATTERN.fullmatch(data["custom_id"]) is not None
 
 
-def read(asked: Asked) -> tuple[int, str]:
+def read(interaction: Interaction) -> tuple[int, str]:
     """Return the job of an edit window that was sent off, and its words."""
-    data: Any = asked.data
+    data: Any = interaction.data
     match = PATTERN.fullmatch(data["custom_id"])
     assert match is not None
     words = next(_values(data["components"]))

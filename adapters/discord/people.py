@@ -8,21 +8,21 @@ from typing import Any
 import discord
 
 from adapters.discord.address import PLATFORM
-from adapters.discord.permissions import Asked
+from adapters.discord.permissions import Interaction
 from bot.types import User
 
 AGE_RESTRICTED = "discord:age-restricted"
 
 
-def of_interaction(asked: Asked) -> User:
+def of_interaction(interaction: Interaction) -> User:
     """Return the person behind an interaction."""
     return User(
         PLATFORM,
-        str(asked.user.id),
-        asked.user.display_name,
-        str(asked.locale),
-        _groups(asked.guild_id, asked.channel_id or 0, asked.channel, asked.user),
-        asked.permissions.manage_messages,
+        str(interaction.user.id),
+        interaction.user.display_name,
+        str(interaction.locale),
+        _groups(interaction.guild_id, interaction.channel_id or 0, interaction.channel, interaction.user),
+        interaction.permissions.manage_messages,
     )
 
 

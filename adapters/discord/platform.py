@@ -23,6 +23,7 @@ from adapters.discord.reactions import OFFERED
 from adapters.discord.render import Look, look
 from adapters.proxy import find_proxy
 from bot.core import Core
+from bot.replies.replies import Replies
 from bot.setup.config import ConfigError, DiscordConfig
 from bot.types import Address, Gone, Reply
 
@@ -38,7 +39,7 @@ log = logging.getLogger(__name__)
 
 
 class DiscordPlatform:
-    """A Discord bot. `data_dir` remembers which commands Discord was told; `now` is Unix seconds."""
+    """A Discord bot. `data_dir` keeps which commands Discord has; `now` is Unix seconds."""
 
     name = places.PLATFORM
     pace = 1.5
@@ -47,12 +48,14 @@ class DiscordPlatform:
         self,
         settings: DiscordConfig,
         data_dir: Path,
+        replies: Replies,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.settings = settings
         self.now = now
         self._data_dir = data_dir
+        self._replies = replies
         self._sleep = sleep
         self._client: Client | None = None
         self._shut_until = 0.0
@@ -140,7 +143,9 @@ class DiscordPlatform:
     async def _serve(self, core: Core) -> None:
         make_client = client_class(self.settings)
         options = _proxy_options(self.settings)
-        async with make_client(core, self.settings, self.show, self._data_dir, **options) as client:
+        async with make_client(
+            core, self._replies, self.settings, self.show, self._data_dir, **options
+        ) as client:
             await client.login(self.settings.token)
             self._client = client
             self._online.set()
@@ -153,7 +158,7 @@ class DiscordPlatform:
                 raise ConnectionError(f"no gateway at {self.settings.gateway_url}") from None
             finally:
                 self._online.clear()
-                await client.desk.close()
+                await client.responder.close()
 
     async def _attempts(self) -> AsyncIterator[None]:
         """Yield for each try, ever more slowly while they fail quickly."""

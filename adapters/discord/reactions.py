@@ -15,6 +15,7 @@ from adapters.discord.address import UPLOAD_LIMIT, Place, read
 from adapters.discord.people import channel_of, near, of_reaction
 from adapters.discord.render import look
 from bot.core import Core
+from bot.replies.replies import Replies
 from bot.setup.config import DiscordConfig
 from bot.types import Action, Gone, Job, Refused, Reply, User, Verb
 
@@ -37,8 +38,11 @@ log = logging.getLogger(__name__)
 class Reactions:
     """Turns raw reaction events into presses."""
 
-    def __init__(self, core: Core, settings: DiscordConfig, show: "Show", client: discord.Client) -> None:
+    def __init__(
+        self, core: Core, replies: Replies, settings: DiscordConfig, show: "Show", client: discord.Client
+    ) -> None:
         self._core = core
+        self._replies = replies
         self._settings = settings
         self._show = show
         self._client = client
@@ -73,8 +77,8 @@ class Reactions:
         guild = self._client.get_guild(event.guild_id) if event.guild_id else None
         person = of_reaction(event, guild)
         try:
-            self._core.members.check_access(person)
-            job = await self._core.may(person, action)
+            self._core.check_access(person)
+            job = await self._core.job_for_action(person, action)
         except Refused:
             return
         # The event does not tell a language; the job does, if not for sure that of everybody who may press.
@@ -100,21 +104,21 @@ class Reactions:
         if action.verb == "delete" and job.state in ("queued", "running"):
             action = replace(action, verb="cancel")
         here = self._place(event, name)
-        said = await self._core.press(user, action, here.address(), f"reaction {name} {event.user_id}")
-        if isinstance(said, Reply):
-            await self._whisper(event.user_id, said)
+        found = await self._core.press(user, action, here.address(), f"reaction {name} {event.user_id}")
+        if isinstance(found, Reply):
+            await self._send_privately(event.user_id, found)
         if action.verb == "delete" and read(job.request.address).message != event.message_id:
             # The message may be a copy that /show made, which the job itself does not know of.
             copy = replace(here, message=event.message_id)
-            await self._show(copy.address(), self._core.replies.deleted(job))
+            await self._show(copy.address(), self._replies.deleted(job))
 
     async def _send(self, user: User, job: Job, name: str) -> None:
         """Send a job by DM, with its number and seed in words."""
         channel = await self._client.create_dm(discord.Object(int(user.id)))
-        reply, texts = await self._core.history.reply(job), self._core.replies.texts
-        told = texts.say(user.locale, "info-job", job=str(job.id))
+        reply = await self._core.reply(job)
+        title = self._replies.texts.say(user.locale, "info-job", job=str(job.id))
         sent = Place(channel.id, int(user.id), nonce=name)
-        await self._show(sent.address(), replace(reply, text=f"{told} · {reply.text}"))
+        await self._show(sent.address(), replace(reply, text=f"{title} · {reply.text}"))
 
     def _place(self, event: discord.RawReactionActionEvent, nonce: str) -> Place:
         guild = self._client.get_guild(event.guild_id) if event.guild_id else None
@@ -128,9 +132,9 @@ class Reactions:
         return await channel.fetch_message(event.message_id)
 
     async def _refuse(self, person: User, refused: Refused) -> None:
-        await self._whisper(int(person.id), self._core.replies.refused(refused, person.locale))
+        await self._send_privately(int(person.id), self._replies.refused(refused, person.locale))
 
-    async def _whisper(self, user: int, reply: Reply) -> None:
+    async def _send_privately(self, user: int, reply: Reply) -> None:
         try:
             channel = await self._client.create_dm(discord.Object(user))
             await channel.send(**(await look(reply)).send())

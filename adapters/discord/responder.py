@@ -1,6 +1,6 @@
-"""What a person asks on Discord, put before the core: acknowledged first, refused for their eyes only.
+"""Interactions on Discord handed to the core: acknowledged before the work, refused privately.
 
-Knows interactions and requests; knows neither how commands are declared nor how replies look.
+Knows interactions and commands; knows neither how commands are declared nor how replies look.
 """
 
 import asyncio
@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import aiohttp
@@ -16,15 +17,15 @@ import discord
 from adapters.discord import pictures
 from adapters.discord.address import TOKEN_LIFE, Place
 from adapters.discord.people import near, of_interaction
-from adapters.discord.permissions import Asked, check
+from adapters.discord.permissions import Interaction, check
 from adapters.discord.render import look
 from bot.core import Core
-from bot.replies.picture_info import describe
-from bot.requests import flags
+from bot.replies.replies import Replies
+from bot.requests import ask
+from bot.requests.ask import Ask, Question
 from bot.requests.commands import Command
-from bot.requests.upscale_options import TWICE, UpscaleOptions, UpscaleRequest
 from bot.setup.config import DiscordConfig
-from bot.types import Action, Address, Gone, Kind, Params, Refused, Reply, Request
+from bot.types import Action, Address, Fetch, Gone, Job, Refused, Reply
 
 PUBLIC = "public"
 """Marks an interaction that was acknowledged for all to see."""
@@ -34,7 +35,7 @@ GRACE = 3.0
 SOON = 2.0
 """Seconds in which the core must have written what is not acknowledged before: Discord waits for three."""
 PATIENCE = 0.5
-"""Seconds that an ask which was heard waits at most for others to be heard."""
+"""Seconds that an acknowledged interaction waits at most for others to be acknowledged."""
 
 log = logging.getLogger(__name__)
 
@@ -45,13 +46,15 @@ _T = TypeVar("_T")
 class Responder:
     """Takes every command; `show` makes a message look like a reply."""
 
-    def __init__(self, core: Core, settings: DiscordConfig, show: Show) -> None:
+    def __init__(self, core: Core, replies: Replies, settings: DiscordConfig, show: Show) -> None:
         self.core = core
+        self.replies = replies
+        self.texts = replies.texts
         self._settings = settings
         self.show = show
         self._work: set[asyncio.Task[Any]] = set()
-        self._unheard = 0
-        self._all_heard = asyncio.Event()
+        self._unacknowledged = 0
+        self._all_acknowledged = asyncio.Event()
 
     async def close(self) -> None:
         """Let what was begun come to its end for a moment, then stop it: the store closes after this."""
@@ -62,96 +65,74 @@ class Responder:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
-    async def draw(
+    async def make(
         self,
-        asked: Asked,
-        kind: Kind,
-        text: str,
-        options: Mapping[str, str],
+        interaction: Interaction,
+        command: Command,
         picture: discord.Attachment | None = None,
+        options: Mapping[str, str] | None = None,
+        edited: int | None = None,
     ) -> None:
-        """Take a prompt: flags in the text, `options` by their flags' names, a picture to start from."""
-        async with self.refusing(asked):
-            await self.enter(asked)
-            params = await self.params(asked, text, options)
-            address = await self.acknowledge(asked)
-            await self.submit(asked, address, kind, params, picture)
+        """Take a command that makes a job, perhaps from a picture; `options` are flags by their names."""
+        async with self.refusing(interaction):
+            fetch = partial(pictures.fetch, picture) if picture else None
+            found = await self._ask(interaction, command, fetch, options or {}, edited)
+            if isinstance(found, Question):
+                raise Refused("empty-prompt")
 
-    async def upscale(
-        self,
-        asked: Asked,
-        picture: discord.Attachment | None,
-        chosen: UpscaleRequest,
-        options: Mapping[str, str],
-    ) -> None:
-        """Enlarge an attached picture, or the chosen one of one of the person's jobs."""
-        async with self.refusing(asked):
-            if picture is None:
-                await self.draw_by(asked, chosen.action())
+    async def answer(self, interaction: Interaction, command: Command) -> None:
+        """Answer a command that makes no job: what is private to its user alone, a job to everybody."""
+        async with self.refusing(interaction):
+            reply = await soon(self._ask(interaction, command))
+            assert isinstance(reply, Reply)
+            if reply.private:
+                await self.reply_privately(interaction, reply)
             else:
-                await self._enlarge(asked, picture, chosen.options, options)
+                await self.show(await self.acknowledge(interaction), reply)
 
-    async def upscale_message(self, asked: Asked, message: discord.Message) -> None:
-        """Enlarge the picture of any message."""
-        async with self.refusing(asked):
-            await self._enlarge(asked, pictures.of(message), TWICE, {})
+    async def upscale_message(self, interaction: Interaction, message: discord.Message) -> None:
+        """Upscale the picture of any message."""
+        async with self.refusing(interaction):
+            await self.make(interaction, Command("upscale", ""), pictures.of(message))
 
-    async def reroll(self, asked: Asked) -> None:
-        """Draw the person's latest picture again."""
-        async with self.refusing(asked):
-            job = await self.core.history.newest(of_interaction(asked), "imagine")
-            await self.draw_by(asked, Action("reroll", job.id))
-
-    async def answer(self, asked: Asked, name: str, rest: str = "") -> None:
-        """Answer a command that makes no job, for the person's eyes only."""
-        async with self.refusing(asked):
-            said = self.core.answer(of_interaction(asked), Command(name, rest))
-            await self.tell(asked, await soon(said))
-
-    async def show_job(self, asked: Asked, rest: str) -> None:
-        """Show a job again, for everybody to see."""
-        async with self.refusing(asked):
-            await self.enter(asked)
-            reply = await self.core.answer(of_interaction(asked), Command("show", rest))
-            await self.show(await self.acknowledge(asked), reply)
-
-    async def read(self, asked: Asked, message: discord.Message) -> None:
-        """Tell what the picture of any message says of how it was made."""
-        async with self.refusing(asked):
-            self.core.members.check_access(of_interaction(asked))
+    async def read(self, interaction: Interaction, message: discord.Message) -> None:
+        """Show the parameters in the picture of any message."""
+        async with self.refusing(interaction):
             picture = pictures.of(message)
-            await asked.response.defer(ephemeral=True, thinking=True)
-            locale = str(asked.locale)
-            reply = describe(self.core.replies.texts, locale, await pictures.fetch(picture))
-            await asked.edit_original_response(**(await look(reply)).edit())
 
-    async def draw_by(self, asked: Asked, action: Action) -> None:
-        """Make the job that an action means; whose it is turns out before everybody sees an answer begin."""
-        await self.enter(asked)
-        user = of_interaction(asked)
-        await self.core.may(user, action)
-        await self.core.press(user, action, await self.acknowledge(asked), str(asked.id))
+            async def fetch() -> bytes:
+                await interaction.response.defer(ephemeral=True, thinking=True)
+                return await pictures.fetch(picture)
 
-    async def tell(self, asked: Asked, reply: Reply) -> None:
-        """Say something that only the asker sees, whatever was acknowledged before."""
-        public = PUBLIC in asked.extras
+            reply = await self._ask(interaction, Command("info", ""), fetch)
+            assert isinstance(reply, Reply)
+            await interaction.edit_original_response(**(await look(reply)).edit())
+
+    async def press(self, interaction: Interaction, action: Action) -> None:
+        """Make the job that a button means."""
+        place = partial(self.acknowledge, interaction)
+        await ask.press(self.core, of_interaction(interaction), action, place, str(interaction.id))
+
+    async def reply_privately(self, interaction: Interaction, reply: Reply) -> None:
+        """Send what only the user sees, whatever was acknowledged before."""
+        public = PUBLIC in interaction.extras
         if public:
             # The first follow-up takes the place of the acknowledgement, and everybody sees that: it goes.
-            await asked.delete_original_response()
-        said = (await look(reply)).send()
-        if public or asked.response.is_done():
-            await asked.followup.send(ephemeral=True, **said)
+            await interaction.delete_original_response()
+        message = (await look(reply)).send()
+        if public or interaction.response.is_done():
+            await interaction.followup.send(ephemeral=True, **message)
         else:
-            await asked.response.send_message(ephemeral=True, **said)
+            await interaction.response.send_message(ephemeral=True, **message)
 
     @asynccontextmanager
-    async def refusing(self, asked: Asked) -> AsyncIterator[None]:
-        """Answer what the core refuses, and say so where it fails, in the person's language."""
+    async def refusing(self, interaction: Interaction) -> AsyncIterator[None]:
+        """Answer what the core refuses, and say so where it fails, in the user's language."""
         try:
             with self.working():
                 yield
         except Refused as refused:
-            await self.tell(asked, self.core.replies.refused(refused, str(asked.locale)))
+            await self._refuse(interaction, refused)
         except Gone as gone:
             log.info("an answer reaches nobody: %s", gone)
         except discord.NotFound as error:
@@ -162,11 +143,11 @@ class Responder:
             raise
         except Exception:
             log.exception("an interaction went wrong")
-            await self.sorry(asked)
+            await self.sorry(interaction)
 
-    async def sorry(self, asked: Asked) -> None:
+    async def sorry(self, interaction: Interaction) -> None:
         """Say that it went wrong on our side."""
-        await self.tell(asked, self.core.replies.refused(Refused("internal"), str(asked.locale)))
+        await self._refuse(interaction, Refused("internal"))
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -179,92 +160,81 @@ class Responder:
         finally:
             self._work.discard(task)
 
-    async def enter(self, asked: Asked) -> None:
-        """Check before anybody sees an answer begin that it may be asked for, and can be posted here."""
-        self.core.members.check_access(of_interaction(asked))
-        check(asked, self.core.replies.texts)
-
-    def place(self, asked: Asked, message: int) -> Place:
+    def place(self, interaction: Interaction, message: int) -> Place:
         """Return the place of a message that an interaction's token can edit."""
-        number = asked.channel_id or 0
+        number = interaction.channel_id or 0
         return Place(
             number,
-            asked.user.id,
+            interaction.user.id,
             message,
-            asked.token,
-            asked.created_at.timestamp() + TOKEN_LIFE,
-            asked.filesize_limit,
-            not self._settings.spoiler_channels.isdisjoint(near(number, asked.channel)),
+            interaction.token,
+            interaction.created_at.timestamp() + TOKEN_LIFE,
+            interaction.filesize_limit,
+            not self._settings.spoiler_channels.isdisjoint(near(number, interaction.channel)),
         )
 
-    async def params(self, asked: Asked, text: str, options: Mapping[str, str]) -> Params:
-        """Return the parameters that a prompt with its flags and `options` mean."""
-        params = _assigned(
-            flags.parse(text, await self.core.members.defaults(of_interaction(asked))), options
-        )
-        return flags.settled(params, flags.named(text) | options.keys())
-
-    async def _enlarge(
-        self,
-        asked: Asked,
-        picture: discord.Attachment,
-        way: UpscaleOptions,
-        options: Mapping[str, str],
-    ) -> None:
-        await self.enter(asked)
-        params = way.over(_assigned(await self.core.members.defaults(of_interaction(asked)), options))
-        address = await self.acknowledge(asked)
-        await self.submit(asked, address, "upscale", params, picture)
-
-    async def acknowledge(self, asked: Asked) -> Address:
+    async def acknowledge(self, interaction: Interaction) -> Address:
         """Say within Discord's three seconds that an answer comes, and return where it will stand.
 
-        What follows costs several times as much, so that everybody who asks at once hears this first.
+        Raises `Refused` (`missing-permissions`) before. What follows costs far more, so everybody
+        who asks at once is acknowledged first.
         """
-        self._unheard += 1
-        self._all_heard.clear()
+        check(interaction, self.texts)
+        self._unacknowledged += 1
+        self._all_acknowledged.clear()
         try:
-            message = await self._defer(asked)
+            message = await self._defer(interaction)
         finally:
-            self._unheard -= 1
-            if not self._unheard:
-                self._all_heard.set()
+            self._unacknowledged -= 1
+            if not self._unacknowledged:
+                self._all_acknowledged.set()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._all_heard.wait(), PATIENCE)
-        return self.place(asked, message).address()
+            await asyncio.wait_for(self._all_acknowledged.wait(), PATIENCE)
+        return self.place(interaction, message).address()
 
-    async def _defer(self, asked: Asked) -> int:
+    async def _defer(self, interaction: Interaction) -> int:
         """Acknowledge for everybody to see; return the message that will hold the answer."""
-        asked.extras[PUBLIC] = True
+        interaction.extras[PUBLIC] = True
         try:
             try:
-                answer: Any = await asked.response.defer(thinking=True)
+                answer: Any = await interaction.response.defer(thinking=True)
             except aiohttp.ClientConnectionError:
                 # An idle connection may close just as it is used again; there is no time for more than a try.
-                answer = await asked.response.defer(thinking=True)
+                answer = await interaction.response.defer(thinking=True)
             return int(answer.message_id)
         except discord.HTTPException as error:
             if error.code != ALREADY_ACKNOWLEDGED:
                 raise
             # An answer that was lost on its way back was repeated; the message stands all the same.
-            return (await asked.original_response()).id
+            return (await interaction.original_response()).id
 
-    async def submit(
+    async def _ask(
         self,
-        asked: Asked,
-        address: Address,
-        kind: Kind,
-        params: Params,
-        picture: discord.Attachment | None = None,
-        image: str | None = None,
-    ) -> None:
-        """Put a request into the line, with an attached `picture` or a kept `image`; answer at `address`."""
-        request = Request(of_interaction(asked), address, str(asked.id), kind, params, image)
-        await self.core.submit(request, partial(pictures.fetch, picture) if picture else None)
+        interaction: Interaction,
+        command: Command,
+        fetch: Fetch | None = None,
+        options: Mapping[str, str] = MappingProxyType({}),
+        edited: int | None = None,
+    ) -> Job | Reply | Question:
+        return await ask.ask(
+            self.core,
+            Ask(
+                of_interaction(interaction),
+                str(interaction.id),
+                command,
+                partial(self.acknowledge, interaction),
+                fetch,
+                edited=edited,
+                options=options,
+            ),
+        )
+
+    async def _refuse(self, interaction: Interaction, refused: Refused) -> None:
+        await self.reply_privately(interaction, self.replies.refused(refused, str(interaction.locale)))
 
 
 async def soon(work: Awaitable[_T]) -> _T:
-    """Return what the core says; raises TimeoutError where that takes longer than Discord waits.
+    """Return what the core answers; raises TimeoutError where that takes longer than Discord waits.
 
     It does not wait for the work to be taken back, which may take just as long.
     """
@@ -276,9 +246,3 @@ async def soon(work: Awaitable[_T]) -> _T:
         return working.result()
     finally:
         working.cancel()
-
-
-def _assigned(params: Params, options: Mapping[str, str]) -> Params:
-    for name, value in options.items():
-        params = flags.assign(params, name, value)
-    return params

@@ -26,9 +26,9 @@ log = logging.getLogger(__name__)
 class Presses:
     """Takes every press."""
 
-    def __init__(self, desk: Responder, files: Files, moderators: Moderators) -> None:
-        self._desk = desk
-        self._core = desk.core
+    def __init__(self, responder: Responder, files: Files, moderators: Moderators) -> None:
+        self._responder = responder
+        self._core = responder.core
         self._files = files
         self._moderators = moderators
 
@@ -42,14 +42,14 @@ class Presses:
         try:
             await self._do(query, user, _place(query, message))
         except Refused as refused:
-            await self._pop_up(query, self._desk.refused(refused, user))
+            await self._pop_up(query, self._responder.refused(refused, user))
         except TelegramError as error:
             log.warning("chat %d: the answer to a press was not taken: %r", message.chat.id, error)
 
     async def apologize(self, query: CallbackQuery) -> None:
         """Say that what was pressed went wrong on our side."""
         if query.message is not None:
-            await self._pop_up(query, self._desk.sorry(user_of(query.from_user, query.message.chat)))
+            await self._pop_up(query, self._responder.sorry(user_of(query.from_user, query.message.chat)))
 
     async def _do(self, query: CallbackQuery, user: User, place: Place) -> None:
         data = query.data or ""
@@ -70,7 +70,7 @@ class Presses:
 
     async def _press(self, query: CallbackQuery, user: User, action: Action, place: Place) -> None:
         """Press, and answer as soon as there is a job: its first message may have to wait for its turn."""
-        accepted = self._desk.accepted
+        accepted = self._responder.accepted
         taken = asyncio.create_task((kept := accepted.expect(place.event)).wait())
         pressing = asyncio.create_task(self._core.press(user, action, place.address(), place.event))
         try:
@@ -93,10 +93,10 @@ class Presses:
         """Show the options of one setting, or all settings again."""
         self._owned(place)
         reply = await self._core.answer(user, Command("settings", ""))
-        rows = menu.options(reply, name, self._desk.say(user, "telegram-back"))
+        rows = menu.options(reply, name, self._responder.say(user, "telegram-back"))
         await self._pop_up(query)
         buttons = InlineKeyboardMarkup(rows) if rows else markup.keyboard(reply)
-        await self._desk.outbox.redraw(_pressed(place), reply, buttons)
+        await self._responder.outbox.redraw(_pressed(place), reply, buttons)
 
     async def _change(self, query: CallbackQuery, user: User, action: Action, place: Place) -> None:
         """Set something, or forget everything: the pressed message says so."""
@@ -104,7 +104,7 @@ class Presses:
         found = await self._core.press(user, action, place.address(), place.event)
         await self._pop_up(query)
         if isinstance(found, Reply):
-            await self._desk.outbox.redraw(_pressed(place), found, markup.keyboard(found))
+            await self._responder.outbox.redraw(_pressed(place), found, markup.keyboard(found))
 
     async def _end(self, query: CallbackQuery, user: User, action: Action, place: Place) -> None:
         user, job = await self._ending(user, action, place)
@@ -114,20 +114,20 @@ class Presses:
         if is_at(job.request.address, pressed.chat, pressed.message):
             return  # the job's own message changes by itself
         if action.verb == "delete":
-            await self._desk.outbox.remove(pressed)  # a copy that /show made
+            await self._responder.outbox.remove(pressed)  # a copy that /show made
             return
         rest = await self._core.answer(user, Command("queue", ""))
-        await self._desk.outbox.redraw(pressed, rest, markup.keyboard(rest))
+        await self._responder.outbox.redraw(pressed, rest, markup.keyboard(rest))
 
     async def _ending(self, user: User, action: Action, place: Place) -> tuple[User, Job]:
         """Return who presses and the job, after a look at who moderates where it is another's."""
         try:
-            return user, await self._core.may(user, action)
+            return user, await self._core.job_for_action(user, action)
         except Refused as refused:
             if refused.code != "not-yours" or not place.group:
                 raise
         user = await self._moderators.named(user, place.chat)
-        return user, await self._core.may(user, action)
+        return user, await self._core.job_for_action(user, action)
 
     async def _tell(
         self, query: CallbackQuery, user: User, action: Action, place: Place, reply: Reply
@@ -136,7 +136,7 @@ class Presses:
         if place.group:
             place = Place(int(user.id), place.event, lang=place.lang)
         try:
-            await self._desk.outbox.say(place, reply, await self._copies(user, action, reply))
+            await self._responder.outbox.say(place, reply, await self._copies(user, action, reply))
         except Forbidden:
             await self._pop_up(query, reply)
         else:
@@ -144,15 +144,15 @@ class Presses:
 
     async def _copies(self, user: User, action: Action, reply: Reply) -> Markup:
         """Return buttons that copy what one may want to use again."""
-        prompt_words = self._desk.say(user, "telegram-copy-prompt")
+        prompt_words = self._responder.say(user, "telegram-copy-prompt")
         if action.verb == "edit":
             return markup.copies([(prompt_words, reply.prefill)])
         if action.verb != "info":
             return None
-        job = await self._core.may(user, action)
+        job = await self._core.job_for_action(user, action)
         seed = next((made.seed for made in job.pictures if made.index == action.index), job.seed)
         prompt = job.used_prompt or job.request.params.prompt
-        seed_words = self._desk.say(user, "telegram-copy-seed")
+        seed_words = self._responder.say(user, "telegram-copy-seed")
         return markup.copies([(prompt_words, prompt), (seed_words, str(seed))])
 
     async def _pop_up(self, query: CallbackQuery, reply: Reply | None = None) -> None:

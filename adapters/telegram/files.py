@@ -58,11 +58,11 @@ class Files:
 
     async def originals(self, user: User, job_id: int) -> list[Path]:
         """Return the original PNGs of a job that the person may see; raises `Refused`."""
-        job = await self._core.may(user, Action("info", job_id))
+        job = await self._core.job_for_action(user, Action("info", job_id))
         if not job.pictures:
             raise Refused("not-finished", job=job_id)
         owner = job.request.user
-        return [await self._core.history.picture(owner, job_id, made.index) for made in job.pictures]
+        return [await self._core.picture(owner, job_id, made.index) for made in job.pictures]
 
     async def send(self, paths: Sequence[Path], place: Place) -> None:
         """Send pictures as documents, which keep every pixel and the metadata."""

@@ -1,4 +1,4 @@
-"""What people say to the bot on Telegram, one update at a time, put before the core and answered.
+"""Messages to the bot on Telegram, one update at a time, handed to the core and answered.
 
 Knows updates and messages; knows no offset. Presses and reactions have modules of their own.
 """
@@ -6,20 +6,26 @@ Knows updates and messages; knows no offset. Presses and reactions have modules 
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
-from telegram import ForceReply, Message, Update
+from telegram import ForceReply, Message, PhotoSize, Update
 
-from adapters.telegram import asking, incoming
+from adapters.telegram import incoming
 from adapters.telegram.address import Place
-from adapters.telegram.asking import Question
 from adapters.telegram.button_presses import Presses
 from adapters.telegram.files import Files
 from adapters.telegram.incoming import Incoming
 from adapters.telegram.people import Moderators, user_of
 from adapters.telegram.reactions import Reactions
-from adapters.telegram.responder import Responder
+from adapters.telegram.responder import LINKED, Responder
 from bot.locales.texts import LANGUAGES
-from bot.types import Kind, Refused, Reply, User
+from bot.requests import commands
+from bot.requests.ask import Ask, Question, ask, at
+from bot.requests.commands import Command
+from bot.types import Job, Kind, Refused, Reply, User
+
+PUBLIC = ("help", "queue", "cancel")
+"""Private elsewhere, but in a group Telegram shows nothing to one user alone, and these betray nothing."""
 
 log = logging.getLogger(__name__)
 
@@ -27,15 +33,15 @@ log = logging.getLogger(__name__)
 class Inbox:
     """Handles updates for one bot."""
 
-    def __init__(self, desk: Responder, sleep: Callable[[float], Awaitable[None]]) -> None:
-        self._desk = desk
-        self._files = Files(desk.core, desk.bot, sleep)
-        self._presses = Presses(desk, self._files, Moderators(desk.bot))
-        self._reactions = Reactions(desk)
+    def __init__(self, responder: Responder, sleep: Callable[[float], Awaitable[None]]) -> None:
+        self._responder = responder
+        self._files = Files(responder.core, responder.bot, sleep)
+        self._presses = Presses(responder, self._files, Moderators(responder.bot))
+        self._reactions = Reactions(responder)
         self._strange: set[int] = set()
 
     async def handle(self, update: Update) -> None:
-        """Do what an update asks for."""
+        """Do what an update says."""
         if update.message is not None:
             await self._message(update.message)
         elif update.callback_query is not None:
@@ -44,12 +50,12 @@ class Inbox:
             await self._reactions.changed(update.message_reaction, event_of(update))
 
     async def apologize(self, update: Update) -> None:
-        """Tell whoever asked that it went wrong on our side."""
+        """Tell the user that it went wrong on our side."""
         message = update.message
         if message is not None and message.from_user is not None:
-            if incoming.parse_message(message, self._desk.bot.bot) is not None:
+            if incoming.parse_message(message, self._responder.bot.bot) is not None:
                 user = user_of(message.from_user, message.chat)
-                await self._desk.answer(incoming.place_of(message), self._desk.sorry(user))
+                await self._responder.answer(incoming.place_of(message), self._responder.sorry(user))
         elif update.callback_query is not None:
             await self._presses.apologize(update.callback_query)
         elif update.message_reaction is not None:
@@ -59,61 +65,86 @@ class Inbox:
         account = message.from_user
         if account is None or account.is_bot:
             return
-        heard = incoming.parse_message(message, self._desk.bot.bot)
-        if heard is None:
+        meant = incoming.parse_message(message, self._responder.bot.bot)
+        if meant is None:
             return
-        user, place, heard = (
+        user, place, meant = (
             user_of(account, message.chat),
             incoming.place_of(message),
-            self._completed(heard),
+            self._completed(meant),
         )
-        if place.group and await self._desk.outbox.refuses(place):
-            muted = Reply(self._desk.say(user, "telegram-muted"), private=True)
-            await self._desk.whisper(place, user, muted)
+        if place.group and await self._responder.outbox.refuses(place):
+            muted = Reply(self._responder.say(user, "telegram-muted"), private=True)
+            await self._responder.reply_privately(place, user, muted)
             return
         try:
-            found = await asking.ask(
-                self._desk.core, user, heard, place, lambda: self._files.fetch(heard.picture)
-            )
+            command = _linked(commands.parse(meant.text))
+            found = await self._ask(user, place, meant, command)
         except Refused as refused:
-            await self._refuse(place, user, heard, refused)
+            await self._refuse(place, user, meant, refused)
             return
         if isinstance(found, Question):
             await self._ask_for(place, user, found.kind)
-        elif isinstance(found, Reply) and found.private:
-            await self._desk.whisper(place, user, found, asking.name_of(heard.text))
+        elif isinstance(found, Reply) and (not found.private or _is_public(command, meant)):
+            await self._responder.answer(place, found)
         elif isinstance(found, Reply):
-            await self._desk.answer(place, found)
+            await self._responder.reply_privately(place, user, found, command.name)
 
-    async def _refuse(self, place: Place, user: User, heard: Incoming, refused: Refused) -> None:
+    async def _ask(
+        self, user: User, place: Place, meant: Incoming, command: Command
+    ) -> Job | Reply | Question:
+        return await ask(
+            self._responder.core,
+            Ask(
+                user,
+                place.event,
+                command,
+                at(place.address()),
+                partial(self._files.fetch, meant.picture) if meant.picture else None,
+                replied_to=meant.job,
+                bare=not meant.text.startswith("/"),
+            ),
+        )
+
+    async def _refuse(self, place: Place, user: User, meant: Incoming, refused: Refused) -> None:
         """Say why not; a group that is not served, and a command that may be another bot's, get no answer."""
-        if refused.code == "unknown-command" and not heard.spoken:
+        if refused.code == "unknown-command" and not meant.spoken:
             return
-        if (
-            refused.code == "not-here"
-            and place.group
-            and not self._desk.core.members.access.administers(user)
-        ):
+        if refused.code == "not-here" and place.group and not self._responder.core.administers(user):
             if place.chat not in self._strange:
                 log.info("not served, since access says so: %s", refused.values["place"])
             self._strange.add(place.chat)
             return
-        await self._desk.answer(place, self._desk.refused(refused, user))
+        if refused.code == "no-parameters" and isinstance(meant.picture, PhotoSize):
+            # Telegram makes every photo a JPEG and drops its metadata; only a file keeps it.
+            reply = Reply(self._responder.say(user, "telegram-as-file"))
+        else:
+            reply = self._responder.refused(refused, user)
+        await self._responder.answer(place, reply)
 
-    def _completed(self, heard: Incoming) -> Incoming:
-        """Put the command of our question before the words that answer it."""
+    def _completed(self, meant: Incoming) -> Incoming:
+        """Put the command of our question before the text that answers it."""
         for kind in ("imagine", "optimize"):
-            texts = self._desk.core.replies.texts
-            asked = {texts.say(locale, f"telegram-ask-{kind}") for locale in LANGUAGES}
-            if heard.asked in asked and not heard.text.startswith("/"):
-                return replace(heard, text=f"/{kind} {heard.text}")
-        return heard
+            questions = {self._responder.texts.say(locale, f"telegram-ask-{kind}") for locale in LANGUAGES}
+            if meant.question in questions and not meant.text.startswith("/"):
+                return replace(meant, text=f"/{kind} {meant.text}")
+        return meant
 
     async def _ask_for(self, place: Place, user: User, kind: Kind) -> None:
-        text = self._desk.say(user, f"telegram-ask-{kind}")
-        hint = self._desk.say(user, "telegram-ask-hint")
+        text = self._responder.say(user, f"telegram-ask-{kind}")
+        hint = self._responder.say(user, "telegram-ask-hint")
         buttons = ForceReply(selective=True, input_field_placeholder=hint)
-        await self._desk.answer(place, Reply(text), buttons)
+        await self._responder.answer(place, Reply(text), buttons)
+
+
+def _linked(command: Command) -> Command:
+    """Return the command that a link to the bot names: Telegram sends it as "/start settings"."""
+    return Command(command.rest, "") if command.name == "help" and command.rest in LINKED else command
+
+
+def _is_public(command: Command, meant: Incoming) -> bool:
+    """Say whether everybody in a group may read what is private elsewhere."""
+    return command.name in PUBLIC or (command.name == "info" and meant.picture is not None)
 
 
 def event_of(update: Update) -> str:

@@ -1,4 +1,4 @@
-"""Which messages are meant for the bot, and what they say: words, a picture, a picture of ours they answer.
+"""Which messages are meant for the bot, and what they hold: a text, a picture, a job of ours they reply to.
 
 Knows Telegram's messages; asks nothing of the core and sends nothing.
 """
@@ -19,7 +19,7 @@ _JOB = re.compile(r"\w+:(?P<job>[0-9]{1,18})(?::[0-9]+)?")
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """What a person says to the bot: `job` is the one whose message they answer, `asked` our question's text.
+    """A message to the bot: `job` is the one whose message it replies to, `question` the text it replies to.
 
     `spoken` says that they meant the bot for sure; a bare command in a group may be another bot's.
     """
@@ -27,7 +27,7 @@ class Incoming:
     text: str
     picture: PhotoSize | Document | None = None
     job: int | None = None
-    asked: str = ""
+    question: str = ""
     spoken: bool = True
 
 

@@ -42,12 +42,13 @@ class Outbox:
 
     def __init__(
         self,
+        until: Callable[[str, float], str] = lambda lang, eta: "",
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.until: Callable[[str, float], str] = lambda lang, eta: ""
         self.jobs: LruDict[tuple[int, int | None], int] = LruDict()
         self._connected = asyncio.Event()
+        self._until = until
         self._clock = clock
         self._sleep = sleep
         self._places: LruDict[str, Place] = LruDict()
@@ -131,7 +132,7 @@ class Outbox:
 
     def _timed(self, place: Place, reply: Reply) -> Reply:
         """Write when a waiting job is due into its text: Telegram counts nothing down."""
-        due = self.until(place.lang, reply.eta) if reply.eta is not None else ""
+        due = self._until(place.lang, reply.eta) if reply.eta is not None else ""
         return replace(reply, text=f"{reply.text}\n⏳ {due}") if due else reply
 
     async def _show(self, place: Place, reply: Reply, buttons: Markup) -> Place:

@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 
 from telegram import BotCommand, BotCommandScope, BotCommandScopeChat, BotCommandScopeDefault
@@ -28,6 +28,7 @@ from adapters.telegram.responder import Responder
 from adapters.telegram.webhook import Webhook
 from bot.core import Core
 from bot.locales.texts import DEFAULT, LANGUAGES
+from bot.replies.replies import Replies
 from bot.requests.commands import COMMANDS
 from bot.setup.config import ConfigError, TelegramConfig
 from bot.types import Address, Reply
@@ -42,7 +43,10 @@ log = logging.getLogger(__name__)
 
 
 class TelegramPlatform:
-    """The Telegram bot behind `settings.token`."""
+    """The Telegram bot behind `settings.token`.
+
+    `admins` are the administrators' names in the configuration; `now` gives Unix seconds.
+    """
 
     name = place.NAME
     pace = 1.0
@@ -50,13 +54,19 @@ class TelegramPlatform:
     def __init__(
         self,
         settings: TelegramConfig,
+        replies: Replies,
+        admins: Collection[str] = (),
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
+        self._replies = replies
+        self._admins = admins
         self._clock = clock
         self._sleep = sleep
-        self._outbox = Outbox(clock, sleep)
+        self._now = now
+        self._outbox = Outbox(self._until, clock, sleep)
         self._accepted = PendingEvents()
 
     async def run(self, core: Core) -> None:
@@ -67,16 +77,15 @@ class TelegramPlatform:
         if not TOKEN.fullmatch(self._settings.token):
             raise ConfigError("telegram.token looks like 123456:ABC-def; copy it again from @BotFather")
         bot = build_bot(self._settings, ChatLimiter(self._clock, self._sleep))
-        self._outbox.until = lambda lang, eta: _until(core, lang, eta)
         self._outbox.connect(Post(bot))
-        desk = Responder(core, bot, self._outbox, self._accepted)
-        inbox = Inbox(desk, self._sleep)
+        responder = Responder(core, self._replies, bot, self._outbox, self._accepted)
+        inbox = Inbox(responder, self._sleep)
         intake = Intake(
             inbox.handle, inbox.apologize, event_of, self._accepted, core.kept_updates, self._sleep
         )
         try:
             await retry_until_ok(bot.initialize, self._sleep)
-            await self._introduce(bot, core)
+            await self._introduce(bot)
             await intake.resume(bot)
             await self._source(bot, intake).run()
         except (InvalidToken, Forbidden):
@@ -99,23 +108,23 @@ class TelegramPlatform:
         return (await self._outbox.show(where, reply)).address()
 
     def _source(self, bot: "ExtBot[bool]", intake: Intake) -> Polling | Webhook:
-        said = self._settings
-        if said.webhook_url:
-            return Webhook(bot, intake, said.webhook_url, said.webhook_listen, self._sleep)
+        settings = self._settings
+        if settings.webhook_url:
+            return Webhook(bot, intake, settings.webhook_url, settings.webhook_listen, self._sleep)
         return Polling(bot, intake, self._sleep)
 
-    async def _introduce(self, bot: "ExtBot[bool]", core: Core) -> None:
+    async def _introduce(self, bot: "ExtBot[bool]") -> None:
         """Tell Telegram the commands in each language, those of administrators in their chats."""
-        chats = [name for name in core.members.access.admins if name.startswith(CHATS)]
+        chats = [name for name in self._admins if name.startswith(CHATS)]
         scopes = {name: BotCommandScopeChat(name.rpartition(":")[2]) for name in chats}
         for name, scope in {"everybody": BotCommandScopeDefault(), **scopes}.items():
             try:
-                await self._offer(bot, core, scope, admins=name in scopes)
+                await self._offer(bot, scope, admins=name in scopes)
             except UNKNOWN as error:
                 log.info("%s is not shown the menu of commands: %s", name, error)
 
-    async def _offer(self, bot: "ExtBot[bool]", core: Core, scope: BotCommandScope, admins: bool) -> None:
-        say = core.replies.texts.say
+    async def _offer(self, bot: "ExtBot[bool]", scope: BotCommandScope, admins: bool) -> None:
+        say = self._replies.texts.say
         entries = [entry.name for entry in COMMANDS if admins or not entry.admins]
         for language in LANGUAGES:
             # Without a language the commands are what everybody else sees.
@@ -124,11 +133,10 @@ class TelegramPlatform:
             tell = partial(bot.set_my_commands, commands, scope=scope, language_code=code)
             await retry_until_ok(tell, self._sleep, *UNKNOWN)
 
-
-def _until(core: Core, lang: str, eta: float) -> str:
-    """Return "about 2 minutes", "" for a time that has passed."""
-    left = eta - core.now()
-    return core.replies.about(lang, left) if left > 0 else ""
+    def _until(self, lang: str, eta: float) -> str:
+        """Return "about 2 minutes", "" for a time that has passed."""
+        left = eta - self._now()
+        return self._replies.about(lang, left) if left > 0 else ""
 
 
 def build_bot(settings: TelegramConfig, limiter: ChatLimiter) -> "ExtBot[bool]":

@@ -1,6 +1,6 @@
-"""Reactions under the bot's pictures, where Telegram tells of them: what a button does, and favourites.
+"""Reactions under the bot's pictures, where Telegram reports them: what a button does, and favourites.
 
-Knows reactions and the jobs that messages show; what others put under one's picture is no ask.
+Knows reactions and the jobs that messages show; what others put under one's picture asks for nothing.
 """
 
 from telegram import MessageReactionUpdated, ReactionType, ReactionTypeEmoji
@@ -20,9 +20,9 @@ OTHERS = ("not-yours", "not-here")
 class Reactions:
     """Turns changes of reactions into presses."""
 
-    def __init__(self, desk: Responder) -> None:
-        self._desk = desk
-        self._core = desk.core
+    def __init__(self, responder: Responder) -> None:
+        self._responder = responder
+        self._core = responder.core
 
     async def changed(self, reaction: MessageReactionUpdated, event: str) -> None:
         """Do what a reaction asks for."""
@@ -50,7 +50,7 @@ class Reactions:
         if (account := reaction.user) is not None:
             place = Place(reaction.chat.id, event, lang=account.language_code or "")
             user = user_of(account, reaction.chat)
-            await self._desk.whisper(place, user, self._desk.sorry(user))
+            await self._responder.reply_privately(place, user, self._responder.sorry(user))
 
     async def _press(self, user: User, action: Action, place: Place) -> None:
         try:
@@ -58,18 +58,18 @@ class Reactions:
         except Refused as refused:
             if refused.code in OTHERS:
                 return
-            found = self._desk.refused(refused, user)
+            found = self._responder.refused(refused, user)
         if isinstance(found, Reply):
-            await self._desk.whisper(place, user, found)
+            await self._responder.reply_privately(place, user, found)
 
     async def _job_at(self, user: User, chat: int, message: int) -> Job | None:
         """Return the job a message shows: one shown lately, or the person's own among their latest."""
-        if known := self._desk.outbox.jobs.get((chat, message)):
+        if known := self._responder.outbox.jobs.get((chat, message)):
             try:
-                return await self._core.may(user, Action("info", known))
+                return await self._core.job_for_action(user, Action("info", known))
             except Refused:
                 return None
-        for job in await self._core.history.jobs(user):
+        for job in await self._core.jobs(user):
             if is_at(job.request.address, chat, message):
                 return job
         return None

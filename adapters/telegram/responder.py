@@ -1,6 +1,6 @@
-"""What inbox, presses and reactions share: saying things to one person, once, where only they should read it.
+"""What inbox, presses and reactions share: answering one user, once, where only they should read it.
 
-Knows the core's words, places and the outbox; knows no update.
+Knows replies, places and the outbox; knows no update.
 """
 
 import logging
@@ -12,11 +12,14 @@ from telegram.ext import ExtBot
 from adapters.telegram import markup
 from adapters.telegram.address import Place
 from adapters.telegram.api_calls import Buttons
-from adapters.telegram.asking import LINKED
 from adapters.telegram.intake import PendingEvents
 from adapters.telegram.outbox import Outbox
 from bot.core import Core
+from bot.replies.replies import Replies
 from bot.types import Refused, Reply, User
+
+LINKED = ("settings", "link", "forget", "history", "quota", "info")
+"""What a link may ask for: anybody can post one, so nothing that is done at once."""
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +27,12 @@ log = logging.getLogger(__name__)
 class Responder:
     """Answers people."""
 
-    def __init__(self, core: Core, bot: "ExtBot[bool]", outbox: Outbox, accepted: PendingEvents) -> None:
+    def __init__(
+        self, core: Core, replies: Replies, bot: "ExtBot[bool]", outbox: Outbox, accepted: PendingEvents
+    ) -> None:
         self.core = core
+        self.texts = replies.texts
+        self._replies = replies
         self.bot = bot
         self.outbox = outbox
         self.accepted = accepted
@@ -38,8 +45,8 @@ class Responder:
         except TelegramError as error:
             log.warning("chat %d: an answer was not taken: %r", place.chat, error)
 
-    async def whisper(self, place: Place, user: User, reply: Reply, command: str = "") -> None:
-        """Answer for one person's eyes: in their own chat with the bot, however they asked.
+    async def reply_privately(self, place: Place, user: User, reply: Reply, command: str = "") -> None:
+        """Answer what only one user may read: in their own chat with the bot, wherever they asked.
 
         Where they have none yet, say how to open it; there `command` is answered at once.
         """
@@ -56,11 +63,11 @@ class Responder:
             log.warning("chat %s: an answer was not taken: %r", user.id, error)
 
     def refused(self, refused: Refused, user: User) -> Reply:
-        """Say why an ask cannot be met; who is not let in learns what the operator has to write."""
+        """Say why a request cannot be met; who is not let in learns what the operator has to write."""
         if refused.code == "not-here":
             name = str(refused.values["place"])
             return Reply(self.say(user, "telegram-closed", name=name), private=True)
-        return self.core.replies.refused(refused, user.locale)
+        return self._replies.refused(refused, user.locale)
 
     def sorry(self, user: User) -> Reply:
         """Say that it went wrong on our side."""
@@ -68,7 +75,7 @@ class Responder:
 
     def say(self, user: User, key: str, **values: str) -> str:
         """Return a sentence in a person's language."""
-        return self.core.replies.texts.say(user.locale, key, **values)
+        return self.texts.say(user.locale, key, **values)
 
     def _opening(self, user: User, command: str) -> InlineKeyboardMarkup:
         url = f"https://t.me/{self.bot.username}" + (f"?start={command}" if command in LINKED else "")

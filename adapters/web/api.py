@@ -10,7 +10,7 @@ from dataclasses import replace
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from adapters.web.asking import address_of, ask, event_of, message_of, words_of
+from adapters.web.address import address_of, event_of, message_of
 from adapters.web.events import Hub
 from adapters.web.identity import Gate, locale_of
 from adapters.web.payload import (
@@ -27,6 +27,9 @@ from bot.core import Core
 from bot.locales.texts import answer_locale
 from bot.replies.format import cut, introduced
 from bot.replies.refusals import REFUSALS
+from bot.replies.replies import Replies
+from bot.requests import commands
+from bot.requests.ask import Ask, Question, ask, at
 from bot.storage.pictures import MAX_BYTES
 from bot.types import Job, Refused, Reply, User
 
@@ -41,8 +44,9 @@ NUMBER = re.compile("[0-9]{1,18}")
 class Api:
     """The routes under `/api`."""
 
-    def __init__(self, core: Core, gate: Gate, hub: Hub, presence: Presence) -> None:
+    def __init__(self, core: Core, replies: Replies, gate: Gate, hub: Hub, presence: Presence) -> None:
         self.core = core
+        self.replies = replies
         self.gate = gate
         self.hub = hub
         self.presence = presence
@@ -69,13 +73,13 @@ class Api:
         except Refused as refused:
             if request.writer.output_size:  # a stream of events has begun
                 raise
-            return refusal(self.core, refused, locale_of(request))
+            return refusal(self.replies, refused, locale_of(request))
 
     async def hello(self, request: web.Request) -> web.Response:
         """What the page needs to know before the first message."""
         user = self.gate.user(request)
         self.presence.visit(user.id)
-        profile, defaults = self.core.profile, await self.core.members.defaults(user)
+        profile, defaults = self.replies.profile, await self.core.defaults(user)
         world, suggestions = introduced(profile, user.locale)
         return web.json_response(
             {
@@ -92,14 +96,26 @@ class Api:
         )
 
     async def messages(self, request: web.Request) -> web.Response:
-        """Take words: a job, or a reply for a command that makes none."""
+        """Take a message: a job, or a reply for a command that makes none."""
         user = self.gate.user(request)
         message = await read_message(request)
         user = replace(user, locale=answer_locale(message.text, user.locale))
         try:
-            answer = await ask(self.core, user, message)
+            answer = await ask(
+                self.core,
+                Ask(
+                    user,
+                    event_of(user, message.id),
+                    commands.parse(message.text),
+                    at(address_of(user, message.id)),
+                    message.fetch,
+                    presets=message.presets(),
+                ),
+            )
+            if isinstance(answer, Question):
+                raise Refused("empty-prompt")
         except Refused as refused:
-            return refusal(self.core, refused, user.locale)
+            return refusal(self.replies, refused, user.locale)
         return await self._answer(user, answer, message.id)
 
     async def actions(self, request: web.Request) -> web.Response:
@@ -112,13 +128,13 @@ class Api:
     async def job(self, request: web.Request) -> web.Response:
         """One of the person's own jobs."""
         user = self.gate.user(request)
-        job = await self.core.history.job(user, _number(request, "job"))
+        job = await self.core.job(user, _number(request, "job"))
         return web.json_response(job_json(job))
 
     async def image(self, request: web.Request) -> web.StreamResponse:
         """One original PNG of the person's own."""
         user = self.gate.user(request)
-        path = await self.core.history.picture(user, _number(request, "job"), _number(request, "index"))
+        path = await self.core.picture(user, _number(request, "job"), _number(request, "index"))
         return web.FileResponse(path, headers={"Cache-Control": "private, max-age=3600"})
 
     async def history(self, request: web.Request) -> web.Response:
@@ -128,7 +144,7 @@ class Api:
         if before and not NUMBER.fullmatch(before):
             raise web.HTTPUnprocessableEntity(text=f"before must be a job number, not {cut(before, 24)!r}.")
         version = self.hub.version()
-        jobs = await self.core.history.jobs(user, HISTORY + 1, int(before) if before else None)
+        jobs = await self.core.jobs(user, HISTORY + 1, int(before) if before else None)
         entries = [await self._entry(user, job, version) for job in reversed(jobs[:HISTORY])]
         return web.json_response({"messages": entries, "more": len(jobs) > HISTORY})
 
@@ -144,7 +160,7 @@ class Api:
                 for entry in await self._unfinished(user):
                     await response.write(_event_bytes(entry))
                 async for shown in stream.updates(HEARTBEAT):
-                    job = await self._job_of(user, shown.message, shown.reply) if shown else None
+                    job = await self._job_of(user, shown.reply) if shown else None
                     if shown and job:
                         entry = self._entry_json(user, job, shown.reply, shown.version)
                         await response.write(_event_bytes(entry))
@@ -162,7 +178,7 @@ class Api:
     async def left(self, person: str) -> None:
         """Cancel what somebody who left had asked for on the page; other clients' jobs stay."""
         user = User("web", person, person)
-        for job in await self.core.history.open_jobs(user):
+        for job in await self.core.open_jobs(user):
             if message_of(job, person).startswith(PAGE_PREFIX):
                 await self.core.cancel(user, job.id)
 
@@ -170,7 +186,7 @@ class Api:
         if isinstance(answer, Job):
             return web.json_response({"job": answer.id, "message": message_of(answer, user.id)})
         if isinstance(answer, Reply):
-            job = await self.core.history.job(user, answer.job) if answer.images and answer.job else None
+            job = await self.core.job(user, answer.job) if answer.images and answer.job else None
             return web.json_response({"reply": reply_json(answer, job), "message": message})
         return web.json_response({"message": message})
 
@@ -178,27 +194,25 @@ class Api:
         latest = self.hub.latest(user.id, message_of(job, user.id))
         if latest is not None:
             return self._entry_json(user, job, latest.reply, latest.version)
-        return self._entry_json(user, job, await self.core.history.reply(job), version)
+        return self._entry_json(user, job, await self.core.reply(job), version)
 
     def _entry_json(self, user: User, job: Job, reply: Reply, version: int) -> Json:
-        words = words_of(job, self.core.members.operator_defaults)
-        return entry_json(job, reply, message_of(job, user.id), words, self.hub.run, version)
+        typed = self.core.typed(job)
+        return entry_json(job, reply, message_of(job, user.id), typed, self.hub.run, version)
 
     async def _unfinished(self, user: User) -> list[Json]:
         version = self.hub.version()
-        return [await self._entry(user, job, version) for job in await self.core.history.open_jobs(user)]
+        return [await self._entry(user, job, version) for job in await self.core.open_jobs(user)]
 
-    async def _job_of(self, user: User, message: str, reply: Reply) -> Job | None:
-        if reply.job is None:
-            return await self.core.history.by_event(user, event_of(user, message))
+    async def _job_of(self, user: User, reply: Reply) -> Job | None:
         with suppress(Refused):  # forgotten meanwhile
-            return await self.core.history.job(user, reply.job)
+            return await self.core.job(user, reply.job) if reply.job is not None else None
         return None
 
 
-def refusal(core: Core, refused: Refused, locale: str) -> web.Response:
+def refusal(replies: Replies, refused: Refused, locale: str) -> web.Response:
     """Return the exact reason in the person's language; 429 where the same ask may succeed later."""
-    body: Json = {"error": core.replies.refused(refused, locale).text, "code": refused.code}
+    body: Json = {"error": replies.refused(refused, locale).text, "code": refused.code}
     headers, status = {}, REFUSALS[refused.code].status
     if refused.retry_after is not None:
         status = 429

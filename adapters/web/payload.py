@@ -11,7 +11,7 @@ from aiohttp import web
 
 from adapters.web import bodies
 from bot.replies.format import cut, steps
-from bot.types import Action, Button, Choice, Image, Job, JobPicture, Refused, Reply, Verb
+from bot.types import Action, Button, Choice, Fetch, Image, Job, JobPicture, Refused, Reply, Verb
 
 Json = dict[str, Any]
 
@@ -25,6 +25,8 @@ CONTROLS: dict[str, tuple[type, ...]] = {
     "steps": (int,),
     "guidance_scale": (int, float),
 }
+FLAGS = {"enhance": "enhance", "fast": "fast", "steps": "steps", "guidance_scale": "cfg"}
+"""The flag that each control sets."""
 EXACT = 2**53
 """From here on a browser rounds numbers; seeds beyond are strings of digits."""
 MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
@@ -42,6 +44,23 @@ class Message:
     text: str
     controls: Json
     image: bytes | None
+
+    @property
+    def fetch(self) -> Fetch | None:
+        """Return what brings the picture, None where there is none."""
+        return None if self.image is None else self._fetch
+
+    def presets(self) -> dict[str, str]:
+        """Return the flags that the controls stand for, by their names."""
+        values = {FLAGS[name]: value for name, value in self.controls.items() if name in FLAGS}
+        return {
+            name: ("on" if value else "off") if isinstance(value, bool) else str(value)
+            for name, value in values.items()
+        }
+
+    async def _fetch(self) -> bytes:
+        assert self.image is not None
+        return self.image
 
 
 async def read_message(request: web.Request) -> Message:

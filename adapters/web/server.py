@@ -7,24 +7,25 @@ from pathlib import Path
 
 from aiohttp import web
 
+from adapters.web.address import read_place
 from adapters.web.api import Api
-from adapters.web.asking import read_place
 from adapters.web.door import Door, expected, file, secure
 from adapters.web.events import Hub
 from adapters.web.identity import Gate, load_key
 from adapters.web.presence import GRACE, Presence
 from bot.core import Core
+from bot.replies.replies import Replies
 from bot.setup.config import WebConfig
 from bot.types import Address, Reply
 
 KEEP_ALIVE = 60.0
 """Seconds for a request's head to arrive, and for which an idle connection stays open."""
 LINGER = 10.0
-"""Seconds to go on taking a body that nobody wants, so that its sender hears the answer."""
+"""Seconds to go on taking a body that nobody wants, so that its sender gets the answer."""
 
 
 class WebPlatform:
-    """The local web chat. `data_dir` keeps the key that signs cookies; `engine` tells the engine's phase."""
+    """The local web chat. `data_dir` keeps the key that signs cookies; `engine` returns its phase."""
 
     name = "web"
     pace = 0.1
@@ -33,11 +34,13 @@ class WebPlatform:
         self,
         settings: WebConfig,
         data_dir: Path,
+        replies: Replies,
         grace: float = GRACE,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         engine: Callable[[], str] = lambda: "ready",
     ) -> None:
         self.settings = settings
+        self._replies = replies
         self._engine = engine
         self.hub = Hub()
         self._gate = Gate(settings, load_key(data_dir / "web.key"))
@@ -74,7 +77,7 @@ class WebPlatform:
             await runner.cleanup()
 
     async def show(self, address: Address, reply: Reply) -> Address:
-        """Tell the person's open pages; those that open later ask the core."""
+        """Send it to the user's open pages; those that open later ask the core."""
         person, message = read_place(address)
         self.hub.show(person, message, reply)
         return address
@@ -83,13 +86,13 @@ class WebPlatform:
         """Say whether people get pictures: 503 while the engine has failed or the database takes nothing."""
         engine, database = self._engine(), "refuses" if core.refusal else "ok"
         ok = engine != "failed" and database == "ok"
-        told = {"ok": ok, "engine": engine, "database": database}
-        return web.json_response(told, status=200 if ok else 503)
+        health = {"ok": ok, "engine": engine, "database": database}
+        return web.json_response(health, status=200 if ok else 503)
 
     def _app(self, core: Core) -> web.Application:
         presence = Presence(lambda person: api.left(person), self._grace, self._sleep)
-        api = Api(core, self._gate, self.hub, presence)
-        door = Door(self._gate, core.replies.texts)
+        api = Api(core, self._replies, self._gate, self.hub, presence)
+        door = Door(self._gate, self._replies.texts)
         app = web.Application(middlewares=[door.guard, api.refusals])
         app.add_routes(api.routes())
         app.router.add_get("/", door.page)

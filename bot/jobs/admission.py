@@ -1,6 +1,6 @@
 """From a request to its row: what was left open is decided, limits are judged, a picture is taken in.
 
-Knows limits, words, costs and the store; shows nothing and puts nothing in the line.
+Knows limits, words, costs and the store; shows nothing and enqueues nothing.
 """
 
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from bot.policy import limits
 from bot.policy.limits import Rule, Usage
 from bot.policy.moderation import BannedWords
 from bot.requests import tasks
-from bot.storage.attached import Attached, Fetch, Size
+from bot.storage.attached import Attached, Size
 from bot.storage.jobs import JobStore
 from bot.storage.pictures import PictureFolder
-from bot.types import Job, Params, Request, User
+from bot.types import Fetch, Job, Params, Request, User
 from engine.types import ModelProfile
 
 
@@ -25,22 +25,22 @@ class Admission:
         self,
         store: JobStore,
         images: PictureFolder,
-        words: BannedWords,
+        banned_words: BannedWords,
         profile: ModelProfile,
         standard: Params,
         rule: Callable[[User], Rule],
         now: Callable[[], float],
-        dice: tasks.Dice,
+        new_seed: tasks.SeedSource,
     ) -> None:
         self.unit = tasks.picture_cost(profile, standard.steps)
         self.attached = Attached(store, images, profile.max_size)
         self._store = store
         self._images = images
-        self._words = words
+        self._banned_words = banned_words
         self._profile = profile
         self._rule = rule
         self._now = now
-        self._dice = dice
+        self._new_seed = new_seed
 
     async def admit(self, request: Request, fetch: Fetch | None) -> tuple[Job, bool]:
         """Store a job within limits; return it and whether it is new. Raises `Refused`."""
@@ -59,13 +59,13 @@ class Admission:
     async def _store_job(self, request: Request, source: Size | None) -> tuple[Job, bool]:
         resolved = self._resolved(request, source)
         if request.kind == "upscale" and request.params.method == "redraw":
-            self._words.check(await sources.embedded_prompt(self._store, self._images, request))
+            self._banned_words.check(await sources.embedded_prompt(self._store, self._images, request))
         now = self._now()
         judge = partial(self._judge, self._rule(request.user), now, resolved.cost)
         return await self._store.admit(request, resolved, now, judge)
 
     def _resolved(self, request: Request, source: Size | None) -> tasks.Resolved:
-        resolved = tasks.resolve(request, self._profile, source, self._dice)
+        resolved = tasks.resolve(request, self._profile, source, self._new_seed)
         if request.kind == "imagine":
             limits.fits(self._rule(request.user), request.params.count, resolved.width, resolved.height)
         return resolved

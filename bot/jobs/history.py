@@ -50,10 +50,6 @@ class History:
             raise Refused("no-job-yet")
         return job
 
-    async def by_event(self, user: User, event_id: str) -> Job | None:
-        """Return the job that an event of the user's platform made."""
-        return await self._store.by_event(user.platform, event_id)
-
     async def open_jobs(self, user: User) -> list[Job]:
         """Return a person's queued and running jobs in the order they came."""
         return await self._store.open_jobs(self._person(user))

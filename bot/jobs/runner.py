@@ -48,13 +48,13 @@ class JobRunner:
         images: PictureFolder,
         engine: Engine,
         replies: Replies,
-        words: BannedWords,
+        banned_words: BannedWords,
         deliver: Callable[[Shown], Delivery],
         now: Callable[[], float],
         pace: Throughput,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         weigh: Callable[[User], int] = lambda user: 1,
-        fitness: PictureFilter | None = None,
+        picture_filter: PictureFilter | None = None,
     ) -> None:
         self.delivery = deliver(self.shown)
         self.refusal = ""
@@ -62,10 +62,10 @@ class JobRunner:
         self._images = images
         self._engine = engine
         self._replies = replies
-        self._words = words
+        self._banned_words = banned_words
         self._now = now
         self._weigh = weigh
-        self._fitness = fitness or PictureFilter()
+        self._picture_filter = picture_filter or PictureFilter()
         self._queue = FairQueue(lambda: engine.capacity)
         self._pace = pace
         self._sleep = sleep
@@ -212,7 +212,7 @@ class JobRunner:
 
     async def _prompt_ready(self, job_id: int, ready: PromptReady) -> None:
         self._pace.ready()
-        self._words.check(ready.used)
+        self._banned_words.check(ready.used)
         shown = self._open[job_id]
         if await self._stored(lambda: sources.is_repeated(self._store, shown.job, ready.used)):
             ready = replace(ready, notes=(*ready.notes, REPEATED))
@@ -228,7 +228,7 @@ class JobRunner:
     def _stepped(self, job_id: int, index: int, progress: Progress) -> None:
         shown = self._open[job_id]
         shown.steps[index] = (progress.step, max(1, progress.steps))
-        if progress.preview is not None and not self._fitness.applies(shown.job.request.user):
+        if progress.preview is not None and not self._picture_filter.applies(shown.job.request.user):
             size = dimensions(progress.preview)
             shown.preview = Image(f"{job_id}-preview.jpg", progress.preview, "image/jpeg", *size)
         self._offer(shown)
@@ -242,7 +242,7 @@ class JobRunner:
             await empty_trash(self._store, self._images)
 
     async def _keep(self, job_id: int, index: int, picture: Picture) -> None:
-        self._fitness.check(self._open[job_id].job.request.user, picture.report)
+        self._picture_filter.check(self._open[job_id].job.request.user, picture.report)
         try:
             file = await self._images.write(job_id, index, picture.png)
         except OSError as error:

@@ -1,13 +1,14 @@
 """What a press means: which job, which picture, and which request comes of it.
 
-Knows jobs and their parents; puts nothing in the line and shows nothing.
+Knows jobs and their parents; enqueues nothing and shows nothing.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from bot.requests import tasks, upscale_options
-from bot.types import Address, Job, JobPicture, Refused, Request, User, Verb
+from bot.requests import flags, tasks, upscale_options
+from bot.requests.upscale_options import UpscaleOptions
+from bot.types import Address, Job, JobPicture, Params, Refused, Request, User, Verb
 
 Find = Callable[[int], Awaitable[Job | None]]
 """Looks a job up by its number."""
@@ -37,19 +38,19 @@ async def get_job(find: Find, job_id: int) -> Job:
 
 
 def require_prompt(job: Job) -> Job:
-    """Return the job; raises `Refused` (`prompt-gone`) where its words were erased with age."""
+    """Return the job; raises `Refused` (`prompt-gone`) where its prompt was erased with age."""
     if job.request.kind != "upscale" and not job.request.params.prompt:
         raise Refused("prompt-gone")
     return job
 
 
 def localized_for(job: Job, user: User) -> Job:
-    """Return the job as told to somebody, in their language."""
+    """Return the job with the language of whoever reads its reply."""
     reader = replace(job.request.user, locale=user.locale)
     return replace(job, request=replace(job.request, user=reader))
 
 
-async def request(find: Find, dice: tasks.Dice, job: Job, click: Click) -> Request:
+async def request(find: Find, new_seed: tasks.SeedSource, job: Job, click: Click) -> Request:
     """Return the request that a button of a job makes; raises `Refused`."""
     user, address, event_id, index = click.user, click.address, click.event_id, click.index
     if click.verb == "another":
@@ -62,13 +63,13 @@ async def request(find: Find, dice: tasks.Dice, job: Job, click: Click) -> Reque
         picture_of(job, index)
         return tasks.enlarge(job, index, user, address, event_id, upscale_options.parse_options(click.value))
     if click.verb == "reroll" and job.state in ("failed", "cancelled"):
-        return tasks.again(require_prompt(job), user, address, event_id, dice)
+        return tasks.again(require_prompt(job), user, address, event_id, new_seed)
     source, index = await _drawn(find, job, index)
     require_prompt(source)
     if click.verb == "vary":
         picture_of(source, index)
-        return tasks.vary(source, index, user, address, event_id, dice)
-    return tasks.again(source, user, address, event_id, dice)
+        return tasks.vary(source, index, user, address, event_id, new_seed)
+    return tasks.again(source, user, address, event_id, new_seed)
 
 
 def picture_of(job: Job, index: int) -> JobPicture:
@@ -77,6 +78,17 @@ def picture_of(job: Job, index: int) -> JobPicture:
         if picture.index == index:
             return picture
     raise Refused("not-finished", job=job.id)
+
+
+def typed(job: Job, defaults: Params) -> str:
+    """Return what a user typed to get a job, over the operator's `defaults`; "" for a pressed button."""
+    request = job.request
+    if request.parent is not None:
+        return ""
+    if request.kind == "upscale":
+        return f"/upscale {UpscaleOptions(request.params.factor, request.params.method).words()}".rstrip()
+    line = flags.render(request.params, defaults)
+    return f"/optimize {line}" if request.kind == "optimize" else line
 
 
 async def _drawn(find: Find, job: Job, index: int) -> tuple[Job, int]:

@@ -25,15 +25,15 @@ from engine.types import (
 )
 
 GRID = 16
-DICE = 2**32
-"""Thrown seeds are short ones: people copy them."""
+NEW_SEEDS = 2**32
+"""New seeds are short: people copy them."""
 MAX_UPSCALED = 40_000_000
 REROLL_PROMPT_NOISE = 0.3
 VARY_PROMPT_NOISE = 0.12
 VARY_LATENT_NOISE = 0.3
 
-Dice = Callable[[], int]
-"""A fresh seed in [0, DICE)."""
+SeedSource = Callable[[], int]
+"""A fresh seed in [0, NEW_SEEDS)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,18 @@ class Resolved:
 
 def random_seed() -> int:
     """Return a seed nobody can foresee."""
-    return secrets.randbelow(DICE)
+    return secrets.randbelow(NEW_SEEDS)
 
 
-def resolve(request: Request, profile: ModelProfile, source: tuple[int, int] | None, dice: Dice) -> Resolved:
+def resolve(
+    request: Request, profile: ModelProfile, source: tuple[int, int] | None, new_seed: SeedSource
+) -> Resolved:
     """Decide size, seed and cost of a request; `source` is the size of its input picture, if it has one.
 
     Raises `Refused` for a size the model cannot draw and for an upscale without or of too large a picture.
     """
     width, height = _size(request, profile, source)
-    seed = dice() if request.params.seed is None else request.params.seed
+    seed = new_seed() if request.params.seed is None else request.params.seed
     return Resolved(width, height, seed, _cost(request, profile, width, height))
 
 
@@ -151,7 +153,7 @@ def room(job: Job) -> int:
     return max(1, tokens // params.factor**2 if enlarged else tokens)
 
 
-def again(job: Job, user: User, address: Address, event_id: str, dice: Dice) -> Request:
+def again(job: Job, user: User, address: Address, event_id: str, new_seed: SeedSource) -> Request:
     """Return the request of a reroll: a new seed, and noise on the prompt so that a turbo model shows it.
 
     What is not drawn is asked for once more as it was: the same wording, the same picture to enlarge.
@@ -163,18 +165,20 @@ def again(job: Job, user: User, address: Address, event_id: str, dice: Dice) -> 
     return replace(
         request,
         params=replace(request.params, seed=None),
-        variation=Variation(seed=dice(), prompt_noise=REROLL_PROMPT_NOISE),
+        variation=Variation(seed=new_seed(), prompt_noise=REROLL_PROMPT_NOISE),
     )
 
 
-def vary(job: Job, index: int, user: User, address: Address, event_id: str, dice: Dice) -> Request:
+def vary(job: Job, index: int, user: User, address: Address, event_id: str, new_seed: SeedSource) -> Request:
     """Return the request for near relatives of picture `index`: its seed and used prompt, weaker noise."""
     return replace(
         _from(job, user, address, event_id),
         index=index,
         params=replace(rewritten(job), seed=picture_seed(job, index), enhance=False),
         original=job.request.original or job.request.params.prompt,
-        variation=Variation(dice(), VARY_PROMPT_NOISE, VARY_LATENT_NOISE, base=picture_variation(job, index)),
+        variation=Variation(
+            new_seed(), VARY_PROMPT_NOISE, VARY_LATENT_NOISE, base=picture_variation(job, index)
+        ),
     )
 
 

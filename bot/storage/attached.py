@@ -10,27 +10,14 @@ from dataclasses import replace
 
 from bot.storage.jobs import JobStore
 from bot.storage.pictures import PictureFolder
-from bot.types import Request
+from bot.types import Fetch, Request
 
-Fetch = Callable[[], Awaitable[bytes]]
-"""Brings an attached picture's file from where it lies."""
 Size = tuple[int, int]
 Judge = Callable[[Request, Size | None], Awaitable[None]]
 """Raises `Refused` for a request beyond limits, its picture being of that size; None: not known yet."""
 
 UNUSED = 3600.0
 """Seconds after which a kept picture that no job holds is nobody's: no ask is under way for so long."""
-
-
-def at_hand(picture: bytes | None) -> Fetch | None:
-    """Return what brings a picture that came with its ask, None where none did."""
-    if picture is None:
-        return None
-
-    async def fetch() -> bytes:
-        return picture
-
-    return fetch
 
 
 class Attached:

@@ -8,15 +8,15 @@ from typing import Any
 
 from bot.core import Core, CoreSettings
 from bot.fake import FakePlatform
-from bot.policy.limits import Rule
+from bot.policy.limits import Rule, Usage, in_pictures
 from bot.policy.moderation import BannedWords
 from bot.replies.replies import Replies
 from bot.requests.commands import Command
-from bot.storage.attached import at_hand
+from bot.requests.tasks import picture_cost
 from bot.storage.jobs import JobStore
 from bot.storage.pictures import PictureFolder
 from bot.storage.retention import Retention
-from bot.types import Action, Address, Job, Params, Reply, Request, User, Verb
+from bot.types import Action, Address, Fetch, Job, Params, Reply, Request, User, Verb
 from engine.fake import FakeEngine
 from engine.types import Generate, ModelProfile
 
@@ -25,6 +25,7 @@ TOKENS = 16
 FREE = Rule(0, 0, 0, 0, 4, 1.0)
 ANN = User("fake", "1", "Ann")
 BOB = User("fake", "2", "Bob")
+CHIEF = User("web", "local", "local", groups=("web:local",))
 
 
 class Gate:
@@ -66,13 +67,15 @@ class House:
         self.platform = platform
         self.time = 1000.0
         self.sleeps = 0
+        self.replies = Replies(settings.profile)
+        self._unit = picture_cost(settings.profile, settings.defaults.steps)
         self.images = PictureFolder(directory / "pictures")
         self.core = Core(
             store=store,
             images=self.images,
             engine=engine,
-            replies=Replies(settings.profile),
-            words=BannedWords(banned),
+            replies=self.replies,
+            banned_words=BannedWords(banned),
             settings=settings,
             platforms={platform.name: platform},
             now=lambda: self.time,
@@ -101,7 +104,7 @@ class House:
         self._events += 1
         event = said.pop("event", f"{id(self)}-{self._events}")
         kind, image = said.pop("kind", "imagine"), said.pop("image", None)
-        fetch = said.pop("fetch", at_hand(image) if isinstance(image, bytes) else None)
+        fetch = said.pop("fetch", _fetching(image) if isinstance(image, bytes) else None)
         kept = image if isinstance(image, str) else None
         params = Params(prompt, **{"steps": 2, "seed": 5, **said})
         return await self.core.submit(
@@ -141,6 +144,11 @@ class House:
         """Wait until every message is up to date, whatever still runs."""
         await self.core._runner.delivery.drained()
 
+    async def usage(self, user: User) -> Usage:
+        """Return what a user asked for in the last day, in pictures."""
+        person = self.store.accounts.known(user).person
+        return in_pictures(await self.store.usage(person, self.time), self._unit)
+
     async def row(self, job: Job) -> Job:
         row = await self.store.job(job.id)
         assert row is not None
@@ -177,3 +185,10 @@ async def house(
         if run:
             home.run()
         yield home
+
+
+def _fetching(picture: bytes) -> Fetch:
+    async def fetch() -> bytes:
+        return picture
+
+    return fetch

@@ -13,10 +13,10 @@ from tests.bot.house import ANN, BOB, FREE, TOKENS, Gate, house
 
 async def test_help_history_and_quota_answer_for_the_person_who_asks(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
-        replies, core = home.core.replies, home.core
+        replies, core = home.replies, home.core
         job = await home.ask()
         await core.idle()
-        usage = await core.history.usage(ANN)
+        usage = await home.usage(ANN)
         assert await core.answer(ANN, Command("help", "")) == replies.help("en")
         assert await core.answer(ANN, Command("history", "")) == replies.history("en", [await home.row(job)])
         assert await core.answer(BOB, Command("history", "")) == replies.history("en", [])
@@ -28,8 +28,7 @@ async def test_queue_names_ones_own_places_and_how_many_wait(tmp_path: Path) -> 
     async with house(tmp_path, run=False) as home:
         await home.ask(user=BOB)
         mine = await home.ask()
-        assert await home.core.history.waiting(ANN) == ([(await home.row(mine), 2)], 2)
-        expected = home.core.replies.queue("en", [(await home.row(mine), 2)], 2)
+        expected = home.replies.queue("en", [(await home.row(mine), 2)], 2)
         assert await home.core.answer(ANN, Command("queue", "")) == expected
 
 
@@ -40,7 +39,7 @@ async def test_show_and_info_take_a_number_or_the_newest_job(tmp_path: Path) -> 
         newest = await home.message(second)
         assert (await home.core.answer(ANN, Command("show", ""))) == newest
         assert (await home.core.answer(ANN, Command("show", f"#{first.id}"))) == await home.message(first)
-        info = home.core.replies.info(await home.row(first), 0)
+        info = home.replies.info(await home.row(first), 0)
         assert await home.core.answer(ANN, Command("info", f" {first.id} ")) == info
 
 
@@ -73,7 +72,8 @@ async def test_cancel_ends_one_job_or_all_and_answers_with_what_is_left(tmp_path
     async with house(tmp_path, run=False) as home:
         jobs = [await home.ask() for _ in range(3)]
         answer = await home.core.answer(ANN, Command("cancel", str(jobs[1].id)))
-        assert answer == home.core.replies.queue("en", *await home.core.history.waiting(ANN))
+        waiting = [(await home.row(job), place) for job, place in ((jobs[0], 1), (jobs[2], 2))]
+        assert answer == home.replies.queue("en", waiting, 2)
         await home.core.answer(ANN, Command("cancel", ""))
         assert [(await home.row(job)).state for job in jobs] == ["cancelled"] * 3
 

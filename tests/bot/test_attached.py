@@ -15,7 +15,7 @@ from bot.storage.accounts import Ban
 from bot.storage.attached import UNUSED
 from bot.types import Action, Refused
 from engine.fake import FakeEngine
-from tests.bot.house import ANN, FREE, TOKENS, Gate, house
+from tests.bot.house import ANN, CHIEF, FREE, TOKENS, Gate, house
 
 
 def picture(color: str = "red", size: tuple[int, int] = (64, 64)) -> bytes:
@@ -78,7 +78,7 @@ async def test_a_picture_is_not_decoded_where_its_size_says_enough(
 
 async def test_nor_is_it_for_who_was_shut_out_or_while_nothing_is_accepted(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
-        home.core.control.drain()
+        await home.told("drain", user=CHIEF)
         with pytest.raises(Refused, match="draining"):
             await home.ask(fetch=unfetched)
         await home.store.accounts.ban("fake:user:1", Ban(None, "spam"))

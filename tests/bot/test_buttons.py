@@ -84,7 +84,7 @@ async def test_a_picture_is_enlarged_by_the_factor_and_the_method_that_are_said(
         task = home.engine.tasks[-1]
         assert isinstance(task, Upscale)
         assert (task.factor, task.method) == (4, "sr")
-        [large] = (await home.core.history.jobs(job.request.user, 1))[0].pictures
+        [large] = (await home.core.jobs(job.request.user, 1))[0].pictures
         assert (large.width, large.height) == (256, 256)
 
 
@@ -129,7 +129,7 @@ async def test_info_and_edit_are_private_and_make_no_job(tmp_path: Path) -> None
             reply = await home.press(verb, job)  # type: ignore[arg-type]
             assert isinstance(reply, Reply)
             assert reply.private
-        assert len(await home.core.history.jobs(ANN)) == 1
+        assert len(await home.core.jobs(ANN)) == 1
 
 
 async def test_delete_removes_the_files_and_says_so_in_the_message(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ async def test_delete_removes_the_files_and_says_so_in_the_message(tmp_path: Pat
         await home.core.idle()
         row = await home.row(job)
         assert row.state == "delivered"
-        assert await home.message(job) == home.core.replies.deleted(row)
+        assert await home.message(job) == home.replies.deleted(row)
         assert not any(home.images.path(picture.file).exists() for picture in job.pictures)
         with pytest.raises(Refused, match="picture-gone"):
             await home.press("upscale", job)

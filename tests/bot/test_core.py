@@ -23,13 +23,13 @@ async def test_a_prompt_becomes_a_picture_in_its_message(tmp_path: Path) -> None
         assert row.state == "delivered"
         assert row.used_prompt == "a picture of a boat, at sunset"
         assert [image.data for image in message.images] == [await home.images.read(row.pictures[0].file)]
-        assert (await home.core.history.picture(ANN, job.id, 0)).read_bytes() == message.images[0].data
+        assert (await home.core.picture(ANN, job.id, 0)).read_bytes() == message.images[0].data
 
 
 async def test_the_first_reply_gives_the_place_and_the_message_keeps_its_address(tmp_path: Path) -> None:
     async with house(tmp_path, run=False) as home:
         first, second = await home.ask(), await home.ask()
-        expected = home.core.replies.waiting(await home.row(second), 2)
+        expected = home.replies.waiting(await home.row(second), 2)
         assert (await home.message(second)).text == expected.text
         assert (await home.row(first)).request.address.place == "message 1"
         home.run()
@@ -44,9 +44,7 @@ async def test_places_are_brought_up_to_date_when_the_line_moves(tmp_path: Path)
         await gate.reached()
         await home.core.cancel(ANN, jobs[2].id)
         await home.settled()
-        assert (await home.message(jobs[3])).text == home.core.replies.waiting(
-            await home.row(jobs[3]), 1
-        ).text
+        assert (await home.message(jobs[3])).text == home.replies.waiting(await home.row(jobs[3]), 1).text
         gate.open()
         await home.core.idle()
 
@@ -56,7 +54,7 @@ async def test_progress_is_shown_while_a_picture_is_drawn(tmp_path: Path) -> Non
     async with house(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
         job = await home.ask(steps=4)
         await gate.reached()
-        reply = await home.core.history.reply(await home.row(job))
+        reply = await home.core.reply(await home.row(job))
         assert reply.progress == (2, 4)
         gate.open()
         await home.core.idle()
@@ -104,7 +102,7 @@ async def test_a_refused_ask_leaves_no_trace(tmp_path: Path, said: dict[str, obj
         with pytest.raises(Refused) as caught:
             await home.ask(**said)
         assert caught.value.code == code
-        assert await home.core.history.jobs(ANN) == []
+        assert await home.core.jobs(ANN) == []
         assert home.platform.shows == []
 
 
@@ -113,7 +111,7 @@ async def test_a_submit_goes_on_when_its_caller_is_cancelled(tmp_path: Path) -> 
         asking = asyncio.ensure_future(home.ask())
 
         async def state(wanted: str = "") -> bool:
-            jobs = await home.core.history.jobs(ANN)
+            jobs = await home.core.jobs(ANN)
             return bool(jobs) and jobs[0].state.endswith(wanted)
 
         await home.until(state)
@@ -128,7 +126,7 @@ async def test_an_optimized_prompt_with_a_banned_word_fails_uncharged(tmp_path: 
         await home.core.idle()
         row = await home.row(job)
         assert (row.state, row.error, row.error_detail) == ("failed", "refused", "banned-words")
-        assert (await home.core.history.usage(ANN)).charges == ()
+        assert (await home.usage(ANN)).charges == ()
         assert home.engine.running == 0
 
 
@@ -141,9 +139,9 @@ async def test_a_task_the_engine_cannot_do_fails_uncharged_and_the_next_works(
         await home.core.idle()
         row = await home.row(bad)
         assert (row.state, row.error) == ("failed", code)
-        assert (await home.message(bad)).text == home.core.replies.failed(row).text
+        assert (await home.message(bad)).text == home.replies.failed(row).text
         assert (await home.row(good)).state == "delivered"
-        assert len((await home.core.history.usage(ANN)).charges) == 1
+        assert len((await home.usage(ANN)).charges) == 1
 
 
 async def test_a_bug_in_one_job_does_not_stop_the_line(tmp_path: Path) -> None:
@@ -166,7 +164,7 @@ async def test_cancelling_a_waiting_job_costs_nothing_and_only_ones_own(tmp_path
         home.run()
         await home.core.idle()
         assert ((await home.row(mine)).state, (await home.row(other)).state) == ("cancelled", "delivered")
-        assert (await home.core.history.usage(ANN)).charges == ()
+        assert (await home.usage(ANN)).charges == ()
         assert len(home.engine.tasks) == 1
 
 
@@ -180,8 +178,8 @@ async def test_cancelling_a_running_job_stops_the_engine_and_costs_the_steps_don
         assert home.engine.running == 0
         row = await home.row(job)
         assert row.state == "cancelled"
-        assert (await home.message(job)).text == home.core.replies.cancelled(row).text
-        assert (await home.core.history.usage(ANN)).charges == ((1000.0, 0.25),)
+        assert (await home.message(job)).text == home.replies.cancelled(row).text
+        assert (await home.usage(ANN)).charges == ((1000.0, 0.25),)
         assert await home.core.cancel(ANN, job.id) == 0
 
 
@@ -250,12 +248,12 @@ async def test_a_person_sees_only_their_own_jobs(tmp_path: Path) -> None:
         job = await home.ask()
         await home.core.idle()
         with pytest.raises(Refused, match="no-such-job"):
-            await home.core.history.job(BOB, job.id)
+            await home.core.job(BOB, job.id)
         with pytest.raises(Refused, match="no-such-job"):
-            await home.core.history.picture(BOB, job.id, 0)
+            await home.core.picture(BOB, job.id, 0)
         with pytest.raises(Refused, match="not-finished"):
-            await home.core.history.picture(ANN, job.id, 3)
-        assert await home.core.history.jobs(BOB) == []
+            await home.core.picture(ANN, job.id, 3)
+        assert await home.core.jobs(BOB) == []
 
 
 async def test_old_pictures_are_swept_away_and_the_message_says_so(tmp_path: Path) -> None:
@@ -265,9 +263,9 @@ async def test_old_pictures_are_swept_away_and_the_message_says_so(tmp_path: Pat
         home.time += 2 * 86_400
         await home.core.sweep()
         with pytest.raises(Refused, match="picture-gone"):
-            await home.core.history.picture(ANN, job.id, 0)
+            await home.core.picture(ANN, job.id, 0)
         row = await home.row(job)
-        assert await home.core.history.reply(row) == home.core.replies.deleted(row)
+        assert await home.core.reply(row) == home.replies.deleted(row)
 
 
 async def test_replies_of_one_message_never_go_back_in_time(tmp_path: Path) -> None:

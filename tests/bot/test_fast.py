@@ -18,7 +18,7 @@ async def test_progress_counts_the_steps_a_fast_picture_really_takes(tmp_path: P
         shown = [reply.progress for _, reply in home.platform.shows if reply.progress]
         assert {of for step, of in shown if step} == {4}
         assert "4 steps" in (await home.message(job)).text
-        assert (await home.core.history.usage(ANN)).charges == ((1000.0, 1.0),)
+        assert (await home.usage(ANN)).charges == ((1000.0, 1.0),)
 
 
 def test_a_fast_picture_tells_the_steps_it_was_scheduled_for() -> None:

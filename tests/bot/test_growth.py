@@ -12,7 +12,7 @@ from bot.storage.database import DATABASE
 from bot.storage.jobs import BATCH, JobStore
 from bot.storage.retention import Retention
 from bot.types import Action, User
-from tests.bot.house import ANN, BOB, House, house
+from tests.bot.house import ANN, BOB, CHIEF, House, house
 
 WHOLE = re.compile(
     r"SCAN (jobs|pictures|spent)(?! USING (COVERING )?INDEX jobs_(open|unshown|favourite|to_\w+))"
@@ -59,19 +59,19 @@ async def test_nothing_reads_a_whole_table(tmp_path: Path, deed: str) -> None:
                 await home.ask()
                 await home.core.idle()
             case "history":
-                await home.core.history.jobs(ANN, 20, before=5)
+                await home.core.jobs(ANN, 20, before=5)
             case "favourites":
-                await home.core.history.favourites(ANN, 5)
+                await home.store.favourites(ANN.person, 5)
             case "open":
-                await home.core.history.open_jobs(ANN)
+                await home.core.open_jobs(ANN)
             case "newest":
-                await home.core.history.newest(ANN, "imagine")
+                await home.core.newest(ANN, "imagine")
             case "quota":
                 await home.told("quota")
             case "stats":
-                await home.core.control.past_day()
+                await home.told("stats", user=CHIEF)
             case "press":
-                job = await home.core.history.newest(ANN, "imagine")
+                job = await home.core.newest(ANN, "imagine")
                 assert job is not None
                 await home.press("reroll", job)
                 await home.core.idle()
@@ -90,7 +90,7 @@ async def test_a_page_of_history_is_found_in_order(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
         await fill(home)
         said = await traced(home)
-        await home.core.history.jobs(ANN, 20, before=5)
+        await home.core.jobs(ANN, 20, before=5)
         [page] = said
     with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
         steps = [step[3] for step in connection.execute(f"EXPLAIN QUERY PLAN {page}")]
@@ -103,7 +103,7 @@ async def test_a_day_of_a_person_is_at_most_a_row_a_minute(tmp_path: Path) -> No
             home.time = 6000.0 + 2 * at
             await home.ask()
         assert (await home.store._db.rows("SELECT count(*) FROM spent"))[0][0] == 1
-        usage = await home.core.history.usage(ANN)
+        usage = await home.usage(ANN)
         assert usage.spent(home.time) == 30 * 2 / 8
 
 
@@ -112,7 +112,7 @@ async def test_what_a_job_does_not_cost_after_all_is_not_spent(tmp_path: Path) -
         await home.ask("fail:")
         await home.ask()
         await home.core.idle()
-        assert (await home.core.history.usage(ANN)).spent(home.time) == 2 / 8
+        assert (await home.usage(ANN)).spent(home.time) == 2 / 8
 
 
 async def test_linked_people_have_spent_what_both_did(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ async def test_linked_people_have_spent_what_both_did(tmp_path: Path) -> None:
         await fill(home)
         await home.store.accounts.link(ANN, BOB)
         for user in (ANN, BOB):
-            assert (await home.core.history.usage(user)).spent(home.time) == 6 * 2 / 8
+            assert (await home.usage(user)).spent(home.time) == 6 * 2 / 8
 
 
 async def test_more_than_a_batch_is_forgotten_and_its_costs_stay(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ async def test_an_unfit_picture_fails_uncharged_leaves_no_file_and_was_never_pre
         row = await home.row(bad)
         assert (row.state, row.error, row.error_detail) == ("failed", "refused", "unfit-picture")
         assert "isn't shown here" in (await home.message(bad)).text
-        assert len((await home.core.history.usage(ANN)).charges) == 1
+        assert len((await home.usage(ANN)).charges) == 1
         assert [path.name for path in (tmp_path / "pictures").glob("*.png")] == [f"{good.id}-0.png"]
         assert [bool(reply.images) for _, reply in home.platform.shows].count(True) == 1
 
@@ -81,7 +81,7 @@ async def test_where_people_are_exempt_every_picture_is_shown_with_its_previews(
     async with house(tmp_path, engine=Previewing(TOKENS, gate), fitness=fitness) as home:
         job = await home.ask("unfit: boat", user=replace(ANN, groups=("fake:age-restricted",)))
         await gate.reached()
-        assert (await home.core.history.reply(await home.row(job))).images != ()
+        assert (await home.core.reply(await home.row(job))).images != ()
         gate.open()
         await home.core.idle()
         assert (await home.row(job)).state == "delivered"

@@ -59,12 +59,12 @@ async def test_settings_hold_where_nothing_is_said_survive_and_can_be_reset(tmp_
             await setting(home, change)
     async with house(tmp_path) as home:
         mine = Params("", steps=12, aspect="3:2", optimize=False)
-        assert await home.core.members.defaults(ANN) == mine
-        assert await home.core.members.defaults(BOB) == Params("")
+        assert await home.core.defaults(ANN) == mine
+        assert await home.core.defaults(BOB) == Params("")
         panel = await home.told("settings")
         [[reset]] = panel.actions
         assert isinstance(await home.act(reset.action), Reply)
-        assert await home.core.members.defaults(ANN) == Params("")
+        assert await home.core.defaults(ANN) == Params("")
 
 
 async def test_a_setting_like_the_operators_default_follows_it_when_that_changes(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ async def test_what_the_panel_does_not_offer_is_refused(tmp_path: Path, change: 
     async with house(tmp_path) as home:
         with pytest.raises(Refused):
             await setting(home, change)
-        assert await home.core.members.defaults(ANN) == Params("")
+        assert await home.core.defaults(ANN) == Params("")
 
 
 async def test_a_count_set_under_a_role_that_is_lost_is_cut_to_what_is_allowed(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ async def test_a_count_set_under_a_role_that_is_lost_is_cut_to_what_is_allowed(t
     async with house(tmp_path, rule=replace(FREE, max_count=2), grants=grants) as home:
         member = replace(ANN, groups=("fake:role:5",))
         await setting(home, "count=4", member)
-        assert [(await home.core.members.defaults(user)).count for user in (member, ANN)] == [4, 2]
+        assert [(await home.core.defaults(user)).count for user in (member, ANN)] == [4, 2]
 
 
 async def test_an_edited_command_leaves_out_what_ones_own_settings_say(tmp_path: Path) -> None:
@@ -111,9 +111,9 @@ async def test_a_favourite_stands_first_in_the_history_and_outlives_the_sweep(tm
         assert [f"#{kept.id}" in line for line in lines] == [False, True, False, False, True]
         home.time += 2 * DAY
         await home.core.sweep()
-        assert (await home.core.history.picture(ANN, kept.id, 0)).exists()
+        assert (await home.core.picture(ANN, kept.id, 0)).exists()
         with pytest.raises(Refused, match="picture-gone"):
-            await home.core.history.picture(ANN, gone.id, 0)
+            await home.core.picture(ANN, gone.id, 0)
         for value, favourite in (("", False), ("on", True), ("on", True), ("off", False), ("", True)):
             await home.act(Action("favourite", kept.id, 0, value))
             assert (await home.row(kept)).favourite == favourite
@@ -132,7 +132,7 @@ async def test_old_prompts_are_erased_but_those_of_favourites(tmp_path: Path) ->
         assert words == ["kept boat", "", "new boat"]
         row = await home.row(old)
         assert (row.used_prompt, row.request.params.negative_prompt) == ("", "")
-        assert (await home.core.history.picture(ANN, old.id, 0)).exists()
+        assert (await home.core.picture(ANN, old.id, 0)).exists()
         for verb in ("reroll", "vary", "edit"):
             with pytest.raises(Refused, match="prompt-gone"):
                 await home.press(verb, old)  # type: ignore[arg-type]
@@ -145,17 +145,17 @@ async def test_linked_accounts_share_history_quota_and_settings_and_can_be_separ
         await home.core.idle()
         await setting(home, "steps=4")
         assert "Fake" in (await linked(home)).text
-        assert [row.id for row in await home.core.history.jobs(ANN_ELSEWHERE)] == [job.id]
-        assert (await home.core.history.usage(ANN_ELSEWHERE)).charges != ()
-        assert (await home.core.members.defaults(ANN_ELSEWHERE)).steps == 4
+        assert [row.id for row in await home.core.jobs(ANN_ELSEWHERE)] == [job.id]
+        assert (await home.usage(ANN_ELSEWHERE)).charges != ()
+        assert (await home.core.defaults(ANN_ELSEWHERE)).steps == 4
         assert isinstance(await home.press("reroll", job, user=ANN_ELSEWHERE), Job)
         await home.core.idle()
-        assert len(await home.core.history.jobs(ANN)) == 2
+        assert len(await home.core.jobs(ANN)) == 2
     async with house(tmp_path) as home:
-        assert len(await home.core.history.jobs(ANN)) == 2
+        assert len(await home.core.jobs(ANN)) == 2
         await home.told("link", "off", ANN_ELSEWHERE)
-        assert [row.id for row in await home.core.history.jobs(ANN)] == [job.id]
-        assert len(await home.core.history.jobs(ANN_ELSEWHERE)) == 1
+        assert [row.id for row in await home.core.jobs(ANN)] == [job.id]
+        assert len(await home.core.jobs(ANN_ELSEWHERE)) == 1
         with pytest.raises(Refused, match="not-linked"):
             await home.told("link", "off")
 
@@ -218,15 +218,15 @@ async def test_after_forgetting_nothing_is_left_but_what_the_limits_need(tmp_pat
         await home.ask(image=(await home.message(done)).images[0].data, steps=8, user=ANN_ELSEWHERE)
         await home.core.idle()
         await setting(home, "steps=4")
-        files = [picture.file for job in await home.core.history.jobs(ANN) for picture in job.pictures]
+        files = [picture.file for job in await home.core.jobs(ANN) for picture in job.pictures]
         await home.act(Action("forget", 0, 0, "yes"), ANN_ELSEWHERE)
-        assert await home.core.history.jobs(ANN) == await home.core.history.jobs(ANN_ELSEWHERE) == []
+        assert await home.core.jobs(ANN) == await home.core.jobs(ANN_ELSEWHERE) == []
         assert not any(home.images.path(file).exists() for file in files)
         assert list((tmp_path / "pictures" / "inputs").iterdir()) == []
-        assert await home.core.members.defaults(ANN) == Params("")
+        assert await home.core.defaults(ANN) == Params("")
         assert (await home.row(other)).state == "delivered"
-        assert [home.core.members.accounts.known(user).account for user in (ANN, ANN_ELSEWHERE)] == ["", ""]
-        assert [(await home.core.history.usage(user)).spent(home.time) for user in (ANN, ANN_ELSEWHERE)] == [
+        assert [home.store.accounts.known(user).account for user in (ANN, ANN_ELSEWHERE)] == ["", ""]
+        assert [(await home.usage(user)).spent(home.time) for user in (ANN, ANN_ELSEWHERE)] == [
             1,
             1,
         ]

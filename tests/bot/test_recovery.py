@@ -27,7 +27,7 @@ def pictures_shown(platform: FakePlatform) -> Counter[Address]:
 
 
 async def states(home: House) -> set[str]:
-    return {job.state for job in await home.core.history.jobs(ANN)}
+    return {job.state for job in await home.core.jobs(ANN)}
 
 
 @pytest.mark.parametrize("step", [1, 2])
@@ -84,7 +84,7 @@ async def test_a_finished_job_nobody_was_shown_is_shown_after_the_restart_and_no
         await home.core.idle()
         assert home.engine.tasks == []
         assert [(await home.row(job)).state for job in jobs] == ["delivered", "failed"]
-        assert (await home.message(jobs[1])).text == home.core.replies.failed(await home.row(jobs[1])).text
+        assert (await home.message(jobs[1])).text == home.replies.failed(await home.row(jobs[1])).text
         assert await home.store.unshown() == []
 
 
@@ -99,7 +99,7 @@ async def test_a_shutdown_puts_running_jobs_back_and_a_restart_goes_on_in_order(
     platform = FakePlatform()
     async with house(tmp_path, platform=platform, run=False) as home:
         await home.settled()
-        expected = home.core.replies.waiting(await home.row(jobs[2]), 3)
+        expected = home.replies.waiting(await home.row(jobs[2]), 3)
         assert (await home.message(jobs[2])).text == expected.text
         home.run()
         await home.core.idle()
@@ -127,7 +127,7 @@ async def test_a_poisonous_task_fails_alone_after_three_attempts(tmp_path: Path)
         assert [row.state for row in rows] == ["delivered", "delivered", "failed", "delivered", "delivered"]
         assert (rows[2].error, rows[2].attempts) == ("lost", 3)
         assert all(row.attempts <= 1 for row in rows if row is not rows[2])
-        assert (await home.core.history.usage(ANN)).spent(home.time) == 4 * 2 / 8
+        assert (await home.usage(ANN)).spent(home.time) == 4 * 2 / 8
 
 
 class Fragile(FakeEngine):
@@ -214,9 +214,9 @@ async def test_after_kill_9_ten_jobs_end_exactly_once(tmp_path: Path, steps: int
     victim.send_signal(signal.SIGKILL)
     await victim.wait()
     async with house(tmp_path) as home:
-        before = {job.id: job for job in await home.core.history.jobs(ANN)}
+        before = {job.id: job for job in await home.core.jobs(ANN)}
         await home.core.idle()
-        after = await home.core.history.jobs(ANN)
+        after = await home.core.jobs(ANN)
         assert len(after) == len(before) == 10
         assert await states(home) == {"delivered"}
         assert all(len(job.pictures) == 2 for job in after)

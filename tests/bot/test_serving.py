@@ -12,10 +12,11 @@ import pytest
 
 from bot import __main__
 from bot.fake import FakePlatform
+from bot.replies.replies import Replies
 from bot.setup.config import Config, ConfigError, DiscordConfig, TelegramConfig, WebConfig
 from bot.setup.serving import FIRST_PAUSE, LAST_PAUSE, STEADY, OutOfService, Service
 from tests.adapters.telegram.server import TOKEN, telegram
-from tests.bot.house import house
+from tests.bot.house import PROFILE, house
 from tests.running import running
 
 
@@ -135,16 +136,17 @@ async def test_the_last_platform_ends_the_service_with_one_line(
 def test_a_library_that_cannot_even_be_used_is_left_out(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(settings: Config) -> Any:
+    def broken(settings: Config, replies: Replies) -> Any:
         raise ImportError("no such library")
 
     monkeypatch.setattr(__main__, "_discord", broken)
     settings = Config(data_dir=tmp_path, discord=DiscordConfig("x"), telegram=TelegramConfig("1:x"))
-    assert [one.name for one in __main__._platforms(settings, lambda: "ready")] == ["web", "telegram"]
+    served = __main__._platforms(settings, Replies(PROFILE), lambda: "ready")
+    assert [one.name for one in served] == ["web", "telegram"]
     assert "discord cannot be used and is left out" in caplog.text
     alone = Config(web=WebConfig(enabled=False), discord=DiscordConfig("x"))
     with pytest.raises(__main__.CommandError, match="discord cannot be used"):
-        __main__._platforms(alone, lambda: "ready")
+        __main__._platforms(alone, Replies(PROFILE), lambda: "ready")
 
 
 async def test_the_web_chat_serves_on_when_telegram_withdraws_the_token(tmp_path: Path) -> None:
@@ -178,7 +180,7 @@ async def test_others_are_announced_where_the_web_chats_port_is_taken(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         async with house(tmp_path / "home") as home:
             settings = Config(data_dir=tmp_path, web=WebConfig(port=taken.getsockname()[1]))
-            platforms = [*__main__._platforms(settings, lambda: "ready"), Failing("chat")]
+            platforms = [*__main__._platforms(settings, Replies(PROFILE), lambda: "ready"), Failing("chat")]
             service = Service(home.core, platforms)
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(part) for part in service.parts()]

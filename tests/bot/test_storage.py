@@ -83,7 +83,7 @@ async def test_a_picture_for_which_the_disk_has_no_room_fails_free_of_charge(
         row = await home.row(job)
         assert (row.state, row.error) == ("failed", "storage")
         assert "no room" in (await home.message(job)).text
-        assert (await home.core.history.usage(ANN)).spent(home.time) == 0
+        assert (await home.usage(ANN)).spent(home.time) == 0
         assert names(tmp_path, "pictures/*.*") == []
 
 
@@ -204,7 +204,7 @@ async def test_one_broken_row_takes_no_list_down(tmp_path: Path, change: str) ->
         await home.core.idle()
     spoil(tmp_path, f"UPDATE jobs SET {change} WHERE id = {jobs[1].id}")
     async with house(tmp_path) as home:
-        assert [job.id for job in await home.core.history.jobs(ANN)] == [jobs[2].id, jobs[0].id]
+        assert [job.id for job in await home.core.jobs(ANN)] == [jobs[2].id, jobs[0].id]
         assert "#1" in (await home.told("history")).text
 
 
@@ -214,7 +214,7 @@ async def test_a_broken_report_of_a_picture_takes_no_list_down(tmp_path: Path) -
             await home.ask()
         await home.core.idle()
         spoil(tmp_path, "UPDATE pictures SET report = '{' WHERE job = 1")
-        assert [job.id for job in await home.core.history.jobs(ANN)] == [2, 1]
+        assert [job.id for job in await home.core.jobs(ANN)] == [2, 1]
 
 
 @pytest.mark.parametrize("change", ["user = '{'", "user = 'null'", "params = '{'"])
@@ -237,7 +237,7 @@ async def test_an_open_job_whose_row_is_broken_ends_at_the_next_start(tmp_path: 
     spoil(tmp_path, f"UPDATE jobs SET params = '[]' WHERE id = {jobs[0].id}")
     async with house(tmp_path) as home:
         await home.core.idle()
-        usage = await home.core.history.usage(ANN)
+        usage = await home.usage(ANN)
         assert (usage.waiting, (await home.row(jobs[1])).state) == (0, "delivered")
 
 
@@ -271,7 +271,7 @@ async def test_a_broken_picture_of_a_grid_leaves_the_others(tmp_path: Path, dama
         await home.core.idle()
         file = tmp_path / "pictures" / f"{job.id}-2.png"
         file.write_bytes(file.read_bytes()[:-30] if damage is None else damage)
-        reply = await home.core.history.reply(await home.row(job))
+        reply = await home.core.reply(await home.row(job))
         assert [image.height for image in reply.images] == [128]
 
 
@@ -281,7 +281,7 @@ async def test_a_job_whose_pictures_are_all_broken_says_that_they_are_gone(tmp_p
         await home.core.idle()
         for file in (tmp_path / "pictures").glob("*.png"):
             file.write_bytes(b"broken")
-        assert not (await home.core.history.reply(await home.row(job))).images
+        assert not (await home.core.reply(await home.row(job))).images
 
 
 # What the operator sees at the start
@@ -409,8 +409,8 @@ async def test_settings_that_cannot_be_read_or_are_no_longer_allowed_stop_nobody
     with closing(sqlite3.connect(tmp_path / DATABASE)) as connection, connection:
         connection.execute("INSERT INTO settings VALUES (?, ?)", (ANN.person, said))
     async with house(tmp_path) as home:
-        steps = (await home.core.members.defaults(ANN)).steps
-        assert steps == (6 if said == '{"steps": "6"}' else home.core.members.operator_defaults.steps)
+        steps = (await home.core.defaults(ANN)).steps
+        assert steps == (6 if said == '{"steps": "6"}' else home.core._settings.defaults.steps)
         assert (await home.told("settings")).choices
 
 

@@ -216,7 +216,7 @@ async def _ends_unseen(studio: Studio) -> None:
     await studio.core.idle()
     job = await studio.newest()
     assert job.state == "delivered"
-    assert (await studio.core.history.picture(job.request.user, job.id, 0)).exists()
+    assert (await studio.core.picture(job.request.user, job.id, 0)).exists()
 
 
 def _calls(where: str, trial: Callable[..., Awaitable[None]], cut: str = AGAIN) -> tuple[Row, ...]:

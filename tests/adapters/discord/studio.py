@@ -9,6 +9,7 @@ from typing import Any
 
 from adapters.discord import DiscordPlatform
 from bot.core import Core, CoreSettings
+from bot.locales.texts import Texts
 from bot.policy.access import Access
 from bot.policy.limits import Rule
 from bot.policy.moderation import BannedWords
@@ -31,12 +32,15 @@ FREE = Rule(0, 0, 0, 0, 4, 1.0)
 class Studio:
     """One life of the bot, and the Discord it lives on."""
 
-    def __init__(self, discord: Discord, platform: DiscordPlatform, core: Core, store: JobStore) -> None:
+    def __init__(
+        self, discord: Discord, platform: DiscordPlatform, core: Core, store: JobStore, texts: Texts
+    ) -> None:
         self.discord = discord
         self.world = discord.world
         self.platform = platform
         self.core = core
         self.store = store
+        self.texts = texts
         self.ann = Chat(discord, "Ann")
         self.pauses: list[float] = []
 
@@ -101,14 +105,15 @@ async def living(
         await asyncio.sleep(0.01 if hurried and seconds >= 1.0 else seconds)
 
     settings = DiscordConfig(TOKEN, api_base=discord.api_base, gateway_url=discord.gateway_url)
-    platform = DiscordPlatform(replace(settings, **said), directory, discord.world.now, sleep)
+    replies = Replies(profile)
+    platform = DiscordPlatform(replace(settings, **said), directory, replies, discord.world.now, sleep)
     async with JobStore.open(directory) as store:
         core = Core(
             store=store,
             images=PictureFolder(directory / "pictures"),
             engine=engine or FakeEngine(64),
-            replies=Replies(profile),
-            words=BannedWords(banned),
+            replies=replies,
+            banned_words=BannedWords(banned),
             settings=CoreSettings(profile, Params(""), rule, access=access),
             platforms={platform.name: platform},
             now=discord.world.now,
@@ -123,7 +128,7 @@ async def living(
                 await discord.world.until(lambda: tasks[1].done() or discord.gateway.ready(shards))
                 if tasks[1].done():
                     await tasks[1]
-            yield Studio(discord, platform, core, store)
+            yield Studio(discord, platform, core, store, replies.texts)
         finally:
             for task in tasks:
                 task.cancel()

@@ -160,9 +160,7 @@ async def test_a_picture_too_large_for_the_server_is_sent_smaller_and_kept_whole
     message = await studio.draw(aspect="21:9")
     assert len(message.files[0]) <= 300
     job = await studio.job(message)
-    assert (
-        (await studio.core.history.picture(job.request.user, job.id, 0)).read_bytes().startswith(b"\x89PNG")
-    )
+    assert (await studio.core.picture(job.request.user, job.id, 0)).read_bytes().startswith(b"\x89PNG")
 
 
 async def test_optimize_offers_the_prompt_and_use_draws_it(studio: Studio) -> None:
@@ -285,7 +283,7 @@ async def test_every_flag_with_values_is_an_option_in_their_range(studio: Studio
     options = {option["name"]: option for option in imagine["options"]}
     for flag in FLAGS:
         if flag.values:
-            option = options[studio.core.replies.texts.say("en", f"flag-{flag.names[0]}.name")]
+            option = options[studio.texts.say("en", f"flag-{flag.names[0]}.name")]
             assert {choice["value"] for choice in option.get("choices", ())} == {*flag.values.choices}
             if flag.values.type in (int, float):
                 assert option["min_value"] == flag.values.low

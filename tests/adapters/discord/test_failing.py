@@ -104,7 +104,7 @@ async def test_a_person_is_answered_in_their_own_language(tmp_path: Path) -> Non
         somebody = studio.person("王", "zh-CN")
         with locked(tmp_path):
             await somebody.slash("imagine", prompt="一条船")
-            expected = studio.core.replies.texts.say("zh", "refused-internal")
+            expected = studio.texts.say("zh", "refused-internal")
             assert await somebody.told() == expected
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from adapters.discord import DiscordPlatform
+from bot.replies.replies import Replies
 from bot.setup.config import ConfigError, DiscordConfig
 from tests.adapters.discord.faults import ROWS, Row
 from tests.adapters.discord.rest import running
-from tests.adapters.discord.studio import Studio, living, opened
+from tests.adapters.discord.studio import PROFILE, Studio, living, opened
 
 ROOT = Path(__file__).parents[3]
 
@@ -74,7 +75,7 @@ async def test_a_bad_token_is_named_and_not_tried_again(tmp_path: Path) -> None:
     async with running() as small:
         settings = DiscordConfig("wrong", api_base=small.api_base, gateway_url=small.gateway_url)
         with pytest.raises(ConfigError, match=r"discord\.token"):
-            await DiscordPlatform(settings, tmp_path).run(None)  # type: ignore[arg-type]
+            await DiscordPlatform(settings, tmp_path, Replies(PROFILE)).run(None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("token", ["no token", "\n", "токен"])
@@ -82,7 +83,7 @@ async def test_what_is_no_token_is_not_even_tried(token: str, tmp_path: Path) ->
     async with running() as small:
         settings = DiscordConfig(token, api_base=small.api_base, gateway_url=small.gateway_url)
         with pytest.raises(ConfigError, match=r"discord\.token"):
-            await DiscordPlatform(settings, tmp_path).run(None)  # type: ignore[arg-type]
+            await DiscordPlatform(settings, tmp_path, Replies(PROFILE)).run(None)  # type: ignore[arg-type]
         assert small.world.calls == []
 
 

@@ -143,7 +143,7 @@ async def _in_a_group(album: Album, wish: str) -> None:
     album.here.chats.blocked.add(album.ann["id"])
     await album.said("Private words in a group, to a stranger", "/settings", chat=GROUP)
     album.here.chats.blocked.clear()
-    album.here.home.core.members.access = Access(allow=frozenset({"telegram:user:1"}))
+    album.here.home.core._members.access = Access(allow=frozenset({"telegram:user:1"}))
     await album.said("A chat that is not let in", wish)
 
 

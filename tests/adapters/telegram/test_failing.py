@@ -89,7 +89,7 @@ async def test_who_asks_while_a_lock_lasts_is_told_so_in_their_language(
     lock = Lock(tmp_path)
     async with opened(server, tmp_path, lock) as here:
         lock.take()
-        assert (await here.said("一条船", BOB))["text"] == here.home.core.replies.texts.say(
+        assert (await here.said("一条船", BOB))["text"] == here.home.replies.texts.say(
             "zh", "refused-internal"
         )
     assert tuple(lock.slept) == intake.PAUSES

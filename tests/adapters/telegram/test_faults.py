@@ -26,7 +26,7 @@ async def test_a_bad_token_is_one_line_without_the_token(server: Telegram, tmp_p
     async with town(server, tmp_path) as here:
         wrong = TOKEN.replace("A", "B")
         with pytest.raises(ConfigError, match=r"telegram\.token") as caught:
-            await TelegramPlatform(config(server, token=wrong)).run(here.home.core)
+            await TelegramPlatform(config(server, token=wrong), here.home.replies).run(here.home.core)
     assert wrong not in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -38,7 +38,9 @@ async def test_a_bad_token_ends_a_bot_that_serves_nobody_else(
     settings = Config(web=WebConfig(enabled=False), telegram=config(server, token=token))
     async with town(server, tmp_path) as here:
         with pytest.raises(__main__.CommandError, match=r"telegram\.token"):
-            await __main__._serve(here.home.core, __main__._platforms(settings, lambda: "ready"))
+            await __main__._serve(
+                here.home.core, __main__._platforms(settings, here.home.replies, lambda: "ready")
+            )
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])

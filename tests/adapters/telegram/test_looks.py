@@ -103,7 +103,7 @@ async def test_a_chat_without_photos_keeps_the_words_while_it_is_drawn(
 @pytest.mark.parametrize(("lang", "words"), [("en", "about 2 minutes"), ("zh-hans", "约 2 分钟")])
 async def test_who_waits_reads_when_it_is_due_in_their_language(here: Town, lang: str, words: str) -> None:
     await here.said("/help")
-    waiting = Reply("In line", eta=here.home.core.now() + 121, actions=CANCEL, final=False)
+    waiting = Reply("In line", eta=here.home.time + 121, actions=CANCEL, final=False)
     await here.platform.show(Place(ANN["id"], "e", lang=lang).address(), waiting)
     assert words in here.chats.of_bot()[-1]["text"]
 

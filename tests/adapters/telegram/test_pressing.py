@@ -68,9 +68,7 @@ async def test_the_file_button_sends_the_originals(here: Town) -> None:
     await here.pressed(picture, "PNG")
     sent = [here.chats.files[message["document"]["file_id"]] for message in here.chats.of_bot()[1:]]
     assert len(sent) == 2
-    assert sent == [
-        (await here.home.core.history.picture(ANN_USER, 1, index)).read_bytes() for index in (0, 1)
-    ]
+    assert sent == [(await here.home.core.picture(ANN_USER, 1, index)).read_bytes() for index in (0, 1)]
 
 
 async def test_delete_takes_the_picture_away(here: Town) -> None:
@@ -151,10 +149,10 @@ async def test_a_heart_keeps_a_picture_and_taking_it_back_lets_it_go(here: Town)
     picture = await here.said("a boat")
     await here.chats.reacts(picture, "❤")
     await here.settled()
-    assert await here.home.core.history.favourites(ANN_USER, 5)
+    assert await here.home.store.favourites(ANN_USER.person, 5)
     await here.chats.reacts(picture, "👍", before="❤")
     await here.settled()
-    assert not await here.home.core.history.favourites(ANN_USER, 5)
+    assert not await here.home.store.favourites(ANN_USER.person, 5)
 
 
 async def test_whoever_moderates_a_group_may_delete_there(here: Town) -> None:

@@ -101,11 +101,15 @@ async def test_an_address_in_use_is_one_line_that_names_the_setting(
         async with town(server, tmp_path) as here:
             settings = Config(web=WebConfig(enabled=False), telegram=config(server, webhook=listening))
             with pytest.raises(__main__.CommandError, match=r"telegram\.webhook_listen, or stop"):
-                await __main__._serve(here.home.core, __main__._platforms(settings, lambda: "ready"))
+                await __main__._serve(
+                    here.home.core, __main__._platforms(settings, here.home.replies, lambda: "ready")
+                )
 
 
 async def test_a_port_that_cannot_be_is_one_line(server: Telegram, tmp_path: Path) -> None:
     async with town(server, tmp_path) as here:
-        other = TelegramPlatform(config(server, webhook=("https://x.example/", "127.0.0.1:99999")))
+        other = TelegramPlatform(
+            config(server, webhook=("https://x.example/", "127.0.0.1:99999")), here.home.replies
+        )
         with pytest.raises(ConfigError, match=r"telegram\.webhook_listen"):
             await other.run(here.home.core)

@@ -9,10 +9,11 @@ from typing import Any
 
 from adapters.telegram import TelegramPlatform
 from bot.policy.access import Access
+from bot.replies.replies import Replies
 from bot.setup.config import TelegramConfig
 from tests.adapters.telegram.chats import ANN, Json
 from tests.adapters.telegram.server import TOKEN, Telegram
-from tests.bot.house import House, house
+from tests.bot.house import PROFILE, House, house
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -75,7 +76,14 @@ async def town(
     **more: Any,
 ) -> AsyncIterator[Town]:
     """Start a bot on `server` and stop it at the end; the same directory again is the same bot restarted."""
-    platform = TelegramPlatform(config(server, webhook, proxy=proxy), clock, sleep)
+    platform = TelegramPlatform(
+        config(server, webhook, proxy=proxy),
+        Replies(PROFILE),
+        (access or Access()).admins,
+        clock,
+        sleep,
+        lambda: home.time,
+    )
     async with house(directory, platform=platform, access=access or Access(), **more) as home:
         here = Town(server, home, platform, asyncio.create_task(platform.run(home.core)))
         try:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from adapters.web.server import WebPlatform
 from bot.core import Core, CoreSettings
+from bot.policy.access import Access
 from bot.policy.limits import Rule
 from bot.policy.moderation import BannedWords
 from bot.replies.replies import Replies
@@ -76,6 +77,7 @@ class Site:
 
     url: str
     core: Core
+    store: JobStore
     easel: Easel
     web: WebPlatform
     client: aiohttp.ClientSession
@@ -104,18 +106,22 @@ async def serving(
     settings: WebConfig = LOOPBACK,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     rule: Rule | None = None,
+    access: Access | None = None,
 ) -> AsyncIterator[Site]:
     """Run the web chat in `directory`, then stop it; `sleep` is how the page's grace is waited for."""
     easel = Easel()
-    web = WebPlatform(settings, directory, sleep=sleep)
+    replies = Replies(PROFILE)
+    web = WebPlatform(settings, directory, replies, sleep=sleep)
     async with JobStore.open(directory) as store:
         core = Core(
             store=store,
             images=PictureFolder(directory / "pictures"),
             engine=easel,
-            replies=Replies(PROFILE),
-            words=BannedWords(()),
-            settings=CoreSettings(PROFILE, Params(""), rule or Rule(per_minute=100, waiting=50)),
+            replies=replies,
+            banned_words=BannedWords(()),
+            settings=CoreSettings(
+                PROFILE, Params(""), rule or Rule(per_minute=100, waiting=50), access=access or Access()
+            ),
             platforms={"web": web},
         )
         await core.recover()
@@ -123,7 +129,7 @@ async def serving(
         try:
             url = await web.started()
             async with aiohttp.ClientSession(url, cookie_jar=aiohttp.DummyCookieJar()) as client:
-                yield Site(url, core, easel, web, client)
+                yield Site(url, core, store, easel, web, client)
         finally:
             for task in tasks:
                 task.cancel()

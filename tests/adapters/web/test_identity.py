@@ -68,7 +68,7 @@ def test_a_damaged_key_is_an_error_that_names_the_file(tmp_path: Path) -> None:
 
 async def test_a_loopback_client_is_the_person_local(site: Site) -> None:
     job = await site.draw("a cat")
-    assert (await site.core.history.jobs(User("web", "local", "local")))[0].id == job
+    assert (await site.core.jobs(User("web", "local", "local")))[0].id == job
 
 
 @pytest.mark.parametrize(
@@ -204,8 +204,7 @@ ADMINS = [
 async def test_administrators_are_named_and_never_guessed(
     tmp_path: Path, settings: WebConfig, headers: dict[str, str], admins: tuple[str, ...], administers: bool
 ) -> None:
-    async with serving(tmp_path, settings) as site:
-        site.core.members.access = Access(admins=frozenset(admins))
+    async with serving(tmp_path, settings, access=Access(admins=frozenset(admins))) as site:
         status, _ = await site.post("/api/messages", {"text": "/stats"}, headers=headers)
         assert status == (200 if administers else 422)
 

@@ -32,8 +32,7 @@ async def test_opening_the_token_again_gives_no_new_limits(tmp_path: Path) -> No
 
 
 async def test_opening_the_token_again_is_no_way_around_a_ban(tmp_path: Path) -> None:
-    async with serving(tmp_path, TWO) as site:
-        site.core.members.access = Access(admins=frozenset(["web:user:token"]))
+    async with serving(tmp_path, TWO, access=Access(admins=frozenset(["web:user:token"]))) as site:
         assert (await site.post("/api/messages", {"text": "/ban web:user:ann"}, headers=BEARER))[0] == 200
         for known in (await passing(site, HERS), {"Authorization": f"Bearer {HERS}"}):
             _, answer = await site.post("/api/messages", {"text": "a cat"}, headers=known)
@@ -47,7 +46,7 @@ async def test_people_with_tokens_of_their_own_see_only_their_own_jobs(tmp_path:
         _, answer = await site.post("/api/messages", {"text": "a cat"}, headers=ann)
         await site.core.idle()
         job = answer["job"]
-        assert [each.id for each in await site.core.history.jobs(User("web", "ann", "ann"))] == [job]
+        assert [each.id for each in await site.core.jobs(User("web", "ann", "ann"))] == [job]
         for other in (ming, BEARER):
             for path in (f"/api/jobs/{job}", f"/api/jobs/{job}/images/0.png"):
                 assert (await site.get(path, headers=other))[0] == 404
@@ -73,7 +72,7 @@ async def test_jobs_of_linked_accounts_are_a_message_each(tmp_path: Path) -> Non
         await site.post("/api/messages", same, headers=hers)
         await site.post("/api/messages", same, headers=BEARER)
         await site.core.idle()
-        await site.core.members.accounts.link(User("web", "ann", "ann"), User("web", "token", "token"))
+        await site.store.accounts.link(User("web", "ann", "ann"), User("web", "token", "token"))
         _, history = await site.get("/api/history", headers=BEARER)
         assert [entry["message"] for entry in history["messages"]] == ["job-1", "page-0123456789"]
 
@@ -85,7 +84,7 @@ async def test_a_cookie_from_before_tokens_were_people_keeps_its_history(tmp_pat
         signed = {name: hmac.digest(key, name.encode(), "sha256").hex() for name in (person, "token", "ann")}
         earlier = {"Cookie": f"zimage_person={person}.{signed[person]}"}
         job = (await site.post("/api/messages", {"text": "a cat"}, headers=earlier))[1]["job"]
-        assert [each.id for each in await site.core.history.jobs(User("web", person, ""))] == [job]
+        assert [each.id for each in await site.core.jobs(User("web", person, ""))] == [job]
         async with site.client.get(
             "/", params={"token": TOKEN}, headers=earlier, allow_redirects=False
         ) as answer:

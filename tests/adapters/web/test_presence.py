@@ -91,7 +91,7 @@ async def test_leaving_cancels_what_the_page_asked_for_and_nothing_else(tmp_path
             assert answer.status == 204
         await grace.begun.wait()
         grace.over.set()
-        while [job.state for job in await site.core.history.jobs(PERSON)][1:] != ["cancelled"] * 2:
+        while [job.state for job in await site.core.jobs(PERSON)][1:] != ["cancelled"] * 2:
             pass
         site.easel.release()
         await site.core.idle()

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from adapters.web.server import WebPlatform
+from bot.replies.replies import Replies
 from bot.storage.database import DATABASE
-from tests.adapters.web.site import LOOPBACK, picture_file, serving
+from tests.adapters.web.site import LOOPBACK, PROFILE, picture_file, serving
 
 ASK = {"text": "a red sailboat"}
 
@@ -55,6 +56,6 @@ async def test_healthz_says_that_the_database_takes_nothing_until_it_does(tmp_pa
 
 async def test_healthz_says_that_the_engine_has_failed(tmp_path: Path) -> None:
     async with serving(tmp_path) as site:
-        web = WebPlatform(LOOPBACK, tmp_path, engine=lambda: "failed")
+        web = WebPlatform(LOOPBACK, tmp_path, Replies(PROFILE), engine=lambda: "failed")
         answer = await web._health(site.core, None)  # type: ignore[arg-type]
         assert (answer.status, b'"engine": "failed"' in answer.body) == (503, True)  # type: ignore[operator]

@@ -1,0 +1,166 @@
+"""What a person asks for becomes a job, a reply or a question: the one dispatcher of every chat service.
+
+Knows commands, flags and what a press needs; the core behind it judges and answers. Shows nothing.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
+
+from bot.requests import flags, upscale_options
+from bot.requests.commands import Command
+from bot.types import Action, Address, Fetch, Job, Kind, Params, Reply, Request, User
+
+Place = Callable[[], Awaitable[Address]]
+"""Returns where a job's message will stand; called once the request is understood and may be made here."""
+
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A command of `user` as it came in with the event `event_id`.
+
+    `picture` brings the attached file. `replied_to` is the job whose message this replies to; a `bare` text,
+    written without a slash, then changes its picture. `edited` is the job whose whole text this replaces.
+    Flags by their first names: `options` win over the text, and the text wins over `presets`.
+    """
+
+    user: User
+    event_id: str
+    command: Command
+    place: Place
+    picture: Fetch | None = None
+    replied_to: int | None = None
+    bare: bool = False
+    edited: int | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    presets: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A command came without a prompt: ask what it is to be. `kind` is what will come of it."""
+
+    kind: Kind
+
+
+class Jobs(Protocol):
+    """What the dispatcher needs of the core; `bot.core.Core` says what each does."""
+
+    def check_access(self, user: User) -> None: ...
+
+    async def defaults(self, user: User) -> Params: ...
+
+    async def newest(self, user: User, kind: Kind) -> Job: ...
+
+    async def job_for_action(self, user: User, action: Action) -> Job: ...
+
+    async def submit(self, request: Request, fetch: Fetch | None = None) -> Job: ...
+
+    async def press(
+        self, user: User, action: Action, address: Address, event_id: str
+    ) -> Job | Reply | None: ...
+
+    async def answer(self, user: User, command: Command) -> Reply: ...
+
+    def describe(self, user: User, picture: bytes) -> Reply: ...
+
+
+def at(address: Address) -> Place:
+    """Return the place that is `address`, known from the start."""
+
+    async def place() -> Address:
+        return address
+
+    return place
+
+
+async def ask(core: Jobs, asked: Ask) -> Job | Reply | Question:
+    """Do what a command says; raises `Refused`.
+
+    Whether the person may ask here is checked before anything they wrote.
+    """
+    user, command = asked.user, asked.command
+    if command.name in ("imagine", "optimize", "upscale", "reroll") or asked.picture is not None:
+        core.check_access(user)
+    match command.name:
+        case "imagine" | "optimize" as kind:
+            return await _draw(core, asked, kind)
+        case "upscale" if asked.picture is not None:
+            params = _assigned(await core.defaults(user), asked.options)
+            params = upscale_options.parse_options(command.rest).over(params)
+            return await _submit(core, asked, "upscale", params)
+        case "upscale":
+            action = upscale_options.read(command.rest).action(asked.replied_to)
+            return await _repeat(core, asked, action)
+        case "reroll":
+            job = asked.replied_to or (await core.newest(user, "imagine")).id
+            return await _repeat(core, asked, Action("reroll", job))
+        case "info" if asked.picture is not None:
+            return core.describe(user, await asked.picture())
+        case "show" | "info" if not command.rest and asked.replied_to is not None:
+            command = replace(command, rest=str(asked.replied_to))
+    return await core.answer(user, command)
+
+
+async def press(core: Jobs, user: User, action: Action, place: Place, event_id: str) -> Job | Reply | None:
+    """Press a button; who may is checked before `place` is called. Raises `Refused`."""
+    core.check_access(user)
+    await core.job_for_action(user, action)
+    return await core.press(user, action, await place(), event_id)
+
+
+async def _draw(core: Jobs, asked: Ask, kind: Literal["imagine", "optimize"]) -> Job | Question:
+    text = asked.command.rest
+    if not text and asked.picture is None:
+        return Question(kind)
+    if asked.edited is not None:
+        job = await core.job_for_action(asked.user, Action("edit", asked.edited))
+        return await _submit(core, asked, kind, await _params(core, asked), _image(job))
+    if asked.bare and asked.replied_to is not None and asked.picture is None:
+        job = await core.job_for_action(asked.user, Action("edit", asked.replied_to))
+        if job.request.kind != "optimize" and job.request.params.prompt:
+            return await _submit(core, asked, kind, _changed(job, text), _image(job))
+    return await _submit(core, asked, kind, await _params(core, asked))
+
+
+async def _repeat(core: Jobs, asked: Ask, action: Action) -> Job:
+    job = await press(core, asked.user, action, asked.place, asked.event_id)
+    assert isinstance(job, Job)
+    return job
+
+
+async def _submit(core: Jobs, asked: Ask, kind: Kind, params: Params, image: str | None = None) -> Job:
+    request = Request(asked.user, await asked.place(), asked.event_id, kind, params, image)
+    return await core.submit(request, asked.picture)
+
+
+async def _params(core: Jobs, asked: Ask) -> Params:
+    text = asked.command.rest
+    params = flags.parse(text, _assigned(await core.defaults(asked.user), asked.presets))
+    return flags.settled(_assigned(params, asked.options), flags.named(text) | asked.options.keys())
+
+
+def _assigned(params: Params, values: Mapping[str, str]) -> Params:
+    for name, value in values.items():
+        params = flags.assign(params, name, value)
+    return params
+
+
+def _image(job: Job) -> str | None:
+    """Return the kept image that a job drew from, to draw from it again."""
+    return job.request.image if job.request.kind == "imagine" else None
+
+
+def _changed(job: Job, text: str) -> Params:
+    """Return a job's parameters with `text` behind its own prompt and with its seed.
+
+    Where the prompt was optimized, the person's own wording is extended and optimized again.
+    """
+    params = replace(job.request.params, seed=job.seed, ignored=())
+    own = job.request.original or params.prompt
+    params = replace(params, prompt="", optimize=params.optimize or own != params.prompt)
+    comma = "，" if _CHINESE.search(own + text) else ", "
+    return flags.parse(f"{own}{comma}{text}", params)
