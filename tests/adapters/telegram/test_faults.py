@@ -38,7 +38,7 @@ async def test_a_bad_token_ends_a_bot_that_serves_nobody_else(
     settings = Config(web=WebConfig(enabled=False), telegram=config(server, token=token))
     async with town(server, tmp_path) as here:
         with pytest.raises(__main__.CommandError, match=r"telegram\.token"):
-            await __main__._serve(
+            await __main__._keep_serving(
                 here.home.core, __main__._platforms(settings, here.home.replies, lambda: "ready")
             )
 

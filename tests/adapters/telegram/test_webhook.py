@@ -101,7 +101,7 @@ async def test_an_address_in_use_is_one_line_that_names_the_setting(
         async with town(server, tmp_path) as here:
             settings = Config(web=WebConfig(enabled=False), telegram=config(server, webhook=listening))
             with pytest.raises(__main__.CommandError, match=r"telegram\.webhook_listen, or stop"):
-                await __main__._serve(
+                await __main__._keep_serving(
                     here.home.core, __main__._platforms(settings, here.home.replies, lambda: "ready")
                 )
 
