@@ -11,11 +11,12 @@ from typing import Literal, Protocol
 from bot.requests import flags, upscale_options
 from bot.requests.commands import Command
 from bot.types import Action, Address, Fetch, Job, Kind, Params, Reply, Request, User
+from engine.cjk import HAN
 
 Place = Callable[[], Awaitable[Address]]
 """Returns where a job's message will stand; called once the request is understood and may be made here."""
 
-_CHINESE = re.compile(r"[\u3400-\u9fff]")
+_CHINESE = re.compile(f"[{HAN}]")
 
 
 @dataclass(frozen=True, slots=True)

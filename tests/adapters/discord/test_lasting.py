@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from bot.locales.texts import DEFAULT, LANGUAGES, TAIWAN
+from bot.locales.texts import DEFAULT, LANGUAGES, TAIWAN, Texts
 from engine.fake import FakeEngine
 from tests.adapters.discord.people import Chat
 from tests.adapters.discord.rest import running
@@ -119,7 +119,7 @@ async def test_commands_are_named_in_every_language_and_work_everywhere(tmp_path
 
 
 async def test_everything_is_told_in_every_language_and_taiwans_is_traditional(studio: Studio) -> None:
-    texts = studio.core.replies.texts
+    texts = Texts()
     tags = {texts.say(language, "language-tag") for language in LANGUAGES} - {DEFAULT} | {TAIWAN}
     for command in studio.world.commands:
         for each in (command, *command.get("options", [])):
