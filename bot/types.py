@@ -21,6 +21,7 @@ Fetch = Callable[[], Awaitable[bytes]]
 RefusalCode = Literal[
     "admins-only", "animated-image", "bad-code", "bad-image", "bad-name", "bad-value", "banned",
     "banned-words", "burst", "draining", "empty-prompt", "flag-needs-value", "image-too-large", "internal",
+    "link-not-fetched", "too-many-requests",
     "missing-permissions", "needs-image", "no-job-yet", "no-parameters", "no-picture", "no-such-job",
     "not-banned", "not-finished", "not-here", "not-linked", "not-yours", "nothing-to-cancel",
     "nothing-to-redraw", "own-code", "per-day", "picture-gone", "prompt-gone", "prompt-too-long",
@@ -75,7 +76,8 @@ class Params:
     """Everything a person can say about a picture. None means: not said, the model or the dice decide.
 
     `factor` and `method` are said of a picture to enlarge. `reword` is the operator's choice: a reroll words
-    a rewritten wish afresh. With `fast` the prompt's complexity chooses at most `steps` steps.
+    a rewritten wish afresh. `repeat` is how often a message's request is made; what is `pasted` was read
+    from another program's generation data. With `fast` the prompt's complexity chooses at most `steps` steps.
     """
 
     prompt: str
@@ -96,6 +98,8 @@ class Params:
     reword: bool = False
     loras: tuple[tuple[str, float], ...] = ()
     fast: bool = False
+    repeat: int = 1
+    pasted: bool = False
     ignored: tuple[str, ...] = ()
 
 

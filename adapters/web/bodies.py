@@ -55,8 +55,9 @@ async def read_object(request: web.Request, limit: int = TEXT_BODY) -> dict[str,
     if len(body) > TEXT_BODY:
         raise Shut(413, "door-too-large", limit=f"{TEXT_BODY // 1000} kB")
     try:
-        value = json.loads(body)
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()  # no half characters, NaN or infinity
+        text = json.dumps(json.loads(body), ensure_ascii=False, allow_nan=False)  # no NaN or infinity
+        # Pages cut texts in the middle of an emoji: the half that is left is no character.
+        value = json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
     except (JSONDecodeError, UnicodeError) as error:
         raise web.HTTPUnprocessableEntity(text=f"The body is not JSON: {error}.") from None
     except (RecursionError, ValueError):

@@ -38,6 +38,7 @@ favourite-off = Job #{ $job } is no longer a favourite.
 # Small print
 note-original = Your words: { $words }
 note-ignored = No effect here, ignored: { $flags }
+note-pasted = Read as generation data: { $flags }
 note-cleaned = Invisible characters or control codes were removed.
 note-truncated = The prompt was too long for the model and was shortened.
 note-enhanced-place = Added a place.
@@ -66,11 +67,13 @@ error-free = { $reason } It cost you nothing.
 
 # Refusals
 refused-empty-prompt = Tell me what to draw, for example: a red sailboat on the sea at sunset.
+refused-link-not-fetched = I do not fetch links such as { $link }. Attach the picture itself, or write in words what it shows.
 refused-prompt-too-long = Your text has { $length } characters; up to { $limit } are allowed.
 refused-unknown-flag = There is no flag { $flag }; /help lists the ones you can use.
 refused-flag-needs-value = { $flag } needs a value after it.
 refused-bad-value = { $flag } can't be “{ $value }”; allowed: { $allowed }.
 refused-too-many-loras = { $count } LoRA files at once are too many; up to { $limit } are allowed.
+refused-too-many-requests = That makes { $count } requests at once; up to { $limit } are allowed.
 refused-banned-words = This contains words that aren't allowed here.
 refused-burst = That's more than { $limit ->
     [one] 1 request
@@ -328,6 +331,7 @@ flag-cfg = how closely to follow the prompt
     .name = cfg
 flag-count = number of pictures
     .name = count
+flag-repeat = make the same request several times
 flag-lora = styles from LoRA files on this server, such as ink:0.8
 flag-strength = how much to change an attached picture
     .name = strength

@@ -31,6 +31,7 @@ favourite-off = 任务 #{ $job } 已取消收藏。
 # 小字说明
 note-original = 你的原话：{ $words }
 note-ignored = 这里用不上，已忽略：{ $flags }
+note-pasted = 按生成参数读取：{ $flags }
 note-cleaned = 去掉了看不见的字符或控制符。
 note-truncated = 提示词超出模型的长度，已截短。
 note-enhanced-place = 补充了地点。
@@ -59,11 +60,13 @@ error-free = { $reason }这次不计入额度。
 
 # 拒绝
 refused-empty-prompt = 想画什么？比如：夕阳下海上的一艘红色帆船。
+refused-link-not-fetched = 我不会打开链接（{ $link }）。请直接发图片，或者用文字描述它。
 refused-prompt-too-long = 文字有 { $length } 个字符，最多 { $limit } 个。
 refused-unknown-flag = 没有 { $flag } 这个参数，发 /help 看看有哪些。
 refused-flag-needs-value = { $flag } 后面要写一个值。
 refused-bad-value = { $flag } 不能是“{ $value }”，可用范围：{ $allowed }。
 refused-too-many-loras = 一次用 { $count } 个 LoRA 太多了，最多 { $limit } 个。
+refused-too-many-requests = 一次发 { $count } 个请求太多了，最多 { $limit } 个。
 refused-banned-words = 里面有这里不允许的词。
 refused-burst = 每分钟最多 { $limit } 次请求，请{ $when }再试。
 refused-per-day = 超出每天 { $limit } 张的额度了（还剩 { $left } 张），请{ $when }再试。
@@ -284,6 +287,7 @@ flag-cfg = 对提示词的贴合程度
     .name = 引导强度
 flag-count = 张数
     .name = 张数
+flag-repeat = 同样的请求重复几次
 flag-lora = 叠加本站的 LoRA 风格，比如 ink:0.8
 flag-strength = 对附图的改动程度
     .name = 改动强度

@@ -4,8 +4,10 @@ Pure functions of a job and the texts; knows no buttons.
 """
 
 import math
+from dataclasses import replace
 
 from bot.locales.texts import Texts, language
+from bot.requests import flags
 from bot.requests.tasks import most_steps
 from bot.types import Job
 from engine.types import ModelProfile
@@ -57,9 +59,17 @@ def small_print(texts: Texts, job: Job) -> str:
     sentences += [say(locale, f"note-{method}") for method in _TOLD_METHODS if method in made]
     if sentences:
         lines.append(say(locale, "language-gap").join(sentences))
+    if job.request.params.pasted:
+        lines.append(say(locale, "note-pasted", flags=cut(settings(job))))
     if job.request.params.ignored:
         lines.append(say(locale, "note-ignored", flags=cut(" ".join(job.request.params.ignored))))
     return "\n".join(lines)
+
+
+def settings(job: Job) -> str:
+    """Return what a job's picture is drawn with, as flags."""
+    params = replace(job.request.params, prompt="", ignored=())
+    return flags.render(params).strip()
 
 
 def introduced(profile: ModelProfile, locale: str) -> tuple[str, tuple[str, ...]]:

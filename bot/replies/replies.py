@@ -37,7 +37,8 @@ class Replies:
     def waiting(self, job: Job, position: int, eta: float | None = None, paused: bool = False) -> Reply:
         """Show a job in line; `position` 1 is next, `eta` the Unix time when it should be done."""
         text = self._say(job, "waiting", ahead=max(0, position - 1))
-        note = self._say(job, "paused") if paused else ""
+        note = format.small_print(self.texts, job) if job.request.params.pasted else ""
+        note = "\n".join(filter(None, (self._say(job, "paused") if paused else "", note)))
         return Reply(
             text,
             format.cut(format.original(job)),

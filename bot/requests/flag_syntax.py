@@ -5,8 +5,10 @@ what is found in the plain form is cut out of the text as it was written.
 """
 
 import re
-from collections.abc import Container, Iterator
+import unicodedata
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from bot.types import Refused
 from engine.cjk import HAN
@@ -27,18 +29,28 @@ PLAIN = str.maketrans(
 )
 _OPENING = re.compile(r'(?<![0-9A-Za-z])"|[“「『《]')
 _MARK = re.compile(r"(?<![-—])(?P<dashes>[-—]+)(?P<name>[A-Za-z]+(?:[-_][A-Za-z]+)*)")
+LINK = re.compile(r"(?i:https?://|www\.)[!-~]+")
 _DIGIT_NEXT = re.compile(r"\s*(?:[=:]\s*)?[0-9]")
+_CLOSING_DASH = re.compile(r"[^\s—-]—+(?=[\s,.;:!?。，；！？]|$)")
+LIKE_A_NAME = 0.8
+"""How near (`difflib`) a word behind a long dash must be to a flag's name to be a slip of it."""
 _LATIN = re.compile(r"[0-9A-Za-zÀ-ɏ_]")
 _CHINESE = re.compile(f"[{HAN}]")
 
 _RATIOS = "1:1|1:2|2:1|2:3|3:2|3:4|4:3|4:5|5:4|5:7|7:5|9:16|16:9|10:16|16:10|9:21|21:9"
-_CLOCK = ("上午", "下午", "早上", "晚上", "凌晨", "中午", "傍晚", "时间", "比分")
 _EDGE = r"0-9A-Za-z.:/\-—"
 _BARE_RATIO = re.compile(
-    "".join(f"(?<!{word})(?<!{word} )" for word in _CLOCK)
-    + rf"(?<![{_EDGE}])(?:(?:画幅|宽高比|比例)[为是:]?\s*)?"
-    + rf"(?P<ratio>{_RATIOS})(?![{_EDGE}%])(?:\s*(?:画幅|比例))?(?:\s*的)?"
+    rf"(?<![{_EDGE}])(?P<label>(?:画幅|宽高比|比例|尺寸)[为是:]?\s*)?"
+    rf"(?P<ratio>{_RATIOS})(?![{_EDGE}%])(?:\s*(?:画幅|比例))?(?:\s*的)?"
 )
+_TIME = re.compile(r"[0-9]+:[0-9]{2}")
+_CLOCK = re.compile("钟|表|时间|时刻|指向|显示|[上下中]午|早上|晚上|凌晨|傍晚|半夜")
+_SCORE = re.compile("比分|赛|领先|战[胜平]|击败|打[平败]|[大获完险]胜|[输赢]|进球")
+_SCALE = re.compile("还原|复刻|复制|仿|模型|等[比身]|混|兑|稀释")
+_BESIDE = 6
+"""Characters behind a ratio that tell what it measures."""
+_FILLERS = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and signs that look like nothing: Hangul's fillers, Braille's blank."""
 SEPARATORS = ",，、;；"
 
 
@@ -66,6 +78,11 @@ def shown(value: str) -> str:
     return value if len(value) <= SHOWN_VALUE else value[: SHOWN_VALUE - 1] + "…"
 
 
+def is_visible(text: str) -> bool:
+    """Say whether anything can be seen in a text: not only spaces, marks of punctuation, or fillers."""
+    return any(unicodedata.category(sign)[0] not in "CMPZ" and sign not in _FILLERS for sign in text)
+
+
 def bad_value(flag: str, value: str, allowed: str) -> Refused:
     """Return the refusal of a value, cut to what a sentence holds."""
     return Refused("bad-value", flag=flag, value=shown(value), allowed=allowed)
@@ -84,13 +101,17 @@ def unquoted(text: str) -> str:
     return _quoting(plain, ((text[start:end], start, end) for start, end in inside))
 
 
-def find_flags(plain: str, known: Container[str]) -> list[Mark]:
-    """Return the flags in a plain text, in order; an unknown name counts where it can be nothing else."""
+def find_flags(plain: str, known: Collection[str], fits: Callable[[str, int], bool]) -> list[Mark]:
+    """Return the flags in a plain text, in order; an unknown name counts where it can be nothing else.
+
+    `fits` says whether a value of the flag, or the end of one without, stands at a place in the text.
+    """
+    links = [match.span() for match in LINK.finditer(plain)]
     found = []
     for match in _MARK.finditer(plain):
-        name = match["name"].casefold()
-        if _is_mark(plain, match, name in known):
-            found.append(Mark(name, match.start(), match.end()))
+        in_link = any(start < match.start() < end for start, end in links)
+        if not in_link and _is_flag(plain, match, known, fits):
+            found.append(Mark(match["name"].casefold(), match.start(), match.end()))
     return found
 
 
@@ -98,12 +119,24 @@ def take_ratio(text: str) -> tuple[str, str | None]:
     """Return a Chinese text without the common ratios that stand alone in it, and the first of them."""
     if not _CHINESE.search(text):
         return text, None
-    found = list(_BARE_RATIO.finditer(normalize(text)))
+    plain = normalize(text)
+    found = [match for match in _BARE_RATIO.finditer(plain) if _is_aspect(plain, match)]
     ends = [*(match.start() for match in found), len(text)]
     rest = text[: ends[0]]
     for match, end in zip(found, ends[1:], strict=True):
         rest = joined(rest, text[match.end() : end])
     return rest, found[0]["ratio"] if found else None
+
+
+def _is_aspect(plain: str, match: re.Match[str]) -> bool:
+    """Judge a ratio among Chinese words: a time, a score or a scale is none, unless it is called one."""
+    if match["label"]:
+        return True
+    before = re.split(r"[,。、;!?\n，；！？]", plain[: match.start()])[-1]
+    behind = re.split(r"[,。、;!?\n，；！？]", plain[match.end() : match.end() + _BESIDE])[0]
+    if _TIME.fullmatch(match["ratio"]) and _CLOCK.search(before):
+        return False
+    return not (_SCORE.search(before + behind) or _SCALE.search(behind))
 
 
 def joined(left: str, right: str) -> str:
@@ -139,17 +172,32 @@ def _quoting(text: str, spans: Iterator[tuple[str, int, int]]) -> str:
     return "".join((*parts, text[at:]))
 
 
-def _is_mark(plain: str, match: re.Match[str], known: bool) -> bool:
+def _is_flag(
+    plain: str, match: re.Match[str], known: Collection[str], fits: Callable[[str, int], bool]
+) -> bool:
     """Judge dashes before a name: two hyphens are a flag, one long dash may be two that were "corrected".
 
-    Glued to a word they are one only with a known name, because `well--known` and `cat—no dog` are prose.
+    A long dash is prose as often, and so are two hyphens inside a word: there the name must be known and its
+    value follow.
     """
-    dashes, before = match["dashes"], plain[match.start() - 1 : match.start()]
-    long = "—" in dashes
-    if len(dashes) < 2 and not long:
+    dashes, name, before = match["dashes"], match["name"], plain[match.start() - 1 : match.start()]
+    if "—" in dashes:
+        return _is_corrected(plain, match, known, fits)
+    if len(dashes) < 2:
         return False
-    if not before or before.isspace():
-        return True
-    if not _LATIN.match(before):
-        return known or not long
-    return known and (not long or _DIGIT_NEXT.match(plain, match.end()) is not None)
+    return not _LATIN.match(before) or (name.casefold() in known and fits(name.casefold(), match.end()))
+
+
+def _is_corrected(
+    plain: str, match: re.Match[str], known: Collection[str], fits: Callable[[str, int], bool]
+) -> bool:
+    """Judge a long dash before a name: an aside between two dashes and a proper name are prose."""
+    name, before, end = match["name"].casefold(), plain[match.start() - 1 : match.start()], match.end()
+    if match["name"] not in (name, name.upper()) or _CLOSING_DASH.search(plain, end):
+        return False
+    if name in known:
+        return fits(name, end) and (not _LATIN.match(before) or bool(_DIGIT_NEXT.match(plain, end)))
+    is_apart = not before or before.isspace()
+    return is_apart and bool(
+        _DIGIT_NEXT.match(plain, end) or get_close_matches(name, known, n=1, cutoff=LIKE_A_NAME)
+    )

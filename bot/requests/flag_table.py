@@ -18,6 +18,8 @@ from engine.types import MOST_GUIDANCE, MOST_STEPS, SEEDS
 ASPECTS = ("1:1", "3:2", "2:3", "4:3", "3:4", "16:9", "9:16", "21:9")
 """The aspect ratios that are offered; others may be typed."""
 MOST_PICTURES = 4
+MOST_REQUESTS = 10
+"""Of one message: what its braces and `--repeat` multiply to."""
 STRENGTHS = (0.05, 1.0)
 LONGEST_NEGATIVE = 1000
 """Characters in a form's field; typed, it may be as long as a prompt."""
@@ -37,13 +39,16 @@ def _one_of(words: tuple[str, ...]) -> str:
 
 
 _ON, _OFF, _AUTO, _RANDOM = (typed(f"typed-{name}") for name in ("on", "off", "auto", "random"))
-_RATIO = rf"{_NUMBER}\s?:\s?{_NUMBER}|(?i:{'|'.join(_AUTO)})"
+_RATIO = rf"{_NUMBER}\s?[:xX*/]\s?{_NUMBER}|(?i:{'|'.join(_AUTO)})"
 _SIZE = r"[0-9]+\s?[xX*]\s?[0-9]+"
 _SEED = rf"-1|[0-9]{{1,20}}|(?i:{'|'.join(_RANDOM)})"
 _GUIDANCE = rf"{_NUMBER}|{_one_of(_OFF)}"
 _UNGUIDED = 1.0
 _SWITCH = _one_of(_ON + _OFF)
-_LINKS = r"(?:https?://[!-~]+|[0-9]+|random)(?:\s+https?://[!-~]+)*"
+_LINK = r"https?://[!-~]+(?:::[0-9.]+)?"
+_LINKS = rf"(?:{_LINK}|[0-9]+(?:::[0-9.]+)?|random)(?:\s+(?:{_LINK}|[0-9]{{6,}}))*"
+_CODES = r"(?:[A-Za-z0-9:.]*[0-9][A-Za-z0-9:.]*\s?){1,8}"
+_STYLES = r"raw|cute|expressive|original|scenic|4[abc]|[A-Za-z0-9]*[0-9][A-Za-z0-9-]*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ class Flag:
     values: Values | None = None
 
 
-def _number(name: str, of: type[int] | type[float], low: float, high: float) -> Flag:
+def _number(name: str, of: type[int] | type[float], low: float, high: float, *others: str) -> Flag:
     def read(value: str) -> Changes:
         number = of(value)
         if not low <= number <= high:
@@ -87,12 +92,12 @@ def _number(name: str, of: type[int] | type[float], low: float, high: float) -> 
 
     shape, allowed = _INTEGER if of is int else _NUMBER, f"{low}–{high}"
     return Flag(
-        (name,),
+        (name, *others),
         shape,
         allowed,
         read,
         lambda params: str(getattr(params, name)),
-        values=Values(of, low, high),
+        values=None if others else Values(of, low, high),
     )
 
 
@@ -111,7 +116,7 @@ def _switch(name: str) -> Flag:
 def _read_ratio(value: str) -> Changes:
     if value.casefold() in _AUTO:
         return {"aspect": None, "width": None, "height": None}
-    across, _, down = (part.strip() for part in value.partition(":"))
+    across, down = (part.strip() for part in re.split(r"[:xX*/]", value))
     if max(len(across), len(down)) > 6:
         raise ValueError(value)
     ratio = Fraction(across) / Fraction(down) if Fraction(down) else Fraction(0)
@@ -168,6 +173,24 @@ def _ignored(*names: str, shape: str = "") -> Flag:
     return Flag(names, shape, "", lambda value: {}, lambda params: None, bare="", ignored=True)
 
 
+# Of Midjourney's versions 5 to 8.1 and niji 5 to 7, as its documentation lists them.
+_MIDJOURNEY_NUMBERS = (
+    *(
+        ("stylize", "s"),
+        ("chaos", "c"),
+        ("weird", "w"),
+        ("quality", "q"),
+        ("version", "v"),
+        ("niji",),
+        ("iw",),
+    ),
+    *(("exp",), ("stop",), ("sameseed",), ("sw",), ("sv",), ("cw",), ("ow",), ("bs",)),
+)
+_MIDJOURNEY_SWITCHES = (
+    *("tile", "relax", "turbo", "draft", "video", "loop", "hd", "sd", "public", "stealth", "creative"),
+    *("uplight", "upbeta", "upanime", "test", "testp"),
+)
+
 # The negative prompt comes last: what follows it belongs to it. `--raw` stands before the two it decides.
 FLAGS: tuple[Flag, ...] = (
     Flag(
@@ -211,17 +234,13 @@ FLAGS: tuple[Flag, ...] = (
     _switch("optimize"),
     _switch("enhance"),
     _switch("spoiler"),
-    _ignored("stylize", "s", shape=_NUMBER),
-    _ignored("chaos", "c", shape=_NUMBER),
-    _ignored("weird", "w", shape=_NUMBER),
-    _ignored("quality", "q", shape=_NUMBER),
-    _ignored("v", shape=_NUMBER),
-    _ignored("niji", shape=_NUMBER),
-    _ignored("iw", shape=_NUMBER),
-    _ignored("sref", shape=_LINKS),
-    _ignored("tile"),
-    _ignored("relax"),
-    _ignored("turbo"),
+    _number("repeat", int, 1, MOST_REQUESTS, "r"),
+    *(_ignored(*names, shape=_NUMBER) for names in _MIDJOURNEY_NUMBERS),
+    *(_ignored(name, shape=_LINKS) for name in ("sref", "cref", "oref", "end")),
+    *(_ignored(name) for name in _MIDJOURNEY_SWITCHES),
+    _ignored("style", shape=_STYLES),
+    _ignored("motion", shape="low|high"),
+    _ignored("personalize", "profile", "p", shape=_CODES),
     Flag(
         ("no",),
         REST,

@@ -6,18 +6,22 @@ elsewhere.
 
 import re
 from collections.abc import Container
+from contextlib import suppress
 from dataclasses import replace
 
-from bot.requests import flag_syntax, lora_syntax
+from bot.requests import flag_syntax, lora_syntax, permutations
 from bot.requests.flag_syntax import PROMPT_LIMIT
-from bot.requests.flag_table import BY_NAME, FLAGS, REST, Flag
+from bot.requests.flag_table import BY_NAME, FLAGS, MOST_REQUESTS, REST, Flag
 from bot.types import Params, Refused
+from engine.pictures import metadata
 
 FAST = "--fast"
 
 # Where a value ends: not in front of more letters, and not in the middle of a longer number.
 _END = r"(?![0-9A-Za-z_]|[-.:/*][0-9])"
 _WORD = re.compile(r"\S+")
+_ALONE = re.compile(r"\s*(?:$|[-—]{2}|—\S|[,，、;；.。])")
+_GENERATION_DATA = re.compile(r"(?m)^Steps: [0-9]+, (?=.*\b(?:Sampler|Seed|Size|CFG scale): )")
 _EQUALS = re.compile(r"\s*(?P<sign>[=:]?)\s*")
 
 
@@ -27,9 +31,12 @@ def parse(text: str, defaults: Params) -> Params:
     Raises `Refused`: unknown-flag, flag-needs-value, bad-value, empty-prompt, prompt-too-long,
     too-many-loras.
     """
-    text, tagged = lora_syntax.take_tags(flag_syntax.sound(text))
+    text = flag_syntax.sound(text)
+    if _GENERATION_DATA.search(text):
+        return _checked(_from_data(text, defaults))
+    text, tagged = lora_syntax.take_tags(text)
     plain, written = flag_syntax.normalize(text), flag_syntax.unquoted(text)
-    marks = flag_syntax.find_flags(plain, BY_NAME)
+    marks = _marks(plain)
     ends = [*(mark.start for mark in marks), len(text)]
     prompt, params, said = text[: ends[0]], replace(defaults, ignored=()), set[str]()
     if tagged:
@@ -48,6 +55,20 @@ def parse(text: str, defaults: Params) -> Params:
     if ratio and said.isdisjoint({"ar", "size"}):
         params = assign(params, "ar", ratio)
     return _checked(replace(params, prompt=prompt.strip(flag_syntax.SEPARATORS + " \t\r\n\u3000")))
+
+
+def parse_all(text: str, defaults: Params) -> list[Params]:
+    """Return what each request of a text asks for: every choice of its braces, `--repeat` times.
+
+    Raises `Refused` as `parse` does, and too-many-requests.
+    """
+    found = []
+    for choice in permutations.expand(flag_syntax.sound(text), MOST_REQUESTS):
+        params = parse(choice, defaults)
+        found += [replace(params, repeat=1)] * params.repeat
+    if len(found) > MOST_REQUESTS:
+        raise Refused("too-many-requests", count=len(found), limit=MOST_REQUESTS)
+    return found
 
 
 def assign(params: Params, name: str, value: str) -> Params:
@@ -75,9 +96,8 @@ def settled(params: Params, said: Container[str]) -> Params:
 
 def named(text: str) -> set[str]:
     """Return the flags that a text says, by their first names."""
-    return {
-        BY_NAME[mark.name].names[0] for mark in flag_syntax.find_flags(flag_syntax.normalize(text), BY_NAME)
-    }
+    marks = _marks(flag_syntax.normalize(text))
+    return {BY_NAME[mark.name].names[0] for mark in marks if mark.name in BY_NAME}
 
 
 def value(params: Params, name: str) -> str:
@@ -134,9 +154,49 @@ def _with(params: Params, flag: Flag, name: str, value: str | None, repeated: bo
     return changed
 
 
+def _marks(plain: str) -> list[flag_syntax.Mark]:
+    """Return the flags in a plain text."""
+
+    def fits(name: str, at: int) -> bool:
+        flag, gap = BY_NAME[name], _EQUALS.match(plain, at)
+        assert gap is not None
+        if flag.shape == REST:
+            return True
+        is_value = flag.shape and re.compile(f"(?:{flag.shape}){_END}").match(plain, gap.end())
+        return bool(is_value) or (flag.bare is not None and bool(_ALONE.match(plain, at)))
+
+    return flag_syntax.find_flags(plain, BY_NAME, fits)
+
+
+def _from_data(text: str, defaults: Params) -> Params:
+    """Read pasted generation data; what cannot be drawn here keeps its default."""
+    found = metadata.from_text(text)
+    changes: dict[str, str] = {
+        "seed": str(found.seed),
+        "steps": str(found.steps),
+        "cfg": str(found.guidance_scale),
+    }
+    if found.width and found.height:
+        changes["size"] = f"{found.width}x{found.height}"
+    params = replace(
+        defaults,
+        prompt=found.prompt,
+        negative_prompt=found.negative_prompt,
+        loras=found.loras,
+        ignored=(),
+        pasted=True,
+    )
+    for name, value in changes.items():
+        with suppress(Refused):
+            params = assign(params, name, value)
+    return params
+
+
 def _checked(params: Params) -> Params:
-    if not params.prompt:
+    if not flag_syntax.is_visible(params.prompt):
         raise Refused("empty-prompt")
+    if link := flag_syntax.LINK.match(params.prompt):
+        raise Refused("link-not-fetched", link=flag_syntax.shown(link[0]))
     length = max(len(params.prompt), len(params.negative_prompt))
     if length > PROMPT_LIMIT:
         raise Refused("prompt-too-long", length=length, limit=PROMPT_LIMIT)
