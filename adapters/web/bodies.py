@@ -57,7 +57,7 @@ async def read_object(request: web.Request, limit: int = TEXT_BODY) -> dict[str,
     try:
         text = json.dumps(json.loads(body), ensure_ascii=False, allow_nan=False)  # no NaN or infinity
         # Pages cut texts in the middle of an emoji: the half that is left is no character.
-        value = json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+        value = json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "ignore"))
     except (JSONDecodeError, UnicodeError) as error:
         raise web.HTTPUnprocessableEntity(text=f"The body is not JSON: {error}.") from None
     except (RecursionError, ValueError):

@@ -49,8 +49,8 @@ _SCORE = re.compile("比分|赛|领先|战[胜平]|击败|打[平败]|[大获完
 _SCALE = re.compile("还原|复刻|复制|仿|模型|等[比身]|混|兑|稀释")
 _BESIDE = 6
 """Characters behind a ratio that tell what it measures."""
-_FILLERS = "\u115f\u1160\u2800\u3164\uffa0"
-"""Letters and signs that look like nothing: Hangul's fillers, Braille's blank."""
+_FILLERS = "\u115f\u1160\u2800\u3164\uffa0\ufffd"
+"""Letters and signs that say nothing: Hangul's fillers, Braille's blank, what stands for half a character."""
 SEPARATORS = ",，、;；"
 
 

@@ -46,7 +46,7 @@ _GUIDANCE = rf"{_NUMBER}|{_one_of(_OFF)}"
 _UNGUIDED = 1.0
 _SWITCH = _one_of(_ON + _OFF)
 _LINK = r"https?://[!-~]+(?:::[0-9.]+)?"
-_LINKS = rf"(?:{_LINK}|[0-9]+(?:::[0-9.]+)?|random)(?:\s+(?:{_LINK}|[0-9]{{6,}}))*"
+_LINKS = rf"(?:{_LINK}|[0-9]+(?:::[0-9.]+)?|random|loop)(?:\s+(?:{_LINK}|[0-9]{{3,}}(?:::[0-9.]+)?))*"
 _CODES = r"(?:[A-Za-z0-9:.]*[0-9][A-Za-z0-9:.]*\s?){1,8}"
 _STYLES = r"raw|cute|expressive|original|scenic|4[abc]|[A-Za-z0-9]*[0-9][A-Za-z0-9-]*"
 

@@ -20,6 +20,7 @@ FAST = "--fast"
 # Where a value ends: not in front of more letters, and not in the middle of a longer number.
 _END = r"(?![0-9A-Za-z_]|[-.:/*][0-9])"
 _WORD = re.compile(r"\S+")
+_SPACES = re.compile(r"[ \t]+")
 _ALONE = re.compile(r"\s*(?:$|[-—]{2}|—\S|[,，、;；.。])")
 _GENERATION_DATA = re.compile(r"(?m)^Steps: [0-9]+, (?=.*\b(?:Sampler|Seed|Size|CFG scale): )")
 _EQUALS = re.compile(r"\s*(?P<sign>[=:]?)\s*")
@@ -180,7 +181,7 @@ def _from_data(text: str, defaults: Params) -> Params:
         changes["size"] = f"{found.width}x{found.height}"
     params = replace(
         defaults,
-        prompt=found.prompt,
+        prompt=_SPACES.sub(" ", found.prompt),
         negative_prompt=found.negative_prompt,
         loras=found.loras,
         ignored=(),
