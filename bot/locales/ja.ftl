@@ -31,6 +31,7 @@ favourite-off = 依頼 #{ $job } をお気に入りから外しました。
 # 注記
 note-original = あなたの言葉：{ $words }
 note-ignored = ここでは効果がないので無視しました：{ $flags }
+note-pasted = 生成データとして読み取りました：{ $flags }
 note-cleaned = 見えない文字や制御文字を取り除きました。
 note-truncated = プロンプトがモデルには長すぎるので、短くしました。
 note-enhanced-place = 場所を補いました。
@@ -59,11 +60,13 @@ error-free = { $reason }利用枠は減っていません。
 
 # お断りするとき
 refused-empty-prompt = 何を描きますか？ 例：a red sailboat on the sea at sunset
+refused-link-not-fetched = { $link } のようなリンクは開きません。画像そのものを添付するか、言葉で説明してください。
 refused-prompt-too-long = { $length } 文字あります。{ $limit } 文字までにしてください。
 refused-unknown-flag = { $flag } というフラグはありません。使えるものは /help で確認できます。
 refused-flag-needs-value = { $flag } の後に値を書いてください。
 refused-bad-value = { $flag } に「{ $value }」は使えません。使える値：{ $allowed }
 refused-too-many-loras = LoRA ファイルを一度に { $count } 個は使えません。{ $limit } 個までです。
+refused-too-many-requests = 一度に { $count } 件は多すぎます。{ $limit } 件までです。
 refused-banned-words = ここでは使えない言葉が含まれています。
 refused-burst = 1 分間の依頼は { $limit } 件までです。{ $when }もう一度お試しください。
 refused-per-day = 1 日 { $limit } 枚の上限を超えます（残り { $left } 枚）。{ $when }もう一度お試しください。
@@ -284,6 +287,7 @@ flag-cfg = プロンプトにどれだけ忠実に描くか
     .name = ガイダンス
 flag-count = 画像の枚数
     .name = 枚数
+flag-repeat = 同じ依頼を繰り返す回数
 flag-lora = このサーバーの LoRA ファイルの画風。例：ink:0.8
 flag-strength = 添付した画像をどれだけ変えるか
     .name = 変化の強さ
