@@ -98,7 +98,7 @@ def out_of_memory(error: BaseException) -> bool:
         return getattr(error, "error_code", None) == CUDA_NO_MEMORY
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(told in str(error) for told in NO_MEMORY)
+    return isinstance(error, RuntimeError) and any(message in str(error) for message in NO_MEMORY)
 
 
 @contextmanager

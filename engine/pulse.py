@@ -1,6 +1,6 @@
 """Signs of life of the engine's process: what each of its threads is doing, and that it gets on.
 
-Knows threads and names. What takes too long is for `engine.runtime.vigil` to say, in the bot's process.
+Knows threads and names. What takes too long is for `engine.runtime.watchdog` to say, in the bot's process.
 """
 
 import itertools

@@ -55,8 +55,8 @@ def sheet(columns: Sequence[Column]) -> Image.Image:
 
 
 async def _drawn(engine: Engine, name: str, optimize: bool, enhance: bool, task: Generate) -> Column:
-    asked = replace(task, optimize=optimize, enhance=enhance)
-    async with aclosing(engine.run(asked)) as stream:
+    variant = replace(task, optimize=optimize, enhance=enhance)
+    async with aclosing(engine.run(variant)) as stream:
         events = [event async for event in stream]
     (ready,) = (event for event in events if isinstance(event, PromptReady))
     picture = events[-1]

@@ -26,7 +26,7 @@ TORCH_FREE = {
             "messages",
             "process",
             "supervisor",
-            "vigil",
+            "watchdog",
             "worker",
         )
     ),

@@ -26,8 +26,8 @@ WANTED = "give the folder of a model in diffusers layout, or a hub id such as To
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def folder(name: str, wanted: str = WANTED) -> Path | None:
-    """Return the directory that a name means, None for what may be a hub id; `wanted` says what to give.
+def folder(name: str, advice: str = WANTED) -> Path | None:
+    """Return the directory that a name means, None for what may be a hub id; `advice` says what to give.
 
     Raises `EngineError("model_missing")` for a file, and for what cannot be looked at.
     """
@@ -37,10 +37,10 @@ def folder(name: str, wanted: str = WANTED) -> Path | None:
             return path
         is_file = path.is_file()
     except (OSError, RuntimeError) as error:
-        raise EngineError("model_missing", f"{name} cannot be reached ({error}); {wanted}") from error
+        raise EngineError("model_missing", f"{name} cannot be reached ({error}); {advice}") from error
     if is_file:
         kind = SINGLE.get(path.suffix.lower())
-        raise EngineError("model_missing", f"{name} is a file{f' ({kind})' if kind else ''}; {wanted}")
+        raise EngineError("model_missing", f"{name} is a file{f' ({kind})' if kind else ''}; {advice}")
     return None
 
 

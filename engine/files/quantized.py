@@ -64,9 +64,9 @@ def is_plain(scale: Shape, weight: Shape) -> bool:
 
 def refuse_configured(source: object, config: dict[str, Any]) -> None:
     """Refuse a part whose config.json says that other programs have quantized it."""
-    told = config.get("quantization_config")
-    if told is not None:
-        raise refusal(source, f"by {told.get('quant_method') if isinstance(told, dict) else told}")
+    info = config.get("quantization_config")
+    if info is not None:
+        raise refusal(source, f"by {info.get('quant_method') if isinstance(info, dict) else info}")
 
 
 def refuse(part: Part, config: dict[str, Any]) -> None:
@@ -80,15 +80,15 @@ def refuse(part: Part, config: dict[str, Any]) -> None:
             refuse_dtype(part, name, entry)
 
 
-def loaded(source: object, count: int, told: Mapping[str, Any]) -> list[str]:
+def loaded(source: object, count: int, info: Mapping[str, Any]) -> list[str]:
     """As `shards.judged`, by what diffusers or transformers tell of a model they loaded from `source`."""
-    sizes = [name for name, *_ in told["mismatched_keys"]]
+    sizes = [name for name, *_ in info["mismatched_keys"]]
     if sizes:
         raise shards.missing(f"{source}: {shards.some(sizes)} of another size than its config.json says")
-    for name in told["unexpected_keys"]:
+    for name in info["unexpected_keys"]:
         if found := method(name) or owner(name):
             raise refusal(source, f"({found}: {name})")
-    return shards.judged(source, count, told["missing_keys"], told["unexpected_keys"])
+    return shards.judged(source, count, info["missing_keys"], info["unexpected_keys"])
 
 
 def refuse_dtype(part: Part, name: str, entry: Entry) -> None:

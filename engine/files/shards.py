@@ -116,14 +116,14 @@ def judged(source: object, count: int, lacking: Iterable[str], unused: Iterable[
 def json_object(file: Path) -> dict[str, Any]:
     """Read a JSON file that holds an object; raises `EngineError("model_missing")` for anything else."""
     try:
-        told = json.loads(file.read_bytes())
+        values = json.loads(file.read_bytes())
     except OSError as error:
         raise missing(f"{file} cannot be read ({reason(error)})") from error
     except (ValueError, RecursionError) as error:
         raise missing(f"{file} is not JSON") from error
-    if not isinstance(told, dict):
+    if not isinstance(values, dict):
         raise missing(f"{file} holds no JSON object")
-    return told
+    return values
 
 
 def header(file: Path) -> dict[str, dict[str, Any]]:
@@ -203,11 +203,11 @@ def _head(file: Path) -> dict[str, Any]:
             (length,) = struct.unpack("<Q", start)
             if length > size:
                 raise ValueError("its header is longer than the file")
-            told: dict[str, Any] = json.loads(stream.read(length))
-        ends = [entry["data_offsets"][1] for name, entry in told.items() if name != METADATA]
+            values: dict[str, Any] = json.loads(stream.read(length))
+        ends = [entry["data_offsets"][1] for name, entry in values.items() if name != METADATA]
         whole = 8 + length + max(ends, default=0)
         if size != whole:
             raise ValueError(f"it has {size:,} bytes and should have {whole:,}")
-        return told
+        return values
     except (*UNREADABLE, struct.error) as error:
         raise missing(f"{file} cannot be read ({reason(error)})") from error

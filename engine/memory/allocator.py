@@ -26,29 +26,29 @@ class Reading:
         return self.reserved - self.allocated
 
 
-def should_trim(reading: Reading, wanted: int) -> bool:
+def should_trim(reading: Reading, needed: int) -> bool:
     """Say whether giving idle memory back is worth it.
 
     Yes when the device is left with less than is kept free for others, and when neither what is free nor what
     is idle is enough alone: a tensor cannot lie in both. No after a picture of the same size, whose memory
     is just what the next one needs.
     """
-    short = reading.free < wanted and reading.idle < wanted
+    short = reading.free < needed and reading.idle < needed
     return reading.idle > 0 and (reading.free < KEPT_FREE or short)
 
 
-def has_free(reading: Reading, wanted: int) -> bool:
-    """Say whether `wanted` bytes can be had, from the device or from what is idle, and some are left over."""
-    return reading.free + reading.idle >= wanted + KEPT_FREE
+def has_free(reading: Reading, needed: int) -> bool:
+    """Say whether `needed` bytes can be had, from the device or from what is idle, and some are left over."""
+    return reading.free + reading.idle >= needed + KEPT_FREE
 
 
-def ensure_free(device: torch.device, wanted: int) -> bool:
-    """Make room for `wanted` bytes on a device; False when there is not that much."""
+def ensure_free(device: torch.device, needed: int) -> bool:
+    """Make room for `needed` bytes on a device; False when there is not that much."""
     reading = read(device)
-    if should_trim(reading, wanted):
+    if should_trim(reading, needed):
         give_back(device)
         reading = read(device)
-    return has_free(reading, wanted)
+    return has_free(reading, needed)
 
 
 def read(device: torch.device) -> Reading:

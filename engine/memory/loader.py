@@ -99,12 +99,12 @@ class Source(NamedTuple):
         halves = self.value.name.endswith(PACKED) and self.value.entry.dtype == "U8"
         return (*rows, 2 * columns) if halves else self.value.entry.shape
 
-    def read(self, opened: Callable[[Path], Any]) -> Tensor | Packed:
-        """Return the value from files that `opened` opens."""
-        value: Tensor = opened(self.value.entry.file).get_tensor(self.value.name)
+    def read(self, open_file: Callable[[Path], Any]) -> Tensor | Packed:
+        """Return the value from files that `open_file` opens."""
+        value: Tensor = open_file(self.value.entry.file).get_tensor(self.value.name)
         if self.scale is None:
             return value
-        scale: Tensor = opened(self.scale.entry.file).get_tensor(self.scale.name)
+        scale: Tensor = open_file(self.scale.entry.file).get_tensor(self.scale.name)
         if self.value.name.endswith(PACKED):
             return Packed.from_file(value, scale)
         return value.float() * scale.float().reshape(-1, *(1,) * (value.ndim - 1))
@@ -120,11 +120,11 @@ class Matched:
     def values(self) -> Iterator[tuple[str, Tensor | Packed]]:
         """Yield every parameter's name and value, file by file."""
         with ExitStack() as files:
-            opened = cache(lambda file: files.enter_context(safe_open(file, framework="pt")))
+            open_file = cache(lambda file: files.enter_context(safe_open(file, framework="pt")))
             for name, source in sorted(
                 self.sources.items(), key=lambda each: (each[1].value.entry.file, each[0])
             ):
-                yield name, source.read(opened)
+                yield name, source.read(open_file)
 
 
 def match(module: nn.Module, folder: Path) -> Matched:
@@ -144,9 +144,11 @@ def match(module: nn.Module, folder: Path) -> Matched:
         name: each.name for name, each in found.items() if each.name not in used and not _is_spare(name)
     }
     layers = {*expected, *(name.rpartition(".")[0] for name in expected)} - {""}
-    for name, told in unused.items():
+    for name, entry in unused.items():
         if layers & {name[: dot.start()] for dot in re.finditer(r"[.]", name)}:
-            raise quantized.refusal(part.folder, f"({quantized.method(name) or 'in an unknown way'}: {told})")
+            raise quantized.refusal(
+                part.folder, f"({quantized.method(name) or 'in an unknown way'}: {entry})"
+            )
     for name, source in sources.items():
         _check(part, source, expected[name], found)
     lacking = expected.keys() - sources.keys()

@@ -52,9 +52,9 @@ class Placement:
         self._tighten(following)
         return True
 
-    def told(self, width: int, height: int) -> dict[str, str | int]:
+    def report(self, width: int, height: int) -> dict[str, str | int]:
         """Return the present plan in short, for a picture of this size."""
-        return self.plan.told(width, height)
+        return self.plan.report(width, height)
 
     def make_room(self, width: int, height: int) -> bool:
         """Before a picture: see that what it needs at once is free, tightening the plan where it is not.

@@ -91,7 +91,7 @@ class Plan:
         """Whether every matrix of the transformer lies on the device as it is multiplied with."""
         return self.weights == "plain" and not self.streams
 
-    def told(self, width: int, height: int) -> dict[str, str | int]:
+    def report(self, width: int, height: int) -> dict[str, str | int]:
         """Return the layout in short, with the bytes expected on the device for such a picture."""
         there = replace(self, wish=replace(self.wish, width=width, height=height))
         return {

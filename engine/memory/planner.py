@@ -104,20 +104,20 @@ def _candidates(facts: Facts, sizes: Sizes, wish: Wish) -> Iterator[Plan]:
     yield from last
 
 
-def _forms(facts: Facts, dtype: str, wanted: str, prepared: Weights) -> list[Weights]:
+def _forms(facts: Facts, dtype: str, requested: str, prepared: Weights) -> list[Weights]:
     """Return the forms to try in turn; wider ones than the files were prepared in bring nothing back."""
     # Every other device converts float8 in software where it has no unit for it.
-    if wanted == "float8" and facts.kind == "mps":
+    if requested == "float8" and facts.kind == "mps":
         raise EngineError("bad_input", f"{facts.name} does not hold float8; use weights auto, int8 or 4bit")
-    if wanted == "auto" and prepared != "plain" and (prepared, facts.kind) != ("float8", "mps"):
+    if requested == "auto" and prepared != "plain" and (prepared, facts.kind) != ("float8", "mps"):
         return [prepared, "4bit"] if prepared != "4bit" else [prepared]
-    if wanted == "auto":
+    if requested == "auto":
         return ["plain", "int8", "4bit"] if dtype in _TWO_BYTES else ["plain", "bfloat16", "int8", "4bit"]
     known: tuple[Weights, ...] = ("plain", "bfloat16", "int8", "float8", "4bit")
     for form in known:
-        if form == wanted:
+        if form == requested:
             return ["plain" if form == dtype else form]
-    raise EngineError("bad_input", f"weights {wanted!r} are not known; use auto, {', '.join(known)}")
+    raise EngineError("bad_input", f"weights {requested!r} are not known; use auto, {', '.join(known)}")
 
 
 def _streamed(plan: Plan, facts: Facts) -> Plan:

@@ -112,15 +112,15 @@ def host_free() -> int:
 def _cgroup_free(otherwise: int, folder: Path = CGROUP) -> int:
     """Return what a container's limit leaves; files it has read count there, but are given up when needed."""
     try:
-        told = (folder / "memory.max").read_text().strip()
+        limit = (folder / "memory.max").read_text().strip()
         used = int((folder / "memory.current").read_text())
         stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
     except (OSError, ValueError):
         return otherwise
-    if told == "max":
+    if limit == "max":
         return otherwise
     files = sum(int(stat.get(name, 0)) for name in ("active_file", "inactive_file"))
-    return max(0, int(told) - used + files)
+    return max(0, int(limit) - used + files)
 
 
 def _cuda_bfloat16() -> bool:

@@ -98,8 +98,8 @@ def shapes(folder: Path) -> Iterator[tuple[str, Shape]]:
 
 def _prepared(folder: Path) -> Weights:
     """Return the form that the files in `folder` say they were prepared in."""
-    told = {shards.metadata(file).get("weights") for file in shards.read(folder).files}
-    return next((form for form in get_args(Weights) if form in told), "plain")
+    forms = {shards.metadata(file).get("weights") for file in shards.read(folder).files}
+    return next((form for form in get_args(Weights) if form in forms), "plain")
 
 
 def is_linear(name: str, shape: Shape) -> bool:

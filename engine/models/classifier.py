@@ -35,8 +35,8 @@ def load(name: str) -> Score:
         found: Any = AutoModelForImageClassification.from_pretrained(
             name, dtype=torch.float32, output_loading_info=True
         )
-        model, told = found[0].eval(), found[1]
-        quantized.loaded(name, len(model.state_dict()), told)
+        model, info = found[0].eval(), found[1]
+        quantized.loaded(name, len(model.state_dict()), info)
     except (EngineError, *shards.UNREADABLE) as error:
         raise EngineError(
             "model_missing", f"the classifier {name!r} cannot be loaded ({shards.reason(error)}); {WANTED}"
@@ -44,8 +44,8 @@ def load(name: str) -> Score:
     independent = model.config.problem_type == "multi_label_classification"
 
     def score(image: bytes) -> dict[str, float]:
-        with Image.open(io.BytesIO(image)) as opened:
-            inputs = prepare(images=opened.convert("RGB"), return_tensors="pt")
+        with Image.open(io.BytesIO(image)) as picture:
+            inputs = prepare(images=picture.convert("RGB"), return_tensors="pt")
         with torch.inference_mode():
             logits = model(**inputs).logits[0]
         shares = logits.sigmoid() if independent else logits.softmax(-1)

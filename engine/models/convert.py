@@ -150,15 +150,16 @@ def convert(source: Path, target: Path, kept: Target) -> None:
 def _write(source: Path, stream: BinaryIO, kept: Target) -> None:
     plan = _plan(source, kept)
     stream.write(_encoded(_header(plan, kept)))
-    with safe_open(source, framework="pt") as opened:
+    with safe_open(source, framework="pt") as tensors:
         for name in plan:
-            tensor = opened.get_tensor(name)
-            for made in kept.converted(name, tensor):
-                if made.dtype in CODES and made.isinf().sum() > tensor.isinf().sum():
+            tensor = tensors.get_tensor(name)
+            for converted in kept.converted(name, tensor):
+                if converted.dtype in CODES and converted.isinf().sum() > tensor.isinf().sum():
                     raise EngineError(
-                        "numerics", f"{source}: {name} has values too large for {CODES[made.dtype]}; use bf16"
+                        "numerics",
+                        f"{source}: {name} has values too large for {CODES[converted.dtype]}; use bf16",
                     )
-                stream.write(_raw(made).numpy().data)
+                stream.write(_raw(converted).numpy().data)
 
 
 def _plan(source: Path, kept: Target) -> dict[str, list[Entry]]:
@@ -203,17 +204,19 @@ def _write_index(part: Part, target: Path, dtype: str) -> None:
     plans = {file: _plan(file, _target(file, dtype)) for file in part.files}
     total = sum(_length(file, _target(file, dtype)) for file in part.files)
     listed = {
-        made.name: entry.file.name for name, entry in part.tensors.items() for made in plans[entry.file][name]
+        converted.name: entry.file.name
+        for name, entry in part.tensors.items()
+        for converted in plans[entry.file][name]
     }
     target.parent.mkdir(parents=True, exist_ok=True)
-    told = {"metadata": {"total_size": total}, "weight_map": listed}
-    target.write_text(json.dumps(told, indent=2), "utf-8")
+    index = {"metadata": {"total_size": total}, "weight_map": listed}
+    target.write_text(json.dumps(index, indent=2), "utf-8")
 
 
 def _target(file: Path, dtype: str) -> Target:
     """Return what the tensors of a file become; only some parts are packed."""
-    wanted = DTYPES[dtype]
-    return wanted if file.parent.name in PACKED_PARTS else Target(wanted.dtype)
+    target = DTYPES[dtype]
+    return target if file.parent.name in PACKED_PARTS else Target(target.dtype)
 
 
 def _length(source: Path, kept: Target) -> int:

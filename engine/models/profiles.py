@@ -79,9 +79,9 @@ def profile(model: str, size: int = 0) -> ModelProfile:
     guidance_scale and negatives; what it leaves out is as for Z-Image. Raises `EngineError("bad_input")` when
     that file is wrong.
     """
-    told = _described(model)
-    side = min(size, told.max_size) // GRID * GRID
-    return replace(told, base_size=side) if size else told
+    described = _described(model)
+    side = min(size, described.max_size) // GRID * GRID
+    return replace(described, base_size=side) if size else described
 
 
 def _described(model: str) -> ModelProfile:
@@ -92,7 +92,7 @@ def _described(model: str) -> ModelProfile:
         return ModelProfile(
             **(_DEFAULTS | {"name": model.rpartition("/")[2]} | _HUB.get(model.casefold(), {}))
         )
-    told = _told(folder / FILE)
+    values = _read_profile(folder / FILE)
     try:
         limits = {
             "max_size": min(_DEFAULTS["max_size"], _longest_side(folder / "transformer" / "config.json"))
@@ -100,7 +100,7 @@ def _described(model: str) -> ModelProfile:
         limits |= _trained_size(folder)
     except (TypeError, ValueError, LookupError) as error:
         raise shards.missing(f"{folder} has a config.json that makes no sense ({error})") from error
-    return ModelProfile(**({"name": folder.resolve().name} | _DEFAULTS | limits | told))
+    return ModelProfile(**({"name": folder.resolve().name} | _DEFAULTS | limits | values))
 
 
 def locate(model: str) -> Path | None:
@@ -146,22 +146,22 @@ _KINDS: dict[str, tuple[type, ...]] = {
 _RANGES = {"steps": (1, MOST_STEPS), "guidance_scale": (1.0, MOST_GUIDANCE)}
 
 
-def _told(file: Path) -> dict[str, Any]:
+def _read_profile(file: Path) -> dict[str, Any]:
     """Read a `profile.json`; a missing one says nothing."""
     if not file.exists():
         return {}
     try:
-        told = json.loads(file.read_text("utf-8"))
+        values = json.loads(file.read_text("utf-8"))
     except ValueError as error:
         raise EngineError("bad_input", f"{file} is not JSON: {error}") from error
-    for key, value in told.items() if isinstance(told, dict) else [("the file", told)]:
+    for key, value in values.items() if isinstance(values, dict) else [("the file", values)]:
         low, high = _RANGES.get(key, (0, math.inf))
         if type(value) not in _KINDS.get(key, ()) or (key in _RANGES and not low <= value <= high):
             allowed = f"{low} to {high}" if key in _RANGES else f"known are {', '.join(_KINDS)}"
             raise EngineError("bad_input", f"{file}: {key} is wrong; {allowed}")
-    for key in {"suggestions", "negatives"} & told.keys():
-        told[key] = tuple(map(str, told[key]))
-    return dict(told)
+    for key in {"suggestions", "negatives"} & values.keys():
+        values[key] = tuple(map(str, values[key]))
+    return dict(values)
 
 
 def _trained_size(folder: Path) -> dict[str, int]:

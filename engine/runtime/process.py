@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.runtime.supervisor import Supervisor
-from engine.runtime.vigil import USUAL, Patience, Tick, awake
+from engine.runtime.watchdog import USUAL, Patience, Tick, awake
 from engine.types import EngineLost, EngineSettings, Event, Task, image_tokens
 
 CLOSING_GRACE = 3.0

@@ -20,7 +20,7 @@ from multiprocessing.context import SpawnProcess
 
 from engine.runtime import child_main
 from engine.runtime.messages import Alive, Ask, CancelTask, Failed, Loaded, Order, Report, RunTask, TaskEvent
-from engine.runtime.vigil import Patience, Tick, Vigil
+from engine.runtime.watchdog import Patience, Tick, Watchdog
 from engine.types import EngineSettings, Event, Progress, Task
 
 DYING = 10.0
@@ -93,7 +93,7 @@ class Supervisor:
         self._unwanted = threading.Event()
         self._patience = patience
         self._tick = tick
-        self._vigil = Vigil(patience)
+        self._watchdog = Watchdog(patience)
         self._watching: asyncio.Task[None] | None = None
         self._threads = [threading.Thread(target=self._live, name="engine-reports", daemon=True)]
         self._threads[0].start()
@@ -157,11 +157,11 @@ class Supervisor:
         while hangs is None:
             seconds = await self._tick(self._patience.every)
             waited_for = any(not lane.ended for lane in self._lanes.values())
-            if self.capacity is not None and not waited_for and not self._vigil.busy:
-                self._vigil.rest()
+            if self.capacity is not None and not waited_for and not self._watchdog.busy:
+                self._watchdog.rest()
                 continue
             self._orders.put(Ask())
-            hangs = self._vigil.passed(seconds, self.capacity is None)
+            hangs = self._watchdog.passed(seconds, self.capacity is None)
         log.error("the engine process %s and is ended", hangs)
         self._refusal = self._refusal or Failed("lost", f"the engine process {hangs}")
         self._kill()
@@ -175,12 +175,12 @@ class Supervisor:
         if self.ending is not None:
             self._kill()
         else:
-            self._watching = asyncio.create_task(self._watch(), name="engine-vigil")
+            self._watching = asyncio.create_task(self._watch(), name="engine-watchdog")
 
-    def _heard(self, report: Report) -> None:
-        self._vigil.heard()
+    def _receive(self, report: Report) -> None:
+        self._watchdog.sign_of_life()
         if isinstance(report, Alive):
-            self._vigil.told(report.doing)
+            self._watchdog.report(report.doing)
         elif isinstance(report, Loaded):
             self.capacity = report.capacity
             self._settled.set()
@@ -242,7 +242,7 @@ class Supervisor:
         self._hand(self._began, process, writer)
         with incoming, suppress(EOFError, OSError):
             while True:
-                self._hand(self._heard, incoming.recv())
+                self._hand(self._receive, incoming.recv())
         process.join()
         return _reason(process.exitcode)
 

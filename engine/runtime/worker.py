@@ -67,7 +67,7 @@ class Worker(Generic[D]):
         self._works: dict[tuple[int, int], Work[D]] = {}
         self._composites: dict[int, CompositePicture] = {}
         self._turn = 0
-        self._told = 0
+        self._reported = 0
         self._lost = False
 
     @property
@@ -96,9 +96,9 @@ class Worker(Generic[D]):
         return not self._lost
 
     def _tell_capacity(self) -> None:
-        if self._told != self._pipeline.capacity:
-            self._told = self._pipeline.capacity
-            self._send(Loaded(self._told))
+        if self._reported != self._pipeline.capacity:
+            self._reported = self._pipeline.capacity
+            self._send(Loaded(self._reported))
 
     def _obey(self) -> bool:
         idle = not self._occupied
@@ -239,7 +239,9 @@ class Worker(Generic[D]):
             log.warning("a batch of %d failed and goes on one by one: %r", len(batch), error)
             for work in batch:
                 work.alone = True
-            return [made for work in batch if work.key in self._works for made in self._advance([work])]
+            return [
+                advanced for work in batch if work.key in self._works for advanced in self._advance([work])
+            ]
         return batch
 
     def _finish(self) -> None:
@@ -274,7 +276,7 @@ class Worker(Generic[D]):
     def _undraw(self, number: int) -> None:
         """Give up every part of a task's picture."""
         self._composites.pop(number, None)
-        self._ready = {key: told for key, told in self._ready.items() if key[0] != number}
+        self._ready = {key: pending for key, pending in self._ready.items() if key[0] != number}
         self._works = {key: work for key, work in self._works.items() if key[0] != number}
 
     def _fail(self, number: int, error: Exception) -> None:

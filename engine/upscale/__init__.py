@@ -75,8 +75,8 @@ class _Origin:
     def picture(self, enlarged: Enlarged, took: float, drawn: Sequence[Picture] = ()) -> Picture:
         """Return the result with its metadata; `drawn` are the pieces it was made of where it was redrawn."""
         width, height = enlarged.image.size
-        told = replace(self.parameters, width=width, height=height, upscaler=enlarged.name)
-        png = metadata.write(codec.png(enlarged.image), told)
+        parameters = replace(self.parameters, width=width, height=height, upscaler=enlarged.name)
+        png = metadata.write(codec.png(enlarged.image), parameters)
         seconds = {"upscale": took}
         method = LANCZOS if enlarged.name == LANCZOS else self.method
         report = {"method": method, "model": enlarged.name, "factor": self.factor}
@@ -85,19 +85,19 @@ class _Origin:
             seconds |= {"redraw": sum(piece.seconds for piece in drawn)}
         if drawn or guarded:
             report |= {"guards": guarded}
-        told_seconds = {stage: round(took, 4) for stage, took in seconds.items()}
+        rounded = {stage: round(took, 4) for stage, took in seconds.items()}
         total = sum(seconds.values())
-        return Picture(png, width, height, self.parameters.seed, total, report | {"seconds": told_seconds})
+        return Picture(png, width, height, self.parameters.seed, total, report | {"seconds": rounded})
 
 
-def choose(method: UpscaleMethod, made: metadata.Parameters, plan: Plan) -> UpscaleMethod:
+def choose(method: UpscaleMethod, parameters: metadata.Parameters, plan: Plan) -> UpscaleMethod:
     """Return the method meant; `auto` is the network where it suits what drew the picture, else Lanczos."""
     if method != "auto":
         return method
-    seen = style.of(made.prompt)
+    seen = style.of(parameters.prompt)
     if plan.network().name != BUILT_IN_NAME:
         return "lanczos" if seen in FLATTENED else "sr"
-    drawing = seen in DRAWINGS or (seen == "other" and made.model == embedded.NAME)
+    drawing = seen in DRAWINGS or (seen == "other" and parameters.model == embedded.NAME)
     return "sr" if drawing else "lanczos"
 
 
@@ -161,12 +161,12 @@ def _redraw(image: Image.Image, origin: _Origin, plan: Plan) -> Generator[Progre
     stage, started, tiles = _sr(image, origin.factor, plan), time.perf_counter(), 0
     while True:
         try:
-            told = next(stage)
+            progress = next(stage)
         except StopIteration as end:
             enlarged = end.value
             break
-        tiles = told.steps
-        yield Progress(told.step, tiles + work)
+        tiles = progress.steps
+        yield Progress(progress.step, tiles + work)
     cut = plan.redraw.cut(enlarged.image, origin.parameters)
     tasks = tuple(task for task in cut.tasks if task is not None)
     took = time.perf_counter() - started

@@ -71,8 +71,8 @@ def detail_mask(pictures: Tensor) -> Tensor:
     energy = _blurred(high.square(), 1.2).clamp_min(0).sqrt()
     lowest, highest = _neighbourhood(grey, 7)
     contrast = highest - lowest
-    asked = _ramp(energy, FLAT, BUSY) * _ramp(contrast, EVEN, VARIED)
-    return asked * (1 - _ramp(_blurred(contrast, 2.0), CRISP, LETTERING))
+    strength_map = _ramp(energy, FLAT, BUSY) * _ramp(contrast, EVEN, VARIED)
+    return strength_map * (1 - _ramp(_blurred(contrast, 2.0), CRISP, LETTERING))
 
 
 def _pass(picture: Pixels, plan: Plan) -> Pixels:

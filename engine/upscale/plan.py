@@ -53,8 +53,8 @@ class Plan:
         """
         with guards.oom_as("the network that enlarges does not fit in memory; try later"):
             path = external.find(self.models) if self.models is not None else None
-            told = path.stat() if path is not None else None
-            return _network(self.device, path, told and (told.st_mtime_ns, told.st_size, told.st_ino))
+            stat = path.stat() if path is not None else None
+            return _network(self.device, path, stat and (stat.st_mtime_ns, stat.st_size, stat.st_ino))
 
     def side(self, network: Network) -> int:
         """Return the side of the tiles that fit in a share of what is free now."""

@@ -77,35 +77,35 @@ class Redrawing:
         rows, columns = self._grid(_drawable(width), _drawable(height))
         return len(rows) * len(columns) * self.steps
 
-    def cut(self, picture: Image.Image, made: Parameters) -> Cut:
+    def cut(self, picture: Image.Image, parameters: Parameters) -> Cut:
         """Cut an enlarged picture into image-to-image tasks with its own prompt."""
         levels = _padded(np.asarray(picture))
         rows, columns = self._grid(levels.shape[1], levels.shape[0])
-        tasks = tuple(self._task(piece, made) for piece in _pieces(levels, rows, columns))
+        tasks = tuple(self._task(piece, parameters) for piece in _pieces(levels, rows, columns))
         return Cut(levels, picture.size, rows, columns, tasks)
 
     def _grid(self, width: int, height: int) -> tuple[list[Span], list[Span]]:
         longest = self.side // MULTIPLE * MULTIPLE
         return spans(height, longest, OVERLAP, MULTIPLE), spans(width, longest, OVERLAP, MULTIPLE)
 
-    def _task(self, piece: Pixels, made: Parameters) -> Generate | None:
+    def _task(self, piece: Pixels, parameters: Parameters) -> Generate | None:
         """Image-to-image whose schedule begins as near to the wanted sigma as a number of steps allows."""
         image = Image.fromarray(piece)
         if guards.pixels(to_pixels(image)) is not None:
             return None
         total = begun_at(self.schedule, self.sigma, self.steps, image_tokens(*image.size))
         return Generate(
-            sanitize(made.prompt).text,
+            sanitize(parameters.prompt).text,
             width=image.width,
             height=image.height,
             steps=total,
             guidance_scale=UNGUIDED,
-            seed=made.seed & (SEEDS - 1),
+            seed=parameters.seed & (SEEDS - 1),
             optimize=False,
             enhance=False,
             init_image=codec.stored(image),
             strength=(self.steps - 0.5) / total,
-            loras=made.loras if made.model == self.model else (),
+            loras=parameters.loras if parameters.model == self.model else (),
         )
 
 

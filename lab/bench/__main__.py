@@ -59,7 +59,7 @@ def main() -> None:
         if not args.eager_only:
             sides = replace(sides, compiled=stock_compiled(_stocks(sides)))
         results |= compare(sides, args.sizes, args.rounds, args.only)
-    sys.stdout.write(json.dumps(results, indent=1) + "\n" if args.json else "".join(_shown(results)))
+    sys.stdout.write(json.dumps(results, indent=1) + "\n" if args.json else "".join(_formatted(results)))
 
 
 def compare(sides: Sides, sizes: list[int], rounds: int, only: list[str]) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def _step_sizes(sides: Sides, sizes: list[int]) -> list[int]:
     return sizes if sides.components.device.type == "cuda" else STEP_SIZES
 
 
-def _shown(results: dict[str, Any]) -> Iterable[str]:
+def _formatted(results: dict[str, Any]) -> Iterable[str]:
     for name, rows in results.items():
         rows = [rows] if isinstance(rows, dict) else rows
         yield f"\n### {name}\n\n"

@@ -86,11 +86,11 @@ def laid_out(
     loader.put(transformer, _random(transformer, device), dtype, device, place, form)
     transformer.eval().requires_grad_(False)
     nn.Module.to(vae, device, dtype)
-    made = _components(device, dtype, transformer, vae)
-    placed = Placement(plan, device, transformer, made.text_encoder, vae)
-    layout = partial(_told, placed)
-    made = replace(made, tighten=placed.tighter, make_room=placed.make_room, layout=layout)
-    return made, torch.randn((CAPTION_TOKENS, what.features), device=device, dtype=dtype)
+    components = _components(device, dtype, transformer, vae)
+    placed = Placement(plan, device, transformer, components.text_encoder, vae)
+    layout = partial(_report, placed)
+    components = replace(components, tighten=placed.tighter, make_room=placed.make_room, layout=layout)
+    return components, torch.randn((CAPTION_TOKENS, what.features), device=device, dtype=dtype)
 
 
 def _components(device: torch.device, dtype: torch.dtype, transformer: Any, vae: Any) -> Components:
@@ -107,9 +107,9 @@ class _NoEncoder(nn.Module):
         self.layers = nn.ModuleList()
 
 
-def _told(placed: Placement, width: int, height: int) -> dict[str, str | int]:
-    told, plan = placed.told(width, height), placed.plan
-    return told | {"plan": plan.describe(), "peak": int(told["peak"]) - _absent(plan)}
+def _report(placed: Placement, width: int, height: int) -> dict[str, str | int]:
+    report, plan = placed.report(width, height), placed.plan
+    return report | {"plan": plan.describe(), "peak": int(report["peak"]) - _absent(plan)}
 
 
 def _absent(plan: Plan) -> int:

@@ -45,11 +45,11 @@ class Tally:
 
     def row(self) -> dict[str, Any]:
         """Return the figures to show."""
-        shown: dict[str, Any] = {"fault": self.fault, "runs": self.ends.total()}
-        shown |= {kind: self.ends[kind] for kind in ENDS}
+        row: dict[str, Any] = {"fault": self.fault, "runs": self.ends.total()}
+        row |= {kind: self.ends[kind] for kind in ENDS}
         for name, values in (("adherence", self.adherence), ("of twins", self.twins)):
-            shown[name] = round(float(np.mean(values)), 3) if values else None
-        return shown
+            row[name] = round(float(np.mean(values)), 3) if values else None
+        return row
 
 
 class Stage:

@@ -27,7 +27,7 @@ GRAPHS = 64
 """Graphs a compiled pipeline may have."""
 
 
-def asked(side: int, steps: int, guidance_scale: float) -> Generate:
+def square_task(side: int, steps: int, guidance_scale: float) -> Generate:
     """One square picture, its prompt taken as it is."""
     return Generate(
         PROMPT,
@@ -45,15 +45,15 @@ def stock_pipeline(components: Components) -> Any:
     """The stock pipeline around `components`, silent."""
     from diffusers import FlowMatchEulerDiscreteScheduler, ZImagePipeline
 
-    made = ZImagePipeline(
+    pipeline = ZImagePipeline(
         scheduler=FlowMatchEulerDiscreteScheduler.from_config(components.scheduler),
         vae=components.vae,
         text_encoder=components.text_encoder,
         tokenizer=components.tokenizer,
         transformer=components.transformer,
     )
-    made.set_progress_bar_config(disable=True)
-    return made
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
 
 
 def stock_compiled(components: Components, **options: Any) -> Any:

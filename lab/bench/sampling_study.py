@@ -23,7 +23,7 @@ from engine.sampling.reuse import middle
 from engine.sampling.steps import SamplingOptions
 from engine.types import Generate, PromptReady
 from lab.evaluate.prompts import GRADES, graded
-from lab.judge.adherence import asked as told
+from lab.judge.adherence import heads_for
 from lab.judge.judge import load_judge, truth
 from lab.render.captions import caption
 from lab.render.scene import Scene
@@ -63,19 +63,19 @@ def sampling_study(
     `teacher` is the model before its distillation, whose guided pictures are the ideal; else those of the
     same model, with the same guidance, are.
     """
-    asked = questions(prompts)
+    questions = questions_of(prompts)
     share, cfg = (1.0, GUIDANCE) if teacher else (pipeline.guided_share, CFG)
     ideal_pipeline = ZImagePipeline(teacher or pipeline.components, share, pipeline.speed)
-    ideal, cost = _drawn(ideal_pipeline, asked, TEACHER_STEPS, cfg=cfg)
-    rows = [_row(f"teacher, {TEACHER_STEPS} steps", asked, ideal, ideal, cost)]
+    ideal, cost = _drawn(ideal_pipeline, questions, TEACHER_STEPS, cfg=cfg)
+    rows = [_row(f"teacher, {TEACHER_STEPS} steps", questions, ideal, ideal, cost)]
     for name, (options, steps, fast) in METHODS.items():
         own = ZImagePipeline(pipeline.components, pipeline.guided_share, pipeline.speed, options)
-        pictures, cost = _drawn(own, asked, steps, fast)
-        rows.append(_row(name, asked, pictures, ideal, cost))
+        pictures, cost = _drawn(own, questions, steps, fast)
+        rows.append(_row(name, questions, pictures, ideal, cost))
     return rows
 
 
-def questions(count: int) -> list[Question]:
+def questions_of(count: int) -> list[Question]:
     """Prompts of held-out scenes: a subject in its colour; one with a wish more; two subjects, fully told."""
     rng = Random(77)
     scenes = {grade: graded(grade, -(-count // len(GRADES)), 77) for grade in GRADES}
@@ -87,15 +87,15 @@ def _question(grade: str, scene: Scene, seed: int, rng: Random) -> Question:
     if grade == "plain":
         return Question(grade, scene.things[0].noun, seed, scene, NOUN)
     prompt = scene.prompt if grade == "clause" else caption(scene, rng, complete=True)
-    return Question(grade, prompt, seed, scene, told(scene))
+    return Question(grade, prompt, seed, scene, heads_for(scene))
 
 
 @torch.inference_mode()
 def _drawn(
-    pipeline: ZImagePipeline, asked: Sequence[Question], steps: int, fast: bool = False, cfg: float = CFG
+    pipeline: ZImagePipeline, questions: Sequence[Question], steps: int, fast: bool = False, cfg: float = CFG
 ) -> tuple[list[Array], float]:
     """Return the pictures and what they cost on average, in forwards; a forward's share for reused blocks."""
-    tasks = [(_task(one, steps, fast, cfg), PromptReady(one.prompt, one.prompt)) for one in asked]
+    tasks = [(_task(one, steps, fast, cfg), PromptReady(one.prompt, one.prompt)) for one in questions]
     drawings = [pipeline.start(task, ready) for task, ready in tasks]
     groups: dict[Hashable, list[Drawing]] = defaultdict(list)
     for drawing in drawings:
@@ -118,11 +118,11 @@ def _saving(pipeline: ZImagePipeline) -> float:
 
 
 def _row(
-    name: str, asked: Sequence[Question], pictures: Sequence[Array], ideal: Sequence[Array], cost: float
+    name: str, questions: Sequence[Question], pictures: Sequence[Array], ideal: Sequence[Array], cost: float
 ) -> dict[str, Any]:
     found = load_judge().verdicts(list(pictures))
     right: dict[str, list[float]] = defaultdict(list)
-    for i, one in enumerate(asked):
+    for i, one in enumerate(questions):
         right[one.grade].append(
             float(np.mean([found[i][head] == truth(one.scene)[head] for head in one.names]))
         )

@@ -54,7 +54,7 @@ class Sides:
 
 def whole(sides: Sides, side: int, rounds: int) -> Row:
     """One picture of `side` pixels, prompt to PNG, without guidance: equal forwards on both sides."""
-    best = best_of(_wholes(sides, pipelines.asked(side, STEPS, 1.0)), rounds)
+    best = best_of(_wholes(sides, pipelines.square_task(side, STEPS, 1.0)), rounds)
     return {"size": side, "forwards": STEPS, **best, **_faster(best)}
 
 
@@ -69,7 +69,7 @@ def above_floor(sides: Sides, side: int, rounds: int, batch: int = 1) -> Row:
     forward = products(transformer, *shape)
     product, count = square(sides.components.device, sides.components.dtype)
     work = STEPS * operations(transformer, *shape)
-    drawn = _latents(sides, pipelines.asked(side, STEPS, 1.0), batch)
+    drawn = _latents(sides, pipelines.square_task(side, STEPS, 1.0), batch)
     best = best_of(
         {
             "ceiling": product,
@@ -92,7 +92,7 @@ def above_floor(sides: Sides, side: int, rounds: int, batch: int = 1) -> Row:
 
 def memory(sides: Sides, side: int) -> Row:
     """What each takes at its worst moment beside the weights, in MiB: whole pictures where they can be."""
-    task = pipelines.asked(side, STEPS, 1.0)
+    task = pipelines.square_task(side, STEPS, 1.0)
     runs = _wholes(sides, task) if sides.encodes else _latents(sides, task)
     device = sides.components.device
     return {"size": side, **{f"{name}, MiB": peak(device, run) / MIB for name, run in runs.items()}}
@@ -103,7 +103,7 @@ def flags_alone(sides: Sides, side: int, rounds: int) -> list[Row]:
 
     What is of use on CUDA only builds on the others, so it is added to those in use or taken from them.
     """
-    task = pipelines.asked(side, STEPS, 1.0)
+    task = pipelines.square_task(side, STEPS, 1.0)
     speeds = {"in use": sides.ours.speed}
     if sides.components.device.type == "cuda":
         speeds["in use, uncompiled"] = replace(sides.ours.speed, compiled=False)
@@ -159,7 +159,7 @@ def flags_in_vae(sides: Sides, side: int, rounds: int) -> list[Row]:
 
 def forms(sides: Sides, side: int, rounds: int) -> list[Row]:
     """Embeddings to latents with the main blocks' matrices kept in other forms."""
-    task = pipelines.asked(side, STEPS, 1.0)
+    task = pipelines.square_task(side, STEPS, 1.0)
 
     def run(form: Weights) -> Callable[[], object]:
         kept = sides.components if form == "plain" else pipelines.ours_packed(sides.components, form)
@@ -176,7 +176,7 @@ def forms(sides: Sides, side: int, rounds: int) -> list[Row]:
 
 def stages(sides: Sides, side: int, rounds: int) -> list[Row]:
     """One picture stage by stage, by the wall clock, which counts what else runs on the machine."""
-    task = pipelines.asked(side, STEPS, 1.0)
+    task = pipelines.square_task(side, STEPS, 1.0)
     turns = [
         (pipelines.stock_stages(sides.stock, task), pipelines.ours_stages(sides.ours, task))
         for _ in range(rounds + 1)
@@ -194,17 +194,17 @@ def limited(ours: ZImagePipeline, embedding: Tensor, side: int) -> Row:
     device = ours.components.device
     while ours.components.make_room is not None and ours.components.make_room(side, side):
         ours.denoiser.refresh()
-    run = pipelines.ours_pixels(ours, pipelines.asked(side, STEPS, 1.0), embedding)
+    run = pipelines.ours_pixels(ours, pipelines.square_task(side, STEPS, 1.0), embedding)
     taken = most(device, run)
-    told = ours.components.layout(side, side)
-    gigabytes = {"expected, GiB": int(told["peak"]) / GIB, "taken, GiB": taken / GIB}
-    return {"size": side, "plan": told["plan"], **gigabytes, "seconds": timed(run)}
+    layout = ours.components.layout(side, side)
+    gigabytes = {"expected, GiB": int(layout["peak"]) / GIB, "taken, GiB": taken / GIB}
+    return {"size": side, "plan": layout["plan"], **gigabytes, "seconds": timed(run)}
 
 
 def guidance(sides: Sides, side: int, rounds: int) -> list[Row]:
     """Guidance off, on every step, and on the first quarter of the steps as we do by default."""
     every = ZImagePipeline(sides.components, guided_share=1.0, speed=sides.ours.speed)
-    off, on = (pipelines.asked(side, STEPS, scale) for scale in (1.0, 1.8))
+    off, on = (pipelines.square_task(side, STEPS, scale) for scale in (1.0, 1.8))
     best = best_of(
         {
             "stock off": pipelines.stock_latents(sides.stock, off, sides.embedding),
@@ -225,7 +225,7 @@ def guidance(sides: Sides, side: int, rounds: int) -> list[Row]:
 def step_costs(sides: Sides, sizes: list[int], rounds: int) -> Iterator[Row]:
     """Seconds of one step against the tokens it works on."""
     for side in sizes:
-        task = pipelines.asked(side, STEPS, 1.0)
+        task = pipelines.square_task(side, STEPS, 1.0)
         best = best_of({"all": pipelines.ours_latents(sides.ours, task, sides.embedding)}, rounds)
         tokens = padded(image_tokens(side, side)) + padded(len(sides.embedding))
         step = best["all"] / STEPS

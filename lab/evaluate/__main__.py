@@ -127,8 +127,8 @@ def _print_fidelity(pipeline: ZImagePipeline, manner: Manner) -> None:
         ours.append(variety(draw(pipeline, [scene.prompt] * SEEDS, seeds, manner)))
         others = [replace(scene, seed=seed) for seed in seeds]
         renders.append(variety([render_array(other, manner.width, manner.height) for other in others]))
-    told = f"drawn {np.mean(ours):.3f}, rendered {np.mean(renders):.3f}"
-    print(f"variety of {SEEDS} seeds, mean of {PROMPTS} prompts: {told}", flush=True)
+    means = f"drawn {np.mean(ours):.3f}, rendered {np.mean(renders):.3f}"
+    print(f"variety of {SEEDS} seeds, mean of {PROMPTS} prompts: {means}", flush=True)
 
 
 def _print_shapes(pipeline: ZImagePipeline, judge: Judge, count: int) -> None:

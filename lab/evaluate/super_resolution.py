@@ -68,8 +68,8 @@ def print_detail(scenes: list[Scene], size: int) -> None:
             rows = [compared(halved(sharp), small, refine(small, strength, Plan())) for small, sharp in pairs]
             quality, edges, halo, _ = np.mean(rows, axis=0)
             change = np.max(rows, axis=0)[3]
-            told = f"{quality:.2f} dB | {edges:.2f} | {halo:.2f} | {change:.0f}"
-            print(f"| {name} | {strength} | {told} |", flush=True)
+            figures = f"{quality:.2f} dB | {edges:.2f} | {halo:.2f} | {change:.0f}"
+            print(f"| {name} | {strength} | {figures} |", flush=True)
 
 
 def print_styles(scenes: list[Scene], size: int) -> None:
@@ -85,8 +85,8 @@ def print_styles(scenes: list[Scene], size: int) -> None:
                 gains.append(psnr(larger, sharp) - psnr(plain, sharp))
                 rough.append(compared(sharp, plain, plain)[1])
                 fine.append(compared(sharp, plain, larger)[1])
-            told = f"{np.mean(gains):+.2f} dB | {np.mean(rough):.2f} | {np.mean(fine):.2f}"
-            print(f"| {style} | {name} | {told} |", flush=True)
+            figures = f"{np.mean(gains):+.2f} dB | {np.mean(rough):.2f} | {np.mean(fine):.2f}"
+            print(f"| {style} | {name} | {figures} |", flush=True)
 
 
 def damaged(scenes: list[Scene], size: int) -> dict[str, list[tuple[Pixels, Pixels]]]:

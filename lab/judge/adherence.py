@@ -59,17 +59,17 @@ def draw(pipeline: ZImagePipeline, prompts: list[str], seeds: list[int], manner:
     return [np.asarray(read(pipeline.finish(drawing)().png)) for drawing in drawings]
 
 
-def asked(scene: Scene) -> tuple[str, ...]:
+def heads_for(scene: Scene) -> tuple[str, ...]:
     """The judge's questions that a scene's prompt answers."""
-    told = [name for name, usual in USUAL.items() if getattr(scene, name) != usual]
+    stated = [name for name, usual in USUAL.items() if getattr(scene, name) != usual]
     if scene.companion is None:
-        return (*ALWAYS, *told)
-    return (*ALWAYS, *SECOND, "count", *(name for name in told if name != "position"))
+        return (*ALWAYS, *stated)
+    return (*ALWAYS, *SECOND, "count", *(name for name in stated if name != "position"))
 
 
 def adherence(judge: Judge, pictures: list[Bytes], scenes: Sequence[Scene]) -> dict[str, float]:
     """Share of pictures drawn as asked, by question, each over the scenes that ask it, and all at once."""
-    asks = [asked(scene) for scene in scenes]
+    asks = [heads_for(scene) for scene in scenes]
     seen = [
         {name: verdict[name] == truth(scene)[name] for name in verdict}
         for verdict, scene in zip(judge.verdicts(pictures), scenes, strict=True)

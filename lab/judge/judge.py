@@ -87,12 +87,14 @@ def truth(scene: Scene) -> dict[str, str]:
     }
 
 
-def mirrored(told: dict[str, str]) -> dict[str, str]:
+def mirrored(values: dict[str, str]) -> dict[str, str]:
     """What the judge should say of the same picture seen in a mirror."""
-    if told["count"] == "two":
+    if values["count"] == "two":
         names = ("subject", "colour", "second subject", "second colour")
-        return told | dict(zip(names, (told[names[at]] for at in (2, 3, 0, 1)), strict=True))
-    return told | {"position": {"left": "right", "right": "left"}.get(told["position"], told["position"])}
+        return values | dict(zip(names, (values[names[at]] for at in (2, 3, 0, 1)), strict=True))
+    return values | {
+        "position": {"left": "right", "right": "left"}.get(values["position"], values["position"])
+    }
 
 
 class Judge(nn.Module):
@@ -202,11 +204,11 @@ def load_judge(path: Path = JUDGE_WEIGHTS) -> Judge:
 def _labels(scenes: list[Scene]) -> torch.Tensor:
     """Index of every head's true word as rendered and in a mirror, (2, N, heads)."""
 
-    def row(told: dict[str, str]) -> list[int]:
-        return [words.index(told[name]) for name, words in HEADS.items()]
+    def row(values: dict[str, str]) -> list[int]:
+        return [words.index(values[name]) for name, words in HEADS.items()]
 
-    told = [truth(scene) for scene in scenes]
-    return torch.tensor([[row(each) for each in told], [row(mirrored(each)) for each in told]])
+    truths = [truth(scene) for scene in scenes]
+    return torch.tensor([[row(each) for each in truths], [row(mirrored(each)) for each in truths]])
 
 
 def _roughen(pictures: torch.Tensor) -> torch.Tensor:

@@ -20,9 +20,9 @@ SPREAD = 2
 
 def outline(picture: Bytes, teacher: Bytes) -> float:
     """Agreement of edges: the F1 score of edge pixels that lie within two pixels of the other's edges."""
-    found, wanted = _edges(picture), _edges(teacher)
-    precision = (found & _grown(wanted)).sum() / max(1, found.sum())
-    recall = (wanted & _grown(found)).sum() / max(1, wanted.sum())
+    found, expected = _edges(picture), _edges(teacher)
+    precision = (found & _grown(expected)).sum() / max(1, found.sum())
+    recall = (expected & _grown(found)).sum() / max(1, expected.sum())
     return float(2 * precision * recall / max(1e-9, precision + recall))
 
 

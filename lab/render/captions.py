@@ -79,7 +79,7 @@ def long_caption(scene: Scene, rng: Random) -> str:
     return ", ".join([caption(scene, rng).rstrip("."), *phrases])
 
 
-def told(scene: Scene, text: str) -> frozenset[str]:
+def stated(scene: Scene, text: str) -> frozenset[str]:
     """Which of subject, colour, place, time and side a wording of `scene` tells; one thing needs no side."""
     low = f" {text.lower()} ".replace(",", " ").replace(".", " ")
     standing = tuple(phrase.split(" ", 1)[1] for phrase in STANDING[scene.place])

@@ -86,8 +86,8 @@ class Scene:
         """The canonical full prompt, e.g. `a red sailboat on the sea at sunset`."""
         where = [PLACE_PHRASES[self.place], TIME_PHRASES[self.time], WEATHER_PHRASES[self.weather]]
         words = [self._nouns(), DISTANCE_PHRASES[self.distance], *where]
-        told = " ".join(word for word in words if word)
-        return f"{told}, {STYLE_PHRASES[self.style]}" if STYLE_PHRASES[self.style] else told
+        text = " ".join(word for word in words if word)
+        return f"{text}, {STYLE_PHRASES[self.style]}" if STYLE_PHRASES[self.style] else text
 
     def _nouns(self) -> str:
         first, *others = (thing.noun for thing in self.things)

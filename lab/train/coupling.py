@@ -34,15 +34,15 @@ def _choices(scene: Scene) -> tuple[int, ...]:
     return (*words, TIMES.index(scene.time), side, scene.sky, scene.backdrop, *scene.models)
 
 
-def told_bits(told: frozenset[str]) -> int:
+def stated_bits(stated: frozenset[str]) -> int:
     """What a caption tells as one number, a bit for each of `TELLABLE`."""
-    return sum(1 << bit for bit, what in enumerate(TELLABLE) if what in told)
+    return sum(1 << bit for bit, what in enumerate(TELLABLE) if what in stated)
 
 
-def told_flags(told: torch.Tensor) -> torch.Tensor:
+def stated_flags(stated: torch.Tensor) -> torch.Tensor:
     """Bits of what captions tell (B,) as flags of every choice (B, `len(GROUPS)`); scenery is never told."""
     bits = torch.arange(len(GROUPS))
-    return (told.long()[:, None] >> bits & 1).bool()
+    return (stated.long()[:, None] >> bits & 1).bool()
 
 
 def couple(noise: torch.Tensor, chosen: torch.Tensor, free: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from lab.train import parallel
-from lab.train.coupling import couple, told_flags
+from lab.train.coupling import couple, stated_flags
 from lab.train.flow import MULTIPLE, encode_text, forward
 from lab.train.loop import Average, Plan, Stage, set_rate
 from lab.train.train_flow import BATCH, Material, build_optimizers, is_loose, load_flow, prepare
@@ -55,14 +55,14 @@ class Guided:
     """A teacher that has read one batch of captions; those that say nothing stay unguided."""
 
     teacher: nn.ModuleDict
-    said: tuple[torch.Tensor, torch.Tensor]
+    caption: tuple[torch.Tensor, torch.Tensor]
     silent: tuple[torch.Tensor, torch.Tensor]
     scale: torch.Tensor
 
     def direction(self, latents: torch.Tensor, sigmas: torch.Tensor) -> torch.Tensor:
         """The guided direction from noise to picture (B, C, H, W) at noise levels (B, 1, 1, 1)."""
         model, time = self.teacher["transformer"], 1 - sigmas.flatten()
-        towards = forward(model, latents, time, *self.said)
+        towards = forward(model, latents, time, *self.caption)
         away = forward(model, latents, time, *self.silent)
         return (away + self.scale * (towards - away)).float()
 
@@ -72,14 +72,14 @@ def distill_loss(
 ) -> torch.Tensor:
     """Squared error of the student's direction against the teacher's line through one window a picture."""
     picks = torch.tensor(rng.choices(range(len(material.latents)), k=count))
-    ids, lengths, told = material.wordings.pick(picks, rng)
+    ids, lengths, stated = material.wordings.pick(picks, rng)
     device = material.latents.device
     total = torch.zeros((), device=device)
     for size, places in by_length(lengths):
         tokens, valid = ids[places, :size].to(device), _valid(lengths[places], size).to(device)
         latents = material.latents[picks[places].to(device)].float()
         high, low = _window(len(latents), device)
-        free = told_flags(told[places]) | is_loose(high.flatten())[:, None]
+        free = stated_flags(stated[places]) | is_loose(high.flatten())[:, None]
         noise = couple(torch.randn_like(latents), material.chosen[picks[places]], free)
         start = (1 - high) * latents + high * noise
         end = _follow(_read(teacher, tokens, valid, material.wordings), start, high, low)
@@ -124,8 +124,8 @@ def _read(teacher: nn.ModuleDict, tokens: torch.Tensor, valid: torch.Tensor, wor
     silent_valid = _valid(torch.full((len(tokens),), len(empty)), size).to(tokens.device)
     unsaid = (valid.sum(1) == len(empty)) & (tokens[:, : len(empty)] == empty).all(1)
     scale = torch.where(unsaid, 1.0, GUIDANCE)[:, None, None, None]
-    said = encode_text(teacher["text_encoder"], tokens)
-    return Guided(teacher, (said, valid), (silent, silent_valid), scale)
+    caption = encode_text(teacher["text_encoder"], tokens)
+    return Guided(teacher, (caption, valid), (silent, silent_valid), scale)
 
 
 def _valid(lengths: torch.Tensor, size: int) -> torch.Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from lab.train import parallel
-from lab.train.coupling import build_reader, choices, couple, reading_loss, told_flags
+from lab.train.coupling import build_reader, choices, couple, reading_loss, stated_flags
 from lab.train.dataset import SMALL, PictureSet
 from lab.train.flow import encode_text, flow_loss, sample_sigmas
 from lab.train.latents import latent_scaling, load_latents
@@ -196,7 +196,7 @@ def batch_loss(
     `kept_share` of a picture's tokens go through the transformer.
     """
     picks = torch.tensor(rng.choices(range(len(material.latents)), k=count))
-    ids, lengths, told = material.wordings.pick(picks, rng)
+    ids, lengths, stated = material.wordings.pick(picks, rng)
     device = material.latents.device
     sigmas = sample_sigmas(count, mean=mean + 0.5 * math.log(material.weight) / 2)
     sigmas = sigmas[torch.randperm(count)].to(device)
@@ -210,7 +210,7 @@ def batch_loss(
         noised = sigmas[places.to(device)]
         kept = tokens_to_keep(covers, kept_share)
         chosen, loose = material.chosen[picks[places]], is_loose(noised)
-        noise = couple(torch.randn_like(latents), chosen, told_flags(told[places]) | loose[:, None])
+        noise = couple(torch.randn_like(latents), chosen, stated_flags(stated[places]) | loose[:, None])
         model = models["transformer"]
         loss, taps = flow_loss(model, latents, noise, features, valid, noised, weights, kept)
         if care:

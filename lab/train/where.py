@@ -81,5 +81,5 @@ def hint_loss(
     target = cells.new_zeros(batch, cells.shape[1], len(SUBJECTS), CELLS)
     places = subjects[:, None, :, None].expand_as(cells)
     target = target.scatter_reduce(2, places, cells, "amax")
-    said = head(tapped).float().view_as(target)
-    return functional.binary_cross_entropy_with_logits(said, target, reduction="none").sum(2).mean()
+    logits = head(tapped).float().view_as(target)
+    return functional.binary_cross_entropy_with_logits(logits, target, reduction="none").sum(2).mean()

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast
 
-from lab.render.captions import caption, long_caption, told
+from lab.render.captions import caption, long_caption, stated
 from lab.render.scene import Scene
-from lab.train.coupling import told_bits
+from lab.train.coupling import stated_bits
 from lab.train.flow import MULTIPLE, tokenize
 from lab.train.model import build_tokenizer
 
@@ -28,19 +28,19 @@ PIECE = 500
 class Wordings:
     """Token ids (N, `PLAIN` + 1, `LONGEST`) of N scenes, their lengths, the ids of no words.
 
-    `told` has bits of what each wording tells, as `coupling.told_bits` makes them.
+    `stated` has bits of what each wording tells, as `coupling.told_bits` makes them.
     """
 
     ids: torch.Tensor
     lengths: torch.Tensor
-    told: torch.Tensor
+    stated: torch.Tensor
     empty: torch.Tensor
 
     def pick(self, scenes: torch.Tensor, rng: Random) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """One wording (B, `LONGEST`) of each scene, its length (B,), what it tells (B,); some are empty."""
         choice = torch.tensor([rng.randrange(PLAIN + 1) for _ in scenes])
         ids, lengths = self.ids[scenes, choice].long(), self.lengths[scenes, choice].long()
-        bits = self.told[scenes, choice].clone()
+        bits = self.stated[scenes, choice].clone()
         for index in range(len(scenes)):
             if rng.random() < EMPTY_SHARE:
                 ids[index, : len(self.empty)], ids[index, len(self.empty) :] = self.empty, 0
@@ -89,7 +89,7 @@ def _word(scenes: list[Scene], tokenizer: PreTrainedTokenizerFast, rng: Random) 
                 if length > LONGEST:
                     left.append(row)
                 else:
-                    table[row, :2] = length, told_bits(told(scenes[row // (PLAIN + 1)], text))
+                    table[row, :2] = length, stated_bits(stated(scenes[row // (PLAIN + 1)], text))
                     table[row, 2 : length + 2] = line[:length]
         missing = left
     return table

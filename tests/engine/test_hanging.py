@@ -15,7 +15,7 @@ from PIL import Image
 from engine.pictures import codec
 from engine.runtime.process import EngineState, ProcessEngine
 from engine.runtime.supervisor import Lane
-from engine.runtime.vigil import Patience
+from engine.runtime.watchdog import Patience
 from engine.types import EngineLost, Generate, Picture, Upscale
 from tests.contracts.engine_contract import each, played
 from tests.engine.scripted import Script
@@ -37,7 +37,7 @@ class Time:
     async def __call__(self, seconds: float) -> float:
         await self.goes.wait()
         child = self.engine._child if self.engine else None
-        while child is not None and self.answering and child._vigil._silent:  # noqa: ASYNC110  (another process)
+        while child is not None and self.answering and child._watchdog._silent:  # noqa: ASYNC110  (another process)
             await asyncio.sleep(0)
         await asyncio.sleep(0)
         self._left -= seconds

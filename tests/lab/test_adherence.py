@@ -8,7 +8,7 @@ from engine.models.zimage.pipeline import ZImagePipeline
 from engine.types import EngineError, EngineSettings, Generate, Picture
 from lab.evaluate.prompts import graded
 from lab.evaluate.super_resolution import returned
-from lab.judge.adherence import ALL, BOTH, Manner, adherence, asked, draw
+from lab.judge.adherence import ALL, BOTH, Manner, adherence, draw, heads_for
 from lab.judge.judge import load_judge
 from lab.render.scene import Scene, Thing
 from lab.render.scenes import render_array
@@ -36,10 +36,10 @@ def pipeline() -> ZImagePipeline:
 
 
 def test_a_prompt_asks_for_what_it_says_and_not_for_what_it_leaves_as_usual() -> None:
-    assert asked(PLAIN) == ("subject", "colour", "place", "time")
-    assert asked(RAINY) == ("subject", "colour", "place", "time", "weather", "position")
+    assert heads_for(PLAIN) == ("subject", "colour", "place", "time")
+    assert heads_for(RAINY) == ("subject", "colour", "place", "time", "weather", "position")
     told = ("subject", "colour", "place", "time", "second subject", "second colour", "count", "style")
-    assert asked(PAIR) == told
+    assert heads_for(PAIR) == told
 
 
 def test_renders_are_found_to_show_what_their_scenes_ask_for() -> None:

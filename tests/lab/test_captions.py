@@ -13,7 +13,7 @@ from engine.embedded.vocabulary import (
     WEATHER_WORDS,
     WEATHERS,
 )
-from lab.render.captions import COLOUR_WORDS, STANDING, WEATHER_SENTENCES, caption, long_caption, told
+from lab.render.captions import COLOUR_WORDS, STANDING, WEATHER_SENTENCES, caption, long_caption, stated
 from lab.render.scene import Scene, Thing, sample_pair, sample_scene
 
 
@@ -28,8 +28,8 @@ def test_a_complete_caption_names_everything_unusual() -> None:
             assert any(word in text for word in SUBJECT_WORDS[thing.subject]), text
         assert any(word in text for word in PLACE_WORDS[scene.place] + STANDING[scene.place]), text
         assert any(word in text for word in TIME_WORDS[scene.time]), text
-        told = WEATHER_WORDS[scene.weather] + WEATHER_SENTENCES[scene.weather]
-        assert scene.weather == "clear" or any(word.lower().rstrip(".") in text for word in told), text
+        stated = WEATHER_WORDS[scene.weather] + WEATHER_SENTENCES[scene.weather]
+        assert scene.weather == "clear" or any(word.lower().rstrip(".") in text for word in stated), text
         assert scene.style == "flat" or any(word in text for word in STYLE_WORDS[scene.style]), text
         assert scene.position == "middle" or scene.position in text, text
         assert any(word in text for word in DISTANCE_WORDS[scene.distance]), text
@@ -51,9 +51,9 @@ def test_no_caption_is_silent_on_what_is_unusual() -> None:
 def test_it_is_known_what_a_caption_tells() -> None:
     """A full wording tells everything, a bare noun only the subject; of two the sides may stay open."""
     pair = Scene("cat", "red", "sea", "night", position="left", companion=Thing("car", "blue"))
-    assert told(pair, pair.prompt) == {"subject", "colour", "place", "time", "side"}
-    assert told(pair, "a cat and a car under the stars") == {"subject", "time"}
-    assert told(Scene("cat", "red", "sea", "night"), "a cat") == {"subject", "side"}
+    assert stated(pair, pair.prompt) == {"subject", "colour", "place", "time", "side"}
+    assert stated(pair, "a cat and a car under the stars") == {"subject", "time"}
+    assert stated(Scene("cat", "red", "sea", "night"), "a cat") == {"subject", "side"}
 
 
 def test_no_caption_claims_another_time_of_day() -> None:

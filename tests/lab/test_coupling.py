@@ -18,8 +18,8 @@ from lab.train.coupling import (
     choices,
     couple,
     reading_loss,
-    told_bits,
-    told_flags,
+    stated_bits,
+    stated_flags,
 )
 from lab.train.dataset import SMALL
 from lab.train.flow import Taps
@@ -66,7 +66,7 @@ def test_coupled_noise_is_as_gaussian_as_any() -> None:
 
 def test_what_a_caption_tells_is_not_read_from_the_noise() -> None:
     """Bits of what is told free those choices; the scenery is always read from the noise."""
-    free = told_flags(torch.tensor([told_bits(frozenset({"colour", "place", "side"}))]))
+    free = stated_flags(torch.tensor([stated_bits(frozenset({"colour", "place", "side"}))]))
     assert free.tolist() == [[False, True, True, False, True, False, False, False, False]]
 
 

@@ -43,7 +43,7 @@ def prepared(pipe: Any, drawing: Drawing) -> Run:
     return run
 
 
-def asked(task: Generate) -> int:
+def requested_steps(task: Generate) -> int:
     """Return the steps to ask for: image-to-image does a share of them, and at least one must be left."""
     return task.steps if task.init_image is None else max(task.steps, math.ceil(1 / task.strength))
 
@@ -63,23 +63,23 @@ def _examined(drawing: Drawing, latents: Tensor, is_last: bool) -> dict[str, Any
 def _arguments(pipe: Any, drawing: Drawing) -> dict[str, Any]:
     task, ready = drawing.task, drawing.ready
     turned = _turns(pipe, task)
-    wanted: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "prompt": ready.used,
         "negative_prompt": ready.negative_used or None,
         "width": task.width,
         "height": task.height,
-        "num_inference_steps": asked(task),
+        "num_inference_steps": requested_steps(task),
         "guidance_scale": task.guidance_scale,
         "generator": generator(_seed(task, turned)),
         "output_type": "pt",
     }
     if task.init_image is not None:
-        wanted["image"] = codec.fit(codec.read(task.init_image), task.width, task.height)
-        wanted["strength"] = task.strength
+        arguments["image"] = codec.fit(codec.read(task.init_image), task.width, task.height)
+        arguments["strength"] = task.strength
     elif turned:
-        wanted["latents"] = _turned_noise(pipe, task)
+        arguments["latents"] = _turned_noise(pipe, task)
     known = inspect.signature(pipe.__call__).parameters
-    return {name: value for name, value in wanted.items() if name in known}
+    return {name: value for name, value in arguments.items() if name in known}
 
 
 def _turns(pipe: Any, task: Generate) -> bool:

@@ -69,8 +69,10 @@ def load(settings: EngineSettings, folder: Path) -> GenericPipeline:
         device,
         lambda: free_memory(probe(settings.device), int(needed), precision),
     )
-    told = profile(settings.model)
-    return GenericPipeline(pipe, image_pipe, told, device, offload, upscaling, writer, settings.keep_language)
+    value = profile(settings.model)
+    return GenericPipeline(
+        pipe, image_pipe, value, device, offload, upscaling, writer, settings.keep_language
+    )
 
 
 def _text_pipe(folder: Path, dtype: torch.dtype) -> Any:
@@ -121,8 +123,8 @@ def _parts(folder: Path) -> list[Part]:
 def _models(folder: Path) -> dict[str, tuple[str, str]]:
     """Return name → library and class of what has weights, as the model's index tells it."""
     found = {}
-    for name, told in shards.json_object(folder / hub.INDEX).items():
-        is_part = isinstance(told, list) and len(told) == 2 and told[0] in LIBRARIES
+    for name, value in shards.json_object(folder / hub.INDEX).items():
+        is_part = isinstance(value, list) and len(value) == 2 and value[0] in LIBRARIES
         if not is_part or name == CHECKER:
             continue
         if not (folder / name).is_dir():
@@ -130,14 +132,14 @@ def _models(folder: Path) -> dict[str, tuple[str, str]]:
         for config in (folder / name).glob("[!.]*config.json"):
             shards.json_object(config)
         if (folder / name / "config.json").exists():
-            found[name] = (told[0], told[1])
+            found[name] = (value[0], value[1])
     return found
 
 
 def _model(place: Path, library: str, name: str, dtype: torch.dtype) -> Any:
     """Read one model; raises for tensors it lacks, which its library would leave at random."""
     part = shards.read(place)
-    model, told = getattr(import_module(library), name).from_pretrained(
+    model, value = getattr(import_module(library), name).from_pretrained(
         place,
         dtype=dtype,
         use_safetensors=True,
@@ -145,7 +147,7 @@ def _model(place: Path, library: str, name: str, dtype: torch.dtype) -> Any:
         variant=part.variant or None,
         output_loading_info=True,
     )
-    for remark in [*part.remarks, *quantized.loaded(place, len(part.tensors), told)]:
+    for remark in [*part.remarks, *quantized.loaded(place, len(part.tensors), value)]:
         log.warning("%s", remark)
     return model
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from engine import guards, prompts
-from engine.models.diffusers.call import asked, prepared
+from engine.models.diffusers.call import prepared, requested_steps
 from engine.models.diffusers.drawing import Drawing
 from engine.models.diffusers.text import reader
 from engine.models.diffusers.watch import watched
@@ -97,7 +97,7 @@ class GenericPipeline:
         task = replace(task, steps=steps_for(ready.used, task.steps, task.fast))
         steps = task.steps
         if task.init_image is not None:
-            steps = max(1, int(asked(task) * task.strength))
+            steps = max(1, int(requested_steps(task) * task.strength))
         return Drawing(task, ready, steps)
 
     def step(self, drawings: Sequence[Drawing]) -> None:

@@ -36,8 +36,12 @@ def _tokenizers(pipe: Any) -> list[Any]:
 def _limit(pipe: Any, tokenizer: Any) -> int | None:
     """Tokens that are read; CLIP's limit is its own, others' the shorter of their own and the call's."""
     own = tokenizer.model_max_length
-    asked = inspect.signature(pipe.__call__).parameters.get("max_sequence_length")
+    parameter = inspect.signature(pipe.__call__).parameters.get("max_sequence_length")
     limits = [own] if own < BOUNDLESS else []
-    if asked is not None and isinstance(asked.default, int) and "CLIP" not in type(tokenizer).__name__:
-        limits.append(asked.default)
+    if (
+        parameter is not None
+        and isinstance(parameter.default, int)
+        and "CLIP" not in type(tokenizer).__name__
+    ):
+        limits.append(parameter.default)
     return min(limits, default=None)

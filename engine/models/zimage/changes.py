@@ -138,13 +138,13 @@ class Product:
 
     def __init__(self, changes: Sequence[tuple[Change, float]]) -> None:
         ready = [change.ready(weight) for change, weight in changes]
-        self._made = self.used = _side_by_side(ready)
+        self._changes = self.used = _side_by_side(ready)
 
     def __call__(self, module: Any, given: tuple[Tensor, ...], result: Tensor) -> Tensor:
         """Return the layer's result with the products added."""
         values, kept = given[0], self.used[0].factors[0]
         if (kept.device, kept.dtype) != (values.device, values.dtype):
-            self.used = [change.to(values) for change in self._made]
+            self.used = [change.to(values) for change in self._changes]
         for change in self.used:
             result = result + change(values)
         return result

@@ -188,7 +188,7 @@ def read(folder: Path, model: str, device: torch.device, plan: Plan) -> Componen
         world=embedded_world() if model == EMBEDDED else None,
         tighten=placed.tighter,
         make_room=placed.make_room,
-        layout=placed.told,
+        layout=placed.report,
     )
 
 

@@ -85,14 +85,14 @@ class Loras:
         if chosen != self._latest[0]:
             # The earlier products go before the new ones come, so that a card never holds both.
             self._latest = ((), {})
-            self._latest = (chosen, self._made(chosen))
+            self._latest = (chosen, self._products(chosen))
         return self._latest[1]
 
     def changes(self, name: str) -> list[tuple[str, Change]]:
         """Return what a file adds to which layers; raises as `used` does."""
         return self._file(name).changes
 
-    def _made(self, chosen: Chosen) -> dict[str, Product]:
+    def _products(self, chosen: Chosen) -> dict[str, Product]:
         found: dict[str, list[tuple[Change, float]]] = {}
         for name, weight in chosen:
             for path, change in self.changes(name):
@@ -109,10 +109,10 @@ class Loras:
     def _path(self, name: str) -> Path:
         """Return the file of a name, which may leave out its subfolder where that is clear."""
         paths = self._paths()
-        said = _normal(name).removesuffix(".safetensors")
-        inside = [path for each, path in paths.items() if each.rpartition("/")[2] == said]
-        if said in paths or len(inside) == 1:
-            return paths.get(said) or inside[0]
+        normal = _normal(name).removesuffix(".safetensors")
+        inside = [path for each, path in paths.items() if each.rpartition("/")[2] == normal]
+        if normal in paths or len(inside) == 1:
+            return paths.get(normal) or inside[0]
         names = sorted(paths)
         more = f" and {len(names) - SHOWN} more" if names[SHOWN:] else ""
         there = ", ".join(names[:SHOWN]) + more or "none, set model.loras to a folder with some"
@@ -143,10 +143,10 @@ def _normal(name: str) -> str:
 
 def _stamp(path: Path, name: str) -> Stamp:
     try:
-        told = path.stat()
+        stat = path.stat()
     except OSError as error:
         raise EngineError("bad_input", f"LoRA {name}: cannot be read: {error.strerror}") from error
-    return told.st_mtime_ns, told.st_size, told.st_ino
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
 def lora_folder(name: str) -> Path | None:

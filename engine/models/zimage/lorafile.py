@@ -92,15 +92,15 @@ def read(file: Path, name: str, transformer: Any) -> LoraFile:
         for path, layer in transformer.named_modules()
         if isinstance(layer, nn.Linear | PackedLinear)
     }
-    tensors, told = _tensors(file, name)
+    tensors, metadata = _tensors(file, name)
     paths = _by_spelling(layers)
     found = _sorted(name, tensors, paths)
-    _refuse(name, found, told, paths)
+    _refuse(name, found, metadata, paths)
     changes: list[tuple[str, Change]] = []
     for targets, factors in found.factors.items():
         try:
-            made = _changes(name, targets, factors, told)
-            parts = [part for each in made for part in zip(targets, each.split(len(targets)), strict=True)]
+            whole = _changes(name, targets, factors, metadata)
+            parts = [part for each in whole for part in zip(targets, each.split(len(targets)), strict=True)]
         except (re.error, *shards.UNREADABLE) as error:
             raise _bad(name, f"{targets[0]} makes no sense ({shards.reason(error)})") from error
         for path, part in parts:
@@ -135,7 +135,7 @@ def _sorted(name: str, tensors: Mapping[str, Tensor], paths: Callable[[str], Tar
     return found
 
 
-def _refuse(name: str, found: _Found, told: Mapping[str, Any], paths: Callable[[str], Targets]) -> None:
+def _refuse(name: str, found: _Found, metadata: Mapping[str, Any], paths: Callable[[str], Targets]) -> None:
     """Refuse a file by its true name where not all of it can be applied."""
     for kind, key in found.refused.items():
         raise _bad(name, f"is or holds {kind} ({key}), which is not applied; use LoRA, LoHa or LoKr")
@@ -143,8 +143,11 @@ def _refuse(name: str, found: _Found, told: Mapping[str, Any], paths: Callable[[
     if found.unknown and (found.factors or any(_is_of(key, paths) for key in found.unknown)):
         raise _bad(name, f"changes what this model does not have, or in an unknown way: {some}")
     if found.unknown:
-        made = told.get("modelspec.architecture")
-        raise _bad(name, f"made for another model{f' ({made})' if made else ''}, unknown keys: {some}")
+        architecture = metadata.get("modelspec.architecture")
+        raise _bad(
+            name,
+            f"made for another model{f' ({architecture})' if architecture else ''}, unknown keys: {some}",
+        )
     if not found.factors:
         raise _bad(
             name, "changes the text encoder only, which is not done here" if found.text else "is empty"
@@ -157,7 +160,7 @@ def _is_of(key: str, paths: Callable[[str], Targets]) -> bool:
 
 
 def _changes(
-    name: str, targets: Targets, factors: Mapping[str, Tensor], told: Mapping[str, Any]
+    name: str, targets: Targets, factors: Mapping[str, Tensor], metadata: Mapping[str, Any]
 ) -> Iterator[Change]:
     """Yield what the factors of one matrix make: one change of each kind there is."""
     for slot, factor in factors.items():
@@ -169,14 +172,16 @@ def _changes(
             )
     try:
         if {"down", "up"} & factors.keys():
-            yield Pair((factors["up"], factors["down"]), _scale(factors, len(factors["down"]), told, targets))
+            yield Pair(
+                (factors["up"], factors["down"]), _scale(factors, len(factors["down"]), metadata, targets)
+            )
         if set(_HADAMARD) & factors.keys():
-            scale = _scale(factors, len(factors["hada_w1_b"]), told, targets)
+            scale = _scale(factors, len(factors["hada_w1_b"]), metadata, targets)
             yield Hadamard(tuple(factors[slot] for slot in _HADAMARD), scale)
         if any(slot.startswith("lokr_") for slot in factors):
             left, right = _whole("lokr_w1", factors), _whole("lokr_w2", factors)
             ranks = [len(factors[slot]) for slot in ("lokr_w2_b", "lokr_w1_b") if slot in factors]
-            yield Kronecker((left, right), _scale(factors, ranks[0] if ranks else None, told, targets))
+            yield Kronecker((left, right), _scale(factors, ranks[0] if ranks else None, metadata, targets))
         if "diff" in factors:
             yield Dense((factors["diff"],))
     except KeyError as lacking:
@@ -189,7 +194,7 @@ def _whole(slot: str, factors: Mapping[str, Tensor]) -> Tensor:
 
 
 def _scale(
-    factors: Mapping[str, Tensor], rank: int | None, told: Mapping[str, Any], targets: Targets
+    factors: Mapping[str, Tensor], rank: int | None, metadata: Mapping[str, Any], targets: Targets
 ) -> float:
     """Return alpha / rank; without an alpha in the file its metadata tells it, and none at all means rank.
 
@@ -199,10 +204,10 @@ def _scale(
         return 1.0
     if "alpha" in factors:
         return float(factors["alpha"]) / rank
-    alpha = _of_pattern(told.get("alpha_pattern"), targets[0])
+    alpha = _of_pattern(metadata.get("alpha_pattern"), targets[0])
     if alpha is None:
-        alpha = told.get("lora_alpha", told.get("alpha", rank))
-    scale = float(alpha) / (math.sqrt(rank) if told.get("use_rslora") else rank)
+        alpha = metadata.get("lora_alpha", metadata.get("alpha", rank))
+    scale = float(alpha) / (math.sqrt(rank) if metadata.get("use_rslora") else rank)
     if not math.isfinite(scale):
         raise ValueError(f"its alpha is {alpha}")
     return scale
@@ -220,14 +225,14 @@ def _tensors(file: Path, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return a file's tensors, and what its metadata or peft's adapter_config.json beside it tells."""
     beside = file.with_name("adapter_config.json")
     try:
-        with safe_open(file, framework="pt") as opened:
-            told = dict(opened.metadata() or {})
-            tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
-        packed = json.loads(told.get("lora_adapter_metadata", "{}"))
+        with safe_open(file, framework="pt") as file_tensors:
+            metadata = dict(file_tensors.metadata() or {})
+            tensors = {key: file_tensors.get_tensor(key) for key in file_tensors.keys()}  # noqa: SIM118
+        packed = json.loads(metadata.get("lora_adapter_metadata", "{}"))
         adapter = {key.removeprefix("transformer."): value for key, value in packed.items()}
         if file.name == "adapter_model.safetensors" and beside.exists():
             adapter = shards.json_object(beside) | adapter
-        return tensors, told | adapter
+        return tensors, metadata | adapter
     except (EngineError, *shards.UNREADABLE) as error:
         raise _bad(name, f"cannot be read: {shards.reason(error)}") from error
 

@@ -111,7 +111,7 @@ class ZImagePipeline:
         LoRA files.
         """
         left_out = self.loras.look(task.loras) if isinstance(task, Generate) else ()
-        ready = self.text.told((yield from self.optimizer.steps(task)))
+        ready = self.text.truncated((yield from self.optimizer.steps(task)))
         return replace(ready, notes=(*ready.notes, *left_out))
 
     def start(self, task: Generate, ready: PromptReady) -> Drawing:

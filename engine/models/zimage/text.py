@@ -66,7 +66,7 @@ class TextEncoder:
         """Return the beginning of `prompt` that the encoder reads, in whole words; all where it is short."""
         return shortened(prompt, lambda text: len(self._templated(text)) <= MAX_TOKENS)
 
-    def told(self, ready: PromptReady) -> PromptReady:
+    def truncated(self, ready: PromptReady) -> PromptReady:
         """Return what is really read of a prompt; notes say what was cut."""
         return as_read(ready, self.readable)
 

@@ -32,8 +32,8 @@ def watercolour(image: Image.Image, oversample: int, rng: Random) -> Image.Image
     cloud = _noise(noise, width, height, 5) * 0.65 + _noise(noise, width, height, 13) * 0.35
     grain = _noise(noise, width, height, 60)
     strength = np.clip(0.84 + 0.24 * cloud + 0.05 * grain, 0.5, 1.0)
-    shown = (strength * _border(noise, width, height, scale))[..., None]
-    painted = np.array(PAPER, dtype=np.float32) * (1 - shown) + pixels * shown
+    paper = (strength * _border(noise, width, height, scale))[..., None]
+    painted = np.array(PAPER, dtype=np.float32) * (1 - paper) + pixels * paper
     return Image.fromarray(painted.clip(0, 255).astype(np.uint8))
 
 

@@ -228,9 +228,9 @@ def test_what_is_exact_is_given_before_a_picture_is_decoded_in_tiles(
 
 
 def test_the_document_names_the_means_in_the_order_they_are_taken() -> None:
-    told = " ".join(DOCS.split())
+    text = " ".join(DOCS.split())
     order = "decoded in strips, text encoder streamed, a third of the resident blocks streamed, "
-    assert f"{order}again and again until all are, decoded in tiles" in told
+    assert f"{order}again and again until all are, decoded in tiles" in text
 
 
 @pytest.mark.parametrize(
@@ -249,8 +249,8 @@ def test_a_plan_says_why_it_was_chosen(facts: Facts, why: str) -> None:
 
 def test_a_plan_in_short_tells_the_peak_of_the_picture_that_was_drawn() -> None:
     plan = choose(card(12), Z_IMAGE, Wish())
-    told = plan.told(1024, 1024)
-    assert told == {
+    report = plan.report(1024, 1024)
+    assert report == {
         "dtype": "bfloat16",
         "weights": "plain",
         "blocks": "22 of 30 resident",
@@ -258,7 +258,7 @@ def test_a_plan_in_short_tells_the_peak_of_the_picture_that_was_drawn() -> None:
         "decode": "strips",
         "peak": plan.peak,
     }
-    larger = plan.told(2048, 2048)["peak"]
+    larger = plan.report(2048, 2048)["peak"]
     assert isinstance(larger, int)
     assert larger > plan.peak
 
@@ -282,9 +282,9 @@ def machine(words: str) -> Facts:
 
 @pytest.mark.parametrize("line", re.findall(r"^\| (?:\d+ GB|Apple|CPU).*$", DOCS, re.MULTILINE))
 def test_the_documents_table_is_what_is_planned(line: str) -> None:
-    words, told, peak, host = (cell.strip() for cell in line.strip("|").split("|"))
+    words, layout, peak, host = (cell.strip() for cell in line.strip("|").split("|"))
     plan = choose(machine(words), Z_IMAGE, Wish())
-    assert (told, peak, host) == (plan.describe(), f"{plan.peak / GIB:.1f}", f"{plan.host / GIB:.1f}")
+    assert (layout, peak, host) == (plan.describe(), f"{plan.peak / GIB:.1f}", f"{plan.host / GIB:.1f}")
 
 
 def test_the_documents_table_has_every_card() -> None:

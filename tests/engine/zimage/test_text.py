@@ -78,15 +78,15 @@ def test_a_prompt_that_just_fits_is_read_whole(encoder: TextEncoder) -> None:
 
 def test_what_is_read_of_a_long_prompt_is_told_with_what_was_cut(encoder: TextEncoder) -> None:
     long = PromptReady("w", "a red sailboat " * 200, "雪" * 900, ("optimized", "enhanced:light"))
-    told = encoder.told(long)
-    assert (told.used, told.negative_used) == (
+    truncated = encoder.truncated(long)
+    assert (truncated.used, truncated.negative_used) == (
         encoder.readable(long.used),
         encoder.readable(long.negative_used),
     )
-    assert told.used.endswith(("red", "sailboat", "a"))
-    assert told.notes == ("optimized", "truncated", "negative:truncated")
+    assert truncated.used.endswith(("red", "sailboat", "a"))
+    assert truncated.notes == ("optimized", "truncated", "negative:truncated")
     short = PromptReady("w", "a boat", "fog", ("enhanced:light",))
-    assert encoder.told(short) == short
+    assert encoder.truncated(short) == short
 
 
 def test_the_pipeline_tells_the_prompt_it_reads(pipeline: ZImagePipeline) -> None:

@@ -42,7 +42,7 @@ def test_runs_take_turns_and_the_warm_up_does_not_count() -> None:
 
 @torch.inference_mode()
 def test_both_sides_draw_the_same_picture(sides: Sides) -> None:
-    task = pipelines.asked(64, 2, 1.0)
+    task = pipelines.square_task(64, 2, 1.0)
     drawing = pipelines.ours_latents(sides.ours, task, sides.embedding)()[0]  # type: ignore[index]
     stock = pipelines.stock_latents(sides.stock, task, sides.embedding)().images  # type: ignore[attr-defined]
     first = pipelines.ours_latents(sides.ours, task, sides.embedding, batch=2)()[1]  # type: ignore[index]
@@ -54,7 +54,7 @@ def test_both_sides_draw_the_same_picture(sides: Sides) -> None:
 def test_the_floor_is_the_products_of_the_stock_forward_without_the_captions_own(sides: Sides) -> None:
     model = sides.components.transformer
     with FlopCounterMode(display=False) as whole:
-        pipelines.stock_latents(sides.stock, pipelines.asked(128, 1, 1.0), sides.embedding)()
+        pipelines.stock_latents(sides.stock, pipelines.square_task(128, 1, 1.0), sides.embedding)()
     with FlopCounterMode(display=False) as floor:
         products(model, 64, 32, 1)()
     # Of the stock forward the counter sees the linear layers only, not attention's two products.
@@ -89,7 +89,7 @@ def test_every_table_can_be_made(sides: Sides, monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_compiled_pipeline_shares_the_stock_weights_and_draws_the_same(sides: Sides) -> None:
     compiled = pipelines.stock_compiled(bench._stocks(sides), backend="eager")
-    task = pipelines.asked(64, 1, 1.0)
+    task = pipelines.square_task(64, 1, 1.0)
     expected, found = (
         pipelines.stock_latents(each, task, sides.embedding)().images  # type: ignore[attr-defined]
         for each in (sides.stock, compiled)
@@ -139,14 +139,14 @@ def test_faults_leave_no_black_picture_no_fault_behind_and_the_worker_alive(side
     assert ends["out of memory in the redraw, once"] == "drawn anew"
     assert ends["device failure in a step"] == "lost"
     assert ends["generic: NaN or inf in a step, once"] == "same"
-    after = Stage(sides.ours).draw(pipelines.asked(64, 2, 1.8), nullcontext())
+    after = Stage(sides.ours).draw(pipelines.square_task(64, 2, 1.8), nullcontext())
     assert isinstance(after, Picture)
     assert after.report["guards"] == []
 
 
 def test_half_precision_that_overflows_inside_the_vae_is_decoded_in_float32(sides: Sides) -> None:
     half = bench.ours(EngineSettings(device="cpu", dtype="float16"))
-    stage, task = Stage(half), pipelines.asked(64, 1, 1.0)
+    stage, task = Stage(half), pipelines.square_task(64, 1, 1.0)
     twin = stage.draw(task, nullcontext())
     seen: list[bool] = []
     hooks = [

@@ -74,7 +74,7 @@ def test_a_model_laid_out_on_a_smaller_card_streams_and_draws_the_same_latents(t
     room = used - 4 * MIB + CARD.free - budget(CARD)
     streamed, _ = made(tiny, room)
     assert streamed.components.layout(64, 64)["blocks"] != "8 of 8 resident"
-    task = pipelines.asked(64, 2, 1.0)
+    task = pipelines.square_task(64, 2, 1.0)
     expected, found = (
         pipelines.ours_latents(each, task, embedding)()[0].latents  # type: ignore[index]
         for each in (whole, streamed)
@@ -129,7 +129,7 @@ def test_the_stock_stages_put_together_are_the_stock_picture(
 ) -> None:
     images: list[Any] = []
     monkeypatch.setattr("lab.bench.pipelines.codec.png", lambda image: images.append(image) or b"")
-    task = pipelines.asked(32, 1, 1.0)
+    task = pipelines.square_task(32, 1, 1.0)
     pipelines.stock_stages(sides.stock, task)
     pipelines.stock_whole(sides.stock, task)()
     apart, whole = images

@@ -46,7 +46,7 @@ class Patience:
 USUAL = Patience()
 
 
-class Vigil:
+class Watchdog:
     """Counts for one process how long it says nothing, does nothing, or does the same."""
 
     def __init__(self, patience: Patience) -> None:
@@ -65,11 +65,11 @@ class Vigil:
         """Count from nothing again: nobody waits for the process."""
         self._silent = self._idle = 0.0
 
-    def heard(self) -> None:
+    def sign_of_life(self) -> None:
         """Take any sign of life."""
         self._heard, self._silent = True, 0.0
 
-    def told(self, doing: tuple[Doing, ...]) -> None:
+    def report(self, doing: tuple[Doing, ...]) -> None:
         """Take what the process is doing; what it did when it last told goes on being counted."""
         if doing:
             self._idle = 0.0
