@@ -34,7 +34,7 @@ Pace = Callable[[Generate, int], Awaitable[object]]
 """Awaited before each step with the task and the number of the step, counted from 1."""
 
 WORDINGS = 3
-"""How many wordings of one wish the fake knows before it begins again."""
+"""How many wordings of one prompt the fake knows before it begins again."""
 _SCRIPTED = re.compile(r"(fail|lost)(?: (\w+))?:")
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8", b"RIFF")
 

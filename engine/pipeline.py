@@ -41,7 +41,7 @@ Score = Callable[[bytes], dict[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class Redraw:
-    """An enlarged picture to be drawn over: `pieces` are drawn like any task, with their prompts as they are.
+    """An upscaled picture to be drawn over: `pieces` are drawn like any task, with their prompts as they are.
 
     `done` of the `steps` that all of it takes are behind it. `join` makes the result of the pieces' pictures,
     given in their order, in another thread.
@@ -79,7 +79,7 @@ class Pipeline(Protocol[D]):
         """Say whether `error` means that the device is of no more use to this process."""
 
     def upscale(self, task: Upscale) -> Generator[Progress | Picture | Redraw, None, None]:
-        """Enlarge an encoded image; last the picture, or what is to be drawn for it.
+        """Upscale an encoded image; last the picture, or what is to be drawn for it.
 
         Runs in another thread, closed when unwanted.
         """

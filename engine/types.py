@@ -66,11 +66,11 @@ FAST_STEPS = (4, 8)
 
 @dataclass(frozen=True, slots=True)
 class Optimize:
-    """Rewrite a rough wish into a precise prompt; ends in `PromptReady`.
+    """Rewrite a rough prompt into a precise one; ends in `PromptReady`.
 
-    `wording` 0 is the best one; each further number asks for another wording of the same wish. Without
-    `enhance` nothing is added that the wish does not say. What `negative_prompt` says comes back, with what
-    the wish refuses, in `PromptReady.negative_used`.
+    `wording` 0 is the best one; each further number asks for another wording of the same prompt. Without
+    `enhance` nothing is added that the prompt does not say. `negative_prompt` comes back, with what the
+    prompt refuses, in `PromptReady.negative_used`.
     """
 
     prompt: str
@@ -84,12 +84,12 @@ UPSCALE_FACTORS = (2, 4)
 LONGEST_UPSCALED = 8192
 """Pixels on the longer side of an upscaled picture, at most."""
 REDRAW_STEPS = 2
-"""Steps at the larger size that `redraw` takes, beside the enlarging."""
+"""Steps at the larger size that `redraw` takes, beside the upscaling."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upscale:
-    """Enlarge an encoded image `factor` times per side; its metadata travels into the new file.
+    """Upscale an encoded image `factor` times per side; its metadata travels into the new file.
 
     `sr` is a super-resolution network, `redraw` that and a few steps of image-to-image with the picture's own
     prompt; `auto` chooses between network and Lanczos by the style that prompt names.
@@ -191,7 +191,7 @@ pictures, and small pictures' forwards as one launch on CUDA."""
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """What the engine is told at start.
+    """The settings of an engine.
 
     `model` is `embedded`, a directory or a hub id in `ZImagePipeline` layout; `device` and `dtype` are `auto`
     or torch's names; `threads` is the number of CPU threads (0: all but one, so that the bot stays
@@ -201,7 +201,7 @@ class EngineSettings:
     matrices are kept in: `auto`, plain, bfloat16, int8, float8 or 4bit; `optimizer` is what writes prompts:
     `auto`, rules, text-encoder, or a chat model's directory or hub id; `upscalers` is a folder of
     other super-resolution weights and `loras` one of LoRA files, or empty; `experimental` names those of
-    `EXPERIMENTS` that Z-Image draws with; `keep_language` leaves prompts for Chinese wishes Chinese.
+    `EXPERIMENTS` that Z-Image draws with; `keep_language` leaves Chinese prompts Chinese.
     """
 
     model: str = "embedded"

@@ -1,4 +1,4 @@
-"""The same wish drawn three times, side by side: as written, optimized, optimized and enhanced.
+"""The same prompt drawn three times, side by side: as written, optimized, optimized and enhanced.
 
 `python -m lab.compare PROMPT` writes one PNG and prints what the model was given each time. Knows the
 engine's port and how to lay pictures beside each other; knows no model and no person.
@@ -19,7 +19,7 @@ from engine.runtime.process import ProcessEngine
 from engine.types import Engine, EngineSettings, Generate, Picture, PromptReady
 
 COLUMNS = {"original": (False, False), "optimized": (True, False), "enhanced": (True, True)}
-"""Name of a column → whether its wish is optimized and whether it is enhanced."""
+"""Name of a column → whether its prompt is optimized and whether it is enhanced."""
 GAP = 8
 BANNER = 24
 INK = (70, 70, 70)

@@ -62,7 +62,8 @@ class Placement:
         Returns whether it was tightened: then let go of what was moved and ask again. Raises
         `EngineError("out_of_memory")` when the picture cannot fit, naming what would; the plan then stays as
         it is, for the pictures that do. Refusing by estimate matters where nothing is raised: on Windows a
-        card's driver spills into main memory and crawls, elsewhere the system swaps, or ends the process.
+        card's driver spills into main memory, which is very slow, elsewhere the system swaps, or ends the
+        process.
         """
         if allocator.ensure_free(self._device, self.plan.transient(width, height)):
             return False

@@ -1,6 +1,6 @@
 """A layout: where a model's parts live and in which form, and what that takes.
 
-Knows model sizes and the wished picture. Every byte count is an estimate, on the safe side; nothing here
+Knows model sizes and the requested picture. Every byte count is an estimate, on the safe side; nothing here
 touches a device. Which layout a device gets is `engine.memory.planner`'s.
 """
 
@@ -52,7 +52,7 @@ class Form(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PlanRequest:
     """The largest picture to plan for, and what the configuration insists on (`auto`: nothing)."""
 
     width: int = 1024
@@ -78,7 +78,7 @@ class Plan:
     text_encoder: Literal["resident", "streamed"]
     decode: Decode
     sizes: Sizes = field(repr=False)
-    wish: Wish = field(repr=False)
+    request: PlanRequest = field(repr=False)
     why: str = ""
 
     @property
@@ -93,7 +93,7 @@ class Plan:
 
     def report(self, width: int, height: int) -> dict[str, str | int]:
         """Return the layout in short, with the bytes expected on the device for such a picture."""
-        there = replace(self, wish=replace(self.wish, width=width, height=height))
+        there = replace(self, request=replace(self.request, width=width, height=height))
         return {
             "dtype": self.dtype,
             "weights": self.weights,
@@ -117,7 +117,7 @@ class Plan:
         """Expected bytes on the device at the worst moment of a picture."""
         encoder = self.sizes.text_encoder
         encoding = SLOTS * self.form("text_encoder").block(encoder) if self.text_encoder == "streamed" else 0
-        return int(self.held + max(encoding, self.transient(self.wish.width, self.wish.height)))
+        return int(self.held + max(encoding, self.transient(self.request.width, self.request.height)))
 
     @property
     def held(self) -> int:
@@ -167,7 +167,7 @@ class Plan:
             return replace(self, text_encoder="streamed")
         if self.kind == "cuda" and self.resident_blocks:
             return replace(self, resident_blocks=self.resident_blocks * 2 // 3)
-        if self.decode == "strips" and max(self.wish.width, self.wish.height) > TILE:
+        if self.decode == "strips" and max(self.request.width, self.request.height) > TILE:
             return replace(self, decode="tiles")
         return None
 

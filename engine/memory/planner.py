@@ -1,4 +1,4 @@
-"""Which layout a device gets: a pure function of device facts, model sizes and the wished picture.
+"""Which layout a device gets: a pure function of device facts, model sizes and the requested picture.
 
 What is exact comes first: weights in fewer bits are chosen only where streaming whole ones would not fit in
 main memory. Knows the order of what is tried and how a refusal is told; nothing here touches a device.
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from engine.memory.plan import DTYPE_BYTES, KEPT_FREE, MIB, Plan, Wish, gib
+from engine.memory.plan import DTYPE_BYTES, KEPT_FREE, MIB, Plan, PlanRequest, gib
 from engine.memory.probe import Facts
 from engine.memory.sizes import Sizes, Weights
 from engine.types import EngineError
@@ -19,14 +19,14 @@ SMALLER = (768, 512)
 _TWO_BYTES = ("bfloat16", "float16")
 
 
-def choose(facts: Facts, sizes: Sizes, wish: Wish) -> Plan:
+def choose(facts: Facts, sizes: Sizes, request: PlanRequest) -> Plan:
     """Return the best plan that fits.
 
     Raises `EngineError("out_of_memory")` naming the smallest plan and what it needs, and
     `EngineError("bad_input")` for a dtype or a form of weights the device does not have.
     """
     last = None
-    for plan in _candidates(facts, sizes, wish):
+    for plan in _candidates(facts, sizes, request):
         if fits(plan, facts):
             return replace(plan, why=_why(plan, facts))
         last = plan
@@ -34,15 +34,15 @@ def choose(facts: Facts, sizes: Sizes, wish: Wish) -> Plan:
     raise EngineError("out_of_memory", _refusal(last, facts))
 
 
-def choose_largest(facts: Facts, sizes: Sizes, wish: Wish) -> Plan:
-    """Like `choose`, but for a smaller picture where the wished one fits no plan."""
+def choose_largest(facts: Facts, sizes: Sizes, request: PlanRequest) -> Plan:
+    """Like `choose`, but for a smaller picture where the requested one fits no plan."""
     try:
-        return choose(facts, sizes, wish)
+        return choose(facts, sizes, request)
     except EngineError as refusal:
         for side in SMALLER:
-            if refusal.code == "out_of_memory" and side < max(wish.width, wish.height):
+            if refusal.code == "out_of_memory" and side < max(request.width, request.height):
                 with suppress(EngineError):
-                    return choose(facts, sizes, replace(wish, width=side, height=side))
+                    return choose(facts, sizes, replace(request, width=side, height=side))
         raise
 
 
@@ -57,28 +57,28 @@ def budget(facts: Facts) -> int:
     return max(0, facts.free - KEPT_FREE - margin)
 
 
-def compute_dtype(facts: Facts, wish: str) -> str:
+def compute_dtype(facts: Facts, name: str) -> str:
     """Return what to compute in: float32 on a CPU, else bfloat16 where the device has it, else float16.
 
     Raises `EngineError("bad_input")` for a name that is none of these, and for bfloat16 on a device that only
     emulates it or does not know it. A CPU computes in all of them.
     """
-    if wish == "auto":
+    if name == "auto":
         return "float32" if facts.kind == "cpu" else "bfloat16" if facts.bfloat16 else "float16"
-    if wish not in DTYPE_BYTES:
-        raise EngineError("bad_input", f"dtype {wish!r} is not known; use auto, {', '.join(DTYPE_BYTES)}")
-    if wish == "bfloat16" and not (facts.bfloat16 or facts.kind == "cpu"):
+    if name not in DTYPE_BYTES:
+        raise EngineError("bad_input", f"dtype {name!r} is not known; use auto, {', '.join(DTYPE_BYTES)}")
+    if name == "bfloat16" and not (facts.bfloat16 or facts.kind == "cpu"):
         raise EngineError(
             "bad_input", f"{facts.name} does not compute in bfloat16; use dtype auto, float16 or float32"
         )
-    return wish
+    return name
 
 
-def _candidates(facts: Facts, sizes: Sizes, wish: Wish) -> Iterator[Plan]:
+def _candidates(facts: Facts, sizes: Sizes, request: PlanRequest) -> Iterator[Plan]:
     """Yield plans from the best to the smallest; decoding in tiles, which shows, is the last resort."""
-    dtype = compute_dtype(facts, wish.dtype)
+    dtype = compute_dtype(facts, request.dtype)
     last: list[Plan] = []
-    for weights in _forms(facts, dtype, wish.weights, sizes.weights):
+    for weights in _forms(facts, dtype, request.weights, sizes.weights):
         whole = Plan(
             kind=facts.kind,
             dtype=dtype,
@@ -88,7 +88,7 @@ def _candidates(facts: Facts, sizes: Sizes, wish: Wish) -> Iterator[Plan]:
             text_encoder="resident",
             decode="whole",
             sizes=sizes,
-            wish=wish,
+            request=request,
         )
         yield whole
         if facts.kind != "cuda":
@@ -98,7 +98,7 @@ def _candidates(facts: Facts, sizes: Sizes, wish: Wish) -> Iterator[Plan]:
         yield replace(whole, text_encoder="streamed")
         yield (lean := replace(whole, text_encoder="streamed", decode="strips"))
         # Streaming float32 costs twice what the same weights cost as bfloat16.
-        if dtype in _TWO_BYTES or weights != "plain" or wish.weights == "plain":
+        if dtype in _TWO_BYTES or weights != "plain" or request.weights == "plain":
             yield _streamed(lean, facts)
             last.append(_streamed(replace(lean, decode="tiles"), facts))
     yield from last
@@ -133,7 +133,7 @@ def _why(plan: Plan, facts: Facts) -> str:
         return f"{free}: everything fits"
     if plan.streams:
         return f"{free}: the transformer does not fit whole, main memory holds the rest"
-    if plan.weights == plan.wish.weights:
+    if plan.weights == plan.request.weights:
         return f"{free}: model.weights is set to {plan.weights}"
     if plan.weights == plan.sizes.weights != "plain":
         return f"{free}: the model was prepared in {plan.weights}"
@@ -145,17 +145,19 @@ def _why(plan: Plan, facts: Facts) -> str:
 
 
 def _refusal(plan: Plan, facts: Facts) -> str:
-    wish = plan.wish
+    request = plan.request
     needs = f"{gib(plan.peak + facts.free - budget(facts))} on {facts.name}, which has {gib(facts.free)} free"
     if plan.host > facts.host_free:
         needs += f", and {gib(plan.host)} of main memory, of which {gib(facts.host_free)} are free"
     for side in SMALLER:
-        small = replace(plan, wish=replace(wish, width=side, height=side))
-        if side < max(wish.width, wish.height) and fits(small, facts):
-            return f"{wish.width}×{wish.height} needs {needs}; {side}×{side} would fit ({plan.describe()})"
-    free = replace(wish, dtype="auto", weights="auto")
+        small = replace(plan, request=replace(request, width=side, height=side))
+        if side < max(request.width, request.height) and fits(small, facts):
+            return (
+                f"{request.width}×{request.height} needs {needs}; {side}×{side} would fit ({plan.describe()})"
+            )
+    free = replace(request, dtype="auto", weights="auto")
     with suppress(EngineError):
-        other = choose(facts, plan.sizes, free) if wish != free else None
+        other = choose(facts, plan.sizes, free) if request != free else None
         if other is not None:
             return (
                 f"{plan.describe()} needs {needs}; {other.describe()} would fit: "

@@ -14,7 +14,7 @@ import torch
 from engine import guards
 from engine.files import shards
 from engine.memory import estimate, sizes
-from engine.memory.plan import Plan, Wish
+from engine.memory.plan import Plan, PlanRequest
 from engine.memory.planner import choose_largest
 from engine.memory.probe import Facts, probe
 from engine.memory.residency import free_memory
@@ -49,11 +49,11 @@ def _planned(
         measured = _sizes(model)
         if measured is None:
             return {"model": described.name}
-        plan = choose_largest(facts, measured, Wish(side, side, dtype, weights))
+        plan = choose_largest(facts, measured, PlanRequest(side, side, dtype, weights))
     except EngineError as error:
         return {"refusal": str(error)}
     found = {"plan": plan.describe(), "peak": plan.peak, "host": plan.host, "why": plan.why}
-    found |= {"model": described.name, "side": plan.wish.width, "dtype": plan.dtype}
+    found |= {"model": described.name, "side": plan.request.width, "dtype": plan.dtype}
     found["steps"] = described.steps
     found |= _writer(optimizer, plan, facts)
     return found | _speed(plan, torch.device(device if device.startswith(facts.kind) else facts.kind))
@@ -62,7 +62,7 @@ def _planned(
 def _writer(optimizer: str, plan: Plan, facts: Facts) -> dict[str, str]:
     if optimizer in ("auto", "rules", "text-encoder"):
         return {}
-    transient = plan.transient(plan.wish.width, plan.wish.height)
+    transient = plan.transient(plan.request.width, plan.request.height)
     left, host = facts.free - plan.peak + transient, facts.host_free - plan.host
     free = free_memory(replace(facts, free=left, host_free=host), transient, plan.form("text_encoder").dtype)
     try:
@@ -76,7 +76,7 @@ def _speed(plan: Plan, device: torch.device) -> dict[str, float]:
     torch.set_num_threads(threads())
     with suppress(EngineError), guards.oom_as("there is no memory to measure in"):
         ceiling = estimate.ceiling(device, DTYPES[plan.dtype])
-        side = plan.wish.width
+        side = plan.request.width
         return {"ceiling": ceiling, "forward": estimate.at_best(plan, side, side, ceiling)}
     return {}
 

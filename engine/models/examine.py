@@ -103,7 +103,7 @@ def check_loras(settings: EngineSettings) -> Iterator[Check]:
 
 
 def check_upscalers(settings: EngineSettings) -> Iterator[Check]:
-    """Enlarge a small picture with the weights that are used."""
+    """Upscale a small picture with the weights that are used."""
     plan = Upscaling.of(torch.device("cpu"), settings.upscalers)
     name = plan.network().name
     if name == BUILT_IN_NAME:
@@ -115,7 +115,7 @@ def check_upscalers(settings: EngineSettings) -> Iterator[Check]:
     if faults := larger.report.get("guards"):
         yield Check("problem", "upscalers", f"{faults[0]}; choose other weights for {settings.upscalers}")
     else:
-        yield Check("ok", "upscalers", f"{name} enlarges")
+        yield Check("ok", "upscalers", f"{name} upscales")
 
 
 def check_classifier(settings: EngineSettings) -> Iterator[Check]:

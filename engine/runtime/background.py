@@ -1,6 +1,6 @@
-"""Work beside the worker's loop: encoding files, opening uploads, enlarging pictures.
+"""Work in threads beside the worker's loop: encoding files, opening uploads, upscaling pictures.
 
-Knows threads and who still wants a result. Knows no model; what goes wrong is the caller's to tell.
+Knows who still waits for a result. Knows no model; the caller reports what goes wrong.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ THREADS = 2
 
 @dataclass(frozen=True, slots=True)
 class InputReady:
-    """Task `number` may go on: its upload is made ready, or its picture enlarged to be drawn over."""
+    """Task `number` may go on: its upload is cropped, or its picture upscaled to be drawn over."""
 
     number: int
     task: Generate | Redraw
@@ -24,7 +24,7 @@ class InputReady:
 
 @dataclass(frozen=True, slots=True)
 class JobDone:
-    """The job for task `number` is done and answered, or failed with `error`."""
+    """The job for task `number` has sent its result, or failed with `error`."""
 
     number: int
     error: Exception | None = None
@@ -36,11 +36,11 @@ class BackgroundJobs:
     def __init__(self, post: Callable[[InputReady | JobDone], None]) -> None:
         self._post = post
         self._wanted: set[int] = set()
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="aside")
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="background")
 
     @property
     def busy(self) -> bool:
-        """Whether a job is wanted and not yet settled."""
+        """Whether somebody waits for a job."""
         return bool(self._wanted)
 
     def begin(self, number: int, job: Callable[[], InputReady | JobDone]) -> None:
@@ -52,8 +52,8 @@ class BackgroundJobs:
         """Whether somebody still waits for task `number`; may be asked from its own job."""
         return number in self._wanted
 
-    def settle(self, number: int) -> bool:
-        """Forget task `number`, done or dropped; False if it was forgotten before."""
+    def remove(self, number: int) -> bool:
+        """Forget task `number`, done or cancelled; False if it was forgotten before."""
         known = number in self._wanted
         self._wanted.discard(number)
         return known

@@ -111,10 +111,10 @@ class Worker(Generic[D]):
                         return False
                     case RunTask(number, task):
                         self._take(number, task)
-                    case InputReady(number, task) if self._background.settle(number):
+                    case InputReady(number, task) if self._background.remove(number):
                         self._begin(number, task)
                     case JobDone(number, error):
-                        self._background.settle(number)
+                        self._background.remove(number)
                         if error is not None:
                             self._fail(number, error)
                     case CancelTask(number):
@@ -123,14 +123,14 @@ class Worker(Generic[D]):
 
     def _take(self, number: int, task: Task) -> None:
         if isinstance(task, Upscale):
-            self._in_background(number, lambda: self._enlarged(number, task))
+            self._in_background(number, lambda: self._upscaled(number, task))
         elif isinstance(task, Generate) and task.init_image is not None:
             self._in_background(number, lambda: fitted(task))
         else:
             self._waiting[number] = task
 
     def _begin(self, number: int, task: Generate | Redraw) -> None:
-        """Take what was made ready beside the loop; the pieces of a redraw have their prompts already."""
+        """Go on with a task whose input is ready; the pieces of a redraw have their prompts already."""
         if isinstance(task, Generate):
             self._waiting[number] = task
             return
@@ -138,8 +138,8 @@ class Worker(Generic[D]):
         for part, piece in enumerate(task.pieces):
             self._ready[number, part] = piece, PromptReady(piece.prompt, piece.prompt)
 
-    def _enlarged(self, number: int, task: Upscale) -> Picture | Redraw | None:
-        """Enlarge and tell how far it is; None where nobody waits for it any more."""
+    def _upscaled(self, number: int, task: Upscale) -> Picture | Redraw | None:
+        """Upscale and report progress; None where nobody waits for it any more."""
         with closing(self._pipeline.upscale(task)) as events:
             for event in events:
                 PULSE.beat()
@@ -151,9 +151,9 @@ class Worker(Generic[D]):
         raise AssertionError("an upscale ended without a picture")
 
     def _in_background(self, number: int, job: Callable[[], Picture | Generate | Redraw | None]) -> None:
-        """Do a job in a thread; its result is the answer, or the task to go on with, or nobody's.
+        """Run a job in a thread; it returns the result, the task to go on with, or None if nobody waits.
 
-        What goes wrong there is left to the loop, to which everything under way belongs.
+        Errors go back to the loop, which alone changes what is under way.
         """
 
         def run() -> InputReady | JobDone:
@@ -266,10 +266,10 @@ class Worker(Generic[D]):
             self._fail(number, error)
 
     def _forget(self, number: int) -> None:
-        """Take a dropped task out of wherever it is."""
+        """Remove a cancelled task from wherever it is."""
         self._waiting.pop(number, None)
         self._undraw(number)
-        self._background.settle(number)
+        self._background.remove(number)
         if number in self._writing:
             self._writing.pop(number).work.close()
 
@@ -298,7 +298,7 @@ class Worker(Generic[D]):
 
 
 def failed(error: Exception, number: int | None = None) -> Failed:
-    """Return how an error is told: the engine's own by its code, any other as a bug, which is logged."""
+    """Return the report of an error: the engine's own by its code, any other as a bug, which is logged."""
     if isinstance(error, EngineError):
         return Failed(error.code, str(error), number)
     log.error("unexpected error in the engine", exc_info=error)

@@ -33,7 +33,7 @@ def check(task: Generate, profile: ModelProfile) -> None:
 
 
 def too_large(task: Generate) -> str:
-    """Return how a picture is refused that no relief made room for."""
+    """Return the message for a picture that fits in memory in no way."""
     return f"a {task.width}×{task.height} picture does not fit in memory; ask for a smaller one"
 
 

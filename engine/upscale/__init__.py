@@ -34,7 +34,7 @@ LOOKED_AT = 512
 LANCZOS: Final = "lanczos"
 
 
-class Enlarged(NamedTuple):
+class Upscaled(NamedTuple):
     """A larger picture, the name of what made it, and what went wrong before, in words."""
 
     image: Image.Image
@@ -42,11 +42,11 @@ class Enlarged(NamedTuple):
     faults: tuple[str, ...] = ()
 
 
-Stage = Generator[Progress, None, Enlarged]
+Stage = Generator[Progress, None, Upscaled]
 
 
 def upscale(task: Upscale, plan: Plan) -> Generator[Progress | Picture | Redraw, None, None]:
-    """Enlarge `task.image` by `task.factor` per side; progress by tile, then the picture.
+    """Upscale `task.image` by `task.factor` per side; progress by tile, then the picture.
 
     Where it is to be redrawn the last is a `Redraw`: what the loaded model has to draw for it. Raises
     `EngineError`: `bad_input` for an unreadable picture, another factor, too large a result or an impossible
@@ -60,8 +60,8 @@ def upscale(task: Upscale, plan: Plan) -> Generator[Progress | Picture | Redraw,
         yield (yield from _redraw(image, origin, plan))
     else:
         started = time.perf_counter()
-        enlarged = yield from METHODS[method](image, task.factor, plan)
-        yield origin.picture(enlarged, time.perf_counter() - started)
+        upscaled = yield from METHODS[method](image, task.factor, plan)
+        yield origin.picture(upscaled, time.perf_counter() - started)
 
 
 @dataclass(frozen=True)
@@ -72,15 +72,18 @@ class _Origin:
     method: UpscaleMethod
     parameters: metadata.Parameters
 
-    def picture(self, enlarged: Enlarged, took: float, drawn: Sequence[Picture] = ()) -> Picture:
+    def picture(self, upscaled: Upscaled, took: float, drawn: Sequence[Picture] = ()) -> Picture:
         """Return the result with its metadata; `drawn` are the pieces it was made of where it was redrawn."""
-        width, height = enlarged.image.size
-        parameters = replace(self.parameters, width=width, height=height, upscaler=enlarged.name)
-        png = metadata.write(codec.png(enlarged.image), parameters)
+        width, height = upscaled.image.size
+        parameters = replace(self.parameters, width=width, height=height, upscaler=upscaled.name)
+        png = metadata.write(codec.png(upscaled.image), parameters)
         seconds = {"upscale": took}
-        method = LANCZOS if enlarged.name == LANCZOS else self.method
-        report = {"method": method, "model": enlarged.name, "factor": self.factor}
-        guarded = [*enlarged.faults, *(deed for piece in drawn for deed in piece.report.get("guards", ()))]
+        method = LANCZOS if upscaled.name == LANCZOS else self.method
+        report = {"method": method, "model": upscaled.name, "factor": self.factor}
+        guarded = [
+            *upscaled.faults,
+            *(action for piece in drawn for action in piece.report.get("guards", ())),
+        ]
         if drawn:
             seconds |= {"redraw": sum(piece.seconds for piece in drawn)}
         if drawn or guarded:
@@ -123,11 +126,11 @@ def _checked(task: Upscale) -> Image.Image:
 def _lanczos(image: Image.Image, factor: int, plan: Plan) -> Stage:
     yield from ()
     size = (image.width * factor, image.height * factor)
-    return Enlarged(image.resize(size, Image.Resampling.LANCZOS), LANCZOS)
+    return Upscaled(image.resize(size, Image.Resampling.LANCZOS), LANCZOS)
 
 
 def _sr(image: Image.Image, factor: int, plan: Plan) -> Stage:
-    """Enlarge with the network; with Lanczos where what the network makes must not be shown."""
+    """Upscale with the network; with Lanczos where what the network makes must not be shown."""
     network = plan.network()
     try:
         picture = yield from tiling.super_resolved(np.asarray(image), factor, network, plan.side(network))
@@ -136,13 +139,13 @@ def _sr(image: Image.Image, factor: int, plan: Plan) -> Stage:
             raise
         fault: str | None = str(error)
     else:
-        enlarged = Image.fromarray(picture)
-        fault = None if _fault(image) else _fault(enlarged)
+        upscaled = Image.fromarray(picture)
+        fault = None if _fault(image) else _fault(upscaled)
         if fault is None:
-            return Enlarged(enlarged, network.name)
+            return Upscaled(upscaled, network.name)
         fault = f"the weights {network.name} spoil the picture: {fault}"
     plain = yield from _lanczos(image, factor, plan)
-    return plain._replace(faults=(f"{fault}; enlarged with Lanczos",))
+    return plain._replace(faults=(f"{fault}; upscaled with Lanczos",))
 
 
 def _fault(image: Image.Image) -> str | None:
@@ -153,7 +156,7 @@ def _fault(image: Image.Image) -> str | None:
 
 
 def _redraw(image: Image.Image, origin: _Origin, plan: Plan) -> Generator[Progress, None, Picture | Redraw]:
-    """Enlarge with the network and cut the result into what is to be drawn; all steps are counted in one."""
+    """Upscale with the network and cut the result into what is to be drawn; all steps are counted in one."""
     if plan.redraw is None or not origin.parameters.prompt:
         missing = "the loaded model cannot" if plan.redraw is None else "the picture carries no prompt to"
         raise EngineError("bad_input", f"{missing} redraw it; use the method sr or lanczos")
@@ -163,19 +166,19 @@ def _redraw(image: Image.Image, origin: _Origin, plan: Plan) -> Generator[Progre
         try:
             progress = next(stage)
         except StopIteration as end:
-            enlarged = end.value
+            upscaled = end.value
             break
         tiles = progress.steps
         yield Progress(progress.step, tiles + work)
-    cut = plan.redraw.cut(enlarged.image, origin.parameters)
+    cut = plan.redraw.cut(upscaled.image, origin.parameters)
     tasks = tuple(task for task in cut.tasks if task is not None)
     took = time.perf_counter() - started
     if not tasks:
-        return origin.picture(enlarged, took)
+        return origin.picture(upscaled, took)
 
     def join(drawn: Sequence[Picture]) -> Picture:
         joined = cut.joined([piece.png for piece in drawn])
-        return origin.picture(Enlarged(joined, "redraw", enlarged.faults), took, drawn)
+        return origin.picture(Upscaled(joined, "redraw", upscaled.faults), took, drawn)
 
     left = len(tasks) * plan.redraw.steps
     return Redraw(tasks, tiles + work - left, tiles + work, join)

@@ -76,7 +76,7 @@ def detail_mask(pictures: Tensor) -> Tensor:
 
 
 def _pass(picture: Pixels, plan: Plan) -> Pixels:
-    """Enlarge twice and average back to the size that was."""
+    """Upscale twice and average back to the size that was."""
     network = plan.network()
     stage = super_resolved(picture, 2, network, plan.side(network))
     while True:

@@ -57,7 +57,7 @@ def _network(
     name: str, module: Any, layers: nn.Module, scale: int, reach: int, device: torch.device, half: bool
 ) -> Network:
     if scale < 2:
-        raise EngineError("model_missing", f"{name} does not enlarge; choose weights for ×2 or ×4")
+        raise EngineError("model_missing", f"{name} does not upscale; choose weights for ×2 or ×4")
     dtype = torch.float16 if half and device.type == "cuda" else torch.float32
     module = module.to(device, dtype).eval()
     return measured(Network(name, module, scale, reach, device, dtype), layers)
@@ -92,5 +92,5 @@ def _described(path: Path, state: dict[str, Tensor]) -> Any:
         raise EngineError("model_missing", f"{path.name} is no model that spandrel knows") from error
     colours = (descriptor.input_channels, descriptor.output_channels)
     if not isinstance(descriptor, ImageModelDescriptor) or colours != (3, 3):
-        raise EngineError("model_missing", f"{path.name} does not enlarge colour pictures")
+        raise EngineError("model_missing", f"{path.name} does not upscale colour pictures")
     return descriptor

@@ -16,7 +16,7 @@ BUILT_IN: Path = Path(__file__).parent / "weights" / "x2.safetensors"
 
 
 class SRVGGNetCompact(nn.Module):
-    """Plain 3×3 convolutions at the input's size, then a pixel shuffle onto the enlarged input.
+    """Plain 3×3 convolutions at the input's size, then a pixel shuffle onto the upscaled input.
 
     Wang et al. 2021 (Real-ESRGAN, arXiv:2107.10833), in their state dict's layout. Takes and gives
     `(B, 3, h, w)` → `(B, 3, scale·h, scale·w)` in [0, 1], not clamped. `convs` counts the inner convolutions.
@@ -33,7 +33,7 @@ class SRVGGNetCompact(nn.Module):
         self.body = nn.Sequential(*layers, nn.Conv2d(features, 3 * scale * scale, 3, padding=1))
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Enlarge `(B, 3, h, w)`."""
+        """Upscale `(B, 3, h, w)`."""
         detail = functional.pixel_shuffle(self.body(pictures), self.scale)
         return detail + functional.interpolate(pictures, scale_factor=self.scale, mode="nearest")
 

@@ -1,4 +1,4 @@
-"""Where and with what enlarging is done: device, tile, other people's weights, redrawing.
+"""Where and with what upscaling is done: device, tile, other people's weights, redrawing.
 
 Knows which network a plan means and keeps it once loaded. Knows no task and no picture.
 """
@@ -47,11 +47,11 @@ class Plan:
         return cls(device, models=Path(models).expanduser() if models else None, detail=detail)
 
     def network(self) -> Network:
-        """Return the network to enlarge with.
+        """Return the network to upscale with.
 
         Raises `EngineError`: `model_missing` for an unusable one, `out_of_memory` for one that does not fit.
         """
-        with guards.oom_as("the network that enlarges does not fit in memory; try later"):
+        with guards.oom_as("the network that upscales does not fit in memory; try later"):
             path = external.find(self.models) if self.models is not None else None
             stat = path.stat() if path is not None else None
             return _network(self.device, path, stat and (stat.st_mtime_ns, stat.st_size, stat.st_ino))

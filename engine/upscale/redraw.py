@@ -1,4 +1,4 @@
-"""Detail drawn into an enlarged picture: image-to-image from a low noise level with the loaded model.
+"""Detail drawn into an upscaled picture: image-to-image from a low noise level with the loaded model.
 
 Cuts the picture into tasks like any other and puts together what came of them; who draws them is not known
 here. What is drawn is new: it belongs to the prompt, not to the picture that was there.
@@ -78,7 +78,7 @@ class Redrawing:
         return len(rows) * len(columns) * self.steps
 
     def cut(self, picture: Image.Image, parameters: Parameters) -> Cut:
-        """Cut an enlarged picture into image-to-image tasks with its own prompt."""
+        """Cut an upscaled picture into image-to-image tasks with its own prompt."""
         levels = _padded(np.asarray(picture))
         rows, columns = self._grid(levels.shape[1], levels.shape[0])
         tasks = tuple(self._task(piece, parameters) for piece in _pieces(levels, rows, columns))

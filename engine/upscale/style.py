@@ -1,7 +1,4 @@
-"""Which hand drew a picture, read from the prompt it was made of.
-
-Knows words. Knows no pixel: a picture without a prompt has no known style.
-"""
+"""The style of a picture, read from its prompt; a picture without a prompt has no known style."""
 
 import re
 from typing import Literal

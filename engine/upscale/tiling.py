@@ -1,6 +1,6 @@
 """A picture through a network in tiles that overlap and fade into each other.
 
-Knows windows, halos and feathers. Knows no method and no file; a model is something that enlarges a batch.
+Knows windows, halos and feathers. Knows no method and no file; a model is something that upscales a batch.
 """
 
 import itertools
@@ -45,11 +45,11 @@ class Network:
 
     @torch.inference_mode()
     def __call__(self, window: Pixels) -> NDArray[np.float32]:
-        """Enlarge `(h, w, 3)` levels to `(scale·h, scale·w, 3)` levels, neither clamped nor rounded."""
+        """Upscale `(h, w, 3)` levels to `(scale·h, scale·w, 3)` levels, neither clamped nor rounded."""
         batch = torch.from_numpy(np.ascontiguousarray(window)).to(self.device).permute(2, 0, 1)[None]
         batch = batch.to(self.dtype).div_(255).contiguous(memory_format=torch.channels_last)
-        enlarged: Tensor = self.module(batch)[0].float().mul_(255).permute(1, 2, 0)
-        result: NDArray[np.float32] = enlarged.cpu().numpy()
+        upscaled: Tensor = self.module(batch)[0].float().mul_(255).permute(1, 2, 0)
+        result: NDArray[np.float32] = upscaled.cpu().numpy()
         return result
 
     def takes(self, tile: int) -> int:
@@ -109,17 +109,17 @@ def _passes(picture: Pixels, factor: int, network: Network, tile: int) -> Genera
     parts = sum(tiles(height * scale, width * scale, network, tile) for scale in scales[:-1])
     ticks = (Progress(done, parts) for done in itertools.count(1))
     for _ in scales[1:]:
-        picture = yield from enlarge(picture, network, tile, ticks)
+        picture = yield from upscale_once(picture, network, tile, ticks)
     if scales[-1] == factor:
         return picture
     size = (width * factor, height * factor)
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
 
 
-def enlarge(
+def upscale_once(
     picture: Pixels, network: Network, tile: int, ticks: Iterator[Progress]
 ) -> Generator[Progress, None, Pixels]:
-    """Enlarge `(h, w, 3)` by the network's scale in windows of at most `tile` pixels a side.
+    """Upscale `(h, w, 3)` by the network's scale in windows of at most `tile` pixels a side.
 
     Yields the next of `ticks` after every tile and returns the result; close it to stop. The picture's edges
     are continued outwards, so no window sees an end, and the result does not depend on `tile` where the
@@ -132,11 +132,11 @@ def enlarge(
     for top, bottom in spans(height, tile - 2 * reach):
         band = np.empty((scale * (bottom - top), scale * width, 3), np.float32)
         for left, right in spans(width, tile - 2 * reach):
-            enlarged = network(padded[top : bottom + 2 * reach, left : right + 2 * reach])
-            if not np.isfinite(enlarged).all():
+            upscaled = network(padded[top : bottom + 2 * reach, left : right + 2 * reach])
+            if not np.isfinite(upscaled).all():
                 raise EngineError("numerics", f"the weights {network.name} give pixels that are no numbers")
             inner = slice(scale * reach, -scale * reach or None)
-            fade_in(band.swapaxes(0, 1), enlarged[inner, inner].swapaxes(0, 1), scale * left, scale * FEATHER)
+            fade_in(band.swapaxes(0, 1), upscaled[inner, inner].swapaxes(0, 1), scale * left, scale * FEATHER)
             yield next(ticks)
         fade_in(result, band.clip(0, 255), scale * top, scale * FEATHER)
     return result
@@ -158,7 +158,7 @@ def spans(length: int, longest: int, overlap: int = FEATHER, multiple: int = 1) 
 
 
 def tiles(height: int, width: int, network: Network, tile: int) -> int:
-    """Return how many tiles `enlarge` will make."""
+    """Return how many tiles `upscale_once` will make."""
     core = tile - 2 * network.reach
     return len(spans(height, core)) * len(spans(width, core))
 

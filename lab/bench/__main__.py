@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from engine.memory.plan import Wish
+from engine.memory.plan import PlanRequest
 from engine.memory.planner import compute_dtype
 from engine.memory.probe import probe
 from engine.models.diffusers.load import load as load_generic
@@ -116,8 +116,8 @@ def limited(settings: EngineSettings, limit: float, sizes: list[int]) -> list[Ro
     facts = probe(settings.device)
     smaller = under(facts, limit)
     torch.cuda.set_per_process_memory_fraction(smaller.free / facts.total, device)
-    wish = Wish(max(sizes), max(sizes), settings.dtype, settings.weights)
-    components, embedding = laid_out(smaller, wish, device)
+    request = PlanRequest(max(sizes), max(sizes), settings.dtype, settings.weights)
+    components, embedding = laid_out(smaller, request, device)
     pipeline = _warm(ZImagePipeline(components))
     return [speed.limited(pipeline, embedding, side) for side in sizes]
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from engine.memory import loader, sizes
 from engine.memory.placement import Placement, form_for, place_for
-from engine.memory.plan import GIB, Plan, Wish
+from engine.memory.plan import GIB, Plan, PlanRequest
 from engine.memory.planner import choose
 from engine.memory.probe import Facts
 from engine.memory.sizes import Z_IMAGE, Stack
@@ -67,7 +67,7 @@ def under(facts: Facts, limit: float) -> Facts:
 
 
 def laid_out(
-    facts: Facts, wish: Wish, device: torch.device, what: Architecture | None = None
+    facts: Facts, request: PlanRequest, device: torch.device, what: Architecture | None = None
 ) -> tuple[Components, torch.Tensor]:
     """Return a model of random weights as it is laid out on a device with `facts`, and a caption embedding.
 
@@ -80,7 +80,7 @@ def laid_out(
     transformer = loader.empty(lambda: ZImageTransformer2DModel.from_config(dict(what.transformer)))
     vae = AutoencoderKL.from_config(dict(what.vae)).eval().requires_grad_(False)
     measured = replace(sizes.of(_shapes(transformer), {}, _shapes(vae)), text_encoder=what.text_encoder)
-    plan = choose(facts, measured, wish)
+    plan = choose(facts, measured, request)
     dtype, part = DTYPES[plan.dtype], "transformer"
     place, form = partial(place_for, plan, device, part), partial(form_for, plan, part)
     loader.put(transformer, _random(transformer, device), dtype, device, place, form)

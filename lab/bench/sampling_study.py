@@ -76,7 +76,7 @@ def sampling_study(
 
 
 def questions_of(count: int) -> list[Question]:
-    """Prompts of held-out scenes: a subject in its colour; one with a wish more; two subjects, fully told."""
+    """Prompts of held-out scenes: a subject in its colour; one with a clause more; two whole subjects."""
     rng = Random(77)
     scenes = {grade: graded(grade, -(-count // len(GRADES)), 77) for grade in GRADES}
     turns = [(GRADES[i % len(GRADES)], i // len(GRADES)) for i in range(count)]

@@ -1,6 +1,6 @@
 """Does the optimizer get people nearer to what they meant? `python -m lab.evaluate.optimizer`.
 
-Draws the same held-out scenes from precise, vague and Chinese wishes: as written, optimized, and enhanced.
+Draws the same held-out scenes from precise, vague and Chinese prompts: as written, optimized, and enhanced.
 """
 
 import argparse
@@ -36,7 +36,7 @@ GAIN = 0.10
 
 
 def understood(pipeline: ZImagePipeline, judge: Judge, kind: str, way: str, count: int) -> float:
-    """Mean share of subject, colour, place and time drawn as meant, for wishes of a kind taken in a way."""
+    """Mean share of subject, colour, place and time drawn as meant, for prompts of a kind taken in a way."""
     scenes = graded("plain", count, SEED)
     rng = Random(SEED)
     optimized, enhanced = WAYS[way]
@@ -52,13 +52,13 @@ def understood(pipeline: ZImagePipeline, judge: Judge, kind: str, way: str, coun
 
 
 def main() -> None:
-    """Print the table; exit with 1 where optimizing gains too little, or costs a precise wish anything."""
+    """Print the table; exit with 1 where optimizing gains too little, or costs a precise prompt anything."""
     args = _arguments()
     pipeline, judge = load(EngineSettings(model=args.weights)), load_judge(args.judge)
     print(f"{'':10}", *(f"{way:>14}" for way in WAYS))
     enough = True
     for kind in KINDS:
-        row = {way: understood(pipeline, judge, kind, way, args.wishes) for way in WAYS}
+        row = {way: understood(pipeline, judge, kind, way, args.prompts) for way in WAYS}
         print(f"{kind:10}", *(f"{share:14.1%}" for share in row.values()), flush=True)
         gain = row["optimized"] - row["as written"]
         enough &= gain >= (0.0 if kind == "precise" else GAIN)
@@ -69,7 +69,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m lab.evaluate.optimizer", description=__doc__)
     parser.add_argument("--weights", default="embedded", help="a model folder instead of the package's own")
     parser.add_argument("--judge", type=Path, default=JUDGE_WEIGHTS, help="the judge's weights")
-    parser.add_argument("--wishes", type=int, default=100, help="of each kind")
+    parser.add_argument("--prompts", type=int, default=100, help="of each kind")
     return parser.parse_args()
 
 

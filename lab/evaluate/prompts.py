@@ -20,7 +20,7 @@ CLAUSES: dict[str, tuple[str, ...]] = {
 def graded(grade: str, count: int, seed: int) -> list[Scene]:
     """Held-out scenes.
 
-    `plain` has one subject, `clause` one wish more, `compositional` two subjects.
+    `plain` has one subject, `clause` one clause more, `compositional` two subjects.
     """
     rng = Random(f"{seed}/{grade}")
     scenes: list[Scene] = []

@@ -1,7 +1,7 @@
 """The command that measures upscaling and detail on scenes training never saw.
 
 `python -m lab.evaluate.super_resolution` prints every table of docs/upscaling.md. Knows pictures whose larger
-original is known; knows nothing of how they were enlarged.
+original is known; knows nothing of how they were upscaled.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def print_upscaling(scenes: list[Scene], size: int) -> None:
     """×2 by the network and by Lanczos from every degree of damage and from the small model's decoder."""
     print(f"| {size} → {2 * size} | Lanczos | sr | gain |\n|---|---|---|---|")
     for name, pairs in damaged(scenes, size).items():
-        scores = [(psnr(lanczos(small), sharp), psnr(enlarged(small), sharp)) for small, sharp in pairs]
+        scores = [(psnr(lanczos(small), sharp), psnr(upscaled(small), sharp)) for small, sharp in pairs]
         before, after = np.mean(scores, axis=0)
         print(f"| {name} | {before:.2f} dB | {after:.2f} dB | {after - before:+.2f} dB |", flush=True)
 
@@ -73,7 +73,7 @@ def print_detail(scenes: list[Scene], size: int) -> None:
 
 
 def print_styles(scenes: list[Scene], size: int) -> None:
-    """What the network gains over Lanczos in each hand: PSNR, and gradient error where there is detail."""
+    """What the network gains over Lanczos in each style: PSNR, and gradient error where there is detail."""
     print(f"| {size} → {2 * size} | damage | PSNR gained | gradient error, Lanczos | sr |")
     print("|---|---|---|---|---|")
     for style in STYLES:
@@ -81,7 +81,7 @@ def print_styles(scenes: list[Scene], size: int) -> None:
         for name in ("clean", "soft"):
             gains, rough, fine = [], [], []
             for small, sharp in kinds[name]:
-                plain, larger = lanczos(small), enlarged(small)
+                plain, larger = lanczos(small), upscaled(small)
                 gains.append(psnr(larger, sharp) - psnr(plain, sharp))
                 rough.append(compared(sharp, plain, plain)[1])
                 fine.append(compared(sharp, plain, larger)[1])
@@ -119,7 +119,7 @@ def print_speed() -> None:
     times = []
     for _ in range(5):
         began = time.perf_counter()
-        enlarged(picture)
+        upscaled(picture)
         times.append(time.perf_counter() - began)
     print(f"256 → 512: {min(times):.2f} s with {torch.get_num_threads()} threads")
 
@@ -145,7 +145,7 @@ def halved(picture: Pixels) -> Pixels:
     return np.asarray(Image.fromarray(picture).reduce(2))
 
 
-def enlarged(picture: Pixels) -> Pixels:
+def upscaled(picture: Pixels) -> Pixels:
     """×2 by the built-in network, untiled."""
     return returned(super_resolved(picture, 2, Plan().network(), max(picture.shape) + 64))
 
@@ -192,7 +192,7 @@ def neighbourhood(picture: Pixels, side: int) -> tuple[Pixels, Pixels]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m lab.evaluate.super_resolution", description=__doc__)
     parser.add_argument("--scenes", type=int, default=60)
-    parser.add_argument("--size", type=int, default=256, help="side before enlarging")
+    parser.add_argument("--size", type=int, default=256, help="side before upscaling")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 

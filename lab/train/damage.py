@@ -1,4 +1,4 @@
-"""What befalls a picture before somebody wants it larger: blur, noise, JPEG, the small model's own hand.
+"""What spoils pictures before they are upscaled: blur, noise, JPEG, the small model's own errors.
 
 Knows pixels and degrees of damage. Knows no network but that model's. Seeded: the same `Random` damages in
 the same way.

@@ -1,7 +1,7 @@
 """The command that trains the built-in ×2 super-resolution: `python -m lab.train.train_sr`.
 
 Knows crops, loss and export. Sees scenes of the training side of the split only, drawn at the sizes that the
-small model's pictures are enlarged to.
+small model's pictures are upscaled to.
 """
 
 import argparse
@@ -33,13 +33,13 @@ FEATURES, CONVS = 48, 10
 DATA_SEED = 60
 MIXTURE = (CLEAN, SOFT, SOFT, LIGHT, LIGHT, HEAVY)
 DRAWN = 0.5
-"""Share of the crops that come from the small model's own hand."""
+"""Share of the crops that the small model drew."""
 Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Material:
-    """Sharp scenes (N, h, w, 3) at `SIDE` and at half of it, and these in the small model's own hand.
+    """Sharp scenes (N, h, w, 3) at `SIDE` and at half of it, and these as the small model draws them.
 
     Every other one of `drawn` went through its autoencoder only, the rest was drawn over.
     """
@@ -154,7 +154,7 @@ def _from_damage(material: Material, rng: Random) -> tuple[Bytes, Bytes]:
 
 
 def _from_the_model(material: Material, rng: Random) -> tuple[Bytes, Bytes]:
-    """A crop in the small model's hand, and the same place sharp, twice the side; the livelier of two."""
+    """A crop as the small model draws it and the same sharp at twice the side; the livelier of two."""
     side = CROP // 2
     room = material.drawn.shape[1] - side
     tries = []

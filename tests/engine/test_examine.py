@@ -54,7 +54,7 @@ def test_a_healthy_model_with_everything_beside_it_is_healthy(model: Path, tmp_p
     )
     assert found == [
         ("ok", "loras", f"1 files in {loras}"),
-        ("ok", "upscalers", "x2 enlarges"),
+        ("ok", "upscalers", "x2 upscales"),
         ("ok", "classifier", f"{tmp_path / 'classifier'} tells normal, nsfw"),
     ]
 

@@ -168,7 +168,7 @@ async def test_closing_kills_a_child_that_is_stuck(script: Script, monkeypatch: 
     assert isinstance((await asyncio.gather(run, return_exceptions=True))[0], EngineLost)
 
 
-async def test_closing_does_not_wait_for_a_picture_being_enlarged_beside_the_loop(
+async def test_closing_does_not_wait_for_a_picture_being_upscaled_beside_the_loop(
     script: Script, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine = ProcessEngine(script.settings)

@@ -111,7 +111,7 @@ def test_dropping_what_is_done_or_unknown_changes_nothing(bench: Bench) -> None:
     assert bench.pictures() == [1]
 
 
-def test_a_wish_is_optimized_between_steps_and_an_enlargement_needs_no_place(bench: Bench) -> None:
+def test_a_wish_is_optimized_between_steps_and_an_upscale_needs_no_place(bench: Bench) -> None:
     bench.draw("large", 1, steps=3, side=256)
     bench.worker.turn()
     bench.inbox.put(RunTask(2, Optimize("wish")))
@@ -144,7 +144,7 @@ def test_a_prompt_under_way_that_nobody_waits_for_is_given_up(bench: Bench) -> N
     assert bench.pictures() == [2]
 
 
-def test_enlarging_stops_between_two_tiles_when_nobody_waits_for_it(bench: Bench) -> None:
+def test_upscaling_stops_between_two_tiles_when_nobody_waits_for_it(bench: Bench) -> None:
     begun, dropped = threading.Event(), threading.Event()
 
     def ask(question: str) -> str:

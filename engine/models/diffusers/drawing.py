@@ -14,7 +14,7 @@ class Drawing:
 
     `run` is the call that draws it, None before its first step; `broken` says why its numbers are of no use.
     `predictions` are the latest sound ones, by denoiser and call within a step; `skipped` counts those that
-    had to stand for a later one; `actions` are the guards' deeds in words.
+    had to stand for a later one; `actions` say what the guards did.
     """
 
     task: Generate

@@ -152,10 +152,10 @@ def _model(place: Path, library: str, name: str, dtype: torch.dtype) -> Any:
     return model
 
 
-def safe_dtype(facts: Facts, wish: str) -> str:
+def safe_dtype(facts: Facts, name: str) -> str:
     """Return what to compute in; float16 only where asked for: other models have no safe form of it."""
-    chosen = compute_dtype(facts, wish)
-    return "float32" if wish == "auto" and chosen == "float16" else chosen
+    chosen = compute_dtype(facts, name)
+    return "float32" if name == "auto" and chosen == "float16" else chosen
 
 
 def fetch(model: str) -> Path:

@@ -50,8 +50,8 @@ class GenericPipeline:
     """The worker's pipeline around a diffusers `pipe` for text and, where there is one, `image_pipe`.
 
     `offload` is called once when memory runs out: it makes the model take less and says whether it could.
-    `upscaling` is where and with what pictures are enlarged, `writer` the language model that writes prompts;
-    `keep_language` leaves Chinese wishes Chinese.
+    `upscaling` is where and with what pictures are upscaled, `writer` the language model that writes prompts;
+    `keep_language` leaves Chinese prompts Chinese.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class GenericPipeline:
         return guards.device_failed(error)
 
     def upscale(self, task: Upscale) -> Generator[Progress | Picture | Redraw, None, None]:
-        """Enlarge an encoded image, tile by tile; redrawing is refused: the schedule is not known."""
+        """Upscale an encoded image, tile by tile; redrawing is refused: the schedule is not known."""
         return upscale(task, self._upscaling)
 
     def _advance(self, drawing: Drawing, until: int | None = None) -> None:
@@ -207,7 +207,7 @@ class GenericPipeline:
                 parameter.data = parameter.data.to(dtype)
 
     def _fallbacks(self) -> Iterator[bool]:
-        """Make room: what `with_room` frees by itself, then parts in main memory, last tiles, which show."""
+        """Yield ways to free memory: parts to main memory, last decoding in tiles, which show."""
         yield True
         if self.optimizer.release_memory(out_of_memory=True):
             yield True

@@ -20,8 +20,8 @@ class Components:
     """A loaded model; `scheduler` is that component's config, `world` what a limited model knows.
 
     `writer` is the language model that writes prompts, None where rules do, `keep_language` whether Chinese
-    wishes get Chinese ones; `upscaling` says where and with
-    what pictures are enlarged.
+    prompts stay Chinese; `upscaling` says where and with
+    what pictures are upscaled.
 
     `tighten` is called when memory runs out: it makes the model take less of it and says whether it could.
     `make_room` is called with a picture's width and height before it is begun, and may tighten, too; it says

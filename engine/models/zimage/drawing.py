@@ -18,7 +18,7 @@ class Drawing:
 
     `task.steps` is how many steps the whole schedule has, chosen by the prompt where that was asked for.
     `latents` and `estimate` (the picture they are heading for) are `(16, h, w)` float32; `broken` says why
-    its numbers are of no more use; `actions` are the guards' deeds in words, `skipped` the steps of them that
+    its numbers are of no more use; `actions` say what the guards did, `skipped` the steps of them that
     were made without a prediction.
     """
 

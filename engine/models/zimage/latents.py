@@ -70,14 +70,14 @@ def is_due(drawing: Drawing) -> bool:
 
 
 def grow(drawing: Drawing, vae: Vae) -> None:
-    """Enlarge the picture that a drawing heads for, and noise it to the level where it is."""
+    """Upscale the picture that a drawing heads for, and noise it to the level where it is."""
     task, device = drawing.task, drawing.latents.device
     source = flow.generator(task.seed ^ OTHER_NOISE)
     picture = vae.decode(drawing.estimate)[None].clamp(-1, 1)
     larger = functional.interpolate(picture, (task.height, task.width), mode="bicubic").clamp(-1, 1)
     encoded = _encoded(vae, larger[0], source, drawing.actions)
     if encoded is None:
-        drawing.broken = "the enlarged picture's latents are not finite"
+        drawing.broken = "the upscaled picture's latents are not finite"
         return
     drawing.estimate = encoded
     noise = flow.noise(task.width, task.height, source).to(device)

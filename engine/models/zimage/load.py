@@ -18,7 +18,7 @@ from engine import guards
 from engine.files import hub, quantized, shards
 from engine.memory import loader, placement, sizes
 from engine.memory.placement import Placement
-from engine.memory.plan import Plan, Wish
+from engine.memory.plan import Plan, PlanRequest
 from engine.memory.planner import choose_largest
 from engine.memory.probe import probe
 from engine.memory.residency import FreeMemory, free_memory
@@ -96,7 +96,7 @@ def _writer(settings: EngineSettings, components: Components, plan: Plan) -> Wri
     encoder, tokenizer, device = components.text_encoder, components.tokenizer, components.device
 
     def free() -> FreeMemory:
-        transient = plan.transient(plan.wish.width, plan.wish.height)
+        transient = plan.transient(plan.request.width, plan.request.height)
         return free_memory(probe(settings.device), transient, plan.form("text_encoder").dtype)
 
     return choose.choose(settings.optimizer, encoder, tokenizer, device, plan, free)
@@ -106,8 +106,8 @@ def planned(settings: EngineSettings, folder: Path) -> Plan:
     """Return how the model in `folder` is to be laid out on the device there is now."""
     choose_device(settings.device)
     side = profile(settings.model).base_size
-    wish = Wish(side, side, settings.dtype, settings.weights)
-    return choose_largest(probe(settings.device), sizes.read(folder), wish)
+    request = PlanRequest(side, side, settings.dtype, settings.weights)
+    return choose_largest(probe(settings.device), sizes.read(folder), request)
 
 
 def choose_device(name: str) -> torch.device:

@@ -188,7 +188,7 @@ class ZImagePipeline:
         return guards.device_failed(error)
 
     def upscale(self, task: Upscale) -> Generator[Progress | Picture | Redraw, None, None]:
-        """Enlarge an encoded image, tile by tile; to redraw it are tasks for this pipeline."""
+        """Upscale an encoded image, tile by tile; to redraw it are tasks for this pipeline."""
         profile = self.components.profile
         redrawing = Redrawing(profile.max_size, self.schedule, model=profile.name)
         return upscale(task, replace(self.components.upscaling, redraw=redrawing))
@@ -291,7 +291,7 @@ class ZImagePipeline:
             yield
 
     def _fallbacks(self) -> Iterator[bool]:
-        """Make room: first what `with_room` frees by itself, then as far as the plan of the memory goes."""
+        """Yield ways to free memory: the allocator's idle memory, the chat model's, then tighter plans."""
         yield True
         if self.optimizer.release_memory(out_of_memory=True):
             yield True

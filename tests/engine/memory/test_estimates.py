@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from engine.memory import strips
-from engine.memory.plan import Decode, Plan, Wish
+from engine.memory.plan import Decode, Plan, PlanRequest
 from engine.memory.planner import choose
 from engine.memory.sizes import Z_IMAGE
 from engine.models.zimage.denoiser import Denoiser
@@ -55,7 +55,7 @@ def _fused_attention(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def plan() -> Plan:
-    return choose(card(80), Z_IMAGE, Wish())
+    return choose(card(80), Z_IMAGE, PlanRequest())
 
 
 def vae() -> AutoencoderKL:

@@ -7,7 +7,7 @@ import torch
 
 from engine.embedded import WEIGHTS
 from engine.memory import estimate
-from engine.memory.plan import GIB, Wish
+from engine.memory.plan import GIB, PlanRequest
 from engine.memory.planner import choose
 from engine.memory.sizes import Z_IMAGE, read
 from engine.models.describe import describe
@@ -19,7 +19,7 @@ def test_z_images_forward_at_1024_is_close_to_what_is_published() -> None:
 
 
 def test_streaming_counts_where_it_takes_longer_than_computing() -> None:
-    plan = choose(card(8), Z_IMAGE, Wish())
+    plan = choose(card(8), Z_IMAGE, PlanRequest())
     slow, fast = (estimate.at_best(plan, 1024, 1024, ceiling) for ceiling in (1e13, 1e15))
     assert slow == pytest.approx(estimate.operations(Z_IMAGE, 1024, 1024) / 1e13)
     assert fast == pytest.approx(plan.streamed_bytes / GIB * 0.05)

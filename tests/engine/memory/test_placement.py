@@ -14,7 +14,7 @@ from engine.embedded import WEIGHTS
 from engine.memory import allocator, loader, placement
 from engine.memory.allocator import Reading
 from engine.memory.placement import Placement
-from engine.memory.plan import GIB, KEPT_FREE, Plan, Wish
+from engine.memory.plan import GIB, KEPT_FREE, Plan, PlanRequest
 from engine.memory.planner import choose
 from engine.memory.probe import Facts
 from engine.memory.sizes import read
@@ -29,7 +29,7 @@ TASK = Generate("a red sailboat on the sea at sunset", width=64, height=64, step
 
 def planned(**changes: object) -> Plan:
     facts = Facts("cpu", "CPU", 8 * GIB, 8 * GIB, False, 8 * GIB, 8 * GIB)
-    plan = choose(facts, read(WEIGHTS), Wish(128, 128))
+    plan = choose(facts, read(WEIGHTS), PlanRequest(128, 128))
     return replace(plan, **changes)  # type: ignore[arg-type]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.memory.plan import GIB, Plan, Wish
+from engine.memory.plan import GIB, Plan, PlanRequest
 from engine.memory.planner import budget, choose, fits
 from engine.memory.probe import Facts
 from engine.memory.sizes import Z_IMAGE
@@ -32,8 +32,8 @@ def cpu(gib: float) -> Facts:
     return Facts("cpu", "CPU", memory, memory, False, memory, memory)
 
 
-def row(facts: Facts, wish: Wish | None = None) -> tuple[str, str, int, str, str]:
-    plan = choose(facts, Z_IMAGE, wish or Wish())
+def row(facts: Facts, wanted: PlanRequest | None = None) -> tuple[str, str, int, str, str]:
+    plan = choose(facts, Z_IMAGE, wanted or PlanRequest())
     assert plan.peak <= budget(facts)
     assert plan.host <= facts.host_free
     return plan.dtype, plan.weights, plan.resident_blocks, plan.text_encoder, plan.decode
@@ -88,14 +88,14 @@ def test_where_main_memory_is_very_scarce_weights_are_kept_in_four_bits(gib: flo
 def test_without_bfloat16_the_transformer_computes_in_float16_and_the_encoder_in_float32(
     facts: Facts, blocks: int
 ) -> None:
-    plan = choose(facts, Z_IMAGE, Wish())
+    plan = choose(facts, Z_IMAGE, PlanRequest())
     assert (plan.dtype, plan.weights, plan.resident_blocks) == ("float16", "plain", blocks)
     assert plan.form("text_encoder") == ("float32", "bfloat16")
     assert "in float32" in plan.describe()
 
 
 def test_float32_from_weights_kept_in_bfloat16_can_be_insisted_on() -> None:
-    dtype, kept, *_ = row(card(24, bfloat16=False), Wish(dtype="float32"))
+    dtype, kept, *_ = row(card(24, bfloat16=False), PlanRequest(dtype="float32"))
     assert (dtype, kept) == ("float32", "bfloat16")
 
 
@@ -114,84 +114,92 @@ def test_a_cpu_computes_in_float32(gib: float, weights: str) -> None:
 @pytest.mark.parametrize("facts", [apple(8), cpu(4), card(3)], ids=["apple", "cpu", "card"])
 def test_what_cannot_fit_is_refused_with_the_smallest_plan_and_its_needs(facts: Facts) -> None:
     with pytest.raises(EngineError, match=r"smallest plan \(.*4bit.*\) needs [\d.]+ GiB on") as caught:
-        choose(facts, Z_IMAGE, Wish())
+        choose(facts, Z_IMAGE, PlanRequest())
     assert caught.value.code == "out_of_memory"
 
 
 def test_a_refusal_names_the_smaller_picture_that_would_fit() -> None:
     with pytest.raises(EngineError, match=r"2048×2048 needs .*; 768×768 would fit"):
-        choose(card(4), Z_IMAGE, Wish(2048, 2048))
+        choose(card(4), Z_IMAGE, PlanRequest(2048, 2048))
 
 
 @pytest.mark.parametrize(
-    ("facts", "wish", "kept"),
+    ("facts", "wanted", "kept"),
     [
-        (apple(24), Wish(weights="plain"), "int8"),
-        (card(8, host=6), Wish(weights="plain"), "4bit"),
-        (cpu(18), Wish(weights="bfloat16"), "int8"),
-        (apple(32), Wish(dtype="float32", weights="plain"), "bfloat16;"),
+        (apple(24), PlanRequest(weights="plain"), "int8"),
+        (card(8, host=6), PlanRequest(weights="plain"), "4bit"),
+        (cpu(18), PlanRequest(weights="bfloat16"), "int8"),
+        (apple(32), PlanRequest(dtype="float32", weights="plain"), "bfloat16;"),
     ],
 )
 def test_a_refusal_of_what_is_insisted_on_names_the_plan_that_would_fit(
-    facts: Facts, wish: Wish, kept: str
+    facts: Facts, wanted: PlanRequest, kept: str
 ) -> None:
     with pytest.raises(
         EngineError, match=rf"needs .*; .*{kept}.* would fit: leave model.dtype and"
     ) as caught:
-        choose(facts, Z_IMAGE, wish)
+        choose(facts, Z_IMAGE, wanted)
     assert caught.value.code == "out_of_memory"
 
 
 def test_a_block_larger_than_what_is_left_is_refused() -> None:
-    plan = choose(card(12), Z_IMAGE, Wish())
+    plan = choose(card(12), Z_IMAGE, PlanRequest())
     facts = card(0.7 + plan.block_bytes / GIB)
     with pytest.raises(EngineError, match="0 of 30 blocks stay") as caught:
-        choose(facts, Z_IMAGE, Wish(weights="plain"))
+        choose(facts, Z_IMAGE, PlanRequest(weights="plain"))
     assert caught.value.code == "out_of_memory"
 
 
 def test_what_the_configuration_insists_on_is_obeyed_or_refused() -> None:
-    assert row(card(24), Wish(weights="int8"))[1] == "int8"
-    assert row(card(24), Wish(weights="float8"))[1] == "float8"
-    assert choose(card(48), Z_IMAGE, Wish(weights="int8")).why.endswith("model.weights is set to int8")
-    assert row(card(48), Wish(dtype="float32"))[:2] == ("float32", "plain")
+    assert row(card(24), PlanRequest(weights="int8"))[1] == "int8"
+    assert row(card(24), PlanRequest(weights="float8"))[1] == "float8"
+    assert choose(card(48), Z_IMAGE, PlanRequest(weights="int8")).why.endswith("model.weights is set to int8")
+    assert row(card(48), PlanRequest(dtype="float32"))[:2] == ("float32", "plain")
     with pytest.raises(EngineError, match="auto, plain, bfloat16, int8, float8, 4bit"):
-        choose(card(24), Z_IMAGE, Wish(weights="2bit"))
+        choose(card(24), Z_IMAGE, PlanRequest(weights="2bit"))
     with pytest.raises(EngineError, match="auto, float32, bfloat16, float16"):
-        choose(card(24), Z_IMAGE, Wish(dtype="half"))
+        choose(card(24), Z_IMAGE, PlanRequest(dtype="half"))
 
 
 @pytest.mark.parametrize(
-    ("facts", "wish", "refusal"),
+    ("facts", "wanted", "refusal"),
     [
-        (card(24), Wish(dtype="bfloat16"), ""),
-        (card(24, bfloat16=False), Wish(dtype="bfloat16"), "card does not compute in bfloat16; use dtype"),
-        (card(24, bfloat16=False), Wish(dtype="float16"), ""),
-        (card(24, bfloat16=False), Wish(weights="bfloat16"), ""),
-        (card(24, bfloat16=False), Wish(weights="float8"), ""),
-        (apple(64), Wish(dtype="bfloat16"), ""),
-        (replace(apple(64), bfloat16=False), Wish(dtype="bfloat16"), "Apple GPU does not compute in"),
-        (apple(64), Wish(weights="float8"), "Apple GPU does not hold float8; use weights auto, int8 or"),
-        (apple(64), Wish(weights="int8"), ""),
-        (cpu(64), Wish(dtype="bfloat16"), ""),
-        (cpu(64), Wish(dtype="float16"), ""),
-        (cpu(64), Wish(weights="float8"), ""),
+        (card(24), PlanRequest(dtype="bfloat16"), ""),
+        (
+            card(24, bfloat16=False),
+            PlanRequest(dtype="bfloat16"),
+            "card does not compute in bfloat16; use dtype",
+        ),
+        (card(24, bfloat16=False), PlanRequest(dtype="float16"), ""),
+        (card(24, bfloat16=False), PlanRequest(weights="bfloat16"), ""),
+        (card(24, bfloat16=False), PlanRequest(weights="float8"), ""),
+        (apple(64), PlanRequest(dtype="bfloat16"), ""),
+        (replace(apple(64), bfloat16=False), PlanRequest(dtype="bfloat16"), "Apple GPU does not compute in"),
+        (
+            apple(64),
+            PlanRequest(weights="float8"),
+            "Apple GPU does not hold float8; use weights auto, int8 or",
+        ),
+        (apple(64), PlanRequest(weights="int8"), ""),
+        (cpu(64), PlanRequest(dtype="bfloat16"), ""),
+        (cpu(64), PlanRequest(dtype="float16"), ""),
+        (cpu(64), PlanRequest(weights="float8"), ""),
     ],
 )
 def test_a_dtype_or_form_the_device_lacks_is_refused_with_what_to_use(
-    facts: Facts, wish: Wish, refusal: str
+    facts: Facts, wanted: PlanRequest, refusal: str
 ) -> None:
     if not refusal:
-        assert choose(facts, Z_IMAGE, wish)
+        assert choose(facts, Z_IMAGE, wanted)
         return
     with pytest.raises(EngineError, match=refusal) as caught:
-        choose(facts, Z_IMAGE, wish)
+        choose(facts, Z_IMAGE, wanted)
     assert caught.value.code == "bad_input"
 
 
 @pytest.mark.parametrize("facts", [card(48), card(12), apple(32), cpu(64)], ids=lambda facts: facts.name)
 def test_each_tighter_plan_takes_no_more_and_the_last_takes_less(facts: Facts) -> None:
-    plans: list[Plan] = [choose(facts, Z_IMAGE, Wish())]
+    plans: list[Plan] = [choose(facts, Z_IMAGE, PlanRequest())]
     while (following := plans[-1].tighter()) is not None:
         plans.append(following)
     peaks = [plan.peak for plan in plans]
@@ -220,7 +228,7 @@ def test_each_tighter_plan_takes_no_more_and_the_last_takes_less(facts: Facts) -
 def test_what_is_exact_is_given_before_a_picture_is_decoded_in_tiles(
     facts: Facts, expected: list[str]
 ) -> None:
-    plans, plan = list[str](), choose(facts, Z_IMAGE, Wish()).tighter()
+    plans, plan = list[str](), choose(facts, Z_IMAGE, PlanRequest()).tighter()
     while plan is not None:
         plans.append(f"{plan.resident_blocks} {plan.text_encoder} {plan.decode}")
         plan = plan.tighter()
@@ -244,11 +252,11 @@ def test_the_document_names_the_means_in_the_order_they_are_taken() -> None:
     ],
 )
 def test_a_plan_says_why_it_was_chosen(facts: Facts, why: str) -> None:
-    assert choose(facts, Z_IMAGE, Wish()).why.endswith(why)
+    assert choose(facts, Z_IMAGE, PlanRequest()).why.endswith(why)
 
 
 def test_a_plan_in_short_tells_the_peak_of_the_picture_that_was_drawn() -> None:
-    plan = choose(card(12), Z_IMAGE, Wish())
+    plan = choose(card(12), Z_IMAGE, PlanRequest())
     report = plan.report(1024, 1024)
     assert report == {
         "dtype": "bfloat16",
@@ -264,7 +272,7 @@ def test_a_plan_in_short_tells_the_peak_of_the_picture_that_was_drawn() -> None:
 
 
 def test_a_larger_picture_leaves_room_for_fewer_blocks() -> None:
-    small, large = (choose(card(12), Z_IMAGE, Wish(side, side)) for side in (1024, 2048))
+    small, large = (choose(card(12), Z_IMAGE, PlanRequest(side, side)) for side in (1024, 2048))
     assert large.resident_blocks < small.resident_blocks
     assert not fits(small, card(8))
 
@@ -283,7 +291,7 @@ def machine(words: str) -> Facts:
 @pytest.mark.parametrize("line", re.findall(r"^\| (?:\d+ GB|Apple|CPU).*$", DOCS, re.MULTILINE))
 def test_the_documents_table_is_what_is_planned(line: str) -> None:
     words, layout, peak, host = (cell.strip() for cell in line.strip("|").split("|"))
-    plan = choose(machine(words), Z_IMAGE, Wish())
+    plan = choose(machine(words), Z_IMAGE, PlanRequest())
     assert (layout, peak, host) == (plan.describe(), f"{plan.peak / GIB:.1f}", f"{plan.host / GIB:.1f}")
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.memory.plan import GIB, Wish
+from engine.memory.plan import GIB, PlanRequest
 from engine.memory.planner import choose
 from engine.memory.probe import Facts
 from engine.memory.sizes import Z_IMAGE, Weights
@@ -29,10 +29,10 @@ APPLE = Facts("mps", "Apple GPU", 40 * GIB, 48 * GIB, True, 40 * GIB, 64 * GIB)
 def test_the_form_the_files_were_prepared_in_is_kept_where_it_fits_and_the_device_has_it(
     facts: Facts, prepared: Weights, form: Weights
 ) -> None:
-    assert choose(facts, replace(Z_IMAGE, weights=prepared), Wish()).weights == form
+    assert choose(facts, replace(Z_IMAGE, weights=prepared), PlanRequest()).weights == form
 
 
 def test_another_form_can_be_insisted_on_and_a_plan_says_that_the_files_chose_it() -> None:
     sizes = replace(Z_IMAGE, weights="int8")
-    assert choose(CARD, sizes, Wish(weights="plain")).weights == "plain"
-    assert choose(CARD, sizes, Wish()).why.endswith("the model was prepared in int8")
+    assert choose(CARD, sizes, PlanRequest(weights="plain")).weights == "plain"
+    assert choose(CARD, sizes, PlanRequest()).why.endswith("the model was prepared in int8")

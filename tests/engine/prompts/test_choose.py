@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from transformers.models.phi3 import Phi3Config, Phi3ForCausalLM
 from transformers.models.qwen3 import Qwen3Config, Qwen3ForCausalLM, Qwen3Model
 
-from engine.memory.plan import GIB, MIB, Plan, Wish
+from engine.memory.plan import GIB, MIB, Plan, PlanRequest
 from engine.memory.planner import choose as planned
 from engine.memory.probe import Facts
 from engine.memory.residency import FreeMemory, free_memory
@@ -44,14 +44,14 @@ def free(bytes_left: float = 64 * GIB) -> FreeMemory:
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    return planned(facts(), Z_IMAGE, Wish(512, 512))
+    return planned(facts(), Z_IMAGE, PlanRequest(512, 512))
 
 
 @pytest.fixture(scope="module")
 def large() -> Plan:
     """On a card that holds everything in bfloat16."""
     card = Facts("cuda", "card", 80 * GIB, 80 * GIB, True, 64 * GIB, 64 * GIB)
-    return planned(card, Z_IMAGE, Wish())
+    return planned(card, Z_IMAGE, PlanRequest())
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_a_setting_chooses_the_model(
 
 def test_a_text_encoder_that_is_streamed_is_not_chosen_by_itself(encoder: Qwen3Model, tokenizer: Any) -> None:
     small = Facts("cuda", "card", 12 * GIB, 12 * GIB, True, 64 * GIB, 64 * GIB)
-    plan = planned(small, Z_IMAGE, Wish())
+    plan = planned(small, Z_IMAGE, PlanRequest())
     assert plan.text_encoder == "streamed"
     assert choose.choose("auto", encoder, tokenizer, torch.device("cuda"), plan, free) is None
 

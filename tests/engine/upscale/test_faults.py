@@ -1,4 +1,4 @@
-"""What leaves the engine enlarged is a picture, whatever the weights are."""
+"""What leaves the engine upscaled is a picture, whatever the weights are."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def file(image: Image.Image = SOURCE) -> bytes:
     return metadata.write(codec.png(image), told)
 
 
-def enlarged(folder: Path | None, method: str = "sr", image: Image.Image = SOURCE) -> Picture:
+def upscaled(folder: Path | None, method: str = "sr", image: Image.Image = SOURCE) -> Picture:
     *_, last = upscale(Upscale(file(image), 2, method), Plan(tile=64, models=folder))  # type: ignore[arg-type]
     assert isinstance(last, Picture)
     return last
@@ -47,12 +47,12 @@ def enlarged(folder: Path | None, method: str = "sr", image: Image.Image = SOURC
 def test_weights_that_spoil_a_picture_leave_it_to_lanczos_and_the_report_says_so(
     tmp_path: Path, value: float, method: str
 ) -> None:
-    found = enlarged(weights(tmp_path, value), method)
-    assert found.png == enlarged(None, "lanczos").png
+    found = upscaled(weights(tmp_path, value), method)
+    assert found.png == upscaled(None, "lanczos").png
     assert (found.report["method"], found.report["model"]) == ("lanczos", "lanczos")
     [said] = found.report["guards"]
     assert "the weights spoilt" in said
-    assert said.endswith("; enlarged with Lanczos")
+    assert said.endswith("; upscaled with Lanczos")
     told = metadata.read(found.png)
     assert told is not None
     assert told.upscaler == "lanczos"
@@ -67,11 +67,11 @@ def test_one_tile_without_numbers_is_enough(tmp_path: Path, monkeypatch: pytest.
 
     weights(tmp_path, 0.0)
     monkeypatch.setattr(SRVGGNetCompact, "forward", once)
-    assert enlarged(tmp_path).report["model"] == "lanczos"
+    assert upscaled(tmp_path).report["model"] == "lanczos"
 
 
 def test_a_black_picture_may_stay_black() -> None:
-    assert enlarged(None, image=Image.new("RGB", (40, 30))).report["model"] == "sr"
+    assert upscaled(None, image=Image.new("RGB", (40, 30))).report["model"] == "sr"
 
 
 def test_a_redraw_goes_on_from_lanczos(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_redraw_goes_on_from_lanczos(tmp_path: Path) -> None:
     assert np.asarray(codec.read(piece.init_image)).std() > 10
     found = last.join([Picture(codec.stored(codec.read(piece.init_image)), 192, 144, 3, 0.1)])
     assert found.report["method"] == "redraw"
-    assert "enlarged with Lanczos" in found.report["guards"][0]
+    assert "upscaled with Lanczos" in found.report["guards"][0]
 
 
 def test_a_pass_for_detail_without_numbers_is_refused_and_the_picture_stays(tmp_path: Path) -> None:
@@ -93,8 +93,8 @@ def test_a_pass_for_detail_without_numbers_is_refused_and_the_picture_stays(tmp_
 
 
 def test_weights_that_were_replaced_are_read_anew(tmp_path: Path) -> None:
-    assert enlarged(weights(tmp_path, float("nan"))).report["model"] == "lanczos"
-    assert enlarged(weights(tmp_path, 0.0)).report["model"] == "spoilt"
+    assert upscaled(weights(tmp_path, float("nan"))).report["model"] == "lanczos"
+    assert upscaled(weights(tmp_path, 0.0)).report["model"] == "spoilt"
 
 
 def test_files_that_macos_leaves_are_no_weights(tmp_path: Path) -> None:
@@ -108,5 +108,5 @@ def test_files_that_macos_leaves_are_no_weights(tmp_path: Path) -> None:
 def test_a_file_that_holds_no_weights_is_named(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "odd.pth")
     with pytest.raises(EngineError, match=f"{tmp_path / 'odd.pth'} cannot be read") as caught:
-        enlarged(tmp_path)
+        upscaled(tmp_path)
     assert caught.value.code == "model_missing"

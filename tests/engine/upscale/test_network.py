@@ -13,7 +13,7 @@ from engine.pictures import codec
 from engine.types import EngineError, Picture, Upscale
 from engine.upscale import Plan, upscale
 from engine.upscale.network import BUILT_IN, SRVGGNetCompact, built_in, from_state
-from lab.evaluate.super_resolution import damaged, enlarged, held_out, lanczos, psnr
+from lab.evaluate.super_resolution import damaged, held_out, lanczos, psnr, upscaled
 from lab.train.damage import DEGREES
 
 
@@ -30,7 +30,7 @@ def test_the_network_beats_lanczos_by_two_decibels_on_scenes_it_never_saw() -> N
     """The mean over every degree of damage, from 256 to 512 pixels."""
     kinds = damaged(held_out(2), 256)
     gains = [
-        psnr(enlarged(small), sharp) - psnr(lanczos(small), sharp)
+        psnr(upscaled(small), sharp) - psnr(lanczos(small), sharp)
         for name in DEGREES
         for small, sharp in kinds[name]
     ]
@@ -89,7 +89,7 @@ def test_a_file_that_holds_no_weights_is_named(tmp_path: Path, name: str) -> Non
 
 def test_weights_of_one_to_one_are_refused(tmp_path: Path) -> None:
     save_file(SRVGGNetCompact(features=8, convs=2, scale=1).state_dict(), tmp_path / "same.safetensors")
-    assert "does not enlarge" in unusable(tmp_path)
+    assert "does not upscale" in unusable(tmp_path)
 
 
 def test_other_weights_without_spandrel_say_what_to_install(

@@ -121,7 +121,7 @@ def test_plain_pieces_stay_as_they_are() -> None:
     assert codec.read(whole.png).getpixel((0, 0)) == (255, 0, 0)
 
 
-def test_a_picture_of_one_colour_is_only_enlarged() -> None:
+def test_a_picture_of_one_colour_is_only_upscaled() -> None:
     black = file_of(Image.new("RGB", (40, 40)))
     *_, last = upscale(Upscale(black, 2, "redraw"), Plan(redraw=Redrawing(256, TURBO)))
     assert isinstance(last, Picture)

@@ -37,7 +37,7 @@ def result(folder: Path, factor: int) -> Picture:
 
 
 @pytest.mark.parametrize("factor", [2, 4])
-def test_fourfold_weights_enlarge_by_either_factor(tmp_path: Path, factor: int) -> None:
+def test_fourfold_weights_upscale_by_either_factor(tmp_path: Path, factor: int) -> None:
     torch.save({"params_ema": tiny()}, tmp_path / "esrgan.pth")
     larger = result(tmp_path, factor)
     assert (larger.width, larger.height, larger.report["model"]) == (75 * factor, 33 * factor, "esrgan")

@@ -18,7 +18,7 @@ from engine.types import EngineError, Progress
 from engine.upscale import plan as plans
 from engine.upscale.network import SRVGGNetCompact
 from engine.upscale.plan import Plan, compact
-from engine.upscale.tiling import FEATHER, LIVE, Network, Pixels, enlarge, spans, super_resolved, tiles
+from engine.upscale.tiling import FEATHER, LIVE, Network, Pixels, spans, super_resolved, tiles, upscale_once
 
 CPU = torch.device("cpu")
 
@@ -51,8 +51,8 @@ def nearest(batch: Tensor) -> Tensor:
 @pytest.mark.parametrize("tile", [40, 57, 64])
 def test_a_tiled_picture_equals_the_whole_one_within_a_level(tile: int) -> None:
     built_in = Plan().network()
-    whole = returned(enlarge(noise(), built_in, 500, ticks()))
-    tiled = returned(enlarge(noise(), built_in, tile, ticks()))
+    whole = returned(upscale_once(noise(), built_in, 500, ticks()))
+    tiled = returned(upscale_once(noise(), built_in, tile, ticks()))
     assert tiles(90, 70, built_in, tile) > 3
     assert np.abs(whole.astype(int) - tiled).max() <= 1
 
@@ -60,7 +60,7 @@ def test_a_tiled_picture_equals_the_whole_one_within_a_level(tile: int) -> None:
 def test_tiles_that_disagree_fade_into_each_other() -> None:
     levels = itertools.count(1)
     brighter = network(lambda batch: nearest(torch.full_like(batch, next(levels) / 16)))
-    row = returned(enlarge(noise(16, 100), brighter, 40, ticks()))[0, :, 0].astype(int)
+    row = returned(upscale_once(noise(16, 100), brighter, 40, ticks()))[0, :, 0].astype(int)
     assert row.max() - row.min() == 2 * 16 - 1 + 1 or row.max() - row.min() in (31, 32)
     assert np.abs(np.diff(row)).max() <= 2
 
@@ -85,7 +85,7 @@ def test_four_times_larger_is_two_passes_whose_tiles_are_counted_together() -> N
     assert returned(super_resolved(noise(), 4, network(nearest), 60)).shape == (360, 280, 3)
 
 
-def test_a_network_that_enlarges_too_much_is_averaged_down() -> None:
+def test_a_network_that_upscales_too_much_is_averaged_down() -> None:
     four = network(lambda batch: nearest(nearest(batch)), scale=4)
     assert np.array_equal(returned(super_resolved(noise(), 2, four, 500))[::2, ::2], noise())
 

@@ -43,7 +43,7 @@ def test_progress_comes_by_tile_before_the_picture() -> None:
     assert isinstance(last, Picture)
 
 
-def test_where_memory_is_scarce_a_picture_is_enlarged_in_more_tiles_to_the_same_result() -> None:
+def test_where_memory_is_scarce_a_picture_is_upscaled_in_more_tiles_to_the_same_result() -> None:
     task = Upscale(picture(150, 90), method="sr")
     *ample, whole = upscale(task, Plan(read=lambda device: Reading(2**40, 0, 0)))
     *scarce, tiled = upscale(task, Plan(read=lambda device: Reading(0, 0, 0)))
@@ -73,7 +73,7 @@ def test_metadata_travels_with_the_new_size_and_the_method() -> None:
         (Upscale(picture(), method="redraw"), "use the method sr"),
     ],
 )
-def test_what_cannot_be_enlarged_is_refused(task: Upscale, named: str) -> None:
+def test_what_cannot_be_upscaled_is_refused(task: Upscale, named: str) -> None:
     with pytest.raises(EngineError, match=named) as caught:
         result(task)
     assert caught.value.code == "bad_input"

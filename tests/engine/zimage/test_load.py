@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from engine.guards import NO_MEMORY
-from engine.memory.plan import Wish
+from engine.memory.plan import PlanRequest
 from engine.memory.planner import choose
 from engine.memory.probe import Facts
 from engine.memory.sizes import Z_IMAGE
@@ -23,7 +23,9 @@ def test_a_directory_that_is_no_model_is_named_with_what_it_lacks(tmp_path: Path
 def test_weights_that_are_not_there_are_a_clear_line(tmp_path: Path) -> None:
     for part in load.PARTS:
         (tmp_path / part).mkdir()
-    plan = choose(Facts("cpu", "CPU", 2**36, 2**36, False, 2**36, 2**36), Z_IMAGE, Wish(weights="4bit"))
+    plan = choose(
+        Facts("cpu", "CPU", 2**36, 2**36, False, 2**36, 2**36), Z_IMAGE, PlanRequest(weights="4bit")
+    )
     with pytest.raises(EngineError, match="cannot be read") as caught:
         load.read(tmp_path, str(tmp_path), torch.device("cpu"), plan)
     assert caught.value.code == "model_missing"

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from engine.embedded import WEIGHTS
-from engine.memory.plan import GIB, MIB, Wish
+from engine.memory.plan import GIB, MIB, PlanRequest
 from engine.memory.planner import budget
 from engine.memory.probe import Facts
 from engine.memory.sizes import Z_IMAGE, Stack
@@ -43,7 +43,7 @@ def tiny() -> Architecture:
 def made(what: Architecture, free: int) -> tuple[ZImagePipeline, torch.Tensor]:
     torch.manual_seed(0)
     facts = under(CARD, (free + fullsize.DRIVER) / GIB)
-    components, embedding = laid_out(facts, Wish(64, 64, "float32", "plain"), CPU, what)
+    components, embedding = laid_out(facts, PlanRequest(64, 64, "float32", "plain"), CPU, what)
     return ZImagePipeline(components), embedding
 
 
@@ -95,7 +95,7 @@ def _told(encoder: Stack) -> dict[str, Any]:
         json.loads((WEIGHTS / part / "config.json").read_bytes()) for part in ("transformer", "vae")
     )
     what = Architecture(transformer, vae, encoder, transformer["cap_feat_dim"])
-    return dict(laid_out(CARD, Wish(64, 64), CPU, what)[0].layout(64, 64))
+    return dict(laid_out(CARD, PlanRequest(64, 64), CPU, what)[0].layout(64, 64))
 
 
 def test_a_row_of_a_limited_card_names_the_plan_the_peak_and_what_was_taken(
