@@ -217,16 +217,6 @@ async def test_upscale_takes_an_attachment_a_job_or_nothing_else(studio: Studio)
     assert "Attach a picture" in await studio.ann.told()
 
 
-async def test_upscale_redraws_where_that_is_chosen_and_the_picture_carries_its_prompt(
-    studio: Studio,
-) -> None:
-    made = write(png(32), Parameters("a red fox"))
-    message = await studio.drawn(await studio.ann.slash("upscale", image=made, method="redraw"))
-    assert (await studio.job(message)).request.params.method == "redraw"
-    await studio.ann.slash("upscale", image=png(32), method="redraw")
-    assert "can only be enlarged" in await studio.ann.told()
-
-
 async def test_upscale_takes_a_factor_and_a_method(studio: Studio) -> None:
     attached = await studio.drawn(await studio.ann.slash("upscale", image=png(32), factor=4, method="sr"))
     assert "enlarged to 128×128" in attached.text

@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from bot.policy.limits import Rule
-from engine.pictures import metadata
 from tests.adapters.web.site import Site, next_event, picture_file, serving
 
 
@@ -89,14 +88,6 @@ async def test_upscale_takes_a_job_by_its_number_or_an_attached_picture(site: Si
     assert (await site.get(f"/api/jobs/{attached}"))[1]["width"] == 128
     status, answer = await site.post("/api/messages", {"text": "/upscale"})
     assert (status, answer["code"]) == (422, "needs-image")
-
-
-async def test_upscale_redraws_where_that_is_said_and_the_words_come_back(site: Site) -> None:
-    made = metadata.write(picture_file(64, 48), metadata.Parameters("a cat"))
-    await site.draw("/upscale redraw", image=base64.b64encode(made).decode())
-    assert site.easel.tasks[-1].method == "redraw"  # type: ignore[union-attr]
-    _, history = await site.get("/api/history")
-    assert history["messages"][-1]["words"] == "/upscale redraw"
 
 
 async def test_upscale_takes_a_factor_and_a_method_and_the_words_come_back(site: Site) -> None:

@@ -9,8 +9,6 @@ from adapters.telegram.photos import fit
 from bot.policy.access import Access
 from bot.types import Image as Shown
 from engine.fake import FakeEngine, striped
-from engine.pictures import metadata
-from engine.types import Generate, Upscale
 from tests.adapters.telegram.chats import ANN, BOB, GROUP, TOPIC
 from tests.adapters.telegram.server import Telegram
 from tests.adapters.telegram.town import Town, buttons, town
@@ -103,22 +101,6 @@ async def test_a_sent_picture_is_enlarged(here: Town) -> None:
     assert "enlarged to 128×128" in message["caption"]
 
 
-async def test_a_picture_is_enlarged_by_the_factor_and_the_method_that_are_said(here: Town) -> None:
-    message = await here.said("放大 四倍 超分", photo=PNG)
-    assert "enlarged to 256×256" in message["caption"]
-    task = here.home.engine.tasks[-1]
-    assert isinstance(task, Upscale)
-    assert (task.factor, task.method) == (4, "sr")
-
-
-async def test_a_sent_file_that_carries_its_prompt_is_redrawn_where_that_is_said(here: Town) -> None:
-    await here.said("放大 重绘", file=metadata.write(PNG, metadata.Parameters("a boat")))
-    task = here.home.engine.tasks[-1]
-    assert isinstance(task, Upscale)
-    assert task.method == "redraw"
-    assert "can only be enlarged" in (await here.said("/upscale redraw", photo=PNG))["text"]
-
-
 async def test_an_unreadable_or_huge_picture_is_refused(here: Town) -> None:
     assert "can't read that picture" in (await here.said("x", file=b"\x89PNG broken"))["text"]
     broken = await here.chats.says("x", photo=PNG)
@@ -140,28 +122,6 @@ async def test_a_reply_to_a_picture_changes_it_with_its_prompt_and_seed(here: To
     first, second = here.home.engine.tasks
     assert second.prompt == "a boat, at night"
     assert (second.seed, second.width, second.height) == (5, first.width, first.height)
-
-
-async def test_a_reply_to_a_picture_of_an_optimized_prompt_has_the_words_optimized_again(here: Town) -> None:
-    shown = await here.said("/optimize a boat")
-    await here.pressed(shown, "Draw this")
-    await here.said("at night", reply_to=here.chats.of_bot()[-1])
-    used, changed = here.home.engine.tasks[-2:]
-    assert isinstance(used, Generate)
-    assert isinstance(changed, Generate)
-    assert (used.optimize, changed.prompt, changed.optimize) == (False, "a boat, at night", True)
-
-
-async def test_chinese_words_are_put_behind_a_chinese_comma(here: Town) -> None:
-    picture = await here.said("一艘船 --raw", BOB)
-    await here.said("在夜里", BOB, reply_to=picture)
-    assert here.home.engine.tasks[1].prompt == "一艘船，在夜里"
-
-
-async def test_a_reply_with_a_command_is_a_new_picture(here: Town) -> None:
-    picture = await here.said("a boat --raw")
-    await here.said("/imagine a cat --raw", reply_to=picture)
-    assert here.home.engine.tasks[1].prompt == "a cat"
 
 
 async def test_commands_name_the_picture_they_answer(here: Town) -> None:
