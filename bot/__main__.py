@@ -242,7 +242,7 @@ def _progress() -> Iterator[imagine.Show]:
     from rich.markup import escape
     from rich.progress import Progress, TaskID
 
-    with Progress(console=Console(stderr=True)) as bars:
+    with Progress(console=Console(stderr=True), redirect_stdout=False) as bars:
         tasks = defaultdict[str, TaskID](lambda: bars.add_task(""))
         yield lambda file, step, steps: bars.update(
             tasks[file], description=escape(file), completed=step, total=steps

@@ -1,11 +1,9 @@
-"""The engine's own command line: `python -m engine prepare MODEL --dtype bf16 --out DIR`.
-
-Knows arguments and exit codes.
-"""
+"""The engine's own command line: `python -m engine prepare MODEL --dtype bf16 --out DIR`."""
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -24,12 +22,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     command.add_argument("--out", type=Path, required=True, help="the folder to write to")
     chosen = parser.parse_args(argv)
     try:
-        convert.prepare(_find(chosen.model), chosen.out, chosen.dtype, partial(print, flush=True))
+        folder = _find(chosen.model)
+        with _progress() as show:
+            convert.prepare(folder, chosen.out, chosen.dtype, partial(print, flush=True), show)
     except EngineError as error:
         print(error, file=sys.stderr)
         return 1
     print(f'ready: set model.name = "{chosen.out}"')
     return 0
+
+
+@contextmanager
+def _progress() -> Iterator[convert.Show]:
+    """Yield what shows a bar on stderr where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    # Lines on stdout are moved above the bar, unless they go elsewhere.
+    with Progress(console=Console(stderr=True), redirect_stdout=sys.stdout.isatty()) as bar:
+        task = bar.add_task("writing and reading back")
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _find(model: str) -> Path:

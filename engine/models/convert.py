@@ -36,6 +36,8 @@ PACKED_PARTS = ("text_encoder", "transformer")
 PART = ".part"
 
 Say = Callable[[str], None]
+Show = Callable[[int, int], None]
+"""Takes how many bytes are written or read back, and how many there are to write and read back."""
 
 
 class Entry(NamedTuple):
@@ -93,8 +95,10 @@ DTYPES = {
 }
 
 
-def prepare(source: Path, out: Path, dtype: str, say: Say) -> None:
+def prepare(source: Path, out: Path, dtype: str, say: Say, show: Show = lambda done, total: None) -> None:
     """Write the model in `source` to `out` as `dtype` says, one of `DTYPES`.
+
+    `say` takes a line for each finished file, `show` the progress in between.
 
     Raises `EngineError`: `bad_input` for a wrong dtype or place, `numerics` for a value that does not fit
     the dtype, `model_missing` for an unreadable shard or a result that differs from its source.
@@ -113,7 +117,9 @@ def prepare(source: Path, out: Path, dtype: str, say: Say) -> None:
             )
         quantized.refuse(part, shards.json_object(part.folder / "config.json"))
     files = [file for part in parts for file in part.files]
-    _room(out, sum(_length(file, _target(file, dtype)) for file in files))
+    lengths = {file: _length(file, _target(file, dtype)) for file in files}
+    _room(out, sum(lengths.values()))
+    done, total = 0, 2 * sum(lengths.values())
     for file in _others(source, parts):
         target = out / file.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -124,18 +130,24 @@ def prepare(source: Path, out: Path, dtype: str, say: Say) -> None:
     for file in files:
         target = out / file.relative_to(source)
         if target.exists() and _same(file, target, _target(file, dtype)):
+            done += 2 * lengths[file]
             say(f"{target}: is there already")
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        convert(file, target, _target(file, dtype))
+        for length in convert(file, target, _target(file, dtype)):
+            done += length
+            show(done, total)
         say(f"{target}: {target.stat().st_size / 2**20:,.0f} MiB")
 
 
-def convert(source: Path, target: Path, kept: Target) -> None:
-    """Convert one safetensors file, read the result back and compare every tensor, then give it its name."""
+def convert(source: Path, target: Path, kept: Target) -> Iterator[int]:
+    """Convert one safetensors file, read the result back and compare every tensor, then give it its name.
+
+    Yields the bytes of each tensor once it is written, and again once it is compared.
+    """
     part = target.with_name(target.name + PART)
     with part.open("wb") as stream:
-        _write(source, stream, kept)
+        yield from _write(source, stream, kept)
     with safe_open(source, framework="pt") as old, safe_open(part, framework="pt") as new:
         for name, entries in _plan(source, kept).items():
             for entry, tensor in zip(entries, kept.converted(name, old.get_tensor(name)), strict=True):
@@ -144,10 +156,11 @@ def convert(source: Path, target: Path, kept: Target) -> None:
                         "model_missing",
                         f"{part}: {entry.name} was not written as it should be; check the disk",
                     )
+                yield entry.length
     part.replace(target)
 
 
-def _write(source: Path, stream: BinaryIO, kept: Target) -> None:
+def _write(source: Path, stream: BinaryIO, kept: Target) -> Iterator[int]:
     plan = _plan(source, kept)
     stream.write(_encoded(_header(plan, kept)))
     with safe_open(source, framework="pt") as tensors:
@@ -160,6 +173,7 @@ def _write(source: Path, stream: BinaryIO, kept: Target) -> None:
                         f"{source}: {name} has values too large for {CODES[converted.dtype]}; use bf16",
                     )
                 stream.write(_raw(converted).numpy().data)
+                yield converted.nbytes
 
 
 def _plan(source: Path, kept: Target) -> dict[str, list[Entry]]:

@@ -177,6 +177,16 @@ def test_fewer_bits_are_refused_for_other_models_and_for_what_has_them_already(
         said(tmp_path / "other", tmp_path / "out", "4bit")
 
 
+def test_the_progress_ends_with_every_byte_written_and_read_back(hub: Path, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    for _ in range(2):
+        convert.prepare(hub, tmp_path, "bf16", lambda line: None, lambda *each: seen.append(each))
+        (tmp_path / "vae" / "diffusion_pytorch_model.safetensors").unlink()
+    dones = [done for done, _ in seen]
+    assert dones.count(seen[0][1]) == 2
+    assert dones[: dones.index(seen[0][1]) + 1] == sorted(set(dones))
+
+
 def test_the_command_line_says_what_to_do_next(
     hub: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
