@@ -36,8 +36,8 @@ _ANCHORS = ("Steps: ", '":')
 """What a text that matters holds, in A1111's form or JSON: it tells the right encoding from a wrong one."""
 
 
-def texts(image: bytes) -> dict[str, str]:
-    """Return the texts that may say how a picture was made, by their names; the first of each name."""
+def read_texts(image: bytes) -> dict[str, str]:
+    """Return the texts that may hold parameters, by their names; the first of each name."""
     found = _png_texts(image) if image.startswith(SIGNATURE) else {}
     return {**_exif_texts(image), **found}
 
@@ -52,11 +52,6 @@ def chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
             return
         yield png[position + 4 : position + 8], png[position + 8 : end - 4]
         position = end
-
-
-def packed(kind: bytes, body: bytes) -> bytes:
-    """Return a chunk as it stands in a file."""
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def _png_texts(png: bytes) -> dict[str, str]:
@@ -132,7 +127,7 @@ def _comment(value: object) -> str:
 
 
 def _unicode(content: bytes) -> str:
-    """Decode what is said to be Unicode: programs differ in the order of bytes. Empty where none fits."""
+    """Decode a comment marked as Unicode: programs differ in the byte order. Empty where none fits."""
     for encoding in ("utf-16-be", "utf-16-le", "utf-8"):
         text = content.decode(encoding, "replace").strip("\0\ufeff ")
         if any(anchor in text for anchor in _ANCHORS):

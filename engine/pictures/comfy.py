@@ -1,13 +1,13 @@
-"""ComfyUI's graph of nodes, and the words that its samplers get.
+"""The parameters in ComfyUI's graph of nodes.
 
-Follows wires only where they are plain. Knows no file.
+Prompts are those of its samplers; a link is followed only where the node's text is plain.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 
 from engine.pictures import values
-from engine.pictures.values import Json, Told
+from engine.pictures.values import Fields, Json
 
 _PLAIN_INPUTS = (
     ("seed", "", ("noise_seed", "seed")),
@@ -19,8 +19,8 @@ _PLAIN_INPUTS = (
 )
 
 
-def read(nodes: Mapping[str, Json]) -> Told:
-    """Return what a graph tells: its words are plain where every sampler gets the same ones."""
+def read(nodes: Mapping[str, Json]) -> Fields:
+    """Return the fields of a graph, with a prompt where every sampler gets the same one."""
     pairs = {
         (_followed(nodes, wires["positive"]), _followed(nodes, wires.get("negative")) or "")
         for wires in map(_inputs, nodes.values())
@@ -34,7 +34,7 @@ def read(nodes: Mapping[str, Json]) -> Told:
     )
     first = {
         name: next(
-            (wires[key] for wires in _wires(nodes, kind) for key in keys if _is_said(wires.get(key))), 0
+            (wires[key] for wires in _wires(nodes, kind) for key in keys if _is_value(wires.get(key))), 0
         )
         for name, kind, keys in _PLAIN_INPUTS
     }
@@ -46,7 +46,7 @@ def read(nodes: Mapping[str, Json]) -> Told:
 
 
 def _followed(nodes: Mapping[str, Json], link: object, depth: int = 0) -> str | None:
-    """Return the words at the end of a wire; None where they come together in a way that is not plain."""
+    """Return the text at the end of a link; None where nodes combine texts."""
     if isinstance(link, str):
         return link.strip()
     if not isinstance(link, list) or not link or depth > 20:
@@ -72,5 +72,5 @@ def _inputs(node: Json) -> Json:
     return inputs if isinstance(inputs, dict) else {}
 
 
-def _is_said(value: object) -> bool:
+def _is_value(value: object) -> bool:
     return isinstance(value, str | int | float) and not isinstance(value, bool)

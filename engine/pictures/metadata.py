@@ -1,31 +1,35 @@
-"""How a picture was made, written into the file and read back.
+"""A picture's parameters, written into the file and read back.
 
-Standard library and Pillow. Two PNG chunks: `parameters` in AUTOMATIC1111's form for other people's tools,
-and `zimage-bot`, JSON, exact. Knows text and chunks; knows no model. Reading trusts nothing and never raises.
+Two PNG chunks: `parameters` in AUTOMATIC1111's form for other people's tools, and `zimage-bot`, JSON, exact.
+Reading trusts nothing and never raises.
 """
 
 import json
 import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
+from io import SEEK_END, BytesIO
 from typing import Any
 
+import msgspec
+from PIL.PngImagePlugin import PngInfo, putchunk
+
 from engine.pictures import foreign
-from engine.pictures.chunks import SIGNATURE, chunks, packed, texts
+from engine.pictures.chunks import SIGNATURE, chunks, read_texts
 from engine.types import SEEDS, Variation
 
-FOREIGN = b"parameters"
-OWN = b"zimage-bot"
+FOREIGN = "parameters"
+OWN = "zimage-bot"
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Everything needed to make a picture again; `prompt` is what the model was given, `original` the wish.
+    """Everything needed to draw a picture again; `prompt` is the model's, `original` the user's.
 
-    `strength` is None for text-to-image. `upscaler` names the method that enlarged it to `width`×`height`.
-    `loras` are names of LoRA files and their weights. `steps` are those made, of image-to-image those of the
-    whole schedule; `fast` says the prompt chose them. `program` is whose form that was where it is another's,
-    `foreign.UNKNOWN` where nobody here can read it; without a prompt, its words were not understood. What an
-    older file does not tell keeps its default.
+    `strength` is None for text-to-image. `upscaler` names the method that upscaled it to `width`×`height`.
+    `loras` are names of LoRA files and their weights. `steps` were taken, with image-to-image those of the
+    whole schedule; with `fast` the prompt's complexity chose them. `program` names another program that wrote
+    the parameters, `foreign.UNKNOWN` one that cannot be read; without a prompt, it was
+    not understood. What an older file lacks keeps its default.
     """
 
     prompt: str = ""
@@ -47,27 +51,32 @@ class Parameters:
 
     @property
     def is_unreadable(self) -> bool:
-        """Say whether somebody's parameters are there in a form that nobody here knows."""
+        """Whether there are parameters of an unknown program."""
         return self.program == foreign.UNKNOWN
 
 
 def write(png: bytes, parameters: Parameters) -> bytes:
     """Return `png` with both chunks in place of any older ones; the pixels' bytes are copied as they are."""
+    texts = PngInfo()
+    texts.add_text(OWN, json.dumps(asdict(parameters)))
+    texts.add_text(FOREIGN, _readable(to_text(parameters).replace("\0", "")))
     head, *rest = chunks(png)
     kept = [chunk for chunk in rest if not _is_ours(*chunk)]
-    own = json.dumps(asdict(parameters)).encode("ascii")
-    added = [(b"tEXt", OWN + b"\0" + own), _text_chunk(FOREIGN, to_text(parameters))]
-    return SIGNATURE + b"".join(packed(kind, body) for kind, body in (head, *added, *kept))
+    file = BytesIO(SIGNATURE)
+    file.seek(0, SEEK_END)
+    for kind, body in (head, *(chunk[:2] for chunk in texts.chunks), *kept):
+        putchunk(file, kind, body)
+    return file.getvalue()
 
 
 def read(image: bytes) -> Parameters | None:
-    """Return how a picture was made: our own JSON, else what another program wrote, else None."""
-    found = texts(image)
-    exact = _from_json(found.get(OWN.decode(), ""))
+    """Return a picture's parameters: our own JSON's, else another program's, else None."""
+    found = read_texts(image)
+    exact = _from_json(found.get(OWN, ""))
     if exact is not None:
         return exact
-    told = foreign.read(found)
-    return None if told is None else Parameters(**_sound(told))
+    values = foreign.read(found)
+    return None if values is None else Parameters(**_readable(values))
 
 
 def to_text(parameters: Parameters) -> str:
@@ -102,90 +111,30 @@ def from_text(text: str) -> Parameters:
 
 
 def _from_json(text: str) -> Parameters | None:
-    """Return the parameters only when every value has the type it should."""
+    """Return the parameters only where every value has its field's type, and seeds have 64 bits."""
     try:
-        told = json.loads(text)
+        parameters = msgspec.convert(_readable(json.loads(text)), Parameters)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(told, dict):
-        return None
-    told = {field.name: told[field.name] for field in fields(Parameters) if field.name in told}
-    if isinstance(told.get("notes"), list):
-        told["notes"] = tuple(told["notes"])
-    if isinstance(told.get("loras"), list):
-        told["loras"] = tuple(tuple(each) if isinstance(each, list) else each for each in told["loras"])
-    try:
-        told["variation"] = _variation(told.get("variation"))
-    except (TypeError, RecursionError):
-        return None
-    parameters = Parameters(**_sound(told))
-    return parameters if _is_sound(parameters) else None
+    layers = parameters.variation.layers() if parameters.variation else ()
+    is_sound = all(0 <= seed < SEEDS for seed in (parameters.seed, *(layer.seed for layer in layers)))
+    return parameters if is_sound else None
 
 
-def _sound(told: Any) -> Any:
-    """Return what was told with lone surrogates replaced, which JSON can escape and nobody can send."""
-    if isinstance(told, str):
-        return told.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(told, tuple):
-        return tuple(map(_sound, told))
-    return {name: _sound(value) for name, value in told.items()} if isinstance(told, dict) else told
-
-
-def _variation(told: Any) -> Variation | None:
-    """Return the variation told as nested JSON objects; raises TypeError for anything else."""
-    if told is None:
-        return None
-    if not isinstance(told, dict):
-        raise TypeError
-    return Variation(**{**told, "base": _variation(told.get("base"))})
-
-
-def _is_sound(parameters: Parameters) -> bool:
-    words = (
-        parameters.prompt,
-        parameters.negative_prompt,
-        parameters.original,
-        parameters.model,
-        parameters.upscaler,
-        parameters.program,
-    )
-    seeds, whole = [parameters.seed], [parameters.width, parameters.height, parameters.steps]
-    numbers = [parameters.guidance_scale, 0.0 if parameters.strength is None else parameters.strength]
-    for layer in parameters.variation.layers() if parameters.variation else ():
-        seeds.append(layer.seed)
-        numbers += [layer.prompt_noise, layer.latent_noise]
-    return (
-        all(isinstance(word, str) for word in words)
-        and all(type(value) is int for value in (*whole, *seeds))
-        and all(0 <= seed < SEEDS for seed in seeds)
-        and all(type(value) in (int, float) for value in numbers)
-        and isinstance(parameters.fast, bool)
-        and isinstance(parameters.notes, tuple)
-        and all(isinstance(note, str) for note in parameters.notes)
-        and isinstance(parameters.loras, tuple)
-        and all(map(_is_lora, parameters.loras))
-    )
-
-
-def _is_lora(told: Any) -> bool:
-    return (
-        isinstance(told, tuple)
-        and len(told) == 2
-        and isinstance(told[0], str)
-        and type(told[1]) in (int, float)
-    )
+def _readable(value: Any) -> Any:
+    """Return a value with lone surrogates replaced, which JSON can escape and nobody can send."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list | tuple):
+        return type(value)(map(_readable, value))
+    return {name: _readable(each) for name, each in value.items()} if isinstance(value, dict) else value
 
 
 def _is_ours(kind: bytes, body: bytes) -> bool:
-    return kind in (b"tEXt", b"iTXt", b"zTXt") and body.partition(b"\0")[0] in (OWN, FOREIGN)
-
-
-def _text_chunk(keyword: bytes, text: str) -> tuple[bytes, bytes]:
-    text = text.replace("\0", "")
-    try:
-        return b"tEXt", keyword + b"\0" + text.encode("latin-1")
-    except UnicodeEncodeError:
-        return b"iTXt", keyword + b"\0\0\0\0\0" + text.encode("utf-8", "replace")
+    return kind in (b"tEXt", b"iTXt", b"zTXt") and body.partition(b"\0")[0].decode("latin-1") in (
+        OWN,
+        FOREIGN,
+    )
 
 
 def _quoted(value: str) -> str:

@@ -1,7 +1,4 @@
-"""Single values as other programs write them into JSON and texts, taken only where they make sense.
-
-Knows the names of our fields; knows no program.
-"""
+"""Single values as other programs write them into JSON and texts, taken only where they make sense."""
 
 import json
 import re
@@ -10,7 +7,8 @@ from typing import Any
 
 from engine.types import SEEDS
 
-Told = dict[str, Any]
+Fields = dict[str, Any]
+"""Values for fields of `Parameters`."""
 Json = Mapping[str, Any]
 
 MOST = 10**6
@@ -19,47 +17,47 @@ NUMBER = r"-?\d{1,20}(?:\.\d{1,20})?"
 _SIZE = re.compile(r"\D{0,2}(\d{1,6})\s?[x×,]\s?(\d{1,6})\D?")
 
 
-def named(program: str, told: Json, scale: str = "guidance_scale", **names: str) -> Told:
-    """Return the fields that a program keeps one by one, under `names` where it calls them otherwise."""
+def named(program: str, written: Json, scale: str = "guidance_scale", **names: str) -> Fields:
+    """Return the fields that a program writes one by one; `names` has those it calls something else."""
 
-    def said(field: str) -> Any:
-        return told.get(names.get(field, field))
+    def value(field: str) -> Any:
+        return written.get(names.get(field, field))
 
     return {
         "program": program,
-        "prompt": words(said("prompt")),
-        "negative_prompt": words(told.get(names.get("negative", "negative_prompt"))),
-        "width": whole(said("width")),
-        "height": whole(said("height")),
-        "steps": whole(said("steps")),
-        "guidance_scale": number(told.get(scale)) or 1.0,
-        "seed": seed(said("seed")),
-        "model": words(said("model")),
+        "prompt": text(value("prompt")),
+        "negative_prompt": text(written.get(names.get("negative", "negative_prompt"))),
+        "width": whole(value("width")),
+        "height": whole(value("height")),
+        "steps": whole(value("steps")),
+        "guidance_scale": number(written.get(scale)) or 1.0,
+        "seed": seed(value("seed")),
+        "model": text(value("model")),
     }
 
 
 def json_object(text: str) -> dict[str, Any]:
     """Return a JSON object; empty for anything else."""
     try:
-        told = json.loads(text)
+        found = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return found if isinstance(found, dict) else {}
 
 
-def words(value: object) -> str:
+def text(value: object) -> str:
     """Return a text without space around it; empty for anything else."""
     return value.strip() if isinstance(value, str) else ""
 
 
-def sized(text: str | None) -> Told:
+def sized(text: str | None) -> Fields:
     """Return width and height of `512x768` or `(512, 768)`; nothing for anything else."""
     size = _SIZE.match(text or "")
     return {"width": int(size[1]), "height": int(size[2])} if size else {}
 
 
 def number(value: object) -> float | None:
-    """Return a finite number, said as one or in digits."""
+    """Return a finite number, written as one or as digits in a text."""
     if isinstance(value, str):
         return float(value) if re.fullmatch(NUMBER, value) else None
     if isinstance(value, bool) or not isinstance(value, int | float):

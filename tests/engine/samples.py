@@ -5,7 +5,7 @@ from io import BytesIO
 from typing import Any
 
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
+from PIL.PngImagePlugin import PngInfo, putchunk
 
 from engine.pictures import chunks, metadata
 from engine.pictures.metadata import Parameters
@@ -20,6 +20,13 @@ def png(texts: Mapping[str, str], *, international: bool = False, packed: bool =
             info.add_text(key, value, zip=packed)
     buffer = BytesIO()
     Image.new("RGB", (8, 8), "red").save(buffer, "PNG", pnginfo=info)
+    return buffer.getvalue()
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """A chunk as it stands in a PNG file."""
+    buffer = BytesIO()
+    putchunk(buffer, kind, body)
     return buffer.getvalue()
 
 

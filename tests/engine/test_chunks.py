@@ -5,8 +5,8 @@ import zlib
 
 import pytest
 
-from engine.pictures import chunks, metadata
-from tests.engine.samples import A1111, FOX, png, read, with_exif
+from engine.pictures import metadata
+from tests.engine.samples import A1111, FOX, chunk, png, read, with_exif
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_what_a_camera_or_an_editor_comments_is_no_prompt(comment: bytes) -> Non
 
 @pytest.mark.parametrize("name", ["parameters", "prompt", "Comment", "Description"])
 def test_packed_bombs_are_cut_whatever_they_are_called(name: str) -> None:
-    bomb = chunks.packed(b"zTXt", name.encode() + b"\0\0" + zlib.compress(b'{"a":' * 4_000_000))
+    bomb = chunk(b"zTXt", name.encode() + b"\0\0" + zlib.compress(b'{"a":' * 4_000_000))
     metadata.read(png({})[:33] + bomb * 50 + png({})[33:])
 
 

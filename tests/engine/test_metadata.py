@@ -12,6 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 from engine.pictures import chunks, metadata
 from engine.pictures.metadata import Parameters
 from engine.types import Variation
+from tests.engine.samples import chunk
 
 FULL = Parameters(
     prompt="a red sailboat, on the sea: at sunset\nwith two lines",
@@ -146,7 +147,7 @@ def test_a_file_without_parameters_is_none(data: bytes) -> None:
         "7" * 5_000,
         json.dumps({"prompt": 7}),
         json.dumps({"width": "1"}),
-        json.dumps({"variation": {"seed": 1, "evil": 2}}),
+        json.dumps({"variation": {"seed": 1, "base": {"seed": -1}}}),
         json.dumps({"variation": [1]}),
         json.dumps({"notes": [1]}),
         json.dumps({"seed": True}),
@@ -163,7 +164,8 @@ def test_a_wrong_chunk_of_ours_counts_as_none(own: str) -> None:
 
 
 def test_a_newer_chunk_with_unknown_keys_is_read() -> None:
-    assert metadata.read(png(**{"zimage-bot": json.dumps({"prompt": "x", "later": 1})})) == Parameters("x")
+    later = json.dumps({"prompt": "x", "later": 1, "variation": {"seed": 1, "later": 2}})
+    assert metadata.read(png(**{"zimage-bot": later})) == Parameters("x", variation=Variation(1))
 
 
 def test_a_file_from_before_lora_files_is_read() -> None:
@@ -182,10 +184,9 @@ def test_lora_files_are_told_the_way_other_programs_tell_them() -> None:
 
 def test_a_compressed_bomb_is_cut() -> None:
     body = b"parameters\0\0" + zlib.compress(b"a" * 50_000_000)
-    chunk = chunks.packed(b"zTXt", body)
-    told = metadata.read(png()[:33] + chunk + png()[33:])
-    assert told is not None
-    assert len(told.prompt) == chunks.LONGEST_TEXT
+    found = metadata.read(png()[:33] + chunk(b"zTXt", body) + png()[33:])
+    assert found is not None
+    assert len(found.prompt) == chunks.LONGEST_TEXT
 
 
 @given(st.binary(max_size=400))
