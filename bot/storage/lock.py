@@ -1,17 +1,18 @@
 """The data directory: usable, closed to other users of the machine, and one bot's alone.
 
-The lock is the operating system's and is dropped when the process ends.
+The lock is the operating system's and ends with the process, however that ends. A network file system without
+such locks is refused: a lock that is only a file would outlive a kill.
 """
 
 import errno
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import TextIOWrapper
 from pathlib import Path
 
-NAME = "bot.storage.lock"
+from filelock import FileLock, Timeout
+
+NAME = "bot.lock"
 _REMEDIES = {
     errno.EACCES: "give this user write access to it, or set data_dir to another place",
     errno.EPERM: "give this user write access to it, or set data_dir to another place",
@@ -20,6 +21,8 @@ _REMEDIES = {
     errno.EDQUOT: "make room within this user's quota, or set data_dir to another disk",
     errno.ENOTDIR: "a part of this path is a file; move that away, or set data_dir to a directory",
     errno.EEXIST: "it is a file; move that away, or set data_dir to a directory",
+    errno.ENOSYS: "its file system has no locks; set data_dir to a disk of this machine",
+    errno.ENOLCK: "its file system has no locks; set data_dir to a disk of this machine",
 }
 
 
@@ -41,34 +44,21 @@ def exclusive(directory: Path) -> Iterator[None]:
     """Hold `directory` for this process, creating it if needed; raises `UnusableDirectory`."""
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = (directory / NAME).open("a+")
         with tempfile.TemporaryFile(dir=directory) as probe:
             probe.write(b"\0" * 4096)
+        lock = FileLock(directory / NAME, blocking=False, fallback_to_soft=False)
+        lock.acquire()
+    except Timeout as error:
+        raise DirectoryBusy(directory) from error
     except OSError as error:
         raise UnusableDirectory(f"the data directory {directory}: {remedy(error)}") from error
-    with file:
-        try:
-            _lock(file)
-        except OSError as error:
-            raise DirectoryBusy(directory) from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def remedy(error: OSError) -> str:
     """Return in a line what is wrong with a file or directory of the bot's data, and what helps."""
     helps = _REMEDIES.get(error.errno or 0, "set data_dir to a directory this user can write to")
     return f"{error.strerror}; {helps}"
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: TextIOWrapper) -> None:
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-
-else:
-    import fcntl
-
-    def _lock(file: TextIOWrapper) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
