@@ -11,7 +11,16 @@ from collections import Counter
 import pytest
 
 from lab.evaluate.wishes.__main__ import counted, main
-from lab.evaluate.wishes.records import SPLITS, Wish, wishes
+from lab.evaluate.wishes.records import (
+    FAULTS,
+    SPLITS,
+    Rewriting,
+    Wish,
+    first_wishes,
+    rewritings,
+    wishes,
+)
+from lab.evaluate.wishes.rewritings import accepted
 from lab.evaluate.wishes.score import GROUPS, HAN, garbage, judge, refuses, says
 
 PENGUINS = Wish(
@@ -164,3 +173,47 @@ def test_failures_of_the_held_out_half_are_printed_only_where_asked(
     assert "->" not in printed("--show")
     assert "->" in printed("--look")
     assert json.loads(printed("--json"))["all"].keys() == {"wrong", "invented", "flawed", "right"}
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_every_bad_rewriting_says_its_fault_and_no_good_one_has_any(split: str) -> None:
+    good, bad = (rewritings(grade, split) for grade in ("good", "bad"))
+    assert min(len(good), len(bad)) >= 100
+    assert {item.fault for item in good} == {""}
+    assert {item.fault for item in bad} == FAULTS
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_rewritings_are_of_wishes_in_both_languages_and_are_written_in_both(split: str) -> None:
+    for grade in ("good", "bad"):
+        items = rewritings(grade, split)
+        chinese = sum(HAN.search(item.wish) is not None for item in items)
+        assert len(items) * 0.3 < chinese < len(items) * 0.8
+        assert sum(len(HAN.sub("", item.rewriting)) * 2 < len(item.rewriting) for item in items) >= 8
+
+
+def test_no_rewriting_stands_in_both_halves_and_none_is_good_and_bad() -> None:
+    files = itertools.product(("good", "bad"), SPLITS)
+    texts = [(item.wish, item.rewriting) for file in files for item in rewritings(*file)]
+    assert len(texts) == len(set(texts))
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_each_half_has_a_hundred_first_wishes_in_both_languages(split: str) -> None:
+    first = first_wishes(split)
+    assert len({wish.wish for wish in first}) == 100
+    assert 40 <= sum(HAN.search(wish.wish) is not None for wish in first) <= 60
+    assert not any(HAN.search(item) for wish in first for item in wish.seen)
+
+
+@pytest.mark.parametrize(
+    ("rewriting", "taken"),
+    [
+        ("A cat lies on a wooden chair, soft light from one side.", True),
+        ("一只猫趴在木椅上，侧面来的柔光。", True),
+        ("Sure! A cat on a chair.", False),
+        ("A dog on a chair.", False),
+    ],
+)
+def test_a_rewriting_is_accepted_where_the_optimizer_would_draw_it(rewriting: str, taken: bool) -> None:
+    assert accepted(Rewriting("一只猫", rewriting)) is taken

@@ -14,6 +14,12 @@ from pathlib import Path
 from typing import Any
 
 SPLITS = ("dev", "held_out")
+FAULTS = frozenset(
+    {
+        "label", "chatter", "please", "imagine", "example", "repetition", "cut", "subject lost",
+        "subject added", "colours swapped", "time changed", "quote changed", "count changed", "place only",
+    }
+)  # fmt: skip
 FOLDER = Path(__file__).parent
 
 
@@ -38,7 +44,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Rewriting:
-    """What a language model might write for a wish; `fault` says what is bad about it."""
+    """What a language model might write for a wish, and one of `FAULTS` where it is bad."""
 
     wish: str
     rewriting: str
@@ -47,7 +53,7 @@ class Rewriting:
 
 @dataclass(frozen=True, slots=True)
 class FirstWish:
-    """What a newcomer types first, and what must be seen in the picture, each as English wordings."""
+    """What a newcomer types first, and what must be seen, in English; nothing where any picture will do."""
 
     wish: str
     seen: tuple[str, ...]
@@ -59,7 +65,7 @@ def wishes(split: str) -> list[Wish]:
 
 
 def rewritings(grade: str, split: str) -> list[Rewriting]:
-    """The rewritings of a half that are `good` or `bad`."""
+    """The `good` or `bad` rewritings of a half."""
     return [Rewriting(**record) for record in _records(f"rewritings_{grade}_{split}")]
 
 
