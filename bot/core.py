@@ -65,7 +65,7 @@ class CoreSettings:
 
 
 class Core:
-    """One straight line from a request to a delivered reply. Call `recover` once, then `run`."""
+    """From a request to a delivered reply. Call `recover` once, then `run`."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class Core:
         return self._runner.refusal
 
     async def submit(self, request: Request, fetch: Fetch | None = None) -> Job:
-        """Admit a request and show its place in the line; the same event again is the same job.
+        """Admit a request and show its place in the queue; the same event again is the same job.
 
         `fetch` brings a picture to start from. Raises `Refused` before anything is stored or shown. Once
         stored, a job goes on even if the caller is cancelled.
@@ -176,7 +176,7 @@ class Core:
         return await self._submit(await followups.request(self._store.job, self._new_seed, job, click))
 
     async def cancel(self, user: User, job_id: int | None = None) -> int:
-        """Cancel a person's open job, or all of them, the last first; return how many there were.
+        """Cancel a user's open job, or all of them, the last first; return how many there were.
 
         In that order none of them begins or moves up in between.
         """
@@ -247,7 +247,7 @@ class Core:
         return picture_info.describe(self._replies.texts, user.locale, picture)
 
     async def recover(self) -> None:
-        """Pick up where the last run stopped: say last words that were not heard, and queue what is open.
+        """Go on where the last run stopped: show final replies that no platform took, and queue what is open.
 
         Jobs of a platform that is not served now wait for the run that serves it again. Where the database
         was lost or is an older one, new jobs are numbered above every picture that is there.
@@ -264,13 +264,13 @@ class Core:
                 self._runner.enqueue(job)
 
     async def run(self) -> None:
-        """Hand out the line until cancelled; what runs then goes back into the line."""
+        """Run jobs in turn until cancelled; what runs then is queued again."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._runner.run())
             group.create_task(retention.hourly(self.sweep, self._sleep))
 
     async def idle(self) -> None:
-        """Wait until every job has ended and every last word was taken."""
+        """Wait until every job has ended and every final reply was taken."""
         await self._runner.idle()
 
     async def sweep(self) -> None:
@@ -288,7 +288,7 @@ class Core:
         return self._replies.forgotten(user.locale, answer == "yes")
 
     async def _submit(self, request: Request, fetch: Fetch | None = None) -> Job:
-        """Admit a request of an event that is new, from somebody who may ask here."""
+        """Admit a request of a new event, from a user who may ask here."""
         if self._operator.draining:
             raise Refused("draining")
         if request.kind != "upscale":

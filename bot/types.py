@@ -1,4 +1,4 @@
-"""The words everybody in the bot speaks: who asked, what for, where to answer, how the answer looks.
+"""The types that the whole bot shares: users, requests, jobs, addresses, replies, refusals.
 
 Frozen data and one protocol; no behaviour beyond packing, no platform and no database.
 """
@@ -37,9 +37,9 @@ _PACKED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person on one platform, as they are where they ask. `locale` is a BCP 47 tag such as `zh-CN`.
+    """A person on one platform, in the chat of the request. `locale` is a BCP 47 tag such as `zh-CN`.
 
-    `groups` say where and as what they ask, in the words of the configuration: `discord:role:5`,
+    `groups` are the chat and the roles in there, as the configuration names them: `discord:role:5`,
     `discord:server:1`, `discord:channel:2`, `discord:age-restricted`, `telegram:chat:-100`. A `moderator` may
     remove others' messages there. `account` is the person they are linked to, filled in by the core.
     """
@@ -73,10 +73,10 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """Everything a person can say about a picture. None means: not said, the model or the dice decide.
+    """Everything a user can choose about a picture. None means that the model or chance decides.
 
-    `factor` and `method` are said of a picture to enlarge. `reword` is the operator's choice: a reroll words
-    a rewritten wish afresh. `repeat` is how often a message's request is made; what is `pasted` was read
+    `factor` and `method` are of an upscale. `reword` is the operator's choice: a reroll rewrites the prompt
+    anew. `repeat` is how often a message's request is made; what is `pasted` was read
     from another program's generation data. With `fast` the prompt's complexity chooses at most `steps` steps.
     """
 
@@ -105,11 +105,11 @@ class Params:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A person's ask, already parsed, not yet judged.
+    """A user's request, already parsed, not yet judged.
 
     `event_id` is the platform's own id of the event: the same event twice is one job. `image` is the name
     of a kept input picture, filled in by the core. `parent`, `index` and `variation` are set when it came
-    from a button; of an `optimize`, `index` counts the wordings asked for. `original` is the person's wording
+    from a button; of an `optimize`, `index` counts the wordings asked for. `original` is the user's wording
     when `params.prompt` was already rewritten.
     """
 

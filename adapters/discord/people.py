@@ -1,4 +1,4 @@
-"""Who asks on Discord, in the configuration's words: the person, their roles, and the channel they ask in.
+"""Users on Discord, named as in the configuration: the account, its roles, and the channel of the request.
 
 Everything comes with the event or is known already, so that knowing it costs no call.
 """
@@ -27,7 +27,7 @@ def of_interaction(interaction: Interaction) -> User:
 
 
 def of_reaction(event: discord.RawReactionActionEvent, guild: discord.Guild | None) -> User:
-    """Return the person behind a reaction; their language is not told with it."""
+    """Return the person behind a reaction; their language does not come with it."""
     member, channel = event.member, channel_of(event, guild)
     name = member.display_name if member else ""
     groups = _groups(event.guild_id, event.channel_id, channel, member)

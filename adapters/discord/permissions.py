@@ -1,4 +1,4 @@
-"""Whether an answer can be posted where it is asked for."""
+"""Whether the bot may post an answer in a channel."""
 
 from typing import Any
 

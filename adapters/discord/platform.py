@@ -179,7 +179,7 @@ def _point(settings: DiscordConfig) -> None:
 
 
 def _proxy_options(settings: DiscordConfig) -> dict[str, Any]:
-    """Return how the library's client is told of a proxy; raises `ConfigError` for one of no use."""
+    """Return the options that give the library's client a proxy; raises `ConfigError` for one of no use."""
     proxy = find_proxy(settings.api_base, "discord.proxy", settings.proxy)
     if proxy is None:
         return {}

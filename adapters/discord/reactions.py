@@ -1,7 +1,7 @@
 """Reactions under the bot's pictures: 🔄 or 🎲 again, ⬆️ larger, ❌ stop or delete, ✉️ by DM, ⭐ favourite.
 
 Works on messages of any age, since the message itself says which job it shows. What people put there who may
-not press is no ask; any other refusal goes to its person by DM.
+not press is ignored; any other refusal goes to its user by DM.
 """
 
 import logging
@@ -48,7 +48,7 @@ class Reactions:
         self._client = client
 
     async def added(self, event: discord.RawReactionActionEvent) -> None:
-        """Do what a reaction asks for, where it stands under a picture of ours."""
+        """Do what a reaction means, where it stands under a picture of ours."""
         verb = VERBS.get(event.emoji.name.rstrip("\ufe0f"))
         if verb is not None and (number := await self._shown(event)):
             await self._act(event, Action(verb, number, value="on" if verb == "favourite" else ""))

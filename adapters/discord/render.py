@@ -48,12 +48,16 @@ class Look:
 
     def send(self) -> dict[str, Any]:
         """Return the arguments that send a new message that looks like this."""
-        said: dict[str, Any] = {"content": self.content, "files": self._files(), "allowed_mentions": NOBODY}
+        message: dict[str, Any] = {
+            "content": self.content,
+            "files": self._files(),
+            "allowed_mentions": NOBODY,
+        }
         if self.embed:
-            said["embed"] = self.embed
+            message["embed"] = self.embed
         if shown := buttons.view(self.rows, self.choices):
-            said["view"] = shown
-        return said
+            message["view"] = shown
+        return message
 
     def _files(self) -> list[discord.File]:
         return [

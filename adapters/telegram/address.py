@@ -33,8 +33,8 @@ class Place:
 
     def address(self) -> Address:
         """Return the address that `read` takes back."""
-        said = {name: value for name, value in asdict(self).items() if value not in (None, False, "")}
-        return Address(NAME, json.dumps(said, separators=(",", ":")))
+        fields = {name: value for name, value in asdict(self).items() if value not in (None, False, "")}
+        return Address(NAME, json.dumps(fields, separators=(",", ":")))
 
 
 def read(address: Address) -> Place:

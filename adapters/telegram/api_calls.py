@@ -1,6 +1,6 @@
 """The calls that put messages into a chat, change them and take them away.
 
-Knows places and how Telegram wants things said; decides nothing.
+Knows places and the calls of the Bot API; decides nothing.
 """
 
 import logging

@@ -21,9 +21,9 @@ class CancellableHttp(HTTPXRequest):
         super().__init__(*args, **{"httpx_kwargs": {"verify": _trust(), "trust_env": False}, **settings})
         self._calls: set[asyncio.Task[tuple[int, bytes]]] = set()
 
-    async def do_request(self, *args: Any, **said: Any) -> tuple[int, bytes]:
+    async def do_request(self, *args: Any, **options: Any) -> tuple[int, bytes]:
         """Call Telegram; raises NetworkError where `shutdown` ends the call."""
-        call = asyncio.create_task(super().do_request(*args, **said))
+        call = asyncio.create_task(super().do_request(*args, **options))
         self._calls.add(call)
         call.add_done_callback(self._calls.discard)
         caller = asyncio.current_task()

@@ -10,11 +10,10 @@ from functools import partial
 
 from telegram import ForceReply, Message, PhotoSize, Update
 
-from adapters.telegram import incoming
 from adapters.telegram.address import Place
 from adapters.telegram.button_presses import Presses
 from adapters.telegram.files import Files
-from adapters.telegram.incoming import Incoming
+from adapters.telegram.incoming import Incoming, parse_message, place_of
 from adapters.telegram.people import Moderators, user_of
 from adapters.telegram.reactions import Reactions
 from adapters.telegram.responder import LINKED, Responder
@@ -53,9 +52,9 @@ class Inbox:
         """Tell the user that it went wrong on our side."""
         message = update.message
         if message is not None and message.from_user is not None:
-            if incoming.parse_message(message, self._responder.bot.bot) is not None:
+            if parse_message(message, self._responder.bot.bot) is not None:
                 user = user_of(message.from_user, message.chat)
-                await self._responder.answer(incoming.place_of(message), self._responder.sorry(user))
+                await self._responder.answer(place_of(message), self._responder.sorry(user))
         elif update.callback_query is not None:
             await self._presses.apologize(update.callback_query)
         elif update.message_reaction is not None:
@@ -65,33 +64,33 @@ class Inbox:
         account = message.from_user
         if account is None or account.is_bot:
             return
-        meant = incoming.parse_message(message, self._responder.bot.bot)
-        if meant is None:
+        incoming = parse_message(message, self._responder.bot.bot)
+        if incoming is None:
             return
-        user, place, meant = (
+        user, place, incoming = (
             user_of(account, message.chat),
-            incoming.place_of(message),
-            self._completed(meant),
+            place_of(message),
+            self._completed(incoming),
         )
         if place.group and await self._responder.outbox.refuses(place):
             muted = Reply(self._responder.say(user, "telegram-muted"), private=True)
             await self._responder.reply_privately(place, user, muted)
             return
         try:
-            command = _linked(commands.parse(meant.text))
-            found = await self._ask(user, place, meant, command)
+            command = _linked(commands.parse(incoming.text))
+            found = await self._ask(user, place, incoming, command)
         except Refused as refused:
-            await self._refuse(place, user, meant, refused)
+            await self._refuse(place, user, incoming, refused)
             return
         if isinstance(found, Question):
             await self._ask_for(place, user, found.kind)
-        elif isinstance(found, Reply) and (not found.private or _is_public(command, meant)):
+        elif isinstance(found, Reply) and (not found.private or _is_public(command, incoming)):
             await self._responder.answer(place, found)
         elif isinstance(found, Reply):
             await self._responder.reply_privately(place, user, found, command.name)
 
     async def _ask(
-        self, user: User, place: Place, meant: Incoming, command: Command
+        self, user: User, place: Place, incoming: Incoming, command: Command
     ) -> Job | Reply | Question:
         return await ask(
             self._responder.core,
@@ -100,35 +99,35 @@ class Inbox:
                 place.event,
                 command,
                 at(place.address()),
-                partial(self._files.fetch, meant.picture) if meant.picture else None,
-                replied_to=meant.job,
-                bare=not meant.text.startswith("/"),
+                partial(self._files.fetch, incoming.picture) if incoming.picture else None,
+                replied_to=incoming.job,
+                bare=not incoming.text.startswith("/"),
             ),
         )
 
-    async def _refuse(self, place: Place, user: User, meant: Incoming, refused: Refused) -> None:
+    async def _refuse(self, place: Place, user: User, incoming: Incoming, refused: Refused) -> None:
         """Say why not; a group that is not served, and a command that may be another bot's, get no answer."""
-        if refused.code == "unknown-command" and not meant.spoken:
+        if refused.code == "unknown-command" and not incoming.addressed:
             return
         if refused.code == "not-here" and place.group and not self._responder.core.administers(user):
             if place.chat not in self._strange:
                 log.info("not served, since access says so: %s", refused.values["place"])
             self._strange.add(place.chat)
             return
-        if refused.code == "no-parameters" and isinstance(meant.picture, PhotoSize):
+        if refused.code == "no-parameters" and isinstance(incoming.picture, PhotoSize):
             # Telegram makes every photo a JPEG and drops its metadata; only a file keeps it.
             reply = Reply(self._responder.say(user, "telegram-as-file"))
         else:
             reply = self._responder.refused(refused, user)
         await self._responder.answer(place, reply)
 
-    def _completed(self, meant: Incoming) -> Incoming:
+    def _completed(self, incoming: Incoming) -> Incoming:
         """Put the command of our question before the text that answers it."""
         for kind in ("imagine", "optimize"):
             questions = {self._responder.texts.say(locale, f"telegram-ask-{kind}") for locale in LANGUAGES}
-            if meant.question in questions and not meant.text.startswith("/"):
-                return replace(meant, text=f"/{kind} {meant.text}")
-        return meant
+            if incoming.question in questions and not incoming.text.startswith("/"):
+                return replace(incoming, text=f"/{kind} {incoming.text}")
+        return incoming
 
     async def _ask_for(self, place: Place, user: User, kind: Kind) -> None:
         text = self._responder.say(user, f"telegram-ask-{kind}")
@@ -142,15 +141,15 @@ def _linked(command: Command) -> Command:
     return Command(command.rest, "") if command.name == "help" and command.rest in LINKED else command
 
 
-def _is_public(command: Command, meant: Incoming) -> bool:
+def _is_public(command: Command, incoming: Incoming) -> bool:
     """Say whether everybody in a group may read what is private elsewhere."""
-    return command.name in PUBLIC or (command.name == "info" and meant.picture is not None)
+    return command.name in PUBLIC or (command.name == "info" and incoming.picture is not None)
 
 
 def event_of(update: Update) -> str:
     """Return the intake key of an update: the same event again is the same job."""
     if update.message is not None:
-        return incoming.place_of(update.message).event
+        return place_of(update.message).event
     if update.callback_query is not None:
         return f"query/{update.callback_query.id}"
     return f"update/{update.update_id}"

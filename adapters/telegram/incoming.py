@@ -21,14 +21,14 @@ _JOB = re.compile(r"\w+:(?P<job>[0-9]{1,18})(?::[0-9]+)?")
 class Incoming:
     """A message to the bot: `job` is the one whose message it replies to, `question` the text it replies to.
 
-    `spoken` says that they meant the bot for sure; a bare command in a group may be another bot's.
+    `addressed` says that the bot is meant for sure; a bare command in a group may be another bot's.
     """
 
     text: str
     picture: PhotoSize | Document | None = None
     job: int | None = None
     question: str = ""
-    spoken: bool = True
+    addressed: bool = True
 
 
 def parse_message(message: Message, me: Account) -> Incoming | None:
@@ -41,21 +41,25 @@ def parse_message(message: Message, me: Account) -> Incoming | None:
         return None
     name = re.compile(rf"@{re.escape(me.username or '')}\b", re.IGNORECASE)
     named = name.search(text) is not None
-    spoken = message.chat.type == "private" or ours or named
+    addressed = message.chat.type == "private" or ours or named
     empty = not text and (message.media_group_id or not message.effective_attachment)
     if empty or not (
-        spoken or command
+        addressed or command
     ):  # the pictures of an album come one by one, its words with one of them
         return None
     text = " ".join(name.sub(" ", text).split()) if named else text
     picture = _picture(message)
     if answered is None:
-        return Incoming(text, picture, spoken=spoken)
+        return Incoming(text, picture, addressed=addressed)
     if not ours:
-        return Incoming(text, picture or (_picture(answered) if command or named else None), spoken=spoken)
+        return Incoming(
+            text, picture or (_picture(answered) if command or named else None), addressed=addressed
+        )
     job = job_of(answered)
     # An original that the bot sent as a file belongs to no job by its buttons, but it is a picture.
-    return Incoming(text, picture or (None if job else _picture(answered)), job, answered.text or "", spoken)
+    return Incoming(
+        text, picture or (None if job else _picture(answered)), job, answered.text or "", addressed
+    )
 
 
 def job_of(message: Message) -> int | None:

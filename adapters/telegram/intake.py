@@ -1,9 +1,9 @@
-"""Takes updates: those of one sender in a chat in their order, each once, until what they ask for is kept.
+"""Takes updates: those of one sender in a chat in their order, each once, until what they want is kept.
 
 An update that takes long is kept itself, so that Telegram goes on with the others; the next start handles
 what is left. What goes wrong on our side, such as a database that somebody else holds or a full disk, is
-tried again for a while, and then its person is told. Knows updates and their order; knows no message, no
-core, and not how updates come.
+tried again for a while, and then its user gets an apology. Knows updates and their order; knows no message,
+no core, and not how updates come.
 """
 
 import asyncio
@@ -103,7 +103,7 @@ class Intake:
             self._start(self._remove_when(done, update), f"keep update {update.update_id}")
 
     async def resume(self, bot: Bot) -> None:
-        """Begin with what the last run was told and has not handled."""
+        """Begin with what the last run received and has not handled."""
         for payload in await self._kept.left(NAME):
             update = Update.de_json(json.loads(payload), bot)
             done = self._seen.get(update.update_id) or self._begin(update)
@@ -147,7 +147,7 @@ class Intake:
             self._accepted.forget(event, done)
 
     async def _tried(self, update: Update, done: asyncio.Event) -> bool:
-        """Handle an update, again and again unless what it asks for is kept; False where it never was."""
+        """Handle an update, again and again unless what it wants is kept; False where it never was."""
         pauses = iter(PAUSES if update.callback_query is None else PAUSES_OF_A_PRESS)
         while True:
             try:

@@ -1,6 +1,6 @@
-"""Who asks on Telegram, in the configuration's words: the person and their group, and who moderates it.
+"""Users on Telegram, named as in the configuration: the account and its group, and who moderates it.
 
-Only the last costs a call, so it is asked for where it decides something, and kept for a minute.
+Only the last costs a call, so it is made where it decides something, and kept for a minute.
 """
 
 import logging
@@ -39,8 +39,8 @@ class Moderators:
 
     async def named(self, user: User, chat: int) -> User:
         """Return the user with `moderator` looked up; where Telegram does not say, they are none."""
-        asked, moderates = self._known.get((chat, user.id), (-KNOWN_FOR, False))
-        if self._clock() - asked >= KNOWN_FOR:
+        checked, moderates = self._known.get((chat, user.id), (-KNOWN_FOR, False))
+        if self._clock() - checked >= KNOWN_FOR:
             moderates = await self._ask(chat, int(user.id))
             self._known[chat, user.id] = (self._clock(), moderates)
         return replace(user, moderator=moderates)

@@ -1,4 +1,4 @@
-"""Fetches updates and confirms them only when what they ask for is kept: nothing is lost in a crash.
+"""Fetches updates and confirms them only when what they want is kept: nothing is lost in a crash.
 
 Knows the offset; knows no message and no core. Telegram forgets updates below the offset of the next call,
 which therefore never passes an update that is neither handled nor accepted, that is, its job's row committed.
@@ -51,7 +51,7 @@ class Polling:
                 offset = await self._taken(updates)
 
     async def _taken(self, updates: Sequence[Update]) -> int:
-        """Give updates to the intake, which knows those it has; return the first to be told of again."""
+        """Give updates to the intake, which knows those it has; return the first to be fetched again."""
         taking = [asyncio.ensure_future(self._intake.take(update)) for update in updates]
         try:
             await asyncio.wait(taking, timeout=PATIENCE)

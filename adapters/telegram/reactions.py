@@ -25,7 +25,7 @@ class Reactions:
         self._core = responder.core
 
     async def changed(self, reaction: MessageReactionUpdated, event: str) -> None:
-        """Do what a reaction asks for."""
+        """Do what a reaction means."""
         account = reaction.user
         before, after = _emojis(reaction.old_reaction), _emojis(reaction.new_reaction)
         if account is None or account.is_bot or before == after:
@@ -46,7 +46,7 @@ class Reactions:
             await self._press(user, Action(verb, job.id, _first(job)), place)
 
     async def apologize(self, reaction: MessageReactionUpdated, event: str) -> None:
-        """Say that what a reaction asked for went wrong on our side."""
+        """Say that a reaction went wrong on our side."""
         if (account := reaction.user) is not None:
             place = Place(reaction.chat.id, event, lang=account.language_code or "")
             user = user_of(account, reaction.chat)

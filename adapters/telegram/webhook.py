@@ -1,4 +1,4 @@
-"""Listens for the updates that Telegram sends, and answers each only when what it asks for is kept.
+"""Listens for the updates that Telegram sends, and answers each only when what it wants is kept.
 
 Knows HTTP and the secret that Telegram sends along; knows no message and no core. Telegram sends an update
 again until it is answered with 200, so one that a crash or a shutdown cuts off is not lost.
@@ -38,7 +38,7 @@ class Webhook:
         self._url = url
         self._listen = listen
         self._sleep = sleep
-        # Anybody may find the address; only Telegram is told this.
+        # Anybody may find the address; only Telegram knows this.
         self._secret = secrets.token_urlsafe(32)
 
     async def run(self) -> None:
@@ -69,8 +69,8 @@ class Webhook:
             raise ConfigError(f"telegram.webhook_listen = {self._listen!r}: ports end at 65535") from None
 
     async def _take(self, request: web.Request) -> web.Response:
-        told = request.headers.get(HEADER, "").encode(errors="replace")
-        if not hmac.compare_digest(told, self._secret.encode()):
+        secret = request.headers.get(HEADER, "").encode(errors="replace")
+        if not hmac.compare_digest(secret, self._secret.encode()):
             log.info("a call to the webhook without Telegram's secret was turned away")
             raise web.HTTPForbidden
         try:

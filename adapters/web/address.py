@@ -22,7 +22,7 @@ def read_place(address: Address) -> tuple[str, str]:
 def message_of(job: Job, person: str) -> str:
     """Return the message in which a person's page shows a job.
 
-    Linked accounts share jobs: one that was asked for elsewhere is shown by its number.
+    Linked accounts share jobs: one that was requested elsewhere is shown by its number.
     """
     address = job.request.address
     asker, message = read_place(address) if address.platform == "web" else ("", "")

@@ -176,7 +176,7 @@ class Api:
         return web.Response(status=204)
 
     async def left(self, person: str) -> None:
-        """Cancel what somebody who left had asked for on the page; other clients' jobs stay."""
+        """Cancel the jobs that a user who left requested on the page; those of other clients stay."""
         user = User("web", person, person)
         for job in await self.core.open_jobs(user):
             if message_of(job, person).startswith(PAGE_PREFIX):
@@ -211,7 +211,7 @@ class Api:
 
 
 def refusal(replies: Replies, refused: Refused, locale: str) -> web.Response:
-    """Return the exact reason in the person's language; 429 where the same ask may succeed later."""
+    """Return the exact reason in the user's language; 429 where the same request may succeed later."""
     body: Json = {"error": replies.refused(refused, locale).text, "code": refused.code}
     headers, status = {}, REFUSALS[refused.code].status
     if refused.retry_after is not None:

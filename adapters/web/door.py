@@ -1,6 +1,6 @@
 """What every request passes on its way in, and every answer on its way out.
 
-A program hears JSON whatever happens; a person at the page's own address sees a page that says it, with a
+A program gets JSON whatever happens; a browser at the page's own address gets a page that says it, with a
 field where a token opens it. Knows no job.
 """
 
@@ -51,7 +51,7 @@ class Door:
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Check who asks, and answer whatever else goes wrong on the way."""
+        """Check who the user is, and answer whatever else goes wrong on the way."""
         _limit_stalling(request)
         try:
             if request.path != "/healthz" and not request.path.startswith("/page/"):
@@ -116,8 +116,8 @@ def expected(handler: Answers) -> Answers:
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         if request.headers.get("Expect", "100-continue").lower() == "100-continue":
             return await handler(request)
-        told = {"error": "Expect can only be 100-continue.", "code": "bad-request"}
-        return web.json_response(told, status=417)
+        body = {"error": "Expect can only be 100-continue.", "code": "bad-request"}
+        return web.json_response(body, status=417)
 
     return handle
 

@@ -22,7 +22,7 @@ class Shown:
 
 
 class Stream:
-    """One open page: what it has yet to be told, the newest state of each message only."""
+    """One open page: what it has yet to receive, the newest state of each message only."""
 
     def __init__(self) -> None:
         self._pending: dict[str, Shown] = {}
@@ -72,7 +72,7 @@ class Hub:
         return self._version
 
     def show(self, person: str, message: str, reply: Reply) -> None:
-        """Tell the person's pages; remember it while the message still changes, for pages that open now."""
+        """Send it to the user's pages; keep it while the message still changes, for pages that open now."""
         shown = Shown(message, reply, self.version())
         if reply.final:
             self._unfinished.pop((person, message), None)

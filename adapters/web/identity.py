@@ -21,7 +21,7 @@ API = "/api/"
 COOKIE = "zimage_person"
 COOKIE_SECONDS = 400 * 24 * 3600
 OPERATOR = "web:local"
-"""The group of who sits at the machine itself, where the chat asks nobody for a token."""
+"""The group of the user at the machine itself, where the chat needs no token."""
 PROXIED = re.compile(
     r"(x-)?forwarded(-.*)?|via|cdn-loop|x-(real|original|remote|envoy|proxy)-.*|(cf|fly|tailscale)-.*"
     r"|(.*-)?(client|connecting)-ip",
@@ -35,7 +35,7 @@ EARLIER = re.compile(r"[0-9a-f]{16}")
 
 
 class Shut(Exception):
-    """Who asks like this does not come in: the status of the answer, and its sentence by key."""
+    """A request that is not let in: the status of the answer, and its sentence by key."""
 
     def __init__(self, status: int, key: str, **values: str) -> None:
         super().__init__(key)
@@ -94,7 +94,7 @@ class Gate:
             raise Shut(403, "door-foreign-site")
 
     def user(self, request: web.Request) -> User:
-        """Return the person behind a request; raises Shut where nobody can be told."""
+        """Return the person behind a request; raises Shut where there is none."""
         locale = locale_of(request)
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":  # others are a proxy's own, and its business
@@ -188,10 +188,10 @@ def _from_here(request: web.Request, host: str) -> bool:
 
 def _https(request: web.Request) -> bool:
     """Return whether the browser speaks https, to us or to the first of the proxies before us."""
-    said = request.headers.get("X-Forwarded-Proto", "").partition(",")[0]
+    forwarded = request.headers.get("X-Forwarded-Proto", "").partition(",")[0]
     first = next((each["proto"] for each in request.forwarded if "proto" in each), "")
     origin = request.headers.get("Origin", "").partition(":")[0]
-    return "https" in (request.scheme, *(each.strip().lower() for each in (said, first, origin)))
+    return "https" in (request.scheme, *(each.strip().lower() for each in (forwarded, first, origin)))
 
 
 def _cookies(request: web.Request) -> list[str]:

@@ -1,4 +1,4 @@
-"""Who has the page open, and who said goodbye and did not come back. Knows no job and no request."""
+"""Which users have the page open, and which closed it and did not come back. Knows no job and no request."""
 
 import asyncio
 from collections import defaultdict

@@ -1,6 +1,6 @@
-"""What administrators say: pause, resume, drain, stats, ban, unban.
+"""The administrators' commands: pause, resume, drain, stats, ban, unban.
 
-That it is an administrator who asks was checked before.
+That the user is an administrator was checked before.
 """
 
 import logging
@@ -74,7 +74,7 @@ class Admin:
         return self._replies.banned(user.locale, name, days)
 
     async def _named(self, rest: str) -> tuple[str, str]:
-        """Return whom the first word means, as the configuration names them, and the words behind it."""
+        """Return whom the first word means, as the configuration names them, and the text behind it."""
         word, _, more = rest.strip().partition(" ")
         if found := _JOB.fullmatch(word):
             job = await self._operator.job(int(found["job"]))

@@ -15,12 +15,12 @@ FAVOURITES = 5
 MOST_DIGITS = 18
 """No job's number has more, and SQLite counts no further than to nineteen of them."""
 ALWAYS = ("help", "settings", "forget")
-"""What even somebody who was shut out may ask."""
+"""What even a banned user gets an answer to."""
 ADMINS = frozenset(entry.name for entry in COMMANDS if entry.admins)
 
 
 class Answers:
-    """Answers commands; `cancel` ends one of a person's open jobs or all, `now` gives Unix seconds."""
+    """Answers commands; `cancel` ends one of a user's open jobs or all, `now` gives Unix seconds."""
 
     def __init__(
         self,
@@ -75,10 +75,10 @@ class Answers:
         raise Refused("unknown-command", command=command.name)
 
     async def settings(self, user: User) -> Reply:
-        """Show a person's own defaults."""
+        """Show a user's own defaults."""
         members = self._members
-        mine, most = await members.defaults(user), members.limits(user).max_count
-        return self._replies.settings(user.locale, members.operator_defaults, mine, most)
+        params, max_count = await members.defaults(user), members.limits(user).max_count
+        return self._replies.settings(user.locale, members.operator_defaults, params, max_count)
 
     async def _cancelled(self, user: User, rest: str) -> Reply:
         if not await self._cancel(user, _number(rest) if rest.strip() else None):
@@ -86,7 +86,7 @@ class Answers:
         return self._replies.queue(user.locale, *await self._history.waiting(user))
 
     async def _named(self, user: User, rest: str) -> Job:
-        """Return the job a person names by number, or their newest."""
+        """Return the job that a user gives the number of, or their newest."""
         if rest.strip():
             return await self._history.job(user, _number(rest))
         for job in await self._history.jobs(user, 1):

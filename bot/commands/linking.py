@@ -1,7 +1,7 @@
-"""One person on several platforms: a one-time code on one of them, entered on another.
+"""Links the accounts of one user on several platforms: a one-time code from one, entered on another.
 
-Codes live in memory only: a restart ends them, as ten minutes would. Knows people, no jobs; what links them
-for good is in `bot.storage.accounts`.
+Codes live in memory only, for ten minutes or until a restart. Knows accounts, no jobs; links are kept by
+`bot.storage.accounts`.
 """
 
 import secrets
@@ -30,8 +30,8 @@ class _Offer:
 class Linking:
     """Offers and takes codes; `now` gives seconds of a monotonic clock."""
 
-    def __init__(self, people: AccountStore, replies: Replies, now: Callable[[], float]) -> None:
-        self._people = people
+    def __init__(self, accounts: AccountStore, replies: Replies, now: Callable[[], float]) -> None:
+        self._accounts = accounts
         self._replies = replies
         self._now = now
         self._offers: dict[str, _Offer] = {}
@@ -45,15 +45,15 @@ class Linking:
         if not word:
             return self._replies.link(user.locale, self._offer(user))
         if word.casefold() in OFF:
-            if not await self._people.unlink(user):
+            if not await self._accounts.unlink(user):
                 raise Refused("not-linked")
             return self._replies.unlinked(user.locale)
-        other = self._taken(user, word.replace("-", "").upper())
-        await self._people.link(self._people.known(other), user)
+        other = self._redeem(user, word.replace("-", "").upper())
+        await self._accounts.link(self._accounts.known(other), user)
         return self._replies.linked(user.locale, other)
 
     def _offer(self, user: User) -> str:
-        """Return a fresh code; the person's earlier one is void."""
+        """Return a fresh code; the user's earlier one is void."""
         now = self._now()
         self._offers = {
             code: offer
@@ -64,8 +64,8 @@ class Linking:
         self._offers[code] = _Offer(user, now + LIFE)
         return code
 
-    def _taken(self, user: User, code: str) -> User:
-        """Return who offered a code, which is used up by that; count a wrong one."""
+    def _redeem(self, user: User, code: str) -> User:
+        """Return who offered a code, which is used up; count a wrong one."""
         now, name = self._now(), user_key(user)
         misses = [time for time in self._misses.get(name, ()) if time > now - LIFE]
         if len(misses) >= TRIES:
@@ -74,7 +74,7 @@ class Linking:
         if offer is None or offer.until <= now:
             self._misses[name] = [*misses, now]
             raise Refused("bad-code")
-        if self._people.known(offer.user).person == user.person:
+        if self._accounts.known(offer.user).person == user.person:
             raise Refused("own-code")
         del self._offers[code]
         return offer.user

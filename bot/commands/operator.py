@@ -1,6 +1,6 @@
-"""What an operator may do to the line: pause it, drain it, let it go on, look at the last day.
+"""What an operator may do to the queue: pause it, drain it, resume it, look at the last day.
 
-Holds until the next start. Knows the line and the rows; knows no command and no person's rights.
+Holds until the next start. Knows the queue and the rows; knows no command and no user's rights.
 """
 
 from collections.abc import Callable
@@ -16,18 +16,18 @@ from bot.types import Job
 class OperatorControls:
     """The switches; `draining` means that nothing new is accepted. `now` gives Unix seconds."""
 
-    def __init__(self, store: JobStore, line: JobRunner, now: Callable[[], float]) -> None:
+    def __init__(self, store: JobStore, runner: JobRunner, now: Callable[[], float]) -> None:
         self.draining = False
         self._store = store
-        self._runner = line
+        self._runner = runner
         self._now = now
 
     def pause(self) -> None:
-        """Begin nothing new; asking goes on."""
+        """Begin nothing new; requests are accepted."""
         self._runner.pause(True)
 
     def drain(self) -> None:
-        """Accept nothing new; what waits is made."""
+        """Accept nothing new; what waits is drawn."""
         self.draining = True
 
     def resume(self) -> None:

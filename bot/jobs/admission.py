@@ -19,7 +19,7 @@ from engine.types import ModelProfile
 
 
 class Admission:
-    """Admits requests under the rule that holds for each person."""
+    """Admits requests under the rule that holds for each user."""
 
     def __init__(
         self,
@@ -27,12 +27,12 @@ class Admission:
         images: PictureFolder,
         banned_words: BannedWords,
         profile: ModelProfile,
-        standard: Params,
+        operator_defaults: Params,
         rule: Callable[[User], Rule],
         now: Callable[[], float],
         new_seed: tasks.SeedSource,
     ) -> None:
-        self.unit = tasks.picture_cost(profile, standard.steps)
+        self.unit = tasks.picture_cost(profile, operator_defaults.steps)
         self.attached = Attached(store, images, profile.max_size)
         self._store = store
         self._images = images

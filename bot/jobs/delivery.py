@@ -1,8 +1,8 @@
 """The newest reply wins: brings each job's message up to date, no faster than its platform allows.
 
 Knows jobs by number only. A reply is rendered at the moment it is sent, so that it is never out of date.
-Updates on the way may be dropped; the last word is repeated, ever more slowly, until the platform takes it or
-says that the message is gone for good, which counts as taken.
+Updates on the way may be dropped; the final reply is repeated, ever more slowly, until the platform takes it
+or says that the message is gone for good, which counts as taken.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ Render = Callable[[], Awaitable[Reply | None]]
 """Make the reply as it should look now; None when there is nothing to say any more."""
 
 Shown = Callable[[int, Address, bool], Awaitable[None]]
-"""Told after each success: the job, where its message lives now, and whether that is the last word."""
+"""Called after each success: the job, where its message lives now, and whether that is the final reply."""
 
 log = logging.getLogger(__name__)
 
@@ -60,13 +60,13 @@ class Delivery:
         self._settled = asyncio.Event()
 
     def offer(self, job: int, address: Address, render: Render) -> None:
-        """Show this soon, unless something newer comes first or the last word has been said."""
+        """Show this soon, unless something newer comes first or the final reply was offered."""
         lane = self._lanes.get(job)
         if lane is None or not lane.final:
             self._put(job, address, render, final=False)
 
     def finish(self, job: int, address: Address, render: Render) -> None:
-        """Show this as the job's last word until the platform takes it."""
+        """Show this as the job's final reply until the platform takes it."""
         self._put(job, address, render, final=True)
 
     async def attempted(self, job: int) -> None:

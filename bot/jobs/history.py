@@ -1,4 +1,4 @@
-"""What a person may ask about their own jobs. Changes nothing."""
+"""Reads a user's own jobs. Changes nothing."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -33,38 +33,38 @@ class History:
         self._now = now
 
     async def job(self, user: User, job_id: int) -> Job:
-        """Return a person's own job; raises `Refused` (`no-such-job`) for any other."""
+        """Return a user's own job; raises `Refused` (`no-such-job`) for any other."""
         job = await self._store.job(job_id)
         if job is None or job.request.user.person != self._person(user):
             raise Refused("no-such-job", job=job_id)
         return job
 
     async def jobs(self, user: User, limit: int = 50, before: int | None = None) -> list[Job]:
-        """Return a person's jobs, newest first, those with ids below `before`."""
+        """Return a user's jobs, newest first, those with ids below `before`."""
         return await self._store.history(self._person(user), limit, before)
 
     async def newest(self, user: User, kind: Kind) -> Job:
-        """Return a person's newest job of a kind; raises `Refused` (`no-job-yet`)."""
+        """Return a user's newest job of a kind; raises `Refused` (`no-job-yet`)."""
         job = await self._store.newest(self._person(user), kind)
         if job is None:
             raise Refused("no-job-yet")
         return job
 
     async def open_jobs(self, user: User) -> list[Job]:
-        """Return a person's queued and running jobs in the order they came."""
+        """Return a user's queued and running jobs in the order they came."""
         return await self._store.open_jobs(self._person(user))
 
     async def favourites(self, user: User, limit: int) -> list[Job]:
-        """Return a person's favourites, newest first."""
+        """Return a user's favourites, newest first."""
         return await self._store.favourites(self._person(user), limit)
 
     async def waiting(self, user: User) -> tuple[list[tuple[Job, int]], int]:
-        """Return a person's open jobs with their positions (0: being drawn), and how many wait in all."""
-        mine = await self.open_jobs(user)
-        return [(job, self._runner.position(job)) for job in mine], self._runner.waiting()
+        """Return a user's open jobs with their positions (0: being drawn), and how many wait in all."""
+        jobs = await self.open_jobs(user)
+        return [(job, self._runner.position(job)) for job in jobs], self._runner.waiting()
 
     async def usage(self, user: User) -> Usage:
-        """Return what a person asked for in the last day, in pictures."""
+        """Return what a user asked for in the last day, in pictures."""
         usage = await self._store.usage(self._person(user), self._now())
         return limits.in_pictures(usage, self._unit)
 

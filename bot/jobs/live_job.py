@@ -1,4 +1,4 @@
-"""An open job as it is now: what is only worth showing while it waits or runs, and lost in a crash."""
+"""An open job as it is now: what is shown while it waits or runs, and lost in a crash."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from bot.types import Image, Job
 
 @dataclass(slots=True)
 class LiveJob:
-    """A job in line; `steps` holds (done, of) of each picture that was begun."""
+    """A job that waits or runs; `steps` holds (done, of) of each picture that was begun."""
 
     job: Job
     steps: dict[int, tuple[int, int]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Who asks: the account they are linked to, whether they may, under which limits, and with which defaults.
+"""A user's account, whether they may ask here, under which limits, and with which defaults.
 
 Knows accounts and the operator's rules; knows no job.
 """
@@ -15,7 +15,7 @@ from bot.types import Params, Refused, User
 
 
 class Members:
-    """The people of one bot; `now` gives Unix seconds."""
+    """The users of one bot; `now` gives Unix seconds."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Members:
         return self.accounts.known(user)
 
     def check_access(self, user: User) -> None:
-        """Raise `Refused` (`banned`, `not-here`) for a person who may not ask here; asks no database."""
+        """Raise `Refused` (`banned`, `not-here`) for a user who may not ask here; reads no database."""
         user = self.linked(user)
         self.access.check(user, self.accounts.names(user))
         if ban := self.accounts.banned(user, self._now()):
@@ -44,21 +44,21 @@ class Members:
             raise Refused("banned", retry_after=left, reason=ban.reason)
 
     def limits(self, user: User) -> Rule:
-        """Return the limits that hold for a person where they ask."""
+        """Return the limits that hold for a user in their chat."""
         return self._rules.of(self.accounts.names(self.linked(user)))
 
     def weight(self, user: User) -> int:
-        """Return how many turns a person gets while others get one."""
+        """Return how many turns a user gets while others get one."""
         return 1 + self.limits(user).priority
 
     async def defaults(self, user: User) -> Params:
-        """Return the parameters that hold where this person says nothing."""
-        said = await self.accounts.settings(self.linked(user).person)
-        mine = settings_panel.applied(self.operator_defaults, said)
-        return replace(mine, count=min(mine.count, self.limits(user).max_count or mine.count))
+        """Return the parameters that hold where this user says nothing."""
+        settings = await self.accounts.settings(self.linked(user).person)
+        params = settings_panel.applied(self.operator_defaults, settings)
+        return replace(params, count=min(params.count, self.limits(user).max_count or params.count))
 
     async def change(self, user: User, change: str) -> None:
         """Keep a press on the settings panel, `name=value` or `reset`; raises `Refused`."""
         person = self.linked(user).person
-        said = settings_panel.changed(self.operator_defaults, await self.accounts.settings(person), change)
-        await self.accounts.set(person, said)
+        settings = await self.accounts.settings(person)
+        await self.accounts.set(person, settings_panel.changed(self.operator_defaults, settings, change))

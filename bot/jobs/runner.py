@@ -1,4 +1,4 @@
-"""Open jobs, from their place in the line to their last word: wait in turn, run, deliver.
+"""Open jobs, from their place in the queue to their final reply: wait in turn, run, deliver.
 
 Knows the engine's events and what a job looks like meanwhile. What must survive a crash is in the store; what
 is only worth showing (steps, previews, positions) is kept here while a job is open.
@@ -51,9 +51,9 @@ class JobRunner:
         banned_words: BannedWords,
         deliver: Callable[[Shown], Delivery],
         now: Callable[[], float],
-        pace: Throughput,
+        throughput: Throughput,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        weigh: Callable[[User], int] = lambda user: 1,
+        weight_of: Callable[[User], int] = lambda user: 1,
         picture_filter: PictureFilter | None = None,
     ) -> None:
         self.delivery = deliver(self.shown)
@@ -64,10 +64,10 @@ class JobRunner:
         self._replies = replies
         self._banned_words = banned_words
         self._now = now
-        self._weigh = weigh
+        self._weight_of = weight_of
         self._picture_filter = picture_filter or PictureFilter()
         self._queue = FairQueue(lambda: engine.capacity)
-        self._pace = pace
+        self._throughput = throughput
         self._sleep = sleep
         self._open: dict[int, LiveJob] = {}
         self._consumers: set[asyncio.Task[bool]] = set()
@@ -76,21 +76,21 @@ class JobRunner:
     def enqueue(self, job: Job) -> None:
         """Queue the pictures that a job still lacks and show its place."""
         count, steps = params.count(job.request), params.most_steps(job.request.params)
-        made = {picture.index for picture in job.pictures}
-        self._open[job.id] = LiveJob(job, dict.fromkeys(made, (steps, steps)))
+        drawn = {picture.index for picture in job.pictures}
+        self._open[job.id] = LiveJob(job, dict.fromkeys(drawn, (steps, steps)))
         user, room, cost = job.request.user, params.room(job), max(1, job.cost // count)
-        weight = self._weigh(user)
+        weight = self._weight_of(user)
         self._queue.put(
             Ticket(job.id, index, user.person, room, cost, weight)
             for index in range(count)
-            if index not in made
+            if index not in drawn
         )
         self._announce()
 
     async def cancel(self, job: Job) -> bool:
-        """End an open job for its person, charged for the steps done; False when it had ended already."""
-        shown = self._open.get(job.id)
-        charge = round(job.cost * shown.done()) if shown else 0
+        """End an open job for its user, charged for the steps done; False when it had ended already."""
+        live = self._open.get(job.id)
+        charge = round(job.cost * live.done()) if live else 0
         if not await self._store.cancel(job.id, charge, self._now()):
             return False
         self._remove(job)
@@ -98,37 +98,37 @@ class JobRunner:
 
     def show_final(self, job: Job) -> None:
         """Show an ended job's message anew until its platform takes it."""
-        self.delivery.finish(job.id, job.request.address, partial(self._last_word, job.id))
+        self.delivery.finish(job.id, job.request.address, partial(self._final, job.id))
 
     def show_forgotten(self, job: Job) -> None:
-        """Say a forgotten job's last word; its row is gone."""
+        """Show a forgotten job as deleted; its row is gone."""
         self.delivery.finish(job.id, job.request.address, partial(_ready, self._replies.deleted(job)))
 
     def position(self, job: Job) -> int:
-        """Return a job's place in the line, 1 being next; 0 when it is being drawn or has ended."""
-        shown = self._open.get(job.id)
-        return 0 if shown is None or shown.tasks else self._queue.position(job.id)
+        """Return a job's place in the queue, 1 being next; 0 when it is being drawn or has ended."""
+        live = self._open.get(job.id)
+        return 0 if live is None or live.tasks else self._queue.position(job.id)
 
     def waiting(self) -> int:
         """Return how many jobs wait."""
         return self._queue.waiting()
 
     def pause(self, paused: bool) -> None:
-        """Begin nothing new, or go on; who waits is told."""
+        """Begin nothing new, or go on; waiting messages say so."""
         self._queue.pause(paused)
-        for shown in self._open.values():
-            if not shown.tasks:
-                self._offer(shown)
+        for live in self._open.values():
+            if not live.tasks:
+                self._offer(live)
 
     async def reply(self, job: Job) -> Reply:
         """Return a job's message as it should look now."""
-        shown = self._open.get(job.id)
-        if shown is not None:
-            return self._now_looks(shown)
+        live = self._open.get(job.id)
+        if live is not None:
+            return self._current(live)
         return await stored.stored(job, self._images, self._replies)
 
     async def run(self) -> None:
-        """Hand out tickets until cancelled; what runs then goes back into the line."""
+        """Run tickets in turn until cancelled; what runs then is queued again."""
         try:
             while True:
                 self._begin(await self._queue.next())
@@ -140,44 +140,44 @@ class JobRunner:
             try:
                 await self._store.requeue()
             except sqlite3.OperationalError as error:
-                log.warning("what was running is put back into the line at the next start: %s", error)
+                log.warning("what was running is queued again at the next start: %s", error)
 
     async def idle(self) -> None:
-        """Wait until every job has ended and every last word was taken."""
+        """Wait until every job has ended and every final reply was taken."""
         await self._queue.drained()
         await self.delivery.drained()
 
     async def shown(self, job_id: int, address: Address, final: bool) -> None:
-        """Record where a job's message lives now, and that its last word was taken."""
-        shown = self._open.get(job_id)
+        """Record where a job's message lives now, and whether its final reply was taken."""
+        live = self._open.get(job_id)
         if final:
             await self._store.shown(job_id, address)
-        elif shown is None or shown.job.request.address != address:
+        elif live is None or live.job.request.address != address:
             await self._store.moved(job_id, address)
-            if shown is not None:
-                shown.job = replace(shown.job, request=replace(shown.job.request, address=address))
+            if live is not None:
+                live.job = replace(live.job, request=replace(live.job.request, address=address))
 
     def _begin(self, ticket: Ticket) -> None:
         task = asyncio.create_task(self._consume(ticket), name=f"job {ticket.job} picture {ticket.index}")
-        shown = self._open[ticket.job]
-        for tasks in (self._consumers, shown.tasks):
+        live = self._open[ticket.job]
+        for tasks in (self._consumers, live.tasks):
             tasks.add(task)
             task.add_done_callback(tasks.discard)
-        self._pace.task_started()
+        self._throughput.task_started()
         task.add_done_callback(partial(self._end, ticket))
-        self._offer(shown)
+        self._offer(live)
         self._announce()
 
     def _end(self, ticket: Ticket, task: "asyncio.Task[bool]") -> None:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("job %d picture %d", ticket.job, ticket.index, exc_info=error)
-        made = not task.cancelled() and error is None and task.result()
-        self._pace.task_finished(ticket.cost if made else 0)
+        succeeded = not task.cancelled() and error is None and task.result()
+        self._throughput.task_finished(ticket.cost if succeeded else 0)
         self._queue.done(ticket)
 
     async def _consume(self, ticket: Ticket) -> bool:
-        """Run one ticket to its end; True where it was made. The row of a cancelled one says why already."""
+        """Run one ticket to its end; True where it succeeded. The row of a cancelled one says why already."""
         try:
             job = await self._stored(lambda: self._store.start(ticket.job, self._now()))
             return job is not None and await self._draw(job, ticket)
@@ -211,30 +211,30 @@ class JobRunner:
         return True
 
     async def _prompt_ready(self, job_id: int, ready: PromptReady) -> None:
-        self._pace.ready()
+        self._throughput.first_step()
         self._banned_words.check(ready.used)
-        shown = self._open[job_id]
-        if await self._stored(lambda: sources.is_repeated(self._store, shown.job, ready.used)):
+        live = self._open[job_id]
+        if await self._stored(lambda: sources.is_repeated(self._store, live.job, ready.used)):
             ready = replace(ready, notes=(*ready.notes, REPEATED))
         await self._stored(lambda: self._store.prompt_ready(job_id, ready))
-        shown.job = replace(
-            shown.job, used_prompt=ready.used, negative_used=ready.negative_used, notes=ready.notes
+        live.job = replace(
+            live.job, used_prompt=ready.used, negative_used=ready.negative_used, notes=ready.notes
         )
-        if shown.job.request.kind != "optimize":
-            self._offer(shown)
+        if live.job.request.kind != "optimize":
+            self._offer(live)
         elif await self._stored(lambda: self._store.finish(job_id, self._now())):
-            self._remove(shown.job)
+            self._remove(live.job)
 
     def _stepped(self, job_id: int, index: int, progress: Progress) -> None:
-        shown = self._open[job_id]
-        shown.steps[index] = (progress.step, max(1, progress.steps))
-        if progress.preview is not None and not self._picture_filter.applies(shown.job.request.user):
+        live = self._open[job_id]
+        live.steps[index] = (progress.step, max(1, progress.steps))
+        if progress.preview is not None and not self._picture_filter.applies(live.job.request.user):
             size = dimensions(progress.preview)
-            shown.preview = Image(f"{job_id}-preview.jpg", progress.preview, "image/jpeg", *size)
-        self._offer(shown)
+            live.preview = Image(f"{job_id}-preview.jpg", progress.preview, "image/jpeg", *size)
+        self._offer(live)
 
     async def _discard(self, job_id: int) -> None:
-        """Delete what a job has made so far."""
+        """Delete the pictures a job has so far."""
         job = await self._store.job(job_id)
         if job is not None and job.pictures:
             await self._stored(lambda: self._store.delete_pictures(job_id))
@@ -252,38 +252,38 @@ class JobRunner:
         row = JobPicture(
             index, file, picture.width, picture.height, picture.seed, picture.seconds, picture.report
         )
-        shown = self._open[job_id]
-        count = params.count(shown.job.request)
+        live = self._open[job_id]
+        count = params.count(live.job.request)
         job = await self._stored(lambda: self._store.add_picture(job_id, row, count, self._now()))
         if job is None:
             await self._images.delete([file])
         elif job.state == "finished":
             self._remove(job)
         else:
-            _, of = shown.steps.get(index, (0, 1))
-            shown.steps[index] = (of, of)
-            shown.job = replace(shown.job, pictures=job.pictures)
-            self._offer(shown)
+            _, of = live.steps.get(index, (0, 1))
+            live.steps[index] = (of, of)
+            live.job = replace(live.job, pictures=job.pictures)
+            self._offer(live)
 
     async def _retry(self, job: Job, ticket: Ticket, lost: EngineLost) -> None:
-        """Put back a ticket that went down with the engine, to run alone: a poisonous one fails alone."""
+        """Queue a ticket again that was lost with the engine, to run alone in case it is the cause."""
         attempts = job.attempts + 1
         await self._stored(lambda: self._store.lost(job.id, attempts))
         if attempts >= MAX_ATTEMPTS:
             raise lost
-        shown = self._open[job.id]
-        shown.steps.pop(ticket.index, None)
+        live = self._open[job.id]
+        live.steps.pop(ticket.index, None)
         self._queue.retry_alone(ticket)
-        self._offer(shown)
+        self._offer(live)
 
     async def _fail(self, job_id: int, code: str, detail: str) -> None:
         """End a job with an error, or as it had ended in the store already."""
         await self._stored(lambda: self._store.fail(job_id, code, detail, self._now()))
-        if shown := self._open.get(job_id):
-            self._remove(shown.job)
+        if live := self._open.get(job_id):
+            self._remove(live.job)
 
     async def _stored(self, write: Callable[[], Awaitable[T]]) -> T:
-        """Return what the store answers, asked until it can: what is not written would be stuck or lost.
+        """Return what the store answers, retried until it can: what is not written would be stuck or lost.
 
         A full disk, a lock that lasts and a share that went away pass.
         """
@@ -301,41 +301,44 @@ class JobRunner:
                 return result
 
     def _remove(self, job: Job) -> None:
-        """Take an ended job out of the line: drop what waits, stop what runs, say the last word."""
-        shown = self._open.pop(job.id, None)
+        """Take an ended job out of the queue: drop what waits, stop what runs, show the final reply."""
+        live = self._open.pop(job.id, None)
         self._queue.remove(job.id)
-        for task in shown.tasks if shown else ():
+        for task in live.tasks if live else ():
             if task is not asyncio.current_task():
                 task.cancel()
-        self.show_final(shown.job if shown else job)
+        self.show_final(live.job if live else job)
         self._announce()
 
     def _announce(self) -> None:
-        """Tell the waiting jobs whose place has changed."""
-        for job_id in self._places.news():
-            shown = self._open[job_id]
-            if not shown.tasks:
-                self._offer(shown)
+        """Update the messages of waiting jobs whose place has changed."""
+        for job_id in self._places.changed():
+            live = self._open[job_id]
+            if not live.tasks:
+                self._offer(live)
 
-    def _offer(self, shown: LiveJob) -> None:
-        self.delivery.offer(shown.job.id, shown.job.request.address, partial(self._present, shown.job.id))
+    def _offer(self, live: LiveJob) -> None:
+        self.delivery.offer(live.job.id, live.job.request.address, partial(self._present, live.job.id))
 
     async def _present(self, job_id: int) -> Reply | None:
-        shown = self._open.get(job_id)
-        return None if shown is None else self._now_looks(shown)
+        live = self._open.get(job_id)
+        return None if live is None else self._current(live)
 
-    async def _last_word(self, job_id: int) -> Reply | None:
+    async def _final(self, job_id: int) -> Reply | None:
         job = await self._store.job(job_id)
         return None if job is None else await self.reply(job)
 
-    def _now_looks(self, shown: LiveJob) -> Reply:
-        return stored.worded(shown.job, partial(self._progress, shown), self._replies)
+    def _current(self, live: LiveJob) -> Reply:
+        return stored.worded(live.job, partial(self._progress, live), self._replies)
 
-    def _progress(self, shown: LiveJob) -> Reply:
-        if shown.tasks or shown.steps:
-            return self._replies.drawing(shown.job, *shown.progress(), shown.preview)
-        job, paused = shown.job, self._queue.paused
-        place, left = max(1, self._queue.position(job.id)), self._pace.seconds(self._queue.ahead(job.id))
+    def _progress(self, live: LiveJob) -> Reply:
+        if live.tasks or live.steps:
+            return self._replies.drawing(live.job, *live.progress(), live.preview)
+        job, paused = live.job, self._queue.paused
+        place, left = (
+            max(1, self._queue.position(job.id)),
+            self._throughput.seconds(self._queue.ahead(job.id)),
+        )
         due = None if paused or left is None else round(self._now() + left)
         return self._replies.waiting(job, place, due, paused)
 

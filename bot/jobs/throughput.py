@@ -1,4 +1,4 @@
-"""How fast the engine is, learned from what it finishes, so that people can be told when theirs is due.
+"""How fast the engine is, learned from what it finishes, so that users can see when theirs is due.
 
 Knows costs in token-steps and seconds; knows no job. What runs side by side shares the time it took together.
 """
@@ -25,7 +25,7 @@ class Throughput:
             self._since = self._now()
         self._running += 1
 
-    def ready(self) -> None:
+    def first_step(self) -> None:
         """Take note that a task is at its first step: before the very first one, the engine was loading."""
         if not self._cost:
             self._since = self._now()

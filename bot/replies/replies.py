@@ -1,4 +1,4 @@
-"""Job to reply: every sentence and every button a person sees, in their language.
+"""Job to reply: every sentence and every button a user sees, in their language.
 
 Knows all states of a job and what is worth saying in each; knows no platform, so `text`, `prompt` and `note`
 are plain text, and whoever shows them escapes them.
@@ -115,8 +115,8 @@ class Replies:
         """Show all parameters of picture `index`, to its person only."""
         lines = [self._say(job, "info-job", job=str(job.id))]
         if job.request.kind != "optimize":
-            said = {"picture": index + 1, "count": self._count(job)}
-            lines = [self._say(job, "info-title", job=str(job.id), **said), *self._parameters(job, index)]
+            values = {"picture": index + 1, "count": self._count(job)}
+            lines = [self._say(job, "info-title", job=str(job.id), **values), *self._parameters(job, index)]
         return Reply(
             "\n".join(lines),
             format.cut(format.used(job), format.SHOWN_PROMPT_IN_FULL),
@@ -135,7 +135,7 @@ class Replies:
         return Reply(self._say(job, "edit"), private=True, prefill=command)
 
     def refused(self, refused: Refused, locale: str) -> Reply:
-        """Say why an ask cannot be met, what is allowed, and when to try again."""
+        """Say why a request cannot be met, what is allowed, and when to try again."""
         key, never = f"refused-{refused.code}", f"refused-{refused.code}-never"
         if refused.retry_after is None and self.texts.has(never):
             key = never
@@ -148,12 +148,12 @@ class Replies:
         """Show what one can say; an administrator's commands to administrators only."""
         return Reply(lists.help_text(self.texts, self.profile, locale, admin), private=True)
 
-    def settings(self, locale: str, standard: Params, mine: Params, max_count: int) -> Reply:
-        """Show a person's own defaults over the operator's `standard`, each with its options."""
+    def settings(self, locale: str, operator_defaults: Params, user_params: Params, max_count: int) -> Reply:
+        """Show a user's own defaults over the operator's, each with its options."""
         return Reply(
             self.texts.say(locale, "settings"),
-            actions=self._keys.reset(locale) if mine != standard else (),
-            choices=settings_panel.choices(self.texts, locale, standard, mine, max_count),
+            actions=self._keys.reset(locale) if user_params != operator_defaults else (),
+            choices=settings_panel.choices(self.texts, locale, operator_defaults, user_params, max_count),
             private=True,
         )
 
@@ -208,10 +208,10 @@ class Replies:
         key = "favourite-on" if kept else "favourite-off"
         return Reply(self._say(job, key, job=str(job.id)), private=True)
 
-    def queue(self, locale: str, mine: Sequence[tuple[Job, int]], total: int) -> Reply:
+    def queue(self, locale: str, jobs: Sequence[tuple[Job, int]], total: int) -> Reply:
         """Show the line: the person's jobs with their positions (0: being drawn) and how many wait in all."""
-        text = lists.queue_text(self.texts, locale, mine, total)
-        actions = self._keys.cancels(locale, [job for job, _ in mine])
+        text = lists.queue_text(self.texts, locale, jobs, total)
+        actions = self._keys.cancels(locale, [job for job, _ in jobs])
         return Reply(text, actions=actions, private=True)
 
     def history(self, locale: str, jobs: Sequence[Job], favourites: Sequence[Job] = ()) -> Reply:
@@ -287,8 +287,8 @@ class Replies:
         if loras := flags.value(params, "lora"):
             lines.append(self._say(job, "info-loras", loras=loras))
         if noise := picture_variation(job, index):
-            said = {"prompt": str(noise.prompt_noise), "latent": str(noise.latent_noise)}
-            lines.append(self._say(job, "info-variation", seed=str(noise.seed), **said))
+            values = {"prompt": str(noise.prompt_noise), "latent": str(noise.latent_noise)}
+            lines.append(self._say(job, "info-variation", seed=str(noise.seed), **values))
         lines.append(self._say(job, "info-model", name=self.profile.name))
         if picture:
             lines.append(self._say(job, "info-seconds", seconds=format.seconds(picture.seconds)))

@@ -1,4 +1,4 @@
-"""What a person asks for becomes a job, a reply or a question: the one dispatcher of every chat service.
+"""A command and what came with it become a job, a reply or a question: the one dispatcher of all platforms.
 
 Knows commands, flags and what a press needs; the core behind it judges and answers. Shows nothing.
 """
@@ -81,7 +81,7 @@ def at(address: Address) -> Place:
 async def ask(core: Jobs, asked: Ask) -> Job | Reply | Question:
     """Do what a command says; raises `Refused`.
 
-    Whether the person may ask here is checked before anything they wrote.
+    Whether the user may ask here is checked before anything they wrote.
     """
     user, command = asked.user, asked.command
     if command.name in ("imagine", "optimize", "upscale", "reroll") or asked.picture is not None:

@@ -119,7 +119,7 @@ def _fits(entry: Entry, rest: str) -> bool:
         case "numbers":
             return _NUMBERS.fullmatch(plain) is not None
         case "picture":
-            return _NUMBERS.fullmatch(upscale_options.without_way(plain).strip()) is not None
+            return _NUMBERS.fullmatch(upscale_options.without_options(plain).strip()) is not None
         case "code":
             return _CODE.fullmatch(plain) is not None
         case "name":

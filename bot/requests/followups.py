@@ -61,7 +61,7 @@ async def request(find: Find, new_seed: tasks.SeedSource, job: Job, click: Click
         return tasks.chosen(require_prompt(job), click.verb, user, address, event_id)
     if click.verb == "upscale":
         picture_of(job, index)
-        return tasks.enlarge(job, index, user, address, event_id, upscale_options.parse_options(click.value))
+        return tasks.upscale(job, index, user, address, event_id, upscale_options.parse_options(click.value))
     if click.verb == "reroll" and job.state in ("failed", "cancelled"):
         return tasks.again(require_prompt(job), user, address, event_id, new_seed)
     source, index = await _drawn(find, job, index)

@@ -1,4 +1,4 @@
-"""From what a person asked to what the engine is told: sizes, seeds, cost, and the asks behind the buttons.
+"""From a request to the engine's tasks: sizes, seeds, cost, and the requests behind the buttons.
 
 Pure functions; knows no database, no platform and no limits. Sizes are pixels, always multiples of 16.
 """
@@ -100,7 +100,7 @@ def count(request: Request) -> int:
 
 
 def tasks(job: Job, image: bytes | None) -> list[Task]:
-    """Return the engine's tasks, one a picture; `image` is the input picture or the one to enlarge."""
+    """Return the engine's tasks, one a picture; `image` is the input picture or the one to upscale."""
     return [task(job, index, image) for index in range(count(job.request))]
 
 
@@ -149,19 +149,19 @@ def picture_variation(job: Job, index: int) -> Variation | None:
 def room(job: Job) -> int:
     """Return the image tokens that one task of the job occupies in the engine."""
     params, tokens = job.request.params, image_tokens(job.width, job.height)
-    enlarged = job.request.kind == "upscale" and params.method != "redraw"
-    return max(1, tokens // params.factor**2 if enlarged else tokens)
+    is_scaled = job.request.kind == "upscale" and params.method != "redraw"
+    return max(1, tokens // params.factor**2 if is_scaled else tokens)
 
 
 def again(job: Job, user: User, address: Address, event_id: str, new_seed: SeedSource) -> Request:
     """Return the request of a reroll: a new seed, and noise on the prompt so that a turbo model shows it.
 
-    What is not drawn is asked for once more as it was: the same wording, the same picture to enlarge.
+    What is not drawn is requested again as it was: the same wording, the same picture to upscale.
     """
     request = _from(job, user, address, event_id)
     if request.kind != "imagine":
-        is_enlarged = request.kind == "upscale" and request.image is None
-        return replace(request, index=job.request.index, parent=job.request.parent if is_enlarged else job.id)
+        is_upscaled = request.kind == "upscale" and request.image is None
+        return replace(request, index=job.request.index, parent=job.request.parent if is_upscaled else job.id)
     return replace(
         request,
         params=replace(request.params, seed=None),
@@ -182,8 +182,8 @@ def vary(job: Job, index: int, user: User, address: Address, event_id: str, new_
     )
 
 
-def enlarge(
-    job: Job, index: int, user: User, address: Address, event_id: str, way: UpscaleOptions = TWICE
+def upscale(
+    job: Job, index: int, user: User, address: Address, event_id: str, options: UpscaleOptions = TWICE
 ) -> Request:
     """Return the request to upscale picture `index` of a job."""
     request = _from(job, user, address, event_id)
@@ -192,12 +192,12 @@ def enlarge(
         kind="upscale",
         index=index,
         image=None,
-        params=way.over(replace(request.params, count=1, seed=picture_seed(job, index))),
+        params=options.over(replace(request.params, count=1, seed=picture_seed(job, index))),
     )
 
 
 def chosen(job: Job, verb: str, user: User, address: Address, event_id: str) -> Request:
-    """Return the request to draw an optimize job's new words (`use`) or the person's own (`original`)."""
+    """Return the request to draw an optimize job's new prompt (`use`) or the user's own (`original`)."""
     params = job.request.params
     use = verb == "use" and bool(job.used_prompt)
     return replace(

@@ -1,4 +1,4 @@
-"""What is said behind `/upscale`: which job, which of its pictures, how much larger and by which method.
+"""The arguments of `/upscale`: which job, which of its pictures, how much larger and by which method.
 
 Knows words; looks up no job.
 """
@@ -37,7 +37,7 @@ _METHOD = {
 
 @dataclass(frozen=True, slots=True)
 class UpscaleOptions:
-    """How to enlarge: `factor` times per side, by `method`."""
+    """How to upscale: `factor` times per side, by `method`."""
 
     factor: int = UPSCALE_FACTORS[0]
     method: UpscaleMethod = "auto"
@@ -48,7 +48,7 @@ class UpscaleOptions:
         return " ".join(filter(None, (factor, "" if self.method == "auto" else self.method)))
 
     def over(self, params: Params) -> Params:
-        """Return the parameters with this way to enlarge."""
+        """Return the parameters with these options."""
         return replace(params, factor=self.factor, method=self.method)
 
 
@@ -79,7 +79,7 @@ def read(rest: str) -> UpscaleRequest:
 
     Raises `Refused` (`bad-value`) for another factor.
     """
-    numbers = [int(number) for number in _NUMBER.findall(without_way(rest))]
+    numbers = [int(number) for number in _NUMBER.findall(without_options(rest))]
     index = max(0, numbers[1] - 1) if len(numbers) > 1 else 0
     return UpscaleRequest(numbers[0] if numbers else None, index, parse_options(rest))
 
@@ -90,7 +90,7 @@ def parse_options(text: str) -> UpscaleOptions:
     return UpscaleOptions(_factor(found) if found else TWICE.factor, _method(text))
 
 
-def without_way(text: str) -> str:
+def without_options(text: str) -> str:
     """Return the text with the words for a factor or a method blanked."""
     for pattern in (_FACTOR, *_METHOD.values()):
         text = pattern.sub(" ", text)
@@ -107,6 +107,6 @@ def _factor(found: re.Match[str]) -> int:
 
 
 def _method(text: str) -> UpscaleMethod:
-    """Return the method named; of several the one that does most: to redraw enlarges with `sr` first."""
+    """Return the method named; of several the one that does most: `redraw` upscales with `sr` first."""
     named = [method for method, words in METHODS.items() if any(_METHOD[word].search(text) for word in words)]
     return named[-1] if named else "auto"

@@ -143,7 +143,7 @@ class Both:
     def compare(self) -> None:
         """Assert that both give the same answers, and that nobody who waits was told a place too far off."""
         order = self.plain.places()
-        self.told |= {job: self.queue.position(job) for job in self.places.news()}
+        self.told |= {job: self.queue.position(job) for job in self.places.changed()}
         assert sorted(order, key=self.queue.position) == order
         for job in range(1, self.jobs + 1):
             place = self.queue.position(job)
@@ -174,9 +174,9 @@ async def test_what_happens_in_a_long_line_asks_for_few_places() -> None:
     queue = FairQueue(lambda: 1)
     places = Places(queue)
     queue.put(Ticket(job, 0, f"p{job % 300}", 1, 1) for job in range(3000))
-    assert len(list(places.news())) == 3000
+    assert len(list(places.changed())) == 3000
     with patch.object(queue, "position", wraps=queue.position) as asked:
         for _ in range(100):
             queue.done(await queue.next())
-            assert list(places.news())
+            assert list(places.changed())
     assert asked.call_count < 100 * 40

@@ -60,13 +60,13 @@ def test_the_time_the_engine_needs_to_load_is_no_part_of_its_pace() -> None:
     pace = Throughput(clock)
     pace.task_started()
     clock.now += 30
-    pace.ready()
+    pace.first_step()
     clock.now += 2
     pace.task_finished(100)
     assert pace.seconds(100) == pytest.approx(2)
     pace.task_started()
     clock.now += 2
-    pace.ready()
+    pace.first_step()
     clock.now += 2
     pace.task_finished(100)
     assert pace.seconds(100) == pytest.approx((0.9 * 2 + 4) / 1.9)

@@ -146,8 +146,8 @@ def test_a_redraw_is_an_upscale_by_that_method_that_costs_its_steps_and_takes_it
 
 def test_what_is_made_of_a_redrawn_picture_is_not_redrawn_unless_it_is_said() -> None:
     job = made(asked("upscale", method="redraw"))
-    assert tasks.enlarge(job, 0, ANN, THERE, "e2").params.method == "auto"
-    assert tasks.enlarge(job, 0, ANN, THERE, "e2", UpscaleOptions(2, "redraw")).params.method == "redraw"
+    assert tasks.upscale(job, 0, ANN, THERE, "e2").params.method == "auto"
+    assert tasks.upscale(job, 0, ANN, THERE, "e2", UpscaleOptions(2, "redraw")).params.method == "redraw"
 
 
 def test_the_factor_decides_size_cost_and_limit_and_leaves_the_room_of_what_is_enlarged() -> None:
@@ -193,7 +193,7 @@ def test_a_reroll_words_a_rewritten_wish_afresh_where_that_is_configured(
 def test_what_is_not_drawn_is_tried_again_as_it_was() -> None:
     wording = tasks.again(made(replace(asked("optimize"), index=3)), ANN, THERE, "e2", dice)
     assert (wording.index, wording.parent) == (3, 7)
-    enlarged = tasks.enlarge(made(asked(count=2)), 1, ANN, THERE, "e2", UpscaleOptions(4, "sr"))
+    enlarged = tasks.upscale(made(asked(count=2)), 1, ANN, THERE, "e2", UpscaleOptions(4, "sr"))
     assert tasks.again(replace(made(enlarged), id=8), ANN, THERE, "e2", dice) == enlarged
 
 
@@ -242,7 +242,7 @@ def test_vary_keeps_the_pictures_seed_and_used_prompt_and_carries_the_persons_wo
 
 
 def test_upscale_names_the_parent_and_the_picture() -> None:
-    request = tasks.enlarge(made(asked(count=4, image="in.png"), count=4), 3, ANN, THERE, "e2")
+    request = tasks.upscale(made(asked(count=4, image="in.png"), count=4), 3, ANN, THERE, "e2")
     assert (request.kind, request.parent, request.index, request.image) == ("upscale", 7, 3, None)
     assert request.params.seed == 43
     assert tasks.count(request) == 1
