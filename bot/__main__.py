@@ -26,6 +26,7 @@ from bot.storage.database import DATABASE, UnusableDatabaseError, explained
 from bot.storage.jobs import JobStore
 from bot.storage.pictures import PictureFolder
 from bot.types import Refused
+from engine.files import hub
 from engine.models import profiles
 from engine.runtime.process import ProcessEngine
 from engine.types import EngineError, ModelProfile, image_tokens
@@ -138,8 +139,10 @@ def _info(
 def _doctor(context: typer.Context, file: ConfigFile = None) -> None:
     """Check this machine and the configuration."""
     settings = _settings(context, file)
-    device = asyncio.run(doctor.probe(settings))
-    findings = doctor.examine(device, settings, profiles.locate(settings.model.name), file or context.obj)
+    name = settings.model.name
+    where, device = profiles.locate(name), asyncio.run(doctor.probe(settings))
+    download = None if where else hub.download_size(name)
+    findings = doctor.examine(device, settings, where, file or context.obj, download)
     print("\n".join(map(str, findings)))
     if any(finding.grade == "problem" for finding in findings):
         raise typer.Exit(1)

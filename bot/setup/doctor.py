@@ -52,12 +52,16 @@ class Finding:
 
 
 def examine(
-    device: dict[str, Any], config: Config, where: Path | None, file: Path | None = None
+    device: dict[str, Any],
+    config: Config,
+    where: Path | None,
+    file: Path | None = None,
+    download: int | None = None,
 ) -> list[Finding]:
     """Return every finding.
 
     `device` is what `probe` returned; `where` is the model's directory on this machine, None when it is not
-    here; `file` is the configuration's.
+    here; `file` is the configuration's; `download` is how many bytes the first start downloads, where known.
     """
     return [
         _python(),
@@ -67,7 +71,7 @@ def examine(
         *speed(device, config),
         *writer(device, config),
         _memory(device),
-        *files(device, config, where),
+        *files(device, config, where, download),
         _database(config),
         *_secrets(config, file),
         _disk(config),
@@ -203,21 +207,24 @@ def _memory(found: dict[str, Any]) -> Finding:
     return Finding("ok", "memory", text)
 
 
-def files(found: dict[str, Any], config: Config, where: Path | None) -> Iterator[Finding]:
+def files(
+    found: dict[str, Any], config: Config, where: Path | None, download: int | None = None
+) -> Iterator[Finding]:
     """Tell what loading would say of the model and of what else is configured beside it."""
     checks = [Finding(each["grade"], each["subject"], each["text"]) for each in found.get("checks", ())]
     if not any(each.grade == "problem" and each.subject == "model" for each in checks):
-        yield _model(config, where)
+        yield _model(config, where, download)
     yield from checks
 
 
-def _model(config: Config, where: Path | None) -> Finding:
+def _model(config: Config, where: Path | None, download: int | None) -> Finding:
     name = config.model.name
     if where is not None:
         size = sum(file.stat().st_size for file in where.rglob("*") if file.is_file())
         return Finding("ok", "model", f"{name}, {size / 1024**2:,.0f} MiB on disk")
     if "/" in name and not Path(name).is_absolute() and not name.startswith("."):
-        fix = f"the first start downloads it (about 33 GB); or beforehand: `hf download {name}`"
+        amount = "size unknown" if download is None else f"{download / 1e9:.1f} GB"
+        fix = f"the first start downloads it ({amount}); or beforehand: `hf download {name}`"
         return Finding("note", "model", f"{name} is not on this machine yet", fix)
     return Finding(
         "problem", "model", f"there is no model at {name}", "check model.name, or set it to embedded"

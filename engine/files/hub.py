@@ -22,7 +22,15 @@ SINGLE = {
     ".bin": "a pickled checkpoint",
 }
 """Suffixes of the single files in which other programs keep models, and what they are."""
+MODEL_FILES = (
+    INDEX, "profile.json", "preview.safetensors",
+    "*/*.json", "*/*.txt", "*/*.model", "*/*.jinja", "*/*.safetensors",
+)  # fmt: skip
+"""What is downloaded of a model in diffusers layout, but for `LEFT_OUT`."""
+LEFT_OUT = ("*.fp16.*", "*.non_ema*", "safety_checker/*", "*onnx*")
 WANTED = "give the folder of a model in diffusers layout, or a hub id such as Tongyi-MAI/Z-Image-Turbo"
+ANSWER_WITHIN = 10.0
+"""Seconds for the hub to answer a question about a model."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -64,7 +72,22 @@ def is_id(name: str) -> bool:
     return True
 
 
-def download(name: str, files: Sequence[str], but: Sequence[str] = ()) -> Path:
+def download_size(name: str) -> int | None:
+    """Return the bytes that `download` takes for a hub id; None where the hub cannot say."""
+    from huggingface_hub import HfApi, errors
+    from huggingface_hub.utils import filter_repo_objects  # type: ignore[attr-defined]
+
+    try:
+        listed = HfApi().model_info(name, files_metadata=True, timeout=ANSWER_WITHIN).siblings or []
+        sizes = {file.rfilename: file.size for file in listed}
+    except (errors.HTTPError, errors.HFValidationError, *shards.UNREADABLE):  # type: ignore[attr-defined]
+        return None
+    wanted = filter_repo_objects(sizes, allow_patterns=list(MODEL_FILES), ignore_patterns=list(LEFT_OUT))
+    found = [sizes[file] for file in wanted]
+    return None if not found or None in found else sum(filter(None, found))
+
+
+def download(name: str, files: Sequence[str] = MODEL_FILES) -> Path:
     """Return the folder of a hub id, of which the files that match are downloaded once.
 
     Raises `EngineError("model_missing")` where it cannot be had.
@@ -76,7 +99,7 @@ def download(name: str, files: Sequence[str], but: Sequence[str] = ()) -> Path:
     try:
         return Path(
             snapshot_download(
-                name, allow_patterns=list(files), ignore_patterns=list(but), tqdm_class=PULSE.bar()
+                name, allow_patterns=list(files), ignore_patterns=list(LEFT_OUT), tqdm_class=PULSE.bar()
             )
         )
     except errors.GatedRepoError as error:

@@ -4,6 +4,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from bot.setup.config import Config, ModelConfig
 from bot.setup.doctor import MOST_LATEST, examine, files, probe, speed, writer
 from bot.storage.database import DATABASE
@@ -74,6 +76,13 @@ def test_what_loading_would_say_of_the_files_is_told_in_place_of_a_size(tmp_path
         ("note", "model"),
         ("problem", "loras"),
     ]
+
+
+@pytest.mark.parametrize(("download", "amount"), [(13_249_000_000, "13.2 GB"), (None, "size unknown")])
+def test_a_model_that_is_not_here_has_the_size_that_the_hub_names(download: int | None, amount: str) -> None:
+    [finding] = files({}, Config(model=ModelConfig(name="some/model")), None, download)
+    assert (finding.grade, finding.subject) == ("note", "model")
+    assert finding.fix == f"the first start downloads it ({amount}); or beforehand: `hf download some/model`"
 
 
 async def test_an_empty_model_folder_is_a_problem(tmp_path: Path) -> None:

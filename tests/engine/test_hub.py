@@ -97,6 +97,40 @@ def test_a_hub_that_answers_otherwise_is_one_line(
     assert reason in said
 
 
+def test_the_size_of_a_model_is_that_of_the_files_that_are_downloaded(server: Server) -> None:
+    sizes = {
+        "model_index.json": 500,
+        "transformer/diffusion_pytorch_model-00001-of-00003.safetensors": 12_000_000_000,
+        "text_encoder/model.safetensors.index.json": 30,
+        "tokenizer/merges.txt": 4,
+        "transformer/diffusion_pytorch_model.bin": 10**12,
+        "transformer/diffusion_pytorch_model.fp16.safetensors": 10**12,
+        "assets/showcase.jpg": 10**12,
+    }
+    listed = [{"rfilename": name, "size": size} for name, size in sizes.items()]
+    server.answer = 200, JSON, json.dumps({"id": "some/model", "siblings": listed}).encode(), {}
+    assert hub.download_size("some/model") == 12_000_000_534
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (200, HTML, b"<html>Sign in to the network</html>", {}),
+        (200, JSON, b"[]", {}),
+        (200, JSON, b'{"id": 3, "siblings": 7}', {}),
+        (200, JSON, b'{"id": "some/model", "siblings": []}', {}),
+        (200, JSON, b'{"id": "some/model", "siblings": [{"rfilename": "model_index.json"}]}', {}),
+        (200, JSON, b'{"id":', {"Content-Length": "999"}),
+        (404, JSON, b"{}", {"X-Error-Code": "RepoNotFound"}),
+        (500, HTML, b"<html>oh</html>", {}),
+    ],
+)
+def test_a_hub_that_does_not_tell_the_size_makes_it_unknown(server: Server, answer: Answer) -> None:
+    server.answer = answer
+    assert hub.download_size("some/model") is None
+    assert hub.download_size("no such/model/here") is None
+
+
 @pytest.mark.parametrize("ask", [find, fetch, kind])
 def test_a_hub_that_nobody_serves_is_one_line(
     ask: Callable[[str], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -29,8 +29,6 @@ from engine.upscale.plan import Plan
 LIBRARIES = ("diffusers", "transformers")
 CHECKER = "safety_checker"
 SINGLE = "model.safetensors"
-DOWNLOADED = [hub.INDEX, "profile.json", "*/*.json", "*/*.txt", "*/*.model", "*/*.safetensors"]
-LEFT_OUT = ["*.fp16.*", "*.non_ema*", "safety_checker/*", "*onnx*"]
 WORKING_SHARE = 0.25
 """What a picture takes beside the weights, as a share of them; at least `WORKING_LEAST`."""
 WORKING_LEAST = 2 * 1024**3
@@ -160,7 +158,7 @@ def safe_dtype(facts: Facts, name: str) -> str:
 
 def fetch(model: str) -> Path:
     """Return the folder of a directory or of a hub id, which is downloaded once."""
-    return hub.folder(model) or hub.download(model, DOWNLOADED, but=LEFT_OUT)
+    return hub.folder(model) or hub.download(model)
 
 
 class _Offload:

@@ -38,14 +38,6 @@ from engine.upscale.plan import Plan as Upscaling
 
 PARTS = ("tokenizer", "text_encoder", "transformer", "vae", "scheduler")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-DOWNLOADED = [
-    "model_index.json",
-    "profile.json",
-    "preview.safetensors",
-    "scheduler/*.json",
-    "tokenizer/*",
-    *(f"{part}/{pattern}" for part in PARTS[1:4] for pattern in ("*.json", "*.safetensors")),
-]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -128,7 +120,7 @@ def threads() -> int:
 
 def find(model: str) -> Path:
     """Return the folder of `embedded`, a directory or a hub id; a hub id is downloaded once."""
-    folder = EMBEDDED_WEIGHTS if model == EMBEDDED else hub.folder(model) or hub.download(model, DOWNLOADED)
+    folder = EMBEDDED_WEIGHTS if model == EMBEDDED else hub.folder(model) or hub.download(model)
     _whole(folder)
     return folder
 

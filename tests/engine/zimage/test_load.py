@@ -1,4 +1,3 @@
-from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -62,17 +61,6 @@ def test_a_name_that_can_be_no_model_is_refused() -> None:
     with pytest.raises(EngineError, match="neither a directory nor on the hub") as caught:
         load.find("no such/directory/here")
     assert caught.value.code == "model_missing"
-
-
-def test_only_safetensors_and_small_files_are_downloaded() -> None:
-    def wanted(file: str) -> bool:
-        return any(fnmatch(file, pattern) for pattern in load.DOWNLOADED)
-
-    assert wanted("transformer/diffusion_pytorch_model-00001-of-00003.safetensors")
-    assert wanted("text_encoder/model.safetensors.index.json")
-    assert wanted("tokenizer/merges.txt")
-    assert not wanted("transformer/diffusion_pytorch_model.bin")
-    assert not wanted("assets/showcase.jpg")
 
 
 def test_the_language_of_prompts_reaches_the_pipeline() -> None:
