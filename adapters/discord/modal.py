@@ -17,7 +17,7 @@ COMMAND = "/imagine "
 
 
 class Edit(discord.ui.Modal):
-    """The words of a job, to be changed; what comes of them arrives as an interaction of its own."""
+    """A job's prompt to be edited; what is sent off arrives as an interaction of its own."""
 
     def __init__(self, texts: Texts, locale: str, job: int, reply: Reply) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""Tells Discord the commands, but only when they changed: there is a limit on how often one may."""
+"""Registers the commands with Discord, only when they changed: there is a limit on how often one may."""
 
 import asyncio
 import hashlib
@@ -12,7 +12,7 @@ FILE = "discord-commands.json"
 
 
 async def sync(tree: app_commands.CommandTree[Any], file: Path) -> bool:
-    """Register the tree's commands unless `file` says that this application has them; say whether it did."""
+    """Register the tree's commands unless `file` has them for this application; say whether it did."""
     application, found = str(tree.client.application_id), await _hash(tree)
     known = await asyncio.to_thread(_read, file)
     if known.get(application) == found:

@@ -34,7 +34,7 @@ class Texts:
 
     def __init__(self) -> None:
         self._bundles = {language: _bundle(language) for language in LANGUAGES}
-        # Buttons and places in line are said thousands of times; filling them in is what a reply costs most.
+        # Filling in is most of a reply's cost, and the same buttons and places come thousands of times.
         self._filled = lru_cache(maxsize=REMEMBERED)(self._fill)
 
     def say(self, locale: str, key: str, /, **values: str | float) -> str:

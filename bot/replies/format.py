@@ -16,7 +16,7 @@ SHOWN_PROMPT = 400
 SHOWN_PROMPT_IN_FULL = 1500
 SHOWN_PROMPT_IN_LIST = 60
 
-_TOLD_METHODS = ("lanczos", "redraw")
+_NOTED_METHODS = ("lanczos", "redraw")
 
 
 def cut(text: str, limit: int = SHOWN_PROMPT) -> str:
@@ -25,7 +25,7 @@ def cut(text: str, limit: int = SHOWN_PROMPT) -> str:
 
 
 def original(job: Job) -> str:
-    """Return the person's own words."""
+    """Return the user's own prompt."""
     return job.request.original or job.request.params.prompt
 
 
@@ -55,8 +55,8 @@ def small_print(texts: Texts, job: Job) -> str:
         lines.append(say(locale, "info-negative", words=cut(job.negative_used)))
     keys = [f"note-{note.replace(':', '-')}" for note in job.notes]
     sentences = [say(locale, key) for key in keys if texts.has(key)]
-    made = {picture.report.get("method") for picture in job.pictures}
-    sentences += [say(locale, f"note-{method}") for method in _TOLD_METHODS if method in made]
+    methods = {picture.report.get("method") for picture in job.pictures}
+    sentences += [say(locale, f"note-{method}") for method in _NOTED_METHODS if method in methods]
     if sentences:
         lines.append(say(locale, "language-gap").join(sentences))
     if job.request.params.pasted:
@@ -91,9 +91,9 @@ def took(job: Job) -> float:
 
 
 def steps(job: Job) -> int:
-    """Return the steps a job's pictures were scheduled for, the most it may take while none is made."""
-    told = [int(picture.report.get("scheduled_steps", 0)) for picture in job.pictures]
-    return max(told, default=0) or most_steps(job.request.params)
+    """Return the steps a job's pictures were scheduled for, the most it may take before the first one."""
+    scheduled = [int(picture.report.get("scheduled_steps", 0)) for picture in job.pictures]
+    return max(scheduled, default=0) or most_steps(job.request.params)
 
 
 def seeds(job: Job) -> str:

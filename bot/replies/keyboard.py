@@ -31,7 +31,7 @@ CANCELLABLE_SHOWN = 5
 
 
 class Keyboard:
-    """The buttons, in the words of `texts` and the language of the job's person."""
+    """The buttons, in the language of the job's user."""
 
     def __init__(self, texts: Texts) -> None:
         self._texts = texts
@@ -41,7 +41,7 @@ class Keyboard:
         return (self._row(job, "cancel"),)
 
     def pictures(self, job: Job) -> Rows:
-        """Return what can be done with finished pictures: one, or several shown as a grid."""
+        """Return what can be done with finished pictures: one, or several as a grid."""
         if job.request.kind == "upscale" and job.request.image is not None:
             return (self._row(job, "upscale", "info", "delete"),)
         if len(job.pictures) == 1:
@@ -59,7 +59,7 @@ class Keyboard:
         return (self._row(job, "use", "edit", *original, *another),)
 
     def failed(self, job: Job, again: bool) -> Rows:
-        """Return the ways on from a failure; without `again` only other words or pictures can help."""
+        """Return the ways on from a failure; without `again` only another prompt or image can help."""
         row: tuple[Button, ...] = (self._button(job, "reroll", "retry"),) if again else ()
         if job.request.kind != "upscale":
             row += self._row(job, "edit")

@@ -1,4 +1,4 @@
-"""The longer texts: help, the line, the history and what is left, line by line.
+"""The longer texts: help, the queue, the history and what is left, line by line.
 
 Pure functions of the texts and what is to be listed; knows no buttons.
 """
@@ -20,7 +20,7 @@ EXAMPLES = 3
 
 
 def help_text(texts: Texts, profile: ModelProfile, locale: str, admin: bool) -> str:
-    """Return what one can say: the model's world, examples, the commands and every flag.
+    """Return what one can ask for: the model's world, examples, the commands and every flag.
 
     Administrators read their own commands, too, and no examples instead.
     """
@@ -45,12 +45,12 @@ def help_text(texts: Texts, profile: ModelProfile, locale: str, admin: bool) -> 
 
 
 def queue_text(texts: Texts, locale: str, mine: Sequence[tuple[Job, int]], total: int) -> str:
-    """Return the length of the line and the person's places in it; place 0 is being drawn."""
+    """Return the length of the queue and the user's places in it; place 0 is being drawn."""
     lines = [texts.say(locale, "queue-total", total=total)]
     for job, place in mine:
         key = "queue-place" if place else "queue-running"
-        words, place_said = title(texts, locale, job), {"place": place} if place else {}
-        lines.append(texts.say(locale, key, job=str(job.id), words=words, **place_said))
+        words, place_value = title(texts, locale, job), {"place": place} if place else {}
+        lines.append(texts.say(locale, key, job=str(job.id), words=words, **place_value))
     if total and not mine:
         lines.append(texts.say(locale, "queue-none"))
     return "\n".join(lines)
@@ -122,7 +122,7 @@ def bans_text(texts: Texts, locale: str, bans: Mapping[str, Ban], now: float) ->
 
 
 def _state(job: Job) -> str:
-    """Return the state as a person sees it: `delivered` is done, a picture may be deleted since."""
+    """Return the state as a user sees it: `delivered` is done, a picture may be deleted since."""
     if job.pictures and all(picture.deleted for picture in job.pictures):
         return "deleted"
     return "finished" if job.state == "delivered" else job.state

@@ -1,4 +1,4 @@
-"""What a picture says of how it was made, in words: by us or by another program.
+"""The generation parameters in an image file in words, whether this bot or another program wrote them.
 
 Knows encoded pictures and texts; knows no job.
 """

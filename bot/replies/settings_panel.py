@@ -1,4 +1,4 @@
-"""A person's own defaults: what may be set, and the panel that shows it.
+"""A user's own defaults: what may be set, and the panel that shows them.
 
 Pure functions of what is set, flag name to value as typed; knows no database and no platform. A flag in a
 prompt still wins.
@@ -39,16 +39,16 @@ SETTINGS = (
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
-def applied(standard: Params, said: Mapping[str, str]) -> Params:
-    """Return the operator's defaults with a person's own over them, as far as those are allowed today."""
-    params = standard
-    for name in _BY_NAME.keys() & said.keys():
+def applied(operator_defaults: Params, overrides: Mapping[str, str]) -> Params:
+    """Return the operator's defaults with the user's overrides, as far as those are allowed today."""
+    params = operator_defaults
+    for name in _BY_NAME.keys() & overrides.keys():
         with suppress(Refused):
-            params = flags.assign(params, name, said[name])
+            params = flags.assign(params, name, overrides[name])
     return params
 
 
-def changed(standard: Params, said: Mapping[str, str], change: str) -> dict[str, str]:
+def changed(operator_defaults: Params, overrides: Mapping[str, str], change: str) -> dict[str, str]:
     """Return what is set after a press on `name=value` or `reset`; the operator's own value is unset.
 
     Raises `Refused` (`bad-value`, `unknown-flag`) for what the panel does not offer.
@@ -57,14 +57,16 @@ def changed(standard: Params, said: Mapping[str, str], change: str) -> dict[str,
         return {}
     name, _, value = change.partition("=")
     if name not in _BY_NAME:
-        raise Refused("unknown-flag", flag=flag_syntax.shown(f"--{name}"))
-    rest = {key: kept for key, kept in said.items() if key != name}
-    if flags.assign(standard, name, value) == standard:
+        raise Refused("unknown-flag", flag=flag_syntax.shorten(f"--{name}"))
+    rest = {key: kept for key, kept in overrides.items() if key != name}
+    if flags.assign(operator_defaults, name, value) == operator_defaults:
         return rest
     return {**rest, name: value}
 
 
-def choices(texts: Texts, locale: str, standard: Params, mine: Params, max_count: int) -> tuple[Choice, ...]:
+def choices(
+    texts: Texts, locale: str, operator_defaults: Params, user_params: Params, max_count: int
+) -> tuple[Choice, ...]:
     """Return the panel's rows: every setting with its options, the one that holds now chosen."""
     return tuple(
         Choice(
@@ -74,9 +76,9 @@ def choices(texts: Texts, locale: str, standard: Params, mine: Params, max_count
                 Option(
                     _label(texts, locale, setting, value),
                     Action("set", 0, 0, f"{setting.name}={value}"),
-                    flags.assign(mine, setting.name, value) == mine,
+                    flags.assign(user_params, setting.name, value) == user_params,
                 )
-                for value in _offered(setting, (standard, mine), max_count)
+                for value in _offered(setting, (operator_defaults, user_params), max_count)
             ),
             setting.toggle,
         )

@@ -141,7 +141,9 @@ async def _submit(core: Jobs, asked: Ask, kind: Kind, params: Params, image: str
 async def _params(core: Jobs, asked: Ask) -> Params:
     text = asked.command.rest
     params = flags.parse(text, _assigned(await core.defaults(asked.user), asked.presets))
-    return flags.settled(_assigned(params, asked.options), flags.named(text) | asked.options.keys())
+    return flags.steps_over_fast(
+        _assigned(params, asked.options), flags.names_in(text) | asked.options.keys()
+    )
 
 
 def _assigned(params: Params, values: Mapping[str, str]) -> Params:

@@ -19,8 +19,8 @@ class Entry:
     """A row: the name, what it takes, and whether it is for `admins` only.
 
     `prompt` is free text, `numbers` a job number and perhaps a picture's, `picture` these and perhaps how to
-    enlarge it, `code` one word of letters and digits, `name` a person as the configuration names them and
-    what is said of them, `nothing` is nothing.
+    upscale it, `code` one word of letters and digits, `name` a user as the configuration names them and
+    more about them, `nothing` is nothing.
     """
 
     name: str
@@ -84,7 +84,7 @@ def parse(text: str) -> Command:
     A Chinese or Japanese command word counts without a slash too, where it stands alone and what follows is
     what it takes: "放大 17" upscales, and "放大四倍" as it is written, too; "放大镜下的蚂蚁" is a prompt.
     """
-    text = flag_syntax.sound(text).strip()
+    text = flag_syntax.repair(text).strip()
     # Quotes are not blanked here: the word is read before any quote can matter, and positions are the same.
     plain = flag_syntax.normalize(text)
     if plain.startswith("/"):

@@ -63,7 +63,7 @@ class Mark:
     end: int
 
 
-def sound(text: str) -> str:
+def repair(text: str) -> str:
     """Return `text` with split surrogate pairs joined, lone ones replaced and NULs as spaces.
 
     Raises `Refused` (prompt-too-long) for more than a prompt, a negative prompt and flags can take.
@@ -73,7 +73,7 @@ def sound(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", " ")
 
 
-def shown(value: str) -> str:
+def shorten(value: str) -> str:
     """Return a value short enough for a sentence."""
     return value if len(value) <= SHOWN_VALUE else value[: SHOWN_VALUE - 1] + "…"
 
@@ -84,8 +84,8 @@ def is_visible(text: str) -> bool:
 
 
 def bad_value(flag: str, value: str, allowed: str) -> Refused:
-    """Return the refusal of a value, cut to what a sentence holds."""
-    return Refused("bad-value", flag=flag, value=shown(value), allowed=allowed)
+    """Return the refusal of a value, cut to fit into a sentence."""
+    return Refused("bad-value", flag=flag, value=shorten(value), allowed=allowed)
 
 
 def normalize(text: str) -> str:

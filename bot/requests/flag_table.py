@@ -21,6 +21,7 @@ MOST_PICTURES = 4
 MOST_REQUESTS = 10
 """Of one message: what its braces and `--repeat` multiply to."""
 STRENGTHS = (0.05, 1.0)
+SIDES = (64, 4096)
 LONGEST_NEGATIVE = 1000
 """Characters in a form's field; typed, it may be as long as a prompt."""
 
@@ -63,12 +64,12 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A row: names without dashes, the value's shape (a regular expression), the legal values as shown.
+    """A row: names without dashes, the value's shape (a regular expression), the legal values in words.
 
     `read` turns a value of that shape into changed fields of `Params` and raises ValueError for an illegal
     one; `write` gives the value back, or None where there is nothing to say. With `bare` the value may be
     left out and is read as that. An `ignored` flag changes nothing and is reported. Where `add` names a field
-    and how two of its values go together, a flag said twice means both; else the last one counts. With
+    and how two of its values go together, a repeated flag means both; else the last one counts. With
     `values` a form has a field for it, named by the message `flag-NAME.name`.
     """
 
@@ -127,19 +128,11 @@ def _read_ratio(value: str) -> Changes:
     return {"aspect": f"{ratio.numerator}:{ratio.denominator}", "width": None, "height": None}
 
 
-def _write_ratio(params: Params) -> str | None:
-    return params.aspect or ("auto" if params.width is None else None)
-
-
 def _read_size(value: str) -> Changes:
     width, height = (int(side) for side in re.split(r"[xX*]", value))
-    if not (64 <= width <= 4096 and 64 <= height <= 4096):
+    if not SIDES[0] <= min(width, height) <= max(width, height) <= SIDES[1]:
         raise ValueError(value)
     return {"aspect": None, "width": width, "height": height}
-
-
-def _write_size(params: Params) -> str | None:
-    return None if params.width is None else f"{params.width}x{params.height}"
 
 
 def _read_seed(value: str) -> Changes:
@@ -149,24 +142,12 @@ def _read_seed(value: str) -> Changes:
     return {"seed": seed}
 
 
-def _write_seed(params: Params) -> str | None:
-    return None if params.seed is None else str(params.seed)
-
-
 def _read_guidance(value: str) -> Changes:
     """Read a scale; 0 and "off" are what other programs call no guidance."""
     scale = float(value) if value[-1].isdecimal() else 0.0
     if scale and not _UNGUIDED <= scale <= MOST_GUIDANCE:
         raise ValueError(value)
     return {"guidance_scale": scale or _UNGUIDED}
-
-
-def _read_raw(value: str) -> Changes:
-    return {"optimize": False, "enhance": False}
-
-
-def _write_raw(params: Params) -> str | None:
-    return None if params.optimize or params.enhance else ""
 
 
 def _ignored(*names: str, shape: str = "") -> Flag:
@@ -198,16 +179,22 @@ FLAGS: tuple[Flag, ...] = (
         _RATIO,
         "1:4–4:1, auto",
         _read_ratio,
-        _write_ratio,
+        lambda params: params.aspect or ("auto" if params.width is None else None),
         values=Values(str, choices=ASPECTS),
     ),
-    Flag(("size",), _SIZE, "64x64–4096x4096", _read_size, _write_size),
+    Flag(
+        ("size",),
+        _SIZE,
+        "–".join(f"{side}x{side}" for side in SIDES),
+        _read_size,
+        lambda params: None if params.width is None else f"{params.width}x{params.height}",
+    ),
     Flag(
         ("seed",),
         _SEED,
         f"-1, 0–{SEEDS - 1}",
         _read_seed,
-        _write_seed,
+        lambda params: None if params.seed is None else str(params.seed),
         values=Values(int, -1, SEEDS - 1),
     ),
     _number("steps", int, 1, MOST_STEPS),
@@ -230,7 +217,14 @@ FLAGS: tuple[Flag, ...] = (
         lambda params: lora_syntax.write(params.loras) or None,
         add=("loras", operator.add),
     ),
-    Flag(("raw",), "", "--raw", _read_raw, _write_raw, bare=""),
+    Flag(
+        ("raw",),
+        "",
+        "--raw",
+        lambda value: {"optimize": False, "enhance": False},
+        lambda params: None if params.optimize or params.enhance else "",
+        bare="",
+    ),
     _switch("optimize"),
     _switch("enhance"),
     _switch("spoiler"),

@@ -1,7 +1,6 @@
 """Flags inside a prompt: "a cat --ar 16:9 --seed 7 --no text" to parameters and back.
 
-Knows no platform and no model: whether a model can draw a size, and whether a person may have it, is judged
-elsewhere.
+Knows no platform and no model: sizes and a user's limits are checked elsewhere.
 """
 
 import re
@@ -27,33 +26,33 @@ _EQUALS = re.compile(r"\s*(?P<sign>[=:]?)\s*")
 
 
 def parse(text: str, defaults: Params) -> Params:
-    """Return the parameters `text` asks for, everything unsaid from `defaults`.
+    """Return the parameters `text` asks for, and everything else from `defaults`.
 
     Raises `Refused`: unknown-flag, flag-needs-value, bad-value, empty-prompt, prompt-too-long,
     too-many-loras.
     """
-    text = flag_syntax.sound(text)
+    text = flag_syntax.repair(text)
     if _GENERATION_DATA.search(text):
         return _checked(_from_data(text, defaults))
     text, tagged = lora_syntax.take_tags(text)
     plain, written = flag_syntax.normalize(text), flag_syntax.unquoted(text)
     marks = _marks(plain)
     ends = [*(mark.start for mark in marks), len(text)]
-    prompt, params, said = text[: ends[0]], replace(defaults, ignored=()), set[str]()
+    prompt, params, names = text[: ends[0]], replace(defaults, ignored=()), set[str]()
     if tagged:
-        params, said = replace(params, loras=tagged), {"lora"}
+        params, names = replace(params, loras=tagged), {"lora"}
     for mark, end in zip(marks, ends[1:], strict=True):
         if mark.name not in BY_NAME:
-            raise Refused("unknown-flag", flag=flag_syntax.shown(f"--{mark.name}"))
+            raise Refused("unknown-flag", flag=flag_syntax.shorten(f"--{mark.name}"))
         flag = BY_NAME[mark.name]
         shape = written if flag.shape == lora_syntax.SHAPE else plain
         value, place = _value(flag, mark, text[:end], shape[:end])
-        params = _with(params, flag, mark.name, value, flag.names[0] in said)
-        said.add(flag.names[0])
+        params = _with(params, flag, mark.name, value, flag.names[0] in names)
+        names.add(flag.names[0])
         prompt = flag_syntax.joined(prompt, text[place:end])
-    params = settled(params, said)
+    params = steps_over_fast(params, names)
     prompt, ratio = flag_syntax.take_ratio(_checked(replace(params, prompt=prompt.strip())).prompt)
-    if ratio and said.isdisjoint({"ar", "size"}):
+    if ratio and names.isdisjoint({"ar", "size"}):
         params = assign(params, "ar", ratio)
     return _checked(replace(params, prompt=prompt.strip(flag_syntax.SEPARATORS + " \t\r\n\u3000")))
 
@@ -64,7 +63,7 @@ def parse_all(text: str, defaults: Params) -> list[Params]:
     Raises `Refused` as `parse` does, and too-many-requests.
     """
     found = []
-    for choice in permutations.expand(flag_syntax.sound(text), MOST_REQUESTS):
+    for choice in permutations.expand(flag_syntax.repair(text), MOST_REQUESTS):
         params = parse(choice, defaults)
         found += [replace(params, repeat=1)] * params.repeat
     if len(found) > MOST_REQUESTS:
@@ -88,37 +87,37 @@ def assign(params: Params, name: str, value: str) -> Params:
         raise flag_syntax.bad_value(f"--{name}", value, flag.allowed) from None
 
 
-def settled(params: Params, said: Container[str]) -> Params:
-    """Return `params` where steps among the flags `said` win over fast, which is then told as ignored."""
-    if not (params.fast and "steps" in said):
+def steps_over_fast(params: Params, names: Container[str]) -> Params:
+    """Return `params` where `steps` among the flags `names` wins over `fast`, which is then ignored."""
+    if not (params.fast and "steps" in names):
         return params
     return replace(params, fast=False, ignored=(*params.ignored, FAST))
 
 
-def named(text: str) -> set[str]:
-    """Return the flags that a text says, by their first names."""
+def names_in(text: str) -> set[str]:
+    """Return the first names of the flags in a text."""
     marks = _marks(flag_syntax.normalize(text))
     return {BY_NAME[mark.name].names[0] for mark in marks if mark.name in BY_NAME}
 
 
 def value(params: Params, name: str) -> str:
-    """Return what the flag `name` (no dashes) would have to say for these parameters; empty where nothing."""
+    """Return what the flag `name` (no dashes) needs for these parameters, or an empty text."""
     return BY_NAME[name].write(params) or ""
 
 
 def render(params: Params, defaults: Params | None = None) -> str:
     """Return the line that `parse` reads back, with the same defaults, as equal parameters.
 
-    A fast wish's steps, which only bound it, are left to the defaults: said, they would win.
+    With `fast`, steps are only an upper bound and are left to the defaults: written out, they would win.
     """
     base = defaults or Params("")
     words = [params.prompt, *params.ignored]
     for flag in FLAGS:
         value = flag.write(params)
-        told = value != flag.write(base)
+        differs = value != flag.write(base)
         if flag.names[0] == "steps":
-            told = not params.fast and (told or FAST in params.ignored)
-        if value is not None and told:
+            differs = not params.fast and (differs or FAST in params.ignored)
+        if value is not None and differs:
             words.append(f"--{flag.names[0]} {value}".rstrip())
             base = replace(base, **flag.read(value))
     return " ".join(words)
@@ -197,7 +196,7 @@ def _checked(params: Params) -> Params:
     if not flag_syntax.is_visible(params.prompt):
         raise Refused("empty-prompt")
     if link := flag_syntax.LINK.match(params.prompt):
-        raise Refused("link-not-fetched", link=flag_syntax.shown(link[0]))
+        raise Refused("link-not-fetched", link=flag_syntax.shorten(link[0]))
     length = max(len(params.prompt), len(params.negative_prompt))
     if length > PROMPT_LIMIT:
         raise Refused("prompt-too-long", length=length, limit=PROMPT_LIMIT)

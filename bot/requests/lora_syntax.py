@@ -1,6 +1,6 @@
 """LoRA files as people write them: `ink:0.8, "my style":0.5` behind a flag, `<lora:ink:0.8>` among the words.
 
-Knows names and weights as text; which files there are is known elsewhere.
+Knows names and weights as text; knows no files.
 """
 
 import re
@@ -49,7 +49,7 @@ def write(loras: Loras) -> str:
 def take_tags(text: str) -> tuple[str, Loras]:
     """Return the text without the tags among its words, and what they name; quoted ones stay.
 
-    Raises `Refused` (`bad-value`) for a weight that cannot be.
+    Raises `Refused` (`bad-value`) for a weight out of range.
     """
     rest, loras, end = "", list[tuple[str, float]](), 0
     for tag in _TAG.finditer(flag_syntax.normalize(text)):
@@ -64,9 +64,9 @@ def take_tags(text: str) -> tuple[str, Loras]:
 
 def _tag_weight(rest: str) -> float:
     """Return the transformer's weight: the second of `:te:unet`, or the one there is, or by its name."""
-    said = [part.strip() for part in rest.split(":")[1:]]
-    named = dict(part.split("=", 1) for part in said if "=" in part)
-    placed = [part for part in said if "=" not in part]
+    parts = [part.strip() for part in rest.split(":")[1:]]
+    named = dict(part.split("=", 1) for part in parts if "=" in part)
+    placed = [part for part in parts if "=" not in part]
     return _weight(named.get("unet") or (placed[:2] or ["1"])[-1])
 
 

@@ -13,7 +13,7 @@ export class Card {
   constructor({ press, enlarge }) {
     this.press = press;
     this.enlarge = enlarge;
-    this.said = "";
+    this.stage = "";
     this.drawn = "";
     this.buttons = "";
     this.frame = element("div", { className: "frame", hidden: true });
@@ -48,8 +48,8 @@ export class Card {
     this.showChoices(reply.choices ?? []);
     this.showActions(reply.actions);
     const stage = reply.progress ? "drawing" : reply.text;
-    const changed = stage !== this.said;
-    this.said = stage;
+    const changed = stage !== this.stage;
+    this.stage = stage;
     return changed;
   }
 
@@ -192,9 +192,9 @@ export class Card {
 
 /** Make an element with properties and children. */
 export function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
+  const node = Object.assign(document.createElement(tag), properties);
+  node.append(...children);
+  return node;
 }
 
 /** Show small pictures at least at twice their size, and none larger than the frame. */

@@ -1,4 +1,4 @@
-// The conversation: one turn per message, each brought to what the bot last said it looks like.
+// The conversation: one turn per message, each brought to its latest state.
 
 import { Card, element } from "./card.js";
 import { here } from "./net.js";
