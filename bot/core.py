@@ -148,9 +148,12 @@ class Core:
         """
         user = self._members.linked(user)
         if action.verb == "set":
-            return await self._set(user, action.value)
+            await self._members.change(user, action.value)
+            return await self._answers.settings(user)
         if action.verb == "forget":
-            return await self._forget(user, action.value)
+            if is_sure := action.value == "yes":
+                await self._protect(forget(self._store, self._images, self._runner, user, self._now()))
+            return self._replies.forgotten(user.locale, is_sure)
         known = await self._store.by_event(user.platform, event_id)
         if known is not None:
             return known
@@ -277,15 +280,6 @@ class Core:
         """Remove what is older than the operator keeps it, and pictures that no job holds."""
         await retention.sweep(self._store, self._images, self._settings.retention, self._now())
         await self._admission.attached.sweep(self._now())
-
-    async def _set(self, user: User, change: str) -> Reply:
-        await self._members.change(user, change)
-        return await self._answers.settings(user)
-
-    async def _forget(self, user: User, answer: str) -> Reply:
-        if answer == "yes":
-            await self._protect(forget(self._store, self._images, self._runner, user, self._now()))
-        return self._replies.forgotten(user.locale, answer == "yes")
 
     async def _submit(self, request: Request, fetch: Fetch | None = None) -> Job:
         """Admit a request of a new event, from a user who may ask here."""

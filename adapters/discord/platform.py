@@ -33,6 +33,8 @@ TOKEN = re.compile(r"[!-~]+")
 BAD_TOKEN = "discord.token is not accepted by Discord; copy it anew from the developer portal, page Bot"
 AUTHENTICATION_FAILED = 4004
 UNKNOWN_MESSAGE = 10008
+DEAD_TOKEN = (10015, 50027)
+"""An interaction's token ended early: unknown webhook, or invalid webhook token."""
 TOO_MANY = 429
 
 log = logging.getLogger(__name__)
@@ -118,7 +120,7 @@ class DiscordPlatform:
                 await webhook.edit_message(place.message, **shown.edit())
                 return place
             except discord.HTTPException as error:
-                if not _token_is_dead(error):
+                if error.code not in DEAD_TOKEN:
                     raise
         channel = client.get_partial_messageable(place.channel)
         if place.message:
@@ -128,7 +130,7 @@ class DiscordPlatform:
         return replace(place, message=message.id)
 
     async def _by_message(self, client: Client, place: Place, shown: Look, reply: Reply) -> Place:
-        """Send by DM what has no place in its channel any more; only the last word is worth that."""
+        """Send by DM what has no place in its channel any more; only the final reply is worth that."""
         if not reply.final:
             return place
         if not reply.images and not reply.actions:
@@ -187,11 +189,6 @@ def _proxy_options(settings: DiscordConfig) -> dict[str, Any]:
         return {"proxy": proxy.url}
     # The names of hosts are left to the proxy: whoever needs one may get wrong addresses at home.
     return {"connector": ProxyConnector.from_url(proxy.url.replace("socks5h:", "socks5:"), rdns=True)}
-
-
-def _token_is_dead(error: discord.HTTPException) -> bool:
-    """Say whether an interaction's token ended early: unknown webhook, or invalid webhook token."""
-    return error.code in (10015, 50027)
 
 
 async def _offer_reactions(client: Client, place: Place) -> None:

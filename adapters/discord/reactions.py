@@ -65,7 +65,8 @@ class Reactions:
         if me is None or event.user_id == me.id or event.message_author_id not in (None, me.id):
             return None
         try:
-            shown = await self._message(event)
+            channel = self._client.get_partial_messageable(event.channel_id, guild_id=event.guild_id)
+            shown = await channel.fetch_message(event.message_id)
         except discord.HTTPException as error:
             log.info("the message under a reaction cannot be read: %s", error)
             return None
@@ -126,10 +127,6 @@ class Reactions:
         around = near(event.channel_id, channel_of(event, guild))
         spoiler = not self._settings.spoiler_channels.isdisjoint(around)
         return Place(event.channel_id, event.user_id, limit=limit, spoiler=spoiler, nonce=nonce)
-
-    async def _message(self, event: discord.RawReactionActionEvent) -> discord.Message:
-        channel = self._client.get_partial_messageable(event.channel_id, guild_id=event.guild_id)
-        return await channel.fetch_message(event.message_id)
 
     async def _refuse(self, person: User, refused: Refused) -> None:
         await self._send_privately(int(person.id), self._replies.refused(refused, person.locale))

@@ -43,7 +43,8 @@ class Reactions:
                 lang=account.language_code or "",
                 user=account.id,
             )
-            await self._press(user, Action(verb, job.id, _first(job)), place)
+            index = job.pictures[0].index if job.pictures else 0
+            await self._press(user, Action(verb, job.id, index), place)
 
     async def apologize(self, reaction: MessageReactionUpdated, event: str) -> None:
         """Say that a reaction went wrong on our side."""
@@ -63,7 +64,7 @@ class Reactions:
             await self._responder.reply_privately(place, user, found)
 
     async def _job_at(self, user: User, chat: int, message: int) -> Job | None:
-        """Return the job a message shows: one shown lately, or the person's own among their latest."""
+        """Return the job a message shows: one shown lately, or the user's own among their latest."""
         if known := self._responder.outbox.jobs.get((chat, message)):
             try:
                 return await self._core.job_for_action(user, Action("info", known))
@@ -90,7 +91,3 @@ def _thread(job: Job, reaction: MessageReactionUpdated) -> int | None:
     """Return the topic of the job's own message: an update on reactions names none."""
     address = job.request.address
     return read(address).thread if is_at(address, reaction.chat.id, reaction.message_id) else None
-
-
-def _first(job: Job) -> int:
-    return job.pictures[0].index if job.pictures else 0

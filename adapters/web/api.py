@@ -157,8 +157,9 @@ class Api:
         try:
             with self.hub.open(user.id) as stream, self.presence.page(user.id, page):
                 await response.write(b"retry: 2000\n\n")
-                for entry in await self._unfinished(user):
-                    await response.write(_event_bytes(entry))
+                version = self.hub.version()
+                for unfinished in await self.core.open_jobs(user):
+                    await response.write(_event_bytes(await self._entry(user, unfinished, version)))
                 async for shown in stream.updates(HEARTBEAT):
                     job = await self._job_of(user, shown.reply) if shown else None
                     if shown and job:
@@ -199,10 +200,6 @@ class Api:
     def _entry_json(self, user: User, job: Job, reply: Reply, version: int) -> Json:
         typed = self.core.typed(job)
         return entry_json(job, reply, message_of(job, user.id), typed, self.hub.run, version)
-
-    async def _unfinished(self, user: User) -> list[Json]:
-        version = self.hub.version()
-        return [await self._entry(user, job, version) for job in await self.core.open_jobs(user)]
 
     async def _job_of(self, user: User, reply: Reply) -> Job | None:
         with suppress(Refused):  # forgotten meanwhile

@@ -48,7 +48,13 @@ class Message:
     @property
     def fetch(self) -> Fetch | None:
         """Return what brings the picture, None where there is none."""
-        return None if self.image is None else self._fetch
+        if (image := self.image) is None:
+            return None
+
+        async def fetch() -> bytes:
+            return image
+
+        return fetch
 
     def presets(self) -> dict[str, str]:
         """Return the flags that the controls stand for, by their names."""
@@ -57,10 +63,6 @@ class Message:
             name: ("on" if value else "off") if isinstance(value, bool) else str(value)
             for name, value in values.items()
         }
-
-    async def _fetch(self) -> bytes:
-        assert self.image is not None
-        return self.image
 
 
 async def read_message(request: web.Request) -> Message:
