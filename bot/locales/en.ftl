@@ -408,6 +408,7 @@ note-enhanced-composition = Added a composition.
 note-enhanced-detail = Added materials and fine detail.
 note-optimizer-failed = The language model couldn't run, so the rules reworded it.
 note-optimizer-language-model = Reworded by the language model.
+note-optimizer-loading = The language model is still being downloaded, so the rules reworded it.
 note-optimizer-slow = The language model took too long, so the rules reworded it.
 note-optimizer-too-slow = The language model can't keep up on this machine, so the rules reworded it.
 note-optimizer-unusable = The language model strayed from your words, so the rules reworded it.

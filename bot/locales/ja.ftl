@@ -364,6 +364,7 @@ note-enhanced-composition = 構図を補いました。
 note-enhanced-detail = 質感と細部を補いました。
 note-optimizer-failed = 言語モデルが動かなかったので、ルールで書き直しました。
 note-optimizer-language-model = 言語モデルが書き直しました。
+note-optimizer-loading = 言語モデルはまだダウンロード中なので、ルールで書き直しました。
 note-optimizer-slow = 言語モデルに時間がかかりすぎたので、ルールで書き直しました。
 note-optimizer-too-slow = この環境では言語モデルが遅すぎるので、ルールで書き直しました。
 note-optimizer-unusable = 言語モデルの文が元の意味から外れたので、ルールで書き直しました。

@@ -364,6 +364,7 @@ note-enhanced-composition = 补充了构图。
 note-enhanced-detail = 补充了材质与细节。
 note-optimizer-failed = 语言模型未能运行，已改用规则改写。
 note-optimizer-language-model = 由语言模型改写。
+note-optimizer-loading = 语言模型仍在下载，已改用规则改写。
 note-optimizer-slow = 语言模型用时过长，已改用规则改写。
 note-optimizer-too-slow = 语言模型在这台机器上跑得太慢，已改用规则改写。
 note-optimizer-unusable = 语言模型改得偏离了原意，已改用规则改写。

@@ -177,7 +177,12 @@ def speed(found: dict[str, Any], config: Config) -> Iterator[Finding]:
 def writer(found: dict[str, Any], config: Config) -> Iterator[Finding]:
     """Tell how a chat model would write prompts beside the model, or what stands against it."""
     if "writer_refusal" in found:
-        yield Finding("problem", "prompts", found["writer_refusal"])
+        yield Finding("problem", "prompts", f"rules write them: {found['writer_refusal']}")
+    elif "writer_chosen" in found:
+        text = (
+            "rules write them" if (chosen := found["writer_chosen"]) == "rules" else f"{chosen} writes them"
+        )
+        yield Finding("note" if found["writer_better"] else "ok", "prompts", text, found["writer_better"])
     elif found.get("writer") == "":
         text = f"{config.model.optimizer} does not fit beside the model, not even in 4 bit: rules write them"
         yield Finding("problem", "prompts", text, "set model.optimizer to rules or to a smaller chat model")

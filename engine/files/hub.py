@@ -4,7 +4,10 @@ Knows names, files that are taken for models, and what goes wrong between here a
 """
 
 import errno
-from collections.abc import Sequence
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from engine.files import shards
@@ -92,16 +95,48 @@ def download(name: str, files: Sequence[str] = MODEL_FILES) -> Path:
 
     Raises `EngineError("model_missing")` where it cannot be had.
     """
-    from huggingface_hub import errors, snapshot_download
+    from huggingface_hub import snapshot_download
 
-    # The base error of whichever HTTP client the hub's own client uses.
-    network_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
-    try:
+    with _explained(name, "set the model to embedded or to a directory that holds it"):
         return Path(
             snapshot_download(
                 name, allow_patterns=list(files), ignore_patterns=list(LEFT_OUT), tqdm_class=PULSE.bar()
             )
         )
+
+
+def download_file(name: str, file: str, sha256: str = "") -> Path:
+    """Return one file of a hub id, downloaded once and compared with `sha256`, or the hub's own checksum.
+
+    Raises `EngineError("model_missing")` where it cannot be had or is another file.
+    """
+    from huggingface_hub import hf_hub_download
+
+    with _explained(name, "give a file that is on this machine"):
+        path = Path(hf_hub_download(name, file, tqdm_class=PULSE.bar()))
+        # The hub names what it keeps by its checksum.
+        stored = path.resolve()
+        wanted = sha256 or (stored.name if re.fullmatch("[0-9a-f]{64}", stored.name) else "")
+        with stored.open("rb") as stream:
+            is_other = wanted and hashlib.file_digest(stream, "sha256").hexdigest() != wanted
+        if is_other:
+            stored.unlink()
+            path.unlink(missing_ok=True)
+            raise EngineError(
+                "model_missing", f"{name}/{file} came with other bytes than were published; fetch it again"
+            )
+    return path
+
+
+@contextmanager
+def _explained(name: str, instead: str) -> Iterator[None]:
+    """Turn what goes wrong between here and the hub into one line that says what to do."""
+    from huggingface_hub import errors
+
+    # The base error of whichever HTTP client the hub's own client uses.
+    network_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
+    try:
+        yield
     except errors.GatedRepoError as error:
         raise EngineError(
             "model_missing",
@@ -116,8 +151,8 @@ def download(name: str, files: Sequence[str] = MODEL_FILES) -> Path:
     except (network_error, *shards.UNREADABLE) as error:
         raise EngineError(
             "model_missing",
-            f"model {name!r} is not on this machine and could not be downloaded: {_reason(error)}; or set "
-            "the model to embedded or to a directory that holds it",
+            f"model {name!r} is not on this machine and could not be downloaded: {_reason(error)}; "
+            f"or {instead}",
         ) from error
 
 

@@ -19,10 +19,10 @@ from engine.memory.planner import choose_largest
 from engine.memory.probe import Facts, probe
 from engine.memory.residency import free_memory
 from engine.memory.sizes import Z_IMAGE, Sizes
-from engine.models.profiles import locate, profile
+from engine.models.profiles import EMBEDDED, locate, profile
 from engine.models.registry import OURS, kind
 from engine.models.zimage.load import DTYPES, threads
-from engine.prompts.llm import choose
+from engine.prompts.llm import choose, presets
 from engine.types import EngineError
 
 
@@ -34,7 +34,8 @@ def describe(
     Also its own `steps`, and `forward`, the seconds of one at best, and `ceiling`, the operations per second
     it was derived from, where a matrix product finds room. In place of all that `refusal` where no plan fits.
     Where a chat model is to write prompts, `writer` is how, empty where it fits no memory, `writer_refusal`
-    why it cannot.
+    why it cannot; `writer_chosen` is what `auto` chose beside an encoder that does not write, `writer_better`
+    what would write better, or "".
     """
     facts = probe(device)
     return asdict(facts) | {"device": facts.kind} | _planned(facts, model, device, dtype, weights, optimizer)
@@ -55,21 +56,24 @@ def _planned(
     found = {"plan": plan.describe(), "peak": plan.peak, "host": plan.host, "why": plan.why}
     found |= {"model": described.name, "side": plan.request.width, "dtype": plan.dtype}
     found["steps"] = described.steps
-    found |= _writer(optimizer, plan, facts)
+    if model != EMBEDDED:
+        found |= _writer(optimizer, plan, facts)
     return found | _speed(plan, torch.device(device if device.startswith(facts.kind) else facts.kind))
 
 
 def _writer(optimizer: str, plan: Plan, facts: Facts) -> dict[str, str]:
-    if optimizer in ("auto", "rules", "text-encoder"):
-        return {}
     transient = plan.transient(plan.request.width, plan.request.height)
     left, host = facts.free - plan.peak + transient, facts.host_free - plan.host
     free = free_memory(replace(facts, free=left, host_free=host), transient, plan.form("text_encoder").dtype)
+    if optimizer == "auto" and not choose.stays(plan, facts.kind):
+        chosen, better = presets.best(free, facts.kind)
+        return {"writer_chosen": chosen, "writer_better": better}
+    if optimizer in ("auto", "rules", "text-encoder"):
+        return {}
     try:
-        residency = choose.residency(optimizer, free)
+        return {"writer": choose.outlook(optimizer, facts.kind, free)}
     except choose.UNUSABLE as error:
         return {"writer_refusal": shards.reason(error)}
-    return {"writer": residency.describe() if residency else ""}
 
 
 def _speed(plan: Plan, device: torch.device) -> dict[str, float]:

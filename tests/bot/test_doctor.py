@@ -60,7 +60,11 @@ def test_how_a_chat_model_would_write_is_told_or_what_stands_against_it() -> Non
     assert (told.grade, told.text[:29]) == ("problem", "a/chat-model does not fit bes")
     assert "smaller chat model" in told.fix
     [told] = writer({"writer_refusal": "it is not on this machine"}, config)
-    assert (told.grade, told.text) == ("problem", "it is not on this machine")
+    assert (told.grade, told.text) == ("problem", "rules write them: it is not on this machine")
+    [told] = writer({"writer_chosen": "rules", "writer_better": "qwen3-0.6b writes better"}, config)
+    assert (told.grade, told.text, told.fix) == ("note", "rules write them", "qwen3-0.6b writes better")
+    [told] = writer({"writer_chosen": "qwen3-0.6b", "writer_better": ""}, config)
+    assert (told.grade, told.text) == ("ok", "qwen3-0.6b writes them")
     assert list(writer({}, config)) == []
 
 

@@ -1,10 +1,12 @@
 """Where a model is looked for, and what is said where it isn't: a real server stands in the hub's place."""
 
 import errno
+import hashlib
 import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -29,14 +31,21 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
+    def do_HEAD(self) -> None:
+        self._answer()
+
     def do_GET(self) -> None:
+        assert isinstance(self.server, Server)
+        self._answer()
+        self.wfile.write(self.server.answer[2])
+
+    def _answer(self) -> None:
         assert isinstance(self.server, Server)
         status, kind, body, headers = self.server.answer
         self.send_response(status)
         for name, value in ({"Content-Type": kind, "Content-Length": str(len(body))} | headers).items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -212,3 +221,22 @@ def test_a_model_index_that_is_none_is_named(tmp_path: Path, content: str) -> No
 
 def test_a_name_that_cannot_be_looked_at_is_named(tmp_path: Path) -> None:
     assert "cannot be reached" in refused(hub.folder, str(tmp_path / ("x" * 300)))
+
+
+@pytest.mark.parametrize("pinned", [True, False], ids=["our checksum", "the hub's"])
+def test_a_file_is_downloaded_once_and_compared_with_its_checksum(server: Server, pinned: bool) -> None:
+    body = b"GGUF and more"
+    true = hashlib.sha256(body).hexdigest()
+    fetched = partial(hub.download_file, "some/model", "a.gguf", true if pinned else "")
+    server.answer = (
+        200,
+        "binary/octet-stream",
+        b"other bytes!!",
+        {"ETag": f'"{true}"', "X-Repo-Commit": "c" * 40},
+    )
+    assert "came with other bytes" in refused(lambda name: fetched())
+    server.answer = (200, "binary/octet-stream", body, server.answer[3])
+    path = fetched()
+    assert path.read_bytes() == body
+    server.answer = (500, HTML, b"", {})
+    assert hub.cached("some/model", "a.gguf") == path.parent

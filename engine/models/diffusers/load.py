@@ -66,6 +66,7 @@ def load(settings: EngineSettings, folder: Path) -> GenericPipeline:
         settings.optimizer,
         device,
         lambda: free_memory(probe(settings.device), int(needed), precision),
+        settings.threads,
     )
     value = profile(settings.model)
     return GenericPipeline(

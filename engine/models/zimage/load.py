@@ -91,7 +91,7 @@ def _writer(settings: EngineSettings, components: Components, plan: Plan) -> Wri
         transient = plan.transient(plan.request.width, plan.request.height)
         return free_memory(probe(settings.device), transient, plan.form("text_encoder").dtype)
 
-    return choose.choose(settings.optimizer, encoder, tokenizer, device, plan, free)
+    return choose.choose(settings.optimizer, encoder, tokenizer, device, plan, free, settings.threads)
 
 
 def planned(settings: EngineSettings, folder: Path) -> Plan:

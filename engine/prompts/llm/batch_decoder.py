@@ -12,16 +12,14 @@ import torch
 from torch import Tensor
 
 from engine import guards
+from engine.prompts.llm.writer import NEW_TOKENS, TEMPERATURE, TOP_P
 
-NEW_TOKENS = 200
 STRIDE = 4
 """Tokens between two chances for others to go on."""
 TOGETHER = 8
 """Texts written at once, at most: beyond that each takes noticeably longer."""
 CANDIDATES = 256
 """The likeliest tokens that sampling looks at; nucleus sampling at 0.9 hardly ever needs more."""
-TEMPERATURE = 0.7
-TOP_P = 0.9
 
 
 class Forward(Protocol):

@@ -17,11 +17,14 @@ from engine import guards
 from engine.files import hub, quantized, shards
 from engine.memory import sizes
 from engine.memory.plan import Plan
-from engine.memory.residency import FreeMemory, ModelSize, Residency, plan_residency, together
+from engine.memory.residency import FreeMemory, ModelSize, plan_residency, together
 from engine.memory.sizes import Weights
 from engine.memory.weights import pack_linears
+from engine.prompts.llm import llama, presets
 from engine.prompts.llm.batch_decoder import TOGETHER, Decoder
 from engine.prompts.llm.chat import CachedWriter, LanguageModel, around, rendered, stops
+from engine.prompts.llm.llama import LlamaModel
+from engine.prompts.llm.presets import Preset
 from engine.prompts.llm.resident_model import ResidentModel
 from engine.types import EngineError
 
@@ -42,19 +45,20 @@ def choose(
     device: torch.device,
     plan: Plan,
     free: Callable[[], FreeMemory],
+    threads: int = 0,
 ) -> CachedWriter | None:
     """The language model that a setting names beside Z-Image, or None for rules.
 
-    `rules`, `text-encoder`, or a chat model's folder or downloaded hub id; `auto` is the text encoder where
-    it has a language head and stays on an accelerator in its own precision, else rules. `free` is asked what
-    the loaded model leaves. A model that can't be used is logged, and rules write in its place.
+    `rules`, `text-encoder`, a preset, a GGUF file, or a chat model's folder or downloaded hub id; `auto` is
+    the text encoder where it `stays` and has a language head, else the best preset that is here, else rules.
+    `free` is asked what the loaded model leaves; `threads` are those of a preset, 0 for all cores. A model
+    that can't be used is logged, and rules write in its place.
     """
-    if optimizer == "auto":
-        has_head = getattr(encoder.config, "tie_word_embeddings", False)
-        stays = plan.text_encoder == "resident" and plan.form("text_encoder").dtype != "float32"
-        optimizer = "text-encoder" if has_head and stays and device.type != "cpu" else "rules"
+    has_head = getattr(encoder.config, "tie_word_embeddings", False)
+    if optimizer == "auto" and has_head and stays(plan, device.type):
+        optimizer = "text-encoder"
     if optimizer != "text-encoder":
-        return choose_apart(optimizer, device, free)
+        return choose_apart(optimizer, device, free, threads)
 
     def inside() -> LanguageModel:
         left = free()
@@ -64,17 +68,31 @@ def choose(
     return _or_rules(inside)
 
 
-def choose_apart(optimizer: str, device: torch.device, free: Callable[[], FreeMemory]) -> CachedWriter | None:
+def stays(plan: Plan, kind: str) -> bool:
+    """Whether the text encoder stays on an accelerator in its own precision."""
+    return kind != "cpu" and plan.text_encoder == "resident" and plan.form("text_encoder").dtype != "float32"
+
+
+def choose_apart(
+    optimizer: str, device: torch.device, free: Callable[[], FreeMemory], threads: int = 0
+) -> CachedWriter | None:
     """As `choose`, beside a model whose text encoder is no language model."""
 
-    def apart() -> LanguageModel | None:
-        look_apart(optimizer)
-        return load(optimizer, device, free())
+    def apart() -> LanguageModel | LlamaModel | None:
+        name, left = optimizer, free()
+        if name == "auto":
+            name, better = presets.best(left, device.type)
+            log.info(
+                "%s write%s the prompts%s", name, "" if name == "rules" else "s", better and f"; {better}"
+            )
+            if name == "rules":
+                return None
+        return load(name, device, left, threads)
 
-    return None if optimizer in ("auto", "rules") else _or_rules(apart)
+    return None if optimizer == "rules" else _or_rules(apart)
 
 
-def _or_rules(chosen: Callable[[], LanguageModel | None]) -> CachedWriter | None:
+def _or_rules(chosen: Callable[[], LanguageModel | LlamaModel | None]) -> CachedWriter | None:
     """The chosen model with a cache; None where there is none or it can't be used, which is logged."""
     try:
         model = chosen()
@@ -93,24 +111,66 @@ def look_apart(optimizer: str) -> None:
             "bad_input",
             "this model's text encoder writes no prompts; set [model] optimizer to rules or to a chat model",
         )
-    if optimizer not in ("auto", "rules"):
+    if optimizer in ("auto", "rules"):
+        return
+    preset, file = _gguf(optimizer)
+    if file is not None:
+        llama.check(file)
+    elif preset is None:
         folder = find(optimizer)
         measure(folder, _described(optimizer, folder)[1])
+    elif not presets.has_runtime():
+        raise EngineError("bad_input", f"the optimizer model {optimizer} needs llama.cpp: {presets.INSTALL}")
 
 
-def load(name: str, device: torch.device, free: FreeMemory) -> LanguageModel | None:
-    """A chat model from a folder or from what was downloaded before; its weights are read at the first wish.
+def load(
+    name: str, device: torch.device, free: FreeMemory, threads: int = 0
+) -> LanguageModel | LlamaModel | None:
+    """A chat model from a file, a folder or what was downloaded before; a preset is downloaded meanwhile.
 
     None where it fits no memory, which is logged. Raises `EngineError("model_missing")` when it is not there
     and `EngineError("bad_input")` when it is none that can be used.
     """
+    how = outlook(name, device.type, free)
+    if not how:
+        log.warning("the optimizer model %s does not fit in memory, not even in 4 bit; rules write", name)
+        return None
+    log.info("the optimizer model %s writes prompts %s", name, how)
+    preset, file = _gguf(name)
+    if preset or file:
+        fetch = preset.fetch if preset else partial(Path, file or "")
+        return LlamaModel(name, fetch, threads or presets.cores(), is_here=file is not None)
+    return _in_torch(name, device, free)
+
+
+def outlook(name: str, kind: str, free: FreeMemory) -> str:
+    """How `load` would keep a chat model beside one on a device of that kind, "" where it fits no memory.
+
+    Raises what `load` raises.
+    """
+    look_apart(name)
+    preset, file = _gguf(name)
+    if preset or file:
+        size = file.stat().st_size if file else preset.size if preset else 0
+        later = "" if file else f", after a download of {size / 1e9:.1f} GB"
+        return f"with llama.cpp on the CPU{later}" if presets.fits(size, free, kind) else ""
+    folder = find(name)
+    residency = plan_residency(free, measure(folder, _described(name, folder)[1]), TOGETHER)
+    return residency.describe() if residency else ""
+
+
+def _gguf(name: str) -> tuple[Preset | None, Path | None]:
+    """The preset and the GGUF file that a setting means, as far as there are any."""
+    preset = presets.preset(name)
+    return preset, preset.here() if preset else presets.gguf_file(name)
+
+
+def _in_torch(name: str, device: torch.device, free: FreeMemory) -> LanguageModel:
+    """A chat model in a folder that fits, whose weights are read at the first prompt."""
     folder = find(name)
     tokenizer, config = _described(name, folder)
     residency = plan_residency(free, measure(folder, config), TOGETHER)
-    if residency is None:
-        log.warning("the optimizer model %s does not fit in memory, not even in 4 bit; rules write", name)
-        return None
-    log.info("the optimizer model %s writes prompts %s", name, residency.describe())
+    assert residency is not None
     dtype = getattr(torch, free.dtype)
     resident = ResidentModel(partial(read, folder, device, dtype, residency.weights), device, residency)
 
@@ -123,13 +183,6 @@ def load(name: str, device: torch.device, free: FreeMemory) -> LanguageModel | N
 
     decoder = Decoder(config, forward, stops(tokenizer, config, *_generation(folder)), resident.ready)
     return LanguageModel(name, tokenizer, decoder, residency.together, resident.release_memory)
-
-
-def residency(name: str, free: FreeMemory) -> Residency | None:
-    """How `load` would keep a chat model; raises what it raises."""
-    folder = find(name)
-    _, config = _described(name, folder)
-    return plan_residency(free, measure(folder, config), TOGETHER)
 
 
 def read(folder: Path, device: torch.device, dtype: torch.dtype, form: Weights) -> nn.Module:

@@ -13,7 +13,7 @@ from engine.prompts.complete.optimize import optimize
 from engine.prompts.llm.checks import problems
 from engine.prompts.llm.deadline import Deadline
 from engine.prompts.llm.instructions import instructions, split_kind
-from engine.prompts.llm.writer import Writer
+from engine.prompts.llm.writer import NotReady, Writer
 from engine.prompts.text.clean import clean, is_chinese, plain, without_orders
 from engine.prompts.text.contradictions import latest
 from engine.prompts.text.sanitize import Rewritten, sanitize
@@ -86,6 +86,8 @@ class RewriterWithFallback:
             seed = wording * ATTEMPTS + attempt
             try:
                 text = yield from self._in_time(source, chinese, seed, deadline)
+            except NotReady:
+                return ("", ""), "optimizer:loading"
             except EngineError as error:
                 return ("", ""), self._pause("optimizer:failed", str(error))
             if text is None:

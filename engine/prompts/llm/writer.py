@@ -3,6 +3,17 @@
 from collections.abc import Generator
 from typing import Protocol
 
+from engine.types import EngineError
+
+NEW_TOKENS = 200
+"""The longest text that is written."""
+TEMPERATURE = 0.7
+TOP_P = 0.9
+
+
+class NotReady(EngineError):
+    """The language model is still downloaded; later it will write."""
+
 
 class Writer(Protocol):
     """A language model, as `chat.LanguageModel` is one."""
