@@ -86,7 +86,6 @@ class Core:
         self._store = store
         self._images = images
         self._replies = replies
-        self._banned_words = banned_words
         self._platforms = platforms
         self._now = now
         self._sleep = sleep
@@ -116,8 +115,9 @@ class Core:
             store, images, banned_words, settings.profile, settings.defaults, members.limits, now, new_seed
         )
         self._history = History(store, images, self._runner, members, self._admission.unit, now)
-        self._operator = OperatorControls(store, self._runner, now)
-        admin = Admin(store.accounts, replies, self._operator, now)
+        admin = Admin(
+            store.accounts, replies, OperatorControls(store, self._runner, self._admission, now), now
+        )
         linking = Linking(store.accounts, replies, clock)
         self._answers = Answers(members, self._history, replies, admin, linking, self.cancel, now)
         self._protect = Shield()
@@ -138,7 +138,7 @@ class Core:
             return known
         request = replace(request, user=self._members.linked(request.user))
         self._members.check_access(request.user)
-        return await self._submit(request, fetch)
+        return await self._protect(self._admit(request, fetch))
 
     async def press(self, user: User, action: Action, address: Address, event_id: str) -> Job | Reply | None:
         """Do what a button says: a new job at `address`, a private reply, or None when the message changes.
@@ -173,10 +173,13 @@ class Core:
                 await self._protect(self._runner.cancel(job))
                 return None
             case "delete":
-                await self._protect(self._delete(job))
+                if job.state in ("queued", "running"):
+                    raise Refused("not-finished", job=job.id)
+                await self._protect(self._runner.delete_pictures(job))
                 return None
         click = followups.Click(user, address, event_id, action.verb, action.index, action.value)
-        return await self._submit(await followups.request(self._store.job, self._new_seed, job, click))
+        request = await followups.request(self._store.job, self._new_seed, job, click)
+        return await self._protect(self._admit(request))
 
     async def cancel(self, user: User, job_id: int | None = None) -> int:
         """Cancel a user's open job, or all of them, the last first; return how many there were.
@@ -281,26 +284,9 @@ class Core:
         await retention.sweep(self._store, self._images, self._settings.retention, self._now())
         await self._admission.attached.sweep(self._now())
 
-    async def _submit(self, request: Request, fetch: Fetch | None = None) -> Job:
-        """Admit a request of a new event, from a user who may ask here."""
-        if self._operator.draining:
-            raise Refused("draining")
-        if request.kind != "upscale":
-            if not request.params.prompt.strip():
-                raise Refused("empty-prompt")
-            self._banned_words.check(request.params.prompt)
-        return await self._protect(self._admit(request, fetch))
-
-    async def _admit(self, request: Request, fetch: Fetch | None) -> Job:
+    async def _admit(self, request: Request, fetch: Fetch | None = None) -> Job:
         job, new = await self._admission.admit(request, fetch)
         if new:
             self._runner.enqueue(job)
             await self._runner.delivery.attempted(job.id)
         return job
-
-    async def _delete(self, job: Job) -> None:
-        if job.state in ("queued", "running"):
-            raise Refused("not-finished", job=job.id)
-        await self._store.delete_pictures(job.id)
-        self._runner.show_final(job)
-        await retention.empty_trash(self._store, self._images)

@@ -5,6 +5,7 @@ Holds until the next start. Knows the queue and the rows; knows no command and n
 
 from collections.abc import Callable
 
+from bot.jobs.admission import Admission
 from bot.jobs.runner import JobRunner
 from bot.policy.limits import DAY
 from bot.requests import followups
@@ -14,10 +15,12 @@ from bot.types import Job
 
 
 class OperatorControls:
-    """The switches; `draining` means that nothing new is accepted. `now` gives Unix seconds."""
+    """The switches; `now` gives Unix seconds."""
 
-    def __init__(self, store: JobStore, runner: JobRunner, now: Callable[[], float]) -> None:
-        self.draining = False
+    def __init__(
+        self, store: JobStore, runner: JobRunner, admission: Admission, now: Callable[[], float]
+    ) -> None:
+        self._admission = admission
         self._store = store
         self._runner = runner
         self._now = now
@@ -28,11 +31,11 @@ class OperatorControls:
 
     def drain(self) -> None:
         """Accept nothing new; what waits is drawn."""
-        self.draining = True
+        self._admission.draining = True
 
     def resume(self) -> None:
         """Go on after `pause` or `drain`."""
-        self.draining = False
+        self._admission.draining = False
         self._runner.pause(False)
 
     def waiting(self) -> int:

@@ -14,12 +14,12 @@ from bot.requests import tasks
 from bot.storage.attached import Attached, Size
 from bot.storage.jobs import JobStore
 from bot.storage.pictures import PictureFolder
-from bot.types import Fetch, Job, Params, Request, User
+from bot.types import Fetch, Job, Params, Refused, Request, User
 from engine.types import ModelProfile
 
 
 class Admission:
-    """Admits requests under the rule that holds for each user."""
+    """Admits requests under the rule that holds for each user; none while `draining`."""
 
     def __init__(
         self,
@@ -32,6 +32,7 @@ class Admission:
         now: Callable[[], float],
         new_seed: tasks.SeedSource,
     ) -> None:
+        self.draining = False
         self.unit = tasks.picture_cost(profile, operator_defaults.steps)
         self.attached = Attached(store, images, profile.max_size)
         self._store = store
@@ -44,6 +45,12 @@ class Admission:
 
     async def admit(self, request: Request, fetch: Fetch | None) -> tuple[Job, bool]:
         """Store a job within limits; return it and whether it is new. Raises `Refused`."""
+        if self.draining:
+            raise Refused("draining")
+        if request.kind != "upscale":
+            if not request.params.prompt.strip():
+                raise Refused("empty-prompt")
+            self._banned_words.check(request.params.prompt)
         if fetch is None:
             return await self._store_job(
                 request, await sources.source_size(self._store, self._images, request)

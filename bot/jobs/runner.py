@@ -96,6 +96,12 @@ class JobRunner:
         self._remove(job)
         return True
 
+    async def delete_pictures(self, job: Job) -> None:
+        """Delete the pictures of an ended job; its message says so."""
+        await self._store.delete_pictures(job.id)
+        self.show_final(job)
+        await empty_trash(self._store, self._images)
+
     def show_final(self, job: Job) -> None:
         """Show an ended job's message anew until its platform takes it."""
         self.delivery.finish(job.id, job.request.address, partial(self._final, job.id))
@@ -185,8 +191,9 @@ class JobRunner:
             await self._fail(ticket.job, error.code, str(error))
         except Refused as refused:
             await self._fail(ticket.job, "refused", refused.code)
-            if refused.code == "unfit-picture":
-                await self._discard(ticket.job)
+            ended = await self._store.job(ticket.job) if refused.code == "unfit-picture" else None
+            if ended is not None and ended.pictures:
+                await self._stored(partial(self.delete_pictures, ended))
         except Exception:
             log.exception("job %d picture %d", ticket.job, ticket.index)
             await self._fail(ticket.job, "internal", "")
@@ -232,14 +239,6 @@ class JobRunner:
             size = dimensions(progress.preview)
             live.preview = Image(f"{job_id}-preview.jpg", progress.preview, "image/jpeg", *size)
         self._offer(live)
-
-    async def _discard(self, job_id: int) -> None:
-        """Delete the pictures a job has so far."""
-        job = await self._store.job(job_id)
-        if job is not None and job.pictures:
-            await self._stored(lambda: self._store.delete_pictures(job_id))
-            self.show_final(job)
-            await empty_trash(self._store, self._images)
 
     async def _keep(self, job_id: int, index: int, picture: Picture) -> None:
         self._picture_filter.check(self._open[job_id].job.request.user, picture.report)
