@@ -105,7 +105,10 @@ class FakeEngine:
                     await _unless(loss, self._pace(task, step))
                     yield Progress(step, steps)
                     self._maybe_lose(task)
-                yield _drawn(task)
+                unfit = task.prompt.startswith("unfit:")
+                report = {"scores": {"nsfw": 0.99 if unfit else 0.01}, "scheduled_steps": steps}
+                png = striped(repr(task), task.width, task.height)
+                yield Picture(png, task.width, task.height, task.seed, 0.0, report)
             finally:
                 self._leave(tokens)
         finally:
@@ -182,12 +185,6 @@ def _ready(task: Generate | Optimize, optimize: bool, enhance: bool) -> PromptRe
 
 def _steps(task: Generate) -> int:
     return min(task.steps, FAST_STEPS[0]) if task.fast else task.steps
-
-
-def _drawn(task: Generate) -> Picture:
-    png, unfit = striped(repr(task), task.width, task.height), task.prompt.startswith("unfit:")
-    report = {"scores": {"nsfw": 0.99 if unfit else 0.01}, "scheduled_steps": _steps(task)}
-    return Picture(png, task.width, task.height, task.seed, 0.0, report)
 
 
 def _upscaled(task: Upscale) -> Picture:

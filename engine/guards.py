@@ -141,12 +141,13 @@ def retry_on_oom(attempt: Callable[[], T], fallbacks: Iterator[bool], message: s
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
-        _give_back()
+        empty_cache()
         if not any(fallbacks):
             raise EngineError("out_of_memory", message)
 
 
-def _give_back() -> None:
+def empty_cache() -> None:
+    """Give memory that torch's allocator holds and does not use back to the device."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     elif torch.backends.mps.is_available():

@@ -32,7 +32,7 @@ TORCH_FREE = {
     ),
     *(f"pictures/{name}.py" for name in ("chunks", "codec", "comfy", "foreign", "metadata", "values")),
 }
-SEEN_ABOVE = {"engine.types", "engine.pictures.metadata", "engine.cjk", "engine.lru"}
+SEEN_ABOVE = {"engine.types", "engine.pictures.codec", "engine.pictures.metadata", "engine.cjk", "engine.lru"}
 WIRING = Path("bot/__main__.py")
 
 

@@ -6,6 +6,7 @@ Knows Pillow's modes; knows no file and no limit.
 from PIL import Image
 
 from bot.storage import colour
+from engine.pictures.codec import eight_bit
 
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -58,14 +59,7 @@ def _on_white(shown: Image.Image, profile: bytes | None) -> Image.Image:
 
 def _of_plain_mode(image: Image.Image) -> Image.Image:
     """Return a picture in one of the modes that profiles are for, with its transparency if it has some."""
-    image = _eight_bit(image)
+    image = eight_bit(image)
     if image.has_transparency_data:
         return image if image.mode in ("LA", "RGBA") else image.convert("RGBA")
     return image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Scale 16-bit grey to 8 bits: Pillow's own conversion would make everything above 255 white."""
-    if not image.mode.startswith("I"):
-        return image
-    return image.convert("I").point(lambda level: level * (1 / 256)).convert("L")

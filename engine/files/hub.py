@@ -90,8 +90,10 @@ def download_size(name: str) -> int | None:
     return None if not found or None in found else sum(filter(None, found))
 
 
-def download(name: str, files: Sequence[str] = MODEL_FILES) -> Path:
-    """Return the folder of a hub id, of which the files that match are downloaded once.
+def download(
+    name: str, files: Sequence[str] = MODEL_FILES, advice: str = f"use embedded, or {WANTED}"
+) -> Path:
+    """Return the folder of a hub id, of which the files that match are downloaded once; `advice` as above.
 
     Raises `EngineError("model_missing")` where it cannot be had.
     """
@@ -145,8 +147,7 @@ def _explained(name: str, instead: str) -> Iterator[None]:
     except (errors.HFValidationError, errors.RepositoryNotFoundError) as error:
         raise EngineError(
             "model_missing",
-            f"model {name!r} is neither a directory nor on the hub; use embedded, a directory or a hub id "
-            "such as Tongyi-MAI/Z-Image-Turbo (private ones need HF_TOKEN)",
+            f"model {name!r} is neither a directory nor on the hub; {advice} (private ones need HF_TOKEN)",
         ) from error
     except (network_error, *shards.UNREADABLE) as error:
         raise EngineError(

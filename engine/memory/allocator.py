@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
+from engine import guards
 from engine.memory.plan import KEPT_FREE
 from engine.memory.probe import host_free
 
@@ -68,7 +69,5 @@ def read(device: torch.device) -> Reading:
 
 def give_back(device: torch.device) -> None:
     """Give idle memory back to the device."""
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-    elif device.type == "mps":
-        torch.mps.empty_cache()
+    if device.type != "cpu":
+        guards.empty_cache()

@@ -63,7 +63,7 @@ def probe(device: str = "auto") -> Facts:
             name=torch.cuda.get_device_name(index),
             free=free,
             total=int(torch.cuda.mem_get_info(index)[1]),
-            bfloat16=_cuda_bfloat16(),
+            bfloat16=bool(torch.cuda.is_bf16_supported(including_emulation=False)),
             host_free=settled(host_free),
             capability=torch.cuda.get_device_capability(index),
             **common,
@@ -121,9 +121,3 @@ def _cgroup_free(otherwise: int, folder: Path = CGROUP) -> int:
         return otherwise
     files = sum(int(stat.get(name, 0)) for name in ("active_file", "inactive_file"))
     return max(0, int(limit) - used + files)
-
-
-def _cuda_bfloat16() -> bool:
-    import torch
-
-    return bool(torch.cuda.is_bf16_supported(including_emulation=False))

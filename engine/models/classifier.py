@@ -6,6 +6,7 @@ configured, since the bot's own process imports this module's neighbours.
 """
 
 import io
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -15,13 +16,7 @@ from engine.pipeline import Score
 from engine.types import EngineError
 
 WANTED = "name a directory or hub id of a transformers image-classification model in moderation.classifier"
-
-
-def _check(name: str) -> None:
-    """Look at the files of a classifier that is here; other forms than safetensors are torch's to check."""
-    folder = hub.folder(name, WANTED)
-    if folder is not None and any(folder.glob("[!.]*.safetensors")):
-        quantized.refuse(shards.read(folder), shards.json_object(folder / "config.json"))
+FILES = ("*.json", "*.safetensors")
 
 
 def load(name: str) -> Score:
@@ -29,11 +24,16 @@ def load(name: str) -> Score:
     import torch
     from transformers import AutoImageProcessor, AutoModelForImageClassification
 
+    folder = hub.folder(name, WANTED) or hub.download(name, FILES, advice=WANTED)
     try:
-        _check(name)
-        prepare: Any = AutoImageProcessor.from_pretrained(name)
+        if any(folder.glob("[!.]*.safetensors")):
+            quantized.refuse(shards.read(folder), shards.json_object(folder / "config.json"))
+        elif not Path(name).expanduser().is_dir():
+            # Other forms than safetensors are torch's to check.
+            folder = hub.download(name, (*FILES, "pytorch_model.bin"), advice=WANTED)
+        prepare: Any = AutoImageProcessor.from_pretrained(folder)
         found: Any = AutoModelForImageClassification.from_pretrained(
-            name, dtype=torch.float32, output_loading_info=True
+            folder, dtype=torch.float32, output_loading_info=True
         )
         model, info = found[0].eval(), found[1]
         quantized.loaded(name, len(model.state_dict()), info)

@@ -35,7 +35,7 @@ def read(data: bytes) -> Image.Image:
                 raise _too_large(image)
             if getattr(image, "is_animated", False) and image.format != SEVERAL_VIEWS:
                 raise EngineError("bad_input", "the picture is animated; send a single frame")
-            upright = _eight_bit(ImageOps.exif_transpose(image)).convert("RGBA")
+            upright = eight_bit(ImageOps.exif_transpose(image)).convert("RGBA")
     except (*BROKEN_FILE, Image.DecompressionBombError) as error:
         raise EngineError("bad_input", "the picture cannot be read; send a PNG, JPEG or WebP file") from error
     ground = Image.new("RGBA", upright.size, "white")
@@ -63,7 +63,7 @@ def stored(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
+def eight_bit(image: Image.Image) -> Image.Image:
     """Scale 16-bit grey to 8 bits: Pillow's own conversion would make everything above 255 white."""
     if not image.mode.startswith("I"):
         return image

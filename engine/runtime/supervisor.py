@@ -188,13 +188,11 @@ class Supervisor:
             self._refusal = report
             self._orders.put(None)
         elif report.number in self._lanes:
-            self._route(self._lanes[report.number], report)
-
-    def _route(self, lane: Lane, report: TaskEvent | Failed) -> None:
-        if isinstance(report, TaskEvent):
-            lane.put(report.event, report.last)
-        else:
-            lane.fail(report)
+            lane = self._lanes[report.number]
+            if isinstance(report, TaskEvent):
+                lane.put(report.event, report.last)
+            else:
+                lane.fail(report)
 
     def _ended(self, reason: str) -> None:
         self._conclude(self._refusal or Failed("lost", reason))

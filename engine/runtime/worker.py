@@ -87,18 +87,15 @@ class Worker(Generic[D]):
 
     def turn(self) -> bool:
         """Do one turn, waiting for an order when there is nothing to do; False when it was the last."""
-        self._tell_capacity()
+        if self._reported != self._pipeline.capacity:
+            self._reported = self._pipeline.capacity
+            self._send(Loaded(self._reported))
         if not self._obey():
             return False
         for stage in (self._write, self._admit, self._step, self._finish):
             if not self._lost:
                 stage()
         return not self._lost
-
-    def _tell_capacity(self) -> None:
-        if self._reported != self._pipeline.capacity:
-            self._reported = self._pipeline.capacity
-            self._send(Loaded(self._reported))
 
     def _obey(self) -> bool:
         idle = not self._occupied
@@ -185,13 +182,10 @@ class Worker(Generic[D]):
                         next(writing.work)
                     continue
                 except StopIteration as done:
-                    self._written(number, writing.task, done.value)
+                    self._send(TaskEvent(number, done.value, last=isinstance(writing.task, Optimize)))
+                    if isinstance(writing.task, Generate):
+                        self._ready[number, 0] = writing.task, done.value
             del self._writing[number]
-
-    def _written(self, number: int, task: Generate | Optimize, ready: PromptReady) -> None:
-        self._send(TaskEvent(number, ready, last=isinstance(task, Optimize)))
-        if isinstance(task, Generate):
-            self._ready[number, 0] = task, ready
 
     def _admit(self) -> None:
         while self._ready:

@@ -78,7 +78,9 @@ def compare(sides: Sides, sizes: list[int], rounds: int, only: list[str]) -> dic
         "flags": lambda: speed.flags_alone(sides, small, rounds),
         "vae": lambda: speed.flags_in_vae(sides, small, rounds),
         "weights": lambda: speed.forms(sides, small, rounds),
-        "steps": lambda: list(speed.step_costs(sides, _step_sizes(sides, sizes), rounds)),
+        "steps": lambda: list(
+            speed.step_costs(sides, sizes if device.type == "cuda" else STEP_SIZES, rounds)
+        ),
     }
     return {name: table() for name, table in tables.items() if not only or name in only}
 
@@ -161,10 +163,6 @@ def _processor() -> str:
     lines = file.read_text("utf-8").splitlines() if file.exists() else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, platform.processor() or platform.machine())
-
-
-def _step_sizes(sides: Sides, sizes: list[int]) -> list[int]:
-    return sizes if sides.components.device.type == "cuda" else STEP_SIZES
 
 
 def _formatted(results: dict[str, Any]) -> Iterable[str]:

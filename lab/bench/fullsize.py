@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from engine.memory import loader, sizes
 from engine.memory.placement import Placement, form_for, place_for
-from engine.memory.plan import GIB, Plan, PlanRequest
+from engine.memory.plan import GIB, PlanRequest
 from engine.memory.planner import choose
 from engine.memory.probe import Facts
 from engine.memory.sizes import Z_IMAGE, Stack
@@ -108,14 +108,11 @@ class _NoEncoder(nn.Module):
 
 
 def _report(placed: Placement, width: int, height: int) -> dict[str, str | int]:
+    """Return the layout without the text encoder, which is planned for and not there."""
     report, plan = placed.report(width, height), placed.plan
-    return report | {"plan": plan.describe(), "peak": int(report["peak"]) - _absent(plan)}
-
-
-def _absent(plan: Plan) -> int:
-    """Return the bytes that the text encoder would hold on the device."""
-    is_there = plan.text_encoder == "resident"
-    return int(plan.form("text_encoder").whole(plan.sizes.text_encoder)) if is_there else 0
+    is_planned = plan.text_encoder == "resident"
+    absent = int(plan.form("text_encoder").whole(plan.sizes.text_encoder)) if is_planned else 0
+    return report | {"plan": plan.describe(), "peak": int(report["peak"]) - absent}
 
 
 def _shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:

@@ -108,7 +108,8 @@ class Twins:
             if from_picture:
                 start = self.of(which, from_picture=False).picture.png
                 task = replace(task, init_image=start, strength=STRENGTH)
-            picture = _picture(self._stage.draw(task, nullcontext()))
+            picture = self._stage.draw(task, nullcontext())
+            assert isinstance(picture, Picture), picture
             self._drawn[key] = Twin(task, scene, picture, *_adherence([_levels(picture)], [scene]))
         return self._drawn[key]
 
@@ -150,7 +151,7 @@ def inject(
         _count(tallies[name], stage.draw(twin.task, strike.fault(stage.pipeline, rng)), twin)
         _untile(stage.pipeline)
     rows = [tally.row() for tally in tallies.values()]
-    return [*rows, _sum(rows)]
+    return [*rows, {"fault": "all"} | {key: sum(row[key] for row in rows) for key in ("runs", *ENDS)}]
 
 
 def _untile(pipeline: Any) -> None:
@@ -188,15 +189,5 @@ def _task(scene: Scene, seed: int) -> Generate:
     )
 
 
-def _picture(end: Picture | Failed) -> Picture:
-    assert isinstance(end, Picture), end
-    return end
-
-
 def _levels(picture: Picture) -> Array:
     return np.asarray(codec.read(picture.png))
-
-
-def _sum(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    keys = ("runs", *ENDS)
-    return {"fault": "all"} | {key: sum(row[key] for row in rows) for key in keys}

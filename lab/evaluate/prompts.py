@@ -46,11 +46,8 @@ def _sampled(grade: str, rng: Random) -> Scene | None:
     if scene.companion is not None:
         return None
     plain = replace(scene, weather="clear", style="flat", position="middle", distance="middle")
-    return plain if grade == "plain" else _with_clause(plain, rng)
-
-
-def _with_clause(scene: Scene, rng: Random) -> Scene:
+    if grade == "plain":
+        return plain
     name = rng.choice(tuple(CLAUSES))
-    value = rng.choice(CLAUSES[name])
-    changes: dict[str, Any] = {name: value}
-    return replace(scene, **changes)
+    changes: dict[str, Any] = {name: rng.choice(CLAUSES[name])}
+    return replace(plain, **changes)

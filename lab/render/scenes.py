@@ -81,7 +81,8 @@ def _draw_all(brush: Brush, scene: Scene, setting: Setting) -> list[Image.Image]
     draw_sky(brush, setting, _chance("sky", scene.sky))
     draw_place(brush, scene.place, setting, _chance("place", scene.backdrop, scene.place))
     draw_mist(brush, setting, _chance("mist", scene.sky))
-    stood = zip(scene.things, scene.models, (scene.position, _across(scene)), strict=False)
+    across = opposite(scene.position) if scene.companion else ""
+    stood = zip(scene.things, scene.models, (scene.position, across), strict=False)
     return [_draw_thing(brush, scene, thing, model, position, setting) for thing, model, position in stood]
 
 
@@ -89,10 +90,6 @@ def _setting(scene: Scene, brush: Brush) -> Setting:
     by = light(scene.time, scene.weather)
     glow = GLOWS[scene.sky] * brush.wide
     return Setting(scene.time, scene.weather, by, glow, HORIZONS[scene.place] * brush.high)
-
-
-def _across(scene: Scene) -> str:
-    return opposite(scene.position) if scene.companion else ""
 
 
 def _draw_thing(

@@ -20,6 +20,7 @@ from engine.embedded import WEIGHTS
 from engine.models.zimage.load import load
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.pictures import codec
+from engine.pictures.tensors import to_image, to_pixels
 from engine.types import EngineSettings, Generate, PromptReady
 
 SHRINKING = (Image.Resampling.BOX, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
@@ -58,14 +59,11 @@ LATENT_NOISE = 0.1
 def decoded(picture: NDArray[np.uint8], rng: Random) -> NDArray[np.uint8]:
     """Return `(h, w, 3)` after the small model's autoencoder, its latents slightly noisy."""
     vae = _autoencoder()
-    batch = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
-    latents = vae.encode(batch).latent_dist.mean
+    latents = vae.encode(to_pixels(Image.fromarray(picture))[None]).latent_dist.mean
     source = torch.Generator().manual_seed(rng.getrandbits(32))
     spread = LATENT_NOISE / vae.config.scaling_factor
     latents = latents + spread * torch.randn(latents.shape, generator=source)
-    levels = (vae.decode(latents).sample[0] + 1) * 127.5
-    result: NDArray[np.uint8] = levels.clamp(0, 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
-    return result
+    return np.asarray(to_image(vae.decode(latents).sample[0]))
 
 
 def redrawn(picture: NDArray[np.uint8], prompt: str, rng: Random) -> NDArray[np.uint8]:

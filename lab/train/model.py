@@ -104,7 +104,9 @@ def build_tokenizer(captions: int = 6_000) -> PreTrainedTokenizerFast:
     )
     rng = Random(0)
     wordings = [rng.choice((caption, caption, long_caption))(sample_scene(rng), rng) for _ in range(captions)]
-    core.train_from_iterator([_chat_like(text) for text in wordings], trainer)
+    core.train_from_iterator(
+        [f"user\n{text}\nassistant\n<think>\n\n</think>\n\n" for text in wordings], trainer
+    )
     return PreTrainedTokenizerFast(
         tokenizer_object=core,
         pad_token=SPECIAL_TOKENS[0],
@@ -113,7 +115,3 @@ def build_tokenizer(captions: int = 6_000) -> PreTrainedTokenizerFast:
         clean_up_tokenization_spaces=False,
         chat_template=CHAT_TEMPLATE,
     )
-
-
-def _chat_like(text: str) -> str:
-    return f"user\n{text}\nassistant\n<think>\n\n</think>\n\n"

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.upscale.network import BUILT_IN, SRVGGNetCompact
-from lab.render.scene import Scene, sample_scene
+from lab.render.scene import sample_scene
 from lab.render.scenes import render_array
 from lab.train import parallel
 from lab.train.damage import CLEAN, HEAVY, LIGHT, SOFT, decoded, redrawn
@@ -93,12 +93,12 @@ def load_material(plan: Plan) -> Material:
     path = path.with_name(f"sr-{SIDE}-{plan.scenes}-drawn.npy")
     if not path.exists():
         pairs = enumerate(zip(small, scenes, strict=True))
-        np.save(path, np.stack([_in_its_hand(index, *pair, rng) for index, pair in pairs]))
+        drawn = [
+            redrawn(picture, scene.prompt, rng) if index % 2 else decoded(picture, rng)
+            for index, (picture, scene) in pairs
+        ]
+        np.save(path, np.stack(drawn))
     return Material(large, small, np.load(path, mmap_mode="r"))
-
-
-def _in_its_hand(index: int, picture: Bytes, scene: Scene, rng: Random) -> Bytes:
-    return redrawn(picture, scene.prompt, rng) if index % 2 else decoded(picture, rng)
 
 
 def build_optimizers(network: SRVGGNetCompact, peak: float) -> list[torch.optim.Optimizer]:

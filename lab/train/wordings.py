@@ -82,7 +82,10 @@ def _word(scenes: list[Scene], tokenizer: PreTrainedTokenizerFast, rng: Random) 
         left: list[int] = []
         for start in range(0, len(missing), PIECE):
             rows = missing[start : start + PIECE]
-            texts = [_one(scenes[row // (PLAIN + 1)], row % (PLAIN + 1), rng) for row in rows]
+            texts = [
+                (long_caption if row % (PLAIN + 1) == PLAIN else caption)(scenes[row // (PLAIN + 1)], rng)
+                for row in rows
+            ]
             ids, valid = tokenize(tokenizer, texts)
             counts = valid.sum(1).tolist()
             for row, text, line, length in zip(rows, texts, ids.numpy(), counts, strict=True):
@@ -93,7 +96,3 @@ def _word(scenes: list[Scene], tokenizer: PreTrainedTokenizerFast, rng: Random) 
                     table[row, 2 : length + 2] = line[:length]
         missing = left
     return table
-
-
-def _one(scene: Scene, slot: int, rng: Random) -> str:
-    return long_caption(scene, rng) if slot == PLAIN else caption(scene, rng)

@@ -93,7 +93,10 @@ def test_a_file_is_a_problem_and_so_is_a_folder_with_one(tmp_path: Path, name: s
     [
         ("loras", "model.loras = '/no/such' is no folder; make it"),
         ("upscalers", "the folder /no/such is not there; create it"),
-        ("classifier", "the classifier '/no/such' cannot be loaded"),
+        (
+            "classifier",
+            "model '/no/such' is neither a directory nor on the hub; name a directory or hub id of",
+        ),
     ],
 )
 def test_folders_that_are_not_there_are_told(setting: str, reason: str) -> None:

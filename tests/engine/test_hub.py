@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from engine.files import hub
+from engine.models import classifier
 from engine.models.diffusers.load import fetch
 from engine.models.profiles import locate
 from engine.models.registry import kind
@@ -80,7 +81,7 @@ def refused(ask: Callable[[str], object] = find, name: str = "some/model") -> st
     return str(caught.value)
 
 
-@pytest.mark.parametrize("ask", [find, fetch, kind])
+@pytest.mark.parametrize("ask", [find, fetch, kind, classifier.load])
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
@@ -140,7 +141,7 @@ def test_a_hub_that_does_not_tell_the_size_makes_it_unknown(server: Server, answ
     assert hub.download_size("no such/model/here") is None
 
 
-@pytest.mark.parametrize("ask", [find, fetch, kind])
+@pytest.mark.parametrize("ask", [find, fetch, kind, classifier.load])
 def test_a_hub_that_nobody_serves_is_one_line(
     ask: Callable[[str], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

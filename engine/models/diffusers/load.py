@@ -6,6 +6,7 @@ by part, by diffusers' own means.
 
 import logging
 import math
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,9 @@ def load(settings: EngineSettings, folder: Path) -> GenericPipeline:
         else:
             pipe.to(device)
             needed = max(WORKING_LEAST, WORKING_SHARE * needed)
-    image_pipe = _image_pipe(AutoPipelineForImage2Image, pipe)
+    image_pipe = None
+    with suppress(ValueError):  # diffusers has no image-to-image pipeline of this kind
+        image_pipe = AutoPipelineForImage2Image.from_pipe(pipe)
     for each in filter(None, (pipe, image_pipe)):
         each.set_progress_bar_config(disable=True)
     log.info("loaded %s with %s on %s in %s", settings.model, type(pipe).__name__, device, dtype)
@@ -185,14 +188,6 @@ def _needed(folder: Path, dtype: torch.dtype) -> float:
     count = sum(map(math.prod, tensors))
     weights = count * torch.empty((), dtype=dtype).element_size()
     return weights + max(WORKING_LEAST, WORKING_SHARE * weights)
-
-
-def _image_pipe(factory: Any, pipe: Any) -> Any | None:
-    """Return the image-to-image pipeline with the same models, None where diffusers has none of this kind."""
-    try:
-        return factory.from_pipe(pipe)
-    except ValueError:
-        return None
 
 
 def _without_checker(folder: Path) -> dict[str, Any]:

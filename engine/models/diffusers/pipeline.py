@@ -186,15 +186,13 @@ class GenericPipeline:
 
         return guards.retry_on_oom(attempt, self._fallbacks(), too_large(drawing.task))
 
-    def _modules(self) -> list[nn.Module]:
-        return [part for part in self.pipe.components.values() if isinstance(part, nn.Module)]
-
     @contextmanager
     def _in_float32(self) -> Iterator[None]:
         """Hold every parameter in float32 inside the block; there and back loses nothing."""
         narrow = [
             (parameter, parameter.dtype)
-            for module in self._modules()
+            for module in self.pipe.components.values()
+            if isinstance(module, nn.Module)
             for parameter in module.parameters()
             if parameter.dtype in (torch.bfloat16, torch.float16)
         ]

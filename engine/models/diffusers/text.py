@@ -18,7 +18,8 @@ def reader(pipe: Any) -> Callable[[str], str]:
 
     A model with several encoders, such as CLIP and T5, reads as much as the one that reads most.
     """
-    limits = [(tokenizer, _limit(pipe, tokenizer)) for tokenizer in _tokenizers(pipe)]
+    found = (getattr(pipe, f"tokenizer{number}", None) for number in ("", "_2", "_3", "_4"))
+    limits = [(tokenizer, _limit(pipe, tokenizer)) for tokenizer in found if callable(tokenizer)]
     if not limits:
         return lambda text: text
 
@@ -26,11 +27,6 @@ def reader(pipe: Any) -> Callable[[str], str]:
         return any(limit is None or len(tokenizer(text).input_ids) <= limit for tokenizer, limit in limits)
 
     return lambda text: shortened(text, fits)
-
-
-def _tokenizers(pipe: Any) -> list[Any]:
-    found = (getattr(pipe, f"tokenizer{number}", None) for number in ("", "_2", "_3", "_4"))
-    return [tokenizer for tokenizer in found if callable(tokenizer)]
 
 
 def _limit(pipe: Any, tokenizer: Any) -> int | None:

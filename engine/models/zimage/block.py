@@ -107,7 +107,11 @@ class Block:
         ]  # fmt: skip
         layers = self._layers()
         fusible = _plain(layers) and not self.is_whole
-        self._tensors = self._fused(layers) if fusible else None
+        self._tensors = (
+            self._weights((fuse(layers[:3]),), layers[3].weight, (fuse(layers[4:6]),), layers[6].weight)
+            if fusible
+            else None
+        )
         self._pointers = _pointers(layers) if self._tensors else []
         self._real_rope = real_rope
         self._run = run
@@ -166,9 +170,6 @@ class Block:
 
     def _layers(self) -> list[Any]:
         return [parent._modules[name] for parent, name in self._linears]
-
-    def _fused(self, layers: list[Any]) -> BlockWeights:
-        return self._weights((fuse(layers[:3]),), layers[3].weight, (fuse(layers[4:6]),), layers[6].weight)
 
     def _weights(
         self, inputs: tuple[Layer, ...], out: Layer, gates: tuple[Layer, ...], down: Layer

@@ -25,11 +25,12 @@ class PhasedUpsample(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         """Return `(B, C', 2h, 2w)` of `values` (B, C, h, w)."""
         batch, _, height, width = values.shape
+        is_channels_last = values.is_contiguous(memory_format=torch.channels_last)
         result = torch.empty(
             (batch, self.conv.out_channels, 2 * height, 2 * width),
             dtype=values.dtype,
             device=values.device,
-            memory_format=torch.channels_last if _is_channels_last(values) else torch.contiguous_format,
+            memory_format=torch.channels_last if is_channels_last else torch.contiguous_format,
         )
         padded = functional.pad(values, (1, 1, 1, 1))
         for row, rows in enumerate(_phases(self.conv.weight, 2)):
@@ -82,10 +83,6 @@ def _phases(weight: Tensor, axis: int) -> tuple[Tensor, Tensor]:
     """Return the two taps along `axis` with which even and odd places of the doubled picture are computed."""
     first, middle, last = weight.unbind(axis)
     return torch.stack([first, middle + last], axis), torch.stack([first + middle, last], axis)
-
-
-def _is_channels_last(values: Tensor) -> bool:
-    return values.is_contiguous(memory_format=torch.channels_last)
 
 
 def _is_plain(resnet: nn.Module) -> bool:

@@ -149,7 +149,10 @@ class ZImagePipeline:
         for drawing in drawings:
             drawing.step += 1
             drawing.seconds["steps"] = drawing.seconds.get("steps", 0.0) + took
-            self._grow(drawing)
+            if is_due(drawing):
+                guards.retry_on_oom(
+                    partial(grow, drawing, self.vae), self._fallbacks(), too_large(drawing.task)
+                )
 
     @torch.inference_mode()
     def preview(self, drawing: Drawing) -> bytes | None:
@@ -235,10 +238,6 @@ class ZImagePipeline:
             return self.options.sigmas(prompt, static)
         # Where strength has it begin is a place on the model's own schedule.
         return static[flow.begin(task.steps, task.strength) :]
-
-    def _grow(self, drawing: Drawing) -> None:
-        if is_due(drawing):
-            guards.retry_on_oom(lambda: grow(drawing, self.vae), self._fallbacks(), too_large(drawing.task))
 
     def _decode(self, drawing: Drawing) -> tuple[Tensor, str | None]:
         """Return the pixels of a finished drawing and why they must not be shown, if so."""
