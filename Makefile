@@ -3,16 +3,25 @@ PYTHON ?= python3
 VENV := .venv
 SPANDREL := .venv-spandrel
 BIN := $(VENV)/bin
+PARALLEL := -n auto --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: run test fuzz crash test-spandrel check format clean
+.PHONY: run test quick coverage fuzz crash test-spandrel check format clean
 
 run: $(VENV)/.installed
 	$(BIN)/python -m bot run
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
+
+# The tests of bot/ and adapters/ that need no engine and no browser, in an environment without torch. Under two minutes.
+quick:
+	PYTHON=$(PYTHON) .ci/quick
+
+# Every test, which lines of the installed packages they run, and whether fewer than the floor in pyproject.toml.
+coverage: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term
 
 # More than 20,000 arbitrary inputs, 4,000 for each fact about any prompt and any flags, and 20,000 requests. Some minutes.
 fuzz: $(VENV)/.installed-dev
@@ -23,17 +32,15 @@ fuzz: $(VENV)/.installed-dev
 crash: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.crash
 
-# An environment of its own: torchvision works beside no torch but the one it was built for, and these three are
-# known to fit each other. CUDA builds, which run on a CPU as well; about 5 GB.
+# An environment of its own: torchvision works beside no torch but the one it was built for. CUDA builds, which run on a
+# CPU as well; about 5 GB.
 test-spandrel: $(SPANDREL)/.installed
 	$(SPANDREL)/bin/python -c "import spandrel"
 	$(SPANDREL)/bin/python -m pytest tests/engine/upscale/test_spandrel.py
 
-$(SPANDREL)/.installed: Makefile
+$(SPANDREL)/.installed: .ci/spandrel.txt
 	test -d $(SPANDREL) || $(PYTHON) -m venv $(SPANDREL)
-	$(SPANDREL)/bin/python -m pip --disable-pip-version-check install --quiet \
-		torch==2.15.0 torchvision==0.29.2 spandrel==0.4.2 safetensors numpy pillow psutil \
-		pytest pytest-asyncio pytest-timeout
+	$(SPANDREL)/bin/python -m pip --disable-pip-version-check install --quiet --requirement $<
 	touch $@
 
 check: $(VENV)/.installed-dev
@@ -47,7 +54,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) $(SPANDREL) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-quick $(SPANDREL) .pytest_cache .mypy_cache .ruff_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -1,9 +1,11 @@
 """The README's tables say what the code does."""
 
+import os
 import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bot.locales.texts import Texts
 from bot.replies.keyboard import EMOJIS
@@ -16,7 +18,8 @@ from engine.types import LONGEST_UPSCALED
 from tests.adapters.discord import faults as discord
 from tests.adapters.telegram import faults as telegram
 
-README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
 
 
 def test_the_readme_lists_every_command_with_its_chinese_names() -> None:
@@ -49,15 +52,25 @@ def test_the_readme_lists_every_button_under_a_picture() -> None:
     assert len(rows) == 6
 
 
-@pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/architecture.md",
+        *sorted(f"docs/decisions/{path.name}" for path in (ROOT / "docs/decisions").glob("*.md")),
+    ],
+)
 def test_every_path_that_is_named_is_there(file: str) -> None:
-    text = (Path(__file__).parents[1] / file).read_text("utf-8")
+    text = (ROOT / file).read_text("utf-8")
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+        assert ((ROOT / file).parent / link).exists(), link
     for path in re.findall(r"`((?:bot|engine|adapters|lab|tests|docs)/[\w/.]+)`", text):
-        assert (Path(__file__).parents[1] / path).exists(), path
+        assert (ROOT / path).exists(), path
 
 
 def test_the_fault_tables_are_those_that_are_tried() -> None:
-    text = (Path(__file__).parents[1] / "docs" / "faults.md").read_text("utf-8")
+    text = (ROOT / "docs" / "faults.md").read_text("utf-8")
     tables, _, others = text.partition("## The machine")
     rows = re.findall(r"^\| (.+) \| (.+) \| (.+) \|$", tables, re.MULTILINE)
     tried = [(row.fault, row.where, row.outcome) for row in (*discord.ROWS, *telegram.ROWS)]
@@ -68,8 +81,38 @@ def test_the_fault_tables_are_those_that_are_tried() -> None:
 
 
 def test_the_page_on_upscaling_states_the_limits() -> None:
-    text = " ".join((Path(__file__).parents[1] / "docs" / "upscaling.md").read_text("utf-8").split())
+    text = " ".join((ROOT / "docs" / "upscaling.md").read_text("utf-8").split())
     mega = 10**6
     assert f"of up to {pictures.MAX_BYTES // mega} MB and {pictures.MAX_PIXELS // mega} megapixels" in text
     assert f"{tasks.MAX_UPSCALED // mega} megapixels and {LONGEST_UPSCALED} pixels on its longer side" in text
     assert f"JPEG and WebP of up to {codec.LARGEST_PIXELS // mega} megapixels" in text
+
+
+def test_the_workflow_runs_scripts_that_are_there() -> None:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/check.yml").read_text("utf-8"))
+    scripts = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
+    assert scripts == [".ci/run", ".ci/quick"]
+    assert all(os.access(ROOT / script, os.X_OK) for script in scripts)
+
+
+def test_every_make_target_that_is_named_is_there() -> None:
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    for file in (
+        "README.md",
+        "CONTRIBUTING.md",
+        ".pre-commit-config.yaml",
+        ".github/pull_request_template.md",
+    ):
+        text = (ROOT / file).read_text("utf-8")
+        named = re.findall(r"(?:^|`|entry: )make ([\w-]+)", text, re.MULTILINE)
+        assert named, file
+        assert set(named) <= set(targets), file
+
+
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml")), ids=lambda file: file.stem
+)
+def test_the_forms_are_forms(file: Path) -> None:
+    form = yaml.safe_load(file.read_text("utf-8"))
+    assert form.keys() == {"blank_issues_enabled"} or form.keys() >= {"name", "description", "body"}
+    assert [field["type"] for field in form.get("body", []) if not field["attributes"]["label"]] == []

@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -40,13 +41,66 @@ def _sources(package: str) -> list[Path]:
     return sorted(path.relative_to(ROOT) for path in (ROOT / package).rglob("*.py"))
 
 
-def _imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8"))):
+def _name(path: Path) -> str:
+    return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {
+    _name(path): path
+    for package in ("bot", "engine", "adapters", "lab", "tests")
+    for path in _sources(package)
+}
+
+
+def _imports(path: Path, body: ast.AST | None = None) -> Iterator[str]:
+    """Yield the modules that a file imports, in functions and for types as well."""
+    for node in ast.walk(body or ast.parse((ROOT / path).read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} uses a relative import"
-            yield str(node.module)
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in MODULES else str(node.module)
+
+
+def _loads(path: Path) -> Iterator[str]:
+    """Yield what importing a file imports."""
+    for statement in ast.parse((ROOT / path).read_text("utf-8")).body:
+        if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and not (
+            isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.unparse(statement.test)
+        ):
+            yield from _imports(path, statement)
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    edges = {
+        name: {*_imports(path)} - {name} for name, path in MODULES.items() if not name.startswith("tests.")
+    }
+    TopologicalSorter(edges).prepare()
+
+
+def test_nothing_that_is_installed_imports_the_laboratory() -> None:
+    installed = [*_sources("bot"), *_sources("engine"), *_sources("adapters")]
+    assert [path for path in installed for name in _imports(path) if name.split(".")[0] == "lab"] == []
+
+
+@pytest.mark.parametrize("package", ["bot", "adapters"])
+def test_the_quick_tests_load_no_torch(package: str) -> None:
+    seen: dict[str, str] = {}
+    waiting = [(name, "") for name in MODULES if name.startswith(f"tests.{package}.")]
+    while waiting:
+        name, importer = waiting.pop()
+        if name in seen:
+            continue
+        seen[name] = importer
+        assert name.split(".")[0] not in HEAVY, (
+            f"{importer} imports {name}; {seen[importer]} imports {importer}"
+        )
+        if name in MODULES:
+            parents = name.split(".")
+            packages = (".".join(parents[:count]) for count in range(1, len(parents)))
+            waiting += [(found, name) for found in (*packages, *_loads(MODULES[name]))]
 
 
 @pytest.mark.parametrize("path", _sources("bot"), ids=str)
@@ -59,10 +113,11 @@ def test_the_bot_knows_only_the_engines_port(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", _sources("adapters"), ids=str)
-def test_an_adapter_knows_the_bot_and_itself(path: Path) -> None:
+def test_an_adapter_knows_no_other_adapter(path: Path) -> None:
     own = ".".join(path.parts[:2])
     for name in _imports(path):
-        if name.startswith("adapters"):
+        package, _, module = name.partition(".")
+        if package == "adapters" and (ROOT / package / module.partition(".")[0]).is_dir():
             assert name.startswith(own)
         assert name.split(".")[0] != "engine" or name in SEEN_ABOVE
 

@@ -89,6 +89,7 @@ def test_a_model_that_is_not_here_has_the_size_that_the_hub_names(download: int 
     assert finding.fix == f"the first start downloads it ({amount}); or beforehand: `hf download some/model`"
 
 
+@pytest.mark.torch
 async def test_an_empty_model_folder_is_a_problem(tmp_path: Path) -> None:
     config = Config(data_dir=tmp_path / "data", model=ModelConfig(name=str(tmp_path)))
     findings = examine(await probe(config), config, tmp_path)

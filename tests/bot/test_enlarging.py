@@ -4,7 +4,6 @@ import pytest
 
 from bot.requests.upscale_options import METHODS, UpscaleOptions, UpscaleRequest, parse_options, read
 from bot.types import Action, Refused
-from engine import upscale
 from engine.types import UPSCALE_FACTORS, UpscaleMethod
 
 
@@ -48,10 +47,6 @@ def test_it_stands_for_a_button_under_the_job_named_or_answered() -> None:
 @pytest.mark.parametrize("method", ["auto", *METHODS])
 def test_a_way_is_read_from_its_own_words(factor: int, method: UpscaleMethod) -> None:
     assert parse_options(UpscaleOptions(factor, method).words()) == UpscaleOptions(factor, method)
-
-
-def test_methods_are_those_of_the_engine() -> None:
-    assert set(METHODS) == {*upscale.METHODS, "redraw"}
 
 
 @pytest.mark.parametrize("said", ["17 x3", "8x", "放大 10倍", "17 三倍", "二十倍"])

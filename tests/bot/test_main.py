@@ -229,6 +229,7 @@ async def test_a_picture_that_does_not_fit_on_the_disk_leaves_no_half(tmp_path: 
         await imagine.imagine(FakeEngine(16), profile, "a cat", Params("", steps=1), full, print)
 
 
+@pytest.mark.torch
 def test_a_picture_is_drawn_into_a_folder_and_reported_as_json(bot: Bot, tmp_path: Path) -> None:
     flags = ("--seed", "7", "--steps", "1", "--json", "--size", "64x64")
     done = bot("imagine", "a red", "boat", *flags, "--out", str(tmp_path), LOG_LEVEL="error")
@@ -247,6 +248,7 @@ def test_a_disk_that_is_full_is_one_line(bot: Bot, monkeypatch: pytest.MonkeyPat
     assert "Traceback" not in done.err
 
 
+@pytest.mark.torch
 def test_the_doctor_finds_a_healthy_demo_healthy(tmp_path: Path) -> None:
     config = Config(data_dir=tmp_path / "data")
     findings = doctor.examine(asyncio.run(doctor.probe(config)), config, profiles.locate("embedded"))

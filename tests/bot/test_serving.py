@@ -149,6 +149,7 @@ def test_a_library_that_cannot_even_be_used_is_left_out(
         __main__._platforms(alone, Replies(PROFILE), lambda: "ready")
 
 
+@pytest.mark.torch
 async def test_the_web_chat_serves_on_when_telegram_withdraws_the_token(tmp_path: Path) -> None:
     async with telegram() as server:
         base = {"TELEGRAM__TOKEN": TOKEN, "TELEGRAM__BASE_URL": f"{server.url}/bot"}
@@ -162,6 +163,7 @@ async def test_the_web_chat_serves_on_when_telegram_withdraws_the_token(tmp_path
             assert bot.process.returncode == 0
 
 
+@pytest.mark.torch
 async def test_the_web_chat_serves_beside_tokens_that_nobody_accepts(tmp_path: Path) -> None:
     nowhere = "http://127.0.0.1:1/bot"
     async with running(

@@ -7,11 +7,12 @@ import pytest
 from PIL import Image, ImageChops
 from safetensors.torch import save_file
 
+from bot.requests.upscale_options import METHODS as TYPED_METHODS
 from engine.memory.allocator import Reading
 from engine.pictures import codec, metadata
 from engine.pictures.metadata import Parameters
 from engine.types import EngineError, Picture, Progress, Upscale
-from engine.upscale import Plan, choose, upscale
+from engine.upscale import METHODS, Plan, choose, upscale
 from engine.upscale.network import SRVGGNetCompact
 from engine.upscale.style import of
 
@@ -121,3 +122,7 @@ def test_other_weights_are_used_for_everything_but_soft_hands(
 ) -> None:
     save_file(SRVGGNetCompact(features=8, convs=1).state_dict(), tmp_path / "other.safetensors")
     assert choose("auto", Parameters(prompt), Plan(models=tmp_path)) == method
+
+
+def test_people_can_type_every_method() -> None:
+    assert set(TYPED_METHODS) == {*METHODS, "redraw"}
