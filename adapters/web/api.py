@@ -26,7 +26,7 @@ from adapters.web.presence import Presence
 from bot.core import Core
 from bot.locales.texts import answer_locale
 from bot.replies.format import cut, introduced
-from bot.replies.refusals import REFUSALS
+from bot.replies.refusals import REFUSALS, Refusal
 from bot.replies.replies import Replies
 from bot.requests import commands
 from bot.requests.ask import Ask, Question, ask, at
@@ -210,7 +210,7 @@ class Api:
 def refusal(replies: Replies, refused: Refused, locale: str) -> web.Response:
     """Return the exact reason in the user's language; 429 where the same request may succeed later."""
     body: Json = {"error": replies.refused(refused, locale).text, "code": refused.code}
-    headers, status = {}, REFUSALS[refused.code].status
+    headers, status = {}, REFUSALS.get(refused.code, Refusal()).status
     if refused.retry_after is not None:
         status = 429
         body["retry_after"] = round(refused.retry_after, 1)

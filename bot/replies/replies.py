@@ -11,7 +11,7 @@ from bot.locales.texts import Texts
 from bot.policy.limits import Rule, Usage
 from bot.replies import format, lists, settings_panel
 from bot.replies.keyboard import Keyboard
-from bot.replies.refusals import REFUSALS
+from bot.replies.refusals import EXPLAINED
 from bot.requests import flags
 from bot.requests.tasks import picture_variation, rewritten
 from bot.storage.accounts import Ban
@@ -263,9 +263,7 @@ class Replies:
         )
 
     def _error_key(self, job: Job) -> str:
-        if job.error == "refused" and any(
-            code == job.error_detail and refusal.explained for code, refusal in REFUSALS.items()
-        ):
+        if job.error == "refused" and job.error_detail in EXPLAINED:
             return f"refused-{job.error_detail}"
         key = f"error-{job.error}"
         return key if self.texts.has(key) else "error-internal"
