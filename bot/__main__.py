@@ -165,7 +165,8 @@ def _settings(context: typer.Context, file: Path | None) -> Config:
 
 async def _serve(settings: Config) -> None:
     """Serve until a signal says stop."""
-    profile, words = profiles.profile(settings.model.name, settings.model.size), build.words(settings)
+    profile = profiles.profile(settings.model.name, settings.model.size)
+    banned_words = build.banned_words(settings)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(JobStore.open(settings.data_dir))
         engine = _engine(settings, profile)
@@ -178,7 +179,7 @@ async def _serve(settings: Config) -> None:
             images=PictureFolder(settings.data_dir / "pictures"),
             engine=engine,
             replies=replies,
-            banned_words=words,
+            banned_words=banned_words,
             settings=build.core_settings(settings, profile),
             platforms={platform.name: platform for platform in platforms},
         )
@@ -205,20 +206,20 @@ async def _keep_serving(core: Core, platforms: Sequence[Platform]) -> None:
 
 
 async def _ready(platforms: Sequence[Platform], service: Service) -> None:
-    """Print where the bot can be met: the web chat's address once it listens, or what else is served."""
+    """Print where the bot serves: the web chat's address once it listens, else the other platforms' names."""
     from adapters.web import WebPlatform
 
-    met = ", ".join(one.name for one in platforms if not isinstance(one, WebPlatform))
+    served = ", ".join(one.name for one in platforms if not isinstance(one, WebPlatform))
     for web in (one for one in platforms if isinstance(one, WebPlatform)):
         listening = asyncio.create_task(web.started())
         failing = asyncio.create_task(service.until_out(web))
         try:
             await asyncio.wait({listening, failing}, return_when=asyncio.FIRST_COMPLETED)
-            met = listening.result() if listening.done() else met
+            served = listening.result() if listening.done() else served
         finally:
             listening.cancel()
             failing.cancel()
-    print(f"ready: {met}", flush=True)
+    print(f"ready: {served}", flush=True)
 
 
 async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:

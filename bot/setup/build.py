@@ -1,4 +1,4 @@
-"""From the operator's configuration to what the core and the engine work by. Knows both; opens nothing."""
+"""From the configuration to the settings of the core and of the engine. Opens nothing."""
 
 from bot.core import CoreSettings
 from bot.policy.moderation import BannedWords, PictureFilter
@@ -8,7 +8,7 @@ from engine.types import EngineSettings, ModelProfile
 
 
 def core_settings(settings: Config, profile: ModelProfile) -> CoreSettings:
-    """Return the rules the core works by."""
+    """Return the core's settings."""
     output = settings.moderation
     return CoreSettings(
         profile,
@@ -37,7 +37,7 @@ def defaults(settings: Config, profile: ModelProfile) -> Params:
 
 
 def engine_settings(settings: Config) -> EngineSettings:
-    """Return what the engine is told at start."""
+    """Return the engine's settings; those of the model go by other names in the configuration."""
     model = settings.model
     return EngineSettings(
         model.name,
@@ -54,7 +54,7 @@ def engine_settings(settings: Config) -> EngineSettings:
     )
 
 
-def words(settings: Config) -> BannedWords:
+def banned_words(settings: Config) -> BannedWords:
     """Return the banned words; raises `ConfigError` for one that cannot be used."""
     try:
         return BannedWords(settings.moderation.banned)

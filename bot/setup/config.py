@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from bot.policy.access import Access
 from bot.policy.limits import Rule
 from bot.policy.role_limits import RoleLimits
+from bot.requests.flag_table import MOST_PICTURES, STRENGTHS
 from bot.setup.schema import (
     Check,
     ConfigError,
@@ -29,7 +30,7 @@ from bot.setup.schema import (
     one_of,
 )
 from bot.storage.retention import Retention
-from engine.types import EXPERIMENTS
+from engine.types import EXPERIMENTS, MOST_GUIDANCE, MOST_STEPS
 
 __all__ = ["Config", "ConfigError", "leaves", "load"]
 
@@ -55,7 +56,7 @@ _LIMITS = {
     "per_day": between(0, 1_000_000),
     "waiting": between(0, 10_000),
     "queue": between(0, 1_000_000),
-    "max_count": between(1, 4),
+    "max_count": between(1, MOST_PICTURES),
     "max_megapixels": between(0.0, 100.0),
     "priority": between(0, 10),
 }
@@ -69,10 +70,10 @@ CHECKS: Mapping[str, Check] = {
     "model.size": between(0, 4096),
     "model.idle_minutes": between(0.0, 10_000.0),
     "model.experimental": each_matching("|".join(EXPERIMENTS), ", ".join(EXPERIMENTS)),
-    "defaults.steps": between(1, 50, or_unset=0),
-    "defaults.cfg": between(1.0, 5.0, or_unset=0),
-    "defaults.count": between(1, 4),
-    "defaults.strength": between(0.05, 1.0),
+    "defaults.steps": between(1, MOST_STEPS, or_unset=0),
+    "defaults.cfg": between(1.0, MOST_GUIDANCE, or_unset=0),
+    "defaults.count": between(1, MOST_PICTURES),
+    "defaults.strength": between(*STRENGTHS),
     "retention.picture_days": between(0, 36_500),
     "retention.prompt_days": between(0, 36_500),
     "moderation.refuse": between(0.0, 1.0),
@@ -129,7 +130,7 @@ class DefaultsConfig:
 
 @dataclass(frozen=True, slots=True)
 class ModerationConfig:
-    """What nobody may draw: words, and pictures by their scores from a classifier (label to least score)."""
+    """What nobody may draw: `banned` words, and pictures that score too high for a label of `refuse`."""
 
     banned: tuple[str, ...] = ()
     classifier: str = ""

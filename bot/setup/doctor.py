@@ -1,7 +1,4 @@
-"""What stands and what is missing on this machine, and what to do about each problem.
-
-Knows the configuration and how to ask; loads no model and changes nothing.
-"""
+"""What works and what is missing on this machine, and what to do about each problem. Changes nothing."""
 
 import asyncio
 import json
@@ -80,7 +77,7 @@ def examine(
 
 
 async def probe(config: Config) -> dict[str, Any]:
-    """Ask, in a process of its own, what this machine offers, how the model would lie on it, what files lack.
+    """Examine, in a process of its own, the device, the model's plan in memory and the files.
 
     Empty when torch does not start.
     """
@@ -148,7 +145,7 @@ def _device(found: dict[str, Any], config: Config) -> Iterator[Finding]:
 
 
 def plan(found: dict[str, Any]) -> Iterator[Finding]:
-    """Tell how the model would be laid out in memory now, and what that takes."""
+    """Report how the model would be laid out in memory now, and how much it takes."""
     if "refusal" in found:
         yield Finding("problem", "plan", found["refusal"])
         return
@@ -161,7 +158,7 @@ def plan(found: dict[str, Any]) -> Iterator[Finding]:
 
 
 def speed(found: dict[str, Any], config: Config) -> Iterator[Finding]:
-    """Tell how long a picture takes: what the latest ones took here, else the least it could be."""
+    """Report how long a picture takes: the latest ones' seconds here, else the least it could be."""
     if taken := _latest(config.data_dir / DATABASE, found.get("model", "")):
         (width, height, _), seconds = taken[0], median(seconds for *_, seconds in taken)
         count = f"the latest {len(taken)} pictures" if len(taken) > 1 else "the latest picture"
@@ -175,7 +172,7 @@ def speed(found: dict[str, Any], config: Config) -> Iterator[Finding]:
 
 
 def writer(found: dict[str, Any], config: Config) -> Iterator[Finding]:
-    """Tell how a chat model would write prompts beside the model, or what stands against it."""
+    """Report how a chat model would write prompts beside the model, or why it cannot."""
     if "writer_refusal" in found:
         yield Finding("problem", "prompts", f"rules write them: {found['writer_refusal']}")
     elif "writer_chosen" in found:
@@ -215,7 +212,7 @@ def _memory(found: dict[str, Any]) -> Finding:
 def files(
     found: dict[str, Any], config: Config, where: Path | None, download: int | None = None
 ) -> Iterator[Finding]:
-    """Tell what loading would say of the model and of what else is configured beside it."""
+    """Report what loading would say of the model and of the other files in the configuration."""
     checks = [Finding(each["grade"], each["subject"], each["text"]) for each in found.get("checks", ())]
     if not any(each.grade == "problem" and each.subject == "model" for each in checks):
         yield _model(config, where, download)
@@ -239,7 +236,7 @@ def _model(config: Config, where: Path | None, download: int | None) -> Finding:
 def _database(config: Config) -> Finding:
     file = config.data_dir / DATABASE
     if not file.exists():
-        return Finding("ok", "database", f"{file} is made at the first start")
+        return Finding("ok", "database", f"{file} is created at the first start")
     try:
         with lock.exclusive(config.data_dir), explained(file), closing(_read_only(file)) as connection:
             check(connection.execute(CHECK).fetchone())
@@ -257,7 +254,7 @@ def _secrets(config: Config, file: Path | None) -> Iterator[Finding]:
         yield Finding("note", "config", what, fix)
     database = config.data_dir / DATABASE
     if os.name == "posix" and database.exists() and database.stat().st_mode & 0o077:
-        what = f"{database} holds people's words and others on this machine can read it"
+        what = f"{database} holds users' prompts and others on this machine can read it"
         yield Finding("note", "database", what, "the next start of the bot closes it to them")
 
 

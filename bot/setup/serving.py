@@ -1,6 +1,6 @@
 """Keeps the platforms running side by side: one that fails ends neither the core nor the others.
 
-Knows that a platform may end and whether trying again is of use; knows no chat service.
+Decides whether starting a platform again can help; knows no chat service.
 """
 
 import asyncio
@@ -27,11 +27,11 @@ log = logging.getLogger(__name__)
 
 
 class OutOfService(Exception):
-    """No platform is left that serves or may heal by itself; the message is one line."""
+    """Every platform waits for the operator; the message is one line."""
 
 
 class Service:
-    """The platforms of one run. `out` says of each that waits for the operator why, and what to do."""
+    """The platforms of one run. `out` has those that wait for the operator, with why and what to do."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Service:
         raise OutOfService("; ".join(self.out.values()))
 
     async def _keep(self, platform: Platform) -> None:
-        """Run a platform again and again, ever more slowly while it fails, until that is of no use."""
+        """Run a platform again and again, ever more slowly while it fails, until that cannot help."""
         pause = FIRST_PAUSE
         while True:
             began = self._clock()
@@ -70,28 +70,29 @@ class Service:
             error = await self._failure(platform)
             steady = self._clock() - began > STEADY
             pause = FIRST_PAUSE if steady else pause
-            if not self._told(platform, error, steady, pause):
+            if not self._report(platform, error, steady, pause):
                 return
             await self._sleep(pause)
             pause = min(2 * pause, LAST_PAUSE)
 
     async def _failure(self, platform: Platform) -> BaseException:
-        """Run a platform to its end, which nobody asked for, and return why it came."""
+        """Run a platform until it ends by itself, and return why."""
         try:
             await platform.run(self._core)
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            return error  # a library's own, that got out of it
+            return error  # a library cancelled one of its own tasks
         except Exception as error:  # noqa: BLE001 - a platform's library may raise anything
             return error
-        return RuntimeError("it ended though nobody asked it to")
+        return RuntimeError("it ended by itself")
 
-    def _told(self, platform: Platform, error: BaseException, steady: bool, pause: float) -> bool:
-        """Say why a platform failed; True where it is tried again.
+    def _report(self, platform: Platform, error: BaseException, steady: bool, pause: float) -> bool:
+        """Log why a platform failed; return whether to start it again.
 
-        One that served until now is, whatever it says: services have refused good tokens for a minute.
+        One that served until now is started again whatever the error: services have refused good tokens for a
+        minute.
         """
         name, why = platform.name, _remedy(platform.name, error)
         if why is None:
