@@ -7,6 +7,7 @@ import itertools
 import json
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -139,6 +140,15 @@ def test_every_wish_left_as_it_is_typed_is_right_for_a_model_that_reads_it(split
 def test_every_named_group_of_additions_exists(split: str) -> None:
     holds = [all(item in GROUPS for item in wish.against if item.startswith("#")) for wish in wishes(split)]
     assert lines_where_not(split, holds) == []
+
+
+def test_free_translations_are_right_and_misreadings_wrong() -> None:
+    gold = {wish.wish: wish for wish in wishes("dev")}
+    lines = (Path(__file__).parent / "judged.jsonl").read_text(encoding="utf-8").splitlines()
+    for line in lines:
+        record = json.loads(line)
+        verdict = judge(gold[record["wish"]], record["prompt"], reads_chinese=False)
+        assert verdict.grade == record["grade"], line
 
 
 def test_no_wish_is_nearly_another() -> None:

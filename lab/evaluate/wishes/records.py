@@ -9,7 +9,9 @@ Chinese counts where the model reads Chinese. `=` marks text that must stand so 
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +62,9 @@ class FirstWish:
 
 
 def wishes(split: str) -> list[Wish]:
-    """The 200 wishes of a half."""
-    return [Wish(**record) for record in _records(split)]
+    """The 200 wishes of a half, `must` and `lesser` with the synonyms of their wordings."""
+    read = [Wish(**record) for record in _records(split)]
+    return [replace(wish, must=_widened(wish.must), lesser=_widened(wish.lesser)) for wish in read]
 
 
 def rewritings(grade: str, split: str) -> list[Rewriting]:
@@ -72,6 +75,23 @@ def rewritings(grade: str, split: str) -> list[Rewriting]:
 def first_wishes(split: str) -> list[FirstWish]:
     """The 100 first wishes of a half."""
     return [FirstWish(**record) for record in _records(f"first_{split}")]
+
+
+def _widened(items: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(
+        "|".join(dict.fromkeys(chain(wordings, *(_synonyms().get(wording, ()) for wording in wordings))))
+        for wordings in (item.split("|") for item in items)
+    )
+
+
+@cache
+def _synonyms() -> dict[str, list[str]]:
+    """All wordings of the groups that a wording is in."""
+    groups: dict[str, list[str]] = {}
+    for line in (FOLDER / "synonyms.txt").read_text(encoding="utf-8").splitlines()[1:]:
+        for wording in line.split("|"):
+            groups.setdefault(wording, []).extend(line.split("|"))
+    return groups
 
 
 def _records(name: str) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,14 @@ from lab.evaluate.wishes.records import Wish
 
 Grade = Literal["wrong", "flawed", "right"]
 HAN = re.compile(r"[\u3400-\u9fff]+")
-SPELLINGS = (("colour", "color"), ("grey", "gray"), ("’", "'"), ("centre", "center"))
+SPELLINGS = (
+    ("colour", "color"),
+    ("grey", "gray"),
+    ("’", "'"),
+    ("centre", "center"),
+    ("crimson", "red"),
+    ("scarlet", "red"),
+)
 GROUPS: Mapping[str, str] = {
     "#wide": "close view|close-up|close framing|close shot|tight framing|simple background|plain background"
     "|uncluttered background|out of focus|blurred background|shallow depth of field|bokeh|medium shot"
