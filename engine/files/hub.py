@@ -32,6 +32,7 @@ MODEL_FILES = (
 """What is downloaded of a model in diffusers layout, but for `LEFT_OUT`."""
 LEFT_OUT = ("*.fp16.*", "*.non_ema*", "safety_checker/*", "*onnx*")
 WANTED = "give the folder of a model in diffusers layout, or a hub id such as Tongyi-MAI/Z-Image-Turbo"
+ADVICE = f"use embedded, or {WANTED}"
 ANSWER_WITHIN = 10.0
 """Seconds for the hub to answer a question about a model."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -90,16 +91,14 @@ def download_size(name: str) -> int | None:
     return None if not found or None in found else sum(filter(None, found))
 
 
-def download(
-    name: str, files: Sequence[str] = MODEL_FILES, advice: str = f"use embedded, or {WANTED}"
-) -> Path:
+def download(name: str, files: Sequence[str] = MODEL_FILES, advice: str = ADVICE) -> Path:
     """Return the folder of a hub id, of which the files that match are downloaded once; `advice` as above.
 
     Raises `EngineError("model_missing")` where it cannot be had.
     """
     from huggingface_hub import snapshot_download
 
-    with _explained(name, "set the model to embedded or to a directory that holds it"):
+    with _explained(name, "set the model to embedded or to a directory that holds it", advice):
         return Path(
             snapshot_download(
                 name, allow_patterns=list(files), ignore_patterns=list(LEFT_OUT), tqdm_class=PULSE.bar()
@@ -131,7 +130,7 @@ def download_file(name: str, file: str, sha256: str = "") -> Path:
 
 
 @contextmanager
-def _explained(name: str, instead: str) -> Iterator[None]:
+def _explained(name: str, instead: str, advice: str = ADVICE) -> Iterator[None]:
     """Turn what goes wrong between here and the hub into one line that says what to do."""
     from huggingface_hub import errors
 
