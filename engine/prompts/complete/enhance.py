@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from engine.cjk import HAN
 from engine.prompts.complete.kinds import is_drawn, kind_of, mentions, says
 from engine.prompts.data import phrases
 from engine.prompts.small_world.lexicon import Lexicon, Word, World, lexicon
@@ -154,8 +155,8 @@ def _choices(plain: str, kind: str, suffix: str) -> dict[str, Sequence[str]]:
 
 
 def _is_long(text: str) -> bool:
-    return len(re.findall(r"[^\W\u3400-\u9fff]+", text)) > PRECISE_WORDS or (
-        len(re.findall(r"[\u3400-\u9fff]", text)) > PRECISE_CHARACTERS
+    return len(re.findall(rf"[^\W{HAN}]+", text)) > PRECISE_WORDS or (
+        len(re.findall(rf"[{HAN}]", text)) > PRECISE_CHARACTERS
     )
 
 

@@ -6,6 +6,7 @@ Knows ten kinds of picture and which words make each. Knows nothing of what is a
 import re
 from functools import cache
 
+from engine.cjk import HAN
 from engine.prompts.data import phrases
 from engine.prompts.text.clean import QUOTED
 from engine.prompts.translate.lexicon import Entry, bilingual_lexicon
@@ -61,7 +62,7 @@ def says(text: str, words: str) -> bool:
 
 
 def _things(text: str) -> list[Entry]:
-    if not re.search(r"[\u3400-\u9fff]", text):
+    if not re.search(rf"[{HAN}]", text):
         return list(bilingual_lexicon().things(text))
     entries = (token.of(frozenset(KINDS)) for token in bilingual_lexicon().segment(text))
     return [entry for entry in entries if entry is not None]

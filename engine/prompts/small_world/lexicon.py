@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
 
+from engine.cjk import HAN
 from engine.prompts.data import simplified_forms, table
 
 Kind = Literal[
@@ -25,7 +26,6 @@ LISTS: Mapping[str, Kind] = {
     "other": "other", "vague": "vague", "modifiers": "modifier", "verbs": "verb", "stops": "stop",
     "joiners": "joiner", "counts": "count", "measures": "filler", "fillers": "filler", "negators": "negator",
 }  # fmt: skip
-HAN = r"\u3400-\u9fff\uf900-\ufaff"
 TOKEN = re.compile(rf"[{HAN}]|(?:[^\W{HAN}_])+(?:'[a-z]+)?|[^\s]")
 REPEATED = re.compile(r"([^\w\s])(?:\s*\1)+")
 

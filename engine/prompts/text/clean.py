@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
+from engine.cjk import HAN
 from engine.prompts.data import phrases, simplified
 from engine.prompts.text.refusals import STOPS, without, without_refusals
 from engine.prompts.text.sanitize import MARK, MARKS, sanitize
 
-LATIN = r"[^\W\u3400-\u9fff]"
+LATIN = rf"[^\W{HAN}]"
 QUOTED = re.compile(
     r'"[^"]*"|“[^”]*”|「[^」]*」|『[^』]*』|《[^》]*》|‘[^’]*’' rf"|(?<!{LATIN})'[^']{{2,}}'(?!{LATIN})"
 )
@@ -32,7 +33,7 @@ def quoted(text: str) -> list[str]:
 def is_chinese(text: str) -> bool:
     """Whether a text outside its quotes is mainly written in Chinese."""
     plain = QUOTED.sub("", text) or text
-    return len(re.findall(r"[\u3400-\u9fff]", plain)) * 2 > len(re.findall(r"[^\W\d_\u3400-\u9fff]", plain))
+    return len(re.findall(rf"[{HAN}]", plain)) * 2 > len(re.findall(rf"[^\W\d_{HAN}]", plain))
 
 
 def masked(text: str) -> tuple[str, list[str]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
+from engine.cjk import HAN
 from engine.prompts.data import simplified, table
 from engine.prompts.text.clean import masked, tidied, unmasked
 from engine.prompts.text.refusals import STOPS
@@ -24,7 +25,7 @@ LEAD = re.compile(
 TAIL = re.compile(r"(?:\s*(?:instead|now|please|this time)|吧|的|了)*\s*", re.IGNORECASE)
 CHANGE = re.compile(r"make|turn|change|rather|actually|should|instead|改|换|变|做成|画成|应该", re.IGNORECASE)
 NEXT = re.compile(r"\s*(?:and )?\s*", re.IGNORECASE)
-ENDS = rf"(?=\s*$|\s+(?:{STOPS}|or)\b|\s*[\u3400-\u9fff])"
+ENDS = rf"(?=\s*$|\s+(?:{STOPS}|or)\b|\s*[{HAN}])"
 JOINT = re.compile(r"\b(?:and|or|to|into|then|while|vs|versus)\b|[和与到变或、]", re.IGNORECASE)
 UNSAID = re.compile(r"(?:\b(?:not|no|never|without)\s|[不没别非无]\S{0,3}|的)$", re.IGNORECASE)
 AT = "(?:in|on|at|by|over|near|inside) (?:the |an? )?"
@@ -108,7 +109,7 @@ def _rules_out(text: str, new: Statement, old: Statement) -> bool:
 def _without(text: str, spans: Sequence[tuple[int, int]]) -> str:
     for start, end in sorted(spans, reverse=True):
         text = f"{text[:start].rstrip()} {text[end:].lstrip()}"
-    return tidied(re.sub(r"(?<=[\u3400-\u9fff，。])\s+(?=[\u3400-\u9fff，。])", "", text))
+    return tidied(re.sub(rf"(?<=[{HAN}，。])\s+(?=[{HAN}，。])", "", text))
 
 
 @dataclass(frozen=True, slots=True)

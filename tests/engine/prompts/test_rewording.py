@@ -8,7 +8,7 @@ import pytest
 from engine.prompts import Optimizer, embedded_world, optimize
 from engine.prompts.small_world.rewording import reworded
 from engine.types import Generate, Optimize
-from lab.render.captions import caption, told
+from lab.render.captions import caption, stated
 from lab.render.scene import Scene, sample_pair, sample_scene
 from tests.engine.prompts.rules import prepare
 
@@ -26,7 +26,7 @@ def test_every_wording_of_a_scene_is_read_as_that_scene() -> None:
         for wording in range(1, 7):
             text = reworded(scene.prompt, WORLD, wording)
             assert optimize(text, WORLD).text == scene.prompt
-            assert told(scene, text) == told(scene, scene.prompt), text
+            assert stated(scene, text) == stated(scene, scene.prompt), text
 
 
 @pytest.mark.parametrize("scene", SHORT)
