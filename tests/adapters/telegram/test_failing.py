@@ -57,6 +57,7 @@ async def opened(server: Telegram, folder: Path, lock: Lock, **more: Any) -> Asy
     async with town(server, folder, sleep=lock.sleep, **more) as here:
         await here.home.store._db.connection.execute("PRAGMA busy_timeout = 0")
         await here.home.core.sweep()  # and with it the one that every start begins with
+        await server.until(lambda: server.offsets or server.made("setWebhook"))  # the start writes as well
         lock.server = server
         try:
             yield here
