@@ -37,11 +37,11 @@ _PACKED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person on one platform, in the chat of the request. `locale` is a BCP 47 tag such as `zh-CN`.
+    """A user on one platform, in the chat of the request. `locale` is a BCP 47 tag such as `zh-CN`.
 
     `groups` are the chat and the roles in there, as the configuration names them: `discord:role:5`,
     `discord:server:1`, `discord:channel:2`, `discord:age-restricted`, `telegram:chat:-100`. A `moderator` may
-    remove others' messages there. `account` is the person they are linked to, filled in by the core.
+    remove others' messages there. `account` is the account they are linked to, filled in by the core.
     """
 
     platform: str
@@ -59,7 +59,7 @@ class User:
 
     @property
     def names(self) -> frozenset[str]:
-        """Every name by which the configuration may mean this person: `discord:user:7` and their groups."""
+        """Every name by which the configuration may mean this user: `discord:user:7` and their groups."""
         return frozenset((f"{self.platform}:user:{self.id}", *self.groups))
 
 
@@ -203,7 +203,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """An action with the words a person sees; `label` may be empty when the emoji says enough."""
+    """An action with the words a user sees; `label` may be empty when the emoji says enough."""
 
     action: Action
     emoji: str
@@ -248,7 +248,7 @@ class Reply:
 
     `text` is the sentence, `prompt` the quoted prompt, `note` the small print, `progress` (step, steps),
     `eta` the Unix time when a waiting job is expected to be done, `choices` the settings in a settings panel,
-    `prefill` a command to put into the person's text box or modal. A `spoiler` picture is covered. `job` is
+    `prefill` a command to put into the user's text box or modal. A `spoiler` picture is covered. `job` is
     the number of the job that the message shows; `final` says that nothing more will follow in its place.
     """
 

@@ -15,7 +15,7 @@ AGE_RESTRICTED = "discord:age-restricted"
 
 
 def of_interaction(interaction: Interaction) -> User:
-    """Return the person behind an interaction."""
+    """Return the user behind an interaction."""
     return User(
         PLATFORM,
         str(interaction.user.id),
@@ -27,7 +27,7 @@ def of_interaction(interaction: Interaction) -> User:
 
 
 def of_reaction(event: discord.RawReactionActionEvent, guild: discord.Guild | None) -> User:
-    """Return the person behind a reaction; their language does not come with it."""
+    """Return the user behind a reaction; their language does not come with it."""
     member, channel = event.member, channel_of(event, guild)
     name = member.display_name if member else ""
     groups = _groups(event.guild_id, event.channel_id, channel, member)

@@ -57,7 +57,7 @@ class Files:
         raise Refused("internal")
 
     async def originals(self, user: User, job_id: int) -> list[Path]:
-        """Return the original PNGs of a job that the person may see; raises `Refused`."""
+        """Return the original PNGs of a job that the user may see; raises `Refused`."""
         job = await self._core.job_for_action(user, Action("info", job_id))
         if not job.pictures:
             raise Refused("not-finished", job=job_id)

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def user_of(account: Account, chat: Chat) -> User:
-    """Return the person behind an account, as they are in a chat."""
+    """Return the user behind an account, as they are in a chat."""
     names = [] if chat.id == account.id else [str(chat.id), *([f"@{chat.username}"] if chat.username else [])]
     groups = tuple(f"{NAME}:chat:{name}" for name in names)
     return User(NAME, str(account.id), account.full_name, account.language_code or "en", groups)

@@ -74,7 +74,7 @@ class Responder:
         return self.refused(Refused("internal"), user)
 
     def say(self, user: User, key: str, **values: str) -> str:
-        """Return a sentence in a person's language."""
+        """Return a sentence in a user's language."""
         return self.texts.say(user.locale, key, **values)
 
     def _opening(self, user: User, command: str) -> InlineKeyboardMarkup:

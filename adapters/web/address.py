@@ -4,23 +4,23 @@ from bot.types import Address, Job, User
 
 
 def address_of(user: User, message: str) -> Address:
-    """Return the address of a person's message."""
+    """Return the address of a user's message."""
     return Address("web", f"{user.id}/{message}")
 
 
 def event_of(user: User, message: str) -> str:
-    """Return the intake key of a person's message: sent twice, it is one job."""
+    """Return the intake key of a user's message: sent twice, it is one job."""
     return f"{user.id}/{message}"
 
 
 def read_place(address: Address) -> tuple[str, str]:
-    """Return the person and the message an address means."""
+    """Return the user and the message an address means."""
     person, _, message = address.place.partition("/")
     return person, message
 
 
 def message_of(job: Job, person: str) -> str:
-    """Return the message in which a person's page shows a job.
+    """Return the message in which a user's page shows a job.
 
     Linked accounts share jobs: one that was requested elsewhere is shown by its number.
     """

@@ -126,19 +126,19 @@ class Api:
         return await self._answer(user, answer, message)
 
     async def job(self, request: web.Request) -> web.Response:
-        """One of the person's own jobs."""
+        """One of the user's own jobs."""
         user = self.gate.user(request)
         job = await self.core.job(user, _number(request, "job"))
         return web.json_response(job_json(job))
 
     async def image(self, request: web.Request) -> web.StreamResponse:
-        """One original PNG of the person's own."""
+        """One original PNG of the user's own."""
         user = self.gate.user(request)
         path = await self.core.picture(user, _number(request, "job"), _number(request, "index"))
         return web.FileResponse(path, headers={"Cache-Control": "private, max-age=3600"})
 
     async def history(self, request: web.Request) -> web.Response:
-        """The person's latest exchanges, oldest first; `before` a job number for earlier ones."""
+        """The user's latest exchanges, oldest first; `before` a job number for earlier ones."""
         user = self.gate.user(request)
         before = request.query.get("before", "")
         if before and not NUMBER.fullmatch(before):

@@ -82,12 +82,12 @@ class Hub:
             stream.put(shown)
 
     def latest(self, person: str, message: str) -> Shown | None:
-        """Return the newest state of a person's message that is not finished yet, preview included."""
+        """Return the newest state of a user's message that is not finished yet, preview included."""
         return self._unfinished.get((person, message))
 
     @contextmanager
     def open(self, person: str) -> Iterator[Stream]:
-        """Hold one open page of a person."""
+        """Hold one open page of a user."""
         stream = Stream()
         self._streams.setdefault(person, set()).add(stream)
         try:

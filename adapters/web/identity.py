@@ -1,4 +1,4 @@
-"""Who is asking: host and origin checks, the pass in the cookie, the bearer token and the person `local`.
+"""Who is asking: host and origin checks, the pass in the cookie, the bearer token and the user `local`.
 
 Knows requests and the signing key; knows no job.
 """
@@ -31,7 +31,7 @@ PROXIED = re.compile(
 SHOWN = 80
 """Characters of a foreign name in a sentence."""
 EARLIER = re.compile(r"[0-9a-f]{16}")
-"""A person as cookies named them when every browser with the token was somebody of its own."""
+"""A user as cookies named them when every browser with the token was somebody of its own."""
 
 
 class Shut(Exception):
@@ -94,7 +94,7 @@ class Gate:
             raise Shut(403, "door-foreign-site")
 
     def user(self, request: web.Request) -> User:
-        """Return the person behind a request; raises Shut where there is none."""
+        """Return the user behind a request; raises Shut where there is none."""
         locale = locale_of(request)
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":  # others are a proxy's own, and its business
@@ -139,7 +139,7 @@ class Gate:
         return next(filter(None, (_match(each, self._passes) for each in _cookies(request))), "")
 
     def _earlier(self, request: web.Request) -> str:
-        """Return the person of a cookie from when every browser with the token was somebody of its own.
+        """Return the user of a cookie from when every browser with the token was somebody of its own.
 
         They keep their history; nobody is given such a cookie any more.
         """

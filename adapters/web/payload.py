@@ -16,7 +16,7 @@ from bot.types import Action, Button, Choice, Fetch, Image, Job, JobPicture, Ref
 Json = dict[str, Any]
 
 PAGE_PREFIX = "page-"
-"""Messages whose id begins so were sent by the page; only they end when the person leaves it."""
+"""Messages whose id begins so were sent by the page; only they end when the user leaves it."""
 
 CONTROLS: dict[str, tuple[type, ...]] = {
     "prompt": (str,),
@@ -38,7 +38,7 @@ SHOWN_VALUE = 60
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a person sent: words, the controls they set, a picture, and the sender's own id for it all."""
+    """What a user sent: words, the controls they set, a picture, and the sender's own id for it all."""
 
     id: str
     text: str
@@ -125,7 +125,7 @@ def job_json(job: Job) -> Json:
 
 
 def entry_json(job: Job, reply: Reply, message: str, words: str, run: str, version: int) -> Json:
-    """Return one exchange: the person's words and what the answer looks like as of `version` of a `run`."""
+    """Return one exchange: the user's words and what the answer looks like as of `version` of a `run`."""
     return {
         "message": message,
         "run": run,

@@ -41,13 +41,13 @@ class Presence:
                 del self._pages[person]
 
     def visit(self, person: str) -> None:
-        """The person is here: end a running wait."""
+        """The user is here: end a running wait."""
         wait = self._waits.pop(person, None)
         if wait is not None:
             wait.cancel()
 
     def goodbye(self, person: str, page: str) -> None:
-        """The page `page` was closed; begin the wait where it was the person's last one."""
+        """The page `page` was closed; begin the wait where it was the user's last one."""
         pages = self._pages[person]
         for connection in [each for each, name in pages.items() if name == page]:
             del pages[connection]

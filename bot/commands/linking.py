@@ -49,7 +49,7 @@ class Linking:
                 raise Refused("not-linked")
             return self._replies.unlinked(user.locale)
         other = self._redeem(user, word.replace("-", "").upper())
-        await self._accounts.link(self._accounts.known(other), user)
+        await self._accounts.link(self._accounts.with_account(other), user)
         return self._replies.linked(user.locale, other)
 
     def _offer(self, user: User) -> str:
@@ -74,7 +74,7 @@ class Linking:
         if offer is None or offer.until <= now:
             self._misses[name] = [*misses, now]
             raise Refused("bad-code")
-        if self._accounts.known(offer.user).person == user.person:
+        if self._accounts.with_account(offer.user).person == user.person:
             raise Refused("own-code")
         del self._offers[code]
         return offer.user

@@ -4,7 +4,7 @@ Knows tickets, not jobs or platforms. Start-time fair queueing (Goyal, Vin and C
 virtual clock that advances by the cost of what was handed out, divided by their weight; the lowest clock is
 next, so that one picture waits for at most one picture of each other person of the same weight, however many
 those have ordered. A waiting ticket is tagged with the clock at which its turn comes, so that all of them lie
-in one order, and what changes one person's line leaves the others' tags alone.
+in one order, and what changes one user's line leaves the others' tags alone.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ SUSPECT = -math.inf
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """One picture to make: `tokens` is its room in the engine, `cost` its share of the person's turn.
+    """One picture to make: `tokens` is its room in the engine, `cost` its share of the user's turn.
 
-    A person of `weight` 2 gets two turns while others get one. `run_alone` marks a suspect: something it ran
+    A user of `weight` 2 gets two turns while others get one. `run_alone` marks a suspect: something it ran
     with took the engine down, so it runs with nothing beside it.
     """
 
@@ -47,7 +47,7 @@ class _Turn(NamedTuple):
 
     @property
     def end(self) -> float:
-        """Where the person's clock stands after it."""
+        """Where the user's clock stands after it."""
         return self.tag + self.ticket.cost / self.ticket.weight
 
 
@@ -213,7 +213,7 @@ class FairQueue:
             del self._jobs[turn.ticket.job]
 
     def _close_up(self, gone: _Turn) -> None:
-        """Take a removed job, `gone` its first turn, out of its person's line; who is behind moves up."""
+        """Take a removed job, `gone` its first turn, out of its user's line; who is behind moves up."""
         person, clock = gone.ticket.person, gone.tag
         line = self._lines[person]
         at = bisect_left(line, gone)
@@ -228,7 +228,7 @@ class FairQueue:
         self._rest(person, clock)
 
     def _rest(self, person: str, clock: float) -> None:
-        """Keep the clock of a person whose line is empty for as long as it would matter if they came back."""
+        """Keep the clock of a user whose line is empty for as long as it would matter if they came back."""
         if self._lines[person]:
             return
         del self._lines[person]

@@ -33,7 +33,7 @@ class Members:
 
     def linked(self, user: User) -> User:
         """Return the user with the account they are linked to."""
-        return self.accounts.known(user)
+        return self.accounts.with_account(user)
 
     def check_access(self, user: User) -> None:
         """Raise `Refused` (`banned`, `not-here`) for a user who may not ask here; reads no database."""

@@ -19,7 +19,7 @@ from bot.storage.stats import Stats
 from bot.types import Image, Job, Params, Refused, Reply, User
 from engine.types import ModelProfile
 
-# Codes of what a person's words or pictures cannot become: trying again would fail again.
+# Codes of what a user's words or pictures cannot become: trying again would fail again.
 _FINAL_ERRORS = ("bad_input", "refused")
 _EXPLAINED_ERRORS = ("bad_input", "model_missing", "numerics")
 REPEATED = "repeated"
@@ -112,7 +112,7 @@ class Replies:
         return Reply(self._say(job, "refused-picture-gone"), job=job.id)
 
     def info(self, job: Job, index: int) -> Reply:
-        """Show all parameters of picture `index`, to its person only."""
+        """Show all parameters of picture `index`, to its user only."""
         lines = [self._say(job, "info-job", job=str(job.id))]
         if job.request.kind != "optimize":
             values = {"picture": index + 1, "count": self._count(job)}
@@ -125,7 +125,7 @@ class Replies:
         )
 
     def edit(self, job: Job, defaults: Params) -> Reply:
-        """Offer the job's command to be changed: the person's words, or the optimized ones.
+        """Offer the job's command to be changed: the user's words, or the optimized ones.
 
         `defaults` are those of whoever will send it: what they say already need not be written out.
         """
@@ -158,7 +158,7 @@ class Replies:
         )
 
     def forget(self, locale: str) -> Reply:
-        """Ask whether everything about the person shall be deleted."""
+        """Ask whether everything about the user shall be deleted."""
         text = self.texts.say(locale, "forget")
         return Reply(text, actions=self._keys.forget(locale), private=True)
 
@@ -172,7 +172,7 @@ class Replies:
         return Reply(self.texts.say(locale, "link-code"), command, private=True)
 
     def linked(self, locale: str, other: User) -> Reply:
-        """Say whom the person is one with from now on."""
+        """Say whom the user is one with from now on."""
         known = {"name": other.name, "platform": other.platform.capitalize()}
         return Reply(self.texts.say(locale, "link-done", **known), private=True)
 
@@ -209,7 +209,7 @@ class Replies:
         return Reply(self._say(job, key, job=str(job.id)), private=True)
 
     def queue(self, locale: str, jobs: Sequence[tuple[Job, int]], total: int) -> Reply:
-        """Show the line: the person's jobs with their positions (0: being drawn) and how many wait in all."""
+        """Show the line: the user's jobs with their positions (0: being drawn) and how many wait in all."""
         text = lists.queue_text(self.texts, locale, jobs, total)
         actions = self._keys.cancels(locale, [job for job, _ in jobs])
         return Reply(text, actions=actions, private=True)

@@ -160,7 +160,7 @@ def _image(job: Job) -> str | None:
 def _changed(job: Job, text: str) -> Params:
     """Return a job's parameters with `text` behind its own prompt and with its seed.
 
-    Where the prompt was optimized, the person's own wording is extended and optimized again.
+    Where the prompt was optimized, the user's own wording is extended and optimized again.
     """
     params = replace(job.request.params, seed=job.seed, ignored=())
     own = job.request.original or params.prompt

@@ -16,7 +16,7 @@ Find = Callable[[int], Awaitable[Job | None]]
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """A person's press on picture `index`; `value` is what the button says beside its verb.
+    """A user's press on picture `index`; `value` is what the button says beside its verb.
 
     What comes of it is shown at `address`.
     """

@@ -69,7 +69,7 @@ class AccountStore:
         bans = await db.rows("SELECT member, until, reason FROM bans")
         return cls(db, salt, links, {member: Ban(until, reason) for member, until, reason in bans})
 
-    def known(self, user: User) -> User:
+    def with_account(self, user: User) -> User:
         """Return the user with the account they are linked to."""
         account = self._links.get(user_key(user), "")
         return user if user.account == account else replace(user, account=account)

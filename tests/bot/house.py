@@ -146,7 +146,7 @@ class House:
 
     async def usage(self, user: User) -> Usage:
         """Return what a user asked for in the last day, in pictures."""
-        person = self.store.accounts.known(user).person
+        person = self.store.accounts.with_account(user).person
         return in_pictures(await self.store.usage(person, self.time), self._unit)
 
     async def row(self, job: Job) -> Job:

@@ -225,7 +225,7 @@ async def test_after_forgetting_nothing_is_left_but_what_the_limits_need(tmp_pat
         assert list((tmp_path / "pictures" / "inputs").iterdir()) == []
         assert await home.core.defaults(ANN) == Params("")
         assert (await home.row(other)).state == "delivered"
-        assert [home.store.accounts.known(user).account for user in (ANN, ANN_ELSEWHERE)] == ["", ""]
+        assert [home.store.accounts.with_account(user).account for user in (ANN, ANN_ELSEWHERE)] == ["", ""]
         assert [(await home.usage(user)).spent(home.time) for user in (ANN, ANN_ELSEWHERE)] == [
             1,
             1,
