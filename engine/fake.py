@@ -1,6 +1,6 @@
 """An engine without a model, for tests of everything above the port.
 
-It keeps every promise of `engine.types.Engine` in the bot's own process: real small PNGs that follow from the
+It keeps every promise of `engine.types.Engine` in the bot's own process: small PNGs that follow from the
 task, waiting while full, errors on request. Standard library only.
 """
 

@@ -1,7 +1,6 @@
-"""Numbers that went wrong and memory that ran out: cheap checks, and the ways back.
+"""Checks of numbers and pictures, float32 as a fallback, and what to do when memory runs out.
 
-Knows tensors, bounds and modules. Each check returns why something is broken, or None. Knows no model in
-particular and no order of stages.
+Each check returns why something is broken, or None.
 """
 
 from collections.abc import Callable, Iterator

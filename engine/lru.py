@@ -1,4 +1,4 @@
-"""A dictionary that forgets what was not used for the longest. Knows nothing else."""
+"""A dictionary that forgets what was not used for the longest."""
 
 from collections import OrderedDict
 from typing import Generic, TypeVar

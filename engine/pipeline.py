@@ -1,7 +1,4 @@
-"""What the worker needs of a loaded model: a pipeline, and drawings under way.
-
-Standard library only. Knows the order of calls; knows no tensor.
-"""
+"""What the worker needs of a loaded model: a pipeline, and drawings under way. Standard library only."""
 
 from collections.abc import Callable, Generator, Hashable, Sequence
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""Signs of life of the engine's process: what each of its threads is doing, and that it gets on.
+"""Heartbeat of the engine's process: what each of its threads is doing, and that it makes progress.
 
-Knows threads and names. What takes too long is for `engine.runtime.watchdog` to say, in the bot's process.
+`engine.runtime.watchdog`, in the bot's process, decides what takes too long.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""The engine's port: the tasks it takes, the events it answers with, the errors it raises.
+"""The engine's port: the tasks it takes, the events it yields, the errors it raises.
 
 Standard library only, so that everything above the engine can import it without torch.
 Sizes are pixels, times are seconds, images are encoded files (PNG, JPEG or WebP) as bytes.

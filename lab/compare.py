@@ -1,7 +1,6 @@
 """The same prompt drawn three times, side by side: as written, optimized, optimized and enhanced.
 
-`python -m lab.compare PROMPT` writes one PNG and prints what the model was given each time. Knows the
-engine's port and how to lay pictures beside each other; knows no model and no person.
+`python -m lab.compare PROMPT` writes one PNG and prints the prompt that the model got each time.
 """
 
 import argparse

@@ -1,6 +1,6 @@
-"""A tiny model of Z-Image's own classes, trained from nothing on procedural picture-book scenes.
+"""A tiny model of Z-Image's own classes, trained from scratch on procedural picture-book scenes.
 
-Knows where its weights lie. Importing it loads no tensor library.
+Importing it loads no tensor library.
 """
 
 from pathlib import Path

@@ -1,7 +1,4 @@
-"""Every word of the little world that training teaches, and the phrases people say it with.
-
-Knows words only: no scenes, no captions, no pixels.
-"""
+"""Every word of the small world that training teaches, and the phrases that name it."""
 
 SUBJECTS: tuple[str, ...] = (
     "sailboat", "balloon", "house", "tree", "cat", "rocket", "mushroom", "fish",

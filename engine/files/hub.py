@@ -1,7 +1,4 @@
-"""A model's name → its folder, on this machine or from the hub; else one line that says why.
-
-Knows names, files that are taken for models, and what goes wrong between here and the hub.
-"""
+"""A model's name → its folder, on this machine or downloaded; else one line that says why not."""
 
 import errno
 import hashlib

@@ -1,7 +1,7 @@
-"""Weights in fewer bits as other programs write them: which scales belong to which, and what is refused.
+"""Weights that other programs quantized: which scales belong to which weights, and what is refused.
 
-Knows names and dtypes; reads no weight. A scale that is dropped makes weights hundreds of times too large, so
-what is not known is refused by its name.
+A scale that is ignored makes weights hundreds of times too large, so unknown ones are refused by name. Reads
+names and dtypes only.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""Which files hold the weights of a model's part, and which of their tensors are read: no others are.
+"""Which files hold the weights of a model's part, and which of their tensors are read.
 
-Knows the names diffusers and transformers give to files, their indexes, and the head of a safetensors file.
-Reads no weight.
+Follows the names that diffusers and transformers give to files, their indexes and the headers of safetensors
+files. Reads no weight.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Free memory on a device just before it is needed.
 
-Knows the caching allocators: what they have reserved and what of that is in use. Gives nothing away that is
-not asked for, because memory given back has to be fetched again.
+Reads what torch's caching allocators have reserved and what of that is in use. Idle memory goes back to the
+device only where that helps, because it would have to be fetched again.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""How long a forward takes at best, from what the model multiplies and how fast the device multiplies.
+"""The least seconds that a forward takes: its operations over the measured speed of one large matrix product.
 
-Knows sizes, plans and one large matrix product. Loads no model; what a picture really takes is longer.
+A picture really takes longer.
 """
 
 import math

@@ -1,7 +1,7 @@
-"""From safetensors files into a module, tensor by tensor, each straight to its place and form.
+"""Safetensors files into a module, tensor by tensor, each straight to its device and form.
 
-Knows files, names and meta tensors. Main memory holds one tensor at a time beside what stays there: a file
-is memory-mapped, and a tensor that is already in its form, packed or not, is used where it lies.
+Main memory holds one tensor at a time beside what stays there: a file is memory-mapped, and a tensor that is
+already in its form, packed or not, is used from the map.
 """
 
 import logging

@@ -1,7 +1,4 @@
-"""A plan applied to a loaded model, and tightened while it runs.
-
-Knows the stacks of blocks inside transformer and text encoder, and the VAE. Knows no prompt and no step.
-"""
+"""A plan applied to a loaded model, and made tighter while it runs."""
 
 import logging
 from collections.abc import Sequence

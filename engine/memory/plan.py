@@ -1,7 +1,7 @@
-"""A layout: where a model's parts live and in which form, and what that takes.
+"""A layout: where a model's parts are kept and in which form, and how much memory that takes.
 
-Knows model sizes and the requested picture. Every byte count is an estimate, on the safe side; nothing here
-touches a device. Which layout a device gets is `engine.memory.planner`'s.
+Every byte count is an estimate on the safe side; nothing here touches a device. `engine.memory.planner`
+chooses the layout.
 """
 
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,7 @@
 """Which layout a device gets: a pure function of device facts, model sizes and the requested picture.
 
-What is exact comes first: weights in fewer bits are chosen only where streaming whole ones would not fit in
-main memory. Knows the order of what is tried and how a refusal is told; nothing here touches a device.
+Exact layouts come first: weights in fewer bits are chosen only where streaming whole ones would not fit in
+main memory.
 """
 
 from collections.abc import Iterator

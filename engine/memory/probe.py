@@ -1,7 +1,4 @@
-"""What this machine offers a model: device, memory, precision.
-
-Knows torch's ways to ask. Decides nothing.
-"""
+"""What this machine offers a model: device, memory, precision."""
 
 import os
 import platform

@@ -1,6 +1,6 @@
 """Whether a chat model fits beside the one that draws, in which form, and how many texts it writes at a time.
 
-Pure functions of device facts, what a picture takes and the chat model's size. Knows no module.
+Pure functions of device facts, what a picture takes and the chat model's size.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""How large a model's parts are, from the headers of its safetensors files.
-
-Knows file headers and the shape of a transformer with a stack of equal blocks. Reads no weight.
-"""
+"""How large a model's parts are, from the headers of its safetensors files; no weight is read."""
 
 import math
 import re

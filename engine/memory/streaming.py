@@ -1,7 +1,6 @@
-"""A stack of equal blocks of which only some live on the device; the others arrive just before their turn.
+"""A stack of equal blocks of which only some stay on the device; the others are copied just before they run.
 
-Knows modules, host copies, a copy stream and its events. Knows neither the model nor why it does not fit.
-Results are bit-identical to the resident model's: the same numbers are multiplied by the same kernels.
+Results are bit-identical to the resident model's: the same kernels multiply the same numbers.
 """
 
 import logging

@@ -1,8 +1,8 @@
 """The VAE's decoder in strips of rows: the same picture with far less memory.
 
-Knows the modules of diffusers' `Decoder`. Where tiles would each normalise themselves and show, here every
-group norm takes its mean and variance over the whole picture; only its result, the activation and the
-convolution after it are computed strip by strip. Two full-size tensors are alive at once, not four or five.
+Tiles would each normalise by themselves, which shows. Here every group norm takes its mean and variance over
+the whole picture; only its result, the activation and the convolution after it are computed strip by strip.
+Two full-size tensors are alive at once instead of four or five.
 """
 
 from collections.abc import Callable, Iterator

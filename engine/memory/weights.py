@@ -1,8 +1,8 @@
 """Linear layers whose matrix is kept in fewer bits and unpacked for each product.
 
-Knows formats and rounding: bfloat16 (exact for weights that were trained in it), int8 and float8 with a scale
-per row, 4 bits with a scale per 64 weights. Works on every device torch runs on and needs no other library.
-What it costs is reading the matrix once more per product, which at 1024×1024 is small beside the product.
+The forms are bfloat16 (exact for weights that were trained in it), int8 and float8 with a scale per row, and
+4 bits with a scale per 64 weights. Works on every device torch runs on and needs no other library. It costs
+reading the matrix once more per product, which at 1024×1024 is small beside the product.
 """
 
 from functools import cache

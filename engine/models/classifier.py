@@ -1,8 +1,7 @@
-"""Scores for finished pictures by an image-classification model, so that the bot can judge them.
+"""Scores of finished pictures by an image-classification model; the bot decides what they mean.
 
-Knows encoded pictures and a `transformers` classifier; knows no rule of what is allowed. The classifier runs
-on the CPU in float32, to leave the card to the drawing. torch and transformers are imported only where one is
-configured, since the bot's own process imports this module's neighbours.
+The classifier runs on the CPU in float32, so that the card is left to drawing. torch and transformers are
+imported only where a classifier is configured, since the bot's own process imports this module's neighbours.
 """
 
 import io

@@ -1,6 +1,6 @@
 """A model's files in the precision it is computed in, converted once: half the disk or less, a faster start.
 
-Knows the safetensors format: eight bytes of header length, a JSON header, raw tensors. Works shard by shard
+A safetensors file is eight bytes of header length, a JSON header, raw tensors. Works shard by shard
 and tensor by tensor, so that main memory holds one tensor whatever the model's size. A finished shard has its
 final name, an unfinished one ends in `.part`: run again, only what is missing is done. In int8, float8 and
 4bit the large matrices of transformer and text encoder are packed as `engine.memory.weights` keeps them,

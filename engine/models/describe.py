@@ -1,6 +1,6 @@
 """Device facts and a plan as JSON: `python -m engine.models.describe MODEL [DEVICE DTYPE WEIGHTS OPTIMIZER]`.
 
-Runs in a process of its own, so that the one who asks needs no torch.
+Runs in a process of its own, so that the caller needs no torch.
 """
 
 import json

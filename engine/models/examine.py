@@ -1,7 +1,8 @@
-"""What loading would say of this machine and its files, as JSON: `python -m engine.models.examine SETTINGS`.
+"""What loading would find on this machine and in its files, as JSON: `python -m engine.models.examine
+SETTINGS`.
 
-SETTINGS is `EngineSettings` as JSON. Runs in a process of its own, so that the one who asks needs no torch.
-Every check is the code that loading runs; nothing is downloaded and nothing is drawn.
+SETTINGS is `EngineSettings` as JSON. Runs in a process of its own, so that the caller needs no torch. Every
+check is the code that loading runs; nothing is downloaded and nothing is drawn.
 """
 
 import json

@@ -1,7 +1,4 @@
-"""What people and the bot need to know of a model before it is loaded.
-
-Knows names, sizes and good prompts. Never loads a weight.
-"""
+"""What users and the bot need to know of a model before it is loaded: name, sizes, defaults, good prompts."""
 
 import json
 import math

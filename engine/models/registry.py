@@ -1,6 +1,6 @@
-"""Which backend draws with a model: the one place that knows them all.
+"""Which backend draws with a model, by its `model_index.json`.
 
-Knows folders and their `model_index.json`. The backends themselves are imported when they are needed.
+The backends themselves are imported when they are needed.
 """
 
 import logging

@@ -1,7 +1,4 @@
-"""Work in threads beside the worker's loop: encoding files, opening uploads, upscaling pictures.
-
-Knows who still waits for a result. Knows no model; the caller reports what goes wrong.
-"""
+"""Work in threads beside the worker's loop: encoding files, opening uploads, upscaling pictures."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,4 @@
-"""Which drawings make the next step together, and which of them show what they look like.
-
-Pure functions of drawings under way. Knows no pipeline and no queue.
-"""
+"""Which drawings make the next step together, and which of them show a preview. Pure functions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

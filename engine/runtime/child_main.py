@@ -1,7 +1,4 @@
-"""The engine's child process from its start to its end: load the model, work, end when the parent is gone.
-
-Knows signals, pipes and the loader that `EngineSettings` names; the loop itself is `engine.runtime.worker`.
-"""
+"""The engine's child process: load the model, run the worker, end when the parent is gone."""
 
 import ctypes
 import faulthandler

@@ -1,7 +1,4 @@
-"""Pictures under way that are drawn in several parts, or one, and then made into a whole.
-
-Knows which parts are done and how far the whole is. Knows no queue and no tensor.
-"""
+"""Pictures that are drawn in several pieces and then put together."""
 
 from collections.abc import Callable
 

@@ -1,6 +1,6 @@
-"""What the bot process and the engine's child say to each other over their two pipes.
+"""Messages between the bot process and the engine's child over their two pipes.
 
-Frozen data only. The parent gives orders, the child reports; the end of the order pipe is the order to end.
+Frozen data only. The parent sends orders, the child reports; the end of the order pipe is the order to end.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """One life of the engine's child process, seen from the event loop of the bot.
 
-It knows pipes, threads, exit codes and which event belongs to whom; it does not know why a child is started
-or what comes after it. Nothing here blocks the loop: one thread starts the process and reads reports until
-it is dead, another writes the orders. Threads, because only they work with pipes on every system.
+Nothing here blocks the loop: one thread starts the process and reads reports until it is dead, another writes
+the orders. Threads, because only they work with pipes on every system. `process.py` decides why a child is
+started and what comes after it.
 """
 
 import asyncio

@@ -1,7 +1,6 @@
-"""Whether the engine's process still lives: how long it may say nothing, and how long it may do one thing.
+"""Whether the engine's process hangs: how long it may be silent, and how long it may do one thing.
 
-Knows signs of life and seconds. Knows no process and no clock: it is told how much time passed, so that a
-computer's sleep, in which nobody could get on, is not counted.
+Has no clock: it is given the seconds that passed, so that a computer's sleep is not counted.
 """
 
 import asyncio

@@ -1,7 +1,6 @@
 """The engine's loop: takes tasks, draws them together step by step, reports what happens.
 
-It knows orders, reports, admission and batching, and drives a `Pipeline`. It knows no tensor, no device, no
-process and nothing of the bot.
+It drives any `Pipeline` and uses no tensor, device or process itself.
 """
 
 import logging

@@ -1,7 +1,4 @@
-"""How much a prompt asks for, in [0, 1], judged by its words alone.
-
-Knows English and Chinese words for relations, counts and attributes. Knows no model.
-"""
+"""How much a prompt asks for, in [0, 1], judged by its words alone, English or Chinese."""
 
 import math
 import re

@@ -1,7 +1,7 @@
 """Flow-matching sampling as pure functions: noise, schedule, guidance and the Euler step.
 
-Knows tensors and numbers. Knows no model, prompt or device policy. Sigmas are plain floats from 1 (noise) to
-0 (picture); latents are `(…, 16, H/8, W/8)` float32 in the sampler's space.
+Sigmas are plain floats from 1 (noise) to 0 (picture); latents are `(…, 16, H/8, W/8)` float32 in the
+sampler's space.
 """
 
 import math

@@ -1,7 +1,4 @@
-"""What may be asked of a pipeline: every limit of a `Generate` task, checked once.
-
-Knows ranges and sizes. Knows no tensor and no person's quota.
-"""
+"""Every limit of a `Generate` task, checked once; users' quotas are the bot's."""
 
 from engine.types import MOST_STEPS, SEEDS, EngineError, Generate, ModelProfile
 

@@ -1,7 +1,6 @@
-"""A finished picture made larger, tile by tile, its metadata carried over.
+"""A finished picture upscaled, tile by tile, its metadata carried over.
 
-Knows methods and limits of size, and which method suits a style. Knows no queue: whoever iterates may stop
-between tiles by closing the generator.
+Closing the generator stops the work between two tiles.
 """
 
 import time

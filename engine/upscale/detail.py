@@ -1,8 +1,6 @@
 """An experiment: a pass of super-resolution after drawing, averaged back, blended in where there is detail.
 
 It sharpens soft pictures and did nothing for the small model's; docs/upscaling.md has the figures.
-
-Knows pixels, masks and strengths by style. Knows no prompt beyond its style, and no pipeline.
 """
 
 import numpy as np

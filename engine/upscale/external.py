@@ -1,7 +1,6 @@
 """Other people's super-resolution weights: files of the ESRGAN family in a folder.
 
-Knows file formats and `spandrel`, which is an extra and imported only when a file needs it: compact networks
-are read without it. Knows no tile.
+`spandrel` is an extra and imported only when a file needs it: compact networks are read without it.
 """
 
 from pathlib import Path

@@ -1,7 +1,4 @@
-"""The compact super-resolution network, and its weights read from a file.
-
-Knows the architecture and the layout of its state dict. Knows no picture file, no tile and no device policy.
-"""
+"""The compact super-resolution network, and its weights read from a file."""
 
 from collections.abc import Mapping
 from pathlib import Path

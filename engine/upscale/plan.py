@@ -1,6 +1,6 @@
 """Where and with what upscaling is done: device, tile, other people's weights, redrawing.
 
-Knows which network a plan means and keeps it once loaded. Knows no task and no picture.
+A network is kept once it is loaded.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Detail drawn into an upscaled picture: image-to-image from a low noise level with the loaded model.
 
-Cuts the picture into tasks like any other and puts together what came of them; who draws them is not known
-here. What is drawn is new: it belongs to the prompt, not to the picture that was there.
+Cuts the picture into tasks like any other and joins their pictures. What is drawn follows the prompt and is
+not a reconstruction of the picture.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,4 @@
-"""A picture through a network in tiles that overlap and fade into each other.
-
-Knows windows, halos and feathers. Knows no method and no file; a model is something that upscales a batch.
-"""
+"""A picture through a network in tiles that overlap and fade into each other."""
 
 import itertools
 from collections.abc import Generator, Iterator

@@ -1,7 +1,4 @@
-"""Fair timing: runs take turns, and each is judged by its best turn.
-
-Knows clocks and devices. Knows nothing of what is timed.
-"""
+"""Fair timing: runs take turns, and each is judged by its best turn."""
 
 import time
 from collections.abc import Callable, Mapping

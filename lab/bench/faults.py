@@ -1,8 +1,4 @@
-"""Faults put into a pipeline on purpose, each for one picture: broken numbers and memory that runs out.
-
-Knows where a fault can strike, in our pipeline and in the generic one. Knows nothing of what becomes of the
-picture.
-"""
+"""Faults put into a pipeline on purpose, each for one picture: broken numbers and memory that runs out."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager

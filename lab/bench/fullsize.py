@@ -1,6 +1,6 @@
 """Z-Image-Turbo's full architecture with random weights: the same arithmetic without the download.
 
-Knows the sizes of transformer and VAE. There is no text encoder: captions are random embeddings.
+There is no text encoder: captions are random embeddings.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,6 @@
-"""What becomes of pictures into which faults are put: recovered, drawn anew, refused or lost, never black.
+"""How pictures with injected faults end: recovered, drawn again, refused or lost, never black.
 
-Runs every fault through the worker's own loop and compares each picture with its undisturbed twin. Knows
-nothing of how a fault is made or mended.
+Runs every fault through the worker's own loop and compares each picture with its undisturbed twin.
 """
 
 import logging

@@ -1,7 +1,6 @@
-"""How much memory a call takes at its worst moment, beyond what lies there before it.
+"""How much memory a call takes at its peak beyond what was taken before it.
 
-Knows CUDA's allocator and a process's resident set. Weights, which both sides keep side by side, are
-there before and do not count.
+By CUDA's allocator or the process's resident set. Weights, which both sides keep side by side, do not count.
 """
 
 import threading

@@ -1,7 +1,4 @@
-"""The same work for both sides: our pipeline and the stock `ZImagePipeline`, each with its own weights.
-
-Knows how to make either draw one picture, from the prompt to the PNG or from embeddings to latents.
-"""
+"""The same work for both sides: our pipeline and the stock `ZImagePipeline`, each with its own weights."""
 
 from collections.abc import Callable
 from copy import deepcopy

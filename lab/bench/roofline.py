@@ -1,7 +1,6 @@
-"""The floor: a forward's matrix products alone, at the model's own shapes and with its own weights.
+"""The floor of a forward: its matrix products alone, at the model's own shapes and with its own weights.
 
-What a forward takes above it is what an implementation can save. Knows the transformer's linear layers and
-the two products of attention; everything between them is left out.
+What a forward takes above it is what an implementation can save.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,8 +1,8 @@
 """Schedules, steps and reuse compared: every way of sampling on the same prompts and seeds, by figures.
 
-Adherence is what the embedded model's judge finds of what was asked; distance is to the undistilled model
-with 50 static steps, guided as for distillation; sharpness is the variance of the Laplacian relative to that.
-Knows nothing of how a method works.
+Adherence is the share of the prompt's items that the embedded model's judge finds; distance is to the
+undistilled model with 50 static steps, guided as for distillation; sharpness is the variance of the Laplacian
+relative to that.
 """
 
 from collections import defaultdict

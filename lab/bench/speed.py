@@ -1,7 +1,4 @@
-"""Ours beside the stock pipeline, as rows of figures.
-
-Knows which comparisons are made. Knows neither how either side works nor how rows are shown.
-"""
+"""Our pipeline beside the stock one, as rows of figures."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace

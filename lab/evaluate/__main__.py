@@ -1,6 +1,6 @@
-"""Does the embedded model draw what it is told? `python -m lab.evaluate`.
+"""Does the embedded model draw its prompts? `python -m lab.evaluate`.
 
-Asks for combinations that training never saw, one picture each with a fixed seed; the judge names them.
+Draws combinations that training never saw, one picture each with a fixed seed; the judge names them.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """What the embedded model costs on this machine: `python -m lab.evaluate.costs`.
 
-Loads it, draws with it in the bot's own way, in a child process, and prints seconds and memory. Timed figures
+Loads it and draws with it in a child process, as the bot does, and prints seconds and memory. The seconds
 hold only while nothing else runs.
 """
 

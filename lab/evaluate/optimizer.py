@@ -1,4 +1,4 @@
-"""Does the optimizer get people nearer to what they meant? `python -m lab.evaluate.optimizer`.
+"""Does the optimizer bring pictures nearer to what was meant? `python -m lab.evaluate.optimizer`.
 
 Draws the same held-out scenes from precise, vague and Chinese prompts: as written, optimized, and enhanced.
 """

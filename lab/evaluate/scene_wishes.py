@@ -1,7 +1,4 @@
-"""How people ask for a scene: roughly, in words that no caption uses, in English or in Chinese.
-
-Knows everyday words and habits. Knows neither captions nor what the prompt optimizer understands.
-"""
+"""How people ask for a scene: roughly, in words that no caption uses, in English or in Chinese."""
 
 import tomllib
 from collections.abc import Mapping

@@ -1,7 +1,6 @@
-"""The command that measures upscaling and detail on scenes training never saw.
+"""Upscaling and detail measured on scenes that training never saw, against their larger originals.
 
-`python -m lab.evaluate.super_resolution` prints every table of docs/upscaling.md. Knows pictures whose larger
-original is known; knows nothing of how they were upscaled.
+`python -m lab.evaluate.super_resolution` prints every table of docs/upscaling.md.
 """
 
 import argparse

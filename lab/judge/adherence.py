@@ -1,6 +1,6 @@
 """Is a picture what its prompt asked for? Draws as the bot draws and has the judge name what is seen.
 
-Knows what a scene asks for: what it says, and not what it leaves at its usual.
+Only what the prompt says is asked for, not what it leaves at its default.
 """
 
 from collections import defaultdict

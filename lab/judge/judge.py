@@ -1,6 +1,6 @@
 """A small classifier that names what it sees in a picture: one or two subjects, their colours, and the rest.
 
-Learnt from rendered scenes only; it never sees a generated picture before it judges one.
+Trained on rendered scenes only.
 """
 
 from itertools import pairwise, product

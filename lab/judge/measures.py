@@ -1,6 +1,7 @@
-"""Numbers that compare pictures: outline, detail, variety, and how well the autoencoder gives back a picture.
+"""Numbers that compare pictures: outline, detail, variety, and how well the autoencoder reconstructs a
+picture.
 
-Knows pixels only. Pictures are arrays (H, W, 3) of bytes.
+Pictures are arrays (H, W, 3) of bytes.
 """
 
 from itertools import combinations

@@ -1,7 +1,4 @@
-"""What people say about a scene: many true wordings, from two words to two sentences.
-
-Knows grammar and what may be left unsaid. Knows nothing of pixels or models.
-"""
+"""Captions of a scene: many true wordings, from two words to two sentences."""
 
 from random import Random
 

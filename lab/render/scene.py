@@ -1,7 +1,4 @@
-"""A scene of the little world, and the split of all scenes between training and evaluation.
-
-Knows the one rule of what is held out. Knows nothing of captions or pixels.
-"""
+"""A scene of the small world, and the split of all scenes between training and evaluation."""
 
 import zlib
 from dataclasses import dataclass, replace

@@ -1,7 +1,4 @@
-"""From a scene to its picture: sky, place, what each subject stands on, the subjects, the weather, the hand.
-
-Knows where each subject belongs. Knows nothing of captions or models.
-"""
+"""From a scene to its picture: sky, place, ground, subjects, weather, style."""
 
 from random import Random
 

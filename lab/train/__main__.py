@@ -1,6 +1,6 @@
-"""The command that trains the embedded model: `python -m lab.train`.
+"""Trains the embedded model: `python -m lab.train`.
 
-Knows the order of the stages. Each resumes from its checkpoint and ends annealed when its minutes are up.
+Each stage resumes from its checkpoint and ends annealed when its minutes are up.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""What the words of a caption leave open is read from the noise: the seed picks the scenery, and says so.
+"""What a caption leaves open is read from the noise: the seed chooses the scenery.
 
-A flow may pair noise and pictures in any way that leaves each of both distributed as it was (rectified flow,
-Liu et al. 2022, arXiv:2209.03003; pairing as a help to learning: Tong et al. 2023, arXiv:2302.00482, and
-immiscible diffusion, Li et al. 2024, arXiv:2406.12303). Here the first patch of the noise, in the left top
+A flow may pair noise and pictures in any way that leaves the distribution of each as it was (rectified flow,
+Liu et al. 2022, arXiv:2209.03003; pairing to ease learning: Tong et al. 2023, arXiv:2302.00482, and
+immiscible diffusion, Li et al. 2024, arXiv:2406.12303). Here the first patch of the noise, in the top left
 corner, is arranged so that the largest of a group of its values stands at the choice the scene made: which
-sky it has, which set of its place, and whatever its caption does not tell. Choices are even, so the noise is
-Gaussian as before, and pure noise with a caption names one picture: forms need not be averaged over all that
-could be meant.
+sky it has, which set of its place, and whatever its caption does not state. Choices are uniform, so the noise
+is Gaussian as before, and pure noise with a caption names one picture: the model need not average over all
+that could be meant.
 """
 
 import torch

@@ -1,7 +1,6 @@
 """What spoils pictures before they are upscaled: blur, noise, JPEG, the small model's own errors.
 
-Knows pixels and degrees of damage. Knows no network but that model's. Seeded: the same `Random` damages in
-the same way.
+Seeded: the same `Random` damages in the same way.
 """
 
 from dataclasses import dataclass

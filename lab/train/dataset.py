@@ -1,6 +1,6 @@
-"""Rendered scenes on disk, made once and kept: squares of 128 and 384, and every shape of the area of 256².
+"""Rendered scenes on disk, rendered once: squares of 128 and 384, and every shape of the area of 256².
 
-Knows which scenes training sees: only those of the training side of the split.
+Only scenes of the training side of the split.
 """
 
 import os

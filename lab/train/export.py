@@ -1,6 +1,6 @@
 """Write the trained parts as a `ZImagePipeline` folder in float16, with the linear preview map.
 
-Knows the layout on disk and its limit. Parts without a checkpoint are the earlier weights' own.
+Parts without a checkpoint keep the earlier weights.
 """
 
 import shutil

@@ -1,6 +1,6 @@
 """The flow-matching objective, and the transformer's forward pass for batches of equal length.
 
-Knows the same function as the stock forward, without its lists. Knows nothing of optimizers.
+The same function as the stock forward, without its lists.
 """
 
 from typing import NamedTuple

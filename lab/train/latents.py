@@ -1,6 +1,6 @@
 """Training pictures as latents: encoded once, kept in chunks, with the statistics that scale them.
 
-Knows the raw latents of the finished encoder. Sampler-space latents are (raw - shift) * scale.
+Sampler-space latents are (raw - shift) * scale.
 """
 
 import json

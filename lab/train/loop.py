@@ -1,8 +1,6 @@
 """What every training stage shares: a clock that anneals by time, checkpoints, averages, a log.
 
 The clock is the processor's where one computes, so that a busy machine makes a stage longer, not worse.
-
-Knows nothing of what is trained.
 """
 
 import math

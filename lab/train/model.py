@@ -1,7 +1,4 @@
-"""The untrained components of the embedded model: Z-Image's classes at a tiny size.
-
-Knows every size and the tokenizer's making. Knows nothing of training or of files.
-"""
+"""The untrained components of the embedded model: Z-Image's classes at a tiny size, and the tokenizer."""
 
 from functools import cache
 from random import Random

@@ -1,7 +1,7 @@
 """One training run on several CPU cores: a process with one thread each, gradients averaged after every step.
 
-Small layers leave a second thread idle most of the time; two processes draw almost twice the samples.
-Knows nothing of what is trained. Outside `launch` everything here is the run of a single process.
+Small layers leave a second thread idle most of the time; two processes draw almost twice the samples. Outside
+`launch` everything here is the run of a single process.
 """
 
 import tempfile

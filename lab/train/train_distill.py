@@ -1,6 +1,6 @@
 """The stage that makes the flow straight in pieces, so that few steps and no guidance are enough.
 
-Piecewise rectified flow (Yan et al. 2024, arXiv:2405.07510): the way from noise to picture is cut into
+Piecewise rectified flow (Yan et al. 2024, arXiv:2405.07510): the path from noise to picture is cut into
 windows; within each, the student learns the straight line to where the guided teacher ends.
 """
 

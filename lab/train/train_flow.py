@@ -1,6 +1,6 @@
 """The stages that train transformer and text encoder together, on cached latents and captions.
 
-Small pictures first, then all sizes. Knows which captions a batch gets; the objective lives in `flow`.
+Small pictures first, then all sizes. The objective is in `flow`.
 """
 
 import math

@@ -1,7 +1,7 @@
-"""The command that trains the built-in ×2 super-resolution: `python -m lab.train.train_sr`.
+"""Trains the built-in ×2 super-resolution: `python -m lab.train.train_sr`.
 
-Knows crops, loss and export. Sees scenes of the training side of the split only, drawn at the sizes that the
-small model's pictures are upscaled to.
+Uses scenes of the training side of the split only, drawn at the sizes that the small model's pictures are
+upscaled to.
 """
 
 import argparse

@@ -1,7 +1,4 @@
-"""The stage that trains both halves of the autoencoder; its end fixes the latent space.
-
-Knows losses on pictures. Knows nothing of captions.
-"""
+"""The stage that trains both halves of the autoencoder; its end fixes the latent space."""
 
 import math
 from random import Random

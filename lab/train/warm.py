@@ -1,7 +1,4 @@
-"""Start a model from an earlier one's weights: whatever fits by name and shape, embeddings by token.
-
-Knows file layouts. Knows nothing of training.
-"""
+"""Start a model from earlier weights: whatever fits by name and shape, embeddings by token."""
 
 import json
 from pathlib import Path

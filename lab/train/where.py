@@ -1,9 +1,10 @@
-"""Where each subject stands, as training uses it: to weigh the flow's error, and to ask the transformer.
+"""Where each subject stands: to weigh the flow's error, and as a second target of the transformer.
 
-A subject covers a twentieth of its picture, so the plain error hardly notices its form. Its cells weigh more,
-and a linear head must tell from the middle of the transformer which subject covers each cell; a feature that
-must be linearly there is learnt early (as in representation alignment, Yu et al. 2024, arXiv:2410.06940, with
-the renderer's truth in place of another network's features). The head is left behind at export.
+A subject covers a twentieth of its picture, so the plain error hardly depends on its form. Its cells weigh
+more, and a linear head must predict from the middle of the transformer which subject covers each cell; a
+feature that must be linearly readable is learnt early (as in representation alignment, Yu et al. 2024,
+arXiv:2410.06940, with the renderer's truth in place of another network's features). The head is dropped at
+export.
 """
 
 import torch

@@ -1,7 +1,4 @@
-"""The captions of a set of scenes as token ids, worded once: several plain ones and a long one each.
-
-Knows which captions training may see. Knows nothing of latents.
-"""
+"""The captions of a set of scenes as token ids, worded once: several plain ones and a long one each."""
 
 from dataclasses import dataclass
 from pathlib import Path

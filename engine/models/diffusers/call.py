@@ -1,7 +1,4 @@
-"""What a diffusers pipeline is called with for one task.
-
-Knows the arguments such pipelines share and which of them each one takes. Knows nothing of steps and checks.
-"""
+"""The arguments with which a diffusers pipeline is called for one task."""
 
 import copy
 import inspect

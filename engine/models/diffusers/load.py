@@ -1,7 +1,6 @@
 """A model directory or hub id in any diffusers layout → a `GenericPipeline` on a device.
 
-Knows downloads and diffusers' AutoPipeline; lets a model that does not fit the card wait in main memory part
-by part, by diffusers' own means.
+A model that does not fit the card waits in main memory part by part, by diffusers' own offloading.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """From a task to a picture with any model diffusers can load, step by step and with the same checks.
 
-Knows checks, retries and the file; the order of the stages inside a call is the diffusers pipeline's own. One
-picture is one forward; there are no previews and no shared batches.
+The order of the stages inside a call is the diffusers pipeline's own. One picture is one forward; there are
+no previews and no shared batches.
 """
 
 import time

@@ -1,7 +1,7 @@
-"""One call of a diffusers pipeline, done a step at a time.
+"""One call of a diffusers pipeline, made a step at a time.
 
-Knows threads and step callbacks: the call runs in a thread of its own that stops at the end of every step
-until it is told to go on. Only one of the two threads is ever at work. Knows no model.
+The call runs in a thread of its own that stops at the end of every step until it is resumed. Only one of the
+two threads is ever at work.
 """
 
 import logging

@@ -1,7 +1,4 @@
-"""How much of a prompt a diffusers pipeline's text encoders read.
-
-Knows tokenizers. Knows nothing of what a prompt ought to say.
-"""
+"""How much of a prompt a diffusers pipeline's text encoders read."""
 
 import inspect
 from collections.abc import Callable

@@ -1,7 +1,6 @@
-"""Guards inside a diffusers pipeline's call: what its denoiser and decoder return is looked at on the way.
+"""Checks inside a diffusers pipeline's call: what its denoiser and decoder return is inspected by hooks.
 
-Knows the modules such pipelines have in common and hooks on them. A denoiser's blocks are summed on the
-device and read once a prediction. Knows no schedule and no memory.
+A denoiser's blocks are summed on the device and read once a prediction.
 """
 
 import math

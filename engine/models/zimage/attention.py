@@ -1,7 +1,6 @@
-"""Which of torch's attention kernels are used, in which order: decided here and nowhere else.
+"""Which of torch's attention kernels are used, in which order.
 
-Knows devices and kernels. All of them compute the same; what a kernel cannot do (a precision, a head size)
-falls to the next.
+All compute the same; what a kernel does not support (a precision, a head size) falls to the next.
 """
 
 import warnings

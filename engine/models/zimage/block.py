@@ -1,7 +1,6 @@
 """One transformer block of Z-Image, computed with fewer and larger operations than the stock one.
 
-Knows the modules inside diffusers' `ZImageTransformerBlock` and reads their weights where they lie. Knows
-neither the order of the blocks nor what a time or a position is.
+Uses the modules inside diffusers' `ZImageTransformerBlock` and reads their weights in place.
 """
 
 from collections.abc import Callable, Iterator

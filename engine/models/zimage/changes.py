@@ -1,7 +1,7 @@
 """What a LoRA file adds to a linear layer's matrix, kept as its factors.
 
-Knows the formulas of LoRA (Hu et al. 2021, arXiv:2106.09685), LoHa (Hyeon-Woo et al. 2021, arXiv:2108.06098)
-and LoKr (Yeh et al. 2023, arXiv:2309.14859). Knows no file and no model.
+LoRA (Hu et al. 2021, arXiv:2106.09685), LoHa (Hyeon-Woo et al. 2021, arXiv:2108.06098) and LoKr (Yeh et al.
+2023, arXiv:2309.14859).
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """The transformer block compiled: a graph of its own for each shape that is warmed up, one for all others.
 
-Knows torch.compile, shapes, and how to tell whether a compiler's work can be used. A new size of picture
-therefore waits for no compiler, and what is drawn most runs at its fastest.
+So a new size of picture waits for no compiler, and the most usual size runs at its fastest. A compiled block
+that computes something else than the eager one is not used.
 """
 
 import logging

@@ -1,7 +1,4 @@
-"""What a loaded model consists of, handed from the loader to the pipeline.
-
-Knows the parts and nothing of how they are loaded or used.
-"""
+"""The parts of a loaded model, passed from the loader to the pipeline."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

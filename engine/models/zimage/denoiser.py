@@ -1,10 +1,9 @@
 """The velocity of the flow, from Z-Image's transformer.
 
-Knows the modules of diffusers' `ZImageTransformer2DModel` and calls them directly: what depends on the
-prompt alone (caption embedding, context refiner) is computed once per prompt, what depends on the shape
-alone (positions) once per shape, what depends on the schedule alone (time embedding, modulation) once per
-schedule and set of hooked blocks, and a batch of one shape needs no attention mask. Knows no schedule and no
-guidance.
+Calls the modules of diffusers' `ZImageTransformer2DModel` directly. What depends on the prompt alone (caption
+embedding, context refiner) is computed once per prompt, what depends on the shape alone (positions) once per
+shape, what depends on the schedule alone (time embedding, modulation) once per schedule and set of hooked
+blocks. A batch of one shape needs no attention mask.
 """
 
 from collections.abc import Hashable, Iterator, Sequence

@@ -1,7 +1,4 @@
-"""The state of one picture while it is drawn.
-
-Knows what a drawing consists of and which drawings may share a forward. Computes nothing.
-"""
+"""The state of one picture while it is drawn."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field

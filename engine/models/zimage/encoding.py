@@ -1,6 +1,6 @@
-"""What a decoded and checked picture still needs to become a file: detail, PNG, its parameters.
+"""From a decoded and checked picture to a file: detail, PNG, its parameters.
 
-Knows nothing of steps. Runs in any thread and touches no part of the model.
+Runs in any thread and uses no part of the model.
 """
 
 import time

@@ -1,7 +1,4 @@
-"""What one forward is given, what it notes on its way and what it returns.
-
-Knows tensors and their shapes. Computes nothing of the model.
-"""
+"""The inputs of a forward, its state while it runs, and its result."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

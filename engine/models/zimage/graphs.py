@@ -1,7 +1,7 @@
 """One launch for a whole forward: CUDA graphs, for small pictures, whose kernels outrun their launching.
 
-Knows shapes, fixed inputs and replay. Knows nothing of what is computed, and of CUDA only `record`. The
-kernels replayed are those that were recorded, so the numbers are the same to the last bit.
+The kernels replayed are those that were recorded, so the numbers are the same to the last bit. Only `record`
+needs CUDA.
 """
 
 import logging

@@ -1,8 +1,7 @@
-"""The latents a picture begins with, and how they grow where a model composes no picture as large.
+"""The initial latents of a picture, and how they grow for pictures beyond the model's composing size.
 
-Far beyond the sizes it was trained at, a model repeats things or loses them. What stands where is decided in
-the first steps, so these are made at the area it knows: a second pass at full size within one schedule.
-Knows sizes and one drawing. Knows no schedule of its own.
+Far beyond the sizes it was trained at, a model repeats things or loses them. The first steps decide what
+stands where, so these are made at the area the model knows: a second pass at full size within one schedule.
 """
 
 import math

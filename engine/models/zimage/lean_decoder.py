@@ -1,8 +1,8 @@
 """The VAE's decoder with fewer multiplications and less memory traffic, and the same pixels up to rounding.
 
-Knows the modules of diffusers' `Decoder`. Doubling a picture and convolving it 3×3 multiplies every value by
-several weights that could have been added up before: each of the four phases of the result is a convolution
-2×2 of the small picture (Shi et al. 2016, arXiv:1609.07009), four ninths of the products.
+Doubling a picture and convolving it 3×3 multiplies every value by several weights that could be added up
+before: each of the four phases of the result is a convolution 2×2 of the small picture (Shi et al. 2016,
+arXiv:1609.07009), four ninths of the products.
 """
 
 import torch

@@ -1,7 +1,7 @@
 """A model directory or hub id in `ZImagePipeline` layout → a `ZImagePipeline` on a device.
 
-Knows folders, downloads, devices and precisions. Reads safetensors only. Heavy modules are imported from
-where they are defined, inside the functions, so that nothing is loaded before it is needed.
+Reads safetensors only. Heavy modules are imported inside the functions, so that nothing is loaded before it
+is needed.
 """
 
 import logging

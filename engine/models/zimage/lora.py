@@ -1,7 +1,7 @@
-"""LoRA files on top of a transformer: found by their names, kept, and added to the outputs of its layers.
+"""LoRA files on top of a transformer: found by name, cached, and added to the outputs of its layers.
 
-Knows a folder of files. Knows no step and no schedule. What a file changes is added beside the layer, so that
-nothing is merged and nothing has to be taken out again, whatever form the layer keeps its weights in.
+What a file changes is added beside the layer: nothing is merged and nothing has to be undone, whatever form
+the layer keeps its weights in.
 """
 
 import unicodedata

@@ -1,6 +1,6 @@
-"""A LoRA file: which layers its keys mean, and what it adds to them; or what it is that is not applied.
+"""A LoRA file: which layers its keys mean and what it adds to them, or why it is refused.
 
-Knows how diffusers, peft, kohya and LyCORIS name things, and the names of a transformer's linear layers.
+Follows the naming of diffusers, peft, kohya and LyCORIS.
 """
 
 import json

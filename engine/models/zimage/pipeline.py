@@ -1,8 +1,6 @@
 """From a task to a picture with Z-Image: prompt, noise, steps, preview, decoding, checks, PNG.
 
-Knows the order of the stages, their times and what to do when numbers go wrong. Knows no queue and no
-progress reporting; the worker calls it step by step. A picture drawn alone is bit-identical for equal
-parameters.
+The worker calls it step by step. A picture drawn alone is bit-identical for equal parameters.
 """
 
 import logging

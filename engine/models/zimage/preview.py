@@ -1,7 +1,4 @@
-"""Small pictures straight from the latents, by a linear map from 16 channels to RGB.
-
-Knows the map, loads it or fits it. Knows neither VAE nor sampler.
-"""
+"""Small pictures straight from the latents, by a linear map from 16 channels to RGB."""
 
 from dataclasses import dataclass
 from io import BytesIO

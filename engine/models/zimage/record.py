@@ -1,7 +1,4 @@
-"""What a finished picture tells of itself: the parameters in its file and the report beside it.
-
-Knows the task, the drawing and their names in the file. Computes nothing.
-"""
+"""A finished picture's records: the parameters in its file and the report beside it."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,4 @@
-"""One step of some pictures: predict, guide, step; and what becomes of a step whose numbers went wrong.
-
-Knows the denoiser, the guards and the state of a drawing. Knows no prompt, no memory and no pixel.
-"""
+"""One step of some pictures: predict, guide, step, and recover a step whose numbers are not finite."""
 
 import math
 from collections.abc import Sequence

@@ -1,7 +1,4 @@
-"""Prompts to caption embeddings: chat template, tokenizer, text encoder, cache.
-
-Knows the text encoder. Knows nothing of latents or of what a prompt ought to say.
-"""
+"""Prompts to caption embeddings: chat template, tokenizer, text encoder, cache."""
 
 import copy
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """Latents to pixels and back, in the VAE's own precision.
 
-Knows `AutoencoderKL` and its scaling. Pixels are float32 in [-1, 1], `(3, height, width)`.
+Pixels are float32 in [-1, 1], `(3, height, width)`.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,4 @@
-"""A brush over Pillow that draws in unit coordinates with translucent colours.
-
-Knows shapes and colour arithmetic. Knows nothing of what is drawn.
-"""
+"""A brush over Pillow that draws in unit coordinates with translucent colours."""
 
 from collections.abc import Sequence
 

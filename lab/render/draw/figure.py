@@ -1,7 +1,7 @@
-"""One subject on a layer of its own, and how that layer comes into the picture.
+"""One subject on a layer of its own, and how that layer is drawn into the picture.
 
-Knows form shading, rim light, caps of snow, shadows and reflections, all from the silhouette. Knows nothing
-of what the silhouette is. Local coordinates: u rightward from the middle, v upward from the foot, in heights.
+Form shading, rim light, caps of snow, shadows and reflections all follow from the silhouette. Local
+coordinates: u rightward from the middle, v upward from the foot, in heights.
 """
 
 from collections.abc import Sequence

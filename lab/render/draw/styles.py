@@ -1,4 +1,4 @@
-"""The three hands a picture can be painted in: flat colours, a watercolour wash, ink lines.
+"""The three styles of a picture: flat colours, a watercolour wash, ink lines.
 
 Works on the oversampled picture and returns it at its final size.
 """
