@@ -1,1 +1,1 @@
-"""Prompts, pictures and devices; knows no user, chat or database."""
+"""Prompts, pictures and devices; no user, chat or database."""

@@ -49,7 +49,7 @@ class FakeEngine:
     A prompt that begins with `fail:` raises `EngineError("bad_input")`, `fail CODE:` one with that code,
     `lost:` raises `EngineLost` after the first step, and `lost once:` only at its first try. `unfit:` makes a
     picture that scores 0.99 as nsfw in its report, any other 0.01. A fast task takes the fewest steps.
-    `tasks` are all tasks in the order they were given, `most_running` and `most_tokens` the high-water marks
+    `tasks` are all tasks in the order they came, `most_running` and `most_tokens` the high-water marks
     of drawing.
     """
 
@@ -133,7 +133,7 @@ class FakeEngine:
         self._advance()
 
     def _advance(self) -> None:
-        """Let in whoever is first in line while there is room."""
+        """Start the tasks that wait, in order, while there is room."""
         while self._line:
             place, tokens = next(iter(self._line.items()))
             if self.running and self.tokens + tokens > self.capacity:

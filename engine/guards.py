@@ -51,7 +51,7 @@ def first_broken(sums: Tensor) -> list[int | None]:
 
 
 def clamp_latents(latents: Tensor) -> tuple[Tensor, str | None]:
-    """Bring final latents `(C, h, w)` into the range a VAE knows; what is in range is returned as it is.
+    """Bring final latents `(C, h, w)` into a VAE's range; latents in range are returned unchanged.
 
     Values beyond `LARGEST_LATENT` are clamped; if the spread is still too wide it is brought back to 1.
     """
@@ -114,8 +114,8 @@ def oom_as(message: str) -> Iterator[None]:
 def device_failed(error: BaseException) -> bool:
     """Say whether the device failed, so that only a new process can go on.
 
-    A CUDA context that failed once raises at every later call. cuDNN and cuBLAS tell the first one as a plain
-    error; whether it was such a failure is asked of the device.
+    A CUDA context that failed once raises at every later call. cuDNN and cuBLAS raise a plain error the first
+    time; a call to the device shows whether it was such a failure.
     """
     if isinstance(error, torch.AcceleratorError):
         return not out_of_memory(error)
@@ -131,7 +131,7 @@ def device_failed(error: BaseException) -> bool:
 def retry_on_oom(attempt: Callable[[], T], fallbacks: Iterator[bool], message: str) -> T:
     """Return `attempt()`; when memory runs out, go on to the next of `fallbacks` that helps, and try again.
 
-    Each item of `fallbacks` is made when it is asked for and says whether it freed anything. Raises
+    Each item of `fallbacks` frees memory when it is drawn and says whether it did. Raises
     `EngineError("out_of_memory", message)` when there is none left.
     """
     while True:

@@ -16,7 +16,7 @@ class Drawing(Protocol):
 
     @property
     def steps(self) -> int:
-        """Steps this drawing will do; image-to-image does fewer than were asked for."""
+        """Steps this drawing makes; image-to-image makes fewer than the task has."""
 
     @property
     def tokens(self) -> int:
@@ -58,7 +58,7 @@ class Pipeline(Protocol[D]):
         """Image tokens that fit one forward; may change when memory turns out scarce."""
 
     def prompt(self, task: Generate | Optimize) -> Generator[None, None, PromptReady]:
-        """Optimize and enhance the prompt as the task asks, yielding where others may make a step."""
+        """Optimize and enhance the prompt as the task asks, yielding where pictures may make a step."""
 
     def start(self, task: Generate, ready: PromptReady) -> D:
         """Encode the prompt and make the initial latents."""

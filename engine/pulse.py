@@ -26,7 +26,7 @@ class Doing:
 
 
 class Pulse:
-    """What is being done, told by whoever does it, from any depth and any thread."""
+    """What is being done, reported by the code that does it, at any depth and in any thread."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -58,7 +58,7 @@ class Pulse:
                     self._doing[thread] = _on(outer)
 
     def beat(self) -> None:
-        """Say that this thread gets on; one that does nothing of its own speaks for all, as downloads do."""
+        """Report progress of this thread; one without an activity, as in downloads, reports for all."""
         with self._lock:
             mine = threading.get_ident()
             for thread in [mine] if mine in self._doing else list(self._doing):

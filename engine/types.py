@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """Seeded noise that moves a picture away from its relatives, recorded so it can be made again.
+    """Seeded noise that makes a picture a variation of another, recorded so that it can be repeated.
 
     `prompt_noise` is the noise on the caption embedding relative to its standard deviation;
     `latent_noise` in [0, 1] turns the initial noise towards a second one drawn from `seed`. `base` is what
@@ -33,7 +33,7 @@ class Generate:
     """One picture. `guidance_scale` follows the standard convention: 1.0 is off.
 
     `loras` are names of LoRA files and their weights.
-    `original` is what the person wrote when `prompt` was already rewritten; empty means `prompt` is it.
+    `original` is the user's text where `prompt` was already rewritten; empty where `prompt` is that text.
     `wording` asks for another wording of an optimized or enhanced prompt, as that of `Optimize` does.
     With `fast` the prompt's complexity chooses the steps, from `FAST_STEPS` and never more than `steps`.
     """
@@ -58,7 +58,7 @@ class Generate:
 
 MOST_STEPS = 50
 MOST_GUIDANCE = 5.0
-"""The highest guidance scale that people may ask for."""
+"""The highest guidance scale that users may choose."""
 SEEDS = 2**64
 FAST_STEPS = (4, 8)
 """The fewest and the most steps that a prompt's complexity chooses."""
@@ -84,7 +84,7 @@ UPSCALE_FACTORS = (2, 4)
 LONGEST_UPSCALED = 8192
 """Pixels on the longer side of an upscaled picture, at most."""
 REDRAW_STEPS = 2
-"""Steps at the larger size that `redraw` takes, beside the upscaling."""
+"""Steps at the larger size that `redraw` takes besides the upscaling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ Task = Generate | Optimize | Upscale
 
 @dataclass(frozen=True, slots=True)
 class PromptReady:
-    """What the model is really given, known before the first step; `notes` are codes (`enhanced:time`)."""
+    """The prompt the model gets, known before the first step; `notes` are codes (`enhanced:time`)."""
 
     original: str
     used: str
@@ -160,7 +160,7 @@ class EngineLost(EngineError):
 
 @dataclass(frozen=True, slots=True)
 class ModelProfile:
-    """What people and the bot need to know of a model before it is loaded.
+    """What users and the bot need to know of a model before it is loaded.
 
     `base_size` is the side of its native square in pixels, `max_size` the longest side it may draw,
     `suggestions` are prompts it does well, `world` is a sentence on what a limited model can draw, or empty;

@@ -1,1 +1,1 @@
-"""Model files: where they lie, which tensors are read of them, and in which numbers."""
+"""Model files: where they are, which of their tensors are read, and in which precision."""

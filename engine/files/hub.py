@@ -54,7 +54,7 @@ def folder(name: str, advice: str = WANTED) -> Path | None:
 
 
 def cached(name: str, file: str) -> Path | None:
-    """Return the folder of a hub id that was downloaded before, by one of its files; asks nobody else."""
+    """Return the folder of a hub id that was downloaded before, by one of its files; uses no network."""
     from huggingface_hub import try_to_load_from_cache
 
     found = try_to_load_from_cache(name, file) if is_id(name) else None

@@ -15,7 +15,7 @@ SCALES = (".weight_scale", ".scale_weight")
 """How the names end of scales by which a weight in eight bits is multiplied."""
 RECIPE = ".comfy_quant"
 BESIDE = (".input_scale", ".scale_input", ".output_scale", ".k_scale", ".v_scale", RECIPE)
-"""What tells how to round activations, which are not rounded here, or how a file was made."""
+"""Tensors for rounding activations, which are not rounded here, and notes on how a file was made."""
 MARK = "scaled_fp8"
 FLOATS = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
 SCALED = ("F8_E4M3", "F8_E5M2", "I8")
@@ -47,7 +47,7 @@ def method(name: str) -> str | None:
 
 
 def is_beside(name: str) -> bool:
-    """Say whether a tensor says nothing of the weights' values."""
+    """Say whether a tensor has no bearing on the weights' values."""
     return name.endswith(BESIDE) or name.rpartition(".")[2] == MARK
 
 
@@ -81,7 +81,7 @@ def refuse(part: Part, config: dict[str, Any]) -> None:
 
 
 def loaded(source: object, count: int, info: Mapping[str, Any]) -> list[str]:
-    """As `shards.judged`, by what diffusers or transformers tell of a model they loaded from `source`."""
+    """As `shards.judged`, by the loading info of diffusers or transformers for a model from `source`."""
     sizes = [name for name, *_ in info["mismatched_keys"]]
     if sizes:
         raise shards.missing(f"{source}: {shards.some(sizes)} of another size than its config.json says")

@@ -18,7 +18,7 @@ from engine.types import EngineError
 
 SUFFIX, INDEX = ".safetensors", ".safetensors.index.json"
 METADATA = "__metadata__"
-"""Under which name a header tells more than its tensors."""
+"""The key under which a header keeps its metadata."""
 PER_UNUSED = 100
 """Tensors of which one may be of no use, such as a training script's step counter. One block that the
 configuration does not know is more (13 of 453 in Z-Image's transformer), a second checkpoint half of all."""
@@ -33,7 +33,7 @@ Shape = tuple[int, ...]
 
 
 class Entry(NamedTuple):
-    """Where a tensor lies and as what."""
+    """A tensor's file, dtype and shape."""
 
     file: Path
     dtype: str
@@ -63,7 +63,7 @@ class Part:
 
     @property
     def remarks(self) -> list[str]:
-        """What is to be said of what lies beside the tensors."""
+        """Remarks on other files in the folder."""
         beside = f"{self.folder}: not read, because no index names it: {some(self.unread)}"
         inside = f"{self.folder}: not read, because the index does not have it there: {some(self.unlisted)}"
         return [*([beside] if self.unread else []), *([inside] if self.unlisted else [])]
@@ -97,7 +97,7 @@ def read(folder: Path) -> Part:
 
 
 def judged(source: object, count: int, lacking: Iterable[str], unused: Iterable[str]) -> list[str]:
-    """Return what is to be said of a model of so many tensors that lacks some and has others to no use.
+    """Return remarks on a model of `count` tensors that lacks some and has unexpected ones.
 
     Raises `EngineError("model_missing")` for any that is lacking, and for more unused ones than are harmless.
     """
@@ -135,7 +135,7 @@ def header(file: Path) -> dict[str, dict[str, Any]]:
 
 
 def metadata(file: Path) -> dict[str, str]:
-    """Return what a file's header tells beside its tensors; raises as `header` does."""
+    """Return the metadata in a file's header; raises as `header` does."""
     return dict(_head(file).get(METADATA, {}))
 
 
@@ -183,7 +183,7 @@ def _chosen(folder: Path, stem: str, names: list[str]) -> tuple[str, str]:
 
 
 def _listed(index: Path) -> dict[str, str]:
-    """Return tensor → file name as an index tells it."""
+    """Return an index's tensor → file name."""
     listed = json_object(index).get("weight_map")
     if not isinstance(listed, dict) or not listed:
         raise missing(f"{index} has no weight_map")

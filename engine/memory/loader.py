@@ -80,7 +80,7 @@ def put(
 
 
 class Located(NamedTuple):
-    """A tensor of a file: its name there, and where it lies."""
+    """A tensor of a file: its name there, and its entry."""
 
     name: str
     entry: Entry
@@ -112,7 +112,7 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """What each parameter of a module is read from, and what is to be said of the files."""
+    """The source of each parameter of a module, and remarks on the files."""
 
     sources: dict[str, Source]
     remarks: list[str]
@@ -193,7 +193,7 @@ def _check(part: Part, source: Source, expected: Shape, found: Mapping[str, Loca
 
 
 def _is_spare(name: str) -> bool:
-    """Say whether a tensor is expected beside what is used: an output head, and what is computed anew."""
+    """Say whether an unused tensor is expected: an output head, or one that is computed."""
     return (
         name.startswith("lm_head.")
         or name.endswith(("inv_freq", "position_ids"))

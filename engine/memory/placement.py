@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class Placement:
-    """Where one model's parts live on `device`.
+    """The placement of one model's parts on `device`.
 
     The modules are used as ever; hooks on blocks and on the token table bring what is not there. Blocks of
     the transformer that are streamed must be called as modules.

@@ -88,7 +88,7 @@ class Plan:
 
     @property
     def plain(self) -> bool:
-        """Whether every matrix of the transformer lies on the device as it is multiplied with."""
+        """Whether every matrix of the transformer is on the device in the form it is multiplied in."""
         return self.weights == "plain" and not self.streams
 
     def report(self, width: int, height: int) -> dict[str, str | int]:

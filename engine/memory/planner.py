@@ -52,7 +52,7 @@ def fits(plan: Plan, facts: Facts) -> bool:
 
 
 def budget(facts: Facts) -> int:
-    """Return the bytes a plan may take on the device; in main memory others come and go, and more is left."""
+    """Return the bytes a plan may take on the device; in main memory more is left for other programs."""
     margin = {"cuda": WORKSPACE, "cpu": facts.free // 25, "mps": 0}[facts.kind]
     return max(0, facts.free - KEPT_FREE - margin)
 

@@ -94,7 +94,7 @@ def settled(read: Callable[[], int], pause: Callable[[float], None] = time.sleep
 def prepare_environment(environ: MutableMapping[str, str] = os.environ) -> None:
     """Have CUDA's allocator grow its segments, which leaves few holes; must be set before torch is imported.
 
-    What the environment already says is kept. Windows does not have it.
+    A value that is already set is kept. Windows has no such setting.
     """
     if sys.platform != "win32" and not any(name in environ for name in SETTINGS):
         environ[SETTINGS[0]] = "expandable_segments:True"

@@ -24,7 +24,7 @@ class ModelSize:
 
 @dataclass(frozen=True, slots=True)
 class Residency:
-    """How a chat model lives: the form of its linear layers and how many texts it writes together.
+    """How a chat model is kept: the form of its linear layers and how many texts it writes together.
 
     One that does not stay leaves the device whenever a picture computes; `kept` says that main memory holds
     it meanwhile, else it is read from disk again.
@@ -43,7 +43,7 @@ class Residency:
 
 @dataclass(frozen=True, slots=True)
 class FreeMemory:
-    """What a loaded drawing model leaves of the memory: bytes on the device `beside` a picture under way and
+    """Memory that a loaded image model leaves free: bytes on the device `beside` a picture under way and
     between pictures (`alone`), and in a main memory that is another (`host`). It computes in `dtype`.
     """
 

@@ -81,7 +81,7 @@ def of(transformer: dict[str, Shape], text_encoder: dict[str, Shape], vae: dict[
 def shapes(folder: Path) -> Iterator[tuple[str, Shape]]:
     """Yield name and shape of every tensor that is read of the part in `folder`.
 
-    What was prepared in fewer bits is told as the matrix it stands for.
+    A packed matrix counts by its unpacked shape.
     """
     tensors = shards.read(folder).tensors
     for name, entry in tensors.items():

@@ -15,7 +15,7 @@ SLOTS = 2
 log = logging.getLogger(__name__)
 
 Home = list[tuple[nn.Module, str, bool, Tensor]]
-"""Where a block's tensors live: owner, name, whether it is a parameter, and the tensor in main memory."""
+"""A block's tensor: owner, name, whether it is a parameter, and its copy in main memory."""
 Identity = list[tuple[int, torch.dtype]]
 
 
@@ -39,7 +39,7 @@ class Streamer:
 
     @property
     def streamed(self) -> list[int]:
-        """The places of the blocks that live in main memory."""
+        """The indices of the blocks that are kept in main memory."""
         return list(range(self.resident, len(self._blocks)))
 
     def keep(self, resident: int) -> None:
@@ -114,7 +114,7 @@ class _Slot:
         self._arrived = torch.cuda.Event() if copier is not None else None
 
     def fill(self, place: int, source: list[Tensor]) -> None:
-        """Copy `source` here, after everything the computing stream was told so far.
+        """Copy `source` here, after everything the computing stream has queued so far.
 
         That is the last use of what is here now, and of what had this memory before it was a slot.
         """

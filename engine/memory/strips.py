@@ -47,7 +47,7 @@ class StripDecoder(nn.Module):
     def _resnet(self, resnet: Any, values: Tensor) -> Tensor:
         inner = self._convolved(resnet.conv1, values, self._normed(resnet.norm1, values))
         normed = self._normed(resnet.norm2, inner)
-        # Where the channels stay, each strip's result takes the place of its input, which nobody needs again.
+        # Where the number of channels stays, each strip overwrites its input, which is not needed again.
         result = values if resnet.conv_shortcut is None else inner.new_empty(inner.shape)
         for top, bottom in self._strips(values):
             kept = values[:, :, top:bottom]
@@ -57,7 +57,7 @@ class StripDecoder(nn.Module):
         return result
 
     def _attended(self, attention: Any, values: Tensor) -> Tensor:
-        """Attend over all places, some queries at a time, so that no matrix of every pair is ever made."""
+        """Attend over all places, some queries at a time, so that the matrix of all pairs never exists."""
         batch, channels, height, width = values.shape
         flat = values.view(batch, channels, height * width)
         normed = attention.group_norm(flat).transpose(1, 2)

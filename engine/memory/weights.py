@@ -132,7 +132,7 @@ def pack(weight: Tensor, form: Weights) -> tuple[Tensor, Tensor | None]:
 
 
 def unpack(packed: Tensor, scale: Tensor | None, form: Weights, dtype: torch.dtype) -> Tensor:
-    """Return what `pack` was given, rounded, in `dtype`; 4 bits come back as groups of 64."""
+    """Return the rounded input of `pack` in `dtype`; 4 bits come back as groups of 64."""
     if scale is None:
         return packed.to(dtype)
     if form != "4bit":

@@ -1,1 +1,1 @@
-"""A model's name → a loaded pipeline: the families, their profiles, and what is said of them beforehand."""
+"""A model's name → a loaded pipeline: the families, their profiles, and checks before loading."""

@@ -30,7 +30,7 @@ from engine.types import EngineError
 
 CODES = {torch.bfloat16: "BF16", torch.float16: "F16", torch.float32: "F32"}
 NARROWED = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
-"""What is converted; whole numbers, and other people's eight bits, stay as they are."""
+"""Dtypes that are converted; integers and other programs' eight-bit floats stay as they are."""
 CONVERTED = ("text_encoder", "transformer", "vae", "unet", "text_encoder_2")
 PACKED_PARTS = ("text_encoder", "transformer")
 PART = ".part"
@@ -51,7 +51,7 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What tensors become: `dtype`, and large matrices of equal blocks what `weights` says."""
+    """The target of a conversion: `dtype`, and the form `weights` for the large matrices of equal blocks."""
 
     dtype: torch.dtype
     weights: Weights = "plain"
@@ -61,7 +61,7 @@ class Target:
         return self.weights != "plain" and sizes.is_linear(name, tuple(shape)) and name.endswith(sizes.WEIGHT)
 
     def entries(self, name: str, shape: list[int], code: str, length: int) -> list[Entry]:
-        """Return what becomes of a tensor with this dtype's code and so many bytes."""
+        """Return the entries that replace a tensor of this dtype code and `length` bytes."""
         if code not in NARROWED:
             return [Entry(name, code, shape, length)]
         if not self.packs(name, shape):

@@ -86,7 +86,8 @@ def _speed(plan: Plan, device: torch.device) -> dict[str, float]:
 
 
 def _sizes(model: str) -> Sizes | None:
-    """Measure a Z-Image model that is here; before a download it is taken for one if its name says so.
+    """Return the sizes of a Z-Image model on this machine; before a download, by a name that contains
+    z-image.
 
     Other models have no plan: diffusers' own offloading is all there is for them.
     """

@@ -33,7 +33,7 @@ SHOWN = 5
 
 
 class Check(NamedTuple):
-    """What is to be said of one thing; where it is a problem, the text says what to do."""
+    """The result of one check; where it is a problem, the text says what to do."""
 
     grade: Grade
     subject: str
@@ -44,7 +44,7 @@ Look = Callable[[EngineSettings], Iterator[Check]]
 
 
 def examine(settings: EngineSettings) -> dict[str, Any]:
-    """Return the device's facts and the plan as `engine.memory` tells them, and `checks`."""
+    """Return the device's facts and the plan as `describe` does, and `checks`."""
     checks = [*_checked("model", check_model, settings), *_checked("prompts", check_writer, settings)]
     for subject, look in (
         ("loras", check_loras),
@@ -81,7 +81,7 @@ def check_model(settings: EngineSettings) -> Iterator[Check]:
 
 
 def check_writer(settings: EngineSettings) -> Iterator[Check]:
-    """Look at the chat model beside a model of another kind; beside Z-Image the plan tells how it fits."""
+    """Check the chat model for models of other families; for Z-Image the plan says how it fits."""
     if locate(settings.model) is not None and kind(settings.model) not in OURS:
         choose.look_apart(settings.optimizer)
     yield from ()

@@ -31,7 +31,7 @@ WORLD_PROMPTS = {
         "正午湖上，左边一艘红色的船，右边一只白色的鸟"
     ),
 }
-"""What the small model does well, and how one says it in Chinese."""
+"""Good prompts for the small model, and the same in Chinese."""
 _CHINESE = {
     "sailboat": "帆船", "balloon": "热气球", "house": "房子", "tree": "树", "cat": "猫", "rocket": "火箭",
     "mushroom": "蘑菇", "fish": "鱼", "lighthouse": "灯塔", "bicycle": "自行车", "bird": "鸟",
@@ -101,7 +101,7 @@ def _described(model: str) -> ModelProfile:
 
 
 def locate(model: str) -> Path | None:
-    """Return where a model's files are on this machine, or None; asks nobody else."""
+    """Return where a model's files are on this machine, or None; uses no network."""
     if model == EMBEDDED:
         return EMBEDDED_WEIGHTS
     with suppress(EngineError):
@@ -144,7 +144,7 @@ _RANGES = {"steps": (1, MOST_STEPS), "guidance_scale": (1.0, MOST_GUIDANCE)}
 
 
 def _read_profile(file: Path) -> dict[str, Any]:
-    """Read a `profile.json`; a missing one says nothing."""
+    """Read a `profile.json`; a missing one is empty."""
     if not file.exists():
         return {}
     try:

@@ -13,7 +13,7 @@ from engine.types import EngineSettings
 log = logging.getLogger(__name__)
 INDEX = hub.INDEX
 OURS = ("ZImagePipeline", "ZImageImg2ImgPipeline", "")
-"""What the Z-Image backend draws with. A folder that does not say is left to it, to tell what is missing."""
+"""Pipelines of the Z-Image backend, which also reports what a folder without an index lacks."""
 
 
 def load(settings: EngineSettings) -> Any:
@@ -30,7 +30,7 @@ def load(settings: EngineSettings) -> Any:
 
 
 def kind(model: str) -> str:
-    """Return the pipeline class a model was made for, empty where nobody says.
+    """Return the pipeline class that a model's index names, empty where it names none.
 
     Raises `EngineError("model_missing")` for a model that can't be had.
     """

@@ -46,7 +46,7 @@ class BackgroundJobs:
         self._pool.submit(self._run, number, job)
 
     def wants(self, number: int) -> bool:
-        """Whether somebody still waits for task `number`; may be asked from its own job."""
+        """Whether somebody still waits for task `number`; the job itself may call this."""
         return number in self._wanted
 
     def remove(self, number: int) -> bool:

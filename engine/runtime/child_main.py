@@ -53,7 +53,7 @@ def main(
             send(failed(error))
             return
         Worker(pipeline, inbox, send, score).run()
-        # All is answered. The interpreter's own end would wait for threads whose work nobody wants any more.
+        # All is sent. A normal exit would wait for threads whose results nobody needs.
         logging.shutdown()
         os._exit(0)
 

@@ -19,19 +19,19 @@ class RunTask:
 
 @dataclass(frozen=True, slots=True)
 class CancelTask:
-    """Nobody wants task `number` any more; it may already be done."""
+    """Cancel task `number`, which may already be done."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Say that you live; answered with `Alive`, whatever the worker is doing."""
+    """Ask for `Alive`, which comes back whatever the worker is doing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """The process lives, and its threads are doing this."""
+    """The process is alive, and its threads are doing this."""
 
     doing: tuple[Doing, ...]
 

@@ -152,7 +152,7 @@ class Supervisor:
         return True
 
     async def _watch(self) -> None:
-        """End the process when it hangs. While nobody waits for it, it is not asked whether it does."""
+        """End the process when it hangs; while nobody waits for it, it is not checked."""
         hangs = None
         while hangs is None:
             seconds = await self._tick(self._patience.every)
@@ -215,7 +215,7 @@ class Supervisor:
                 lane.fail(ending)
 
     def _live(self) -> None:
-        """Be the thread that starts the process and hands its reports to the loop until it is dead."""
+        """Run in a thread: start the process and pass its reports to the loop until it is dead."""
         reason = "the engine was closed"
         if not self._unwanted.wait(self._delay):
             reason = self._attend()
@@ -245,13 +245,13 @@ class Supervisor:
         return _reason(process.exitcode)
 
     def _write(self, pipe: "Connection[Order, None]") -> None:
-        """Be the thread that writes orders; closing the pipe is the order to end."""
+        """Run in a thread: write orders; closing the pipe is the order to end."""
         with pipe, suppress(OSError):
             while (order := self._orders.get()) is not None:
                 pipe.send(order)
 
     def _hand(self, call: Callable[..., None], *values: object) -> None:
-        """Have the loop make a call; once the loop is closed there is nobody left to be told."""
+        """Have the loop make a call; nothing happens once the loop is closed."""
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(call, *values)
 

@@ -23,7 +23,7 @@ async def awake(seconds: float, clock: Callable[[], float] = time.monotonic) -> 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds. A process is asked `every` so often whether it lives.
+    """Seconds. A process is asked for a sign of life `every` so often.
 
     It may say nothing for `silence`. It may do one thing, without getting on, for `factor` times the longest
     it took for it before, never less than `least`; for what it has not done before, such as loading, for
@@ -46,7 +46,7 @@ USUAL = Patience()
 
 
 class Watchdog:
-    """Counts for one process how long it says nothing, does nothing, or does the same."""
+    """Counts for one process how long it is silent, idle, or busy with one thing."""
 
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
@@ -57,11 +57,11 @@ class Watchdog:
 
     @property
     def busy(self) -> bool:
-        """Whether the process was doing something when it was last heard."""
+        """Whether the process was busy by its latest report."""
         return bool(self._doing)
 
     def rest(self) -> None:
-        """Count from nothing again: nobody waits for the process."""
+        """Start counting anew: nobody waits for the process."""
         self._silent = self._idle = 0.0
 
     def sign_of_life(self) -> None:
@@ -69,7 +69,7 @@ class Watchdog:
         self._heard, self._silent = True, 0.0
 
     def report(self, doing: tuple[Doing, ...]) -> None:
-        """Take what the process is doing; what it did when it last told goes on being counted."""
+        """Take the process's activities; those it had before go on being counted."""
         if doing:
             self._idle = 0.0
         self._doing = {one: self._doing.get(one, 0.0) for one in doing}

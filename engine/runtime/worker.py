@@ -169,7 +169,7 @@ class Worker(Generic[D]):
         self._background.begin(number, run)
 
     def _write(self) -> None:
-        """Begin every prompt that waits, and go on with each until it lets others go on."""
+        """Begin every prompt that waits, and continue each until it yields."""
         for number, task in self._waiting.items():
             with self._answering(number):
                 self._writing[number] = _Writing(task, self._pipeline.prompt(task))
@@ -218,7 +218,7 @@ class Worker(Generic[D]):
         return Progress(drawing.step, drawing.steps, preview)
 
     def _advance(self, batch: list[Work[D]]) -> list[Work[D]]:
-        """Make one step and return the works that made it; a batch that fails goes on one by one."""
+        """Make one step and return the works that made it; a failed batch is repeated one by one."""
         if not batch:
             return []
         tokens = sum(work.drawing.tokens for work in batch)
@@ -252,7 +252,7 @@ class Worker(Generic[D]):
 
     @contextmanager
     def _answering(self, number: int) -> Iterator[None]:
-        """Whatever goes wrong inside is the answer to task `number`; the others go on."""
+        """Report an error inside the block as the result of task `number`; the others go on."""
         try:
             yield
         except Exception as error:  # noqa: BLE001 - the worker step boundary

@@ -29,7 +29,7 @@ _UNSUPPORTED = (
 
 @dataclass(frozen=True)
 class Schedule:
-    """What a `FlowMatchEulerDiscreteScheduler` config says about sigmas."""
+    """The sigmas of a `FlowMatchEulerDiscreteScheduler` config."""
 
     shift: float = 1.0
     dynamic: bool = False

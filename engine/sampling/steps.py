@@ -24,7 +24,7 @@ class SamplingOptions:
 
     @classmethod
     def of(cls, experimental: Sequence[str]) -> "SamplingOptions":
-        """Return what `EngineSettings.experimental` says of sampling.
+        """Return the options that `EngineSettings.experimental` names.
 
         Raises `EngineError("bad_input")` for an unknown experiment and for both ways to reuse at once.
         """

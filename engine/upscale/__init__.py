@@ -34,7 +34,7 @@ LANCZOS: Final = "lanczos"
 
 
 class Upscaled(NamedTuple):
-    """A larger picture, the name of what made it, and what went wrong before, in words."""
+    """A larger picture, the name of its network or method, and why others were not used."""
 
     image: Image.Image
     name: str
@@ -72,7 +72,7 @@ class _Origin:
     parameters: metadata.Parameters
 
     def picture(self, upscaled: Upscaled, took: float, drawn: Sequence[Picture] = ()) -> Picture:
-        """Return the result with its metadata; `drawn` are the pieces it was made of where it was redrawn."""
+        """Return the result with its metadata; `drawn` are the pieces of a redrawn one."""
         width, height = upscaled.image.size
         parameters = replace(self.parameters, width=width, height=height, upscaler=upscaled.name)
         png = metadata.write(codec.png(upscaled.image), parameters)
@@ -148,7 +148,7 @@ def _sr(image: Image.Image, factor: int, plan: Plan) -> Stage:
 
 
 def _fault(image: Image.Image) -> str | None:
-    """Say why a picture must not be shown, if so; black or one colour it is in any size."""
+    """Return why a picture is broken, or None; whether it is black or of one colour shows at any size."""
     small = image.copy()
     small.thumbnail((LOOKED_AT, LOOKED_AT), Image.Resampling.BOX)
     return guards.pixels(to_pixels(small))

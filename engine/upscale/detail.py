@@ -19,7 +19,7 @@ PLAIN: frozenset[style.Style] = frozenset({"flat", "watercolour", "pixel art"})
 """Styles that have no detail to add."""
 
 FLAT, BUSY = 1.5, 4.0
-"""Levels of local high-frequency energy below which nothing is asked for, and from which everything is."""
+"""Levels of local high-frequency energy below which the mask is 0, and from which it is 1."""
 EVEN, VARIED = 12.0, 30.0
 """Levels of local contrast below which a region counts as flat, and from which it does not."""
 CRISP, LETTERING = 150.0, 210.0
@@ -59,10 +59,10 @@ def refine(picture: Pixels, share: float, plan: Plan) -> Pixels:
 
 
 def detail_mask(pictures: Tensor) -> Tensor:
-    """Return how much detail each place of `(B, 3, h, w)` levels asks for, `(B, 1, h, w)` in [0, 1].
+    """Return how much detail to add at each place of `(B, 3, h, w)` levels, `(B, 1, h, w)` in [0, 1].
 
-    Local energy of high frequencies asks for it; flat and out-of-focus areas have none, and strong contrast
-    is left alone, because it may be lettering.
+    The mask follows the local energy of high frequencies; flat and out-of-focus areas have none, and strong
+    contrast is left alone, because it may be lettering.
     """
     grey = pictures.mean(dim=1, keepdim=True)
     high = grey - _blurred(grey, 1.5)

@@ -20,7 +20,7 @@ SUFFIXES = (".safetensors", ".pth")
 WRAPPED = ("params_ema", "params")
 """Under which keys training code keeps the state dict."""
 REACH = 24
-"""Halo in pixels for networks whose reach nobody tells; what lies beyond fades out in the overlap."""
+"""Halo in pixels for networks of unknown reach; what lies beyond fades out in the overlap."""
 INSTALL = (
     "install it with `pip install 'zimage-bot[spandrel]'`, and with it the torchvision built for this torch: "
     "the same index, CPU beside CPU, CUDA beside CUDA"

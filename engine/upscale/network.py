@@ -47,7 +47,7 @@ def is_compact(state: Mapping[str, Tensor]) -> bool:
 
 
 def from_state(state: Mapping[str, Tensor]) -> SRVGGNetCompact:
-    """Build the network whose sizes the tensors tell, in float32, ready to run."""
+    """Build the network with the sizes of the tensors, in float32, ready to run."""
     last = max(int(name.split(".")[1]) for name in state)
     outputs = len(state[f"body.{last}.weight"])
     network = SRVGGNetCompact(len(state["body.0.weight"]), last // 2 - 1, round((outputs / 3) ** 0.5))

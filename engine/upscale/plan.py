@@ -28,7 +28,7 @@ SHARE = 0.5
 class Plan:
     """`tile` is the side in pixels of what goes through the network at once where memory allows it.
 
-    `read` tells what is free on the device; a smaller side is chosen by it before each picture.
+    `read` returns what is free on the device; a smaller tile is chosen by it before each picture.
     `models` is a folder with other weights of the ESRGAN family, of which the first by name is used;
     `redraw` is how the loaded model draws over a picture, None where it cannot; `detail` is the share in
     [0, 1] of the pass for detail that is blended into new pictures.
@@ -64,7 +64,7 @@ class Plan:
 
 @lru_cache(maxsize=2)
 def _network(device: torch.device, path: Path | None, stamp: tuple[int, int, int] | None) -> Network:
-    """Return the network of a file; `stamp` tells one that was replaced from the one before."""
+    """Return the network of a file; `stamp` changes when the file is replaced."""
     if path is not None:
         return external.load(path, device)
     return compact(BUILT_IN_NAME, built_in(), device)

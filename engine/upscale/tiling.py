@@ -19,7 +19,7 @@ FEATHER = 8
 """Input pixels over which one tile fades into the next."""
 SMALLEST_TILE = 64
 LIVE = 3
-"""Outputs of the widest layer that are there at once: what goes in, what comes out, what is made of it."""
+"""Outputs of the widest layer that exist at once: input, output and activation."""
 
 Pixels = NDArray[np.uint8]
 
@@ -28,7 +28,7 @@ Pixels = NDArray[np.uint8]
 class Network:
     """A network on its device: `(B, 3, h, w)` → `(B, 3, scale·h, scale·w)`, both in [0, 1].
 
-    `reach` is how far, in input pixels, an output pixel looks; beyond it tiles cannot tell they are tiles.
+    `reach` is how far, in input pixels, an output pixel sees; beyond it tiles leave no trace.
     `width` is how many numbers its widest layer makes of an input pixel.
     """
 
@@ -64,7 +64,7 @@ class Network:
 
 @torch.inference_mode()
 def measured(network: Network, layers: nn.Module) -> Network:
-    """Return the network with its width, told by every layer's output for the smallest tile."""
+    """Return the network with its width, measured by every layer's output for the smallest tile."""
     widest = 0
 
     def see(layer: nn.Module, given: Any, output: Any) -> None:
@@ -161,7 +161,7 @@ def tiles(height: int, width: int, network: Network, tile: int) -> int:
 
 
 def fade_in(under: NDArray[Any], piece: NDArray[Any], start: int, feather: int) -> None:
-    """Lay `piece` over `under` from row `start`, its first `feather` rows blended with what lies there."""
+    """Paste `piece` into `under` from row `start`, its first `feather` rows blended with what is there."""
     feather = feather if start else 0
     shares = ((np.arange(feather, dtype=np.float32) + 0.5) / max(feather, 1))[:, None, None]
     blended = under[start : start + feather] * (1 - shares) + piece[:feather] * shares

@@ -1,1 +1,1 @@
-"""The second backend: any text-to-image model diffusers' AutoPipeline knows, with the same guards."""
+"""The second backend: any text-to-image model of diffusers' AutoPipeline, with the same guards."""

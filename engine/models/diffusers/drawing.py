@@ -12,8 +12,8 @@ from engine.types import Generate, PromptReady, image_tokens
 class Drawing:
     """A picture between its first noise and its last step.
 
-    `run` is the call that draws it, None before its first step; `broken` says why its numbers are of no use.
-    `predictions` are the latest sound ones, by denoiser and call within a step; `skipped` counts those that
+    `run` is the call that draws it, None before its first step; `broken` says why its numbers cannot be used.
+    `predictions` are the latest finite ones, by denoiser and call within a step; `skipped` counts those that
     had to stand for a later one; `actions` say what the guards did.
     """
 

@@ -30,7 +30,7 @@ LIBRARIES = ("diffusers", "transformers")
 CHECKER = "safety_checker"
 SINGLE = "model.safetensors"
 WORKING_SHARE = 0.25
-"""What a picture takes beside the weights, as a share of them; at least `WORKING_LEAST`."""
+"""The memory a picture takes besides the weights, as a share of them; at least `WORKING_LEAST`."""
 WORKING_LEAST = 2 * 1024**3
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ def _text_pipe(folder: Path, dtype: torch.dtype) -> Any:
 
 
 def check(folder: Path) -> list[str]:
-    """Look at every file of the model in `folder`; return what is to be said of them.
+    """Check every file of the model in `folder`; return remarks on them.
 
     Raises `EngineError("model_missing")` for what would not be read, or not as it is meant.
     """
@@ -122,7 +122,7 @@ def _parts(folder: Path) -> list[Part]:
 
 
 def _models(folder: Path) -> dict[str, tuple[str, str]]:
-    """Return name → library and class of what has weights, as the model's index tells it."""
+    """Return name → library and class of the parts with weights, from the model's index."""
     found = {}
     for name, value in shards.json_object(folder / hub.INDEX).items():
         is_part = isinstance(value, list) and len(value) == 2 and value[0] in LIBRARIES
@@ -190,6 +190,6 @@ def _needed(folder: Path, dtype: torch.dtype) -> float:
 
 
 def _without_checker(folder: Path) -> dict[str, Any]:
-    """The bot moderates by itself; a checker that was left out of the download is not asked for."""
+    """Return the arguments that leave the safety checker out, which is not downloaded: the bot has its own."""
     index = shards.json_object(folder / hub.INDEX)
     return {CHECKER: None, "requires_safety_checker": False} if CHECKER in index else {}

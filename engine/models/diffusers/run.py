@@ -20,11 +20,11 @@ Inspect = Callable[[dict[str, Any], bool], dict[str, Any]]
 
 
 class Cancelled(Exception):
-    """Nobody wants the call's result any more."""
+    """The call was cancelled."""
 
 
 class Run:
-    """`call` is given the callback to pause in; it begins at the first `advance`."""
+    """`call` gets the callback to pause in; it begins at the first `advance`."""
 
     def __init__(self, call: Callable[[Pause], Any], inspect: Inspect) -> None:
         self.result: Any = None

@@ -7,7 +7,7 @@ from typing import Any
 from engine.prompts.text.sanitize import shortened
 
 BOUNDLESS = 10**6
-"""A tokenizer that knows of no limit says a number far above this."""
+"""A tokenizer without a limit reports a number far above this."""
 
 
 def reader(pipe: Any) -> Callable[[str], str]:

@@ -83,7 +83,7 @@ class _Predictions:
         return result
 
     def _fault(self, result: Any) -> str | None:
-        """Say where the numbers of the latest call went wrong, if they did, and forget them."""
+        """Return where the latest call's numbers were not finite, if anywhere, and forget them."""
         self._note("the prediction", result)
         (broken,) = guards.first_broken(torch.stack(self._sums)[:, None])
         place = None if broken is None else self._places[broken]

@@ -1,1 +1,1 @@
-"""Z-Image: load, encode, sample, decode. The only package that knows the model's tensors."""
+"""Z-Image: load, encode, sample, decode. The only package that uses the model's tensors."""

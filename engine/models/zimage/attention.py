@@ -66,7 +66,7 @@ def working(kernels: Order, example: Tensor) -> Order:
 
 def _attended(kernels: Order, example: Tensor) -> Tensor | None:
     with warnings.catch_warnings(), preferred(kernels), suppress(RuntimeError):
-        # Torch tells at length why a kernel cannot be used.
+        # Torch warns at length when a kernel cannot be used.
         warnings.simplefilter("ignore")
         return functional.scaled_dot_product_attention(example, example, example).float()
     return None

@@ -159,7 +159,7 @@ class Block:
 
     def computed(self, run: Run, tokens: Tensor, rope: Tensor, factors: Tensor) -> Tensor:
         """As a call does, by another `run`."""
-        # The compiler knows no complex numbers, so they are taken apart before it begins.
+        # The compiler supports no complex numbers.
         rope = torch.view_as_real(rope) if self._real_rope else rope
         if self._tensors is not None and self.is_fused:
             return run(tokens, rope, factors, self._tensors)
@@ -175,7 +175,7 @@ class Block:
     ) -> BlockWeights:
         attention = self.module.attention
         norms = attention.norm_q.weight, attention.norm_k.weight
-        # As the other weights no inference tensor, wherever it is made, or the compiler makes a graph for it.
+        # No inference tensor, like the other weights, or the compiler makes a graph of its own for it.
         with torch.inference_mode(False), torch.no_grad():
             pair = torch.cat([weight.expand(attention.heads, -1) for weight in norms])
         eps = self.module.ffn_norm1.eps
@@ -183,7 +183,7 @@ class Block:
 
 
 def untouched(module: nn.Module) -> bool:
-    """Say whether nobody has hooked or wrapped `module`, so that its weights say all it does."""
+    """Say whether `module` is neither hooked nor wrapped, so that it does what its weights say."""
     return not (module._forward_hooks or module._forward_pre_hooks or "forward" in module.__dict__)
 
 

@@ -36,7 +36,7 @@ class Change:
         raise NotImplementedError
 
     def split(self, count: int) -> Sequence["Change"]:
-        """Return what it changes of so many layers whose matrices lie below each other."""
+        """Return the changes of `count` layers whose matrices are stacked in this one."""
         raise NotImplementedError
 
     def __call__(self, values: Tensor) -> Tensor:
@@ -133,7 +133,7 @@ class Dense(Change):
 class Product:
     """A layer's hook: what all changes make of its input, added to what the layer computes.
 
-    They are kept as they were made, and where and in the precision in which they were last used.
+    They are kept in float32 and as last used, on that device and in that precision.
     """
 
     def __init__(self, changes: Sequence[tuple[Change, float]]) -> None:

@@ -27,8 +27,7 @@ log = logging.getLogger(__name__)
 class Compiled:
     """`run_block` compiled. Blocks of equal sizes share its graphs, their weights being inputs.
 
-    A shape whose graph cannot be made or run ends the compiling: everything is computed uncompiled from then
-    on.
+    A shape whose graph cannot be compiled or run ends compiling: everything runs uncompiled from then on.
     """
 
     def __init__(self) -> None:

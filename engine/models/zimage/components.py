@@ -14,15 +14,16 @@ from engine.upscale.plan import Plan as Upscaling
 
 @dataclass(frozen=True)
 class Components:
-    """A loaded model; `scheduler` is that component's config, `world` what a limited model knows.
+    """A loaded model; `scheduler` is that component's config, `world` what a limited model can draw.
 
     `writer` is the language model that writes prompts, None where rules do, `keep_language` whether Chinese
     prompts stay Chinese; `upscaling` says where and with
     what pictures are upscaled.
 
-    `tighten` is called when memory runs out: it makes the model take less of it and says whether it could.
+    `tighten` is called when memory runs out: it makes the model take less and says whether it could.
     `make_room` is called with a picture's width and height before it is begun, and may tighten, too; it says
-    whether it did, and is then called again. `layout` tells how the model lies in memory for such a picture.
+    whether it did, and is then called again. `layout` reports how the model is laid out in memory for such a
+    picture.
     """
 
     profile: ModelProfile

@@ -120,7 +120,7 @@ class Denoiser:
         """Return what depends on the noise level `sigmas[step]` alone.
 
         It is computed for the whole schedule at once, so that its last bits depend on the schedule and on
-        nothing drawn before. A time embedding whose layers somebody has hooked is computed anew.
+        nothing drawn before. A time embedding with hooked layers is computed every time.
         """
         if not all(map(untouched, self.transformer.t_embedder.mlp)):
             return self._modulations(sigmas)[step]

@@ -13,10 +13,10 @@ from engine.types import Generate, PromptReady, image_tokens
 class Drawing:
     """A picture between its first noise and its last step.
 
-    `task.steps` is how many steps the whole schedule has, chosen by the prompt where that was asked for.
-    `latents` and `estimate` (the picture they are heading for) are `(16, h, w)` float32; `broken` says why
-    its numbers are of no more use; `actions` say what the guards did, `skipped` the steps of them that
-    were made without a prediction.
+    `task.steps` is how many steps the whole schedule has, chosen by the prompt for `fast` tasks. `latents`
+    and `estimate` (the final latents they are heading for) are `(16, h, w)` float32; `broken` says why its
+    numbers are of no more use; `actions` say what the guards did, `skipped` the steps of them that were made
+    without a prediction.
     """
 
     task: Generate
@@ -37,7 +37,7 @@ class Drawing:
 
     @property
     def steps(self) -> int:
-        """Steps this drawing will do; image-to-image does fewer than were asked for."""
+        """Steps this drawing makes; image-to-image makes fewer than the task has."""
         return len(self.sigmas) - 1
 
     @property

@@ -24,7 +24,7 @@ from engine.upscale import detail
 def encode(components: Components, drawing: Drawing, picture: Tensor, plan: Mapping[str, Any]) -> Picture:
     """Return the result of a drawing whose pixels are `picture` `(3, height, width)` in [-1, 1].
 
-    `plan` is how the model lay in memory for it.
+    `plan` is the layout of the model in memory.
     """
     task, model = drawing.task, components.profile.name
     image = to_image(picture)

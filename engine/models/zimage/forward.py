@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class Modulation(NamedTuple):
-    """What the transformer needs to know of a noise level.
+    """What the transformer computes from a noise level alone.
 
     `time` (256,) the embedding, `blocks` the factors `(4, dim)` of each block, None for one that is to be
     called as the module it is, `final` (dim,) the scale before the last layer, None likewise.
@@ -23,7 +23,7 @@ class Modulation(NamedTuple):
 class Prediction(NamedTuple):
     """The velocity `(B, C, h, w)`, float32, and the sum of the numbers at each place on the way, `(n, B)`.
 
-    A sum that is not finite shows where numbers went wrong without waiting for the device. `residual`
+    A sum that is not finite shows where numbers overflowed, without waiting for the device. `residual`
     (B, tokens, dim) is what the middle blocks, or what stood for them, added to the tokens; None if the
     blocks were computed and it was not to be kept.
     """
@@ -57,7 +57,7 @@ class BlockPass:
 
 
 class ForwardInputs(NamedTuple):
-    """Everything a forward depends on beside the weights.
+    """Everything a forward depends on besides the weights.
 
     `latents` (B, C, h, w), `captions` (B, L, dim), `time` (B, 256), `rope` (1, tokens, head_dim / 2) complex,
     `final` (B, dim) and each block's `factors` (4, B, 1, dim), None for what is to be called as a module.

@@ -33,8 +33,8 @@ class _Graph(NamedTuple):
 class Graphs:
     """`forward`, recorded once per shapes and dtypes of its inputs and replayed from then on.
 
-    What `forward` reads beside its inputs must stay where it is; call `forget` when it moves. Where recording
-    fails, `forward` is called as it is from then on.
+    What `forward` reads besides its inputs must stay where it is; call `forget` when it moves. Where
+    recording fails, `forward` is called as it is from then on.
     """
 
     def __init__(

@@ -20,7 +20,7 @@ from engine.types import EngineError, Generate, ModelProfile
 GROWN_AT = 0.5
 """Noise level from which on a picture has its full size; forms stand by then and detail does not."""
 LEEWAY = 1.3
-"""How much more area than it knows a model can still compose."""
+"""How much more area than it was trained at a model can still compose."""
 GRID, LATENT = 16, 8
 OTHER_NOISE = 0x9408 << 32
 """Turns the seed of a picture into that of the noise it grows with."""
@@ -53,7 +53,7 @@ def initial(
 
 
 def first_size(task: Generate, profile: ModelProfile) -> tuple[int, int]:
-    """Return the width and height in pixels at which a picture begins; over a given picture, its own."""
+    """Return the width and height in pixels at which a picture begins; with an initial image, its own."""
     area, known = task.width * task.height, profile.composes**2
     if not known or task.init_image is not None or area <= LEEWAY * known:
         return task.width, task.height
@@ -62,7 +62,7 @@ def first_size(task: Generate, profile: ModelProfile) -> tuple[int, int]:
 
 
 def is_due(drawing: Drawing) -> bool:
-    """Whether a drawing is still small though its next step is one of the last, or all are made."""
+    """Whether a drawing is still small though its next step is one of the last, or it has none left."""
     task = drawing.task
     is_small = drawing.latents.shape[-2:] != (task.height // LATENT, task.width // LATENT)
     return is_small and drawing.broken is None and drawing.sigmas[drawing.step] <= GROWN_AT

@@ -73,7 +73,7 @@ def apply(decoder: nn.Module) -> None:
                 conv = _plain_convolution(each)
                 if conv is not None:
                     upsamplers[place] = PhasedUpsample(conv)
-        # What these activate was made by the norm before them, for them alone.
+        # These activate the output of the norm before them, which nothing else uses.
         for name in ("nonlinearity", "conv_act"):
             if type(getattr(module, name, None)) is nn.SiLU:
                 setattr(module, name, nn.SiLU(inplace=True))

@@ -137,7 +137,7 @@ def _whole(folder: Path) -> None:
 
 
 def check(folder: Path) -> list[str]:
-    """Read everything but the weights' values as `read` does; return what is to be said of the files.
+    """Read everything but the weights' values as `read` does; return remarks on the files.
 
     Raises `EngineError("model_missing")` for what would not be read.
     """
@@ -207,7 +207,7 @@ BUILT = {"text_encoder": _text_encoder, "transformer": _transformer, "vae": _vae
 
 
 def outline(folder: Path, part: str) -> Any:
-    """Build a part as its config.json says, without values."""
+    """Build a part from its config.json, without values."""
     quantized.refuse_configured(folder / part, shards.json_object(folder / part / "config.json"))
     return _readable(folder / part, lambda place: loader.empty(lambda: BUILT[part](place)))
 

@@ -24,7 +24,7 @@ SHOWN = 20
 Chosen = tuple[tuple[str, float], ...]
 """LoRA names, without `.safetensors`, and their weights."""
 Stamp = tuple[int, int, int]
-"""What tells that a file is another one than before: its time, its size, its place on the disk."""
+"""What changes when a file is replaced: its time, its size, its inode."""
 
 
 class _Kept(NamedTuple):
@@ -37,7 +37,7 @@ class _Kept(NamedTuple):
 class Loras:
     """The LoRA files of one folder and its subfolders, for one transformer.
 
-    What was chosen last stays made, so that the steps of a picture make it once.
+    The products of the latest choice are cached, so that the steps of a picture share them.
     """
 
     def __init__(self, folder: Path | None, transformer: Any) -> None:
@@ -47,7 +47,7 @@ class Loras:
         self._latest: tuple[Chosen, dict[str, Product]] = ((), {})
 
     def names(self) -> list[str]:
-        """Return the names that may be asked for; those of subfolders carry their path."""
+        """Return the names of all files; those of subfolders include their path."""
         return sorted(self._paths())
 
     def look(self, chosen: Chosen) -> tuple[str, ...]:

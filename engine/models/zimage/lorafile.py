@@ -21,7 +21,7 @@ from engine.models.zimage.changes import Change, Dense, Hadamard, Kronecker, Pai
 from engine.types import EngineError
 
 Targets = tuple[str, ...]
-"""Paths of the layers that one key means: several where the file knows one matrix for them."""
+"""Paths of the layers that one key means: several where the file has one matrix for them."""
 
 _PREFIXES = (
     "base_model.model.", "model.diffusion_model.", "diffusion_model.", "transformer.", "unet.",
@@ -196,7 +196,7 @@ def _whole(slot: str, factors: Mapping[str, Tensor]) -> Tensor:
 def _scale(
     factors: Mapping[str, Tensor], rank: int | None, metadata: Mapping[str, Any], targets: Targets
 ) -> float:
-    """Return alpha / rank; without an alpha in the file its metadata tells it, and none at all means rank.
+    """Return alpha / rank; without an alpha in the file its metadata's is used, and without that the rank.
 
     A change without a rank (LoKr of whole factors) is not scaled by what the file says.
     """
@@ -214,7 +214,7 @@ def _scale(
 
 
 def _of_pattern(patterns: Any, path: str) -> Any:
-    """Return what the first of peft's patterns that means a layer tells, None for none."""
+    """Return the value of the first of peft's patterns that matches a layer, None for none."""
     for pattern, value in (patterns or {}).items():
         if re.match(rf"(.*\.)?({pattern})$", path):
             return value
@@ -222,7 +222,7 @@ def _of_pattern(patterns: Any, path: str) -> Any:
 
 
 def _tensors(file: Path, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return a file's tensors, and what its metadata or peft's adapter_config.json beside it tells."""
+    """Return a file's tensors, and its metadata joined with peft's adapter_config.json beside it."""
     beside = file.with_name("adapter_config.json")
     try:
         with safe_open(file, framework="pt") as file_tensors:
@@ -244,7 +244,7 @@ def _bad(name: str, fault: str) -> EngineError:
 def _by_spelling(layers: Mapping[str, Any]) -> Callable[[str], Targets]:
     """Return a function from a key's stem to the layers it means, none for what is no layer.
 
-    Kohya writes underscores for dots. Z-Image's own files know one matrix for query, key and value, and call
+    Kohya writes underscores for dots. Z-Image's own files have one matrix for query, key and value, and call
     the attention's last layer `out`, the first embedder and the last layer without their patch size.
     """
     known: dict[str, Targets] = {}

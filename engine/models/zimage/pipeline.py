@@ -96,14 +96,14 @@ class ZImagePipeline:
         return self._capacity
 
     def warm(self) -> None:
-        """Compile for what is asked for first: the model's own size and prompts of usual length."""
+        """Compile for the usual first picture: the model's own size and prompts of usual length."""
         started, side = time.perf_counter(), self.components.profile.base_size
         if shapes := self.denoiser.warm(side, side):
             took = time.perf_counter() - started
             log.info("compiled for %d shapes of %d×%d in %.0f s", shapes, side, side, took)
 
     def prompt(self, task: Generate | Optimize) -> Generator[None, None, PromptReady]:
-        """Optimize and enhance the prompt as the task asks; what was written first is kept as `original`.
+        """Optimize and enhance the prompt as the task asks; the user's text is kept as `original`.
 
         Notes say what the text encoder cannot read any more, which is cut off, and what is left out of the
         LoRA files.

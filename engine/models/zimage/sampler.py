@@ -36,7 +36,7 @@ def advance(denoiser: Denoiser, drawings: Sequence[Drawing]) -> None:
 def _predict(
     denoiser: Denoiser, drawings: Sequence[Drawing], reuse: bool = False
 ) -> tuple[Tensor, list[str | None]]:
-    """Return the guided velocity `(B, C, h, w)` and, for each picture, where its numbers went wrong.
+    """Return the guided velocity `(B, C, h, w)` and, for each picture, where its numbers are not finite.
 
     With `reuse` the residuals of the drawings stand for the middle blocks.
     """

@@ -55,7 +55,7 @@ class TextEncoder:
             self._cache = usual
 
     def tokens(self, prompt: str) -> list[int]:
-        """Return the token ids the encoder is given: at most `MAX_TOKENS`, with the whole chat template."""
+        """Return the token ids for the encoder: at most `MAX_TOKENS`, with the whole chat template."""
         ids = self._templated(prompt)
         return ids if len(ids) <= MAX_TOKENS else self._templated(self.readable(prompt))
 
