@@ -98,6 +98,7 @@ class Core:
             now,
         )
         self.kept_updates = store.kept_updates
+        self.database = store.accounts.database
         self._runner = JobRunner(
             store,
             images,

@@ -17,7 +17,8 @@ class Place:
     """A message in a channel; `message` 0 is not sent yet and is sent under `nonce`, once.
 
     While `expires` (Unix seconds) has not come, `token` edits the message with no channel permission at all.
-    `user` is who asked, `limit` the bytes one file may have there, `spoiler` says that pictures are covered.
+    A `hidden` message is seen by its user alone and edited by the token only. `user` is who asked, `lang`
+    their language tag, `limit` the bytes one file may have there, `spoiler` says that pictures are covered.
     """
 
     channel: int
@@ -28,6 +29,8 @@ class Place:
     limit: int = UPLOAD_LIMIT
     spoiler: bool = False
     nonce: str = ""
+    lang: str = "en"
+    hidden: bool = False
 
     def address(self) -> Address:
         """Return the address that `read` turns back into this place."""

@@ -3,21 +3,28 @@
 Knows which verb changes what: the pressed message, a new one, or nothing but what its user sees.
 """
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from adapters.discord import modal
 from adapters.discord.people import of_interaction
 from adapters.discord.permissions import Interaction
-from adapters.discord.render import look
 from adapters.discord.responder import Responder, soon
 from bot.requests.commands import Command
-from bot.types import Action, Address, Reply
+from bot.types import Action, Address, Refused, Reply
+
+OTHERS_FIRST = 1.5
+"""Seconds that another program has to answer a press of its own button; Discord waits three."""
 
 
 class Presses:
     """Takes every press; `responder` acknowledges and refuses."""
 
-    def __init__(self, responder: Responder) -> None:
+    def __init__(
+        self, responder: Responder, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        self._sleep = sleep
         self._responder = responder
         self._core = responder.core
 
@@ -30,7 +37,7 @@ class Presses:
                 case "set" | "forget":
                     await interaction.response.defer()
                     reply: Any = await self._press(interaction, action)
-                    await interaction.edit_original_response(**(await look(reply)).edit())
+                    await interaction.edit_original_response(**(await self._responder.look(reply)).edit())
                 case "edit":
                     window = modal.Edit(
                         self._responder.texts,
@@ -43,6 +50,12 @@ class Presses:
                     await self._responder.reply_privately(interaction, await self._reply(interaction, action))
                 case _:
                     await self._responder.press(interaction, action)
+
+    async def press_of_others(self, interaction: Interaction, action: Action) -> None:
+        """Take a press of a button of another database: the program that has it answers first, if it runs."""
+        await self._sleep(OTHERS_FIRST)
+        async with self._responder.refusing(interaction):
+            raise Refused("no-such-job", job=action.job)
 
     async def edited(self, interaction: Interaction) -> None:
         """Take the text of the edit window; the picture its job started from stays."""
@@ -70,7 +83,7 @@ class Presses:
         if interaction.message.flags.ephemeral:
             # A list of one's own jobs: what was cancelled leaves it.
             rest = await self._core.answer(user, Command("queue", ""))
-            await interaction.edit_original_response(**(await look(rest)).edit())
+            await interaction.edit_original_response(**(await self._responder.look(rest)).edit())
         elif action.verb == "delete":
             # The pressed message may be a copy that /show made, which the job itself does not know of.
             await self._responder.show(self._pressed(interaction), self._responder.replies.deleted(job))

@@ -12,8 +12,9 @@ import discord
 from adapters.discord.permissions import Interaction
 from bot.types import Action, Button, Choice
 
-PREFIX = "zi:"
-PATTERN = re.compile(PREFIX + r"(?P<action>[a-z]+:[0-9]{1,18}:[0-9]{1,3}(?::.{1,64})?)")
+PATTERN = re.compile(
+    r"zi(?:-(?P<database>[0-9a-f]{6}))?:(?P<action>[a-z]+:[0-9]{1,18}:[0-9]{1,3}(?::.{1,64})?)"
+)
 CHOICE = "zi-choice:"
 STYLES = {
     "use": discord.ButtonStyle.primary,
@@ -32,18 +33,22 @@ Rows = Sequence[Sequence[Button]]
 class Press(discord.ui.DynamicItem[discord.ui.Button[Any]], template=PATTERN):
     """One button of a reply, before or after a restart."""
 
-    def __init__(self, action: Action, button: discord.ui.Button[Any]) -> None:
+    def __init__(self, action: Action, button: discord.ui.Button[Any], database: str = "") -> None:
         super().__init__(button)
         self.action = action
+        self.database = database
 
     @classmethod
     async def from_custom_id(cls, interaction: Interaction, item: Any, match: re.Match[str]) -> "Press":
         """Read the action of a pressed button."""
-        return cls(Action.unpack(match["action"]), item)
+        return cls(Action.unpack(match["action"]), item, match["database"] or "")
 
     async def callback(self, interaction: Interaction) -> None:
         """Do what the button says."""
-        await interaction.client.presses.press(interaction, self.action)
+        if self.database in ("", interaction.client.database):
+            await interaction.client.presses.press(interaction, self.action)
+        else:
+            await interaction.client.presses.press_of_others(interaction, self.action)
 
 
 class Pick(discord.ui.DynamicItem[discord.ui.Select[Any]], template=re.compile(CHOICE + r"[a-z-]{1,40}")):
@@ -59,10 +64,11 @@ class Pick(discord.ui.DynamicItem[discord.ui.Select[Any]], template=re.compile(C
         await interaction.client.presses.press(interaction, Action.unpack(self.item.values[0]))
 
 
-def view(rows: Rows, choices: Sequence[Choice] = ()) -> discord.ui.View | None:
+def view(rows: Rows, choices: Sequence[Choice] = (), database: str = "") -> discord.ui.View | None:
     """Return selects, then toggles and buttons as they stand in rows; None where there is nothing to press.
 
-    Discord takes five rows of five; toggles share theirs with the first row of buttons.
+    Discord takes five rows of five; toggles share theirs with the first row of buttons. The buttons name the
+    `database` that their jobs are in.
     """
     if not rows and not choices:
         return None
@@ -70,8 +76,8 @@ def view(rows: Rows, choices: Sequence[Choice] = ()) -> discord.ui.View | None:
     selects = [choice for choice in choices if not choice.toggle]
     for place, choice in enumerate(selects):
         shown.add_item(Pick(_select(choice, place)))
-    toggles = [_toggle(choice) for choice in choices if choice.toggle]
-    lines = [[_button(button) for button in row] for row in rows] or [[]]
+    toggles = [_toggle(choice, database) for choice in choices if choice.toggle]
+    lines = [[_button(button, database) for button in row] for row in rows] or [[]]
     for place, line in enumerate([toggles + lines[0], *lines[1:]], start=len(selects)):
         for press in line:
             press.row = place
@@ -89,24 +95,25 @@ def actions(message: discord.Message) -> Sequence[Action]:
     return found
 
 
-def _button(button: Button) -> Press:
+def _button(button: Button, database: str) -> Press:
     style = STYLES.get(button.action.verb, discord.ButtonStyle.secondary)
     if button.action.value in HARMLESS:
         style = discord.ButtonStyle.secondary
-    return _press(button.action, style, button.label, button.emoji)
+    return _press(button.action, database, style, button.label, button.emoji)
 
 
-def _toggle(choice: Choice) -> Press:
+def _toggle(choice: Choice, database: str) -> Press:
     """Return a button that says how a toggle stands, and presses what it does not stand at."""
     off, on = choice.options
     style = discord.ButtonStyle.success if on.chosen else discord.ButtonStyle.secondary
     now, other = (on, off) if on.chosen else (off, on)
-    return _press(other.action, style, f"{choice.label} · {now.label}")
+    return _press(other.action, database, style, f"{choice.label} · {now.label}")
 
 
-def _press(action: Action, style: discord.ButtonStyle, label: str, emoji: str = "") -> Press:
+def _press(action: Action, database: str, style: discord.ButtonStyle, label: str, emoji: str = "") -> Press:
+    prefix = f"zi-{database}:" if database else "zi:"
     button: discord.ui.Button[Any] = discord.ui.Button(
-        style=style, label=label[:LABEL] or None, emoji=emoji or None, custom_id=PREFIX + action.pack()
+        style=style, label=label[:LABEL] or None, emoji=emoji or None, custom_id=prefix + action.pack()
     )
     return Press(action, button)
 

@@ -1,5 +1,7 @@
 """The library's client as this bot needs it: its commands, its buttons, and the events it listens to."""
 
+import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +11,15 @@ from discord import app_commands
 from adapters.discord import commands, modal, sync
 from adapters.discord.button_presses import Presses
 from adapters.discord.buttons import Pick, Press
+from adapters.discord.lost_answers import LostAnswers
 from adapters.discord.permissions import Interaction
 from adapters.discord.reactions import Reactions
 from adapters.discord.responder import Responder, Show
 from bot.core import Core
 from bot.replies.replies import Replies
 from bot.setup.config import DiscordConfig
+
+log = logging.getLogger(__name__)
 
 
 class Client(discord.Client):
@@ -27,8 +32,10 @@ class Client(discord.Client):
         settings: DiscordConfig,
         show: Show,
         data_dir: Path,
+        now: Callable[[], float],
         **options: Any,
     ) -> None:
+        lost_answers = LostAnswers()
         intents = discord.Intents.none()
         intents.guilds = intents.guild_reactions = intents.dm_reactions = True
         super().__init__(
@@ -36,13 +43,19 @@ class Client(discord.Client):
             max_messages=None,
             allowed_mentions=discord.AllowedMentions.none(),
             shard_count=settings.shards or None,
+            http_trace=lost_answers.trace,
             **options,
         )
-        self.responder = Responder(core, replies, settings, show)
+        self.responder = Responder(core, replies, settings, show, lost_answers, now)
         self.presses = Presses(self.responder)
         self._reactions = Reactions(core, replies, settings, show, self)
         self._settings = settings
-        self._data_dir = data_dir
+        self.commands_file = data_dir / sync.FILE
+
+    @property
+    def database(self) -> str:
+        """The name of the database whose buttons are this bot's."""
+        return self.responder.core.database
 
     async def setup_hook(self) -> None:
         """Declare commands and buttons; Discord gets only what it does not know yet."""
@@ -50,7 +63,7 @@ class Client(discord.Client):
         tree = Tree(self)
         commands.declare(tree, self.responder, self._settings.command)
         await tree.set_translator(commands.Names(self.responder.texts))
-        await sync.sync(tree, self._data_dir / sync.FILE)
+        await sync.sync(tree, self.commands_file)
 
     async def on_interaction(self, interaction: Interaction) -> None:
         """Take an edit window, which the library forgets with its process."""
@@ -86,6 +99,12 @@ class Tree(app_commands.CommandTree[Client]):
 
     async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
         """Log what went wrong and say so to the asker, where Discord still takes it."""
+        if isinstance(error, app_commands.CommandNotFound):
+            # Somebody else changed the list, or an older version's command is still shown.
+            log.warning("Discord offers a command that this bot does not have (%s); it is told again", error)
+            await sync.sync(self, self.client.commands_file, anew=True)
+            await self.client.responder.sorry(interaction)
+            return
         await super().on_error(interaction, error)
         if isinstance(getattr(error, "original", None), discord.HTTPException):
             return

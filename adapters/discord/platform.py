@@ -5,7 +5,6 @@ import logging
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +16,32 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from adapters.discord import address as places
-from adapters.discord.address import Place
-from adapters.discord.client import Client, client_class
-from adapters.discord.reactions import OFFERED
-from adapters.discord.render import Look, look
+from adapters.discord.client import client_class
+from adapters.discord.outbox import Outbox
 from adapters.proxy import find_proxy
 from bot.core import Core
 from bot.replies.replies import Replies
 from bot.setup.config import ConfigError, DiscordConfig
-from bot.types import Address, Gone, Reply
+from bot.types import Address, Reply
 
 FIRST_RETRY = 1.0
 LAST_RETRY = 120.0
 TOKEN = re.compile(r"[!-~]+")
 BAD_TOKEN = "discord.token is not accepted by Discord; copy it anew from the developer portal, page Bot"
-AUTHENTICATION_FAILED = 4004
-UNKNOWN_MESSAGE = 10008
-DEAD_TOKEN = (10015, 50027)
-"""An interaction's token ended early: unknown webhook, or invalid webhook token."""
-TOO_MANY = 429
+BAD_SHARDS = "discord.shards does not suit this bot; leave it 0, or set what Discord wants for its size"
+BAD_INTENTS = (
+    "Discord does not allow this bot the events it needs: see on the developer portal, page Bot, whether it "
+    "is restricted"
+)
+REMEDIES = {
+    4004: BAD_TOKEN,
+    4010: BAD_SHARDS,
+    4011: "discord.shards = 0 is too few for a bot on this many servers: set it to 1 for each 2,000 of them",
+    4012: "this version of discord.py is too old for Discord: update the bot",
+    4013: BAD_INTENTS,
+    4014: BAD_INTENTS,
+}
+"""What can be done where the gateway closes with these codes: trying again is of no use."""
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +65,7 @@ class DiscordPlatform:
         self._data_dir = data_dir
         self._replies = replies
         self._sleep = sleep
-        self._client: Client | None = None
-        self._shut_until = 0.0
-        self._online = asyncio.Event()
+        self._outbox = Outbox(replies.texts, settings.add_reactions, now, sleep)
 
     async def run(self, core: Core) -> None:
         """Serve until cancelled, however often Discord goes away; raises `ConfigError` for a bad token."""
@@ -73,84 +77,27 @@ class DiscordPlatform:
                 await self._serve(core)
             except discord.LoginFailure:
                 raise ConfigError(BAD_TOKEN) from None
+            except discord.PrivilegedIntentsRequired:
+                raise ConfigError(BAD_INTENTS) from None
             except discord.ConnectionClosed as error:
-                if error.code == AUTHENTICATION_FAILED:
-                    raise ConfigError(BAD_TOKEN) from None
+                if remedy := REMEDIES.get(error.code):
+                    raise ConfigError(remedy) from None
                 log.warning("the gateway closed the connection: %s", error)
             except (OSError, TimeoutError, aiohttp.ClientError, discord.DiscordException) as error:
                 log.warning("Discord cannot be reached: %s", error)
 
     async def show(self, address: Address, reply: Reply) -> Address:
-        """Make the message look like `reply`: by the interaction's token, else as the bot, else by DM.
-
-        Waits while Discord was never reached; raises `Gone` where nobody can be reached any more, and what
-        the library raises where a later try may succeed.
-        """
-        await self._online.wait()
-        if (wait := self._shut_until - time.monotonic()) > 0:
-            await self._sleep(wait)
-        client = self._client
-        assert client is not None
-        place = places.read(address)
-        shown = await look(reply, place)
-        try:
-            place = await self._put(client, place, shown)
-        except discord.NotFound as error:
-            if error.code == UNKNOWN_MESSAGE:
-                raise Gone(f"message {place.message} was deleted") from None
-            place = await self._by_message(client, place, shown, reply)
-        except discord.Forbidden:
-            place = await self._by_message(client, place, shown, reply)
-        except discord.HTTPException as error:
-            self._heed(error)
-            raise
-        if self.settings.add_reactions and reply.images and reply.final:
-            await _offer_reactions(client, place)
-        return place.address()
-
-    def _heed(self, error: discord.HTTPException) -> None:
-        """Send nothing for as long as Cloudflare says; the library obeys Discord's own limits itself."""
-        if error.status == TOO_MANY:
-            self._shut_until = time.monotonic() + float(error.response.headers.get("Retry-After", LAST_RETRY))
-
-    async def _put(self, client: Client, place: Place, shown: Look) -> Place:
-        if place.by_token(self.now()):
-            try:
-                webhook = discord.Webhook.partial(client.application_id or 0, place.token, client=client)
-                await webhook.edit_message(place.message, **shown.edit())
-                return place
-            except discord.HTTPException as error:
-                if error.code not in DEAD_TOKEN:
-                    raise
-        channel = client.get_partial_messageable(place.channel)
-        if place.message:
-            await channel.get_partial_message(place.message).edit(**shown.edit())
-            return place
-        message = await channel.send(nonce=place.nonce, **shown.send())
-        return replace(place, message=message.id)
-
-    async def _by_message(self, client: Client, place: Place, shown: Look, reply: Reply) -> Place:
-        """Send by DM what has no place in its channel any more; only the final reply is worth that."""
-        if not reply.final:
-            return place
-        if not reply.images and not reply.actions:
-            raise Gone(f"channel {place.channel} is out of reach")
-        try:
-            channel = await client.create_dm(discord.Object(place.user))
-            message = await channel.send(nonce=str(place.message or place.nonce), **shown.send())
-        except discord.Forbidden:
-            raise Gone(f"channel {place.channel} is out of reach, and user {place.user} too") from None
-        return replace(place, channel=channel.id, message=message.id, token="")
+        """Make the message look like `reply`, as `Outbox.show` does."""
+        return (await self._outbox.show(places.read(address), reply)).address()
 
     async def _serve(self, core: Core) -> None:
         make_client = client_class(self.settings)
         options = _proxy_options(self.settings)
         async with make_client(
-            core, self._replies, self.settings, self.show, self._data_dir, **options
+            core, self._replies, self.settings, self.show, self._data_dir, self.now, **options
         ) as client:
             await client.login(self.settings.token)
-            self._client = client
-            self._online.set()
+            self._outbox.connect(client, core.database)
             try:
                 await client.connect()
             except AttributeError:
@@ -159,7 +106,7 @@ class DiscordPlatform:
                     raise
                 raise ConnectionError(f"no gateway at {self.settings.gateway_url}") from None
             finally:
-                self._online.clear()
+                self._outbox.disconnect()
                 await client.responder.close()
 
     async def _attempts(self) -> AsyncIterator[None]:
@@ -189,12 +136,3 @@ def _proxy_options(settings: DiscordConfig) -> dict[str, Any]:
         return {"proxy": proxy.url}
     # The names of hosts are left to the proxy: whoever needs one may get wrong addresses at home.
     return {"connector": ProxyConnector.from_url(proxy.url.replace("socks5h:", "socks5:"), rdns=True)}
-
-
-async def _offer_reactions(client: Client, place: Place) -> None:
-    message = client.get_partial_messageable(place.channel).get_partial_message(place.message)
-    try:
-        for emoji in OFFERED:
-            await message.add_reaction(emoji)
-    except discord.HTTPException as error:
-        log.info("no reactions under message %d: %s", place.message, error)

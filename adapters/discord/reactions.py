@@ -134,6 +134,6 @@ class Reactions:
     async def _send_privately(self, user: int, reply: Reply) -> None:
         try:
             channel = await self._client.create_dm(discord.Object(user))
-            await channel.send(**(await look(reply)).send())
+            await channel.send(**(await look(reply, database=self._core.database)).send())
         except discord.Forbidden:
             log.info("user %d takes no direct messages", user)

@@ -35,6 +35,7 @@ class Look:
     spoiler: bool
     rows: tuple[tuple[Any, ...], ...]
     choices: tuple[Choice, ...]
+    database: str
 
     def edit(self) -> dict[str, Any]:
         """Return the arguments that make an existing message look like this, whatever it looked like."""
@@ -42,7 +43,7 @@ class Look:
             "content": self.content,
             "embeds": [self.embed] if self.embed else [],
             "attachments": self._files(),
-            "view": buttons.view(self.rows, self.choices),
+            "view": buttons.view(self.rows, self.choices, self.database),
             "allowed_mentions": NOBODY,
         }
 
@@ -55,7 +56,7 @@ class Look:
         }
         if self.embed:
             message["embed"] = self.embed
-        if shown := buttons.view(self.rows, self.choices):
+        if shown := buttons.view(self.rows, self.choices, self.database):
             message["view"] = shown
         return message
 
@@ -68,8 +69,11 @@ class Look:
         ]
 
 
-async def look(reply: Reply, place: Place | None = None) -> Look:
-    """Return how a reply looks at a place, pictures within its upload limit; None is for the asker's eyes."""
+async def look(reply: Reply, place: Place | None = None, database: str = "") -> Look:
+    """Return how a reply looks at a place, pictures within its upload limit; None is for the asker's eyes.
+
+    Its buttons belong to `database`.
+    """
     limit, spoiler = (place.limit, place.spoiler) if place else (UPLOAD_LIMIT, False)
     images = await asyncio.gather(*(asyncio.to_thread(shrink_to, image, limit) for image in reply.images))
     asker = f"<@{place.user}> " if place and not reply.private else ""
@@ -80,6 +84,7 @@ async def look(reply: Reply, place: Place | None = None) -> Look:
         spoiler or reply.spoiler,
         reply.actions,
         reply.choices,
+        database,
     )
 
 

@@ -16,9 +16,10 @@ import discord
 
 from adapters.discord import pictures
 from adapters.discord.address import TOKEN_LIFE, Place
+from adapters.discord.lost_answers import LostAnswers
 from adapters.discord.people import near, of_interaction
 from adapters.discord.permissions import Interaction, check
-from adapters.discord.render import look
+from adapters.discord.render import Look, look
 from bot.core import Core
 from bot.replies.replies import Replies
 from bot.requests import ask
@@ -43,10 +44,25 @@ Show = Callable[[Address, Reply], Awaitable[Address]]
 _T = TypeVar("_T")
 
 
+class AnsweredElsewhere(Exception):
+    """Another program with the same token acknowledged an interaction first."""
+
+
 class Responder:
     """Takes every command; `show` makes a message look like a reply."""
 
-    def __init__(self, core: Core, replies: Replies, settings: DiscordConfig, show: Show) -> None:
+    def __init__(
+        self,
+        core: Core,
+        replies: Replies,
+        settings: DiscordConfig,
+        show: Show,
+        lost_answers: LostAnswers,
+        now: Callable[[], float],
+    ) -> None:
+        self._now = now
+        self._lost_answers = lost_answers
+        self._knows_other = False
         self.core = core
         self.replies = replies
         self.texts = replies.texts
@@ -106,7 +122,7 @@ class Responder:
 
             reply = await self._ask(interaction, Command("info", ""), fetch)
             assert isinstance(reply, Reply)
-            await interaction.edit_original_response(**(await look(reply)).edit())
+            await interaction.edit_original_response(**(await self.look(reply)).edit())
 
     async def press(self, interaction: Interaction, action: Action) -> None:
         """Make the job that a button means."""
@@ -119,11 +135,15 @@ class Responder:
         if public:
             # The first follow-up takes the place of the acknowledgement, and everybody sees that: it goes.
             await interaction.delete_original_response()
-        message = (await look(reply)).send()
+        message = (await self.look(reply)).send()
         if public or interaction.response.is_done():
             await interaction.followup.send(ephemeral=True, **message)
         else:
             await interaction.response.send_message(ephemeral=True, **message)
+
+    async def look(self, reply: Reply) -> Look:
+        """Return how a reply looks to its user alone."""
+        return await look(reply, database=self.core.database)
 
     @asynccontextmanager
     async def refusing(self, interaction: Interaction) -> AsyncIterator[None]:
@@ -139,11 +159,23 @@ class Responder:
             if error.code != UNKNOWN_INTERACTION:
                 raise
             log.warning("an interaction came too late to be answered: is the machine overloaded?")
-        except discord.HTTPException:
-            raise
+        except AnsweredElsewhere:
+            self._log_other()
+        except discord.HTTPException as error:
+            if error.code != ALREADY_ACKNOWLEDGED:
+                raise
+            self._log_other()
         except Exception:
             log.exception("an interaction went wrong")
             await self.sorry(interaction)
+
+    def _log_other(self) -> None:
+        log.log(
+            logging.DEBUG if self._knows_other else logging.ERROR,
+            "another program answered first with the same Discord token, so this one keeps quiet: "
+            "stop one of them, or give it a token of its own",
+        )
+        self._knows_other = True
 
     async def sorry(self, interaction: Interaction) -> None:
         """Say that it went wrong on our side."""
@@ -160,7 +192,7 @@ class Responder:
         finally:
             self._work.discard(task)
 
-    def place(self, interaction: Interaction, message: int) -> Place:
+    def place(self, interaction: Interaction, message: int, hidden: bool = False) -> Place:
         """Return the place of a message that an interaction's token can edit."""
         number = interaction.channel_id or 0
         return Place(
@@ -168,9 +200,12 @@ class Responder:
             interaction.user.id,
             message,
             interaction.token,
-            interaction.created_at.timestamp() + TOKEN_LIFE,
+            # By this machine's clock alone: Discord's may be hours away from it.
+            self._now() + TOKEN_LIFE,
             interaction.filesize_limit,
             not self._settings.spoiler_channels.isdisjoint(near(number, interaction.channel)),
+            lang=str(interaction.locale),
+            hidden=hidden,
         )
 
     async def acknowledge(self, interaction: Interaction) -> Address:
@@ -183,17 +218,21 @@ class Responder:
         self._unacknowledged += 1
         self._all_acknowledged.clear()
         try:
-            message = await self._defer(interaction)
+            message, hidden = await self._defer(interaction)
         finally:
             self._unacknowledged -= 1
             if not self._unacknowledged:
                 self._all_acknowledged.set()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._all_acknowledged.wait(), PATIENCE)
-        return self.place(interaction, message).address()
+        return self.place(interaction, message, hidden).address()
 
-    async def _defer(self, interaction: Interaction) -> int:
-        """Acknowledge for everybody to see; return the message that will hold the answer."""
+    async def _defer(self, interaction: Interaction) -> tuple[int, bool]:
+        """Acknowledge for everybody to see; return the message that will hold the answer.
+
+        Where the user may not post, Discord shows it to them alone; then the second value is true. Raises
+        `AnsweredElsewhere`.
+        """
         interaction.extras[PUBLIC] = True
         try:
             try:
@@ -201,12 +240,15 @@ class Responder:
             except aiohttp.ClientConnectionError:
                 # An idle connection may close just as it is used again; there is no time for more than a try.
                 answer = await interaction.response.defer(thinking=True)
-            return int(answer.message_id)
+            return int(answer.message_id), answer.is_ephemeral()
         except discord.HTTPException as error:
             if error.code != ALREADY_ACKNOWLEDGED:
                 raise
+            if not self._lost_answers.has(interaction.token):
+                raise AnsweredElsewhere from None
             # An answer that was lost on its way back was repeated; the message stands all the same.
-            return (await interaction.original_response()).id
+            message = await interaction.original_response()
+            return message.id, message.flags.ephemeral
 
     async def _ask(
         self,

@@ -57,6 +57,7 @@ class AccountStore:
     def __init__(self, db: Database, salt: bytes, links: dict[str, str], bans: dict[str, Ban]) -> None:
         self._db = db
         self._salt = salt
+        self.database = hmac.digest(salt, b"database", "sha256").hex()[:6]
         self._links = links
         self._bans = bans
         self._settings: dict[str, dict[str, str]] = {}

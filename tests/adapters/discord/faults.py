@@ -61,14 +61,14 @@ async def edit_by_token(folder: Path, status: int, *, late: bool = False, scope:
 
 async def upload(folder: Path, status: int) -> None:
     """Let the picture's own edit fail, not one before it."""
-    async with _late(folder, HeavyEngine) as (studio, gate):
+    async with gated(folder, HeavyEngine) as (studio, gate):
         studio.discord.fail("PATCH", "/webhooks/", status)
         gate.open()
         await alone(studio)
 
 
 async def edit_by_bot(folder: Path, status: int, *, late: bool = False, scope: str = "") -> None:
-    async with _late(folder) as (studio, gate):
+    async with gated(folder) as (studio, gate):
         studio.world.shift += QUARTER
         studio.discord.fail("PATCH", "/channels/", status, late=late, scope=scope)
         gate.open()
@@ -169,7 +169,7 @@ async def stopped(folder: Path) -> None:
 
 
 async def out_of_reach(folder: Path, *, thrown_out: bool) -> None:
-    async with _late(folder) as (studio, gate):
+    async with gated(folder) as (studio, gate):
         studio.world.shift += QUARTER
         channel = studio.ann.channel
         channel.permissions = 0 if thrown_out else channel.permissions
@@ -184,7 +184,7 @@ async def out_of_reach(folder: Path, *, thrown_out: bool) -> None:
 
 
 async def nowhere(folder: Path) -> None:
-    async with _late(folder) as (studio, gate):
+    async with gated(folder) as (studio, gate):
         studio.world.shift += QUARTER
         studio.ann.channel.permissions, studio.ann.person.takes_messages = 0, False
         gate.open()
@@ -192,7 +192,7 @@ async def nowhere(folder: Path) -> None:
 
 
 async def deleted_message(folder: Path) -> None:
-    async with _late(folder) as (studio, gate):
+    async with gated(folder) as (studio, gate):
         (message,) = studio.ann.sees()
         studio.world.remove(message)
         gate.open()
@@ -201,7 +201,7 @@ async def deleted_message(folder: Path) -> None:
 
 
 @asynccontextmanager
-async def _late(folder: Path, engine: type[FakeEngine] = FakeEngine) -> AsyncIterator[tuple[Studio, Gate]]:
+async def gated(folder: Path, engine: type[FakeEngine] = FakeEngine) -> AsyncIterator[tuple[Studio, Gate]]:
     """A job that stands at a gate with its message shown."""
     gate = Gate()
     async with opened(folder, engine=engine(64, gate)) as studio:

@@ -48,6 +48,7 @@ class Gateway:
     """All sessions. `identified` and `resumed` count how connections began."""
 
     def __init__(self, world: World, token: str) -> None:
+        self.closes_with = 0
         self.world = world
         self.token = token
         self.url = ""
@@ -113,6 +114,9 @@ class Gateway:
     async def _identify(self, pipe: Pipe, data: Json) -> Session | None:
         if data["token"] != self.token:
             await pipe.socket.close(code=4004, message=b"Authentication failed.")
+            return None
+        if self.closes_with:
+            await pipe.socket.close(code=self.closes_with)
             return None
         if data["intents"] & PRIVILEGED:
             self.world.broken.append(f"privileged intents: {data['intents']}")

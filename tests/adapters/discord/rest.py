@@ -37,6 +37,7 @@ class Fault:
     times: int = 1
     late: bool = False
     scope: str = ""
+    code: int = 0
 
 
 class Discord:
@@ -55,9 +56,16 @@ class Discord:
         self._closed: dict[str, float] = {}
 
     def fail(
-        self, method: str, path: str, status: int, times: int = 1, late: bool = False, scope: str = ""
+        self,
+        method: str,
+        path: str,
+        status: int,
+        times: int = 1,
+        late: bool = False,
+        scope: str = "",
+        code: int = 0,
     ) -> None:
-        self.faults.append(Fault(method, path, status, times, late, scope))
+        self.faults.append(Fault(method, path, status, times, late, scope, code))
 
     @property
     def api_base(self) -> str:
@@ -81,6 +89,8 @@ class Discord:
             ("GET", "/users/@me", self._me),
             ("GET", "/oauth2/applications/@me", self._application),
             ("PUT", "/applications/{app}/commands", self._commands),
+            ("GET", "/applications/{app}/commands", self._listed),
+            ("PATCH", "/channels/{channel}", self._edit_channel),
             ("POST", "/interactions/{id}/{token}/callback", self._callback),
             ("POST", "/webhooks/{app}/{token}", self._follow),
             ("GET", BOTH, self._hook_message),
@@ -117,6 +127,8 @@ class Discord:
             assert request.transport is not None
             await request.content.readany()
             request.transport.abort()
+        if fault.code:
+            return _json({"message": "refused", "code": fault.code}, fault.status)
         if fault.status == 401:
             return _json({"message": "Invalid Webhook Token", "code": 50027}, 401)
         if fault.status == 429:
@@ -177,6 +189,16 @@ class Discord:
         ]
         return _json(world.commands)
 
+    async def _listed(self, _: web.Request) -> web.Response:
+        return _json(self.world.commands)
+
+    async def _edit_channel(self, request: web.Request) -> web.Response:
+        channel = self._channel(request)
+        if not channel.may(bits.SEND) or channel.locked:
+            raise Wrong(403, 50013, "Missing Permissions")
+        channel.archived = bool(request[BODY].get("archived", channel.archived))
+        return _json(channel_json(channel))
+
     async def _callback(self, request: web.Request) -> web.Response:
         number, token = int(request.match_info["id"]), request.match_info["token"]
         kind, data = request[BODY]["type"], request[BODY].get("data") or {}
@@ -185,7 +207,9 @@ class Discord:
         message = self.world.acknowledge(number, token, kind, data, request[FILES])
         told: dict[str, Any] = {"interaction": {"id": str(number), "type": 2}, "resource": {"type": kind}}
         if message is not None:
+            ephemeral = bool(message.flags & bits.EPHEMERAL)
             told["interaction"] |= {"response_message_id": str(message.id)}
+            told["interaction"] |= {"response_message_ephemeral": ephemeral}
             told["resource"] |= {"message": self._told(message)}
         return _json(told)
 
@@ -224,6 +248,8 @@ class Discord:
 
     async def _channel_message(self, request: web.Request) -> web.Response:
         channel, message = self._channel(request), self.world.known(int(request.match_info["message"]))
+        if message.flags & bits.EPHEMERAL:
+            raise Wrong(404, 10008, "Unknown Message")
         if request.method == "GET" and not channel.may(bits.HISTORY):
             raise Wrong(403, 50001, "Missing Access")
         if request.method == "PATCH":

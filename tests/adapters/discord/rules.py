@@ -16,7 +16,9 @@ def check(world: "World", message: Message, body: "Json", files: list[bytes], li
     _must(len(attachments) <= 10, "attachments: at most 10")
     new = [told for told in attachments if len(str(told["id"])) < 10]
     _must(len(new) == len(files), "attachments: every file is named once")
-    if any(len(data) > limit for data in files):
+    if files and world.refused_files and message.channel is not world.spares:
+        raise world.refused_files
+    if any(len(data) > min(limit, world.most_bytes) for data in files):
         raise Wrong(413, 40005, "Request entity too large")
     if (body.get("allowed_mentions") or {}).get("parse") != [] and body.keys() - {"flags"}:
         world.broken.append(f"mentions are allowed: {body}")

@@ -92,12 +92,17 @@ async def living(
     profile: ModelProfile = PROFILE,
     ready: bool = True,
     hurried: bool = True,
+    clock_off: float = 0.0,
     **said: Any,
 ) -> AsyncIterator[Studio]:
     """Let the bot live on a small Discord; it stops in order at the end, and what it broke is told.
 
-    `hurried`, it waits a hundredth of a second wherever it would wait a second or longer.
+    `hurried`, it waits a hundredth of a second wherever it would wait a second or longer. Its clock is
+    `clock_off` seconds ahead of Discord's.
     """
+
+    def now() -> float:
+        return discord.world.now() + clock_off
 
     async def sleep(seconds: float) -> None:
         if seconds > 1000:
@@ -106,7 +111,7 @@ async def living(
 
     settings = DiscordConfig(TOKEN, api_base=discord.api_base, gateway_url=discord.gateway_url)
     replies = Replies(profile)
-    platform = DiscordPlatform(replace(settings, **said), directory, replies, discord.world.now, sleep)
+    platform = DiscordPlatform(replace(settings, **said), directory, replies, now, sleep)
     async with JobStore.open(directory) as store:
         core = Core(
             store=store,
@@ -116,7 +121,7 @@ async def living(
             banned_words=BannedWords(banned),
             settings=CoreSettings(profile, Params(""), rule, access=access),
             platforms={platform.name: platform},
-            now=discord.world.now,
+            now=now,
             sleep=sleep,
         )
         await core.recover()

@@ -26,10 +26,10 @@ async def test_reroll_is_a_new_message_with_buttons_of_its_own(studio: Studio) -
     first = await studio.draw(seed=5)
     again = await studio.drawn(await studio.ann.press(first, "reroll"))
     assert again.files != first.files
-    assert again.custom_ids[0] == "zi:reroll:2:0"
+    assert again.custom_ids[0] == f"zi-{studio.core.database}:reroll:2:0"
     larger = await studio.drawn(await studio.ann.press(again, "upscale"))
     assert "enlarged" in larger.text
-    assert "zi:reroll:3:0" in larger.custom_ids
+    assert f"zi-{studio.core.database}:reroll:3:0" in larger.custom_ids
 
 
 async def test_the_numbered_buttons_of_a_grid_mean_their_picture(studio: Studio) -> None:

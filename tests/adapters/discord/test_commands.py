@@ -33,7 +33,7 @@ async def test_a_command_becomes_a_picture_in_the_message_that_acknowledged_it(s
     assert message.text.startswith(f"<@{studio.ann.person.id}> Here is your picture")
     assert len(message.files) == 1
     assert message.files[0].startswith(b"\x89PNG")
-    assert message.custom_ids == [f"zi:{verb}:1:0" for verb in
+    assert message.custom_ids == [f"zi-{studio.core.database}:{verb}:1:0" for verb in
                                   ("reroll", "vary", "upscale", "edit", "info", "delete")]  # fmt: skip
 
 

@@ -76,7 +76,7 @@ class DiscordStage:
 
 
 def _seen(message: Message) -> Seen:
-    ids = tuple(each.removeprefix("zi:") for each in message.custom_ids)
+    ids = tuple(each.partition(":")[2] for each in message.custom_ids)
     return Seen(words(message).replace("\\", ""), len(message.files), ids)
 
 

@@ -104,7 +104,11 @@ async def test_commands_are_told_once_and_again_when_they_change(tmp_path: Path)
         for command in ("imagine", "imagine", "draw"):
             async with living(discord, tmp_path, command=command):
                 pass
-        told = [body for method, path, body in discord.world.calls if path.endswith("/commands")]
+        told = [
+            body
+            for method, path, body in discord.world.calls
+            if path.endswith("/commands") and method == "PUT"
+        ]
     assert [commands[0]["name"] for commands in told] == ["imagine", "draw"]
 
 

@@ -50,6 +50,9 @@ class Channel:
     person: Person | None = None
     parent: int = 0
     nsfw: bool = False
+    archived: bool = False
+    locked: bool = False
+    hides: bool = False
 
     def may(self, *bits: int) -> bool:
         return all(self.permissions >> bit & 1 for bit in bits)
@@ -112,6 +115,9 @@ class World:
     def __init__(self) -> None:
         self.shift = 0.0
         self.deadline = DEADLINE
+        self.refused_files: Wrong | None = None
+        self.spares: Channel | None = None
+        self.most_bytes = 2**63
         self.messages: dict[int, Message] = {}
         self.deleted: list[Message] = []
         self.interactions: dict[str, Interaction] = {}
@@ -192,7 +198,9 @@ class World:
             assert asked.pressed is not None
             asked.original = self.edit(asked.pressed, body, files, asked.limit)
             return asked.original
-        flags = body.get("flags", 0) | (LOADING if kind == 5 else 0)
+        flags = (
+            body.get("flags", 0) | (LOADING if kind == 5 else 0) | (EPHEMERAL if asked.channel.hides else 0)
+        )
         asked.original = self.create(asked.channel, body, files, flags, asked)
         return asked.original
 
@@ -222,6 +230,8 @@ class World:
         return message
 
     def edit(self, message: Message, body: Json, files: list[bytes], limit: int = 10 * 1024**2) -> Message:
+        if message.channel.archived:
+            raise Wrong(400, 50083, "Thread is archived")
         self._write(message, body, files, limit)
         message.flags &= ~LOADING
         return message
