@@ -61,6 +61,7 @@ def test_a_good_rewriting_is_right(reads_chinese: bool) -> None:
         ("Two penguins and people having a snowball fight, no people.", "wrong"),
         ("Two penguins having a snowball fight in da xuezhang, no people.", "flawed"),
         ("Two penguins having a snowball fight, no people, background out of focus.", "flawed"),
+        ("Sure, two penguins having a snowball fight, no people.", "flawed"),
         ("Two small penguins in a snowball fight without any people.", "right"),
     ],
 )

@@ -50,6 +50,10 @@ NEGATOR = (
     r"\b(?:no|without|not|never|any|free of)\b[a-z ]{0,24}?"
     r"|(?:不|没|沒|无|無|別|别|勿|冇|唔)[\u3400-\u9fff]{0,4}?"
 )
+TALK = re.compile(
+    r"^(?:sure|certainly|of course|here(?:'s| is)|please|imagine|i(?:'d|'m| am| can| would| have))\b"
+    r"|^you (?:can|could)\b|^(?:wish|prompt|description|title|answer|output):|(?:^|[.!] )(?:i hope|let me know|feel free)\b"
+)
 NOBODY = re.compile(r"\b(?:nobody|no one|deserted|empty|unpeopled|uninhabited)\b|空无一人")
 
 
@@ -97,13 +101,14 @@ def refuses(prompt: str, negative: str, item: str) -> bool:
 
 
 def garbage(wish: Wish, prompt: str, reads_chinese: bool) -> list[str]:
-    """Chinese for a model that reads none, and Chinese words of the wish spelled in pinyin.
+    """Chinese for a model that reads none, Chinese words of the wish in pinyin, and a writer's own talk.
 
     Quotes may be Chinese, and what the gold spells so ("Leshan") may be spelled so.
     """
     allowed = _folded(" ".join((wish.wish, wish.whole, *wish.must, *wish.lesser)))
     literal = "".join(part for item in wish.must for part in item.split("|") if part.startswith("="))
     left = [] if reads_chinese else [text for text in HAN.findall(prompt) if text not in literal]
+    left += [talk for talk in TALK.findall(_folded(prompt)) if talk not in _folded(wish.wish)]
     words = re.findall(r"[a-zà-ÿ]+", _folded(prompt))
     spelled = {word for text in HAN.findall(wish.wish) for word in _spellings(text)}
     return left + [word for word in words if word in spelled and not re.search(rf"\b{word}", allowed)]
