@@ -8,7 +8,6 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 import aiohttp
@@ -92,7 +91,7 @@ class Responder:
         """Take a command that makes a job, perhaps from a picture; `options` are flags by their names."""
         async with self.refusing(interaction):
             fetch = partial(pictures.fetch, picture) if picture else None
-            found = await self._ask(interaction, command, fetch, options or {}, edited)
+            found = await self._ask(interaction, command, fetch, options, edited)
             if isinstance(found, Question):
                 raise Refused("empty-prompt")
 
@@ -109,7 +108,8 @@ class Responder:
     async def upscale_message(self, interaction: Interaction, message: discord.Message) -> None:
         """Upscale the picture of any message."""
         async with self.refusing(interaction):
-            await self.make(interaction, Command("upscale", ""), pictures.of(message))
+            fetch = partial(pictures.fetch, pictures.of(message))
+            await self._ask(interaction, Command("upscale", ""), fetch)
 
     async def read(self, interaction: Interaction, message: discord.Message) -> None:
         """Show the parameters in the picture of any message."""
@@ -255,7 +255,7 @@ class Responder:
         interaction: Interaction,
         command: Command,
         fetch: Fetch | None = None,
-        options: Mapping[str, str] = MappingProxyType({}),
+        options: Mapping[str, str] | None = None,
         edited: int | None = None,
     ) -> Job | Reply | Question:
         return await ask.ask(
@@ -267,7 +267,7 @@ class Responder:
                 partial(self.acknowledge, interaction),
                 fetch,
                 edited=edited,
-                options=options,
+                options=options or {},
             ),
         )
 
