@@ -22,7 +22,7 @@ from adapters.discord.render import Look, look
 from bot.core import Core
 from bot.replies.replies import Replies
 from bot.requests import ask
-from bot.requests.ask import Ask, Question
+from bot.requests.ask import Invocation, Question
 from bot.requests.commands import Command
 from bot.setup.config import DiscordConfig
 from bot.types import Action, Address, Fetch, Gone, Job, Refused, Reply
@@ -91,14 +91,14 @@ class Responder:
         """Take a command that makes a job, perhaps from a picture; `options` are flags by their names."""
         async with self.refusing(interaction):
             fetch = partial(pictures.fetch, picture) if picture else None
-            found = await self._ask(interaction, command, fetch, options, edited)
+            found = await self._dispatch(interaction, command, fetch, options, edited)
             if isinstance(found, Question):
                 raise Refused("empty-prompt")
 
     async def answer(self, interaction: Interaction, command: Command) -> None:
         """Answer a command that makes no job: what is private to its user alone, a job to everybody."""
         async with self.refusing(interaction):
-            reply = await soon(self._ask(interaction, command))
+            reply = await soon(self._dispatch(interaction, command))
             assert isinstance(reply, Reply)
             if reply.private:
                 await self.reply_privately(interaction, reply)
@@ -109,7 +109,7 @@ class Responder:
         """Upscale the picture of any message."""
         async with self.refusing(interaction):
             fetch = partial(pictures.fetch, pictures.of(message))
-            await self._ask(interaction, Command("upscale", ""), fetch)
+            await self._dispatch(interaction, Command("upscale", ""), fetch)
 
     async def read(self, interaction: Interaction, message: discord.Message) -> None:
         """Show the parameters in the picture of any message."""
@@ -120,7 +120,7 @@ class Responder:
                 await interaction.response.defer(ephemeral=True, thinking=True)
                 return await pictures.fetch(picture)
 
-            reply = await self._ask(interaction, Command("info", ""), fetch)
+            reply = await self._dispatch(interaction, Command("info", ""), fetch)
             assert isinstance(reply, Reply)
             await interaction.edit_original_response(**(await self.look(reply)).edit())
 
@@ -250,7 +250,7 @@ class Responder:
             message = await interaction.original_response()
             return message.id, message.flags.ephemeral
 
-    async def _ask(
+    async def _dispatch(
         self,
         interaction: Interaction,
         command: Command,
@@ -258,9 +258,9 @@ class Responder:
         options: Mapping[str, str] | None = None,
         edited: int | None = None,
     ) -> Job | Reply | Question:
-        return await ask.ask(
+        return await ask.dispatch(
             self.core,
-            Ask(
+            Invocation(
                 of_interaction(interaction),
                 str(interaction.id),
                 command,

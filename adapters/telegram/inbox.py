@@ -19,7 +19,7 @@ from adapters.telegram.reactions import Reactions
 from adapters.telegram.responder import LINKED, Responder
 from bot.locales.texts import LANGUAGES
 from bot.requests import commands
-from bot.requests.ask import Ask, Question, ask, at
+from bot.requests.ask import Invocation, Question, at, dispatch
 from bot.requests.commands import Command
 from bot.types import Job, Kind, Refused, Reply, User
 
@@ -78,7 +78,7 @@ class Inbox:
             return
         try:
             command = _linked(commands.parse(incoming.text))
-            found = await self._ask(user, place, incoming, command)
+            found = await self._dispatch(user, place, incoming, command)
         except Refused as refused:
             await self._refuse(place, user, incoming, refused)
             return
@@ -89,12 +89,12 @@ class Inbox:
         elif isinstance(found, Reply):
             await self._responder.reply_privately(place, user, found, command.name)
 
-    async def _ask(
+    async def _dispatch(
         self, user: User, place: Place, incoming: Incoming, command: Command
     ) -> Job | Reply | Question:
-        return await ask(
+        return await dispatch(
             self._responder.core,
-            Ask(
+            Invocation(
                 user,
                 place.event,
                 command,

@@ -29,7 +29,7 @@ from bot.replies.format import cut, introduced
 from bot.replies.refusals import REFUSALS, Refusal
 from bot.replies.replies import Replies
 from bot.requests import commands
-from bot.requests.ask import Ask, Question, ask, at
+from bot.requests.ask import Invocation, Question, at, dispatch
 from bot.storage.pictures import MAX_BYTES
 from bot.types import Job, Refused, Reply, User
 
@@ -101,9 +101,9 @@ class Api:
         message = await read_message(request)
         user = replace(user, locale=answer_locale(message.text, user.locale))
         try:
-            answer = await ask(
+            answer = await dispatch(
                 self.core,
-                Ask(
+                Invocation(
                     user,
                     event_of(user, message.id),
                     commands.parse(message.text),

@@ -20,7 +20,7 @@ _CHINESE = re.compile(f"[{HAN}]")
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Invocation:
     """A command of `user` as it came in with the event `event_id`.
 
     `picture` brings the attached file. `replied_to` is the job whose message this replies to; a `bare` text,
@@ -78,31 +78,31 @@ def at(address: Address) -> Place:
     return place
 
 
-async def ask(core: Jobs, asked: Ask) -> Job | Reply | Question:
+async def dispatch(core: Jobs, invocation: Invocation) -> Job | Reply | Question:
     """Do what a command says; raises `Refused`.
 
     Whether the user may ask here is checked before anything they wrote.
     """
-    user, command = asked.user, asked.command
-    if command.name in ("imagine", "optimize", "upscale", "reroll") or asked.picture is not None:
+    user, command = invocation.user, invocation.command
+    if command.name in ("imagine", "optimize", "upscale", "reroll") or invocation.picture is not None:
         core.check_access(user)
     match command.name:
         case "imagine" | "optimize" as kind:
-            return await _draw(core, asked, kind)
-        case "upscale" if asked.picture is not None:
-            params = _assigned(await core.defaults(user), asked.options)
+            return await _draw(core, invocation, kind)
+        case "upscale" if invocation.picture is not None:
+            params = _assigned(await core.defaults(user), invocation.options)
             params = upscale_options.parse_options(command.rest).over(params)
-            return await _submit(core, asked, "upscale", params)
+            return await _submit(core, invocation, "upscale", params)
         case "upscale":
-            action = upscale_options.read(command.rest).action(asked.replied_to)
-            return await _repeat(core, asked, action)
+            action = upscale_options.read(command.rest).action(invocation.replied_to)
+            return await _press(core, invocation, action)
         case "reroll":
-            job = asked.replied_to or (await core.newest(user, "imagine")).id
-            return await _repeat(core, asked, Action("reroll", job))
-        case "info" if asked.picture is not None:
-            return core.describe(user, await asked.picture())
-        case "show" | "info" if not command.rest and asked.replied_to is not None:
-            command = replace(command, rest=str(asked.replied_to))
+            job = invocation.replied_to or (await core.newest(user, "imagine")).id
+            return await _press(core, invocation, Action("reroll", job))
+        case "info" if invocation.picture is not None:
+            return core.describe(user, await invocation.picture())
+        case "show" | "info" if not command.rest and invocation.replied_to is not None:
+            command = replace(command, rest=str(invocation.replied_to))
     return await core.answer(user, command)
 
 
@@ -113,36 +113,38 @@ async def press(core: Jobs, user: User, action: Action, place: Place, event_id: 
     return await core.press(user, action, await place(), event_id)
 
 
-async def _draw(core: Jobs, asked: Ask, kind: Literal["imagine", "optimize"]) -> Job | Question:
-    text = asked.command.rest
-    if not text and asked.picture is None:
+async def _draw(core: Jobs, invocation: Invocation, kind: Literal["imagine", "optimize"]) -> Job | Question:
+    text = invocation.command.rest
+    if not text and invocation.picture is None:
         return Question(kind)
-    if asked.edited is not None:
-        job = await core.job_for_action(asked.user, Action("edit", asked.edited))
-        return await _submit(core, asked, kind, await _params(core, asked), _image(job))
-    if asked.bare and asked.replied_to is not None and asked.picture is None:
-        job = await core.job_for_action(asked.user, Action("edit", asked.replied_to))
+    if invocation.edited is not None:
+        job = await core.job_for_action(invocation.user, Action("edit", invocation.edited))
+        return await _submit(core, invocation, kind, await _params(core, invocation), _image(job))
+    if invocation.bare and invocation.replied_to is not None and invocation.picture is None:
+        job = await core.job_for_action(invocation.user, Action("edit", invocation.replied_to))
         if job.request.kind != "optimize" and job.request.params.prompt:
-            return await _submit(core, asked, kind, _changed(job, text), _image(job))
-    return await _submit(core, asked, kind, await _params(core, asked))
+            return await _submit(core, invocation, kind, _changed(job, text), _image(job))
+    return await _submit(core, invocation, kind, await _params(core, invocation))
 
 
-async def _repeat(core: Jobs, asked: Ask, action: Action) -> Job:
-    job = await press(core, asked.user, action, asked.place, asked.event_id)
+async def _press(core: Jobs, invocation: Invocation, action: Action) -> Job:
+    job = await press(core, invocation.user, action, invocation.place, invocation.event_id)
     assert isinstance(job, Job)
     return job
 
 
-async def _submit(core: Jobs, asked: Ask, kind: Kind, params: Params, image: str | None = None) -> Job:
-    request = Request(asked.user, await asked.place(), asked.event_id, kind, params, image)
-    return await core.submit(request, asked.picture)
+async def _submit(
+    core: Jobs, invocation: Invocation, kind: Kind, params: Params, image: str | None = None
+) -> Job:
+    request = Request(invocation.user, await invocation.place(), invocation.event_id, kind, params, image)
+    return await core.submit(request, invocation.picture)
 
 
-async def _params(core: Jobs, asked: Ask) -> Params:
-    text = asked.command.rest
-    params = flags.parse(text, _assigned(await core.defaults(asked.user), asked.presets))
+async def _params(core: Jobs, invocation: Invocation) -> Params:
+    text = invocation.command.rest
+    params = flags.parse(text, _assigned(await core.defaults(invocation.user), invocation.presets))
     return flags.steps_over_fast(
-        _assigned(params, asked.options), flags.names_in(text) | asked.options.keys()
+        _assigned(params, invocation.options), flags.names_in(text) | invocation.options.keys()
     )
 
 

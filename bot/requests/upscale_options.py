@@ -63,12 +63,12 @@ class UpscaleRequest:
     index: int = 0
     options: UpscaleOptions = TWICE
 
-    def action(self, answered: int | None = None) -> Action:
-        """Return the button this stands for, under the job `answered` where none is named.
+    def action(self, replied_to: int | None = None) -> Action:
+        """Return the button this stands for, under the job `replied_to` where none is named.
 
         Raises `Refused` (`needs-image`) where there is no job at all.
         """
-        job = self.job if self.job is not None else answered
+        job = self.job if self.job is not None else replied_to
         if job is None:
             raise Refused("needs-image")
         return Action("upscale", job, self.index, self.options.words())

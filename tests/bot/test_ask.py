@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.requests import commands
-from bot.requests.ask import Ask, Question, ask, at, press
+from bot.requests.ask import Invocation, Question, at, dispatch, press
 from bot.requests.commands import Command
 from bot.storage.accounts import Ban
 from bot.types import Action, Address, Job, Refused, Reply, User
@@ -44,8 +44,8 @@ class Asker:
         command = commands.parse(text) if isinstance(text, str) else text
         bare = isinstance(text, str) and not text.startswith("/")
         brought = None if picture is None else fetch
-        return await ask(
-            self.home.core, Ask(user, f"e{self._events}", command, place, brought, bare=bare, **more)
+        return await dispatch(
+            self.home.core, Invocation(user, f"e{self._events}", command, place, brought, bare=bare, **more)
         )
 
     async def task(self, text: str | Command, **more: Any) -> Any:
