@@ -167,7 +167,7 @@ class ModelProfile:
     `suggestions_in` and `worlds` have them in other languages, where somebody wrote them. `steps` and
     `guidance_scale` are what it was made for, `negatives` terms for the negative prompt of its pictures.
     `composes` is the side of the largest square that it can compose, 0 for any; larger pictures begin at that
-    area.
+    area. `reads` are the languages of its text encoder.
     """
 
     name: str
@@ -181,12 +181,17 @@ class ModelProfile:
     guidance_scale: float = 1.8
     negatives: tuple[str, ...] = ()
     composes: int = 0
+    reads: tuple[str, ...] = ("en",)
 
 
 EXPERIMENTS = ("dynamic-schedule", "reuse-balanced", "reuse-fast", "detail", "cuda-graphs")
 """Studies that are off because they did not pay, or were not measured: noise levels bent by the prompt's
 complexity, steps that reuse others' work (one of the two), a pass of super-resolution blended into enhanced
 pictures, and small pictures' forwards as one launch on CUDA."""
+
+
+PromptLanguage = Literal["auto", "english", "own"]
+"""English where a Chinese prompt is understood whole or the model reads no Chinese; always; or never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +206,7 @@ class EngineSettings:
     matrices are kept in: `auto`, plain, bfloat16, int8, float8 or 4bit; `optimizer` is what writes prompts:
     `auto`, rules, text-encoder, or a chat model's directory or hub id; `upscalers` is a folder of
     other super-resolution weights and `loras` one of LoRA files, or empty; `experimental` names those of
-    `EXPERIMENTS` that Z-Image draws with; `keep_language` leaves Chinese prompts Chinese.
+    `EXPERIMENTS` that Z-Image draws with; `prompt_language` says when Chinese prompts stay Chinese.
     """
 
     model: str = "embedded"
@@ -215,7 +220,7 @@ class EngineSettings:
     upscalers: str = ""
     loras: str = ""
     experimental: tuple[str, ...] = ()
-    keep_language: bool = False
+    prompt_language: PromptLanguage = "auto"
 
 
 class Engine(Protocol):

@@ -1,10 +1,12 @@
 """From the configuration to the settings of the core and of the engine. Opens nothing."""
 
+from typing import cast
+
 from bot.core import CoreSettings
 from bot.policy.moderation import BannedWords, PictureFilter
 from bot.setup.config import Config, ConfigError
 from bot.types import Params
-from engine.types import EngineSettings, ModelProfile
+from engine.types import EngineSettings, ModelProfile, PromptLanguage
 
 
 def core_settings(settings: Config, profile: ModelProfile) -> CoreSettings:
@@ -50,7 +52,7 @@ def engine_settings(settings: Config) -> EngineSettings:
         upscalers=model.upscalers,
         loras=model.loras,
         experimental=model.experimental,
-        keep_language=model.prompt_language == "own",
+        prompt_language=cast(PromptLanguage, model.prompt_language),
     )
 
 

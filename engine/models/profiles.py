@@ -51,6 +51,8 @@ _SUGGESTIONS = (
     "an astronaut tending tomato plants in a greenhouse on Mars, late afternoon light, wide shot",
 )
 _DEFAULTS: dict[str, Any] = {"base_size": 1024, "max_size": 2048, "suggestions": _SUGGESTIONS, "world": ""}
+READ_CHINESE = ("Qwen", "ChatGLM", "Bert", "HunYuan", "MT5")
+"""What the class names of text encoders that were trained on Chinese begin with."""
 
 
 _UNGUIDED: dict[str, Any] = {"steps": 4, "guidance_scale": 1.0}
@@ -73,8 +75,8 @@ def profile(model: str, size: int = 0) -> ModelProfile:
     """Describe `embedded`, a model directory or a hub id; `size` replaces its native side, 0 leaves it.
 
     A directory may carry a `profile.json` with any of name, base_size, max_size, suggestions, world, steps,
-    guidance_scale and negatives; what it leaves out is as for Z-Image. Raises `EngineError("bad_input")` when
-    that file is wrong.
+    guidance_scale, negatives and reads; what it leaves out is as for Z-Image. Raises
+    `EngineError("bad_input")` when that file is wrong.
     """
     described = _described(model)
     side = min(size, described.max_size) // GRID * GRID
@@ -86,15 +88,14 @@ def _described(model: str) -> ModelProfile:
         return _embedded()
     folder = hub.folder(model)
     if folder is None:
-        return ModelProfile(
-            **(_DEFAULTS | {"name": model.rpartition("/")[2]} | _HUB.get(model.casefold(), {}))
-        )
+        known = _HUB.get(model.casefold(), {}) | _languages(locate(model))
+        return ModelProfile(**(_DEFAULTS | {"name": model.rpartition("/")[2]} | known))
     values = _read_profile(folder / FILE)
     try:
         limits = {
             "max_size": min(_DEFAULTS["max_size"], _longest_side(folder / "transformer" / "config.json"))
         }
-        limits |= _trained_size(folder)
+        limits |= _trained_size(folder) | _languages(folder)
     except (TypeError, ValueError, LookupError) as error:
         raise shards.missing(f"{folder} has a config.json that makes no sense ({error})") from error
     return ModelProfile(**({"name": folder.resolve().name} | _DEFAULTS | limits | values))
@@ -138,7 +139,7 @@ def _either(words: tuple[str, ...]) -> str:
 
 _KINDS: dict[str, tuple[type, ...]] = {
     "name": (str,), "base_size": (int,), "max_size": (int,), "suggestions": (list,), "world": (str,),
-    "steps": (int,), "guidance_scale": (int, float), "negatives": (list,),
+    "steps": (int,), "guidance_scale": (int, float), "negatives": (list,), "reads": (list,),
 }  # fmt: skip
 _RANGES = {"steps": (1, MOST_STEPS), "guidance_scale": (1.0, MOST_GUIDANCE)}
 
@@ -156,7 +157,7 @@ def _read_profile(file: Path) -> dict[str, Any]:
         if type(value) not in _KINDS.get(key, ()) or (key in _RANGES and not low <= value <= high):
             allowed = f"{low} to {high}" if key in _RANGES else f"known are {', '.join(_KINDS)}"
             raise EngineError("bad_input", f"{file}: {key} is wrong; {allowed}")
-    for key in {"suggestions", "negatives"} & values.keys():
+    for key in {"suggestions", "negatives", "reads"} & values.keys():
         values[key] = tuple(map(str, values[key]))
     return dict(values)
 
@@ -169,6 +170,14 @@ def _trained_size(folder: Path) -> dict[str, int]:
     factor = 2 ** (len(shards.json_object(vae).get("block_out_channels", [0] * 4)) - 1)
     side = int(shards.json_object(unet).get("sample_size") or 64) * factor
     return {"base_size": side, "max_size": 2 * side}
+
+
+def _languages(folder: Path | None) -> dict[str, Any]:
+    """Return what the text encoders of a model read; nothing where its index does not name them."""
+    index = folder / hub.INDEX if folder else None
+    parts = shards.json_object(index) if index and index.exists() else {}
+    encoders = [str(kind[1]) for name, kind in parts.items() if name.startswith("text_encoder") and kind[1]]
+    return {"reads": ("en", "zh")} if any(name.startswith(READ_CHINESE) for name in encoders) else {}
 
 
 def _longest_side(config: Path) -> int:

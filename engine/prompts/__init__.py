@@ -8,7 +8,7 @@ from time import monotonic
 
 from engine.prompts.complete.enhance import enhance
 from engine.prompts.complete.negatives import merged, negatives
-from engine.prompts.complete.optimize import optimize
+from engine.prompts.complete.optimize import ENGLISH, Target, optimize
 from engine.prompts.complete.prepare import completed, in_other_words, refusing
 from engine.prompts.llm.fallback import DEADLINE, PATIENCE, RewriterWithFallback
 from engine.prompts.llm.writer import Writer
@@ -17,7 +17,7 @@ from engine.prompts.text.sanitize import Rewritten, sanitize
 from engine.types import Generate, Optimize, PromptReady
 
 __all__ = [
-    "Optimizer", "Rewritten", "World", "Writer", "embedded_world", "enhance", "merged", "negatives",
+    "Optimizer", "Rewritten", "Target", "World", "Writer", "embedded_world", "enhance", "merged", "negatives",
     "optimize", "sanitize",
 ]  # fmt: skip
 
@@ -26,8 +26,8 @@ class Optimizer:
     """Prepares prompts for one model: sanitize, optimize, enhance, negatives, in this order.
 
     `world` is what a limited model knows: rules alone write for it. `language` writes for a model that draws
-    anything, within `deadline` seconds of computing and `patience` by the clock; `keep_language` leaves
-    Chinese prompts Chinese. `usual` are terms that every guided and enhanced picture of this model has in its
+    anything, within `deadline` seconds of computing and `patience` by the clock, in the language of
+    `target`. `usual` are terms that every guided and enhanced picture of this model has in its
     negative prompt.
     """
 
@@ -38,12 +38,12 @@ class Optimizer:
         *,
         deadline: float = DEADLINE,
         patience: float = PATIENCE,
-        keep_language: bool = False,
+        target: Target = ENGLISH,
         usual: Sequence[str] = (),
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._world = world
-        self._keep_language = keep_language
+        self._target = target
         self._usual = usual
         self._rewriter = (
             RewriterWithFallback(language, deadline=deadline, patience=patience, clock=clock)
@@ -94,7 +94,7 @@ class Optimizer:
 
     def _optimized(self, prompt: str, wording: int) -> Generator[None, None, tuple[Rewritten, str]]:
         """The prompt rewritten, and the kind of subject where a language model named it."""
-        ruled = optimize(prompt, self._world, wording=wording, keep_language=self._keep_language)
+        ruled = optimize(prompt, self._world, wording=wording, target=self._target)
         if self._rewriter is None:
             return ruled, ""
-        return (yield from self._rewriter.rewrite(prompt, ruled, wording, self._keep_language))
+        return (yield from self._rewriter.rewrite(prompt, ruled, wording, self._target))

@@ -13,7 +13,7 @@ from bot.policy.role_limits import RoleLimits
 from bot.setup import build, config
 from bot.storage.retention import Retention
 from bot.types import Params
-from engine.types import EngineSettings, ModelProfile
+from engine.types import EngineSettings, ModelProfile, PromptLanguage
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 
@@ -78,10 +78,10 @@ def test_every_setting_of_the_engine_reaches_it(tmp_path: Path) -> None:
     assert build.engine_settings(config.load(EXAMPLE, {})) == plain
 
 
-@pytest.mark.parametrize(("told", "kept"), [("english", False), ("own", True)])
-def test_the_language_of_prompts_reaches_the_engine(told: str, kept: bool) -> None:
-    found = build.engine_settings(config.load(None, {"ZIMAGE_BOT_MODEL__PROMPT_LANGUAGE": told}))
-    assert found == EngineSettings(keep_language=kept)
+@pytest.mark.parametrize("language", ["english", "own"])
+def test_the_language_of_prompts_reaches_the_engine(language: PromptLanguage) -> None:
+    found = build.engine_settings(config.load(None, {"ZIMAGE_BOT_MODEL__PROMPT_LANGUAGE": language}))
+    assert found == EngineSettings(prompt_language=language)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,10 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ),
         ({"ZIMAGE_BOT_MODEL__REUSE": "fast"}, ("model.reuse", 'model.experimental = ["reuse-balanced"]')),
         ({"ZIMAGE_BOT_MODEL__DETAIL": "0.5"}, ("model.detail", 'model.experimental = ["detail"]')),
-        ({"ZIMAGE_BOT_MODEL__PROMPT_LANGUAGE": "zh"}, ("model.prompt_language", "zh", "english", "own")),
+        (
+            {"ZIMAGE_BOT_MODEL__PROMPT_LANGUAGE": "zh"},
+            ("prompt_language", "zh", "english", "own"),
+        ),
         ({"ZIMAGE_BOT_LOG_LEVEL": "loud"}, ("log_level", "loud", "warning")),
         ({"ZIMAGE_BOT_ACCESS__ALLOW": "discord:server:1,House"}, ("access.allow", "House", "discord:role:5")),
         ({"ZIMAGE_BOT_DISCORD__COMMAND": "Paint it"}, ("discord.command", "Paint it", "a–z")),

@@ -70,10 +70,8 @@ def load(settings: EngineSettings, folder: Path) -> GenericPipeline:
         lambda: free_memory(probe(settings.device), int(needed), precision),
         settings.threads,
     )
-    value = profile(settings.model)
-    return GenericPipeline(
-        pipe, image_pipe, value, device, offload, upscaling, writer, settings.keep_language
-    )
+    known, language = profile(settings.model), settings.prompt_language
+    return GenericPipeline(pipe, image_pipe, known, device, offload, upscaling, writer, language)
 
 
 def _text_pipe(folder: Path, dtype: torch.dtype) -> Any:

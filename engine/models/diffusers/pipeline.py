@@ -35,6 +35,7 @@ from engine.types import (
     Optimize,
     Picture,
     Progress,
+    PromptLanguage,
     PromptReady,
     Upscale,
     image_tokens,
@@ -51,7 +52,7 @@ class GenericPipeline:
 
     `offload` is called once when memory runs out: it makes the model take less and says whether it could.
     `upscaling` is where and with what pictures are upscaled, `writer` the language model that writes prompts;
-    `keep_language` leaves Chinese prompts Chinese.
+    `prompt_language` says when Chinese prompts stay Chinese.
     """
 
     def __init__(
@@ -63,15 +64,14 @@ class GenericPipeline:
         offload: Callable[[], bool] = lambda: False,
         upscaling: Upscaling | None = None,
         writer: Writer | None = None,
-        keep_language: bool = False,
+        prompt_language: PromptLanguage = "auto",
     ) -> None:
         self.pipe = pipe
         self.image_pipe = image_pipe
         self.profile = profile
         self.device = device
-        self.optimizer = prompts.Optimizer(
-            language=writer, keep_language=keep_language, usual=profile.negatives
-        )
+        target = prompts.Target(prompt_language, "zh" in profile.reads)
+        self.optimizer = prompts.Optimizer(language=writer, target=target, usual=profile.negatives)
         self._readable = reader(pipe)
         self._offload = offload
         self._upscaling = upscaling or Upscaling()

@@ -8,7 +8,7 @@ import torch
 
 from engine.models.zimage.preview import PreviewMap
 from engine.prompts import World, Writer
-from engine.types import ModelProfile
+from engine.types import ModelProfile, PromptLanguage
 from engine.upscale.plan import Plan as Upscaling
 
 
@@ -16,9 +16,8 @@ from engine.upscale.plan import Plan as Upscaling
 class Components:
     """A loaded model; `scheduler` is that component's config, `world` what a limited model can draw.
 
-    `writer` is the language model that writes prompts, None where rules do, `keep_language` whether Chinese
-    prompts stay Chinese; `upscaling` says where and with
-    what pictures are upscaled.
+    `writer` is the language model that writes prompts, None where rules do, `prompt_language` when Chinese
+    prompts stay Chinese; `upscaling` says where and with what pictures are upscaled.
 
     `tighten` is called when memory runs out: it makes the model take less and says whether it could.
     `make_room` is called with a picture's width and height before it is begun, and may tighten, too; it says
@@ -37,7 +36,7 @@ class Components:
     preview: PreviewMap | None = None
     world: World | None = None
     writer: Writer | None = None
-    keep_language: bool = False
+    prompt_language: PromptLanguage = "auto"
     upscaling: Upscaling = field(default_factory=Upscaling)
     tighten: Callable[[], bool] | None = None
     make_room: Callable[[int, int], bool] | None = None

@@ -70,9 +70,9 @@ def _pipeline(
     writer = _writer(settings, components, plan)
     share = detail.SHARE if "detail" in settings.experimental else 0.0
     upscaling = Upscaling.of(device, settings.upscalers, share)
-    keep_language = settings.keep_language
+    language = settings.prompt_language
     pipeline = ZImagePipeline(
-        replace(components, writer=writer, upscaling=upscaling, keep_language=keep_language),
+        replace(components, writer=writer, upscaling=upscaling, prompt_language=language),
         speed=Speed.of(device.type, "cuda-graphs" in settings.experimental),
         options=options,
         loras=Loras(lora_folder(settings.loras), components.transformer),

@@ -82,7 +82,7 @@ class ZImagePipeline:
         self.optimizer = prompts.Optimizer(
             components.world,
             components.writer,
-            keep_language=components.keep_language,
+            target=prompts.Target(components.prompt_language, "zh" in components.profile.reads),
             usual=components.profile.negatives,
         )
         self._preview = components.preview

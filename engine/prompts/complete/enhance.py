@@ -3,41 +3,34 @@
 Knows what suits a subject and what is true at a time. The same prompt always gets the same additions.
 """
 
-import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from engine.cjk import HAN
-from engine.prompts.complete.kinds import is_drawn, kind_of, mentions, says
+from engine.prompts.complete.kinds import KINDS, is_drawn, kind_of, mentions, says, sole_subject
 from engine.prompts.data import phrases
 from engine.prompts.small_world.lexicon import Lexicon, Word, World, lexicon
 from engine.prompts.small_world.scene import Scene, read, render
 from engine.prompts.text.clean import QUOTED, is_chinese
 from engine.prompts.text.sanitize import LIMIT, Rewritten, sanitize
 
-PRECISE_WORDS = 40
-PRECISE_CHARACTERS = 60
 
-
-def enhance(
-    prompt: str, world: World | None = None, negative: str = "", *, kind: str = "", wording: int = 0
-) -> Rewritten:
+def enhance(prompt: str, world: World | None = None, negative: str = "", *, wording: int = 0) -> Rewritten:
     """Return `prompt` with what it leaves open; nothing that it, or `negative`, speaks against.
 
     For a world: a place and a time that suit the subject, then a light that is true at that time (notes
     `enhanced:place`, `enhanced:time`, `enhanced:light`); a prompt in which nothing of the world is recognised
     outside quotes stays as it is.
 
-    For None: framing, light and material or texture by kind of subject, which a language model may have told
-    as `kind`, in the prompt's language (`enhanced:composition`, `enhanced:light`, `enhanced:detail`); a long
-    prompt, or one that says them, stays as it is.
+    For None: framing, light and material or texture by kind of subject, in the prompt's language
+    (`enhanced:composition`, `enhanced:light`, `enhanced:detail`), where a prompt shows one thing alone and
+    does not say them; any other stays as it is, since what is added could contradict it.
 
     Another `wording` chooses other additions as true. Idempotent in `text`.
     """
     cleaned = sanitize(prompt)
     if world is None:
-        added = _free(cleaned.text, negative, kind, wording)
+        added = _free(cleaned.text, negative, wording)
     else:
         added = _within(cleaned.text, world, negative, wording)
     if len(added.text) > LIMIT:
@@ -107,12 +100,12 @@ def _denied(scene: Scene) -> frozenset[tuple[str, str]]:
     return frozenset((word.kind, word.key) for group in scene.denied for word in group)
 
 
-def _free(text: str, negative: str, kind: str, wording: int) -> Rewritten:
+def _free(text: str, negative: str, wording: int) -> Rewritten:
     plain = QUOTED.sub(" ", text)
-    kind = kind or kind_of(text)
-    if not re.search(r"\w", plain) or kind == "text" or _is_long(plain):
+    subject = sole_subject(plain)
+    if subject is None or kind_of(text) == "text":
         return Rewritten(text)
-    choices = _choices(plain, kind, "_zh" if is_chinese(text) else "")
+    choices = _choices(plain, KINDS[subject.kind], "_zh" if is_chinese(text) else "")
     open_names = [
         name
         for name, choice in choices.items()
@@ -143,7 +136,7 @@ def _choices(plain: str, kind: str, suffix: str) -> dict[str, Sequence[str]]:
     composition, light, detail = (table[f"{name}{suffix}"] for name in ("composition", "light", "detail"))
     drawn = is_drawn(plain)
     choices = {
-        "composition": () if drawn else composition.get(kind, composition["other"]),
+        "composition": () if drawn else composition.get(kind, ()),
         "light": light[_time(plain)],
         "detail": detail["illustration"] if drawn else detail.get(kind, ()),
     }
@@ -152,12 +145,6 @@ def _choices(plain: str, kind: str, suffix: str) -> dict[str, Sequence[str]]:
         name: [phrase for phrase in listed if not any(says(phrase, bars) for bars in barred)]
         for name, listed in choices.items()
     }
-
-
-def _is_long(text: str) -> bool:
-    return len(re.findall(rf"[^\W{HAN}]+", text)) > PRECISE_WORDS or (
-        len(re.findall(rf"[{HAN}]", text)) > PRECISE_CHARACTERS
-    )
 
 
 def _time(text: str) -> str:

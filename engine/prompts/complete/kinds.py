@@ -4,12 +4,13 @@ Knows ten kinds of picture and which words make each. Knows nothing of what is a
 """
 
 import re
+from collections.abc import Sequence
 from functools import cache
 
-from engine.cjk import HAN
-from engine.prompts.data import phrases
+from engine.prompts.data import HAN, phrases
 from engine.prompts.text.clean import QUOTED
-from engine.prompts.translate.lexicon import Entry, bilingual_lexicon
+from engine.prompts.translate.certain import certain
+from engine.prompts.translate.lexicon import MODIFIERS, NAMES, Entry, bilingual_lexicon
 
 KINDS = {
     "people": "people", "person": "people", "animal": "animals", "plant": "nature", "nature": "nature",
@@ -23,6 +24,12 @@ _CARRIERS = "painting photograph background wallpaper portrait photo"
 _PARTS = (
     "face hand hands back head foot feet body heart mouth ear ears nose arm arms leg hair eyes tail egg wings"
 )
+PLAIN = frozenset(
+    ["a", "an", "the", "one", "of", "my", "some", "very", "的", "一", "一个", "一只"]
+) | frozenset("，。、！,.!")
+DESCRIBING = MODIFIERS | {"measure", "skip", "vague", "time", "style", "camera"}
+_RELATING = "in on at over under with to from of and into through up down off by behind around"
+RELATING = frozenset(_RELATING.split())
 IGNORED = frozenset(f"{_CARRIERS} {_PARTS}".split())
 
 
@@ -46,6 +53,58 @@ def kind_of(prompt: str) -> str:
     return KINDS[main.kind] if main else "other"
 
 
+def sole_subject(prompt: str) -> Entry | None:
+    """Return the one thing that a prompt shows, None where it says anything of where, how many or what else.
+
+    Every word has to be known: what an addition may contradict could hide in an unknown one.
+    """
+    plain = _phrases().sub(" ", QUOTED.sub(" ☐ ", prompt).casefold())
+    if HAN.search(plain):
+        return _sole([(token.text, token.entries) for token in certain(bilingual_lexicon().segment(plain))])
+    words, lexicon = re.findall(r"[^\W_]+(?:['’-][^\W_]+)*|[^\s,.!]", plain), bilingual_lexicon()
+    pieces, at = list[tuple[str, tuple[Entry, ...]]](), 0
+    while at < len(words):
+        sizes = (size for size in (4, 3, 2, 1) if lexicon.thing(" ".join(words[at : at + size])))
+        size = next(sizes, 1) if words[at] not in _describing() else 1
+        thing = lexicon.thing(" ".join(words[at : at + size]))
+        pieces.append((words[at], (thing,) if thing and words[at] not in _describing() else ()))
+        at += size
+    return _sole(pieces)
+
+
+def _sole(pieces: Sequence[tuple[str, tuple[Entry, ...]]]) -> Entry | None:
+    things: list[Entry] = []
+    for word, entries in pieces:
+        kinds = {entry.kind for entry in entries}
+        if word in PLAIN or word in _describing() or kinds & DESCRIBING:
+            continue
+        thing = next((entry for entry in entries if entry.kind in KINDS), None)
+        if thing is None or thing.kind in NAMES:
+            return None
+        if thing.english not in IGNORED:
+            things.append(thing)
+    return things[0] if len(things) == 1 else None
+
+
+@cache
+def _describing() -> frozenset[str]:
+    """English words that say how a thing looks, or what it does alone."""
+    names = _names(MODIFIERS | {"doing", "style", "camera"})
+    return frozenset(name for name in names if " " not in name) - RELATING
+
+
+@cache
+def _phrases() -> re.Pattern[str]:
+    """Phrases that say so, or when."""
+    phrases = [name for name in _names(MODIFIERS | {"style", "camera", "time"}) if " " in name]
+    return re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(phrases, key=len, reverse=True)))})\b")
+
+
+def _names(kinds: frozenset[str]) -> set[str]:
+    entries = bilingual_lexicon().of_kinds(kinds)
+    return {name.casefold() for entry in entries for name in (entry.english, *entry.others)}
+
+
 def is_drawn(prompt: str) -> bool:
     """Whether a prompt asks for a drawn or painted look, onto which nothing photographic may be put."""
     return mentions(QUOTED.sub(" ", prompt), "precise", "style")
@@ -62,7 +121,7 @@ def says(text: str, words: str) -> bool:
 
 
 def _things(text: str) -> list[Entry]:
-    if not re.search(rf"[{HAN}]", text):
+    if not HAN.search(text):
         return list(bilingual_lexicon().things(text))
     entries = (token.of(frozenset(KINDS)) for token in bilingual_lexicon().segment(text))
     return [entry for entry in entries if entry is not None]

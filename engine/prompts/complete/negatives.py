@@ -8,12 +8,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from engine.prompts.complete.kinds import is_drawn, kind_of
-from engine.prompts.data import phrases, simplified
+from engine.prompts.data import HAN, phrases, simplified
 from engine.prompts.small_world.lexicon import World, lexicon
 from engine.prompts.small_world.scene import denied_names, read
 from engine.prompts.text.clean import masked, unmasked
 from engine.prompts.text.sanitize import sanitize
-from engine.prompts.translate.chinese import HAN, translate
+from engine.prompts.translate.chinese import translate
 from engine.prompts.translate.lexicon import bilingual_lexicon, singulars
 
 LIMIT = 300

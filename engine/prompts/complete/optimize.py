@@ -1,14 +1,14 @@
-"""From a rough wish to a precise prompt, by rules.
+"""From a rough prompt to a precise one, by rules.
 
-Knows the two kinds of model: one with a small world, told canonically in its own words, and one that draws
-anything, whose prompt stays the person's. Adds nothing that was not said.
+Knows the two kinds of model: one with a small world, for which a prompt is put in its own words, and one that
+draws anything, whose prompt stays the person's. Adds nothing that was not in it.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from engine.prompts.data import simplified
+from engine.prompts.data import HAN, simplified
 from engine.prompts.small_world.lexicon import Word, World, lexicon
 from engine.prompts.small_world.nearest import nearest
 from engine.prompts.small_world.scene import MOST_THINGS, Thing, denied_names, read, render
@@ -16,45 +16,71 @@ from engine.prompts.text.clean import clean, is_chinese, masked, plain, unmasked
 from engine.prompts.text.contradictions import latest
 from engine.prompts.text.refusals import without_refusals
 from engine.prompts.text.sanitize import LIMIT, Rewritten, sanitize
-from engine.prompts.translate.chinese import HAN, in_english, translate
+from engine.prompts.translate.chinese import in_english, translate
+from engine.types import PromptLanguage
 
 PASSES = 4
+MOST_NAMED = 5
+"""Words that a note names at most."""
 PUNCTUATION = re.compile(r"[，。；、] *")
 CHINESE_GRAMMAR = re.compile(r"[的在着了里上下把被]")
 
 
-def optimize(
-    wish: str, world: World | None = None, *, wording: int = 0, keep_language: bool = False
-) -> Rewritten:
-    """Return the prompt a model is best told `wish` with; `negative` is what the wish refuses ("no snow").
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a model that draws anything reads, and in which language it is to be given Chinese prompts.
 
-    For a world: its canonical English, keeping what it knows of the wish; the nearest subject is drawn for
-    one that it does not know (`world:nearest`), one of each whatever the count (`world:count`), and a wish of
-    which it knows nothing passes as it is (`outside-world`).
+    `auto`: English where a prompt is understood whole or the model reads no Chinese, else Chinese; `own`: as
+    it is written. A text encoder that `reads_chinese` is a language model, for which "no people" may stay in
+    the prompt. `translator` turns a Chinese text that is not understood into English.
+    """
+
+    language: PromptLanguage = "english"
+    reads_chinese: bool = False
+    translator: Callable[[str], str] | None = None
+
+    @property
+    def keeps_chinese(self) -> bool:
+        """Whether a Chinese prompt that is not understood stays Chinese."""
+        return self.language == "own" or (self.language == "auto" and self.reads_chinese)
+
+
+ENGLISH = Target()
+
+
+def optimize(
+    prompt: str, world: World | None = None, *, wording: int = 0, target: Target = ENGLISH
+) -> Rewritten:
+    """Return the prompt that a model does best with for `prompt`; `negative` is what it refuses ("no snow").
+
+    For a world: its canonical English, keeping what it knows of the prompt; the nearest subject is drawn for
+    one that it does not know (`world:nearest`), one of each whatever the count (`world:count`), and a prompt
+    of which it knows nothing passes as it is (`outside-world`).
 
     For None, a model that draws anything: the person's own words without request phrases, vague words and
-    orders to the program, in English unless `keep_language` and they are mainly Chinese; what stands in
-    quotation marks stays as it is. Another `wording` says the same in another order.
+    orders to the program, in the language of `target`; what stands in quotation marks stays as it is. Another
+    `wording` says the same in another order. What was not understood of Chinese stays as it is (`kept=`, with
+    the words) or, for a model that reads no Chinese and without a translator, is left out (`left-out=`).
 
     Idempotent in `text`. Notes: `optimized` and `optimizer:rules` where the text changed, and those of
     `sanitize`.
     """
-    cleaned = sanitize(wish)
+    cleaned = sanitize(prompt)
     if world is not None:
         return _within(cleaned, world)
-    text, negative = _free(cleaned.text, wording, keep_language)
-    return Rewritten(text, (*cleaned.notes, *_changed(text, cleaned.text)), negative)
+    text, negative, notes = _free(cleaned.text, wording, target)
+    return Rewritten(text, (*cleaned.notes, *_changed(text, cleaned.text), *notes), negative)
 
 
 def _within(cleaned: Rewritten, world: World) -> Rewritten:
-    """A wish in the words of a world; the nearest subject stands for one that it does not know."""
+    """A prompt in the words of a world; the nearest subject stands for one that it does not know."""
     words = lexicon(world)
     scene, notes = read(cleaned.text, words), list(cleaned.notes)
-    english = "" if scene.things else without_refusals(_free(cleaned.text, 0, False)[0])[0]
+    english = "" if scene.things else without_refusals(_free(cleaned.text, 0, ENGLISH)[0])[0]
     if key := nearest(english, world):
         notes.append("world:nearest")
-        said = (item.word for item in words.items(masked(cleaned.text)[0]) if item.kind == "colour")
-        scene = replace(scene, things=(Thing(Word("subject", key), next(said, None)),), colour=None)
+        colours = (item.word for item in words.items(masked(cleaned.text)[0]) if item.kind == "colour")
+        scene = replace(scene, things=(Thing(Word("subject", key), next(colours, None)),), colour=None)
     if scene.is_empty:
         return Rewritten(cleaned.text, (*notes, "outside-world")) if cleaned.text else cleaned
     is_counted = any(item.kind == "count" for item in words.items(cleaned.text))
@@ -69,27 +95,38 @@ def _changed(text: str, before: str) -> tuple[str, ...]:
     return ("optimized", "optimizer:rules") if text != before else ()
 
 
-def _free(text: str, wording: int, keep_language: bool) -> tuple[str, str]:
-    """Rewritten until nothing changes, so that it is idempotent, and what was refused."""
-    refused: list[str] = []
+def _free(text: str, wording: int, target: Target) -> tuple[str, str, tuple[str, ...]]:
+    """Rewritten until nothing changes, so that it is idempotent, with what was refused and notes."""
+    refused, notes = list[str](), list[str]()
     for _ in range(PASSES):
-        rewritten, denied = _once(text, wording, keep_language)
-        refused += denied
+        rewritten, denied, unknown = _once(text, wording, target)
+        refused += () if refused and target.reads_chinese else denied
+        if unknown:
+            code = "kept" if HAN.search(masked(rewritten)[0]) else "left-out"
+            notes.append(f"{code}={'、'.join(list(dict.fromkeys(unknown))[:MOST_NAMED])}")
         if rewritten == text:
             break
         text = rewritten
-    return text, ", ".join(dict.fromkeys(refused))
+    return text, ", ".join(dict.fromkeys(refused)), tuple(dict.fromkeys(notes))
 
 
-def _once(text: str, wording: int, keep_language: bool) -> tuple[str, Sequence[str]]:
+def _once(text: str, wording: int, target: Target) -> tuple[str, Sequence[str], Sequence[str]]:
+    """A text rewritten, what it refuses, and the words of it that were not understood."""
     text = latest(without_orders(plain(text)))
-    if (keep_language and is_chinese(text)) or not HAN.search(masked(text)[0]):
-        return clean(text)
     rest, spans = masked(text)
-    is_sentence = is_chinese(text) or CHINESE_GRAMMAR.search(simplified(rest))
-    said = translate(rest, wording) if is_sentence else in_english(PUNCTUATION.sub(_plain_mark, rest))
-    english = sanitize(unmasked(said.text, spans), LIMIT).text
-    return (english, said.denied) if english else (text, ())
+    cleaned = (*clean(text, keep_refusals=target.reads_chinese), ())
+    if not HAN.search(rest) or (target.language == "own" and is_chinese(text)):
+        return cleaned
+    if is_chinese(text) or CHINESE_GRAMMAR.search(simplified(rest)):
+        done = translate(rest, wording, target.reads_chinese)
+    else:
+        done = in_english(PUNCTUATION.sub(_plain_mark, rest))
+    if done.left_out and target.keeps_chinese:
+        return (*cleaned[:2], done.left_out)
+    if done.left_out and target.translator and (translated := target.translator(cleaned[0])):
+        return translated, cleaned[1], ()
+    english = sanitize(unmasked(done.text, spans), LIMIT).text
+    return (english, done.denied, done.left_out) if english else (*cleaned[:2], done.left_out)
 
 
 def _plain_mark(mark: re.Match[str]) -> str:

@@ -1,10 +1,16 @@
 """The word lists of this package: TOML files, each read once, and the simplified forms of characters."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from engine import cjk
+
+HAN = re.compile(f"[{cjk.HAN}]")
+"""A Chinese character."""
 
 
 @cache

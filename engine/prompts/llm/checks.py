@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 
-from engine import cjk
 from engine.prompts.complete.optimize import optimize
-from engine.prompts.data import phrases
+from engine.prompts.data import HAN, phrases
 from engine.prompts.text.clean import QUOTED, is_chinese, quoted
 from engine.prompts.text.sanitize import LIMIT
 from engine.prompts.translate.lexicon import Entry, bilingual_lexicon, plural
@@ -27,7 +26,6 @@ NOT_COUNTED = frozenset({"both", "pair", "pairs"})
 """They tell the usual number of something, as in "both hands", and so add none."""
 _BETWEEN = "of in on at to by for with and or from into over under near behind beside between around"
 BETWEEN = frozenset(_BETWEEN.split())
-HAN = re.compile(f"[{cjk.HAN}]")
 THINKING = re.compile(r"</?think|<\|", re.IGNORECASE)
 LIST = re.compile(r"\n|^\s*(?:[-*•#>]|\d+[.)])\s|\*\*|```|__")
 REFUSAL = re.compile(

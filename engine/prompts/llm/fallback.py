@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import closing
 
-from engine.prompts.complete.optimize import optimize
+from engine.prompts.complete.optimize import Target, optimize
+from engine.prompts.data import HAN
 from engine.prompts.llm.checks import problems
 from engine.prompts.llm.deadline import Deadline
 from engine.prompts.llm.instructions import instructions, split_kind
@@ -17,7 +18,6 @@ from engine.prompts.llm.writer import NotReady, Writer
 from engine.prompts.text.clean import clean, is_chinese, plain, without_orders
 from engine.prompts.text.contradictions import latest
 from engine.prompts.text.sanitize import Rewritten, sanitize
-from engine.prompts.translate.chinese import HAN
 from engine.types import EngineError
 
 log = logging.getLogger(__name__)
@@ -60,14 +60,14 @@ class RewriterWithFallback:
         return self._writer.release_memory(out_of_memory)
 
     def rewrite(
-        self, prompt: str, ruled: Rewritten, wording: int, keep_language: bool
+        self, prompt: str, ruled: Rewritten, wording: int, target: Target
     ) -> Generator[None, None, tuple[Rewritten, str]]:
         """Return the prompt rewritten and the kind of its subject, or `ruled`, by rules, and ""."""
         if not ruled.text or _is_precise(prompt):
             return ruled, ""
         written, why = ("", ""), self._resting()
         if not why:
-            written, why = yield from self._written(prompt, ruled, wording, keep_language)
+            written, why = yield from self._written(prompt, ruled, wording, target)
         if why:
             return Rewritten(ruled.text, (*ruled.notes, why), ruled.negative), ""
         kind, text = written
@@ -75,11 +75,11 @@ class RewriterWithFallback:
         return Rewritten(text, notes, ruled.negative), kind
 
     def _written(
-        self, prompt: str, ruled: Rewritten, wording: int, keep_language: bool
+        self, prompt: str, ruled: Rewritten, wording: int, target: Target
     ) -> Generator[None, None, tuple[tuple[str, str], str]]:
         """A checked rewriting by the language model, or the code of why there is none."""
         source = latest(without_orders(plain(sanitize(prompt).text)))
-        chinese = keep_language and is_chinese(ruled.text)
+        chinese = target.keeps_chinese and is_chinese(ruled.text)
         english = optimize(prompt) if chinese else ruled
         deadline = Deadline(self._clock, self._deadline, self._patience)
         for attempt in range(ATTEMPTS):

@@ -47,17 +47,18 @@ def unmasked(text: str, spans: Sequence[str]) -> str:
     return re.sub(MARK, lambda match: spans[ord(match[0]) - ord(MARKS[0])], text)
 
 
-def clean(text: str) -> tuple[str, tuple[str, ...]]:
-    """Return the prompt without request phrases, vague words and refusals, and what was refused.
+def clean(text: str, keep_refusals: bool = False) -> tuple[str, tuple[str, ...]]:
+    """Return the prompt without request phrases, vague words and (unless kept) refusals, and what it refuses.
 
     A step that would leave nothing is not taken. Repeated until nothing changes, so that it is idempotent.
     """
     denied: tuple[str, ...] = ()
     while True:
-        shorter, refused = _pass(text)
+        shorter, refused = _pass(text, keep_refusals)
+        denied += refused
         if shorter == text:
             return text, tuple(dict.fromkeys(denied))
-        text, denied = shorter, denied + refused
+        text = shorter
 
 
 def plain(text: str) -> str:
@@ -81,9 +82,11 @@ def without_orders(text: str) -> str:
     return sanitize(unmasked(rest.lstrip(".。 "), spans)).text
 
 
-def _pass(text: str) -> tuple[str, tuple[str, ...]]:
+def _pass(text: str, keep_refusals: bool) -> tuple[str, tuple[str, ...]]:
     rest, spans = masked(text)
-    rest, refused = _unless_nothing_is_left(_unless_empty(_without_request, rest))
+    asked = _unless_empty(_without_request, rest)
+    rest, refused = _unless_nothing_is_left(asked)
+    rest = asked if keep_refusals else rest
     rest = _unless_empty(_without_vague, rest)
     return sanitize(unmasked(rest, spans)).text, refused
 

@@ -6,47 +6,53 @@ and 上, refusals. What stands in quotation marks is kept. Knows no model and ad
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from engine.prompts.translate import names
+from engine.prompts.data import HAN
+from engine.prompts.translate.certain import certain, lost
 from engine.prompts.translate.clause import Clause
 from engine.prompts.translate.lexicon import NOUNS, Entry, Token, bilingual_lexicon, plural
 
 SENTENCE = re.compile(r"[。！？!?;；\n]+")
 EDGE = re.compile(r"[，：…～（）【】—]|,|:\s|[()]|(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")
 ARTICLE = re.compile(r"\b(?:an?|the)\s+(?=[a-z])")
-HAN = re.compile(r"[\u3400-\u9fff]")
+TOUCHING = re.compile(r"(?<=[A-Za-z0-9])(?=[\u3400-\u9fff])|(?<=[\u3400-\u9fff])(?=[A-Za-z0-9])")
 KEPT_IN_ENGLISH = re.compile(r"[\u3400-\u9fff]+(?:\s*[\u3400-\u9fff]+)*")
 
 
 @dataclass
 class Translated:
-    """English, and the English names of what was refused."""
+    """English, the English names of what was refused, and the Chinese words that were not understood."""
 
-    text: str
+    text: str = ""
     denied: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
 
-def translate(text: str, wording: int = 0) -> Translated:
-    """`text`, its quoted spans masked, in English; other `wording`s say the same in another order."""
-    denied: list[str] = []
-    said = [phrase for part in SENTENCE.split(text) if (phrase := _sentence(part, denied, wording))]
-    return Translated(". ".join([said[0], *map(_capital, said[1:])]) if said else "", denied)
+def translate(text: str, wording: int = 0, keep_refusals: bool = False) -> Translated:
+    """`text`, its quoted spans masked, in English; other `wording`s say the same in another order.
+
+    What is refused is in `denied`, and in the text as well ("no people") with `keep_refusals`.
+    """
+    done = Translated()
+    said = [each for part in SENTENCE.split(text) if (each := _sentence(part, done, wording, keep_refusals))]
+    done.text = ". ".join([said[0], *map(_capital, said[1:])]) if said else ""
+    return done
 
 
 def in_english(text: str) -> Translated:
     """An English text with its Chinese words translated where they stand."""
-    denied: list[str] = []
+    done, text = Translated(), TOUCHING.sub(" ", text)
 
     def replaced(match: re.Match[str]) -> str:
         before = text[: match.start()].rstrip().rpartition(" ")[2].casefold()
-        clause = _clause(bilingual_lexicon().segment(match[0]), denied)
-        phrase = clause.english()
+        phrase = _clause(match[0], done, 0)
         if before in COUNTED:
             return plural(_bare(phrase))
         return _bare(phrase) if before and before.isalpha() and before not in TAKES_ARTICLE else phrase
 
-    return Translated(KEPT_IN_ENGLISH.sub(replaced, text), denied)
+    done.text = KEPT_IN_ENGLISH.sub(replaced, text)
+    return done
 
 
 _COUNTED = "two three four five six seven eight nine ten eleven twelve many several some"
@@ -66,37 +72,56 @@ def _bare(phrase: str) -> str:
     return re.sub(r"^(?:an?|the) ", "", phrase)
 
 
-def _sentence(text: str, denied: list[str], wording: int) -> str:
-    parts = [ARTICLE.sub("", part) for part in EDGE.split(text) if part]
-    clauses = [_clause(bilingual_lexicon().segment(part), denied) for part in parts if part.strip()]
-    phrases: list[str] = []
-    for clause in clauses:
-        phrase = clause.reordered() if wording % 2 else clause.english()
-        if phrase and phrase not in phrases:
-            phrases.append(phrase)
-    return ", ".join(phrases)
+def _sentence(text: str, done: Translated, wording: int, keep_refusals: bool) -> str:
+    parts = [ARTICLE.sub("", part) for part in EDGE.split(text) if part.strip()]
+    phrases = [_clause(part, done, wording, keep_refusals) for part in parts]
+    return ", ".join(dict.fromkeys(filter(None, phrases)))
 
 
-def _clause(tokens: Sequence[Token], denied: list[str]) -> Clause:
-    tokens = _with_names(tokens)
-    where, tokens = _located(tokens)
+def _clause(text: str, done: Translated, wording: int, keep_refusals: bool = False) -> str:
+    refused, rest = _without_refusals(certain(bilingual_lexicon().segment(text)))
+    done.denied += [_named(entry) for entry in refused]
+    where, wanted = _located(_affirmed(rest, done))
     clause = Clause()
+    for at, token in enumerate(wanted):
+        clause.read(token, wanted[at + 1] if at + 1 < len(wanted) else None)
+    clause.end(where)
+    english = clause.reordered() if wording % 2 else clause.english()
+    done.left_out += [*clause.left_out, *lost(wanted, english)]
+    no = [f"no {entry.english if entry.mass else plural(entry.english)}" for entry in refused]
+    return ", ".join(filter(None, [english, *(no if keep_refusals else ())]))
+
+
+def _without_refusals(tokens: Sequence[Token]) -> tuple[list[Entry], Sequence[Token]]:
+    """What a clause that begins with a request to leave something out names, and the rest of it.
+
+    文字不要 is such a request, too; 没有叶子的老树 is none.
+    """
+    refused: list[Entry] = []
+    while tokens and tokens[0].is_a("request"):
+        end = _end_of_refusal(tokens, 1)
+        named = _refused(tokens[1:end])
+        if not named or tokens[end - 1].text == "的":
+            break
+        refused, tokens = refused + named, tokens[end:]
+    if len(tokens) > 1 and tokens[-1].is_a("request") and (named := _refused(tokens[:-1])):
+        return refused + named, []
+    return refused, tokens
+
+
+def _affirmed(tokens: Sequence[Token], done: Translated) -> list[Token]:
+    """The tokens without what is denied among them, which is noted as left out."""
+    kept: list[Token] = []
     at = 0
     while at < len(tokens):
-        token = tokens[at]
-        if token.is_a("negator") or token.text.casefold() in {"no", "without"}:
-            end = _end_of_refusal(tokens, at + 1)
-            if refused := _refused(tokens[at + 1 : end]):
-                denied += refused
-            elif end == len(tokens) and not any(before.is_quote for before in tokens[:at]):
-                denied += _refused(tokens[:at])
-                return Clause()
-            at = end
+        if not (tokens[at].is_a("negator", "request") or tokens[at].text.casefold() in {"no", "without"}):
+            kept.append(tokens[at])
+            at += 1
             continue
-        clause.read(token, tokens[at + 1] if at + 1 < len(tokens) else None)
-        at += 1
-    clause.end(where)
-    return clause
+        end = _end_of_refusal(tokens, at + 1)
+        done.left_out.append("".join(token.text for token in tokens[at:end]))
+        at = end
+    return kept
 
 
 def _located(tokens: Sequence[Token]) -> tuple[str, Sequence[Token]]:
@@ -115,31 +140,6 @@ def _located(tokens: Sequence[Token]) -> tuple[str, Sequence[Token]]:
 LINKS = frozenset({"是", "有", "为", "则是", "都是", "就是", "还有", "换成", "改成", "变成"})
 
 
-def _with_names(tokens: Sequence[Token]) -> list[Token]:
-    """A surname and what follows it as one unknown word: 王 + 小明."""
-    merged: list[Token] = []
-    for token in tokens:
-        last = merged[-1] if merged else None
-        is_given = len(token.text) <= 2 and (not token.entries or token.text[0] == "小")
-        is_surname = last is not None and last.text in names.SURNAMES and _is_alone(merged)
-        if (
-            last
-            and is_surname
-            and is_given
-            and HAN.match(token.text)
-            and not (last.entries and token.entries)
-        ):
-            merged[-1] = Token(last.text + token.text)
-            continue
-        merged.append(token)
-    return merged
-
-
-def _is_alone(tokens: Sequence[Token]) -> bool:
-    """Whether the last token is no measure word, which follows a count."""
-    return len(tokens) < 2 or not tokens[-2].is_a("number")
-
-
 def _end_of_refusal(tokens: Sequence[Token], start: int) -> int:
     """Where a refusal ends: at the noun its 的 belongs to, at a second refusal or with the clause."""
     for at in range(start, len(tokens)):
@@ -147,34 +147,39 @@ def _end_of_refusal(tokens: Sequence[Token], start: int) -> int:
             return at + 1
         if tokens[at].text in WANTED_AGAIN or tokens[at].is_quote:
             return at
-        if at > start and tokens[at].is_a("negator"):
+        if at > start and tokens[at].is_a("negator", "request"):
             return at
         if tokens[at].text.endswith("的") and tokens[at].is_a("quality"):
             return at + 1
     return len(tokens)
 
 
-def _refused(tokens: Sequence[Token]) -> list[str]:
-    """The English of what a refusal names; a quality before a thing goes with it."""
-    refused: list[str] = []
+def _refused(tokens: Sequence[Token]) -> list[Entry]:
+    """What a refusal names, a quality before a thing with it; nothing where a word of it is unknown."""
+    refused: list[Entry] = []
     before = ""
     for token in tokens:
         entry = next((e for e in token.entries if e.kind not in SILENT), None)
-        if entry is None and (token.entries or HAN.search(token.text)):
+        if entry is None and token.entries:
             continue
-        if entry is not None and entry.kind == "doing" and token is not tokens[-1]:
+        if entry is None:
+            if not token.text.isalnum() or HAN.search(token.text):
+                return []
+            entry = Entry("latin", token.text, mass=True)
+        if entry.kind == "doing" and token is not tokens[-1]:
             continue
-        word = _named(entry) if entry else token.text if token.text.isalnum() else ""
-        if entry and entry.kind in {"colour", "quality", "material"}:
-            before = f"{before} {word}".strip()
-        elif word:
-            refused.append(f"{before} {word}".strip())
+        if entry.kind in {"colour", "quality", "material"}:
+            before = f"{before} {_named(entry)}".strip()
+        else:
+            refused.append(replace(entry, english=f"{before} {_named(entry)}".strip()))
             before = ""
-    return [*refused, *([before] if before else [])]
+    return [*refused, *([Entry("quality", before, mass=True)] if before else [])]
 
 
 WANTED_AGAIN = frozenset({"而是", "要", "只要", "但", "但是", "只有"})
-SILENT = frozenset({"skip", "vague", "measure", "number", "preposition", "and", "locative", "negator"})
+SILENT = frozenset({"skip", "vague", "measure", "number", "preposition", "and", "locative"}) | {
+    "negator", "request",
+}  # fmt: skip
 
 
 def _named(entry: Entry) -> str:

@@ -6,7 +6,7 @@ of sentences, refusals or quotation marks, which come as one masked word.
 
 from dataclasses import dataclass, field, replace
 
-from engine.prompts.translate import names
+from engine.prompts.data import HAN
 from engine.prompts.translate.english import counted, many, said
 from engine.prompts.translate.lexicon import MODIFIERS, NOUNS, Entry, Token, bilingual_lexicon
 from engine.prompts.translate.phrase import STANDING_BEFORE, Phrase
@@ -26,10 +26,11 @@ PLAIN_LATIN = frozenset(_PLAIN_LATIN.split())
 
 @dataclass
 class Clause:
-    """What was read so far; `asides` are its time, style and camera."""
+    """What was read so far; `asides` are its time, style and camera, `left_out` its unknown words."""
 
     phrase: Phrase = field(default_factory=Phrase)
     asides: list[Entry] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
     def read(self, token: Token, following: Token | None) -> None:
         """Take the next word in."""
@@ -136,10 +137,8 @@ class Clause:
         return kinds[-1:] == ["count"] or kinds == ["count", "modifier"]
 
     def _unknown(self, text: str, following: Token | None) -> None:
-        if "\u3400" <= text[0] <= "\u9fff":
-            if len(text) > 1 or (following is not None and following.of(THINGS)):
-                kind = "person" if names.is_name(text) else "place" if len(text) > 1 else "unknown"
-                self.phrase.name(Entry(kind, names.spelled(text), mass=True))
+        if HAN.search(text):
+            self.left_out.append(text)
         elif (
             text[0].isdigit()
             and following is not None

@@ -19,11 +19,16 @@ _NOUNS = (
     "saying"
 )
 NOUNS = frozenset(_NOUNS.split())
+NAMES = frozenset({"person", "place"})
 MODIFIERS = frozenset({"material", "colour", "quality"})
 LONGEST = 12
 NUMERALS = "零〇一二三四五六七八九十百千万两"
 PIECE = re.compile(rf"[\u3400-\u9fff]+|{MARK}|[^\W\u3400-\u9fff]+(?:['’./:-][^\W\u3400-\u9fff]+)*|\S")
 UNKNOWN_COST = 4.0
+GRAMMAR = frozenset("在着了过的地得里上下中内外边旁前后们儿到于出来去起")
+TRANSPARENT = frozenset("戴穿骑抱拿喝吃看红黄蓝绿白黑紫灰小旧新老")
+"""Characters that mean the same in every dictionary word that they begin before a word: 戴帽子, 红狐狸."""
+COUNTING = frozenset(NUMERALS + "几这那每各不没很最")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +70,23 @@ class BilingualLexicon:
         mixed = sorted((w for w in entries if re.search("[A-Za-z0-9]", w)), key=len, reverse=True)
         self._pieces = re.compile("|".join([*map(re.escape, mixed), PIECE.pattern]))
         self._english: dict[str, Entry] = {}
-        for group in entries.values():
-            for entry in group:
-                if entry.kind in NOUNS and entry.kind != "saying":
-                    for name in (entry.english, *entry.others):
-                        self._english.setdefault(name.removeprefix("the ").casefold(), entry)
+        nouns = [each for group in entries.values() for each in group if each.kind in NOUNS - {"saying"}]
+        nouns.sort(key=lambda each: each.kind in NAMES)
+        also = (
+            (name, each)
+            for each in nouns
+            for name in each.others
+            if name.islower() <= (each.kind not in NAMES)
+        )
+        for name, entry in (*((each.english, each) for each in nouns), *also):
+            self._english.setdefault(name.removeprefix("the ").casefold(), entry)
 
     def __len__(self) -> int:
         return len({entry for group in self._chinese.values() for entry in group})
+
+    def of_kinds(self, kinds: frozenset[str]) -> list[Entry]:
+        """Every meaning of these kinds."""
+        return [entry for group in self._chinese.values() for entry in group if entry.kind in kinds]
 
     def meanings(self, chinese: str) -> tuple[Entry, ...]:
         """What a Chinese word may mean."""
@@ -106,8 +120,11 @@ class BilingualLexicon:
     def _words(self, text: str) -> list[Token]:
         """Fewest and best known words: dynamic programming over what ends at each character."""
         best: list[tuple[float, int]] = [(0.0, 0)]
+        cut = ((word, span) for word, *span in dictionary_words(text))
+        words = {tuple(span) for word, span in cut if not self._is_transparent(word)}
         for end in range(1, len(text) + 1):
-            ways = ((best[s][0] + self._cost(text[s:end]), s) for s in range(max(0, end - LONGEST), end))
+            starts = range(max(0, end - LONGEST), end)
+            ways = ((best[s][0] + self._cost(text[s:end], (s, end) in words), s) for s in starts)
             best.append(min(ways))
         tokens: list[Token] = []
         end = len(text)
@@ -115,20 +132,39 @@ class BilingualLexicon:
             start = best[end][1]
             tokens.append(self._token(text[start:end]))
             end = start
-        return _joined(tokens[::-1])
+        return tokens[::-1]
 
-    def _cost(self, word: str) -> float:
+    def _is_transparent(self, word: str) -> bool:
+        return len(word) > 2 and word[0] in TRANSPARENT and word[1:] in self._chinese
+
+    def _cost(self, word: str, is_word: bool) -> float:
         if word in self._chinese:
             return 1.0 if len(word) > 1 else 1.5
-        if len(word) > 1:
-            return 1.1 if set(word) <= set(NUMERALS) else 1000.0
-        return UNKNOWN_COST
+        if len(word) == 1:
+            return UNKNOWN_COST
+        return 1.1 if set(word) <= set(NUMERALS) else 1.2 if is_word else 1000.0
 
     def _token(self, word: str) -> Token:
         entries = self.meanings(word)
         if not entries and len(word) > 1 and set(word) <= set(NUMERALS):
             entries = (Entry("number", number(word)),)
         return Token(word, entries)
+
+
+def dictionary_words(text: str) -> list[tuple[str, int, int]]:
+    """The words of a Chinese text, by a kept dictionary, whose parts may mean something else, and where.
+
+    What ends in a grammatical character, or begins with a number or a pronoun, is the sum of its parts.
+    """
+    import rjieba
+
+    apart, whole = (frozenset(table("segmentation")[name].split()) for name in ("apart", "whole"))
+    cut = [each for each in rjieba.tokenize(text, hmm=False) if _is_opaque(each[0]) and each[0] not in apart]
+    return cut + [(word, *match.span()) for word in whole for match in re.finditer(word, text)]
+
+
+def _is_opaque(word: str) -> bool:
+    return len(word) > 1 and word[-1] not in GRAMMAR and word[0] not in COUNTING
 
 
 @cache
@@ -210,14 +246,3 @@ def _add(words: dict[str, list[Entry]], kind: str, lines: str) -> None:
         entry = Entry(kind, first.rstrip("~"), tuple(others), first.endswith("~"))
         for chinese in right.split():
             words.setdefault(chinese, []).append(entry)
-
-
-def _joined(tokens: list[Token]) -> list[Token]:
-    """Unknown characters that stand together as one token."""
-    joined: list[Token] = []
-    for token in tokens:
-        if joined and not token.entries and not joined[-1].entries:
-            joined[-1] = Token(joined[-1].text + token.text)
-        else:
-            joined.append(token)
-    return joined

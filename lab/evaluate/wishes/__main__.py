@@ -14,7 +14,7 @@ import torch
 
 from engine.memory.probe import probe
 from engine.memory.residency import free_memory
-from engine.prompts import Optimizer
+from engine.prompts import Optimizer, Target
 from engine.prompts.llm.choose import choose_apart
 from engine.types import Optimize, PromptReady
 from lab.evaluate.wishes.records import SPLITS, Wish, wishes
@@ -47,7 +47,7 @@ def main() -> None:
 def optimizer_for(reads_chinese: bool, writer: str = "rules") -> Optimizer:
     """The optimizer of a model that reads Chinese or not, with rules or a chat model's folder or hub id."""
     language = choose_apart(writer, torch.device("cpu"), lambda: free_memory(probe("cpu"), 0, "float32"))
-    return Optimizer(language=language, deadline=600.0, patience=600.0, keep_language=reads_chinese)
+    return Optimizer(language=language, deadline=600.0, patience=600.0, target=Target("auto", reads_chinese))
 
 
 def counted(judged: list[tuple[Wish, Verdict]]) -> dict[str, dict[str, int]]:

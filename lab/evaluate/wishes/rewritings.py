@@ -7,7 +7,7 @@ import argparse
 from collections import Counter
 from collections.abc import Generator
 
-from engine.prompts import Optimizer
+from engine.prompts import Optimizer, Target
 from engine.types import Optimize
 from lab.evaluate.wishes.records import SPLITS, Rewriting, rewritings
 from lab.evaluate.wishes.score import HAN
@@ -35,7 +35,8 @@ class Recited:
 
 def accepted(item: Rewriting) -> bool:
     """Whether the optimizer takes a rewriting; it is asked to keep Chinese for a Chinese one."""
-    optimizer = Optimizer(language=Recited(item.rewriting), keep_language=_mainly_chinese(item.rewriting))
+    target = Target("own" if _mainly_chinese(item.rewriting) else "english")
+    optimizer = Optimizer(language=Recited(item.rewriting), target=target)
     return "optimizer:language-model" in optimizer.prepare(Optimize(item.wish, enhance=False)).notes
 
 

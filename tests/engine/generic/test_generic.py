@@ -165,7 +165,7 @@ def test_a_prompt_is_optimized_as_for_any_model(unet: GenericPipeline) -> None:
 
 
 def test_the_language_of_prompts_reaches_the_pipeline(stable_diffusion: Path) -> None:
-    keeping = load(EngineSettings(model=str(stable_diffusion), device="cpu", keep_language=True))
+    keeping = load(EngineSettings(model=str(stable_diffusion), device="cpu", prompt_language="own"))
     assert keeping.optimizer.prepare(Optimize("请画一只狐狸", enhance=False)).used == "一只狐狸"
 
 

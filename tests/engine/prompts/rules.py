@@ -1,6 +1,7 @@
 """Prompts prepared by rules alone."""
 
-from engine.prompts import Optimizer, Rewritten, World
+from engine.prompts import Optimizer, Rewritten, Target, World
+from engine.prompts.complete.optimize import ENGLISH
 from engine.types import Generate
 
 
@@ -13,12 +14,12 @@ def prepare(
     enhanced: bool = True,
     guided: bool = True,
     wording: int = 0,
-    keep_language: bool = False,
+    target: Target = ENGLISH,
 ) -> Rewritten:
     """What a picture's prompt becomes, its notes and its negative prompt."""
     scale = 2.0 if guided else 1.0
     task = Generate(
         text, negative, guidance_scale=scale, optimize=optimized, enhance=enhanced, wording=wording
     )
-    ready = Optimizer(world, keep_language=keep_language).prepare(task)
+    ready = Optimizer(world, target=target).prepare(task)
     return Rewritten(ready.used, ready.notes, ready.negative_used)

@@ -90,10 +90,21 @@ def test_a_prompt_outside_the_world_stays_as_it_is() -> None:
     [
         ("a fox", ("enhanced:composition", "enhanced:light", "enhanced:detail")),
         ("一只狐狸", ("enhanced:composition", "enhanced:light", "enhanced:detail")),
-        ("a fox in golden hour light", ("enhanced:composition", "enhanced:detail")),
-        ("close-up of a fox", ("enhanced:light", "enhanced:detail")),
+        ("一只白色的狐狸", ("enhanced:composition", "enhanced:light", "enhanced:detail")),
+        ("a red fox at sunset", ("enhanced:composition", "enhanced:light", "enhanced:detail")),
         ("a watercolor of a fox", ("enhanced:light", "enhanced:detail")),
-        ("close-up of a fox, soft light, wet fur", ()),
+        ("a horse", ("enhanced:composition", "enhanced:light", "enhanced:detail")),
+        ("a fox in a field", ()),
+        ("two foxes", ()),
+        ("a fox and a hare", ()),
+        ("a fox chasing a hare", ()),
+        ("a zorblax fox", ()),
+        ("a fox with wings", ()),
+        ("the Arc de Triomphe", ()),
+        ("an octopus conducting crabs", ()),
+        ("窗台上的狐狸", ()),
+        ("三只狐狸", ()),
+        ("皮卡丘", ()),
         ("a logo of a fox", ()),
         ("a fox " + "that runs through tall grass " * 9, ()),
         ('"OPEN"', ()),
@@ -112,7 +123,7 @@ def test_additions_are_in_the_language_of_the_prompt() -> None:
 
 def test_free_light_fits_the_time_that_was_said() -> None:
     choices = phrases()["additions"]["light"]
-    assert any(light in enhance("a fox at midnight").text for light in choices["night"])
+    assert any(light in enhance("a fox at night").text for light in choices["night"])
     assert any(light in enhance("a fox at sunrise").text for light in choices["dawn"])
 
 

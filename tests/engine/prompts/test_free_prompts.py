@@ -2,8 +2,9 @@
 
 import pytest
 
-from engine.prompts import optimize
+from engine.prompts import Target, optimize
 
+READER = Target("auto", reads_chinese=True)
 UNCHANGED = [
     "a photo of a woman reading in a train, 35mm",
     "two cats and three dogs",
@@ -42,27 +43,32 @@ CLEANED = [
 ]
 REFUSED = [
     ("a beach at noon, no people", "a beach at noon", "people"),
-    ("a house without trees and snow in the mountains", "a house in the mountains", "trees, snow"),
-    ("a street without cars or people, rain", "a street, rain", "cars, people"),
-    ("a man without a hat in the park", "a man in the park", "hat"),
-    ("a forest without snow but with a lake", "a forest with a lake", "snow"),
-    ("a horse with no rider crossing a river", "a horse crossing a river", "rider"),
-    ("a wood with no animals and no tracks", "a wood", "animals, tracks"),
+    ("a street, without cars or people, rain", "a street, rain", "cars, people"),
     ("draw a hill, but no birds please", "a hill", "birds"),
-    ("a kitchen with no people in it", "a kitchen", "people"),
+    ("a kitchen, no people in it", "a kitchen", "people"),
     ("no watermark, no text: a fox", "a fox", "watermark, text"),
     ("a bouquet, anything but roses", "a bouquet", "roses"),
-    ("an office with neither windows nor plants", "an office", "windows, plants"),
-    ("a bicycle that doesn't have a basket", "a bicycle", "basket"),
-    ("a sugar-free bowl of berries", "a bowl of berries", "sugar"),
-    ("a face, never smiling, not made of marble", "a face", "smiling, marble"),
+    ("a harbour and please don't draw any boats", "a harbour", "boats"),
+    ("a hill, I don't want clouds", "a hill", "clouds"),
+    ("a dog, not a wolf", "a dog", "wolf"),
     ("一座森林，不要人", "a forest", "person"),
     ("古城街道，不要出现汽车和文字，雨天", "an ancient city street, rain", "car, text"),
-    ("没有叶子的老树", "an old tree", "leaf"),
     ("湖边，文字不要", "a lakeside", "text"),
-    ("不是黑白的，要彩色的照片", "a colourful photograph", "black-and-white"),
     ("no people", "no people", ""),
     ('a wall without "graffiti"', 'a wall without "graffiti"', ""),
+]
+ONLY_SAID = [
+    "a clock with no hands",
+    "a house without trees in the mountains",
+    "he put a book under the table because it wasn't level",
+    "a bicycle that doesn't have a basket",
+    "No two snowflakes are alike",
+    "a sugar-free bowl of berries",
+    "an office with neither windows nor plants",
+    "a face, never smiling",
+    "醉后不知天在水",
+    "一个没有指针的钟",
+    "穿着不合身的西装的男孩",
 ]
 TRANSLATED = [
     ("画一只猫在窗台上晒太阳", "a cat basking in the sunlight on a windowsill"),
@@ -90,8 +96,7 @@ TRANSLATED = [
     ("来自外星的猫", "a cat from another planet"),
     ("没有边际的大海", "the sea"),
     ("鹤立鸡群", "a crane standing tall among a flock of chickens"),
-    ("張偉和李娜在故宮拍照", "Zhang Wei and Li Na taking photos in the Forbidden City"),
-    ("王小明骑自行车", "Wang Xiaoming riding a bicycle"),
+    ("李白和杜甫在故宮拍照", "Li Bai and Du Fu taking photos in the Forbidden City"),
     ("一辆 matte black 的 SUV 停在 desert 里", "a matte black SUV parked in a desert"),
     ("two 石狮子 guarding a hotel lobby", "two stone lions guarding a hotel lobby"),
     ("海报上写着“不要好看的猫，请帮我画”", "a poster reading “不要好看的猫，请帮我画”"),
@@ -117,6 +122,25 @@ def test_a_refused_thing_goes_to_the_negative_prompt(wish: str, prompt: str, neg
     assert (rewritten.text, rewritten.negative) == (prompt, negative)
 
 
+@pytest.mark.parametrize("wish", ONLY_SAID)
+def test_what_a_sentence_only_says_is_not_there_is_no_negative_prompt(wish: str) -> None:
+    rewritten = optimize(wish, target=READER)
+    assert (rewritten.text, rewritten.negative) == (wish, "")
+
+
+@pytest.mark.parametrize(
+    ("wish", "prompt", "negative"),
+    [
+        ("a beach, no people", "a beach, no people", "people"),
+        ("一座森林，不要人和汽车", "a forest, no people, no cars", "person, car"),
+        ("广场舞大妈，不要文字", "广场舞大妈，不要文字", "文字"),
+    ],
+)
+def test_a_refusal_stays_where_a_language_model_reads_it(wish: str, prompt: str, negative: str) -> None:
+    rewritten = optimize(wish, target=READER)
+    assert (rewritten.text, rewritten.negative) == (prompt, negative)
+
+
 @pytest.mark.parametrize(("wish", "prompt"), TRANSLATED)
 def test_a_chinese_wish_is_told_in_english_with_its_quotes_as_they_are(wish: str, prompt: str) -> None:
     assert optimize(wish).text == prompt
@@ -130,7 +154,7 @@ def test_another_wording_says_the_same_in_another_order() -> None:
 
 
 def test_a_person_may_keep_their_language() -> None:
-    kept = optimize("请帮我画一只很漂亮的猫，不要狗", keep_language=True)
+    kept = optimize("请帮我画一只很漂亮的猫，不要狗", target=Target("own"))
     assert (kept.text, kept.negative) == ("一只猫", "狗")
 
 

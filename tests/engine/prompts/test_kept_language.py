@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.prompts import Optimizer
+from engine.prompts import Optimizer, Target
 from engine.prompts.llm.chat import LanguageModel
 from engine.types import Generate
 from tests.engine.prompts.tiny import forced
@@ -16,7 +16,7 @@ ENGLISH = "animals: A red fox stands in the snow, seen from low down, side light
 
 def written(model: LanguageModel, wish: str, *outputs: str) -> tuple[str, str]:
     """The prompt used and the last note, where the model says one output after the other."""
-    keeping = Optimizer(language=forced(model, outputs), keep_language=True, clock=lambda: 0.0)
+    keeping = Optimizer(language=forced(model, outputs), target=Target("own"), clock=lambda: 0.0)
     ready = keeping.prepare(Generate(wish, enhance=False))
     return ready.used, ready.notes[-1]
 

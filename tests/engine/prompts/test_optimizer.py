@@ -1,6 +1,6 @@
 """The optimizer without a language model: what each switch of a task does."""
 
-from engine.prompts import Optimizer, embedded_world
+from engine.prompts import Optimizer, Target, embedded_world
 from engine.types import Generate, Optimize, PromptReady
 from tests.engine.prompts.rules import prepare
 
@@ -33,7 +33,7 @@ def test_without_guidance_what_is_refused_is_told_positively() -> None:
 def test_optimizing_alone_shows_anchors_and_only_the_own_refusals() -> None:
     ready = Optimizer().prepare(Optimize(WISH))
     assert ready.used.startswith("an old street, ")
-    assert "enhanced:composition" in ready.notes
+    assert "enhanced:light" in ready.notes
     assert ready.negative_used == "car"
     assert Optimizer(embedded_world()).prepare(Optimize("海上的红船")).used == "a red sailboat on the sea"
 
@@ -50,7 +50,7 @@ def test_optimizing_alone_adds_nothing_where_that_is_not_asked_for() -> None:
 
 
 def test_where_the_persons_language_is_kept_each_wish_keeps_its_own() -> None:
-    kept = Optimizer(keep_language=True)
+    kept = Optimizer(target=Target("own"))
     assert kept.prepare(Generate("请帮我画一只狐狸")).used.startswith("一只狐狸，")
     assert kept.prepare(Generate("please draw a 狐狸 in a box", enhance=False)).used == "a fox in a box"
     assert Optimizer().prepare(Generate("请帮我画一只狐狸")).used.startswith("a fox, ")

@@ -66,7 +66,7 @@ def test_what_is_outside_the_world_has_no_other_wording() -> None:
     assert reworded("a mystery", WORLD, 1) == "a mystery"
 
 
-@pytest.mark.parametrize("wish", ["请画一条老街", "a fox", "a cup of tea", "a castle"])
+@pytest.mark.parametrize("wish", ["请画一条老街", "a fox", "a castle"])
 def test_for_other_models_no_wording_comes_again_before_six(wish: str) -> None:
     texts = {Optimizer().prepare(Optimize(wish, wording)).used for wording in range(6)}
     assert len(texts) == 6

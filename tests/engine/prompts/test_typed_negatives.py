@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.prompts import Optimizer, embedded_world
+from engine.prompts import Optimizer, Target, embedded_world
 from engine.prompts.complete.negatives import folded, understood
 from engine.prompts.data import phrases
 from engine.types import Generate, Optimize
@@ -90,7 +90,7 @@ def test_everything_told_positively_has_a_chinese_wording() -> None:
 
 
 def test_a_chinese_prompt_is_told_in_chinese_what_it_refuses() -> None:
-    ready = prepare("老街，不要人", negative="cars", enhanced=False, guided=False, keep_language=True)
+    ready = prepare("老街，不要人", negative="cars", enhanced=False, guided=False, target=Target("own"))
     assert (ready.text, ready.negative) == ("老街，路上空空荡荡，空无一人", "")
 
 

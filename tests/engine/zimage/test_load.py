@@ -64,7 +64,7 @@ def test_a_name_that_can_be_no_model_is_refused() -> None:
 
 
 def test_the_language_of_prompts_reaches_the_pipeline() -> None:
-    assert load.load(EngineSettings(device="cpu", keep_language=True)).components.keep_language
+    assert load.load(EngineSettings(device="cpu", prompt_language="own")).components.prompt_language == "own"
 
 
 def test_an_unknown_device_is_refused() -> None:

@@ -13,7 +13,7 @@ from engine.pictures import metadata
 from engine.pictures.codec import read
 from engine.pictures.tensors import to_pixels
 from engine.sampling.flow import add_noise, generator
-from engine.types import EngineError, Generate, Optimize, PromptReady, Variation
+from engine.types import EngineError, Generate, Optimize, PromptLanguage, PromptReady, Variation
 from tests.engine.zimage.conftest import Task, begin, drawn, sampled
 
 BATCH_TOLERANCE = 1e-4
@@ -159,12 +159,12 @@ def test_optimize_and_enhance_are_done_as_asked_and_the_original_is_kept(pipelin
     assert "red sailboat" in pipeline.optimizer.prepare(Optimize("海上的红色帆船")).used
 
 
-@pytest.mark.parametrize(("keep", "told"), [(True, "一只狐狸"), (False, "a fox")])
+@pytest.mark.parametrize(("language", "told"), [("own", "一只狐狸"), ("auto", "a fox")])
 def test_a_model_without_a_world_of_its_own_keeps_the_language_where_that_is_set(
-    pipeline: ZImagePipeline, keep: bool, told: str
+    pipeline: ZImagePipeline, language: PromptLanguage, told: str
 ) -> None:
     profile = replace(pipeline.components.profile, negatives=("banding",))
-    components = replace(pipeline.components, profile=profile, world=None, keep_language=keep)
+    components = replace(pipeline.components, profile=profile, world=None, prompt_language=language)
     ready = ZImagePipeline(components).optimizer.prepare(Generate("请画一只狐狸"))
     assert ready.used.startswith(told)
     assert "banding" in ready.negative_used
