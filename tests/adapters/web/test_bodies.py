@@ -28,8 +28,9 @@ async def posted(site: Site, message: Any, path: str = "/api/messages", **header
         return answer.status, await answer.json()
 
 
-@pytest.mark.parametrize("prefix", ["", "data:image/png;base64,"])
-@pytest.mark.parametrize("order", [("text", "image"), ("image", "text")])
+@pytest.mark.parametrize(
+    ("prefix", "order"), [("", ("text", "image")), ("data:image/png;base64,", ("image", "text"))]
+)
 async def test_a_picture_as_large_as_promised_is_taken(
     site: Site, prefix: str, order: tuple[str, str]
 ) -> None:

@@ -123,7 +123,10 @@ def test_memory_taken_for_a_moment_is_seen_and_what_lay_there_before_is_not() ->
     assert len(there) == 2**24
 
 
-def test_faults_leave_no_black_picture_no_fault_behind_and_the_worker_alive(sides: Sides) -> None:
+def test_faults_leave_no_black_picture_no_fault_behind_and_the_worker_alive(
+    sides: Sides, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lab.bench.inject.SIDE", 128)
     generic = load_generic(EngineSettings(device="cpu"), WEIGHTS)
     *rows, total = inject(sides.ours, runs=len(FAULTS) + len(GENERIC), generic=generic)
     assert (total["runs"], total["black"]) == (len(FAULTS) + len(GENERIC), 0)
@@ -168,6 +171,7 @@ def test_half_precision_that_overflows_inside_the_vae_is_decoded_in_float32(side
 def test_the_sampling_study_compares_every_method_with_the_teacher(
     sides: Sides, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("lab.bench.sampling_study.SIDE", 128)
     monkeypatch.setattr("lab.bench.sampling_study.TEACHER_STEPS", 8)
     names = ("static, 8 steps", "reuse fast, 8 steps")
     monkeypatch.setattr("lab.bench.sampling_study.METHODS", {name: METHODS[name] for name in names})
