@@ -26,7 +26,7 @@ INK = (70, 70, 70)
 
 @dataclass(frozen=True)
 class Column:
-    """One of the pictures and the words the model was given for it."""
+    """One of the pictures and the prompt it was drawn from."""
 
     name: str
     ready: PromptReady
@@ -41,7 +41,7 @@ async def compare(engine: Engine, task: Generate) -> list[Column]:
 
 
 def sheet(columns: Sequence[Column]) -> Image.Image:
-    """Lay the pictures side by side, each below its name."""
+    """Put the pictures side by side, each below its name."""
     images = [codec.read(column.picture.png) for column in columns]
     width, height = images[0].size
     board = Image.new("RGB", (len(images) * (width + GAP) + GAP, height + BANNER + GAP), "white")

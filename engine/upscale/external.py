@@ -23,7 +23,7 @@ REACH = 24
 """Halo in pixels for networks of unknown reach; what lies beyond fades out in the overlap."""
 INSTALL = (
     "install it with `pip install 'zimage-bot[spandrel]'`, and with it the torchvision built for this torch: "
-    "the same index, CPU beside CPU, CUDA beside CUDA"
+    "the same index, CPU with CPU, CUDA with CUDA"
 )
 
 

@@ -36,7 +36,7 @@ STEP_SIZES = [64, 96, 128, 160, 192, 256]
 
 
 def main() -> None:
-    """Measure what is asked for and print it."""
+    """Measure what the arguments name and print it."""
     args = _arguments()
     settings = EngineSettings(args.model, args.device, args.dtype, args.threads)
     torch.set_num_threads(args.threads)
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def compare(sides: Sides, sizes: list[int], rounds: int, only: list[str]) -> dict[str, Any]:
-    """Return the rows of every table asked for, all of them by default."""
+    """Return the rows of the tables in `only`, all of them by default."""
     device = sides.components.device
     sizes = sizes or (CUDA_SIZES if device.type == "cuda" else CPU_SIZES)
     small = sizes[0]
@@ -113,7 +113,7 @@ def full_sides(settings: EngineSettings, what: Architecture | None = None) -> Si
 
 
 def limited(settings: EngineSettings, limit: float, sizes: list[int]) -> list[Row]:
-    """Return a row for each size of the full-size model on a card that was made one of `limit` GiB."""
+    """Return a row for each size of the full-size model on a card limited to `limit` GiB."""
     device, sizes = choose_device(settings.device), sizes or [LIMITED_SIZE]
     facts = probe(settings.device)
     smaller = under(facts, limit)

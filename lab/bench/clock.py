@@ -38,7 +38,7 @@ def timed(run: Callable[[], object]) -> float:
 
 
 def walled(run: Callable[[], T]) -> tuple[T, float]:
-    """Return the result of one call and its wall time, in which the engine tells a picture's stages."""
+    """Return the result of one call and its wall time, the clock of the stages in a picture's report."""
     _wait()
     started = time.perf_counter()
     result = run()

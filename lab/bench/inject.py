@@ -91,7 +91,7 @@ class Twin:
 
 
 class Twins:
-    """The undisturbed pictures of a stage, drawn when they are asked for."""
+    """The undisturbed pictures of a stage, drawn on first use."""
 
     def __init__(self, stage: Stage, scenes: Sequence[Scene]) -> None:
         self._stage = stage

@@ -18,8 +18,8 @@ MIB = 1024**2
 def peak(device: torch.device, run: Callable[[], object]) -> int:
     """Return the bytes that one call of `run` adds at most, after a first one that counts for nothing.
 
-    On CUDA what the allocator had handed out at once; elsewhere how far the process's resident set grew,
-    which is less exact: what the system was not given back by an earlier call is taken again unseen.
+    On CUDA the most that the allocator had in use; elsewhere how far the process's resident set grew,
+    which is less exact: memory that an earlier call kept is used again unseen.
     """
     run()
     if device.type == "cuda":
@@ -35,7 +35,7 @@ def peak(device: torch.device, run: Callable[[], object]) -> int:
 
 
 def most(device: torch.device, run: Callable[[], object]) -> int:
-    """Return the bytes in use at the worst moment of one call of `run`, with what lay there before it."""
+    """Return the peak of the bytes in use during one call of `run`, including those in use before it."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         run()

@@ -129,7 +129,7 @@ def ours_packed(components: Components, form: Weights) -> Components:
 
 
 def ours_stages(pipeline: ZImagePipeline, task: Generate) -> dict[str, float]:
-    """Seconds of each stage of one picture, as its report tells them."""
+    """Seconds of each stage of one picture, from its report."""
     return dict(cast(Picture, ours_whole(pipeline, task)()).report["seconds"])
 
 

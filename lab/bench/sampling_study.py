@@ -39,7 +39,7 @@ METHODS: dict[str, tuple[SamplingOptions, int, bool]] = {
     "reuse balanced, 8 steps": (SamplingOptions(reuse="balanced"), 8, False),
     "reuse fast, 8 steps": (SamplingOptions(reuse="fast"), 8, False),
 }
-"""The sampler's switches, the steps asked for, and whether the prompt chooses how many of them are made."""
+"""The sampling options, the steps of the task, and whether the prompt chooses how many of them are made."""
 NOUN = ("subject", "colour")
 Array = NDArray[np.uint8]
 

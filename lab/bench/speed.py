@@ -88,7 +88,7 @@ def above_floor(sides: Sides, side: int, rounds: int, batch: int = 1) -> Row:
 
 
 def memory(sides: Sides, side: int) -> Row:
-    """What each takes at its worst moment beside the weights, in MiB: whole pictures where they can be."""
+    """The peak of each besides the weights, in MiB: of whole pictures where there is a text encoder."""
     task = pipelines.square_task(side, STEPS, 1.0)
     runs = _wholes(sides, task) if sides.encodes else _latents(sides, task)
     device = sides.components.device
@@ -138,7 +138,7 @@ def decoding(sides: Sides, side: int, rounds: int) -> Row:
 
 
 def flags_in_vae(sides: Sides, side: int, rounds: int) -> list[Row]:
-    """The decoder with each flag of the VAE alone, and with those in use, from copies nobody has changed."""
+    """The decoder with each flag of the VAE alone, and with those in use, from unchanged copies."""
     latents = torch.randn((16, side // 8, side // 8), device=sides.components.device)
     in_use = IN_VAE if sides.ours.speed.lean_decoder else IN_VAE[:1]
 
@@ -187,7 +187,7 @@ def stages(sides: Sides, side: int, rounds: int) -> list[Row]:
 
 
 def limited(ours: ZImagePipeline, embedding: Tensor, side: int) -> Row:
-    """An embedding to pixels where memory was made scarce: the plan, and its peak beside what was taken."""
+    """An embedding to pixels with limited memory: the plan, its expected peak and the memory taken."""
     device = ours.components.device
     while ours.components.make_room is not None and ours.components.make_room(side, side):
         ours.denoiser.refresh()

@@ -1,1 +1,1 @@
-"""How well the shipped models do what was asked: adherence, prompts, upscaling, costs."""
+"""How well the shipped models do: adherence, prompts, upscaling, costs."""

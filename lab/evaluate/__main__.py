@@ -96,7 +96,7 @@ def mixed(count: int, seed: int) -> list[Scene]:
 
 
 def loaded(model: str) -> ZImagePipeline:
-    """The package's weights or a folder of others; both draw in the sizes that are said of the package's."""
+    """The package's weights or a folder of others; both draw in the sizes of the package's profile."""
     pipeline = load(EngineSettings(model=model))
     pipeline.components = replace(pipeline.components, profile=profile(EMBEDDED))
     return pipeline
@@ -117,7 +117,7 @@ def _judge(args: argparse.Namespace) -> Judge:
 
 
 def _print_fidelity(pipeline: ZImagePipeline, manner: Manner) -> None:
-    """How well the autoencoder gives back unseen scenes, and how much seeds differ beside renders."""
+    """How well the autoencoder reconstructs unseen scenes, and how much seeds differ beside renders."""
     scenes = graded("clause", 24, SEED + 1)
     reals = [render_array(scene, manner.width, manner.height) for scene in scenes]
     print(f"autoencoder: {reconstruction(pipeline.components.vae, reals):.1f} dB on 24 held-out scenes")
@@ -132,7 +132,7 @@ def _print_fidelity(pipeline: ZImagePipeline, manner: Manner) -> None:
 
 
 def _print_shapes(pipeline: ZImagePipeline, judge: Judge, count: int) -> None:
-    """Adherence in every shape, with the same prompts and seeds; beside it the judge on renders of these."""
+    """Adherence in every shape, with the same prompts and seeds, and the judge on renders of these."""
     scenes, names = mixed(count, SEED + 3), ("subject", "colour", "place", ALL)
     print(f"| pixels | {' | '.join((*names, *names))} |\n" + "|---" * (1 + 2 * len(names)) + "|")
     for width, height in SHAPES:

@@ -1,4 +1,4 @@
-"""What evaluation asks for: scenes of combinations that training never saw, in three grades, and wordings."""
+"""Evaluation prompts: scenes of combinations that training never saw, in three grades, and wordings."""
 
 from dataclasses import replace
 from random import Random
@@ -32,7 +32,7 @@ def graded(grade: str, count: int, seed: int) -> list[Scene]:
 
 
 def wordings(scenes: list[Scene], seed: int) -> list[str]:
-    """The canonical prompt of every other scene; for the rest a free wording that names everything asked."""
+    """The canonical prompt of every other scene; for the rest a free wording of the whole scene."""
     rng = Random(seed)
     return [
         scene.prompt if i % 2 == 0 else caption(scene, rng, complete=True) for i, scene in enumerate(scenes)

@@ -1,1 +1,1 @@
-"""The network that says what a picture shows, and what is measured with it."""
+"""The network that names what a picture shows, and the measures that use it."""

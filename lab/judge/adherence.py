@@ -20,7 +20,7 @@ from lab.render.scene import Scene
 
 ALWAYS = ("subject", "colour", "place", "time")
 USUAL = {"weather": "clear", "style": "flat", "position": "middle", "distance": "middle"}
-"""What a scene has where its prompt says nothing of it."""
+"""The default of what a prompt does not say."""
 SECOND = ("second subject", "second colour")
 PAIR = ("subject", "colour", *SECOND)
 BOTH, ALL = "both subjects and colours", "every one asked for"
@@ -68,7 +68,7 @@ def heads_for(scene: Scene) -> tuple[str, ...]:
 
 
 def adherence(judge: Judge, pictures: list[Bytes], scenes: Sequence[Scene]) -> dict[str, float]:
-    """Share of pictures drawn as asked, by question, each over the scenes that ask it, and all at once."""
+    """Share of pictures that match their prompt: by head, over the prompts that name it, and in all."""
     asks = [heads_for(scene) for scene in scenes]
     seen = [
         {name: verdict[name] == truth(scene)[name] for name in verdict}

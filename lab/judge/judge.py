@@ -61,7 +61,7 @@ OWN_SETS = (
 """Scenes that only the judge sees, beside those of the model; it sees any picture at 128 by 128 pixels."""
 JUDGE_SETS = (*OWN_SETS, *SETS)
 WEIGHTS = torch.tensor([2.0 if "subject" in name else 1.0 for name in HEADS])
-"""What each head counts for while it learns: forms are hardest to tell."""
+"""The weight of each head in training: forms are hardest to recognise."""
 SHIFT = 4
 """Pixels by which a picture is moved at most while the judge learns."""
 LOOKS = (-3, 0, 3)
@@ -132,7 +132,7 @@ class Judge(nn.Module):
 
 
 def accuracy(verdicts: list[dict[str, str]], scenes: list[Scene]) -> dict[str, float]:
-    """Share of pictures in which each of the judge's heads names what the scene asked for."""
+    """Share of pictures in which each of the judge's heads names what the scene has."""
     truths = [truth(scene) for scene in scenes]
     return {
         name: sum(seen[name] == true[name] for seen, true in zip(verdicts, truths, strict=True)) / len(scenes)

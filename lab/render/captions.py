@@ -77,7 +77,7 @@ def long_caption(scene: Scene, rng: Random) -> str:
 
 
 def stated(scene: Scene, text: str) -> frozenset[str]:
-    """Which of subject, colour, place, time and side a wording of `scene` tells; one thing needs no side."""
+    """Which of subject, colour, place, time and side a wording of `scene` states; one thing needs no side."""
     low = f" {text.lower()} ".replace(",", " ").replace(".", " ")
     standing = tuple(phrase.split(" ", 1)[1] for phrase in STANDING[scene.place])
     colours = [COLOUR_WORDS.get(thing.colour, (thing.colour,)) for thing in scene.things]
@@ -108,7 +108,7 @@ def _moods(scene: Scene) -> tuple[str, ...]:
 
 
 class _Telling:
-    """The parts of one wording: what is said of each thing, drawn once."""
+    """The parts of one wording, drawn once."""
 
     def __init__(self, scene: Scene, rng: Random, complete: bool) -> None:
         self.rng, self.scene = rng, scene

@@ -34,7 +34,7 @@ STAGES: dict[str, Callable[[Plan], None]] = {
     "decoder": train_decoder,
 }
 TOLD = frozenset({"flow", "large", "polish", "distill"})
-"""Stages that are told what the pictures show, and where."""
+"""Stages that use the scenes of the pictures and where their subjects stand."""
 SHORT = ("latents", "flow")
 FEW_SCENES = 400
 
@@ -81,7 +81,7 @@ def usual_minutes(plan: Plan) -> dict[str, float]:
 
 
 def run(name: str, plan: Plan) -> None:
-    """One stage, from what it needs to know of its pictures."""
+    """One stage and the data it needs."""
     for part in plan.sets:
         part.pictures(plan.scenes, plan.out)
         if name in TOLD:

@@ -35,18 +35,18 @@ def _choices(scene: Scene) -> tuple[int, ...]:
 
 
 def stated_bits(stated: frozenset[str]) -> int:
-    """What a caption tells as one number, a bit for each of `TELLABLE`."""
+    """What a caption states as one number, a bit for each of `TELLABLE`."""
     return sum(1 << bit for bit, what in enumerate(TELLABLE) if what in stated)
 
 
 def stated_flags(stated: torch.Tensor) -> torch.Tensor:
-    """Bits of what captions tell (B,) as flags of every choice (B, `len(GROUPS)`); scenery is never told."""
+    """Bits of `stated` (B,) as flags of every choice (B, `len(GROUPS)`); scenery is never stated."""
     bits = torch.arange(len(GROUPS))
     return (stated.long()[:, None] >> bits & 1).bool()
 
 
 def couple(noise: torch.Tensor, chosen: torch.Tensor, free: torch.Tensor) -> torch.Tensor:
-    """Noise (B, C, H, W) whose first patch tells the choices (B, `len(GROUPS)`), but for the `free` ones.
+    """Noise (B, C, H, W) whose first patch encodes the choices (B, `len(GROUPS)`), but for the `free` ones.
 
     In each group the largest value changes places with the one at the choice, so that the noise stays
     Gaussian where choices are even.
@@ -79,7 +79,7 @@ def reading_loss(reader: nn.Module, taps: Taps, chosen: torch.Tensor, known: tor
     """Cross entropy of the choices (B, `len(GROUPS)`) named from what tokens hold, summed over choices.
 
     A third of it is the first token's, which must understand the noise, a third the caption's tokens', which
-    share its place, a third all the picture's, which must be told by them.
+    share its place, a third all the picture's, which must be predicted from them.
     Only pictures that are `known` (B,) to follow their noise count.
     """
     held = torch.cat(taps, 1)

@@ -129,5 +129,5 @@ def _read(teacher: nn.ModuleDict, tokens: torch.Tensor, valid: torch.Tensor, wor
 
 
 def _valid(lengths: torch.Tensor, size: int) -> torch.Tensor:
-    """Which of `size` places of each caption (B, size) hold a token."""
+    """Which of `size` places of each caption (B, size) have a token."""
     return torch.arange(size) < lengths[:, None]

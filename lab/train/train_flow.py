@@ -82,7 +82,7 @@ class Material:
 
 
 def build_flow() -> nn.ModuleDict:
-    """Transformer and text encoder, every block a little open, and the head asked where things are."""
+    """Transformer and text encoder, every gate a little open, and the head for where things are."""
     torch.manual_seed(5)
     transformer, encoder = build_transformer(), build_text_encoder()
     for name, parameter in transformer.named_parameters():

@@ -25,7 +25,7 @@ PIECE = 500
 class Wordings:
     """Token ids (N, `PLAIN` + 1, `LONGEST`) of N scenes, their lengths, the ids of no words.
 
-    `stated` has bits of what each wording tells, as `coupling.told_bits` makes them.
+    `stated` has bits of what each wording tells, as `coupling.stated_bits` makes them.
     """
 
     ids: torch.Tensor
@@ -34,7 +34,7 @@ class Wordings:
     empty: torch.Tensor
 
     def pick(self, scenes: torch.Tensor, rng: Random) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """One wording (B, `LONGEST`) of each scene, its length (B,), what it tells (B,); some are empty."""
+        """One wording (B, `LONGEST`) of each scene, its length (B,), what it states (B,); some are empty."""
         choice = torch.tensor([rng.randrange(PLAIN + 1) for _ in scenes])
         ids, lengths = self.ids[scenes, choice].long(), self.lengths[scenes, choice].long()
         bits = self.stated[scenes, choice].clone()
@@ -72,7 +72,7 @@ def worded(scenes: list[Scene], tokenizer: PreTrainedTokenizerFast, path: Path, 
 
 
 def _word(scenes: list[Scene], tokenizer: PreTrainedTokenizerFast, rng: Random) -> NDArray[np.int16]:
-    """Rows of a length, what is told, and the ids; a caption too long is worded anew."""
+    """Rows of a length, what is stated, and the ids; a caption too long is replaced by another."""
     table = np.zeros((len(scenes) * (PLAIN + 1), LONGEST + 2), np.int16)
     missing = list(range(len(table)))
     while missing:

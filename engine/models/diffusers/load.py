@@ -188,6 +188,6 @@ def _needed(folder: Path, dtype: torch.dtype) -> float:
 
 
 def _without_checker(folder: Path) -> dict[str, Any]:
-    """Return the arguments that leave the safety checker out, which is not downloaded: the bot has its own."""
+    """Return the arguments that leave out the safety checker, which is not downloaded."""
     index = shards.json_object(folder / hub.INDEX)
     return {CHECKER: None, "requires_safety_checker": False} if CHECKER in index else {}

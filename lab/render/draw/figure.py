@@ -113,7 +113,7 @@ def cover(brush: Brush, figure: Figure, stand: Stand) -> Image.Image:
 
 
 def _corner(brush: Brush, figure: Figure, stand: Stand) -> tuple[int, int]:
-    """Pixel of the canvas at which the layer's left top corner lies."""
+    """Pixel of the canvas at which the layer's top left corner is."""
     left = round(stand.x * brush.scale - REACH * figure.pixels)
     return left, round(stand.y * brush.scale - TOP * figure.pixels)
 
