@@ -52,7 +52,8 @@ NEGATOR = (
 )
 TALK = re.compile(
     r"^(?:sure|certainly|of course|here(?:'s| is)|please|imagine|i(?:'d|'m| am| can| would| have))\b"
-    r"|^you (?:can|could)\b|^(?:wish|prompt|description|title|answer|output):|(?:^|[.!] )(?:i hope|let me know|feel free)\b"
+    r"|^you (?:can|could)\b|^(?:wish|prompt|description|title|answer|output):"
+    r"|(?:^|[.!] )(?:i hope|let me know|feel free)\b"
 )
 NOBODY = re.compile(r"\b(?:nobody|no one|deserted|empty|unpeopled|uninhabited)\b|空无一人")
 
