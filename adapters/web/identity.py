@@ -14,6 +14,7 @@ from pathlib import Path
 from aiohttp import HttpVersion11, web
 from yarl import URL
 
+from bot.locales.texts import DEFAULT, LANGUAGES
 from bot.setup.config import HOUSEHOLD, WebConfig, is_loopback
 from bot.types import User
 
@@ -28,6 +29,7 @@ PROXIED = re.compile(
     re.IGNORECASE,
 )
 """Headers that only something between the browser and this server sends."""
+LANGUAGE = re.compile(r"(?:^|,)\s*([A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,8})(?=\s*[,;]|\s*$)")
 SHOWN = 80
 """Characters of a foreign name in a sentence."""
 EARLIER = re.compile(r"[0-9a-f]{16}")
@@ -165,9 +167,9 @@ class Gate:
 
 
 def locale_of(request: web.BaseRequest) -> str:
-    """Return the first language the browser asks for, `en` where it asks for none."""
-    first = re.split(r"[,;]", request.headers.get("Accept-Language", ""), maxsplit=1)[0].strip()
-    return first if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,8}", first) else "en"
+    """Return the first language the browser asks for that there are texts in, else the default one."""
+    wanted = LANGUAGE.findall(request.headers.get("Accept-Language", ""))
+    return next((tag for tag in wanted if tag.lower().partition("-")[0] in LANGUAGES), DEFAULT)
 
 
 def _from_here(request: web.Request, host: str) -> bool:

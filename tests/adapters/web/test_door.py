@@ -217,3 +217,16 @@ async def test_headers_that_are_no_text_are_no_fault_of_ours(guarded: Site) -> N
     for name in ("Accept-Language", "Authorization", "Cookie", "Origin", "Referer", "Forwarded"):
         status, _ = await guarded.get("/api/hello", headers=BEARER | {name: "zimage_person=\udcff\udcfe"})
         assert status in (200, 401, 403)
+
+
+@pytest.mark.parametrize(
+    ("asked", "tag"),
+    [("ja-JP,ja;q=0.9,en;q=0.8", "ja"), ("zh-TW", "zh-CN"), ("fr-FR, ja;q=0.9, en;q=0.8", "ja"),
+     ("ko", "en"), ("en-GB,zh;q=0.5", "en"), ("", "en"), ("<x>", "en")],
+)  # fmt: skip
+async def test_the_page_is_in_the_first_language_the_browser_asks_for_that_there_is(
+    guarded: Site, asked: str, tag: str
+) -> None:
+    headers = {"Accept": "text/html", "Accept-Language": asked}
+    async with guarded.client.get("/", headers=headers) as answer:
+        assert f'<html lang="{tag}">' in await answer.text()
