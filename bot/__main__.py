@@ -6,9 +6,8 @@ import logging
 import os
 import signal
 import sys
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,6 +27,7 @@ from bot.storage.pictures import PictureFolder
 from bot.types import Refused
 from engine.files import hub
 from engine.models import profiles
+from engine.progress import bars
 from engine.runtime.process import ProcessEngine
 from engine.types import EngineError, ModelProfile, image_tokens
 
@@ -100,11 +100,14 @@ def _imagine(
     The prompt may hold flags, as in a chat: --seed 7 --ar 16:9 --count 2.
     """
     settings = _settings(context, file)
+    prompt = " ".join(words)
+    if not prompt.strip():
+        raise UsageError("imagine needs a prompt")
     if not out.absolute().parent.is_dir():
         raise UsageError(f"--out {out}: there is no such folder; make it first")
     if not os.access(out if out.exists() else out.absolute().parent, os.W_OK):
         raise UsageError(f"--out {out}: nothing can be written there; choose another place for the picture")
-    pictures = asyncio.run(_draw(settings, " ".join(words), out))
+    pictures = asyncio.run(_draw(settings, prompt, out))
     print(json.dumps(pictures, ensure_ascii=False) if as_json else "\n".join(map(_line, pictures)))
 
 
@@ -226,7 +229,7 @@ async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
     profile = profiles.profile(settings.model.name, settings.model.size)
     engine = _engine(settings, profile)
     try:
-        with _progress() as show:
+        with bars(_line_for_step) as show:
             return await imagine.imagine(engine, profile, text, build.defaults(settings, profile), out, show)
     except Refused as refused:
         raise CommandError(Replies(profile).refused(refused, "en").text) from None
@@ -234,23 +237,6 @@ async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
         raise CommandError(f"--out {out}: {error.strerror}; choose another place for the picture") from None
     finally:
         await engine.close()
-
-
-@contextmanager
-def _progress() -> Iterator[imagine.Show]:
-    """Yield what shows a picture's steps on stderr: as a bar on a terminal, elsewhere as lines."""
-    if not sys.stderr.isatty():
-        yield lambda file, step, steps: print(f"{file}: step {step} of {steps}", file=sys.stderr)
-        return
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import Progress, TaskID
-
-    with Progress(console=Console(stderr=True), redirect_stdout=False) as bars:
-        tasks = defaultdict[str, TaskID](lambda: bars.add_task(""))
-        yield lambda file, step, steps: bars.update(
-            tasks[file], description=escape(file), completed=step, total=steps
-        )
 
 
 async def _rewrite(settings: Config, prompt: str) -> str:
@@ -314,6 +300,10 @@ def _web(phase: Callable[[], str], settings: Config, replies: Replies) -> Platfo
         return WebPlatform(settings.web, settings.data_dir, replies, engine=phase)
     except ValueError as error:
         raise config.ConfigError(str(error)) from None
+
+
+def _line_for_step(file: str, step: float, steps: float) -> None:
+    print(f"{file}: step {step} of {steps}", file=sys.stderr)
 
 
 def _line(picture: dict[str, Any]) -> str:

@@ -2,13 +2,13 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from engine.models import convert
 from engine.models.registry import OURS, kind
+from engine.progress import bars
 from engine.types import EngineError
 
 
@@ -23,28 +23,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(argv)
     try:
         folder = _find(chosen.model)
-        with _progress() as show:
-            convert.prepare(folder, chosen.out, chosen.dtype, partial(print, flush=True), show)
+        with bars() as show:
+            say, step = partial(print, flush=True), partial(show, "writing and reading back")
+            convert.prepare(folder, chosen.out, chosen.dtype, say, step)
     except EngineError as error:
         print(error, file=sys.stderr)
         return 1
     print(f'ready: set model.name = "{chosen.out}"')
     return 0
-
-
-@contextmanager
-def _progress() -> Iterator[convert.Show]:
-    """Yield what shows a bar on stderr where that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    # Lines on stdout are moved above the bar, unless they go elsewhere.
-    with Progress(console=Console(stderr=True), redirect_stdout=sys.stdout.isatty()) as bar:
-        task = bar.add_task("writing and reading back")
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _find(model: str) -> Path:

@@ -17,6 +17,7 @@ TORCH_FREE = {
     "lru.py",
     "pipeline.py",
     "fake.py",
+    "progress.py",
     "pulse.py",
     "models/profiles.py",
     *(

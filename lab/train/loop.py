@@ -6,7 +6,7 @@ The clock is the processor's where one computes, so that a busy machine makes a 
 import math
 import time
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from engine.progress import bars
 from lab.train import parallel
 from lab.train.dataset import SETS, PictureSet
 
@@ -97,17 +98,23 @@ class Stage:
         self.resume()
         log, saved = _Log(self.name), time.monotonic()
         until = self.progress.seconds + 60 * (self.plan.session or math.inf)
-        while (
-            self.share < 1.0 and self.progress.step != self.plan.max_steps and self.progress.seconds < until
-        ):
-            began = self._clock()
-            loss = step()
-            log.add(loss, samples * parallel.count(), self)
-            self.progress.step += 1
-            self.progress.seconds += parallel.mean(self._clock() - began)
-            if time.monotonic() - saved > SAVE_SECONDS:
-                self._save()
-                saved = time.monotonic()
+        with ExitStack() as stack:
+            show = None if parallel.rank() else stack.enter_context(bars())
+            while (
+                self.share < 1.0
+                and self.progress.step != self.plan.max_steps
+                and self.progress.seconds < until
+            ):
+                began = self._clock()
+                loss = step()
+                log.add(loss, samples * parallel.count(), self)
+                self.progress.step += 1
+                self.progress.seconds += parallel.mean(self._clock() - began)
+                if show:
+                    show(self.name, self.share, 1.0)
+                if time.monotonic() - saved > SAVE_SECONDS:
+                    self._save()
+                    saved = time.monotonic()
         self._save()
 
     def _clock(self) -> float:

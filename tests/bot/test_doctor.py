@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.setup.config import Config, ModelConfig
-from bot.setup.doctor import MOST_LATEST, examine, files, probe, speed, writer
+from bot.setup.doctor import MOST_LATEST, files, speed, writer
 from bot.storage.database import DATABASE
 from bot.storage.jobs import JobStore
 
@@ -90,9 +90,7 @@ def test_a_model_that_is_not_here_has_the_size_that_the_hub_names(download: int 
 
 
 @pytest.mark.torch
-async def test_an_empty_model_folder_is_a_problem(tmp_path: Path) -> None:
-    config = Config(data_dir=tmp_path / "data", model=ModelConfig(name=str(tmp_path)))
-    findings = examine(await probe(config), config, tmp_path)
-    [told] = [each for each in findings if each.subject == "model"]
-    assert told.grade == "problem"
-    assert f"{tmp_path} lacks tokenizer" in told.text
+def test_a_model_folder_that_is_not_there_is_a_problem() -> None:
+    [finding] = files({}, Config(model=ModelConfig(name="/no/such/model")), None)
+    assert (finding.grade, finding.text) == ("problem", "there is no model at /no/such/model")
+    assert "model.name" in finding.fix

@@ -93,33 +93,12 @@ def test_the_configuration_is_named_before_or_after_the_command(bot: Bot, tmp_pa
     assert done.err.startswith(f"{tmp_path / 'c.toml'}: web.port")
 
 
-class Terminal(io.StringIO):
-    """Takes what is written to a terminal."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.mark.parametrize("plain", [False, True])
-def test_steps_are_a_bar_on_a_terminal_and_without_colour_where_nobody_wants_it(
-    monkeypatch: pytest.MonkeyPatch, plain: bool
-) -> None:
-    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
-    monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.setenv("NO_COLOR", "1" if plain else "")
-    with __main__._progress() as show:
-        show("[a] cat.png", 2, 8)
-    text = terminal.getvalue()
-    assert "[a] cat.png" in text
-    assert "25%" in text
-    assert ("\x1b[38;5;" in text or "\x1b[35m" in text) == (not plain)
-
-
 @pytest.mark.parametrize(
     ("words", "environment", "said"),
     [
         (["paint"], {}, "paint"),
         (["imagine", "a cat"], {}, "--out"),
+        (["imagine", "", "--out", "cat.png"], {}, "needs a prompt"),
         (["imagine", "a cat", "--out"], {}, "'--out' requires an argument"),
         (["imagine", "a cat", "--out", "/no/such/folder/cat.png"], {}, "no such folder"),
         (["info", "/no/such/file.png"], {}, "No such file"),
@@ -278,8 +257,8 @@ async def test_the_doctor_tells_the_plan_and_refuses_what_cannot_fit() -> None:
     assert not list(doctor.plan({}))
 
 
-def test_the_doctor_names_a_missing_model_and_the_way_out(bot: Bot, tmp_path: Path) -> None:
-    done = bot("doctor", DATA_DIR=str(tmp_path), MODEL__NAME="/no/such/model")
-    assert done.status == 1
-    assert "there is no model at /no/such/model" in done.out
-    assert "model.name" in done.out
+def test_the_doctor_names_what_a_model_lacks_and_fails(bot: Bot, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    done = bot("doctor", DATA_DIR=str(tmp_path), MODEL__NAME=str(tmp_path / "model"))
+    assert (done.status, done.err) == (1, "")
+    assert f"{tmp_path / 'model'} lacks tokenizer" in done.out
