@@ -56,6 +56,8 @@ class Generate:
     fast: bool = False
 
 
+GRID = 16
+"""Sides of pictures are multiples of it, in pixels; an image token is a square of that side."""
 MOST_STEPS = 50
 MOST_GUIDANCE = 5.0
 """The highest guidance scale that users may choose."""
@@ -242,5 +244,5 @@ class Engine(Protocol):
 
 
 def image_tokens(width: int, height: int) -> int:
-    """Return the transformer tokens of a `width`×`height` picture: one per 16×16 pixels."""
-    return (width // 16) * (height // 16)
+    """Return the transformer tokens of a `width`×`height` picture."""
+    return (width // GRID) * (height // GRID)

@@ -12,6 +12,7 @@ from bot.requests.upscale_options import TWICE, UpscaleOptions
 from bot.types import Address, Job, Params, Refused, Request, User
 from engine.types import (
     FAST_STEPS,
+    GRID,
     LONGEST_UPSCALED,
     REDRAW_STEPS,
     SEEDS,
@@ -24,7 +25,6 @@ from engine.types import (
     image_tokens,
 )
 
-GRID = 16
 NEW_SEEDS = 2**32
 """New seeds are short: people copy them."""
 MAX_UPSCALED = 40_000_000

@@ -12,12 +12,11 @@ from engine.memory import allocator, strips
 from engine.memory.plan import Plan
 from engine.memory.sizes import BLOCK, Weights, is_linear
 from engine.memory.streaming import Streamer
-from engine.types import EngineError
+from engine.types import GRID, EngineError
 
 CPU = torch.device("cpu")
 SMALLER = (0.75, 0.5, 0.375, 0.25)
 """Shares of a refused picture's sides that are looked at for one that fits."""
-GRID = 16
 
 log = logging.getLogger(__name__)
 

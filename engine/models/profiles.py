@@ -10,12 +10,11 @@ from typing import Any
 from engine import embedded
 from engine.embedded.vocabulary import COLOURS, PLACES, SUBJECTS, TIMES
 from engine.files import hub, shards
-from engine.types import MOST_GUIDANCE, MOST_STEPS, EngineError, ModelProfile
+from engine.types import GRID, MOST_GUIDANCE, MOST_STEPS, EngineError, ModelProfile
 
 EMBEDDED = embedded.NAME
 EMBEDDED_WEIGHTS = embedded.WEIGHTS
 FILE = "profile.json"
-GRID = 16
 
 WORLD_PROMPTS = {
     "a red sailboat on the sea at sunset": "夕阳下海上的一艘红色帆船",

@@ -1,8 +1,7 @@
 """Every limit of a `Generate` task, checked once; users' quotas are the bot's."""
 
-from engine.types import MOST_STEPS, SEEDS, EngineError, Generate, ModelProfile
+from engine.types import GRID, MOST_STEPS, SEEDS, EngineError, Generate, ModelProfile
 
-MULTIPLE = 16
 SMALLEST_SIDE = 32
 HIGHEST_GUIDANCE = 20.0
 HIGHEST_PROMPT_NOISE = 2.0
@@ -16,8 +15,8 @@ def check(task: Generate, profile: ModelProfile) -> None:
         raise EngineError("bad_input", "the prompt is empty; write what to draw")
     for name, side in (("width", task.width), ("height", task.height)):
         _between(name, side, SMALLEST_SIDE, profile.max_size)
-        if side % MULTIPLE:
-            raise EngineError("bad_input", f"{name} is {side}; it must be a multiple of {MULTIPLE}")
+        if side % GRID:
+            raise EngineError("bad_input", f"{name} is {side}; it must be a multiple of {GRID}")
     _between("steps", task.steps, 1, MOST_STEPS)
     _between("guidance scale", task.guidance_scale, 1, HIGHEST_GUIDANCE)
     _between("seed", task.seed, 0, SEEDS - 1)

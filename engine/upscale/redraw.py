@@ -16,8 +16,8 @@ from engine.pictures.metadata import Parameters
 from engine.pictures.tensors import to_pixels
 from engine.prompts.text.sanitize import sanitize
 from engine.sampling.flow import Schedule
-from engine.sampling.task_limits import MULTIPLE, SMALLEST_SIDE
-from engine.types import MOST_STEPS, REDRAW_STEPS, SEEDS, Generate, image_tokens
+from engine.sampling.task_limits import SMALLEST_SIDE
+from engine.types import GRID, MOST_STEPS, REDRAW_STEPS, SEEDS, Generate, image_tokens
 from engine.upscale.tiling import Pixels, fade_in, spans
 
 SIGMA = 0.3
@@ -85,8 +85,8 @@ class Redrawing:
         return Cut(levels, picture.size, rows, columns, tasks)
 
     def _grid(self, width: int, height: int) -> tuple[list[Span], list[Span]]:
-        longest = self.side // MULTIPLE * MULTIPLE
-        return spans(height, longest, OVERLAP, MULTIPLE), spans(width, longest, OVERLAP, MULTIPLE)
+        longest = self.side // GRID * GRID
+        return spans(height, longest, OVERLAP, GRID), spans(width, longest, OVERLAP, GRID)
 
     def _task(self, piece: Pixels, parameters: Parameters) -> Generate | None:
         """Image-to-image whose schedule begins as near to the wanted sigma as a number of steps allows."""
@@ -123,7 +123,7 @@ def _pieces(levels: Pixels, rows: Sequence[Span], columns: Sequence[Span]) -> It
 
 def _drawable(side: int) -> int:
     """Return the shortest side that the model draws and that holds `side`."""
-    return max(SMALLEST_SIDE, -(-side // MULTIPLE) * MULTIPLE)
+    return max(SMALLEST_SIDE, -(-side // GRID) * GRID)
 
 
 def _padded(picture: Pixels) -> Pixels:

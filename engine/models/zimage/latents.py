@@ -15,13 +15,13 @@ from engine.models.zimage.vae import Vae
 from engine.pictures import codec
 from engine.pictures.tensors import to_pixels
 from engine.sampling import flow
-from engine.types import EngineError, Generate, ModelProfile
+from engine.types import GRID, EngineError, Generate, ModelProfile
 
 GROWN_AT = 0.5
 """Noise level from which on a picture has its full size; forms stand by then and detail does not."""
 LEEWAY = 1.3
 """How much more area than it was trained at a model can still compose."""
-GRID, LATENT = 16, 8
+LATENT = 8
 OTHER_NOISE = 0x9408 << 32
 """Turns the seed of a picture into that of the noise it grows with."""
 
