@@ -90,7 +90,9 @@ def test_the_page_on_upscaling_states_the_limits() -> None:
 
 def test_the_workflow_runs_scripts_that_are_there() -> None:
     workflow = yaml.safe_load((ROOT / ".github/workflows/check.yml").read_text("utf-8"))
-    scripts = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
+    scripts = [
+        step["run"].split()[0] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step
+    ]
     assert scripts == [".ci/run", ".ci/quick"]
     assert all(os.access(ROOT / script, os.X_OK) for script in scripts)
 
