@@ -24,8 +24,7 @@ from engine.prompts.llm import choose
 from engine.sampling.steps import SamplingOptions
 from engine.types import EngineError, EngineSettings, Picture, Upscale
 from engine.upscale import upscale
-from engine.upscale.plan import BUILT_IN_NAME
-from engine.upscale.plan import Plan as Upscaling
+from engine.upscale.plan import BUILT_IN_NAME, UpscalePlan
 
 Grade = Literal["ok", "note", "problem"]
 SHOWN = 5
@@ -105,7 +104,7 @@ def check_loras(settings: EngineSettings) -> Iterator[Check]:
 
 def check_upscalers(settings: EngineSettings) -> Iterator[Check]:
     """Upscale a small picture with the weights that are used."""
-    plan = Upscaling.of(torch.device("cpu"), settings.upscalers)
+    plan = UpscalePlan.of(torch.device("cpu"), settings.upscalers)
     name = plan.network().name
     if name == BUILT_IN_NAME:
         yield Check("note", "upscalers", f"{settings.upscalers} holds no weights; the built-in ones are used")

@@ -19,11 +19,12 @@ OURS = ("ZImagePipeline", "ZImageImg2ImgPipeline", "")
 def load(settings: EngineSettings) -> Any:
     """Build the worker's pipeline for `settings`; raises `EngineError` as the backends do."""
     if kind(settings.model) not in OURS:
-        from engine.models.diffusers import load as generic
+        from engine.models.diffusers.load import fetch
+        from engine.models.diffusers.load import load as load_generic
 
         if settings.experimental:
             log.warning("model.experimental works with Z-Image models only; %s ignores it", settings.model)
-        return generic.load(settings, generic.fetch(settings.model))
+        return load_generic(settings, fetch(settings.model))
     from engine.models.zimage.load import load as load_zimage
 
     return load_zimage(settings)

@@ -11,14 +11,14 @@ from engine.pipeline import D, Drawing
 class Work(Generic[D]):
     """A drawing for task `number`, of its picture's parts the one of this number.
 
-    `turn` is when it last made a step; `alone` means a batch with it has failed.
+    `turn` is when it last made a step; `run_alone` means a batch with it has failed.
     """
 
     number: int
     part: int
     drawing: D
     turn: int = 0
-    alone: bool = False
+    run_alone: bool = False
 
     @property
     def key(self) -> tuple[int, int]:
@@ -31,7 +31,7 @@ def together(works: Iterable[Work[D]], capacity: int) -> list[Work[D]]:
     batch: list[Work[D]] = []
     room = capacity
     for work in sorted((work for work in works if not done(work.drawing)), key=lambda work: work.turn):
-        fits = not batch or (not work.alone and not batch[0].alone and work.drawing.tokens <= room)
+        fits = not batch or (not work.run_alone and not batch[0].run_alone and work.drawing.tokens <= room)
         if fits and work.drawing.batch_key == (batch or [work])[0].drawing.batch_key:
             batch.append(work)
             room -= work.drawing.tokens

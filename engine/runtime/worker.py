@@ -231,7 +231,7 @@ class Worker(Generic[D]):
                 return []
             log.warning("a batch of %d failed and goes on one by one: %r", len(batch), error)
             for work in batch:
-                work.alone = True
+                work.run_alone = True
             return [
                 advanced for work in batch if work.key in self._works for advanced in self._advance([work])
             ]

@@ -26,7 +26,7 @@ from engine.types import (
 )
 from engine.upscale import style, tiling
 from engine.upscale.plan import BUILT_IN_NAME
-from engine.upscale.plan import Plan as Plan
+from engine.upscale.plan import UpscalePlan as UpscalePlan
 
 LOOKED_AT = 512
 """Longest side in pixels at which a result is checked."""
@@ -44,7 +44,7 @@ class Upscaled(NamedTuple):
 Stage = Generator[Progress, None, Upscaled]
 
 
-def upscale(task: Upscale, plan: Plan) -> Generator[Progress | Picture | Redraw, None, None]:
+def upscale(task: Upscale, plan: UpscalePlan) -> Generator[Progress | Picture | Redraw, None, None]:
     """Upscale `task.image` by `task.factor` per side; progress by tile, then the picture.
 
     Where it is to be redrawn the last is a `Redraw`: what the loaded model has to draw for it. Raises
@@ -92,7 +92,7 @@ class _Origin:
         return Picture(png, width, height, self.parameters.seed, total, report | {"seconds": rounded})
 
 
-def choose(method: UpscaleMethod, parameters: metadata.Parameters, plan: Plan) -> UpscaleMethod:
+def choose(method: UpscaleMethod, parameters: metadata.Parameters, plan: UpscalePlan) -> UpscaleMethod:
     """Return the method meant; `auto` is the network where it suits what drew the picture, else Lanczos."""
     if method != "auto":
         return method
@@ -122,13 +122,13 @@ def _checked(task: Upscale) -> Image.Image:
     return image
 
 
-def _lanczos(image: Image.Image, factor: int, plan: Plan) -> Stage:
+def _lanczos(image: Image.Image, factor: int, plan: UpscalePlan) -> Stage:
     yield from ()
     size = (image.width * factor, image.height * factor)
     return Upscaled(image.resize(size, Image.Resampling.LANCZOS), LANCZOS)
 
 
-def _sr(image: Image.Image, factor: int, plan: Plan) -> Stage:
+def _sr(image: Image.Image, factor: int, plan: UpscalePlan) -> Stage:
     """Upscale with the network; with Lanczos where what the network makes must not be shown."""
     network = plan.network()
     try:
@@ -154,7 +154,9 @@ def _fault(image: Image.Image) -> str | None:
     return guards.pixels(to_pixels(small))
 
 
-def _redraw(image: Image.Image, origin: _Origin, plan: Plan) -> Generator[Progress, None, Picture | Redraw]:
+def _redraw(
+    image: Image.Image, origin: _Origin, plan: UpscalePlan
+) -> Generator[Progress, None, Picture | Redraw]:
     """Upscale with the network and cut the result into what is to be drawn; all steps are counted in one."""
     if plan.redraw is None or not origin.parameters.prompt:
         missing = "the loaded model cannot" if plan.redraw is None else "the picture carries no prompt to"
@@ -188,5 +190,8 @@ DRAWINGS: frozenset[style.Style] = frozenset({"flat", "ink"})
 FLATTENED: frozenset[style.Style] = frozenset({"watercolour", "pixel art"})
 """Styles that any network takes for damage and smooths away."""
 
-METHODS: dict[UpscaleMethod, Callable[[Image.Image, int, Plan], Stage]] = {"sr": _sr, LANCZOS: _lanczos}
+METHODS: dict[UpscaleMethod, Callable[[Image.Image, int, UpscalePlan], Stage]] = {
+    "sr": _sr,
+    LANCZOS: _lanczos,
+}
 """What makes the larger picture by itself; to redraw takes the loaded model's steps."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.upscale import style
-from engine.upscale.plan import BUILT_IN_NAME, Plan
+from engine.upscale.plan import BUILT_IN_NAME, UpscalePlan
 from engine.upscale.tiling import Pixels, super_resolved
 
 SHARE = 0.5
@@ -29,7 +29,7 @@ OVERSHOOT = 2.0
 NEIGHBOURS = 5
 
 
-def strength(prompt: str, plan: Plan) -> float:
+def strength(prompt: str, plan: UpscalePlan) -> float:
     """Return the share in [0, 1] of the pass that suits a picture drawn from `prompt`.
 
     It is the plan's, but for plain styles, and for photographs, which lose texture to the built-in network.
@@ -41,7 +41,7 @@ def strength(prompt: str, plan: Plan) -> float:
     return 0.0 if is_drawings_only else plan.detail
 
 
-def refine(picture: Pixels, share: float, plan: Plan) -> Pixels:
+def refine(picture: Pixels, share: float, plan: UpscalePlan) -> Pixels:
     """Return `(h, w, 3)` with more detail where it has some; the very same array where `share` is 0.
 
     Raises `EngineError("out_of_memory")` where not even a small tile fits.
@@ -73,7 +73,7 @@ def detail_mask(pictures: Tensor) -> Tensor:
     return strength_map * (1 - _ramp(_blurred(contrast, 2.0), CRISP, LETTERING))
 
 
-def _pass(picture: Pixels, plan: Plan) -> Pixels:
+def _pass(picture: Pixels, plan: UpscalePlan) -> Pixels:
     """Upscale twice and average back to the size that was."""
     network = plan.network()
     stage = super_resolved(picture, 2, network, plan.side(network))

@@ -25,7 +25,7 @@ SHARE = 0.5
 
 
 @dataclass(frozen=True)
-class Plan:
+class UpscalePlan:
     """`tile` is the side in pixels of what goes through the network at once where memory allows it.
 
     `read` returns what is free on the device; a smaller tile is chosen by it before each picture.
@@ -42,7 +42,7 @@ class Plan:
     read: Callable[[torch.device], allocator.Reading] = allocator.read
 
     @classmethod
-    def of(cls, device: torch.device, models: str, detail: float = 0.0) -> "Plan":
+    def of(cls, device: torch.device, models: str, detail: float = 0.0) -> "UpscalePlan":
         """Return the plan for a device and a configured folder, empty for none."""
         return cls(device, models=Path(models).expanduser() if models else None, detail=detail)
 

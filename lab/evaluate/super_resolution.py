@@ -17,7 +17,7 @@ from PIL import Image, ImageFilter
 
 from engine.embedded.vocabulary import STYLES
 from engine.upscale.detail import refine
-from engine.upscale.plan import Plan
+from engine.upscale.plan import UpscalePlan
 from engine.upscale.tiling import Pixels, super_resolved
 from lab.render.scene import Scene, sample_scene
 from lab.render.scenes import render_array
@@ -64,7 +64,10 @@ def print_detail(scenes: list[Scene], size: int) -> None:
     print("|---|---|---|---|---|---|")
     for name, pairs in (damaged(scenes, size) | drawn_over(scenes, size)).items():
         for strength in STRENGTHS:
-            rows = [compared(halved(sharp), small, refine(small, strength, Plan())) for small, sharp in pairs]
+            rows = [
+                compared(halved(sharp), small, refine(small, strength, UpscalePlan()))
+                for small, sharp in pairs
+            ]
             quality, edges, halo, _ = np.mean(rows, axis=0)
             change = np.max(rows, axis=0)[3]
             figures = f"{quality:.2f} dB | {edges:.2f} | {halo:.2f} | {change:.0f}"
@@ -146,7 +149,7 @@ def halved(picture: Pixels) -> Pixels:
 
 def upscaled(picture: Pixels) -> Pixels:
     """×2 by the built-in network, untiled."""
-    return returned(super_resolved(picture, 2, Plan().network(), max(picture.shape) + 64))
+    return returned(super_resolved(picture, 2, UpscalePlan().network(), max(picture.shape) + 64))
 
 
 def lanczos(picture: Pixels) -> Pixels:

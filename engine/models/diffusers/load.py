@@ -24,7 +24,7 @@ from engine.models.profiles import profile
 from engine.models.zimage.load import DTYPES, choose_device, threads
 from engine.prompts.llm.choose import choose_apart
 from engine.types import EngineError, EngineSettings
-from engine.upscale.plan import Plan
+from engine.upscale.plan import UpscalePlan
 
 LIBRARIES = ("diffusers", "transformers")
 CHECKER = "safety_checker"
@@ -63,7 +63,7 @@ def load(settings: EngineSettings, folder: Path) -> GenericPipeline:
     for each in filter(None, (pipe, image_pipe)):
         each.set_progress_bar_config(disable=True)
     log.info("loaded %s with %s on %s in %s", settings.model, type(pipe).__name__, device, dtype)
-    upscaling = Plan.of(device, settings.upscalers)
+    upscaling = UpscalePlan.of(device, settings.upscalers)
     writer = choose_apart(
         settings.optimizer,
         device,

@@ -41,7 +41,7 @@ from engine.types import (
     image_tokens,
 )
 from engine.upscale import upscale
-from engine.upscale.plan import Plan as Upscaling
+from engine.upscale.plan import UpscalePlan
 
 TILE = 512
 """Side in pixels of a VAE tile once memory was scarce."""
@@ -62,7 +62,7 @@ class GenericPipeline:
         profile: ModelProfile,
         device: torch.device,
         offload: Callable[[], bool] = lambda: False,
-        upscaling: Upscaling | None = None,
+        upscaling: UpscalePlan | None = None,
         writer: Writer | None = None,
         prompt_language: PromptLanguage = "auto",
     ) -> None:
@@ -74,7 +74,7 @@ class GenericPipeline:
         self.optimizer = prompts.Optimizer(language=writer, target=target, usual=profile.negatives)
         self._readable = reader(pipe)
         self._offload = offload
-        self._upscaling = upscaling or Upscaling()
+        self._upscaling = upscaling or UpscalePlan()
 
     @property
     def capacity(self) -> int:

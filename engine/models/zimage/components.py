@@ -9,7 +9,7 @@ import torch
 from engine.models.zimage.preview import PreviewMap
 from engine.prompts import World, Writer
 from engine.types import ModelProfile, PromptLanguage
-from engine.upscale.plan import Plan as Upscaling
+from engine.upscale.plan import UpscalePlan
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Components:
     world: World | None = None
     writer: Writer | None = None
     prompt_language: PromptLanguage = "auto"
-    upscaling: Upscaling = field(default_factory=Upscaling)
+    upscaling: UpscalePlan = field(default_factory=UpscalePlan)
     tighten: Callable[[], bool] | None = None
     make_room: Callable[[int, int], bool] | None = None
     layout: Callable[[int, int], Mapping[str, Any]] = lambda width, height: {}

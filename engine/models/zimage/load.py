@@ -34,7 +34,7 @@ from engine.prompts.llm import choose
 from engine.sampling.steps import SamplingOptions
 from engine.types import EngineError, EngineSettings
 from engine.upscale import detail
-from engine.upscale.plan import Plan as Upscaling
+from engine.upscale.plan import UpscalePlan
 
 PARTS = ("tokenizer", "text_encoder", "transformer", "vae", "scheduler")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -69,7 +69,7 @@ def _pipeline(
     log.info("loaded %s on %s in %s", components.profile.name, device, plan.dtype)
     writer = _writer(settings, components, plan)
     share = detail.SHARE if "detail" in settings.experimental else 0.0
-    upscaling = Upscaling.of(device, settings.upscalers, share)
+    upscaling = UpscalePlan.of(device, settings.upscalers, share)
     language = settings.prompt_language
     pipeline = ZImagePipeline(
         replace(components, writer=writer, upscaling=upscaling, prompt_language=language),

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from engine.upscale.detail import OVERSHOOT, detail_mask, refine, strength
 from engine.upscale.network import SRVGGNetCompact
-from engine.upscale.plan import Plan
+from engine.upscale.plan import UpscalePlan
 from engine.upscale.tiling import Pixels
 from lab.evaluate.super_resolution import compared, damaged, halved, held_out
 
@@ -32,24 +32,24 @@ def mask_of(picture: Pixels) -> torch.Tensor:
 @pytest.mark.parametrize("prompt", ["a cat, watercolour", "flat vector art of a cat", "photograph of a cat"])
 def test_styles_without_detail_to_add_stay_as_they_were_drawn(prompt: str) -> None:
     picture = drawn()
-    assert refine(picture, strength(prompt, Plan(detail=0.6)), Plan()) is picture
+    assert refine(picture, strength(prompt, UpscalePlan(detail=0.6)), UpscalePlan()) is picture
 
 
 def test_the_operator_says_how_much_detail_other_styles_get() -> None:
-    assert strength("an ink drawing of a cat", Plan(detail=0.6)) == 0.6
-    assert strength("a cat", Plan()) == 0.0
+    assert strength("an ink drawing of a cat", UpscalePlan(detail=0.6)) == 0.6
+    assert strength("a cat", UpscalePlan()) == 0.0
 
 
 def test_photographs_get_detail_from_other_peoples_networks_only(tmp_path: Path) -> None:
     save_file(SRVGGNetCompact(features=8, convs=2).state_dict(), tmp_path / "photo.safetensors")
-    assert strength("photograph of a cat", Plan(models=tmp_path, detail=0.6)) == 0.6
+    assert strength("photograph of a cat", UpscalePlan(models=tmp_path, detail=0.6)) == 0.6
 
 
 def test_soft_scenes_come_nearer_to_those_drawn_at_twice_the_size() -> None:
     """PSNR is not worse, gradients in detail are a tenth truer; no halo, and no change where it is flat."""
     pairs = damaged(held_out(2), 256)["soft"]
     before = [compared(halved(sharp), soft, soft) for soft, sharp in pairs]
-    after = [compared(halved(sharp), soft, refine(soft, 1.0, Plan())) for soft, sharp in pairs]
+    after = [compared(halved(sharp), soft, refine(soft, 1.0, UpscalePlan())) for soft, sharp in pairs]
     for (quality, error, _, _), (better, truer, halo, flat) in zip(before, after, strict=True):
         assert better >= quality
         assert truer <= 0.9 * error
@@ -59,14 +59,14 @@ def test_soft_scenes_come_nearer_to_those_drawn_at_twice_the_size() -> None:
 
 def test_detail_changes_and_flat_regions_do_not() -> None:
     picture = drawn()
-    change = np.abs(refine(picture, 1.0, Plan()).astype(int) - picture)
+    change = np.abs(refine(picture, 1.0, UpscalePlan()).astype(int) - picture)
     assert change[:, :32].max() > 2
     assert change[:, 52:].max() == 0
 
 
 def test_no_pixel_leaves_the_range_of_its_neighbours_by_more_than_allowed() -> None:
     picture = drawn()
-    refined = refine(picture, 1.0, Plan()).astype(int)
+    refined = refine(picture, 1.0, UpscalePlan()).astype(int)
     wide = np.pad(picture, ((2, 2), (2, 2), (0, 0)), "edge")
     windows = np.lib.stride_tricks.sliding_window_view(wide, (5, 5), axis=(0, 1))
     assert (refined <= windows.max(axis=(-2, -1)) + OVERSHOOT).all()

@@ -13,7 +13,7 @@ from engine.pictures.metadata import Parameters
 from engine.pipeline import Redraw
 from engine.sampling.flow import Schedule
 from engine.types import EngineError, Picture, Upscale
-from engine.upscale import Plan, upscale
+from engine.upscale import UpscalePlan, upscale
 from engine.upscale.detail import refine
 from engine.upscale.external import find
 from engine.upscale.network import SRVGGNetCompact, built_in
@@ -37,7 +37,7 @@ def file(image: Image.Image = SOURCE) -> bytes:
 
 
 def upscaled(folder: Path | None, method: str = "sr", image: Image.Image = SOURCE) -> Picture:
-    *_, last = upscale(Upscale(file(image), 2, method), Plan(tile=64, models=folder))  # type: ignore[arg-type]
+    *_, last = upscale(Upscale(file(image), 2, method), UpscalePlan(tile=64, models=folder))  # type: ignore[arg-type]
     assert isinstance(last, Picture)
     return last
 
@@ -75,7 +75,7 @@ def test_a_black_picture_may_stay_black() -> None:
 
 
 def test_a_redraw_goes_on_from_lanczos(tmp_path: Path) -> None:
-    plan = Plan(models=weights(tmp_path, float("nan")), redraw=Redrawing(512, Schedule(shift=3.0)))
+    plan = UpscalePlan(models=weights(tmp_path, float("nan")), redraw=Redrawing(512, Schedule(shift=3.0)))
     *_, last = upscale(Upscale(file(), 2, "redraw"), plan)
     assert isinstance(last, Redraw)
     [piece] = last.pieces
@@ -88,7 +88,7 @@ def test_a_redraw_goes_on_from_lanczos(tmp_path: Path) -> None:
 
 def test_a_pass_for_detail_without_numbers_is_refused_and_the_picture_stays(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="no numbers") as caught:
-        refine(np.asarray(SOURCE), 1.0, Plan(models=weights(tmp_path, float("nan"))))
+        refine(np.asarray(SOURCE), 1.0, UpscalePlan(models=weights(tmp_path, float("nan"))))
     assert caught.value.code == "numerics"
 
 

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from engine.pictures import codec
 from engine.types import EngineError, Picture, Upscale
-from engine.upscale import Plan, upscale
+from engine.upscale import UpscalePlan, upscale
 from engine.upscale.network import BUILT_IN, SRVGGNetCompact, built_in, from_state
 from lab.evaluate.super_resolution import damaged, held_out, lanczos, psnr, upscaled
 from lab.train.damage import DEGREES
@@ -61,18 +61,18 @@ def test_other_compact_weights_in_the_folder_are_used_without_spandrel(tmp_path:
         save_file(state, tmp_path / form)
     else:
         torch.save({"params_ema": state} if form == "wrapped.pth" else state, tmp_path / form)
-    *_, last = upscale(Upscale(picture(), method="sr"), Plan(models=tmp_path))
+    *_, last = upscale(Upscale(picture(), method="sr"), UpscalePlan(models=tmp_path))
     assert isinstance(last, Picture)
     assert (last.width, last.report["model"]) == (24, Path(form).stem)
 
 
 def test_an_empty_folder_leaves_the_built_in_network(tmp_path: Path) -> None:
-    assert Plan(models=tmp_path).network().name == "sr"
+    assert UpscalePlan(models=tmp_path).network().name == "sr"
 
 
 def unusable(folder: Path) -> str:
     with pytest.raises(EngineError) as caught:
-        Plan(models=folder).network()
+        UpscalePlan(models=folder).network()
     assert caught.value.code == "model_missing"
     return str(caught.value)
 

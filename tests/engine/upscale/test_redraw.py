@@ -18,7 +18,7 @@ from engine.sampling.flow import Schedule
 from engine.sampling.steps import SamplingOptions
 from engine.sampling.task_limits import check
 from engine.types import REDRAW_STEPS, EngineSettings, Picture, Progress, PromptReady, Upscale
-from engine.upscale import Plan, upscale
+from engine.upscale import UpscalePlan, upscale
 from engine.upscale.redraw import SIGMA, Redrawing, begun_at
 from lab.evaluate.super_resolution import psnr
 from lab.render.scene import Scene
@@ -39,7 +39,7 @@ def file_of(image: Image.Image, prompt: str = SCENE.prompt) -> bytes:
 
 
 def redraw_of(image: Image.Image, side: int) -> tuple[list[Progress], Redraw]:
-    *told, last = upscale(Upscale(file_of(image), 2, "redraw"), Plan(redraw=Redrawing(side, TURBO)))
+    *told, last = upscale(Upscale(file_of(image), 2, "redraw"), UpscalePlan(redraw=Redrawing(side, TURBO)))
     assert isinstance(last, Redraw)
     return [event for event in told if isinstance(event, Progress)], last
 
@@ -103,7 +103,7 @@ def test_a_larger_picture_is_cut_into_pieces_that_the_model_draws_and_fade_into_
     assert redraw.steps - redraw.done == 18
     drawn = pictures([codec.read(piece.init_image or b"") for piece in redraw.pieces])
     whole = redraw.join(drawn)
-    *_, plain = upscale(Upscale(file_of(source), 2, "sr"), Plan())
+    *_, plain = upscale(Upscale(file_of(source), 2, "sr"), UpscalePlan())
     assert isinstance(plain, Picture)
     assert np.array_equal(np.asarray(codec.read(whole.png)), np.asarray(codec.read(plain.png)))
     assert whole.report["guards"] == ["mended"] * 9
@@ -123,7 +123,7 @@ def test_plain_pieces_stay_as_they_are() -> None:
 
 def test_a_picture_of_one_colour_is_only_upscaled() -> None:
     black = file_of(Image.new("RGB", (40, 40)))
-    *_, last = upscale(Upscale(black, 2, "redraw"), Plan(redraw=Redrawing(256, TURBO)))
+    *_, last = upscale(Upscale(black, 2, "redraw"), UpscalePlan(redraw=Redrawing(256, TURBO)))
     assert isinstance(last, Picture)
     assert last.report["model"] == "sr"
 

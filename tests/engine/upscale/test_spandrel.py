@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from engine.pictures import codec
 from engine.types import Picture, Upscale
-from engine.upscale import Plan, upscale
+from engine.upscale import UpscalePlan, upscale
 
 pytest.importorskip("spandrel", reason="an extra; `make test-spandrel` installs it", exc_type=ImportError)
 
@@ -31,7 +31,7 @@ def tiny(**changes: Any) -> dict[str, torch.Tensor]:
 
 def result(folder: Path, factor: int) -> Picture:
     picture = Image.linear_gradient("L").resize((75, 33)).convert("RGB")
-    *_, last = upscale(Upscale(codec.png(picture), factor, "sr"), Plan(tile=64, models=folder))
+    *_, last = upscale(Upscale(codec.png(picture), factor, "sr"), UpscalePlan(tile=64, models=folder))
     assert isinstance(last, Picture)
     return last
 

@@ -17,7 +17,7 @@ from engine.memory.plan import KEPT_FREE
 from engine.types import EngineError, Progress
 from engine.upscale import plan as plans
 from engine.upscale.network import SRVGGNetCompact
-from engine.upscale.plan import Plan, compact
+from engine.upscale.plan import UpscalePlan, compact
 from engine.upscale.tiling import FEATHER, LIVE, Network, Pixels, spans, super_resolved, tiles, upscale_once
 
 CPU = torch.device("cpu")
@@ -50,7 +50,7 @@ def nearest(batch: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("tile", [40, 57, 64])
 def test_a_tiled_picture_equals_the_whole_one_within_a_level(tile: int) -> None:
-    built_in = Plan().network()
+    built_in = UpscalePlan().network()
     whole = returned(upscale_once(noise(), built_in, 500, ticks()))
     tiled = returned(upscale_once(noise(), built_in, tile, ticks()))
     assert tiles(90, 70, built_in, tile) > 3
@@ -138,12 +138,12 @@ def test_what_a_tile_takes_follows_from_the_widest_layer_and_the_precision() -> 
 
 @pytest.mark.parametrize(("free", "side"), [(0, 64), (KEPT_FREE + 215 * 2**20, 256), (2**40, 512)])
 def test_half_of_what_a_device_has_to_spare_is_for_tiles(free: int, side: int) -> None:
-    plan = Plan(read=lambda device: Reading(free, 0, 0))
+    plan = UpscalePlan(read=lambda device: Reading(free, 0, 0))
     assert plan.side(compact("narrow", SRVGGNetCompact(features=32), CPU)) == side
 
 
 def test_memory_that_the_allocator_holds_idle_counts_as_free() -> None:
-    plan = Plan(read=lambda device: Reading(0, 2**40, 0))
+    plan = UpscalePlan(read=lambda device: Reading(0, 2**40, 0))
     assert plan.side(plan.network()) == 512
 
 
@@ -161,5 +161,5 @@ def test_a_network_that_does_not_fit_at_all_is_refused_as_one_whose_tiles_do_not
 
     monkeypatch.setattr(plans, "_network", full)
     with pytest.raises(EngineError, match="does not fit in memory") as caught:
-        Plan().network()
+        UpscalePlan().network()
     assert caught.value.code == "out_of_memory"

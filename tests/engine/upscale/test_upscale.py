@@ -12,7 +12,7 @@ from engine.memory.allocator import Reading
 from engine.pictures import codec, metadata
 from engine.pictures.metadata import Parameters
 from engine.types import EngineError, Picture, Progress, Upscale
-from engine.upscale import METHODS, Plan, choose, upscale
+from engine.upscale import METHODS, UpscalePlan, choose, upscale
 from engine.upscale.network import SRVGGNetCompact
 from engine.upscale.style import of
 
@@ -21,8 +21,8 @@ def picture(width: int = 12, height: int = 8) -> bytes:
     return codec.png(Image.linear_gradient("L").resize((width, height)).convert("RGB"))
 
 
-def result(task: Upscale, plan: Plan | None = None) -> Picture:
-    *_, last = upscale(task, plan or Plan())
+def result(task: Upscale, plan: UpscalePlan | None = None) -> Picture:
+    *_, last = upscale(task, plan or UpscalePlan())
     assert isinstance(last, Picture)
     return last
 
@@ -38,7 +38,7 @@ def test_a_picture_becomes_factor_times_larger_and_says_how(factor: int, method:
 
 
 def test_progress_comes_by_tile_before_the_picture() -> None:
-    *steps, last = upscale(Upscale(picture(90, 90), method="sr"), Plan(tile=64))
+    *steps, last = upscale(Upscale(picture(90, 90), method="sr"), UpscalePlan(tile=64))
     assert [step for step in steps if isinstance(step, Progress)][-1] == Progress(len(steps), len(steps))
     assert len(steps) > 1
     assert isinstance(last, Picture)
@@ -46,8 +46,8 @@ def test_progress_comes_by_tile_before_the_picture() -> None:
 
 def test_where_memory_is_scarce_a_picture_is_upscaled_in_more_tiles_to_the_same_result() -> None:
     task = Upscale(picture(150, 90), method="sr")
-    *ample, whole = upscale(task, Plan(read=lambda device: Reading(2**40, 0, 0)))
-    *scarce, tiled = upscale(task, Plan(read=lambda device: Reading(0, 0, 0)))
+    *ample, whole = upscale(task, UpscalePlan(read=lambda device: Reading(2**40, 0, 0)))
+    *scarce, tiled = upscale(task, UpscalePlan(read=lambda device: Reading(0, 0, 0)))
     assert len(scarce) > len(ample) == 1
     assert isinstance(whole, Picture)
     assert isinstance(tiled, Picture)
@@ -110,8 +110,8 @@ def test_the_prompt_tells_the_style(prompt: str, style: str) -> None:
     ],
 )
 def test_the_built_in_network_is_for_drawings_it_knows(prompt: str, model: str, method: str) -> None:
-    assert choose("auto", Parameters(prompt, model=model), Plan()) == method
-    assert choose("sr", Parameters(prompt, model=model), Plan()) == "sr"
+    assert choose("auto", Parameters(prompt, model=model), UpscalePlan()) == method
+    assert choose("sr", Parameters(prompt, model=model), UpscalePlan()) == "sr"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_other_weights_are_used_for_everything_but_soft_hands(
     tmp_path: Path, prompt: str, method: str
 ) -> None:
     save_file(SRVGGNetCompact(features=8, convs=1).state_dict(), tmp_path / "other.safetensors")
-    assert choose("auto", Parameters(prompt), Plan(models=tmp_path)) == method
+    assert choose("auto", Parameters(prompt), UpscalePlan(models=tmp_path)) == method
 
 
 def test_people_can_type_every_method() -> None:
