@@ -8,16 +8,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from engine import cjk
 from engine.prompts.data import HAN
 from engine.prompts.translate.certain import certain, lost
 from engine.prompts.translate.clause import Clause
 from engine.prompts.translate.lexicon import NOUNS, Entry, Token, bilingual_lexicon, plural
 
 SENTENCE = re.compile(r"[。！？!?;；\n]+")
-EDGE = re.compile(r"[，：…～（）【】—]|,|:\s|[()]|(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")
+EDGE = re.compile(rf"[，：…～（）【】—]|,|:\s|[()]|(?<=[{cjk.HAN}])\s+(?=[{cjk.HAN}])")
 ARTICLE = re.compile(r"\b(?:an?|the)\s+(?=[a-z])")
-TOUCHING = re.compile(r"(?<=[A-Za-z0-9])(?=[\u3400-\u9fff])|(?<=[\u3400-\u9fff])(?=[A-Za-z0-9])")
-KEPT_IN_ENGLISH = re.compile(r"[\u3400-\u9fff]+(?:\s*[\u3400-\u9fff]+)*")
+TOUCHING = re.compile(rf"(?<=[A-Za-z0-9])(?=[{cjk.HAN}])|(?<=[{cjk.HAN}])(?=[A-Za-z0-9])")
+KEPT_IN_ENGLISH = re.compile(rf"[{cjk.HAN}]+(?:\s*[{cjk.HAN}]+)*")
 
 
 @dataclass

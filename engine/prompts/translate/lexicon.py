@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from engine.prompts.data import simplified, table
+from engine import cjk
+from engine.prompts.data import HAN, simplified, table
 from engine.prompts.text.sanitize import MARK
 
 FILES = ("names", "grammar", "living", "things", "places", "looks")
@@ -23,7 +24,7 @@ NAMES = frozenset({"person", "place"})
 MODIFIERS = frozenset({"material", "colour", "quality"})
 LONGEST = 12
 NUMERALS = "零〇一二三四五六七八九十百千万两"
-PIECE = re.compile(rf"[\u3400-\u9fff]+|{MARK}|[^\W\u3400-\u9fff]+(?:['’./:-][^\W\u3400-\u9fff]+)*|\S")
+PIECE = re.compile(rf"[{cjk.HAN}]+|{MARK}|[^\W{cjk.HAN}]+(?:['’./:-][^\W{cjk.HAN}]+)*|\S")
 UNKNOWN_COST = 4.0
 GRAMMAR = frozenset("在着了过的地得里上下中内外边旁前后们儿到于出来去起")
 TRANSPARENT = frozenset("戴穿骑抱拿喝吃看红黄蓝绿白黑紫灰小旧新老")
@@ -113,7 +114,7 @@ class BilingualLexicon:
         """Cut `text` into its most likely words; Latin words, quotes and marks are pieces of their own."""
         tokens: list[Token] = []
         for piece in self._pieces.findall(simplified(text)):
-            is_chinese = "\u3400" <= piece[-1] <= "\u9fff" and piece[0] not in "0123456789"
+            is_chinese = HAN.match(piece[-1]) and piece[0] not in "0123456789"
             tokens += self._words(piece) if is_chinese else [self._token(piece)]
         return tokens
 
