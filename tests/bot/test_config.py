@@ -1,5 +1,6 @@
 """The configuration: defaults, the file, the environment, and what a bad one says."""
 
+import os
 import re
 import tomllib
 from dataclasses import fields
@@ -199,6 +200,7 @@ def test_tokens_are_never_shown() -> None:
         (0o644, "log_level = 'info'", False),
     ],
 )
+@pytest.mark.skipif(os.name != "posix", reason="modes of files are Unix")
 def test_tokens_that_others_on_the_machine_can_read_are_told(
     tmp_path: Path, mode: int, text: str, told: bool
 ) -> None:

@@ -27,6 +27,8 @@ from engine.models import profiles
 from engine.pictures.metadata import Parameters, write
 from engine.types import ModelProfile
 
+has_full_disk = pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
+
 
 def blank() -> bytes:
     """A PNG without parameters."""
@@ -200,6 +202,7 @@ def test_a_picture_is_named_in_a_folder_and_never_in_place_of_another(tmp_path: 
     assert imagine.place(tmp_path, 7) == tmp_path / "zimage-7-3.png"
 
 
+@has_full_disk
 async def test_a_picture_that_does_not_fit_on_the_disk_leaves_no_half(tmp_path: Path) -> None:
     full = tmp_path / "full.png"
     full.symlink_to("/dev/full")
@@ -218,6 +221,7 @@ def test_a_picture_is_drawn_into_a_folder_and_reported_as_json(bot: Bot, tmp_pat
     assert done.err == f"{tmp_path / 'zimage-7.png'}: step 1 of 1\n"
 
 
+@has_full_disk
 def test_a_disk_that_is_full_is_one_line(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(__main__, "_engine", lambda *_: FakeEngine(16))
     words = ("a red boat", "--steps", "1", "--size", "64x64", "--out", "/dev/full")
