@@ -60,8 +60,8 @@ class CoreSettings:
     rule: Rule = field(default_factory=Rule)
     retention: Retention = field(default_factory=Retention)
     access: Access = field(default_factory=Access)
-    grants: tuple[RoleLimits, ...] = ()
-    fitness: PictureFilter = field(default_factory=PictureFilter)
+    role_limits: tuple[RoleLimits, ...] = ()
+    picture_filter: PictureFilter = field(default_factory=PictureFilter)
 
 
 class Core:
@@ -93,7 +93,7 @@ class Core:
         self._members = members = Members(
             store.accounts,
             settings.access,
-            LimitRules(settings.rule, settings.grants),
+            LimitRules(settings.rule, settings.role_limits),
             settings.defaults,
             now,
         )
@@ -110,7 +110,7 @@ class Core:
             Throughput(clock),
             sleep,
             members.weight,
-            settings.fitness,
+            settings.picture_filter,
         )
         self._admission = Admission(
             store, images, banned_words, settings.profile, settings.defaults, members.limits, now, new_seed

@@ -1,4 +1,4 @@
-"""Roles to limits: which rule holds for a person, out of the operator's standard and what they granted.
+"""Roles to limits: which rule holds for a user, out of the operator's standard and the limits of roles.
 
 Pure functions of names as the configuration writes them; knows no usage and no clock.
 """
@@ -35,17 +35,17 @@ class RoleLimits:
 
 @dataclass(frozen=True, slots=True)
 class LimitRules:
-    """The standard rule and the grants over it."""
+    """The standard rule and the limits of roles over it."""
 
     standard: Rule
-    grants: tuple[RoleLimits, ...] = ()
+    role_limits: tuple[RoleLimits, ...] = ()
 
     def of(self, names: Iterable[str]) -> Rule:
-        """Return the rule for somebody with these names: of what is granted them, the most generous."""
-        granted = [grant for grant in self.grants if not grant.match.isdisjoint(names)]
+        """Return the rule for a user with these names: of what their roles allow, the most generous."""
+        granted = [limits for limits in self.role_limits if not limits.match.isdisjoint(names)]
         said: dict[str, Any] = {}
         for field in fields(RoleLimits)[1:]:
-            values = [value for grant in granted if (value := getattr(grant, field.name)) is not None]
+            values = [value for limits in granted if (value := getattr(limits, field.name)) is not None]
             if values:
                 open_end = field.name in ZERO_IS_UNLIMITED and UNLIMITED in values
                 said[field.name] = UNLIMITED if open_end else max(values)

@@ -135,9 +135,9 @@ def test_of_what_is_granted_the_most_generous_holds() -> None:
 
 
 async def test_roles_raise_limits_and_turns(tmp_path: Path) -> None:
-    grants = (RoleLimits(frozenset(["fake:role:5"]), per_minute=9, max_count=4, priority=1),)
+    role_limits = (RoleLimits(frozenset(["fake:role:5"]), per_minute=9, max_count=4, priority=1),)
     rule = replace(FREE, per_minute=2, max_count=2)
-    async with house(tmp_path, rule=rule, grants=grants, run=False) as home:
+    async with house(tmp_path, rule=rule, role_limits=role_limits, run=False) as home:
         with pytest.raises(Refused, match="too-many"):
             await home.ask(count=4)
         await home.ask("m", MEMBER, count=4)

@@ -49,8 +49,8 @@ def test_lists_rules_and_checks_reach_the_core(tmp_path: Path) -> None:
     )
     found = build.core_settings(config.load(file, {}), ModelProfile("small", 64, 256))
     assert found.access == Access(frozenset(["discord:server:12"]), anyone_may_press=True)
-    assert found.fitness == PictureFilter({"porn": 0.5}, frozenset(["discord:age-restricted"]))
-    assert found.grants == (RoleLimits(frozenset(["telegram:user:3"]), per_day=7),)
+    assert found.picture_filter == PictureFilter({"porn": 0.5}, frozenset(["discord:age-restricted"]))
+    assert found.role_limits == (RoleLimits(frozenset(["telegram:user:3"]), per_day=7),)
     assert found.retention == Retention(0, 9)
 
 

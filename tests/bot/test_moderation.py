@@ -63,8 +63,8 @@ def test_an_unusable_entry_is_an_error_that_names_it(entry: str) -> None:
 async def test_an_unfit_picture_fails_uncharged_leaves_no_file_and_was_never_previewed(
     tmp_path: Path,
 ) -> None:
-    fitness = PictureFilter({"nsfw": 0.8})
-    async with house(tmp_path, engine=Previewing(TOKENS), fitness=fitness) as home:
+    picture_filter = PictureFilter({"nsfw": 0.8})
+    async with house(tmp_path, engine=Previewing(TOKENS), picture_filter=picture_filter) as home:
         bad, good = await home.ask("unfit: boat", enhance=False, count=2), await home.ask()
         await home.core.idle()
         row = await home.row(bad)
@@ -76,9 +76,9 @@ async def test_an_unfit_picture_fails_uncharged_leaves_no_file_and_was_never_pre
 
 
 async def test_where_people_are_exempt_every_picture_is_shown_with_its_previews(tmp_path: Path) -> None:
-    fitness = PictureFilter({"nsfw": 0.8}, frozenset(["fake:age-restricted"]))
+    picture_filter = PictureFilter({"nsfw": 0.8}, frozenset(["fake:age-restricted"]))
     gate = Gate(step=2)
-    async with house(tmp_path, engine=Previewing(TOKENS, gate), fitness=fitness) as home:
+    async with house(tmp_path, engine=Previewing(TOKENS, gate), picture_filter=picture_filter) as home:
         job = await home.ask("unfit: boat", user=replace(ANN, groups=("fake:age-restricted",)))
         await gate.reached()
         assert (await home.core.reply(await home.row(job))).images != ()
@@ -100,6 +100,6 @@ async def test_where_people_are_exempt_every_picture_is_shown_with_its_previews(
 def test_a_label_without_a_usable_score_lets_nothing_pass(
     scores: dict[str, float], raised: type[Exception] | None
 ) -> None:
-    fitness = PictureFilter({"nsfw": 0.8})
+    picture_filter = PictureFilter({"nsfw": 0.8})
     with pytest.raises(raised) if raised else nullcontext():
-        fitness.check(ANN, {"scores": scores})
+        picture_filter.check(ANN, {"scores": scores})

@@ -83,8 +83,8 @@ async def test_what_the_panel_does_not_offer_is_refused(tmp_path: Path, change: 
 
 
 async def test_a_count_set_under_a_role_that_is_lost_is_cut_to_what_is_allowed(tmp_path: Path) -> None:
-    grants = (RoleLimits(frozenset(["fake:role:5"]), max_count=4),)
-    async with house(tmp_path, rule=replace(FREE, max_count=2), grants=grants) as home:
+    role_limits = (RoleLimits(frozenset(["fake:role:5"]), max_count=4),)
+    async with house(tmp_path, rule=replace(FREE, max_count=2), role_limits=role_limits) as home:
         member = replace(ANN, groups=("fake:role:5",))
         await setting(home, "count=4", member)
         assert [(await home.core.defaults(user)).count for user in (member, ANN)] == [4, 2]
