@@ -59,6 +59,7 @@ OPTIONS = {
         "prompt": Range[str, 1, PROMPT_LIMIT],
         "image": discord.Attachment,
         "job": NUMBER,
+        "asker": NUMBER,
         "picture": Range[int, 1, MOST_PICTURES],
         "factor": Literal[UPSCALE_FACTORS],
         "method": Literal[("auto", *METHODS)],
@@ -100,10 +101,10 @@ def _commands(responder: "Responder") -> dict[str, tuple[Callback, Iterable[str]
     async def imagine(
         interaction: Interaction, prompt: str, image: discord.Attachment | None = None, **flags: object
     ) -> None:
-        await responder.make(interaction, Command("imagine", prompt), image, _said(flags))
+        await responder.make(interaction, Command("imagine", prompt), image, _flag_values(flags))
 
     async def optimize(interaction: Interaction, prompt: str, **flags: object) -> None:
-        await responder.make(interaction, Command("optimize", prompt), options=_said(flags))
+        await responder.make(interaction, Command("optimize", prompt), options=_flag_values(flags))
 
     async def upscale(
         interaction: Interaction,
@@ -116,37 +117,37 @@ def _commands(responder: "Responder") -> dict[str, tuple[Callback, Iterable[str]
     ) -> None:
         how = UpscaleOptions(factor or UPSCALE_FACTORS[0], method or "auto").words()
         command = Command("upscale", _rest(job, job and picture, how))
-        await responder.make(interaction, command, image, _said(flags))
+        await responder.make(interaction, command, image, _flag_values(flags))
 
     async def reroll(interaction: Interaction) -> None:
         await responder.make(interaction, Command("reroll", ""))
 
     def answer(command: str) -> Callback:
-        async def answered(interaction: Interaction, **said: object) -> None:
-            await responder.answer(interaction, Command(command, _rest(*said.values())))
+        async def answered(interaction: Interaction, **options: object) -> None:
+            await responder.answer(interaction, Command(command, _rest(*options.values())))
 
         return answered
 
     async def ban(
         interaction: Interaction,
         person: discord.User | None = None,
-        job: int | None = None,
+        asker: int | None = None,
         name: str | None = None,
         days: int | None = None,
         reason: str | None = None,
     ) -> None:
-        await responder.answer(interaction, Command("ban", _rest(_named(person, job, name), days, reason)))
+        await responder.answer(interaction, Command("ban", _rest(_named(person, asker, name), days, reason)))
 
     async def unban(
         interaction: Interaction,
         person: discord.User | None = None,
-        job: int | None = None,
+        asker: int | None = None,
         name: str | None = None,
     ) -> None:
-        await responder.answer(interaction, Command("unban", _named(person, job, name)))
+        await responder.answer(interaction, Command("unban", _named(person, asker, name)))
 
     drawn = dict.fromkeys((*FIRST, *FLAG_OPTIONS))
-    whom = ("person", "job", "name")
+    whom = ("person", "asker", "name")
     plain = {entry.name: (answer(entry.name), ()) for entry in COMMANDS}
     return plain | {
         "imagine": (imagine, drawn),
@@ -236,7 +237,7 @@ def _text(texts: Texts, key: str) -> locale_str:
     return locale_str(text.split()[0] if key.endswith(".words") else text, key=key)
 
 
-def _said(flags: Mapping[str, object]) -> dict[str, str]:
+def _flag_values(flags: Mapping[str, object]) -> dict[str, str]:
     return {name: ("on" if value else "off") if isinstance(value, bool) else str(value)
             for name, value in flags.items()}  # fmt: skip
 

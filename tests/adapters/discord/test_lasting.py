@@ -126,6 +126,9 @@ async def test_everything_is_told_in_every_language_and_taiwans_is_traditional(s
     texts = Texts()
     tags = {texts.say(language, "language-tag") for language in LANGUAGES} - {DEFAULT} | {TAIWAN}
     for command in studio.world.commands:
+        for tag in tags:
+            names = [option["name_localizations"][tag] for option in command.get("options", [])]
+            assert len(names) == len(set(names))
         for each in (command, *command.get("options", [])):
             assert each["name_localizations"].keys() == tags, each["name"]
             each["name_localizations"]["zh-TW"].encode("big5")
