@@ -17,7 +17,7 @@ import typer
 from bot.core import Core
 from bot.platform import Platform
 from bot.replies.replies import Replies
-from bot.setup import build, config, doctor, imagine, redact
+from bot.setup import build, config, imagine, redact
 from bot.setup.config import Config
 from bot.setup.serving import OutOfService, Service
 from bot.storage import lock
@@ -141,6 +141,8 @@ def _info(
 @app.command("doctor")
 def _doctor(context: typer.Context, file: ConfigFile = None) -> None:
     """Check this machine and the configuration."""
+    from bot.setup import doctor
+
     settings = _settings(context, file)
     name = settings.model.name
     where, device = profiles.locate(name), asyncio.run(doctor.probe(settings))
@@ -232,7 +234,7 @@ async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
         with bars(_line_for_step) as show:
             return await imagine.imagine(engine, profile, text, build.defaults(settings, profile), out, show)
     except Refused as refused:
-        raise CommandError(Replies(profile).refused(refused, "en").text) from None
+        raise CommandError(Replies(profile).refused(refused, _locale()).text) from None
     except OSError as error:
         raise CommandError(f"--out {out}: {error.strerror}; choose another place for the picture") from None
     finally:
@@ -300,6 +302,12 @@ def _web(phase: Callable[[], str], settings: Config, replies: Replies) -> Platfo
         return WebPlatform(settings.web, settings.data_dir, replies, engine=phase)
     except ValueError as error:
         raise config.ConfigError(str(error)) from None
+
+
+def _locale() -> str:
+    """Return the terminal's language as a BCP 47 tag, from its variables."""
+    named = filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG")))
+    return next(named, "en").partition(".")[0].replace("_", "-")
 
 
 def _line_for_step(file: str, step: float, steps: float) -> None:

@@ -85,6 +85,18 @@ def test_every_command_has_its_help(bot: Bot, words: list[str], named: list[str]
     assert not [each for each in named if each not in done.out]
 
 
+@pytest.mark.parametrize(
+    ("language", "word"), [("zh_CN.UTF-8", "不能是"), ("ja_JP.UTF-8", "使えません"), ("C", "allowed")]
+)
+def test_a_refusal_is_in_the_terminals_language(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch, language: str, word: str
+) -> None:
+    monkeypatch.setenv("LC_ALL", language)
+    done = bot("imagine", "a cat --ar 9:99", "--out", "cat.png", LOG_LEVEL="error")
+    assert done.status == 1
+    assert word in done.err
+
+
 @pytest.mark.parametrize("place", [0, 1])
 def test_the_configuration_is_named_before_or_after_the_command(bot: Bot, tmp_path: Path, place: int) -> None:
     (tmp_path / "c.toml").write_text("[web]\nport = 'many'")
