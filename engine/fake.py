@@ -100,7 +100,7 @@ class FakeEngine:
             try:
                 self._check(task)
                 yield _ready(task, task.optimize, task.enhance)
-                steps = _steps(task)
+                steps = min(task.steps, FAST_STEPS[0]) if task.fast else task.steps
                 for step in range(1, steps + 1):
                     await _unless(loss, self._pace(task, step))
                     yield Progress(step, steps)
@@ -181,10 +181,6 @@ def _ready(task: Generate | Optimize, optimize: bool, enhance: bool) -> PromptRe
     notes = ("optimized",) * optimize + ("enhanced:time",) * enhance
     original = task.prompt if isinstance(task, Optimize) else task.original or task.prompt
     return PromptReady(original, used, task.negative_prompt, notes)
-
-
-def _steps(task: Generate) -> int:
-    return min(task.steps, FAST_STEPS[0]) if task.fast else task.steps
 
 
 def _upscaled(task: Upscale) -> Picture:

@@ -62,7 +62,8 @@ Z_IMAGE = Sizes(
 def read(folder: Path) -> Sizes:
     """Measure the model in `folder`; raises `EngineError("model_missing")` for an unreadable file."""
     measured = of(*(dict(shapes(folder / part)) for part in ("transformer", "text_encoder", "vae")))
-    return replace(measured, weights=_prepared(folder / "transformer"))
+    prepared = {shards.metadata(file).get("weights") for file in shards.read(folder / "transformer").files}
+    return replace(measured, weights=next((form for form in get_args(Weights) if form in prepared), "plain"))
 
 
 def of(transformer: dict[str, Shape], text_encoder: dict[str, Shape], vae: dict[str, Shape]) -> Sizes:
@@ -91,12 +92,6 @@ def shapes(folder: Path) -> Iterator[tuple[str, Shape]]:
         elif name.endswith(PACKED):
             rows, columns = entry.shape
             yield owner + WEIGHT, (rows, columns * (2 if entry.dtype == "U8" else 1))
-
-
-def _prepared(folder: Path) -> Weights:
-    """Return the form that the files in `folder` say they were prepared in."""
-    forms = {shards.metadata(file).get("weights") for file in shards.read(folder).files}
-    return next((form for form in get_args(Weights) if form in forms), "plain")
 
 
 def is_linear(name: str, shape: Shape) -> bool:

@@ -103,7 +103,9 @@ class Twins:
         key = (which, from_picture)
         if key not in self._drawn:
             scene, start = self._scenes[which], None
-            task = _task(scene, which)
+            task = Generate(
+                scene.prompt, width=SIDE, height=SIDE, steps=STEPS, seed=which, optimize=False, enhance=False
+            )
             if from_picture:
                 start = self.of(which, from_picture=False).picture.png
                 task = replace(task, init_image=start, strength=STRENGTH)
@@ -180,12 +182,6 @@ def _adherence(pictures: Sequence[Array], scenes: Sequence[Scene]) -> list[float
         float(np.mean([word == truth(scene)[head] for head, word in seen.items()]))
         for seen, scene in zip(verdicts, scenes, strict=True)
     ]
-
-
-def _task(scene: Scene, seed: int) -> Generate:
-    return Generate(
-        scene.prompt, width=SIDE, height=SIDE, steps=STEPS, seed=seed, optimize=False, enhance=False
-    )
 
 
 def _levels(picture: Picture) -> Array:

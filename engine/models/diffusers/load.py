@@ -75,10 +75,11 @@ def load(settings: EngineSettings, folder: Path) -> GenericPipeline:
 
 
 def _text_pipe(folder: Path, dtype: torch.dtype) -> Any:
-    """Read the pipeline that draws from words, its models first, to hear what they lacked."""
+    """Read the text-to-image pipeline, its models first, so that what they lack is known."""
     from diffusers import AutoPipelineForText2Image
 
     check(folder)
+    index = shards.json_object(folder / hub.INDEX)
     try:
         models = {name: _model(folder / name, *kind, dtype) for name, kind in _models(folder).items()}
         return AutoPipelineForText2Image.from_pretrained(
@@ -87,7 +88,8 @@ def _text_pipe(folder: Path, dtype: torch.dtype) -> Any:
             use_safetensors=True,
             local_files_only=True,
             **models,
-            **_without_checker(folder),
+            # The safety checker is not downloaded: the bot has its own.
+            **({CHECKER: None, "requires_safety_checker": False} if CHECKER in index else {}),
         )
     except shards.UNREADABLE as error:
         if guards.out_of_memory(error) or guards.device_failed(error):
@@ -185,9 +187,3 @@ def _needed(folder: Path, dtype: torch.dtype) -> float:
     count = sum(map(math.prod, tensors))
     weights = count * torch.empty((), dtype=dtype).element_size()
     return weights + max(WORKING_LEAST, WORKING_SHARE * weights)
-
-
-def _without_checker(folder: Path) -> dict[str, Any]:
-    """Return the arguments that leave out the safety checker, which is not downloaded."""
-    index = shards.json_object(folder / hub.INDEX)
-    return {CHECKER: None, "requires_safety_checker": False} if CHECKER in index else {}
