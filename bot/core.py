@@ -253,6 +253,10 @@ class Core:
         """Return the parameters in an encoded picture; raises `Refused` (`no-parameters`)."""
         return picture_info.describe(self._replies.texts, user.locale, picture)
 
+    async def rename_group(self, before: str, name: str) -> None:
+        """Know a group by its name of before, too: it goes on under another, both as in the configuration."""
+        await self._store.accounts.rename_group(before, name)
+
     async def recover(self) -> None:
         """Go on where the last run stopped: show final replies that no platform took, and queue what is open.
 

@@ -19,7 +19,7 @@ Verb = Literal[
 Fetch = Callable[[], Awaitable[bytes]]
 """Brings an attached file from where it lies."""
 RefusalCode = Literal[
-    "admins-only", "animated-image", "bad-code", "bad-image", "bad-name", "bad-value", "banned",
+    "admins-only", "bad-code", "bad-image", "bad-name", "bad-value", "banned",
     "banned-words", "burst", "draining", "empty-prompt", "flag-needs-value", "image-too-large", "internal",
     "link-not-fetched", "too-many-requests",
     "missing-permissions", "needs-image", "no-job-yet", "no-parameters", "no-picture", "no-such-job",

@@ -208,12 +208,17 @@ class Responder:
             hidden=hidden,
         )
 
-    async def acknowledge(self, interaction: Interaction) -> Address:
+    async def acknowledge(self, interaction: Interaction, number: int = 0, count: int = 1) -> Address:
         """Say within Discord's three seconds that an answer comes, and return where it will stand.
+
+        Further requests of the same interaction, from `number` 1 on, stand in messages that follow.
 
         Raises `Refused` (`missing-permissions`) before. What follows costs far more, so everybody
         who asks at once is acknowledged first.
         """
+        if number:
+            further = await interaction.followup.send("⏳", wait=True)
+            return self.place(interaction, further.id, further.flags.ephemeral).address()
         check(interaction, self.texts)
         self._unacknowledged += 1
         self._all_acknowledged.clear()

@@ -8,13 +8,13 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from telegram import Document, PhotoSize
 from telegram.constants import FileSizeLimit
 from telegram.error import BadRequest, NetworkError
 from telegram.ext import ExtBot
 
 from adapters.telegram.address import Place
 from adapters.telegram.api_calls import Post
+from adapters.telegram.incoming import Picture
 from bot.core import Core
 from bot.types import Action, Refused, User
 
@@ -38,7 +38,7 @@ class Files:
         self._post = Post(bot)
         self._sleep = sleep
 
-    async def fetch(self, picture: PhotoSize | Document | None) -> bytes:
+    async def fetch(self, picture: Picture | None) -> bytes:
         """Return a sent picture; raises `Refused`: needs-image, image-too-large, bad-image, internal."""
         if picture is None:
             raise Refused("needs-image")

@@ -10,18 +10,19 @@ from functools import partial
 
 from telegram import ForceReply, Message, PhotoSize, Update
 
-from adapters.telegram.address import Place
+from adapters.telegram.address import NAME, Place
 from adapters.telegram.button_presses import Presses
 from adapters.telegram.files import Files
-from adapters.telegram.incoming import Incoming, parse_message, place_of
+from adapters.telegram.incoming import Incoming, parse_messages, place_of
+from adapters.telegram.message_parts import MessageParts
 from adapters.telegram.people import Moderators, user_of
 from adapters.telegram.reactions import Reactions
 from adapters.telegram.responder import LINKED, Responder
 from bot.locales.texts import LANGUAGES
-from bot.requests import commands
-from bot.requests.ask import Invocation, Question, at, dispatch
+from bot.requests import ask, commands
+from bot.requests.ask import Invocation, Question, dispatch
 from bot.requests.commands import Command
-from bot.types import Job, Kind, Refused, Reply, User
+from bot.types import Address, Job, Kind, Refused, Reply, User
 
 PUBLIC = ("help", "queue", "cancel")
 """Private elsewhere, but in a group Telegram shows nothing to one user alone, and these betray nothing."""
@@ -38,6 +39,13 @@ class Inbox:
         self._presses = Presses(responder, self._files, Moderators(responder.bot))
         self._reactions = Reactions(responder)
         self._strange: set[int] = set()
+        self._parts = MessageParts(sleep)
+        say = responder.texts.say
+        self._questions = {
+            say(locale, f"telegram-ask-{kind}"): kind
+            for kind in ("imagine", "optimize")
+            for locale in LANGUAGES
+        }
 
     async def handle(self, update: Update) -> None:
         """Do what an update says."""
@@ -52,7 +60,7 @@ class Inbox:
         """Tell the user that it went wrong on our side."""
         message = update.message
         if message is not None and message.from_user is not None:
-            if parse_message(message, self._responder.bot.bot) is not None:
+            if parse_messages([message], self._responder.bot.bot, self._questions) is not None:
                 user = user_of(message.from_user, message.chat)
                 await self._responder.answer(place_of(message), self._responder.sorry(user))
         elif update.callback_query is not None:
@@ -60,11 +68,19 @@ class Inbox:
         elif update.message_reaction is not None:
             await self._reactions.apologize(update.message_reaction, event_of(update))
 
+    def arrived(self, update: Update) -> None:
+        """Note a message that may be part of what its user sees as one, before any part is handled."""
+        if update.message is not None:
+            self._parts.add(update.message)
+
     async def _message(self, message: Message) -> None:
+        if message.migrate_to_chat_id is not None:
+            await self._follow(message.chat.id, message.migrate_to_chat_id)
+        messages = await self._parts.complete(message)
         account = message.from_user
-        if account is None or account.is_bot:
+        if not messages or account is None or (account.is_bot and message.sender_chat is None):
             return
-        incoming = parse_message(message, self._responder.bot.bot)
+        incoming = parse_messages(messages, self._responder.bot.bot, self._questions)
         if incoming is None:
             return
         user, place, incoming = (
@@ -75,6 +91,9 @@ class Inbox:
         if place.group and await self._responder.outbox.refuses(place):
             muted = Reply(self._responder.say(user, "telegram-muted"), private=True)
             await self._responder.reply_privately(place, user, muted)
+            return
+        if key := _no_request(incoming):
+            await self._responder.answer(place, Reply(self._responder.say(user, key)))
             return
         try:
             command = _linked(commands.parse(incoming.text))
@@ -98,8 +117,9 @@ class Inbox:
                 user,
                 place.event,
                 command,
-                at(place.address()),
+                partial(_place, place),
                 partial(self._files.fetch, incoming.picture) if incoming.picture else None,
+                unused=tuple(f"🖼 {number + 2}" for number in range(incoming.further)),
                 replied_to=incoming.job,
                 bare=not incoming.text.startswith("/"),
             ),
@@ -123,17 +143,36 @@ class Inbox:
 
     def _completed(self, incoming: Incoming) -> Incoming:
         """Put the command of our question before the text that answers it."""
-        for kind in ("imagine", "optimize"):
-            questions = {self._responder.texts.say(locale, f"telegram-ask-{kind}") for locale in LANGUAGES}
-            if incoming.question in questions and not incoming.text.startswith("/"):
-                return replace(incoming, text=f"/{kind} {incoming.text}")
-        return incoming
+        kind = self._questions.get(incoming.question)
+        if kind is None or incoming.text.startswith("/"):
+            return incoming
+        return replace(incoming, text=f"/{kind} {incoming.text}")
+
+    async def _follow(self, before: int, now: int) -> None:
+        """Know a group that became a supergroup under both its numbers."""
+        names = f"{NAME}:chat:{before}", f"{NAME}:chat:{now}"
+        await self._responder.core.rename_group(*names)
+        log.warning("%s is %s from now on: write that in the configuration where the old name stands", *names)
 
     async def _ask_for(self, place: Place, user: User, kind: Kind) -> None:
         text = self._responder.say(user, f"telegram-ask-{kind}")
         hint = self._responder.say(user, "telegram-ask-hint")
         buttons = ForceReply(selective=True, input_field_placeholder=hint)
         await self._responder.answer(place, Reply(text), buttons)
+
+
+def _no_request(incoming: Incoming) -> str:
+    """Return the key of what to say of a message that is none; "" for a request."""
+    if incoming.as_chat:
+        return "telegram-as-chat"
+    if incoming.forwarded:
+        return "telegram-forwarded-picture" if incoming.picture else "telegram-forwarded-text"
+    return "telegram-unusable" if incoming.unusable else ""
+
+
+async def _place(place: Place, number: int, count: int) -> Address:
+    """Return where a message's request is shown: each in a message of its own."""
+    return replace(place, event=ask.event_of(place.event, number, count)).address()
 
 
 def _linked(command: Command) -> Command:

@@ -4,36 +4,52 @@ Knows Telegram's messages; asks nothing of the core and sends nothing.
 """
 
 import re
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
-from telegram import Document, Message, PhotoSize
+from telegram import Document, Message, PhotoSize, Sticker
 from telegram import User as Account
 
 from adapters.telegram.address import Place
 from bot.types import Action
 
 _COMMAND = re.compile(r"/[^\s@]+(?:@(?P<bot>\w+))?")
-_PICTURES = re.compile(r"image/(?!svg)")
+_FILMS = re.compile(r"video/|audio/")
 _JOB = re.compile(r"\w+:(?P<job>[0-9]{1,18})(?::[0-9]+)?")
+
+Picture = PhotoSize | Document | Sticker
+"""A file whose bytes may be a picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """A message to the bot: `job` is the one whose message it replies to, `question` the text it replies to.
 
-    `addressed` says that the bot is meant for sure; a bare command in a group may be another bot's.
+    `addressed` says that the bot is meant for sure; a bare command in a group may be another bot's. `further`
+    is how many more pictures the album has, `unusable` says that what is attached is none. What is
+    `forwarded`, or sent `as_chat` by a group or channel, is no request.
     """
 
     text: str
-    picture: PhotoSize | Document | None = None
+    picture: Picture | None = None
     job: int | None = None
     question: str = ""
     addressed: bool = True
+    further: int = 0
+    unusable: bool = False
+    forwarded: bool = False
+    as_chat: bool = False
 
 
-def parse_message(message: Message, me: Account) -> Incoming | None:
-    """Return what a message says to the bot; None where it is not for the bot."""
-    text = (message.text or message.caption or "").strip()
+def parse_messages(messages: Sequence[Message], me: Account, questions: Container[str]) -> Incoming | None:
+    """Return what messages that a user sees as one say to the bot; None where they are not for the bot.
+
+    In groups it hears commands, mentions and answers to its `questions`; all else there is talk.
+    """
+    message = messages[0]
+    if message.is_automatic_forward:
+        return None
+    text = _text(messages)
     answered = message.reply_to_message
     ours = answered is not None and answered.from_user is not None and answered.from_user.id == me.id
     command = _COMMAND.match(text)
@@ -41,24 +57,30 @@ def parse_message(message: Message, me: Account) -> Incoming | None:
         return None
     name = re.compile(rf"@{re.escape(me.username or '')}\b", re.IGNORECASE)
     named = name.search(text) is not None
-    addressed = message.chat.type == "private" or ours or named
-    empty = not text and (message.media_group_id or not message.effective_attachment)
-    if empty or not (
-        addressed or command
-    ):  # the pictures of an album come one by one, its words with one of them
+    question = (answered.text or "") if ours and answered else ""
+    is_private = message.chat.type == "private"
+    addressed = is_private or named or question in questions
+    forwarded = message.forward_origin is not None
+    if (
+        not (text or message.effective_attachment)
+        or not (addressed or command)
+        or (forwarded and not is_private)
+    ):
         return None
-    text = " ".join(name.sub(" ", text).split()) if named else text
-    picture = _picture(message)
-    if answered is None:
-        return Incoming(text, picture, addressed=addressed)
-    if not ours:
-        return Incoming(
-            text, picture or (_picture(answered) if command or named else None), addressed=addressed
-        )
-    job = job_of(answered)
+    pictures = [picture for each in messages if (picture := _picture(each))]
+    job = job_of(answered) if ours and answered else None
     # An original that the bot sent as a file belongs to no job by its buttons, but it is a picture.
+    there = _picture(answered) if answered and job is None and (ours or addressed or command) else None
     return Incoming(
-        text, picture or (None if job else _picture(answered)), job, answered.text or "", addressed
+        " ".join(name.sub(" ", text).split()) if named else text,
+        pictures[0] if pictures else there,
+        job,
+        question,
+        addressed,
+        further=max(0, len(pictures) - 1),
+        unusable=message.effective_attachment is not None and not pictures,
+        forwarded=forwarded,
+        as_chat=message.sender_chat is not None and not forwarded,
     )
 
 
@@ -94,9 +116,22 @@ def read_button(data: str) -> Action | None:
         return None
 
 
-def _picture(message: Message) -> PhotoSize | Document | None:
+def _text(messages: Sequence[Message]) -> str:
+    """Return the caption of an album, or a text that was too long for one message."""
+    if messages[0].text:
+        return "".join(message.text or "" for message in messages).strip()
+    return next((message.caption.strip() for message in messages if message.caption), "")
+
+
+def _picture(message: Message) -> Picture | None:
+    """Return what may be a picture by its bytes; of what moves, the still that Telegram has of it."""
     if message.photo:
         return message.photo[-1]
-    if message.document and _PICTURES.match(message.document.mime_type or ""):
+    if message.sticker:
+        moves = message.sticker.is_animated or message.sticker.is_video
+        return message.sticker.thumbnail if moves else message.sticker
+    if message.animation and _FILMS.match(message.animation.mime_type or ""):
+        return message.animation.thumbnail
+    if message.document and not _FILMS.match(message.document.mime_type or ""):
         return message.document
     return None

@@ -62,7 +62,8 @@ class PendingEvents:
 class Intake:
     """Hands each update to `handle`, and one that cannot be handled to `apologize`.
 
-    `event_of` names an update's event; `kept` holds those that take longer than `PATIENCE`.
+    `event_of` names an update's event; `kept` holds those that take longer than `PATIENCE`,
+    `arrived` sees each before any that came with it is handled.
     """
 
     def __init__(
@@ -72,8 +73,10 @@ class Intake:
         event_of: Callable[[Update], str],
         accepted: PendingEvents,
         kept: KeptUpdates,
+        arrived: Callable[[Update], None],
         sleep: Sleep = asyncio.sleep,
     ) -> None:
+        self._arrived = arrived
         self._kept = kept
         self._handle = handle
         self._apologize = apologize
@@ -120,6 +123,7 @@ class Intake:
         chat, sender = update.effective_chat, update.effective_sender
         source = (chat.id if chat else 0, sender.id if sender else 0)
         event = self._event_of(update)
+        self._arrived(update)
         done = self._accepted.expect(event)
         self._start(self._one(update, event, done, self._last.get(source)), f"update {event}")
         self._seen[update.update_id] = self._last[source] = done

@@ -81,7 +81,13 @@ class TelegramPlatform:
         responder = Responder(core, self._replies, bot, self._outbox, self._accepted)
         inbox = Inbox(responder, self._sleep)
         intake = Intake(
-            inbox.handle, inbox.apologize, event_of, self._accepted, core.kept_updates, self._sleep
+            inbox.handle,
+            inbox.apologize,
+            event_of,
+            self._accepted,
+            core.kept_updates,
+            inbox.arrived,
+            self._sleep,
         )
         try:
             await retry_until_ok(bot.initialize, self._sleep)

@@ -6,6 +6,7 @@ Keeps nothing; knows how requests look, not who may send them.
 import re
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -29,9 +30,9 @@ from bot.replies.format import cut, introduced
 from bot.replies.refusals import REFUSALS, Refusal
 from bot.replies.replies import Replies
 from bot.requests import commands
-from bot.requests.ask import Invocation, Question, at, dispatch
+from bot.requests.ask import Invocation, Question, dispatch
 from bot.storage.pictures import MAX_BYTES
-from bot.types import Job, Refused, Reply, User
+from bot.types import Address, Job, Refused, Reply, User
 
 HEARTBEAT = 15.0
 HISTORY = 20
@@ -107,7 +108,7 @@ class Api:
                     user,
                     event_of(user, message.id),
                     commands.parse(message.text),
-                    at(address_of(user, message.id)),
+                    partial(_place, user, message.id),
                     message.fetch,
                     presets=message.presets(),
                 ),
@@ -216,6 +217,11 @@ def refusal(replies: Replies, refused: Refused, locale: str) -> web.Response:
         body["retry_after"] = round(refused.retry_after, 1)
         headers["Retry-After"] = str(max(1, round(refused.retry_after)))
     return web.json_response(body, status=status, headers=headers)
+
+
+async def _place(user: User, message: str, number: int, count: int) -> Address:
+    """Return where the page shows a message's request; the first in the message that answers it."""
+    return address_of(user, f"{message}+{number}" if number else message)
 
 
 def _number(request: web.Request, name: str) -> int:

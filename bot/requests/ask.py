@@ -13,8 +13,11 @@ from bot.requests.commands import Command
 from bot.types import Action, Address, Fetch, Job, Kind, Params, Reply, Request, User
 from engine.cjk import HAN
 
-Place = Callable[[], Awaitable[Address]]
-"""Returns where a job's message will stand; called once the request is understood and may be made here."""
+Place = Callable[[int, int], Awaitable[Address]]
+"""Returns where the message of a job will stand: of request 0, 1, … of so many in one message.
+
+Called once the request is understood and may be made here.
+"""
 
 _CHINESE = re.compile(f"[{HAN}]")
 
@@ -23,9 +26,10 @@ _CHINESE = re.compile(f"[{HAN}]")
 class Invocation:
     """A command of `user` as it came in with the event `event_id`.
 
-    `picture` brings the attached file. `replied_to` is the job whose message this replies to; a `bare` text,
-    written without a slash, then changes its picture. `edited` is the job whose whole text this replaces.
-    Flags by their first names: `options` win over the text, and the text wins over `presets`.
+    `picture` brings the attached file, `unused` names further ones. `replied_to` is the job whose message
+    this replies to; a `bare` text, written without a slash, then changes its picture. `edited` is the job
+    whose whole text this replaces. Flags by their first names: `options` win over the text, the text over
+    `presets`.
     """
 
     user: User
@@ -33,6 +37,7 @@ class Invocation:
     command: Command
     place: Place
     picture: Fetch | None = None
+    unused: tuple[str, ...] = ()
     replied_to: int | None = None
     bare: bool = False
     edited: int | None = None
@@ -70,12 +75,17 @@ class Jobs(Protocol):
 
 
 def at(address: Address) -> Place:
-    """Return the place that is `address`, known from the start."""
+    """Return the place of a single request that is `address`, known from the start."""
 
-    async def place() -> Address:
+    async def place(number: int, count: int) -> Address:
         return address
 
     return place
+
+
+def event_of(event_id: str, number: int, count: int) -> str:
+    """Return the event of one of a message's requests: the last, with which all are kept, has its own."""
+    return event_id if number == count - 1 else f"{event_id}+{number}"
 
 
 async def dispatch(core: Jobs, invocation: Invocation) -> Job | Reply | Question:
@@ -110,7 +120,7 @@ async def press(core: Jobs, user: User, action: Action, place: Place, event_id: 
     """Press a button; who may is checked before `place` is called. Raises `Refused`."""
     core.check_access(user)
     await core.job_for_action(user, action)
-    return await core.press(user, action, await place(), event_id)
+    return await core.press(user, action, await place(0, 1), event_id)
 
 
 async def _draw(core: Jobs, invocation: Invocation, kind: Literal["imagine", "optimize"]) -> Job | Question:
@@ -119,12 +129,12 @@ async def _draw(core: Jobs, invocation: Invocation, kind: Literal["imagine", "op
         return Question(kind)
     if invocation.edited is not None:
         job = await core.job_for_action(invocation.user, Action("edit", invocation.edited))
-        return await _submit(core, invocation, kind, await _params(core, invocation), _image(job))
+        return await _submit(core, invocation, kind, *await _params(core, invocation), image=_image(job))
     if invocation.bare and invocation.replied_to is not None and invocation.picture is None:
         job = await core.job_for_action(invocation.user, Action("edit", invocation.replied_to))
         if job.request.kind != "optimize" and job.request.params.prompt:
-            return await _submit(core, invocation, kind, _changed(job, text), _image(job))
-    return await _submit(core, invocation, kind, await _params(core, invocation))
+            return await _submit(core, invocation, kind, _changed(job, text), image=_image(job))
+    return await _submit(core, invocation, kind, *await _params(core, invocation))
 
 
 async def _press(core: Jobs, invocation: Invocation, action: Action) -> Job:
@@ -134,18 +144,26 @@ async def _press(core: Jobs, invocation: Invocation, action: Action) -> Job:
 
 
 async def _submit(
-    core: Jobs, invocation: Invocation, kind: Kind, params: Params, image: str | None = None
+    core: Jobs, invocation: Invocation, kind: Kind, *requests: Params, image: str | None = None
 ) -> Job:
-    request = Request(invocation.user, await invocation.place(), invocation.event_id, kind, params, image)
-    return await core.submit(request, invocation.picture)
+    """Make each request a job and return the last, whose event is the message's own: then all are kept."""
+    for number, params in enumerate(requests):
+        params = replace(params, ignored=(*params.ignored, *invocation.unused))
+        event = event_of(invocation.event_id, number, len(requests))
+        place = await invocation.place(number, len(requests))
+        request = Request(invocation.user, place, event, kind, params, image)
+        job = await core.submit(request, invocation.picture)
+    return job
 
 
-async def _params(core: Jobs, invocation: Invocation) -> Params:
+async def _params(core: Jobs, invocation: Invocation) -> list[Params]:
     text = invocation.command.rest
-    params = flags.parse(text, _assigned(await core.defaults(invocation.user), invocation.presets))
-    return flags.steps_over_fast(
-        _assigned(params, invocation.options), flags.names_in(text) | invocation.options.keys()
-    )
+    said = flags.names_in(text) | invocation.options.keys()
+    defaults = _assigned(await core.defaults(invocation.user), invocation.presets)
+    return [
+        flags.steps_over_fast(_assigned(params, invocation.options), said)
+        for params in flags.parse_all(text, defaults)
+    ]
 
 
 def _assigned(params: Params, values: Mapping[str, str]) -> Params:

@@ -111,7 +111,7 @@ def render(params: Params, defaults: Params | None = None) -> str:
     With `fast`, steps are only an upper bound and are left to the defaults: written out, they would win.
     """
     base = defaults or Params("")
-    words = [params.prompt, *params.ignored]
+    words = [params.prompt, *(flag for flag in params.ignored if flag.startswith("--"))]
     for flag in FLAGS:
         value = flag.write(params)
         differs = value != flag.write(base)

@@ -54,7 +54,15 @@ class Ban:
 class AccountStore:
     """Settings, links and bans; load it with `AccountStore.load`."""
 
-    def __init__(self, db: Database, salt: bytes, links: dict[str, str], bans: dict[str, Ban]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        salt: bytes,
+        links: dict[str, str],
+        bans: dict[str, Ban],
+        renamed: dict[str, str],
+    ) -> None:
+        self._renamed = renamed
         self._db = db
         self._salt = salt
         self.database = hmac.digest(salt, b"database", "sha256").hex()[:6]
@@ -68,12 +76,22 @@ class AccountStore:
         [(salt,)] = await db.rows("SELECT salt FROM salts")
         links = {row["member"]: row["account"] for row in await db.rows("SELECT * FROM links")}
         bans = await db.rows("SELECT member, until, reason FROM bans")
-        return cls(db, salt, links, {member: Ban(until, reason) for member, until, reason in bans})
+        renamed = {row["name"]: row["before"] for row in await db.rows("SELECT * FROM renamed_groups")}
+        return cls(db, salt, links, {member: Ban(until, reason) for member, until, reason in bans}, renamed)
 
     def with_account(self, user: User) -> User:
-        """Return the user with the account they are linked to."""
+        """Return the user with the account they are linked to and the former names of their groups."""
         account = self._links.get(user_key(user), "")
-        return user if user.account == account else replace(user, account=account)
+        former = [self._renamed[name] for name in user.groups if name in self._renamed]
+        groups = tuple(dict.fromkeys((*user.groups, *former)))
+        if (user.account, user.groups) == (account, groups):
+            return user
+        return replace(user, account=account, groups=groups)
+
+    async def rename_group(self, before: str, name: str) -> None:
+        """Know the group `name` by its name of before, too."""
+        await self._db.write("INSERT OR REPLACE INTO renamed_groups VALUES (?, ?)", (name, before))
+        self._renamed[name] = before
 
     def names(self, user: User) -> frozenset[str]:
         """Return every name that means this person, those of linked accounts included."""

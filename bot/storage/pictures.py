@@ -28,8 +28,6 @@ from engine.pictures.metadata import read, write
 MAX_PIXELS = 40_000_000
 MAX_BYTES = 20_000_000
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
-SEVERAL_VIEWS = "MPO"
-"""What Pillow calls a camera's JPEG that holds further views or sizes; the first is the picture."""
 _JPEG_QUALITY = 95
 _PNG_COMPRESSION = 2
 """Pillow's default of 6 costs four times the time for a seventh of the size."""
@@ -97,8 +95,8 @@ class PictureFolder:
         With `within` both its sides need not be longer than that many pixels, and what is much larger is kept
         smaller. Of what it says beside its pixels only how it was made is kept.
 
-        Raises `Refused`: `image-too-large` above 20 MB or 40 megapixels, `animated-image` for one that
-        moves, `bad-image` for anything unreadable.
+        Raises `Refused`: `image-too-large` above 20 MB or 40 megapixels, `bad-image` for anything
+        unreadable. Of a picture that moves, the first frame is kept.
         """
         return await asyncio.to_thread(self._keep, data, within)
 
@@ -180,8 +178,6 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Refused("image-too-large", limit=f"{MAX_PIXELS // 10**6} MP")
-            if getattr(image, "is_animated", False) and image.format != SEVERAL_VIEWS:
-                raise Refused("animated-image")
             yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Refused("image-too-large", limit=f"{MAX_PIXELS // 10**6} MP") from error

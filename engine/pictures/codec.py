@@ -12,8 +12,6 @@ from PIL import Image, ImageOps
 from engine.types import EngineError
 
 FORMATS = ("PNG", "JPEG", "WEBP")
-SEVERAL_VIEWS = "MPO"
-"""What Pillow calls a camera's JPEG that holds further views or sizes; the first is the picture."""
 LARGEST_PIXELS = 50_000_000
 PNG_COMPRESSION = 2
 """Pillow's default of 6 costs four times the time for a seventh of the size."""
@@ -23,7 +21,7 @@ BROKEN_FILE = (OSError, SyntaxError, ValueError, EOFError, KeyError, TypeError, 
 
 
 def read(data: bytes) -> Image.Image:
-    """Return an encoded PNG, JPEG or WebP as upright RGB on white.
+    """Return an encoded PNG, JPEG or WebP as upright RGB on white; of one that moves, the first frame.
 
     Raises `EngineError("bad_input")` for anything else, for damaged files and for more than `LARGEST_PIXELS`.
     """
@@ -33,8 +31,6 @@ def read(data: bytes) -> Image.Image:
             image = Image.open(BytesIO(data), formats=FORMATS)
             if image.width * image.height > LARGEST_PIXELS:
                 raise _too_large(image)
-            if getattr(image, "is_animated", False) and image.format != SEVERAL_VIEWS:
-                raise EngineError("bad_input", "the picture is animated; send a single frame")
             upright = eight_bit(ImageOps.exif_transpose(image)).convert("RGBA")
     except (*BROKEN_FILE, Image.DecompressionBombError) as error:
         raise EngineError("bad_input", "the picture cannot be read; send a PNG, JPEG or WebP file") from error

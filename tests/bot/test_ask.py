@@ -36,9 +36,9 @@ class Asker:
             assert picture is not None
             return picture
 
-        async def place() -> Address:
+        async def place(number: int, count: int) -> Address:
             self.places += 1
-            return Address("fake", f"new {self._events}")
+            return Address("fake", f"new {self._events}" + (f"+{number}" if number else ""))
 
         self._events += 1
         command = commands.parse(text) if isinstance(text, str) else text
@@ -243,3 +243,29 @@ async def test_a_press_finds_out_whose_job_it_is_before_a_message_is_begun(asker
     await asker.task("a boat")
     with pytest.raises(Refused, match="not-yours"):
         await press(asker.home.core, BOB, Action("reroll", 1), place, "x")
+
+
+async def test_each_choice_in_braces_is_a_job_of_its_own(asker: Asker) -> None:
+    await asker.ask("a {red, blue} boat")
+    await asker.home.core.idle()
+    assert [task.prompt for task in asker.home.engine.tasks] == ["a red boat", "a blue boat"]
+
+
+async def test_a_request_is_made_as_often_as_it_is_to_be_repeated(asker: Asker) -> None:
+    await asker.ask("a boat --repeat 3")
+    await asker.home.core.idle()
+    assert len({task.seed for task in asker.home.engine.tasks}) == 3
+
+
+async def test_the_same_event_again_makes_no_job_twice(asker: Asker) -> None:
+    await asker.ask("a {red, blue} boat")
+    asker._events -= 1
+    await asker.ask("a {red, blue} boat")
+    await asker.home.core.idle()
+    assert len(asker.home.engine.tasks) == 2
+
+
+async def test_what_is_attached_without_use_is_reported(asker: Asker) -> None:
+    job = await asker.ask("a boat", unused=("🖼 2",))
+    assert isinstance(job, Job)
+    assert job.request.params.ignored == ("🖼 2",)

@@ -127,9 +127,19 @@ class Chats:
             }
         )
 
-    async def tell(self, update: Json) -> None:
-        """Queue an update for the bot."""
-        self.updates.append({"update_id": next(self._updates), **update})
+    async def album(self, *photos: bytes, text: str = "", who: Json = ANN, **more: Any) -> None:
+        """A person sends several photos as one message."""
+        parts = [{"photo": [{**self.keep(photo), "width": 64, "height": 64}]} for photo in photos]
+        if text:
+            parts[0]["caption"] = text
+        album = str(next(self._numbers))
+        chat = more.pop("chat", who["id"])
+        messages = [self.post(chat, who, media_group_id=album, **part, **more) for part in parts]
+        await self.tell(*({"message": message} for message in messages))
+
+    async def tell(self, *updates: Json) -> None:
+        """Queue updates for the bot, as they come together."""
+        self.updates += [{"update_id": next(self._updates), **update} for update in updates]
         await self.notify()
 
     async def notify(self) -> None:

@@ -1,204 +1,196 @@
-"""What people say on Telegram and what comes of it, over a real socket with the real client library."""
+"""Messages as people send them on Telegram: attachments of every kind, talk in groups, forwards and parts."""
 
 import io
+import logging
 from pathlib import Path
+from typing import Any
 
+import pytest
 from PIL import Image
 
-from adapters.telegram.photos import fit
 from bot.policy.access import Access
-from bot.types import Image as Shown
-from engine.fake import FakeEngine, striped
-from tests.adapters.telegram.chats import ANN, BOB, GROUP, TOPIC
+from engine.fake import striped
+from engine.types import Generate
+from tests.adapters.telegram.chats import ANN, BOB, GROUP, Json
 from tests.adapters.telegram.server import Telegram
-from tests.adapters.telegram.town import Town, buttons, town
-from tests.bot.house import Gate
+from tests.adapters.telegram.town import Town, town
 
-PNG = striped("x", 64, 64)
+PHOTO = striped("x", 64, 64)
+NIGHT = "make it night"
+CHANNEL = {"id": -100777, "type": "channel", "title": "News"}
+ANONYMOUS = {"id": 1087968824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
+FORWARDED = {"type": "user", "date": 1, "sender_user": BOB}
 
 
-async def test_words_become_one_message_that_turns_into_the_picture(here: Town) -> None:
-    asked = await here.chats.says("a red boat --seed 5")
+def encoded(form: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def gif() -> bytes:
+    return encoded("GIF", save_all=True, append_images=[Image.new("RGB", (64, 64), "blue")])
+
+
+def drawn_from(here: Town) -> bytes | None:
+    """Return the picture that the newest task starts from."""
+    task = here.home.engine.tasks[-1]
+    assert isinstance(task, Generate)
+    return task.init_image
+
+
+async def document(here: Town, data: bytes, mime: str | None, **more: Any) -> Json:
+    kind = {} if mime is None else {"mime_type": mime}
+    return await here.said("", document={**here.chats.keep(data), **kind}, caption=NIGHT, **more)
+
+
+@pytest.mark.parametrize("mime", ["application/octet-stream", None, "image/jpeg", "text/plain"])
+async def test_a_picture_sent_as_a_file_is_used_by_its_bytes(here: Town, mime: str | None) -> None:
+    await document(here, encoded("JPEG"), mime)
+    assert drawn_from(here)
+
+
+async def test_the_first_frame_of_a_gif_is_used(here: Town) -> None:
+    await document(here, gif(), "image/gif")
+    assert drawn_from(here)
+
+
+async def test_a_gif_that_telegram_made_a_film_is_used_by_its_still(here: Town) -> None:
+    still = {**here.chats.keep(encoded("JPEG")), "width": 64, "height": 64}
+    film = {**here.chats.keep(b"film"), "width": 64, "height": 64, "duration": 1, "mime_type": "video/mp4"}
+    film["thumbnail"] = still
+    await here.said("", animation=film, document=film, caption=NIGHT)
+    assert drawn_from(here)
+
+
+@pytest.mark.parametrize("moves", [False, True])
+async def test_a_sticker_is_used(here: Town, moves: bool) -> None:
+    still = {**here.chats.keep(encoded("WEBP")), "width": 64, "height": 64}
+    sticker = {**(here.chats.keep(b"film") if moves else still), "width": 64, "height": 64, "type": "regular"}
+    sticker |= {"is_animated": moves, "is_video": False, "thumbnail": still}
+    there = here.chats.post(ANN["id"], ANN, sticker=sticker)
+    await here.said(f"/imagine {NIGHT}", reply_to=there)
+    assert drawn_from(here)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"video": {"file_id": "V", "file_unique_id": "v", "width": 9, "height": 9, "duration": 1}},
+        {"voice": {"file_id": "V", "file_unique_id": "v", "duration": 1}},
+        {"document": {"file_id": "V", "file_unique_id": "v", "mime_type": "video/mp4"}},
+    ],
+    ids=["video", "voice", "film as a file"],
+)
+async def test_what_holds_no_picture_is_answered_in_words(here: Town, content: Json) -> None:
+    assert "cannot use this attachment" in (await here.said("", caption=NIGHT, **content))["text"]
+    assert here.home.engine.tasks == []
+
+
+async def test_a_file_that_is_no_picture_after_all_is_answered_in_words(here: Town) -> None:
+    assert (await document(here, b"PK zip", "application/zip"))["text"]
+    assert here.home.engine.tasks == []
+
+
+async def test_talk_below_a_picture_in_a_group_is_talk(here: Town) -> None:
+    picture = await here.said("/imagine a boat", chat=GROUP)
+    before = len(here.chats.of_bot())
+    sticker = {**here.chats.keep(encoded("WEBP")), "width": 64, "height": 64, "type": "regular"}
+    sticker |= {"is_animated": False, "is_video": False}
+    await here.chats.says("Thanks, looks great!", chat=GROUP, reply_to=picture)
+    await here.chats.says("lol", BOB, chat=GROUP, reply_to=picture)
+    await here.chats.says("", BOB, chat=GROUP, reply_to=picture, sticker=sticker)
     await here.settled()
-    [message] = here.chats.of_bot()
-    assert message["reply_to_message"]["message_id"] == asked["message_id"]
-    assert "seed 5" in message["caption"]
-    assert "a picture of a red boat" in message["caption"]
-    assert [each.split()[-1] for each in buttons(message)] == [
-        "Reroll", "Vary", "Upscale", "Edit", "Info", "Delete", "PNG"
-    ]  # fmt: skip
-    assert len(here.server.made("sendMessage")) == 1
-    assert here.server.made("sendPhoto") == []
+    assert len(here.chats.of_bot()) == before
 
 
-async def test_progress_is_shown_in_the_message_and_over_the_chat(here: Town) -> None:
-    await here.said("a boat")
-    assert here.server.made("sendChatAction")[0]["action"] == "upload_photo"
-    texts = [said["text"] for said in here.server.made("editMessageText")]
-    assert any("step" in text for text in texts)
+async def test_a_mention_below_a_picture_in_a_group_changes_it(here: Town) -> None:
+    picture = await here.said("/imagine a boat", chat=GROUP)
+    assert (await here.said("@painter_bot at night", chat=GROUP, reply_to=picture))["photo"]
+    assert here.home.engine.tasks[-1].prompt == "a boat, at night"
 
 
-async def test_a_command_may_name_the_bot_but_not_another(here: Town) -> None:
-    assert "a cat" in (await here.said("/imagine@painter_bot a cat"))["caption"]
-    await here.chats.says("/imagine@other_bot a dog", chat=GROUP)
-    await here.settled()
-    assert here.chats.of_bot(GROUP) == []
-
-
-async def test_an_empty_command_asks_for_words_and_takes_the_answer(here: Town) -> None:
-    question = await here.said("/optimize")
-    assert here.server.made("sendMessage")[-1]["reply_markup"]["force_reply"] is True
-    done = await here.said("a boat", reply_to=question)
-    assert buttons(done) == ["🎨 Draw this", "✏️ Edit", "💬 Draw mine", "🔁 Reword"]
-
-
-async def test_a_refusal_answers_the_asker_in_their_language(here: Town) -> None:
-    asked = await here.chats.says("a boat --colour red", BOB)
-    await here.settled()
-    [refusal] = here.chats.of_bot()
-    assert refusal["text"] == "没有 --colour 这个参数，发 /help 看看有哪些。"
-    assert refusal["reply_to_message"]["message_id"] == asked["message_id"]
-
-
-async def test_markup_in_a_prompt_is_shown_and_not_read(here: Town) -> None:
-    message = await here.said("a <b>bold</b> cat & 'dog' <3 --raw")
-    assert "a <b>bold</b> cat & 'dog' <3" in message["caption"]
-
-
-async def test_a_long_prompt_is_cut_and_still_delivered(here: Town) -> None:
-    message = await here.said("𝕏 cat, " * 250)
-    assert len(message["caption"].encode("utf-16-le")) // 2 <= 1024
-    assert message["photo"]
-
-
-async def test_a_group_is_answered_only_when_it_means_the_bot(here: Town) -> None:
-    await here.chats.says("what a nice day", chat=GROUP)
-    await here.chats.says("/roll 6", chat=GROUP)
-    await here.settled()
-    assert here.chats.of_bot(GROUP) == []
-    picture = await here.said("@Painter_bot a cat --steps 1", chat=GROUP)
-    assert "a cat" in picture["caption"]
-
-
-async def test_a_forum_topic_is_answered_in_the_topic(here: Town) -> None:
-    topic = {"message_thread_id": TOPIC, "is_topic_message": True}
-    message = await here.said("/imagine a cat --steps 1", chat=GROUP, **topic)
-    assert message["message_thread_id"] == TOPIC
-
-
-async def test_a_photo_with_words_is_drawn_over(here: Town) -> None:
-    await here.said("as a painting", photo=PNG)
-    await here.said("as a sketch", file=PNG)
-    assert [bool(task.init_image) for task in here.home.engine.tasks] == [True, True]
-
-
-async def test_a_photo_without_words_is_asked_for_them(here: Town) -> None:
-    assert "Tell me what to draw" in (await here.said(photo=PNG))["text"]
-
-
-async def test_a_sent_picture_is_enlarged(here: Town) -> None:
-    message = await here.said("/upscale", photo=PNG)
-    assert "enlarged to 128×128" in message["caption"]
-
-
-async def test_an_unreadable_or_huge_picture_is_refused(here: Town) -> None:
-    assert "can't read that picture" in (await here.said("x", file=b"\x89PNG broken"))["text"]
-    broken = await here.chats.says("x", photo=PNG)
-    broken["photo"][0]["file_size"] = 30_000_000
-    await here.settled()
-    assert "too large" in here.chats.of_bot()[-1]["text"]
-
-
-async def test_an_album_is_one_request(here: Town) -> None:
-    await here.chats.says("as a painting", photo=PNG, media_group_id="77")
-    await here.chats.says("", photo=PNG, media_group_id="77")
-    await here.settled()
-    assert len(here.chats.of_bot()) == 1
-
-
-async def test_a_reply_to_a_picture_changes_it_with_its_prompt_and_seed(here: Town) -> None:
-    picture = await here.said("a boat --seed 5 --ar 2:1 --raw")
-    await here.said("at night", reply_to=picture)
-    first, second = here.home.engine.tasks
-    assert second.prompt == "a boat, at night"
-    assert (second.seed, second.width, second.height) == (5, first.width, first.height)
-
-
-async def test_commands_name_the_picture_they_answer(here: Town) -> None:
+async def test_a_reply_to_a_picture_in_private_changes_it(here: Town) -> None:
     picture = await here.said("a boat")
-    await here.said("a cat")
-    assert (await here.said("/info", reply_to=picture))["text"].startswith("Job #1 ")
-    assert "enlarged" in (await here.said("/upscale", reply_to=picture))["caption"]
-    await here.said("再来一张", reply_to=picture)
-    assert "boat" in here.home.engine.tasks[-1].prompt
+    assert (await here.said("at night", reply_to=picture))["photo"]
+    assert here.home.engine.tasks[-1].prompt == "a boat, at night"
 
 
-async def test_an_edited_message_makes_no_second_picture(here: Town) -> None:
-    asked = await here.chats.says("a boat")
-    await here.chats.tell({"edited_message": {**asked, "text": "a cat"}})
-    await here.chats.says("a dog")
+async def test_a_reply_in_private_to_ones_own_photo_draws_it_over(here: Town) -> None:
+    photo = [{**here.chats.keep(PHOTO), "width": 64, "height": 64}]
+    await here.said(NIGHT, reply_to=here.chats.post(ANN["id"], ANN, photo=photo))
+    assert drawn_from(here)
+
+
+async def test_a_forwarded_text_is_no_request(here: Town) -> None:
+    assert "no request" in (await here.said("a boat", forward_origin=FORWARDED))["text"]
+    assert here.home.engine.tasks == []
+
+
+async def test_a_forwarded_picture_is_offered_what_can_be_done_with_it(here: Town) -> None:
+    assert "/upscale" in (await here.said(NIGHT, photo=PHOTO, forward_origin=FORWARDED))["text"]
+    assert here.home.engine.tasks == []
+
+
+@pytest.mark.parametrize("more", [{"forward_origin": FORWARDED}, {"is_automatic_forward": True}])
+async def test_a_forward_in_a_group_is_passed_over(here: Town, more: Json) -> None:
+    await here.chats.says("/imagine a boat", chat=GROUP, **more)
+    await here.settled()
+    assert here.chats.of_bot() == []
+
+
+@pytest.mark.parametrize("sender", [{"id": GROUP, "type": "supergroup", "title": "Painters"}, CHANNEL])
+async def test_who_writes_as_a_group_or_channel_learns_why_nothing_is_drawn(here: Town, sender: Json) -> None:
+    answer = await here.said("/imagine a boat", ANONYMOUS, chat=GROUP, sender_chat=sender)
+    assert "write as yourself" in answer["text"]
+    assert here.home.engine.tasks == []
+
+
+async def test_an_album_is_one_request_that_says_what_it_has_no_use_for(here: Town) -> None:
+    await here.chats.album(PHOTO, PHOTO, PHOTO, text=NIGHT)
+    await here.settled()
+    [answer] = here.chats.of_bot()
+    assert "🖼 2 🖼 3" in answer["html"]
+
+
+async def test_an_album_without_words_gets_one_answer(here: Town) -> None:
+    await here.chats.album(PHOTO, PHOTO)
+    await here.settled()
+    [answer] = here.chats.of_bot()
+    assert "what to draw" in answer["text"]
+
+
+async def test_a_text_that_came_in_two_parts_gets_one_answer(here: Town) -> None:
+    parts = [here.chats.post(ANN["id"], ANN, text=text) for text in ("a boat " * 585, "and a house " * 75)]
+    await here.chats.tell(*({"message": part} for part in parts))
+    await here.settled()
+    [answer] = here.chats.of_bot()
+    assert "4994" in answer["text"] or "too long" in answer["text"]
+    assert here.home.engine.tasks == []
+
+
+async def test_two_short_messages_are_two_requests(here: Town) -> None:
+    parts = [here.chats.post(ANN["id"], ANN, text=text) for text in ("a boat", "a house")]
+    await here.chats.tell(*({"message": part} for part in parts))
     await here.settled()
     assert len(here.home.engine.tasks) == 2
 
 
-async def test_what_says_nothing_is_left_alone(here: Town) -> None:
-    await here.chats.says("", pinned_message=await here.said("a boat"))
-    await here.settled()
-    assert len(here.chats.of_bot()) == 1
+async def test_each_choice_in_braces_is_shown_in_a_message_of_its_own(here: Town) -> None:
+    await here.said("a {red, blue} boat")
+    assert [bool(message.get("photo")) for message in here.chats.of_bot()] == [True, True]
 
 
-async def test_commands_are_offered_in_each_language(here: Town) -> None:
-    await here.said("/help")
-    assert {"imagine", "queue", "help"} <= {entry["command"] for entry in here.server.commands[""]}
-    assert here.server.commands["zh"][0]["description"].startswith("画图")
-
-
-async def test_the_other_commands_are_answered(here: Town) -> None:
-    await here.said("a boat --steps 1")
-    starts = {
-        "/start": "Tell me what to draw",
-        "/queue": "Nobody is waiting",
-        "/history": "Your latest",
-        "/info": "Job #1",
-        "/quota": "Pictures in the last",
-        "/cancel": "You have nothing waiting",
-    }
-    for command, start in starts.items():
-        assert (await here.said(command))["text"].startswith(start), command
-    assert "a boat" in (await here.said("/show"))["caption"]
-
-
-def test_a_picture_over_the_limits_of_a_photo_is_shrunk() -> None:
-    wide = io.BytesIO()
-    Image.new("RGB", (9600, 500), "teal").save(wide, "PNG")
-    with Image.open(io.BytesIO(fit(Shown("x.png", wide.getvalue(), "image/png", 9600, 500)))) as small:
-        assert sum(small.size) <= 10_000
-
-
-async def test_cancel_stops_what_waits_in_its_message(server: Telegram, tmp_path: Path) -> None:
-    gate = Gate()
-    async with town(server, tmp_path, engine=FakeEngine(16, gate)) as here:
-        await here.chats.says("a boat")
-        await gate.reached()
-        await here.chats.says("/cancel")
-        await here.settled()
-        assert here.chats.of_bot()[0]["text"].startswith("Cancelled.")
-
-
-async def test_a_group_is_let_in_by_its_number_or_its_name(server: Telegram, tmp_path: Path) -> None:
-    only = Access(allow=frozenset(["telegram:chat:@painters", "telegram:chat:-1"]))
-    async with town(server, tmp_path, access=only) as here:
-        await here.chats.says("/imagine a cat", chat=GROUP)
-        await here.settled()
-        assert here.chats.of_bot(GROUP) == []
-        here.chats.usernames[GROUP] = "painters"
-        assert "a cat" in (await here.said("/imagine a cat --steps 1", chat=GROUP))["caption"]
-
-
-async def test_a_chat_that_is_not_served_is_told_so_once_and_draws_nothing(
-    server: Telegram, tmp_path: Path
+async def test_a_group_that_became_a_supergroup_stays_allowed(
+    server: Telegram, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    only_ann = Access(allow=frozenset([f"telegram:user:{ANN['id']}"]))
-    async with town(server, tmp_path, access=only_ann) as here:
-        assert f"telegram:user:{BOB['id']}" in (await here.said("a boat", BOB))["text"]
-        assert "caption" in await here.said("a boat", ANN)
+    old = -500
+    allowed = Access(allow=frozenset({f"telegram:chat:{old}", f"telegram:user:{BOB['id']}"}))
+    async with town(server, tmp_path, access=allowed) as here:
+        with caplog.at_level(logging.WARNING):
+            await here.chats.says("", chat=old, migrate_to_chat_id=GROUP)
+            await here.settled()
+            assert (await here.said("/imagine a boat", chat=GROUP))["photo"]
+    assert f"telegram:chat:{old} is telegram:chat:{GROUP} from now on" in caplog.text
+    async with town(server, tmp_path, access=allowed) as here:
+        assert (await here.said("/imagine a house", chat=GROUP))["photo"]

@@ -181,7 +181,7 @@ async def test_others_may_press_where_the_operator_lets_them(server: Telegram, t
         await here.chats.reacts(picture, "⚡", BOB)
         await here.settled()
         assert [bool(each.get("photo")) for each in here.chats.of_bot(GROUP)] == [True, True, False, True]
-        await here.said("at night", BOB, chat=GROUP, reply_to=picture)
+        await here.said("@painter_bot at night", BOB, chat=GROUP, reply_to=picture)
         assert here.home.engine.tasks[-1].prompt.endswith("at night")
 
 
