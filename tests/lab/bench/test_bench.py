@@ -84,7 +84,7 @@ def test_every_table_can_be_made(sides: Sides, monkeypatch: pytest.MonkeyPatch) 
     names |= {"weights", "steps"}
     assert set(tables) == names
     assert all(rows for rows in tables.values())
-    assert "| 32 |" in "".join(bench._shown(tables))
+    assert "| 32 |" in "".join(bench._formatted(tables))
 
 
 def test_the_compiled_pipeline_shares_the_stock_weights_and_draws_the_same(sides: Sides) -> None:
