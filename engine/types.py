@@ -197,32 +197,41 @@ PromptLanguage = Literal["auto", "english", "own"]
 
 
 @dataclass(frozen=True, slots=True)
-class EngineSettings:
-    """The settings of an engine.
+class ModelSettings:
+    """How a model is run.
 
-    `model` is `embedded`, a directory or a hub id in `ZImagePipeline` layout; `device` and `dtype` are `auto`
-    or torch's names; `threads` is the number of CPU threads (0: all but one, so that the bot stays
-    answerable); `loader` names the function that builds the pipeline in the child, as `module:function`;
-    `classifier` is a directory or hub id of a `transformers` image-classification model that scores every
-    picture in `Picture.report["scores"]`, empty for none; `weights` is the form the large
-    matrices are kept in: `auto`, plain, bfloat16, int8, float8 or 4bit; `optimizer` is what writes prompts:
-    `auto`, rules, text-encoder, or a chat model's directory or hub id; `upscalers` is a folder of
-    other super-resolution weights and `loras` one of LoRA files, or empty; `experimental` names those of
-    `EXPERIMENTS` that Z-Image draws with; `prompt_language` says when Chinese prompts stay Chinese.
+    `device` and `dtype` are `auto` or torch's names; `threads` is the number of CPU threads (0: all but one,
+    so that the bot stays answerable); `weights` is the form the large matrices are kept in: `auto`, plain,
+    bfloat16, int8, float8 or 4bit; `optimizer` is what writes prompts: `auto`, rules, text-encoder, or a chat
+    model's directory or hub id; `upscalers` is a folder of other super-resolution weights and `loras` one of
+    LoRA files, or empty; `experimental` names those of `EXPERIMENTS` that Z-Image draws with;
+    `prompt_language` says when Chinese prompts stay Chinese.
     """
 
-    model: str = "embedded"
     device: str = "auto"
     dtype: str = "auto"
     threads: int = 0
-    loader: str = "engine.models.registry:load"
-    classifier: str = ""
     weights: str = "auto"
     optimizer: str = "auto"
     upscalers: str = ""
     loras: str = ""
     experimental: tuple[str, ...] = ()
     prompt_language: PromptLanguage = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings(ModelSettings):
+    """The settings of an engine.
+
+    `model` is `embedded`, a directory or a hub id in `ZImagePipeline` layout; `classifier` is a directory or
+    hub id of a `transformers` image-classification model that scores every picture in
+    `Picture.report["scores"]`, empty for none; `loader` names the function that builds the pipeline in the
+    child, as `module:function`.
+    """
+
+    model: str = "embedded"
+    classifier: str = ""
+    loader: str = "engine.models.registry:load"
 
 
 class Engine(Protocol):

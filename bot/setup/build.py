@@ -1,12 +1,12 @@
 """From the configuration to the settings of the core and of the engine. Opens nothing."""
 
-from typing import cast
+from dataclasses import fields
 
 from bot.core import CoreSettings
 from bot.policy.moderation import BannedWords, PictureFilter
 from bot.setup.config import Config, ConfigError
 from bot.types import Params
-from engine.types import EngineSettings, ModelProfile, PromptLanguage
+from engine.types import EngineSettings, ModelProfile, ModelSettings
 
 
 def core_settings(settings: Config, profile: ModelProfile) -> CoreSettings:
@@ -39,21 +39,9 @@ def defaults(settings: Config, profile: ModelProfile) -> Params:
 
 
 def engine_settings(settings: Config) -> EngineSettings:
-    """Return the engine's settings; those of the model go by other names in the configuration."""
-    model = settings.model
-    return EngineSettings(
-        model.name,
-        model.device,
-        model.dtype,
-        model.threads,
-        classifier=settings.moderation.classifier,
-        weights=model.weights,
-        optimizer=model.optimizer,
-        upscalers=model.upscalers,
-        loras=model.loras,
-        experimental=model.experimental,
-        prompt_language=cast(PromptLanguage, model.prompt_language),
-    )
+    """Return the engine's settings."""
+    shared = {each.name: getattr(settings.model, each.name) for each in fields(ModelSettings)}
+    return EngineSettings(model=settings.model.name, classifier=settings.moderation.classifier, **shared)
 
 
 def banned_words(settings: Config) -> BannedWords:

@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 from urllib.parse import urlsplit
 
 from bot.policy.access import Access
@@ -30,7 +30,7 @@ from bot.setup.schema import (
     one_of,
 )
 from bot.storage.retention import Retention
-from engine.types import EXPERIMENTS, MOST_GUIDANCE, MOST_STEPS, PromptLanguage
+from engine.types import EXPERIMENTS, MOST_GUIDANCE, MOST_STEPS, ModelSettings
 
 __all__ = ["Config", "ConfigError", "leaves", "load"]
 
@@ -66,7 +66,6 @@ CHECKS: Mapping[str, Check] = {
     "model.dtype": one_of("auto", "float32", "bfloat16", "float16"),
     "model.threads": between(0, 1024),
     "model.weights": one_of("auto", "plain", "bfloat16", "int8", "float8", "4bit"),
-    "model.prompt_language": one_of(*get_args(PromptLanguage)),
     "model.size": between(0, 4096),
     "model.idle_minutes": between(0.0, 10_000.0),
     "model.experimental": each_matching("|".join(EXPERIMENTS), ", ".join(EXPERIMENTS)),
@@ -98,21 +97,12 @@ CHECKS: Mapping[str, Check] = {
 
 
 @dataclass(frozen=True, slots=True)
-class ModelConfig:
-    """What draws, and on what."""
+class ModelConfig(ModelSettings):
+    """What draws, and on what. `size` is the side of the square drawn by default, 0 for the model's own."""
 
     name: str = "embedded"
-    device: str = "auto"
-    dtype: str = "auto"
-    threads: int = 0
-    weights: str = "auto"
-    optimizer: str = "auto"
-    prompt_language: str = "auto"
-    upscalers: str = ""
     size: int = 0
     idle_minutes: float = 0.0
-    loras: str = ""
-    experimental: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

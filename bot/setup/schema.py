@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 
 class ConfigError(Exception):
@@ -100,13 +100,14 @@ class Schema:
     def _value(self, key: str, value: Any, hint: Any, is_secret: bool) -> Any:
         if isinstance(hint, UnionType):
             hint, _ = get_args(hint)  # … | None
-        convert, must_be = _TYPES[hint]
+        choices = get_args(hint) if get_origin(hint) is Literal else ()
+        convert, must_be = _TYPES[str if choices else hint]
         try:
             found = convert(value)
         except (TypeError, ValueError, KeyError):
             pass
         else:
-            check = self.checks.get(re.sub(r"\[\d+\]", "", key))
+            check = one_of(*choices) if choices else self.checks.get(re.sub(r"\[\d+\]", "", key))
             must_be = check(found) if check else ""
             if not must_be:
                 return found
