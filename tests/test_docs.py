@@ -76,7 +76,7 @@ def test_the_fault_tables_are_those_that_are_tried() -> None:
     tried = [(row.fault, row.where, row.outcome) for row in (*discord.ROWS, *telegram.ROWS)]
     assert [row for row in rows if row[0] != "fault"] == tried
     tests = Path(__file__).parent
-    for name in re.findall(r"`((?:bot|engine|web)/[\w/]+\.py)`", others):
+    for name in re.findall(r"`((?:bot|engine|web|discord|telegram)/[\w/]+\.py)`", others):
         assert list(tests.glob(f"{name}")) or list(tests.glob(f"adapters/{name}")), name
 
 

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ import discord
 from adapters.discord import pictures
 from adapters.discord.address import TOKEN_LIFE, Place
 from adapters.discord.lost_answers import LostAnswers
+from adapters.discord.mentions import named
 from adapters.discord.people import near, of_interaction
 from adapters.discord.permissions import Interaction, check
 from adapters.discord.render import Look, look
@@ -108,13 +110,13 @@ class Responder:
     async def upscale_message(self, interaction: Interaction, message: discord.Message) -> None:
         """Upscale the picture of any message."""
         async with self.refusing(interaction):
-            fetch = partial(pictures.fetch, pictures.of(message))
+            fetch = partial(pictures.fetch, pictures.of(message, interaction.client))
             await self._dispatch(interaction, Command("upscale", ""), fetch)
 
     async def read(self, interaction: Interaction, message: discord.Message) -> None:
         """Show the parameters in the picture of any message."""
         async with self.refusing(interaction):
-            picture = pictures.of(message)
+            picture = pictures.of(message, interaction.client)
 
             async def fetch() -> bytes:
                 await interaction.response.defer(ephemeral=True, thinking=True)
@@ -263,6 +265,7 @@ class Responder:
         options: Mapping[str, str] | None = None,
         edited: int | None = None,
     ) -> Job | Reply | Question:
+        command = replace(command, rest=await named(command.rest, interaction))
         return await ask.dispatch(
             self.core,
             Invocation(

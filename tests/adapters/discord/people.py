@@ -86,12 +86,20 @@ class Chat:
         name = "MESSAGE_REACTION_REMOVE" if remove else "MESSAGE_REACTION_ADD"
         await self.discord.gateway.tell(name, event, message.channel.guild)
 
-    async def post(self, data: bytes, kind: str = "image/png") -> Message:
-        """Post a picture of one's own."""
+    async def post(self, data: bytes, kind: str | None = "image/png", where: str = "attachments") -> Message:
+        """Post a picture of one's own: attached, in a forwarded message (`snapshots`) or in an embed."""
         message = Message(self.world.id(), self.channel, self.person.json(), {})
         files: Json = {}
         number = self._value(data, files)
-        message.body = {"attachments": [{**files[number], "content_type": kind}]}
+        attachment = {**files[number], "content_type": kind}
+        if where == "snapshots":
+            forwarded = {**Message(self.world.id(), self.channel, self.person.json(), {}).json()}
+            message.body = {"message_snapshots": [{"message": {**forwarded, "attachments": [attachment]}}]}
+        elif where == "embed":
+            image = {"url": "https://example.org/c.png", "proxy_url": attachment["url"]}
+            message.body = {"embeds": [{"type": "rich", "image": image}]}
+        else:
+            message.body = {"attachments": [attachment]}
         self.world.messages[message.id] = message
         return message
 

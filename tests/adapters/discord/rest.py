@@ -87,6 +87,7 @@ class Discord:
     def _routes(self) -> list[tuple[str, str, Callable[[web.Request], Awaitable[web.StreamResponse]]]]:
         return [
             ("GET", "/users/@me", self._me),
+            ("GET", "/users/{user}", self._user),
             ("GET", "/oauth2/applications/@me", self._application),
             ("PUT", "/applications/{app}/commands", self._commands),
             ("GET", "/applications/{app}/commands", self._listed),
@@ -173,6 +174,12 @@ class Discord:
 
     async def _me(self, _: web.Request) -> web.Response:
         return _json({**self.world.bot.json(), "bot": True})
+
+    async def _user(self, request: web.Request) -> web.Response:
+        people = {asked.person.id: asked.person for asked in self.world.interactions.values()}
+        if (found := people.get(int(request.match_info["user"]))) is None:
+            raise Wrong(404, 10013, "Unknown User")
+        return _json(found.json())
 
     async def _application(self, _: web.Request) -> web.Response:
         owner = self.world.bot.json()

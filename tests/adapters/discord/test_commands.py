@@ -278,3 +278,27 @@ async def test_every_flag_with_values_is_an_option_in_their_range(studio: Studio
             if flag.values.type in (int, float):
                 assert option["min_value"] == flag.values.low
                 assert option["max_value"] in (flag.values.high, 2**53 - 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "where"),
+    [(None, "attachments"), ("image/png", "snapshots"), (None, "snapshots"), (None, "embed")],
+    ids=["attached without a type", "forwarded", "forwarded without a type", "embedded"],
+)
+async def test_a_menu_finds_the_picture_wherever_a_message_has_it(
+    studio: Studio, kind: str | None, where: str
+) -> None:
+    post = await studio.ann.post(png(), kind, where)
+    assert (await studio.drawn(await studio.ann.menu("Upscale picture", post))).files
+
+
+async def test_tags_in_a_prompt_become_the_names_that_people_see(studio: Studio) -> None:
+    bob = studio.person("Bob")
+    await studio.draw("a boat", who=bob)
+    channel, role = studio.world.channel.id, 123456789012345678
+    prompt = (
+        f"<@{bob.person.id}> with <:pepe_hat:1122334455667788> and <a:wave:1122334455667788> in <#{channel}>"
+    )
+    await studio.draw(f"{prompt} <@&{role}> <t:1700000000:R> after </imagine:1122334455667788>")
+    job = await studio.newest()
+    assert job.request.params.prompt == "Bob with pepe hat and wave in studio after imagine"

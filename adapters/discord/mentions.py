@@ -1,0 +1,40 @@
+"""What Discord writes as `<@7>` or `<:pepe:8>` in a text, by the names that people see."""
+
+import re
+
+import discord
+
+from adapters.discord.permissions import Interaction
+
+_TAG = re.compile(
+    r"<(?:a?:(?P<emoji>\w{1,40}):[0-9]{15,20}|(?P<kind>@[!&]?|#)(?P<id>[0-9]{15,20})"
+    r"|/(?P<command>[^:>]{1,100}):[0-9]{15,20}|t:-?[0-9]{1,15}(?::[a-zA-Z])?|id:\w{1,20})>"
+)
+
+
+async def named(text: str, interaction: Interaction) -> str:
+    """Return the text with names in place of Discord's tags; what has no name goes."""
+    if not _TAG.search(text):
+        return text
+    names = [await _name(tag, interaction) for tag in _TAG.finditer(text)]
+    return " ".join(_TAG.sub(lambda tag: names.pop(0), text).split())
+
+
+async def _name(tag: re.Match[str], interaction: Interaction) -> str:
+    if tag["emoji"]:
+        return tag["emoji"].replace("_", " ")
+    if tag["command"]:
+        return tag["command"]
+    if not tag["kind"]:
+        return ""
+    number, guild = int(tag["id"]), interaction.guild
+    if tag["kind"] == "#":
+        channel = guild and guild.get_channel_or_thread(number)
+        return channel.name if channel else ""
+    if tag["kind"] == "@&":
+        role = guild and guild.get_role(number)
+        return role.name if role else ""
+    try:
+        return (await interaction.client.fetch_user(number)).display_name
+    except discord.HTTPException:
+        return ""
