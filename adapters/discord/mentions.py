@@ -30,7 +30,7 @@ async def _name(tag: re.Match[str], interaction: Interaction) -> str:
     number, guild = int(tag["id"]), interaction.guild
     if tag["kind"] == "#":
         channel = guild and guild.get_channel_or_thread(number)
-        return channel.name if channel else ""
+        return str(channel.name) if channel else ""
     if tag["kind"] == "@&":
         role = guild and guild.get_role(number)
         return role.name if role else ""
