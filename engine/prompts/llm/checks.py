@@ -1,31 +1,21 @@
-"""What must hold of a prompt that a language model wrote, checked by code against the wish it is for.
+"""What must hold of a prompt that a language model wrote, checked by code against the prompt it is for.
 
-Pure functions. Knows quotes, numbers, the bilingual lexicon and how language models talk. Knows no model. A
-Chinese prompt is judged by what it says in English.
+Pure functions. Knows how language models talk; `meaning` knows what texts speak of. Knows no model.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
 
-from engine.prompts.complete.optimize import optimize
 from engine.prompts.data import HAN, phrases
+from engine.prompts.llm import meaning
+from engine.prompts.llm.meaning import VALUES, Reading
 from engine.prompts.text.clean import QUOTED, is_chinese, quoted
 from engine.prompts.text.sanitize import LIMIT
-from engine.prompts.translate.lexicon import Entry, bilingual_lexicon, plural
 
-SUBJECTS = frozenset(
-    {"people", "person", "animal", "plant", "food", "machine", "object", "clothing", "building"}
-)
 WORDS = 260
 """The longest prompt in English words; about 350 tokens, so that the encoder's 512 hold it."""
 LEAKED_WORDS = 7
-COUNTED_WORDS = 4
-"""A number counts the first noun among so many words after it."""
-NOT_COUNTED = frozenset({"both", "pair", "pairs"})
-"""They tell the usual number of something, as in "both hands", and so add none."""
-_BETWEEN = "of in on at to by for with and or from into over under near behind beside between around"
-BETWEEN = frozenset(_BETWEEN.split())
 THINKING = re.compile(r"</?think|<\|", re.IGNORECASE)
 LIST = re.compile(r"\n|^\s*(?:[-*•#>]|\d+[.)])\s|\*\*|```|__")
 REFUSAL = re.compile(
@@ -34,54 +24,83 @@ REFUSAL = re.compile(
     r"|抱歉|对不起|我无法|我不能|作为(?:一个)?(?:AI|人工智能)",
     re.IGNORECASE,
 )
+_LABELS = (
+    "prompt|wish|request|description|answer|output|title|english|chinese|caption|translation|result|response|"
+    "rewriting|rewritten|version|image|picture|photo|scene|example|note|assistant|user|subject|style|final|text|"
+    "keywords?|tags?|details?|setting|composition|concept|idea|topic|theme|task|input|question|reply|"
+    "instructions?|summary|name"
+)
+_BEFORE_LABELS = (
+    "the|your|my|an?|final|new|revised|rewritten|improved|enhanced|refined|better|image|scene|text|picture|art|"
+    "ai|english|chinese|user|output|positive|detailed|full|short|text-to-image|optimi[sz]ed|translated|generated"
+)
+_CHINESE_LABELS = (
+    "提示词|提示|描述|画面|翻译|标题|回答|回复|输出|愿望|要求|改写|英文|中文|结果|场景|主题|关键词|示例|最终"
+)
 CHATTER = re.compile(
-    r"^(?:sure|certainly|of course|okay|ok|absolutely|great|here(?:'|’)?s|here is|here are|"
-    r"this is (?:a|the) prompt|(?:the )?(?:final |rewritten |enhanced |image )*prompt|output|"
-    r"answer|assistant)\b[^.]{0,40}[:!,]"
-    r"|\b(?:let me know|feel free|i hope|hope this|would you like|in this prompt|the user|your wish)\b"
-    r"|^(?:好的|当然|以下|这是|提示词)|希望(?:这|你)|如果你",
+    rf"^(?:(?:{_BEFORE_LABELS}) )*(?:{_LABELS})\W{{0,2}}(?:[:：]| [-–—] )|^.{{0,4}}(?:{_CHINESE_LABELS})[:：]"
+    r"|^(?:sure|certainly|of course|okay|ok|absolutely|great|yes|here(?:'|’)?s|here (?:is|are)|this is|"
+    r"answer|assistant)\b[^.]{0,40}[:!,.]"
+    r"|^(?:please|kindly|imagine|envision|visuali[sz]e|suppose|consider|conjure|dream of|what if|"
+    r"picture this|think of|close your eyes|let(?:'|’)?s|let us|let me|"
+    r"(?:draw|create|generate|make|write|paint|render|depict|show|describe|design|visuali[sz]e|craft|"
+    r"transform|turn|use)\s(?:an?|the|your|this|me|us|it)\b)"
+    r"|\b(?:please|kindly|envision|imagine|let me know|feel free|hope this|would you like|in this prompt|"
+    r"the user)\b"
+    r"|^(?:好的|当然|没问题|以下|这是|请|让我们|设想|试想|假设|闭上眼)|想象(?:一下|自己|你|着?，)|^想象"
+    r"|希望(?:这|你)|如果你|为你|提示词[:：]",
     re.IGNORECASE,
 )
-NUMBER_WORDS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen twenty"
+SPEAKING = re.compile(
+    r"\b(?:i|i(?:'|’)(?:m|d|ll|ve)|me|my|we|us|our|you|your|you(?:'|’)(?:re|ll|d))\b|[我你您]", re.IGNORECASE
 )
-VALUES = {word: value for value, word in enumerate(NUMBER_WORDS.split())} | {
-    "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
-    "hundred": 100, "thousand": 1000, "dozen": 12, "pair": 2, "pairs": 2, "couple": 2, "twin": 2, "twins": 2,
-    "both": 2, "trio": 3,
-}  # fmt: skip
+"""Words of somebody who speaks; a prompt has those that it had before."""
+SHOWN = re.compile(rf"\bcharacters?\W{{1,2}}{HAN.pattern}{{1,4}}")
+"""Characters that are to be seen in the picture."""
+REPEATED = re.compile(
+    r"(\b\w+(?:[ ,.]+\w+){0,5})(?:[ ,.]+(?:and )?\1\b){2}|(\w{2,})(?:[，。、,]?\2){2}", re.IGNORECASE
+)
+FRESH = 0.6
+"""The share of its runs of three words (characters) that a text of some length has not had before."""
+ENDED = re.compile(r"""[.!?…。！？)）\]"”'’」』》]\s*\Z""")
+SHORT = 8
+"""So many words make a prompt without a full stop that is no text broken off."""
 
 
 def problems(
-    wish: str, prompt: str, plain: str, denied: Iterable[str] = (), *, chinese: bool = False, secret: str = ""
+    prompt: str, written: str, denied: Iterable[str] = (), *, chinese: bool = False, secret: str = ""
 ) -> tuple[str, ...]:
-    """Return codes of what is wrong with `prompt` as a rewriting of `wish`; nothing where it may be used.
+    """Return codes of what is wrong with `written` as a rewriting of `prompt`; nothing where it may be used.
 
-    `plain` is the wish in English by rules and `denied` what it refuses: they tell subjects, numbers and what
-    may not be spoken of. `chinese` asks for a Chinese prompt; `plain` and `denied` are in English even then.
-    `secret` are the model's instructions, of which no seven words in a row may come back. Codes: empty, long,
-    thinking, list, refusal, chatter, language, vague, quotes, numbers, subject, refused, leak.
+    Talk is looked for by `is_talk`, in what was written before it was cleaned.
+    `denied` is what the prompt refuses, in English. `chinese` asks for a Chinese text. `secret` are the
+    model's instructions, of which no seven words in a row may come back. Codes: empty, long, thinking, list,
+    refusal, repetition, cut, language, vague, quotes, numbers, refused, leak, and those of `differences`.
     """
-    bare = QUOTED.sub(" ", prompt)
-    said = optimize(bare).text if chinese else bare
-    wanted = numbers(QUOTED.sub(" ", plain))
+    bare = QUOTED.sub(" ", written)
+    wished, read = meaning.read(prompt), meaning.read(written)
     found = {
-        "empty": not re.search(r"\w", bare) and not quoted(prompt),
-        "long": len(prompt) > LIMIT or len(prompt.split()) > WORDS,
-        "thinking": bool(THINKING.search(prompt)),
-        "list": bool(LIST.search(prompt.strip())),
+        "empty": not re.search(r"\w", bare) and not quoted(written),
+        "long": len(written) > LIMIT or len(written.split()) > WORDS,
+        "thinking": bool(THINKING.search(written)),
+        "list": bool(LIST.search(written.strip())),
         "refusal": bool(REFUSAL.search(bare)),
-        "chatter": bool(CHATTER.search(bare.strip())),
-        "language": is_chinese(prompt) != chinese if chinese else bool(HAN.search(bare)),
+        "repetition": is_repetitive(bare),
+        "cut": is_cut(written, chinese),
+        "language": is_chinese(written) != chinese if chinese else bool(HAN.search(SHOWN.sub("", bare))),
         "vague": bool(_vague().search(bare)),
-        "quotes": not _keeps_quotes(wish, prompt),
-        "numbers": bool(wanted - numbers(said) or counts(said) - wanted),
-        "subject": not names_subjects(plain, said),
-        "refused": any(_names(said.casefold(), (thing,)) for thing in denied),
-        "leak": leaks(prompt, wish, secret),
+        "quotes": not _keeps_quotes(prompt, written),
+        "numbers": _differ_in_numbers(wished, read),
+        "refused": any(meaning.speaks_of(read, thing) for thing in denied),
+        "leak": leaks(written, prompt, secret),
     }
-    return tuple(code for code, holds in found.items() if holds)
+    return (*(code for code, holds in found.items() if holds), *sorted(meaning.differences(wished, read)))
+
+
+def is_talk(prompt: str, written: str) -> bool:
+    """Whether somebody speaks in a text to whoever asked for it: labels, requests, offers."""
+    bare = QUOTED.sub(" ", written)
+    return bool(CHATTER.search(bare.strip())) or bool(_speaking(bare) - _speaking(prompt))
 
 
 def numbers(text: str) -> set[int]:
@@ -90,24 +109,17 @@ def numbers(text: str) -> set[int]:
     return {value for word in words if (value := int(word) if word.isdigit() else VALUES.get(word, 0)) > 1}
 
 
-def counts(text: str) -> set[int]:
-    """The numbers of two and more that count things which can be subjects: "five small dogs", not "35mm"."""
-    found = set[int]()
-    for clause in re.split(r"[^\w\s'’./-]|[.](?!\d)", text.casefold()):
-        words = clause.split()
-        for at, word in enumerate(words):
-            value = int(word) if word.isdecimal() else VALUES.get(word, 0)
-            if value > 1 and word not in NOT_COUNTED and _begins_with_thing(words[at + 1 :]):
-                found.add(value)
-    return found
+def is_repetitive(text: str) -> bool:
+    """Whether a text says the same over and over."""
+    words = HAN.findall(text) if is_chinese(text) else re.findall(r"\w+", text.casefold())
+    runs = [tuple(words[at : at + 3]) for at in range(len(words) - 2)]
+    return bool(REPEATED.search(text)) or (len(runs) > 2 * SHORT and len(set(runs)) < FRESH * len(runs))
 
 
-def names_subjects(plain: str, prompt: str) -> bool:
-    """Whether the first subject of the plain English wish and two thirds of its others are in a prompt."""
-    text = prompt.casefold()
-    things = [thing for thing in bilingual_lexicon().things(QUOTED.sub(" ", plain)) if thing.kind in SUBJECTS]
-    present = [_names(text, _calls(thing)) for thing in dict.fromkeys(things)]
-    return not present or (present[0] and sum(present) * 3 >= len(present) * 2)
+def is_cut(text: str, chinese: bool) -> bool:
+    """Whether a text breaks off in the middle of a sentence."""
+    length = len(text) if chinese else len(text.split())
+    return not ENDED.search(text) and (length > SHORT or text.rpartition(" ")[2].casefold() in meaning.ENDS)
 
 
 def leaks(prompt: str, wish: str, secret: str) -> bool:
@@ -116,30 +128,26 @@ def leaks(prompt: str, wish: str, secret: str) -> bool:
     return bool(told & _runs(secret) - _runs(wish))
 
 
+def _speaking(text: str) -> set[str]:
+    return {"you" if word.casefold()[0] in "y你您" else "i" for word in SPEAKING.findall(text)}
+
+
+def _differ_in_numbers(wished: Reading, written: Reading) -> bool:
+    """Whether a number of things is lost, or one is counted that was not."""
+    wanted = {each.count for each in wished.mentions if each.count > 1}
+    wanted |= {int(digits) for digits in re.findall(r"(\d+) ?mm\b", wished.text)}
+    given = {each.count for each in written.mentions if each.count > 1 and each.kind != meaning.UNKNOWN}
+    lost = wanted - {each.count for each in written.mentions} - numbers(written.text)
+    pairs = {VALUES[name] for each in wished.mentions for name in each.called() if name in VALUES}
+    pairs |= {2} if re.search("[对双俩两]", wished.text) else set()
+    return bool(lost or given - wanted - pairs - numbers(wished.text))
+
+
 def _keeps_quotes(wish: str, prompt: str) -> bool:
     """Every quoted text is in the prompt in quotes, character for character, and none is new."""
     said = [span[1:-1] for span in quoted(prompt)]
     asked = [span[1:-1] for span in quoted(wish)]
     return all(span in said for span in asked) and all(span.casefold() in wish.casefold() for span in said)
-
-
-def _begins_with_thing(words: Sequence[str]) -> bool:
-    near: list[str] = []
-    for word in words[:COUNTED_WORDS]:
-        if word in BETWEEN:
-            break
-        near.append(word)
-    return any(thing.kind in SUBJECTS for thing in bilingual_lexicon().things(" ".join(near)))
-
-
-def _calls(thing: Entry) -> Sequence[str]:
-    names = [thing.english.removeprefix("the ").casefold(), *(other.casefold() for other in thing.others)]
-    return [*names, *(name.rpartition(" ")[2] for name in names)]
-
-
-def _names(text: str, names: Iterable[str]) -> bool:
-    forms = [form for name in names for form in (name.casefold(), plural(name.casefold()))]
-    return any(re.search(rf"(?<!\w){re.escape(form)}(?!\w)", text) for form in forms if form)
 
 
 def _runs(text: str) -> set[tuple[str, ...]]:

@@ -11,7 +11,7 @@ from contextlib import closing
 
 from engine.prompts.complete.optimize import Target, optimize
 from engine.prompts.data import HAN
-from engine.prompts.llm.checks import problems
+from engine.prompts.llm.checks import is_talk, problems
 from engine.prompts.llm.deadline import Deadline
 from engine.prompts.llm.instructions import instructions, split_kind
 from engine.prompts.llm.writer import NotReady, Writer
@@ -63,7 +63,7 @@ class RewriterWithFallback:
         self, prompt: str, ruled: Rewritten, wording: int, target: Target
     ) -> Generator[None, None, tuple[Rewritten, str]]:
         """Return the prompt rewritten and the kind of its subject, or `ruled`, by rules, and ""."""
-        if not ruled.text or _is_precise(prompt):
+        if (ruled.negative and not ruled.text) or _is_precise(prompt):
             return ruled, ""
         written, why = ("", ""), self._resting()
         if not why:
@@ -80,7 +80,6 @@ class RewriterWithFallback:
         """A checked rewriting by the language model, or the code of why there is none."""
         source = latest(without_orders(plain(sanitize(prompt).text)))
         chinese = target.keeps_chinese and is_chinese(ruled.text)
-        english = optimize(prompt) if chinese else ruled
         deadline = Deadline(self._clock, self._deadline, self._patience)
         for attempt in range(ATTEMPTS):
             seed = wording * ATTEMPTS + attempt
@@ -92,9 +91,9 @@ class RewriterWithFallback:
                 return ("", ""), self._pause("optimizer:failed", str(error))
             if text is None:
                 return ("", ""), "optimizer:slow"
-            kind, written = split_kind(text)
-            written, _ = clean(sanitize(written).text)
-            if not _problems(source, written, english, chinese):
+            kind, said = split_kind(text)
+            written, _ = clean(sanitize(said).text)
+            if not is_talk(source, said) and not _problems(source, written, chinese):
                 return (kind, written), ""
         return ("", ""), "optimizer:unusable"
 
@@ -141,6 +140,6 @@ def _is_precise(prompt: str) -> bool:
     return len(prompt.split()) > PRECISE_WORDS or len(HAN.findall(prompt)) > PRECISE_CHARACTERS
 
 
-def _problems(prompt: str, written: str, english: Rewritten, chinese: bool) -> tuple[str, ...]:
-    denied = [term.strip() for term in english.negative.split(",") if term.strip()]
-    return problems(prompt, written, english.text, denied, chinese=chinese, secret=instructions(chinese))
+def _problems(prompt: str, written: str, chinese: bool) -> tuple[str, ...]:
+    denied = [term.strip() for term in optimize(prompt).negative.split(",") if term.strip()]
+    return problems(prompt, written, denied, chinese=chinese, secret=instructions(chinese))

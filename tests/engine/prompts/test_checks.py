@@ -3,8 +3,11 @@
 import pytest
 
 from engine.prompts import optimize
-from engine.prompts.llm.checks import counts, leaks, numbers, problems
+from engine.prompts.llm import meaning
+from engine.prompts.llm.checks import is_talk, leaks, numbers, problems
 from engine.prompts.llm.instructions import instructions
+from lab.evaluate.wishes.records import rewritings
+from lab.evaluate.wishes.rewritings import accepted
 
 GOOD = [
     (
@@ -31,9 +34,9 @@ BAD = [
     ("a cat", "- A cat on a chair\n- a dog", "list"),
     ("a cat", "I'm sorry, I can't draw a cat.", "refusal"),
     ("一只猫", "抱歉，我无法画猫。", "refusal"),
-    ("a cat", "Sure! A cat on a chair.", "chatter"),
-    ("a cat", "Here is the prompt: a cat on a chair.", "chatter"),
-    ("a cat", "A cat on a chair. Let me know if you want more.", "chatter"),
+    ("a cat", "Sure! A cat on a chair.", "talk"),
+    ("a cat", "Here is the prompt: a cat on a chair.", "talk"),
+    ("a cat", "A cat on a chair. Let me know if you want more.", "talk"),
     ("一只猫", "一只猫坐在椅子上。", "language"),
     ("a cat", "A beautiful cat on a chair.", "vague"),
     ("a cat", "A cat on a chair, masterpiece, 8k", "vague"),
@@ -56,9 +59,9 @@ BAD = [
 
 
 def found(wish: str, prompt: str, chinese: bool = False) -> tuple[str, ...]:
-    ruled = optimize(wish)
-    denied = [term for term in ruled.negative.split(", ") if term]
-    return problems(wish, prompt, ruled.text, denied, chinese=chinese, secret=instructions(chinese))
+    denied = [term for term in optimize(wish).negative.split(", ") if term]
+    codes = problems(wish, prompt, denied, chinese=chinese, secret=instructions(chinese))
+    return (*codes, *(("talk",) if is_talk(wish, prompt) else ()))
 
 
 @pytest.mark.parametrize(("wish", "prompt"), GOOD)
@@ -101,17 +104,29 @@ def test_an_unfaithful_chinese_prompt_is_told_by_code(wish: str, prompt: str, co
 
 
 @pytest.mark.parametrize(
-    ("text", "values"),
+    ("text", "things"),
     [
-        ("three cats and 12 dogs", {3, 12}),
-        ("two large worn leather boots", {2}),
-        ("five rows of light", set()),
-        ("85mm lens, 4 o'clock", set()),
-        ("both hands, a pair of shoes", set()),
+        ("three cats and 12 red dogs", [("cats", 3, ""), ("dogs", 12, "red")]),
+        ("两只黑狗和三把红色的椅子", [("狗", 2, "black"), ("椅子", 3, "red")]),
+        ("both hands on a chair, 4 o'clock", [("hands", 1, ""), ("chair", 1, "")]),
+        ("a chair, no dogs", [("chair", 1, "")]),
+        ('a chair with "a dog"', [("chair", 1, "")]),
+        ("a horse in Paris", [("horse", 1, ""), ("Paris", 1, "")]),
     ],
 )
-def test_only_numbers_that_count_things_are_counted(text: str, values: set[int]) -> None:
-    assert counts(text) == values
+def test_what_a_text_speaks_of_has_its_number_and_colour(
+    text: str, things: list[tuple[str, int, str]]
+) -> None:
+    found = [(each.text, each.count, "".join(each.colours)) for each in meaning.read(text).mentions]
+    assert found == things
+
+
+@pytest.mark.parametrize("split", ["dev", "held_out"])
+def test_of_two_lists_the_checks_take_the_good_and_refuse_the_bad(split: str) -> None:
+    for grade, wanted in (("good", True), ("bad", False)):
+        items = rewritings(grade, split)
+        right = sum(accepted(item) is wanted for item in items)
+        assert right >= 0.97 * len(items), (grade, right, len(items))
 
 
 def test_instructions_may_not_come_back_unless_the_wish_has_them() -> None:

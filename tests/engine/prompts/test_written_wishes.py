@@ -7,7 +7,7 @@ import pytest
 
 from engine.prompts import Optimizer, optimize
 from engine.prompts.llm.chat import LanguageModel
-from engine.prompts.llm.checks import SUBJECTS
+from engine.prompts.llm.meaning import SUBJECTS
 from engine.prompts.text.clean import QUOTED
 from engine.prompts.translate.lexicon import bilingual_lexicon
 from engine.types import Generate
