@@ -35,6 +35,7 @@ async def _name(tag: re.Match[str], interaction: Interaction) -> str:
         role = guild and guild.get_role(number)
         return role.name if role else ""
     try:
-        return (await interaction.client.fetch_user(number)).display_name
+        user: discord.User = await interaction.client.fetch_user(number)
     except discord.HTTPException:
         return ""
+    return user.display_name
