@@ -56,11 +56,11 @@ def test_lists_rules_and_checks_reach_the_core(tmp_path: Path) -> None:
 
 def test_steps_and_guidance_are_the_models_own_until_the_operator_sets_them() -> None:
     turbo = ModelProfile("turbo", 64, 256, steps=4, guidance_scale=1.0)
-    said = build.defaults(config.load(EXAMPLE, {}), turbo)
-    assert (said.steps, said.guidance_scale) == (4, 1.0)
+    defaults = build.defaults(config.load(EXAMPLE, {}), turbo)
+    assert (defaults.steps, defaults.guidance_scale) == (4, 1.0)
     environment = {"ZIMAGE_BOT_DEFAULTS__STEPS": "2", "ZIMAGE_BOT_DEFAULTS__CFG": "1.5"}
-    said = build.defaults(config.load(EXAMPLE, environment), turbo)
-    assert (said.steps, said.guidance_scale) == (2, 1.5)
+    defaults = build.defaults(config.load(EXAMPLE, environment), turbo)
+    assert (defaults.steps, defaults.guidance_scale) == (2, 1.5)
     assert build.defaults(config.Config(), ModelProfile("small", 64, 256)) == Params("")
 
 
@@ -72,10 +72,12 @@ def test_every_setting_of_the_engine_reaches_it(tmp_path: Path) -> None:
         'experimental = ["reuse-balanced", "detail"]\nprompt_language = "own"\n'
         '[moderation]\nclassifier = "c"\n'
     )
-    told, plain = build.engine_settings(config.load(file, {})), EngineSettings()
-    same = {field.name for field in fields(told) if getattr(told, field.name) == getattr(plain, field.name)}
+    chosen, plain = build.engine_settings(config.load(file, {})), EngineSettings()
+    same = {
+        field.name for field in fields(chosen) if getattr(chosen, field.name) == getattr(plain, field.name)
+    }
     assert same == {"loader"}
-    assert told.experimental == ("reuse-balanced", "detail")
+    assert chosen.experimental == ("reuse-balanced", "detail")
     assert build.engine_settings(config.load(EXAMPLE, {})) == plain
 
 
@@ -158,7 +160,7 @@ def test_a_bad_setting_is_one_line_that_names_key_value_and_fix(
         assert word in message
 
 
-def test_a_bad_setting_is_said_to_be_where_it_was_written(tmp_path: Path) -> None:
+def test_a_bad_setting_is_named_with_its_file_or_variable(tmp_path: Path) -> None:
     file = tmp_path / "c.toml"
     file.write_text("[web]\nport = 70000\nhost = '0.0.0.0'\n")
     with pytest.raises(config.ConfigError, match=f"^{re.escape(str(file))}: web.port"):
@@ -192,7 +194,7 @@ def test_tokens_are_never_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "text", "told"),
+    ("mode", "text", "is_warned"),
     [
         (0o644, '[telegram]\ntoken = "123456:secret-of-a-bot"', True),
         (0o640, '[telegram]\ntoken = "123456:secret-of-a-bot"', True),
@@ -201,11 +203,11 @@ def test_tokens_are_never_shown() -> None:
     ],
 )
 @pytest.mark.skipif(os.name != "posix", reason="modes of files are Unix")
-def test_tokens_that_others_on_the_machine_can_read_are_told(
-    tmp_path: Path, mode: int, text: str, told: bool
+def test_tokens_that_others_on_the_machine_can_read_are_warned_of(
+    tmp_path: Path, mode: int, text: str, is_warned: bool
 ) -> None:
     path = tmp_path / "config.toml"
     path.write_text(text)
     path.chmod(mode)
     line = config.exposed(path, config.load(path, {}))
-    assert ("chmod 600" in line) == told
+    assert ("chmod 600" in line) == is_warned

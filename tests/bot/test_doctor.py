@@ -27,51 +27,55 @@ async def drawn(directory: Path, *pictures: tuple[str, int, float]) -> Config:
     return Config(data_dir=directory)
 
 
-def test_before_anything_was_drawn_the_least_time_is_told_with_what_it_comes_from(tmp_path: Path) -> None:
-    [told] = speed(ESTIMATED, Config(data_dir=tmp_path))
-    assert told.grade == "ok"
-    assert "1024×1024 takes at least 2 s, 8 steps at the 145 TFLOP/s measured now" in told.text
+def test_before_anything_was_drawn_the_least_time_is_reported_with_its_source(tmp_path: Path) -> None:
+    [finding] = speed(ESTIMATED, Config(data_dir=tmp_path))
+    assert finding.grade == "ok"
+    assert "1024×1024 takes at least 2 s, 8 steps at the 145 TFLOP/s measured now" in finding.text
 
 
-async def test_what_pictures_of_this_model_and_size_really_took_is_told_instead(tmp_path: Path) -> None:
+async def test_what_pictures_of_this_model_and_size_really_took_is_reported_instead(tmp_path: Path) -> None:
     ours, other = '{"model": "embedded"}', '{"model": "another"}'
     pictures = [(ours, 256, 90.0), *[(ours, 128, each) for each in (1.0, 4.0, 2.0)], (other, 128, 60.0)]
-    [told] = speed(ESTIMATED, await drawn(tmp_path, *pictures, ('{"method": "sr"}', 512, 9.0)))
-    assert told.text == "128×128 took 2.0 s (the latest 3 pictures on this machine)"
+    [finding] = speed(ESTIMATED, await drawn(tmp_path, *pictures, ('{"method": "sr"}', 512, 9.0)))
+    assert finding.text == "128×128 took 2.0 s (the latest 3 pictures on this machine)"
 
 
 async def test_only_the_latest_pictures_count(tmp_path: Path) -> None:
     pictures = [('{"model": "embedded"}', 128, seconds) for seconds in [50.0] * 30 + [1.0] * MOST_LATEST]
-    [told] = speed(ESTIMATED, await drawn(tmp_path, *pictures))
-    assert told.text.startswith("128×128 took 1.0 s")
+    [finding] = speed(ESTIMATED, await drawn(tmp_path, *pictures))
+    assert finding.text.startswith("128×128 took 1.0 s")
 
 
-async def test_of_another_model_and_without_a_plan_nothing_is_said(tmp_path: Path) -> None:
+async def test_of_another_model_and_without_a_plan_nothing_is_reported(tmp_path: Path) -> None:
     config = await drawn(tmp_path, ('{"model": "another"}', 128, 1.0))
     assert list(speed({"model": "embedded"}, config)) == []
     assert list(speed({}, config)) == []
 
 
-def test_how_a_chat_model_would_write_is_told_or_what_stands_against_it() -> None:
+def test_how_a_chat_model_would_write_is_reported_or_why_it_cannot() -> None:
     config = Config(model=ModelConfig(optimizer="a/chat-model"))
     how = {"writer": "in 4bit, beside pictures, up to 2 at a time"}
-    assert [told.text for told in writer(how, config)] == [f"a/chat-model writes them, {how['writer']}"]
-    [told] = writer({"writer": ""}, config)
-    assert (told.grade, told.text[:29]) == ("problem", "a/chat-model does not fit bes")
-    assert "smaller chat model" in told.fix
-    [told] = writer({"writer_refusal": "it is not on this machine"}, config)
-    assert (told.grade, told.text) == ("problem", "rules write them: it is not on this machine")
-    [told] = writer({"writer_chosen": "rules", "writer_better": "qwen3-0.6b writes better"}, config)
-    assert (told.grade, told.text, told.fix) == ("note", "rules write them", "qwen3-0.6b writes better")
-    [told] = writer({"writer_chosen": "qwen3-0.6b", "writer_better": ""}, config)
-    assert (told.grade, told.text) == ("ok", "qwen3-0.6b writes them")
+    assert [finding.text for finding in writer(how, config)] == [f"a/chat-model writes them, {how['writer']}"]
+    [finding] = writer({"writer": ""}, config)
+    assert (finding.grade, finding.text[:29]) == ("problem", "a/chat-model does not fit bes")
+    assert "smaller chat model" in finding.fix
+    [finding] = writer({"writer_refusal": "it is not on this machine"}, config)
+    assert (finding.grade, finding.text) == ("problem", "rules write them: it is not on this machine")
+    [finding] = writer({"writer_chosen": "rules", "writer_better": "qwen3-0.6b writes better"}, config)
+    assert (finding.grade, finding.text, finding.fix) == (
+        "note",
+        "rules write them",
+        "qwen3-0.6b writes better",
+    )
+    [finding] = writer({"writer_chosen": "qwen3-0.6b", "writer_better": ""}, config)
+    assert (finding.grade, finding.text) == ("ok", "qwen3-0.6b writes them")
     assert list(writer({}, config)) == []
 
 
-def test_what_loading_would_say_of_the_files_is_told_in_place_of_a_size(tmp_path: Path) -> None:
+def test_what_loading_would_say_of_the_files_stands_in_place_of_a_size(tmp_path: Path) -> None:
     def grades(*checks: tuple[str, str]) -> list[tuple[str, str]]:
         found = {"checks": [{"grade": g, "subject": s, "text": "words"} for g, s in checks]}
-        return [(told.grade, told.subject) for told in files(found, Config(), tmp_path)]
+        return [(finding.grade, finding.subject) for finding in files(found, Config(), tmp_path)]
 
     assert grades() == [("ok", "model")]
     assert grades(("problem", "model")) == [("problem", "model")]

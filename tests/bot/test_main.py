@@ -108,7 +108,7 @@ def test_the_configuration_is_named_before_or_after_the_command(bot: Bot, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("words", "environment", "said"),
+    ("words", "environment", "reason"),
     [
         (["paint"], {}, "paint"),
         (["imagine", "a cat"], {}, "--out"),
@@ -129,11 +129,11 @@ def test_the_configuration_is_named_before_or_after_the_command(bot: Bot, tmp_pa
     ],
 )
 def test_bad_use_is_explained_and_exits_with_two(
-    bot: Bot, words: list[str], environment: dict[str, str], said: str, tmp_path: Path
+    bot: Bot, words: list[str], environment: dict[str, str], reason: str, tmp_path: Path
 ) -> None:
     done = bot(*words, **{"DATA_DIR": str(tmp_path), **environment})
     assert done.status == 2
-    assert said in done.err
+    assert reason in done.err
     assert "Traceback" not in done.err
 
 
@@ -157,11 +157,11 @@ def test_info_prints_what_a_picture_carries(bot: Bot, tmp_path: Path) -> None:
     file.write_bytes(write(blank(), Parameters(prompt="a cat", original="猫", seed=7)))
     done = bot("info", str(file))
     assert done.status == 0
-    told = json.loads(done.out)
-    assert (told["prompt"], told["original"], told["seed"]) == ("a cat", "猫", 7)
+    found = json.loads(done.out)
+    assert (found["prompt"], found["original"], found["seed"]) == ("a cat", "猫", 7)
 
 
-def test_info_on_a_picture_without_parameters_fails_kindly(bot: Bot, tmp_path: Path) -> None:
+def test_info_on_a_picture_without_parameters_is_one_line(bot: Bot, tmp_path: Path) -> None:
     file = tmp_path / "plain.png"
     file.write_bytes(blank())
     done = bot("info", str(file))
@@ -178,7 +178,7 @@ def foreign() -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "reason"),
     [
         (None, "is no file"),
         (b"", "is empty"),
@@ -187,7 +187,7 @@ def foreign() -> bytes:
     ],
 )
 def test_info_says_in_one_line_why_a_file_tells_nothing(
-    bot: Bot, tmp_path: Path, data: bytes | None, said: str
+    bot: Bot, tmp_path: Path, data: bytes | None, reason: str
 ) -> None:
     file = tmp_path / "cat.png"
     file.mkdir() if data is None else file.write_bytes(data)
@@ -195,7 +195,7 @@ def test_info_says_in_one_line_why_a_file_tells_nothing(
     assert (done.status, done.out) == (1, "")
     [line] = done.err.splitlines()
     assert line.startswith(f"{file}: ")
-    assert said in line
+    assert reason in line
 
 
 def test_info_does_not_read_what_is_too_large_for_a_picture(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A platform that fails ends neither the core nor the other platforms; the operator is told once, and how."""
+"""A platform that fails ends neither the core nor the others; the operator is warned once, with a remedy."""
 
 import asyncio
 import errno
@@ -21,7 +21,7 @@ from tests.running import running
 
 
 class Failing(FakePlatform):
-    """A platform whose runs fail as told, one after the other, and which then serves."""
+    """A platform whose runs fail with `failures`, one after the other, and which then serves."""
 
     def __init__(self, name: str, *failures: BaseException | None, lasting: float = 0.0) -> None:
         super().__init__(name)
@@ -72,7 +72,7 @@ BAD = ConfigError("chat.token is not accepted; copy it anew")
 TAKEN = OSError(errno.EADDRINUSE, "address already in use")
 
 
-async def test_a_bad_token_is_told_once_and_is_that_platforms_alone(
+async def test_a_bad_token_is_logged_once_and_is_that_platforms_alone(
     paused: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
     bad, good = Failing("chat", BAD), Failing("web")

@@ -72,8 +72,8 @@ def test_comfyuis_flux_graph_is_read_through_its_guider() -> None:
         "26": {"class_type": "FluxGuidance", "inputs": {"guidance": 3.5, "conditioning": ["6", 0]}},
         "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a fox"}},
     }
-    told = read(png({"prompt": json.dumps(nodes)}))
-    assert (told.prompt, told.seed, told.program) == ("a fox", 2**64 - 1, "ComfyUI")
+    found = read(png({"prompt": json.dumps(nodes)}))
+    assert (found.prompt, found.seed, found.program) == ("a fox", 2**64 - 1, "ComfyUI")
 
 
 COMBINED = {
@@ -95,5 +95,5 @@ SECOND = {"class_type": "KSampler", "inputs": {"positive": ["7", 0], "negative":
     ],
 )
 def test_a_graph_that_is_not_plain_is_comfyuis_without_a_prompt(texts: dict[str, str]) -> None:
-    told = read(png(texts))
-    assert (told.program, told.prompt) == ("ComfyUI", "")
+    found = read(png(texts))
+    assert (found.program, found.prompt) == ("ComfyUI", "")

@@ -25,8 +25,8 @@ from tests.engine.samples import A1111, FOX, png, read, with_exif
     ],
 )
 def test_settings_are_the_last_line_that_begins_with_steps(text: str) -> None:
-    told = read(png({"parameters": text}, international=True))
-    assert replace(told, negative_prompt=told.negative_prompt.replace("\r", "")) == FOX
+    found = read(png({"parameters": text}, international=True))
+    assert replace(found, negative_prompt=found.negative_prompt.replace("\r", "")) == FOX
 
 
 def test_settings_with_quotes_that_nothing_closes_are_read_in_one_go() -> None:
@@ -35,8 +35,8 @@ def test_settings_with_quotes_that_nothing_closes_are_read_in_one_go() -> None:
 
 
 def test_tags_of_lora_files_leave_the_prompt_wherever_they_stand() -> None:
-    told = foreign.automatic("a <lora:ink (v2):0.5>, fox, <lyco:水墨>, <lora:x:1:0.5>\nSteps: 1, Seed: 2")
-    assert (told["prompt"], told["loras"]) == ("a , fox", (("ink (v2)", 0.5), ("水墨", 1.0), ("x", 1.0)))
+    found = foreign.automatic("a <lora:ink (v2):0.5>, fox, <lyco:水墨>, <lora:x:1:0.5>\nSteps: 1, Seed: 2")
+    assert (found["prompt"], found["loras"]) == ("a , fox", (("ink (v2)", 0.5), ("水墨", 1.0), ("x", 1.0)))
 
 
 SWARM = json.dumps(
@@ -104,8 +104,8 @@ def test_fooocus_is_read_from_png_and_jpeg_in_both_its_schemes() -> None:
     assert read(png({"fooocus_scheme": "fooocus", "parameters": FOOOCUS})) == FOOOCUSED
     tags = {0x0131: "Fooocus v2.5.5"}
     assert read(with_exif("JPEG", tags, comment=FOOOCUS.encode())) == FOOOCUSED
-    told = read(png({"fooocus_scheme": "a1111", "parameters": A1111 + ", Version: Fooocus v2.5.5"}))
-    assert told == replace(FOX, program="Fooocus")
+    found = read(png({"fooocus_scheme": "a1111", "parameters": A1111 + ", Version: Fooocus v2.5.5"}))
+    assert found == replace(FOX, program="Fooocus")
 
 
 INVOKE = {
@@ -147,9 +147,9 @@ NOVEL = {
 
 
 def test_novelai_is_read_from_png_and_webp() -> None:
-    told = Parameters("a fox", "dog", "", 832, 1216, 28, 5.0, 42, NOVEL["Source"], program="NovelAI")
-    assert read(png(NOVEL)) == told
-    assert read(with_exif("WEBP", comment=b"ASCII\0\0\0" + json.dumps(NOVEL).encode())) == told
+    expected = Parameters("a fox", "dog", "", 832, 1216, 28, 5.0, 42, NOVEL["Source"], program="NovelAI")
+    assert read(png(NOVEL)) == expected
+    assert read(with_exif("WEBP", comment=b"ASCII\0\0\0" + json.dumps(NOVEL).encode())) == expected
 
 
 DRAWN = {
@@ -173,19 +173,19 @@ def test_draw_things_is_read_from_its_xmp() -> None:
         "</exif:UserComment>"
         "</rdf:Description></rdf:RDF></x:xmpmeta>"
     )
-    told = Parameters('a "fox" & hound', "dog", "", 512, 768, 8, 1.5, 42, "z", program="Draw Things")
-    assert read(png({"XML:com.adobe.xmp": xmp}, international=True)) == told
+    expected = Parameters('a "fox" & hound', "dog", "", 512, 768, 8, 1.5, 42, "z", program="Draw Things")
+    assert read(png({"XML:com.adobe.xmp": xmp}, international=True)) == expected
     buffer = BytesIO()
     Image.new("RGB", (8, 8)).save(buffer, "JPEG", xmp=xmp.encode())
-    assert read(buffer.getvalue()) == told
+    assert read(buffer.getvalue()) == expected
     empty = read(png({"XML:com.adobe.xmp": xmp.replace(comment, "{")}, international=True))
     assert empty == Parameters(program="Draw Things")
 
 
 def test_midjourney_is_read_from_its_description() -> None:
     text = "a fox on a hill --ar 16:9 --seed 42 --no t-shirt, dog --v 6.1 Job ID: 6e2a5f0c-1c0b-4a53"
-    told = read(png({"Description": text, "Author": "somebody"}))
-    assert told == Parameters("a fox on a hill", "t-shirt, dog", seed=42, program="Midjourney")
+    found = read(png({"Description": text, "Author": "somebody"}))
+    assert found == Parameters("a fox on a hill", "t-shirt, dog", seed=42, program="Midjourney")
 
 
 def test_escaped_halves_of_characters_become_text_that_can_be_sent() -> None:
@@ -200,13 +200,13 @@ def test_parameters_of_an_unknown_form_are_nobodys_prompt(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "written",
     [
         {"prompt": 7, "seed": "x", "steps": float("inf"), "width": 10**400, "cfgscale": [1], "model": None},
         {"prompt": None, "seed": -1, "steps": True, "width": -5, "negativeprompt": {}},
         {"prompt": "", "seed": 2**64, "steps": "many"},
     ],
 )
-def test_values_that_make_no_sense_are_left_out(told: dict[str, Any]) -> None:
-    found = read(png({"parameters": json.dumps({"sui_image_params": told})}))
+def test_values_that_make_no_sense_are_left_out(written: dict[str, Any]) -> None:
+    found = read(png({"parameters": json.dumps({"sui_image_params": written})}))
     assert found == Parameters(program="SwarmUI")

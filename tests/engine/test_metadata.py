@@ -90,8 +90,8 @@ def test_the_pixels_stay_and_older_chunks_go() -> None:
 
 
 def test_without_our_chunk_our_text_is_parsed_back() -> None:
-    told = metadata.read(png(parameters=metadata.to_text(FULL)))
-    assert told == Parameters(
+    found = metadata.read(png(parameters=metadata.to_text(FULL)))
+    assert found == Parameters(
         **{
             name: getattr(FULL, name)
             for name in FULL.__dataclass_fields__
@@ -170,11 +170,11 @@ def test_a_newer_chunk_with_unknown_keys_is_read() -> None:
 
 def test_a_file_from_before_lora_files_is_read() -> None:
     older = json.dumps({"prompt": "x", "seed": 3, "notes": ["enhanced:time"]})
-    told = metadata.read(png(**{"zimage-bot": older}))
-    assert told == Parameters("x", seed=3, notes=("enhanced:time",), loras=())
+    found = metadata.read(png(**{"zimage-bot": older}))
+    assert found == Parameters("x", seed=3, notes=("enhanced:time",), loras=())
 
 
-def test_lora_files_are_told_the_way_other_programs_tell_them() -> None:
+def test_lora_files_are_written_as_other_programs_write_them() -> None:
     drawn = Parameters("a cat", negative_prompt="dog", loras=(("ink", 0.8), ("wash", -0.5)))
     text = metadata.to_text(drawn)
     assert text.splitlines()[0] == "a cat <lora:ink:0.8> <lora:wash:-0.5>"
