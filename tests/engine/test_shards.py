@@ -44,9 +44,7 @@ def weights(part: Path) -> dict[str, Tensor]:
 
 
 def loaded(folder: Path) -> ZImagePipeline:
-    pipeline: ZImagePipeline = load(
-        EngineSettings(model=str(folder), device="cpu", dtype="float32")
-    )._pipeline
+    pipeline: ZImagePipeline = load(EngineSettings(model=str(folder), device="cpu", dtype="float32"))
     return pipeline
 
 

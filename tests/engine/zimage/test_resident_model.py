@@ -32,7 +32,9 @@ def held(pipeline: ZImagePipeline, resident: ResidentModel) -> ZImagePipeline:
         raise NotImplementedError
 
     decoder = Decoder(None, forward, frozenset(), resident.ready)
-    writer = LanguageModel("chat", None, decoder, release_memory=resident.release_memory)
+    writer = LanguageModel(
+        "chat", pipeline.components.tokenizer, decoder, release_memory=resident.release_memory
+    )
     return ZImagePipeline(replace(pipeline.components, world=None, writer=writer))
 
 
