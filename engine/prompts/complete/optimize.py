@@ -115,7 +115,10 @@ def _once(text: str, wording: int, target: Target) -> tuple[str, Sequence[str], 
     text = latest(without_orders(plain(text)))
     rest, spans = masked(text)
     cleaned = (*clean(text, keep_refusals=target.reads_chinese), ())
-    if not HAN.search(rest) or (target.language == "own" and is_chinese(text)):
+    is_mixed = target.reads_chinese and re.search("[A-Za-z]{2}", rest)
+    if not HAN.search(rest) or (
+        target.keeps_chinese and (is_mixed or (target.language == "own" and is_chinese(text)))
+    ):
         return cleaned
     if is_chinese(text) or CHINESE_GRAMMAR.search(simplified(rest)):
         done = translate(rest, wording, target.reads_chinese)

@@ -6,15 +6,24 @@ A word that no dictionary has (`機娘`, `原神`) falls apart into characters t
 from collections.abc import Sequence
 
 from engine.prompts.data import HAN
-from engine.prompts.translate.english import BEINGS
+from engine.prompts.translate.english import BEINGS, CARRYING
 from engine.prompts.translate.lexicon import MODIFIERS, NOUNS, Token
 
-SILENT = frozenset({"skip", "vague", "measure", "locative", "and", "preposition"})
+SILENT = frozenset({"skip", "vague", "locative", "and", "preposition"})
 GRAMMAR = frozenset(
     {"measure", "locative", "where", "number", "preposition", "and", "skip", "negator", "request", "time"}
 )
 ONE_WAY = frozenset("进出过上下来去到回入开起")
 """Doings of one character that after another doing only say which way."""
+BESIDE_SAYING = frozenset({"skip", "style", "vague", "time", "camera"})
+"""What may stand beside a saying that is painted; beside anything else it is a figure of speech."""
+STYLISH = frozenset({"风格", "画风", "质感", "风", "感"})
+"""What makes a style of the word before it, if that is one."""
+DRAWN = frozenset({"画", "绘", "做", "写"})
+_ALONE = "sitting standing lying walking swimming squatting kneeling sleeping flying floating smiling running"
+ALONE = frozenset(_ALONE.split())
+"""Doings that have no object."""
+SOLID = NOUNS - {"nature", "weather", "light", "saying", "interior"}
 DONE = frozenset("在着了到过进出向")
 """What follows a doing of one character, and nothing else."""
 NOUNS_TOO = frozenset("照画装绣雕刻编印写舞唱跳")
@@ -23,7 +32,10 @@ ALSO = {"person": ("people",), "parked": ("perched", "moored"), "child": ("child
 
 
 def certain(tokens: Sequence[Token]) -> list[Token]:
-    """Return `tokens`, with those whose parts may make a word of their own joined as one that is unknown."""
+    """Return `tokens`, with those whose parts may make a word of their own joined as one that is unknown.
+
+    Beside an unknown word only things of two characters and more are certain.
+    """
     joined: list[Token] = []
     glued = False
     for at, token in enumerate(tokens):
@@ -34,7 +46,51 @@ def certain(tokens: Sequence[Token]) -> list[Token]:
             joined[-1] = Token(last.text + token.text)
         else:
             joined.append(token)
-    return joined
+    if len([token for token in joined if token.entries and not token.is_a(*BESIDE_SAYING)]) > 1:
+        joined = [Token(token.text) if token.is_a("saying") else token for token in joined]
+    joined = [_checked(joined, at) for at in range(len(joined))]
+    unknown = {at for at, token in enumerate(joined) if not token.entries and HAN.search(token.text)}
+    beside = {at + step for at in unknown for step in (-1, 1)}
+    return [
+        Token(token.text) if at in beside and _is_loose(token) else token for at, token in enumerate(joined)
+    ]
+
+
+def _checked(tokens: Sequence[Token], at: int) -> Token:
+    """The token, unknown where its neighbours show that it is used otherwise than it would be read."""
+    token, before = tokens[at], tokens[at - 1] if at else None
+    following = tokens[at + 1] if at + 1 < len(tokens) else None
+    is_thing = following is not None and following.of(NOUNS) is not None and not following.is_a(*GRAMMAR)
+    doing = next((entry.english for entry in token.entries if entry.kind == "doing"), "")
+    kinds = {entry.kind for entry in token.entries}
+    is_styled = before is not None and (before.is_a("style", "material", "quality") or not _is_han(before))
+    is_odd = (
+        (token.text in STYLISH and not is_styled)
+        or (token.text in ONE_WAY and is_thing and before is not None and before.is_a("doing"))
+        or (doing in ALONE and is_thing)
+        or (
+            (doing or token.text in DRAWN)
+            and before is not None
+            and before.of(NOUNS)
+            and _is_relative(tokens, at)
+        )
+        or (doing in CARRYING and not any(each.of(NOUNS) or each.is_quote for each in tokens[at + 1 :]))
+        or (kinds == {"time"} and before is not None and before.text == "的" and following is None)
+    )
+    return Token(token.text) if is_odd else token
+
+
+def _is_relative(tokens: Sequence[Token], at: int) -> bool:
+    """Whether what somebody does makes an attribute of what follows: 妈妈做的蛋糕."""
+    is_attribute = tokens[at].text.endswith("的") or [token.text for token in tokens[at + 1 : at + 2]] == [
+        "的"
+    ]
+    return is_attribute and not any(token.text in {"被", "由", "用"} for token in tokens[:at])
+
+
+def _is_loose(token: Token) -> bool:
+    is_solid = len(token.text) > 1 and token.of(SOLID) is not None
+    return _is_han(token) and not is_solid and not token.is_a(*GRAMMAR)
 
 
 def _is_one_word(first: Token, second: Token, following: Token | None) -> bool:
@@ -53,8 +109,13 @@ def _is_one_word(first: Token, second: Token, following: Token | None) -> bool:
     if all(token.of(BEINGS) and not token.is_a(*GRAMMAR) for token in (first, second)):
         return True
     is_noun = first.of(NOUNS) is not None and not first.is_a(*GRAMMAR, *MODIFIERS)
+    is_quality = (
+        len(first.text) == 1 and first.is_a("quality") and not first.is_a(*GRAMMAR, "colour", "material")
+    )
+    if is_quality and len(second.text) == 1 and second.is_a("quality"):
+        return True
     if _is_part(second) and second.of(NOUNS):
-        return is_noun
+        return is_noun or is_quality
     if _is_part(second) and second.is_a("doing") and second.text not in ONE_WAY:
         is_done = following is not None and following.text[0] in DONE
         return not is_done and (_is_part(first) or (is_noun and second.text in NOUNS_TOO))
@@ -75,10 +136,16 @@ def lost(tokens: Sequence[Token], english: str) -> list[str]:
     """The words of a clause that its English does not say in any of their meanings."""
     text = english.casefold()
     return [
-        token.text
-        for token in tokens
-        if token.entries and not token.is_a(*SILENT) and not _is_in(token, text)
+        token.text for at, token in enumerate(tokens) if not (_is_silent(tokens, at) or _is_in(token, text))
     ]
+
+
+def _is_silent(tokens: Sequence[Token], at: int) -> bool:
+    """Whether a word says nothing that English would say: unknown, grammar, or a measure after a count."""
+    if tokens[at].of(NOUNS) and at + 1 == len(tokens):
+        return False
+    is_measure = tokens[at].is_a("measure") and at > 0 and tokens[at - 1].is_a("number", "skip", "quality")
+    return not tokens[at].entries or tokens[at].is_a(*SILENT) or is_measure
 
 
 def _is_in(token: Token, text: str) -> bool:

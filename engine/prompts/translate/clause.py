@@ -126,7 +126,8 @@ class Clause:
             return None
         kinds.pop("skip", None)
         if {"quality", "doing"} <= kinds.keys() and last == "thing":
-            return kinds["doing"] if following is not None else kinds["quality"]
+            is_placed = [unit.kind for unit in self.phrase.units[-2:-1]] == ["preposition"]
+            return kinds["doing" if following is not None or is_placed else "quality"]
         if last == "count" and thing:
             return thing
         return next((entry for entry in token.entries if entry.kind in kinds and entry.kind != "vague"), None)

@@ -22,7 +22,7 @@ ENCLOSING = frozenset({"building", "interior", "nature", "place"})
 _OPEN = (
     "street avenue road path highway track bridge pier dock deck square stage platform playground court roof "
     "rooftop balcony terrace beach island farm cliff surface countertop windowsill table desk sofa bench "
-    "bed floor ground wall shelf grass plateau"
+    "bed floor ground wall shelf grass plateau seabed"
 )
 PREPOSITIONS = {
     "in": dict.fromkeys(_OPEN.split(), "on")
@@ -99,7 +99,8 @@ def compound(first: Unit, second: Unit) -> Unit:
         return several(first.english, " and ", second.english)
     if one.kind == two.kind == "clothing" or one.english == two.english:
         return several(first.english, ", ", second.english)
-    describing = one.others[0] if one.mass and one.others else first.text
+    is_singular = one.mass and bool(one.others) and one.english.startswith(one.others[0][:4])
+    describing = one.others[0] if is_singular else first.text
     text = f"{describing.removeprefix('the ')} {second.text.removeprefix('the ')}"
     return replace(first, text=text, entry=replace(two, english=text))
 
@@ -116,6 +117,10 @@ def owned(thing: Unit) -> Unit:
         and not thing.count
     ):
         return Unit("modifier", f"{thing.text}'s")
+    if thing.entry and thing.entry.kind == "weather":
+        return Unit("attribute", f"in {thing.english}")
+    if thing.entry and thing.entry.kind in ENCLOSING and thing.text.rpartition(" ")[2] in PREPOSITIONS["in"]:
+        return Unit("attribute", placed("in", thing))
     if thing.text.endswith(" shape"):
         return Unit("modifier", f"{thing.text.removesuffix(' shape')}-shaped")
     is_part = bool(thing.before or thing.count not in {"", "one"})
@@ -196,7 +201,7 @@ class _Segment:
             places[0] = places[0].removeprefix("on ").removeprefix("over ")
         if self.doing.endswith(" over") and places:
             places[0] = places[0].removeprefix("over ")
-        if self.doing.startswith("looking at") and places and not objects:
+        if self.doing == "looking at" and places and not objects:
             return " ".join([*subjects, "looking", *places])
         who, what = ", ".join(subjects), ", ".join(objects).replace(", with the words", " with the words")
         return " ".join(part for part in (who, self._fitting(), what, *places) if part)

@@ -30,6 +30,7 @@ GRAMMAR = frozenset("在着了过的地得里上下中内外边旁前后们儿�
 TRANSPARENT = frozenset("戴穿骑抱拿喝吃看红黄蓝绿白黑紫灰小旧新老")
 """Characters that mean the same in every dictionary word that they begin before a word: 戴帽子, 红狐狸."""
 COUNTING = frozenset(NUMERALS + "几这那每各不没很最")
+"""What a word of the dictionary ends or begins with that is the sum of its parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +122,7 @@ class BilingualLexicon:
     def _words(self, text: str) -> list[Token]:
         """Fewest and best known words: dynamic programming over what ends at each character."""
         best: list[tuple[float, int]] = [(0.0, 0)]
-        cut = ((word, span) for word, *span in dictionary_words(text))
-        words = {tuple(span) for word, span in cut if not self._is_transparent(word)}
+        words = self._dictionary_words(text)
         for end in range(1, len(text) + 1):
             starts = range(max(0, end - LONGEST), end)
             ways = ((best[s][0] + self._cost(text[s:end], (s, end) in words), s) for s in starts)
@@ -135,8 +135,19 @@ class BilingualLexicon:
             end = start
         return tokens[::-1]
 
-    def _is_transparent(self, word: str) -> bool:
-        return len(word) > 2 and word[0] in TRANSPARENT and word[1:] in self._chinese
+    def _dictionary_words(self, text: str) -> set[tuple[int, int]]:
+        """Where a Chinese text has words, by a kept dictionary, whose parts may mean something else."""
+        import rjieba
+
+        apart = table("segmentation")["apart"].split()
+        cut = (each for each in rjieba.tokenize(text, hmm=False) if each[0] not in apart)
+        spans = {(start, end) for word, start, end in cut if not self._is_sum(word)}
+        return spans | {match.span() for match in _whole().finditer(text)}
+
+    def _is_sum(self, word: str) -> bool:
+        """Whether a word of the dictionary means no more than its parts."""
+        is_transparent = len(word) > 2 and word[0] in TRANSPARENT and word[1:] in self._chinese
+        return is_transparent or len(word) == 1 or word[-1] in GRAMMAR or word[0] in COUNTING
 
     def _cost(self, word: str, is_word: bool) -> float:
         if word in self._chinese:
@@ -152,20 +163,10 @@ class BilingualLexicon:
         return Token(word, entries)
 
 
-def dictionary_words(text: str) -> list[tuple[str, int, int]]:
-    """The words of a Chinese text, by a kept dictionary, whose parts may mean something else, and where.
-
-    What ends in a grammatical character, or begins with a number or a pronoun, is the sum of its parts.
-    """
-    import rjieba
-
-    apart, whole = (frozenset(table("segmentation")[name].split()) for name in ("apart", "whole"))
-    cut = [each for each in rjieba.tokenize(text, hmm=False) if _is_opaque(each[0]) and each[0] not in apart]
-    return cut + [(word, *match.span()) for word in whole for match in re.finditer(word, text)]
-
-
-def _is_opaque(word: str) -> bool:
-    return len(word) > 1 and word[-1] not in GRAMMAR and word[0] not in COUNTING
+@cache
+def _whole() -> re.Pattern[str]:
+    """Words that the dictionary lacks."""
+    return re.compile("|".join(sorted(table("segmentation")["whole"].split(), key=len, reverse=True)))
 
 
 @cache
