@@ -53,7 +53,7 @@ async def others(trouble: Callable[[Town, Telegram], Awaitable[None]] | None) ->
 
 
 async def group() -> list[float]:
-    """Return the seconds from a picture's end to its message, for a dozen users who ask at once in a group."""
+    """Return the seconds from each picture's end to its message, for a dozen users in one group at once."""
     ends: list[float] = []
 
     async def draw(task: Generate, step: int) -> None:
