@@ -1,41 +1,49 @@
-"""The README's tables say what the code does."""
+"""The documentation says what the code does, names what is there, and is the same in its languages."""
 
 import os
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
+from adapters.web.door import CODES
+from bot.__main__ import app
 from bot.locales.texts import Texts
 from bot.replies.keyboard import EMOJIS
+from bot.replies.refusals import REFUSALS, Refusal
 from bot.requests import flags, tasks
 from bot.requests.commands import COMMANDS
+from bot.setup import config
 from bot.storage import pictures
-from bot.types import Params
+from bot.types import Params, RefusalCode
 from engine.pictures import codec
-from engine.types import LONGEST_UPSCALED
+from engine.types import LONGEST_UPSCALED, ErrorCode
+from tests import settings_page
 from tests.adapters.discord import faults as discord
 from tests.adapters.telegram import faults as telegram
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
+PAGES = sorted(str(page.relative_to(ROOT)) for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")))
+USING = (ROOT / "docs" / "using.md").read_text("utf-8")
+FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
 
-def test_the_readme_lists_every_command_with_its_chinese_names() -> None:
+def test_the_page_on_using_lists_every_command_with_its_chinese_names() -> None:
     texts = Texts()
-    rows = re.findall(r"^\| `/(\w+)[^|]*\| ([^|]*) \|", README, re.MULTILINE)
+    rows = re.findall(r"^\| `/(\w+)[^|]*\| ([^|]*) \|", USING, re.MULTILINE)
     chinese = {entry.name: texts.words("zh", f"command-{entry.name}.words") for entry in COMMANDS}
     assert {name: tuple(words.split()) for name, words in rows} == chinese
 
 
-def test_the_readme_lists_every_flag() -> None:
-    rows = re.findall(r"^\| `--(\w+)` \|", README, re.MULTILINE)
+def test_the_page_on_using_lists_every_flag() -> None:
+    rows = re.findall(r"^\| `--(\w+)` \|", USING, re.MULTILINE)
     assert sorted(rows) == sorted(flag.names[0] for flag in flags.FLAGS if not flag.ignored)
 
 
-def test_the_readme_states_the_defaults() -> None:
-    rows = dict(re.findall(r"^\| `--(\w+)` \|.*\| ([^|]+) \|$", README, re.MULTILINE))
+def test_the_page_on_using_states_the_defaults() -> None:
+    rows = dict(re.findall(r"^\| `--(\w+)` \|.*\| ([^|]+) \|$", USING, re.MULTILINE))
     default = Params("")
     assert float(rows["steps"]) == default.steps
     assert float(rows["cfg"]) == default.guidance_scale
@@ -46,27 +54,82 @@ def test_the_readme_states_the_defaults() -> None:
     )
 
 
-def test_the_readme_lists_every_button_under_a_picture() -> None:
-    rows = dict(re.findall(r"^\| (\S+) \| (reroll|vary|upscale|edit|info|delete)\b", README, re.MULTILINE))
+def test_the_page_on_using_lists_every_button_under_a_picture() -> None:
+    rows = dict(re.findall(r"^\| (\S+) \| (reroll|vary|upscale|edit|info|delete)\b", USING, re.MULTILINE))
     assert {word: emoji for emoji, word in rows.items()} == {word: EMOJIS[word] for word in rows.values()}
     assert len(rows) == 6
 
 
-@pytest.mark.parametrize(
-    "file",
-    [
-        "README.md",
-        "CONTRIBUTING.md",
-        "docs/architecture.md",
-        *sorted(f"docs/decisions/{path.name}" for path in (ROOT / "docs/decisions").glob("*.md")),
-    ],
-)
+@pytest.mark.parametrize("file", PAGES)
 def test_every_path_that_is_named_is_there(file: str) -> None:
     text = (ROOT / file).read_text("utf-8")
-    for link in re.findall(r"\]\((?!https?:)([^)#]+)", text):
-        assert ((ROOT / file).parent / link).exists(), link
+    for link, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", text):
+        page = (ROOT / file).parent / link if link else ROOT / file
+        assert page.exists(), link
+        assert not anchor or anchor in anchors(page), f"{link}#{anchor}"
     for path in re.findall(r"`((?:bot|engine|adapters|lab|tests|docs)/[\w/.]+)`", text):
-        assert (ROOT / path).exists(), path
+        # The page on faults names tests as seen from their folder.
+        assert (ROOT / path).exists() or (ROOT / "tests" / path).exists(), path
+
+
+def anchors(page: Path) -> set[str]:
+    """Return how GitHub names the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("file", PAGES)
+def test_every_piece_of_configuration_is_one(file: str, tmp_path: Path) -> None:
+    for kind, text in FENCE.findall((ROOT / file).read_text("utf-8")):
+        if kind == "toml":
+            (tmp_path / "config.toml").write_text(text, "utf-8")
+            config.load(tmp_path / "config.toml", {})
+
+
+@pytest.mark.parametrize("file", PAGES)
+def test_every_setting_and_command_that_is_named_is_there(file: str) -> None:
+    text = (ROOT / file).read_text("utf-8")
+    settings = {key for key, _, _ in config.leaves(config.Config())}
+    sections = {key.partition(".")[0] for key in settings}
+    for section, name in re.findall(r"`\[(\w+)\] (\w+)", text):
+        assert f"{section}.{name}" in settings or section not in sections, f"[{section}] {name}"
+    commands = {command.name for command in app.registered_commands}
+    assert {name for name in re.findall(r"python -m bot (\w+)", text) if name != "FILE"} <= commands
+
+
+def test_the_page_on_settings_is_made_of_the_settings() -> None:
+    assert settings_page.PAGE.read_text("utf-8") == settings_page.page(), "python -m tests.settings_page"
+
+
+def test_the_page_on_troubles_lists_every_code_with_its_status() -> None:
+    text = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
+    tables = re.split("^(?:Refusals|Failures|The page)", text, flags=re.MULTILINE)[1:]
+    rows = (re.findall(r"^\| `([\w-]+)` \| ([^|]+) \|", table, re.MULTILINE) for table in tables)
+    refusals, failures, door = map(dict, rows)
+    codes = get_args(RefusalCode)
+    assert refusals == {code: str(REFUSALS.get(code, Refusal()).status) for code in codes}
+    assert sorted(failures) == sorted((*get_args(ErrorCode), "refused", "storage"))
+    assert door.pop("bad-request") == "400, 422"
+    assert door == {code: str(status) for status, code in CODES.items() if code != "internal"}
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 120
+
+
+def test_the_readme_is_the_same_in_chinese() -> None:
+    english, chinese = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh.md"))
+
+    def parts(text: str) -> tuple[list[str], list[tuple[str, str]], list[str], list[str]]:
+        links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("README")]
+        return (
+            re.findall("^#+", text, re.MULTILINE),
+            FENCE.findall(text),
+            links,
+            re.findall("`--[^`]*`", text),
+        )
+
+    assert parts(english) == parts(chinese)
 
 
 def test_the_fault_tables_are_those_that_are_tried() -> None:
