@@ -17,7 +17,7 @@ import typer
 from bot.core import Core
 from bot.platform import Platform
 from bot.replies.replies import Replies
-from bot.setup import build, config, imagine, redact
+from bot.setup import backup, build, config, imagine, redact
 from bot.setup.config import Config
 from bot.setup.serving import OutOfService, Service
 from bot.storage import lock
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except OSError as error:
         print(f"{error.filename}: {lock.remedy(error)}" if error.filename else error, file=sys.stderr)
         sys.exit(BAD_USE)
-    except (CommandError, EngineError) as error:
+    except (CommandError, EngineError, backup.BackupError) as error:
         print(error, file=sys.stderr)
         sys.exit(1)
 
@@ -151,6 +151,31 @@ def _doctor(context: typer.Context, file: ConfigFile = None) -> None:
     print("\n".join(map(str, findings)))
     if any(finding.grade == "problem" for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command("backup")
+def _backup(
+    context: typer.Context,
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="The archive to write, such as bot.zip.")],
+    pictures: Annotated[bool, typer.Option(help="With pictures, or the database and keys alone.")] = True,
+    file: ConfigFile = None,
+) -> None:
+    """Write the data folder into one file, also while the bot runs."""
+    settings = _settings(context, file)
+    size = backup.backup(settings.data_dir, target, pictures)
+    print(f"{target}: {size / 1024**2:,.1f} MiB")
+
+
+@app.command("restore")
+def _restore(
+    context: typer.Context,
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="An archive that backup wrote.")],
+    file: ConfigFile = None,
+) -> None:
+    """Put a backup in place of the data folder; the bot must be stopped."""
+    settings = _settings(context, file)
+    before = backup.restore(settings.data_dir, source)
+    print(f"restored into {settings.data_dir}" + (f"; what was there is in {before}" if before else ""))
 
 
 def _settings(context: typer.Context, file: Path | None) -> Config:

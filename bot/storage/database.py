@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Self
 
@@ -167,17 +168,23 @@ def check(found: sqlite3.Row | tuple[str]) -> None:
         raise sqlite3.DatabaseError(" ".join(str(found[0]).split()))
 
 
+def newest_version() -> int:
+    """Return the version that a database has once this bot has opened it."""
+    return len(_scripts())
+
+
+def _scripts() -> list[Traversable]:
+    """Return the migrations in their order."""
+    folder = files("bot.storage").joinpath("migrations")
+    return sorted(
+        (file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name
+    )
+
+
 async def _migrate(connection: aiosqlite.Connection, directory: Path) -> None:
     """Bring the database to the newest version, a transaction a step, after a backup of an older one."""
     ((version,),) = await connection.execute_fetchall("PRAGMA user_version")
-    scripts = sorted(
-        (
-            file
-            for file in files("bot.storage").joinpath("migrations").iterdir()
-            if file.name.endswith(".sql")
-        ),
-        key=lambda file: file.name,
-    )
+    scripts = _scripts()
     if version > len(scripts):
         raise NewerDatabaseError(
             f"{directory / DATABASE} has version {version}, this bot knows {len(scripts)}: use the newer bot"

@@ -1,0 +1,127 @@
+"""The data folder as one file, taken while the bot runs, and put back while it does not.
+
+Knows files and SQLite's own copying; knows no table.
+"""
+
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path, PurePosixPath
+
+from bot.storage import lock
+from bot.storage.database import CHECK, DATABASE, newest_version
+
+PICTURES = "pictures"
+PASSED_OVER = (lock.NAME, f"{DATABASE}-wal", f"{DATABASE}-shm")
+
+
+class BackupError(Exception):
+    """A backup cannot be made or used; the message is one line that says why and what to do."""
+
+
+def backup(directory: Path, file: Path, pictures: bool = True) -> int:
+    """Write the data folder into the ZIP archive `file`, which only its owner may read; return its bytes.
+
+    The database is one moment's, whatever is written meanwhile; pictures deleted meanwhile are left out.
+    Raises `BackupError` where there is no database, and OSError.
+    """
+    if not (directory / DATABASE).exists():
+        raise BackupError(f"there is no {DATABASE} in {directory} to back up")
+    part = file.with_name(f"{file.name}.part")
+    try:
+        with (
+            os.fdopen(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600), "w+b") as stream,
+            zipfile.ZipFile(stream, "w") as archive,
+            tempfile.TemporaryDirectory() as folder,
+        ):
+            copy = Path(folder) / DATABASE
+            _copy_database(directory / DATABASE, copy)
+            archive.write(copy, DATABASE, zipfile.ZIP_DEFLATED)
+            for path in _files(directory, pictures):
+                with suppress(FileNotFoundError):  # swept or deleted meanwhile
+                    archive.write(path, path.relative_to(directory).as_posix())
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+    return file.stat().st_size
+
+
+def restore(directory: Path, file: Path) -> Path | None:
+    """Put a backup in place of the data folder; return where what was there before lies now, if anything did.
+
+    Raises `BackupError` for a file that is no backup of a version up to this one, `lock.UnusableDirectory`
+    where the bot runs, and OSError; then nothing has changed.
+    """
+    with lock.exclusive(directory):
+        new = directory / "restore.part"
+        shutil.rmtree(new, ignore_errors=True)
+        try:
+            with zipfile.ZipFile(file) as archive:
+                _check_names(archive, file)
+                archive.extractall(new)
+            _check_database(new / DATABASE, file)
+        except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError) as error:
+            shutil.rmtree(new, ignore_errors=True)
+            raise BackupError(f"{file} is not a whole backup: {error}") from None
+        except BaseException:
+            shutil.rmtree(new, ignore_errors=True)
+            raise
+        before = directory / time.strftime("before-restore-%Y%m%d-%H%M%S")
+        old = [path for path in directory.iterdir() if path not in (new, directory / lock.NAME)]
+        old = [path for path in old if not path.name.startswith("before-restore-")]
+        if old:
+            before.mkdir(mode=0o700)
+        for path in old:
+            path.rename(before / path.name)
+        for path in list(new.iterdir()):
+            path.rename(directory / path.name)
+        new.rmdir()
+        (directory / DATABASE).chmod(0o600)
+        return before if old else None
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    with (
+        closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as live,
+        closing(sqlite3.connect(target)) as copy,
+    ):
+        live.backup(copy)
+
+
+def _files(directory: Path, pictures: bool) -> Iterator[Path]:
+    """Yield what belongs to the bot beside its database: keys, pictures and what users attached."""
+    for path in sorted(directory.iterdir()):
+        is_backup = path.name.startswith(f"{DATABASE}.v")
+        if path.is_file() and path.name != DATABASE and path.name not in PASSED_OVER and not is_backup:
+            yield path
+    if pictures:
+        yield from (path for path in sorted((directory / PICTURES).rglob("*.png")) if path.is_file())
+
+
+def _check_names(archive: zipfile.ZipFile, file: Path) -> None:
+    names = [PurePosixPath(name) for name in archive.namelist()]
+    if PurePosixPath(DATABASE) not in names:
+        raise BackupError(f"{file} is no backup of this bot: there is no {DATABASE} in it")
+    if any(name.is_absolute() or ".." in name.parts or ":" in str(name) for name in names):
+        raise BackupError(f"{file} is no backup of this bot: it names files outside the data folder")
+
+
+def _check_database(path: Path, file: Path) -> None:
+    try:
+        with closing(sqlite3.connect(path)) as database:
+            (found,) = database.execute(CHECK).fetchone()
+            ((version,),) = database.execute("PRAGMA user_version").fetchall()
+    except sqlite3.DatabaseError as error:
+        raise BackupError(f"{file}: its {DATABASE} is damaged ({error}); use another backup") from None
+    if found != "ok":
+        raise BackupError(f"{file}: its {DATABASE} is damaged ({found}); use another backup")
+    if version > newest_version():
+        raise BackupError(
+            f"{file} was made by a newer bot (its database has version {version}, this one knows "
+            f"{newest_version()}): use the newer bot"
+        )
