@@ -49,12 +49,12 @@ class FakeEngine:
     A prompt that begins with `fail:` raises `EngineError("bad_input")`, `fail CODE:` one with that code,
     `lost:` raises `EngineLost` after the first step, and `lost once:` only at its first try. `unfit:` makes a
     picture that scores 0.99 as nsfw in its report, any other 0.01. A fast task takes the fewest steps.
-    `tasks` are all tasks in the order they came, `most_running` and `most_tokens` the high-water marks
-    of drawing.
+    `rooms` are its devices, one unless `resize` says otherwise. `tasks` are all tasks in the order they came,
+    `most_running` and `most_tokens` the high-water marks of drawing.
     """
 
-    def __init__(self, capacity: int = 4096, pace: Pace = _at_once) -> None:
-        self.capacity = capacity
+    def __init__(self, room: int = 4096, pace: Pace = _at_once) -> None:
+        self.rooms: tuple[int, ...] = (room,)
         self.tasks: list[Task] = []
         self.running = 0
         self.tokens = 0
@@ -62,9 +62,25 @@ class FakeEngine:
         self.most_tokens = 0
         self._pace = pace
         self._tries: Counter[str] = Counter()
-        self._line: dict[asyncio.Future[None], int] = {}
+        self._line: dict[asyncio.Future[int], int] = {}
+        self._used: Counter[int] = Counter()
+        self._watchers: list[Callable[[], None]] = []
         self._losses: set[asyncio.Future[None]] = set()
         self._closed = False
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Have `changed` called after every `resize`."""
+        self._watchers.append(changed)
+
+    def resize(self, *rooms: int) -> None:
+        """Have these devices from now on, none where nothing is given; what runs goes on."""
+        self.rooms = rooms
+        self._advance()
+        for changed in self._watchers:
+            changed()
+
+    def start(self) -> None:
+        """Do nothing: it is always ready."""
 
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
         """Yield the events of `task`; see `Engine.run`."""
@@ -96,7 +112,7 @@ class FakeEngine:
         self._losses.add(loss)
         tokens = image_tokens(task.width, task.height)
         try:
-            await self._enter(tokens, loss)
+            device = await self._enter(tokens, loss)
             try:
                 self._check(task)
                 yield _ready(task, task.optimize, task.enhance)
@@ -110,36 +126,42 @@ class FakeEngine:
                 png = striped(repr(task), task.width, task.height)
                 yield Picture(png, task.width, task.height, task.seed, 0.0, report)
             finally:
-                self._leave(tokens)
+                self._leave(tokens, device)
         finally:
             self._losses.discard(loss)
 
-    async def _enter(self, tokens: int, loss: "asyncio.Future[None]") -> None:
-        """Wait in line for a place; a task larger than the capacity runs alone."""
-        place = asyncio.get_running_loop().create_future()
+    async def _enter(self, tokens: int, loss: "asyncio.Future[None]") -> int:
+        """Wait in line for a device and return it; a task larger than its room runs alone."""
+        place: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._line[place] = tokens
         self._advance()
         try:
             await _unless(loss, place)
         except BaseException:
             if self._line.pop(place, None) is None:
-                self._leave(tokens)
+                self._leave(tokens, place.result())
             self._advance()
             raise
+        return place.result()
 
-    def _leave(self, tokens: int) -> None:
+    def _leave(self, tokens: int, device: int) -> None:
         self.running -= 1
         self.tokens -= tokens
+        self._used[device] -= tokens
         self._advance()
 
     def _advance(self) -> None:
         """Start the tasks that wait, in order, while there is room."""
         while self._line:
             place, tokens = next(iter(self._line.items()))
-            if self.running and self.tokens + tokens > self.capacity:
+            used = self._used
+            free = (at for at, room in enumerate(self.rooms) if not used[at] or used[at] + tokens <= room)
+            device = next(free, None)
+            if device is None:
                 return
             del self._line[place]
-            place.set_result(None)
+            place.set_result(device)
+            used[device] += tokens
             self.running += 1
             self.tokens += tokens
             self.most_running = max(self.most_running, self.running)

@@ -4,7 +4,7 @@ Standard library only, so that everything above the engine can import it without
 Sizes are pixels, times are seconds, images are encoded files (PNG, JPEG or WebP) as bytes.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -154,7 +154,10 @@ class EngineError(Exception):
 
 
 class EngineLost(EngineError):
-    """The engine went away while the task ran or waited; it may be tried again."""
+    """The engine went away while the task ran or waited; it may be tried again.
+
+    An engine of several machines raises it only when closed: what one machine lost begins anew on another.
+    """
 
     def __init__(self, message: str = "the engine process ended") -> None:
         super().__init__("lost", message)
@@ -235,11 +238,20 @@ class EngineSettings(ModelSettings):
 
 
 class Engine(Protocol):
-    """A model on a device."""
+    """A model on one or more devices."""
 
     @property
-    def capacity(self) -> int:
-        """Image tokens (16×16 pixels each) in flight that keep the engine busy; may change over time."""
+    def rooms(self) -> tuple[int, ...]:
+        """For each device the image tokens (16×16 pixels each) in flight that keep it busy.
+
+        Empty where nobody is there to draw; may change over time, see `watch`.
+        """
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Have `changed` called in the event loop after every change of `rooms`."""
+
+    def start(self) -> None:
+        """Get ready for tasks, as loading a model or connecting; returns at once, and may be called again."""
 
     def run(self, task: Task) -> AsyncGenerator[Event, None]:
         """Yield events, the last one the result: `Picture`, or `PromptReady` for `Optimize`.

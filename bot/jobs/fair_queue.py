@@ -11,10 +11,11 @@ import asyncio
 import heapq
 import math
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from bot.jobs.devices import Devices
 from bot.jobs.ranks import Ranks
 
 SUSPECT = -math.inf
@@ -52,14 +53,16 @@ class _Turn(NamedTuple):
 
 
 class FairQueue:
-    """Tickets in fair order; `capacity` is asked each time, since an engine may grow and shrink.
+    """Tickets in fair order for devices of so many tokens; `resize` it when they change.
 
-    `moves` counts the places by which the others may have moved any job so far.
+    Each device gets what fits and one ahead; where there is none, nothing is handed out. `moves` counts the
+    places by which the others may have moved any job so far.
     """
 
-    def __init__(self, capacity: Callable[[], int]) -> None:
+    def __init__(self, rooms: tuple[int, ...]) -> None:
         self.moves = 0
-        self._capacity = capacity
+        self._devices = Devices()
+        self._devices.resize(rooms)
         self._turns: Ranks[_Turn] = Ranks()
         self._firsts: Ranks[_Turn] = Ranks()
         self._jobs: dict[int, list[_Turn]] = {}
@@ -93,12 +96,14 @@ class FairQueue:
             await self._changed.wait()
         ticket = self._pop()
         self._flying[ticket.job, ticket.index] = ticket
+        self._devices.add((ticket.job, ticket.index), ticket.tokens)
         self._changed.set()
         return ticket
 
     def done(self, ticket: Ticket) -> None:
         """Free the room of a handed-out ticket, however it ended."""
         del self._flying[ticket.job, ticket.index]
+        self._devices.remove((ticket.job, ticket.index))
         self._changed.set()
 
     def remove(self, job: int) -> int:
@@ -145,6 +150,16 @@ class FairQueue:
         self._paused = paused
         self._changed.set()
 
+    def resize(self, rooms: tuple[int, ...]) -> None:
+        """Hand out for these devices from now on."""
+        self._devices.resize(rooms)
+        self._changed.set()
+
+    @property
+    def deserted(self) -> bool:
+        """Whether there is no device at all."""
+        return not len(self._devices)
+
     async def drained(self) -> None:
         """Wait until nothing waits and nothing is handed out."""
         while self._jobs or self._flying:
@@ -155,21 +170,11 @@ class FairQueue:
         return len(self._turns)
 
     def _may_go(self) -> bool:
-        if self._paused or not self._jobs:
+        if self._paused or self.deserted or not self._jobs:
             return False
         if self._turns.first().tag == SUSPECT or any(ticket.run_alone for ticket in self._flying.values()):
             return not self._flying
-        return not self._ahead()
-
-    def _ahead(self) -> int:
-        """Count the handed-out tickets that do not fit the engine yet; the first always fits."""
-        capacity, used, ahead = self._capacity(), 0, 0
-        for ticket in self._flying.values():
-            if used == 0 or used + ticket.tokens <= capacity:
-                used += ticket.tokens
-            else:
-                ahead += 1
-        return ahead
+        return not self._devices.full
 
     def _pop(self) -> Ticket:
         turn = self._turns.first()

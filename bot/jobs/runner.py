@@ -66,7 +66,8 @@ class JobRunner:
         self._now = now
         self._weight_of = weight_of
         self._picture_filter = picture_filter or PictureFilter()
-        self._queue = FairQueue(lambda: engine.capacity)
+        self._queue = FairQueue(engine.rooms)
+        engine.watch(self._resize)
         self._throughput = throughput
         self._sleep = sleep
         self._open: dict[int, LiveJob] = {}
@@ -124,6 +125,14 @@ class JobRunner:
         self._queue.pause(paused)
         for live in self._open.values():
             if not live.tasks:
+                self._offer(live)
+
+    def _resize(self) -> None:
+        """Follow the engine's devices; where the last one went or the first one came, everybody is told."""
+        deserted = self._queue.deserted
+        self._queue.resize(self._engine.rooms)
+        if self._queue.deserted != deserted:
+            for live in self._open.values():
                 self._offer(live)
 
     async def reply(self, job: Job) -> Reply:
@@ -331,15 +340,16 @@ class JobRunner:
         return stored.worded(live.job, partial(self._progress, live), self._replies)
 
     def _progress(self, live: LiveJob) -> Reply:
-        if live.tasks or live.steps:
+        deserted = self._queue.deserted
+        if (live.tasks or live.steps) and not deserted:
             return self._replies.drawing(live.job, *live.progress(), live.preview)
         job, paused = live.job, self._queue.paused
         place, left = (
             max(1, self._queue.position(job.id)),
             self._throughput.seconds(self._queue.ahead(job.id)),
         )
-        due = None if paused or left is None else round(self._now() + left)
-        return self._replies.waiting(job, place, due, paused)
+        due = None if paused or deserted or left is None else round(self._now() + left)
+        return self._replies.waiting(job, place, due, paused, deserted)
 
 
 async def _ready(reply: Reply) -> Reply:

@@ -34,11 +34,22 @@ class Replies:
         self.texts = Texts()
         self._keys = Keyboard(self.texts)
 
-    def waiting(self, job: Job, position: int, eta: float | None = None, paused: bool = False) -> Reply:
-        """Show a job in line; `position` 1 is next, `eta` the Unix time when it should be done."""
+    def waiting(
+        self,
+        job: Job,
+        position: int,
+        eta: float | None = None,
+        paused: bool = False,
+        deserted: bool = False,
+    ) -> Reply:
+        """Show a job in line; `position` 1 is next, `eta` the Unix time when it should be done.
+
+        `paused` says that the operator has stopped the queue, `deserted` that no machine is there to draw.
+        """
         text = self._say(job, "waiting", ahead=max(0, position - 1))
         note = format.small_print(self.texts, job) if job.request.params.pasted else ""
-        note = "\n".join(filter(None, (self._say(job, "paused") if paused else "", note)))
+        reason = "paused" if paused else "deserted" if deserted else ""
+        note = "\n".join(filter(None, (reason and self._say(job, reason), note)))
         return Reply(
             text,
             format.cut(format.original(job)),

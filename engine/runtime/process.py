@@ -47,7 +47,7 @@ class ProcessEngine:
     def __init__(
         self,
         settings: EngineSettings,
-        capacity: int = image_tokens(1024, 1024),
+        room: int = image_tokens(1024, 1024),
         delay: Callable[[int], float] = backoff,
         idle: float = 0.0,
         patience: Patience = USUAL,
@@ -62,18 +62,21 @@ class ProcessEngine:
         self._rest: asyncio.TimerHandle | None = None
         self._unloading: asyncio.Task[None] | None = None
         self._child: Supervisor | None = None
-        self._capacity = capacity
+        self._room = room
+        self._watchers: list[Callable[[], None]] = []
         self._deaths = 0
         self._failure = ""
         self._numbers = itertools.count(1)
         self._closed = False
 
     @property
-    def capacity(self) -> int:
-        """Image tokens in flight that keep the engine busy; one 1024×1024 picture until it is loaded."""
-        if self._child is not None and self._child.capacity is not None:
-            self._capacity = self._child.capacity
-        return self._capacity
+    def rooms(self) -> tuple[int, ...]:
+        """The one device's room, that of one 1024×1024 picture until it is loaded."""
+        return (self._room,)
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Have `changed` called in the event loop after every change of `rooms`."""
+        self._watchers.append(changed)
 
     @property
     def state(self) -> EngineState:
@@ -84,7 +87,7 @@ class ProcessEngine:
             return EngineState("stopped")
         if self._child.ending is not None:
             return EngineState("failed", self._child.ending.message)
-        if self._child.capacity is None:
+        if self._child.room is None:
             return EngineState("loading", self._failure)
         return EngineState("ready")
 
@@ -156,7 +159,7 @@ class ProcessEngine:
         if self.state.phase == "loading":
             self._rests()
             return
-        child, self._capacity, self._child = self._child, self.capacity, None
+        child, self._child = self._child, None
         if child is not None:
             self._unloading = asyncio.create_task(child.end(CLOSING_GRACE))
 
@@ -174,7 +177,11 @@ class ProcessEngine:
             died = self._child is not None and self._child.died_loading
             self._deaths = self._deaths + 1 if died else 0
             self._failure = self.state.message
-            self._capacity = self.capacity
             delay = self._delay(self._deaths)
-            self._child = Supervisor(self._settings, delay, self._patience, self._tick)
+            self._child = Supervisor(self._settings, delay, self._patience, self._tick, self._resize)
         return self._child
+
+    def _resize(self, room: int) -> None:
+        changed, self._room = room != self._room, room
+        for call in self._watchers if changed else ():
+            call()

@@ -74,12 +74,21 @@ class Lane:
 class Supervisor:
     """A worker process, started `delay` seconds after construction inside a running loop, until its end.
 
-    `capacity` is None until the model is loaded; `ending` says why the process is over, or is about to be.
+    `room` is None until the model is loaded, and `resized` is called with each value it takes; `ending` says
+    why the process is over, or is about to be.
     One that hangs while it loads, or while somebody waits for it, is ended: `patience` says after how long.
     """
 
-    def __init__(self, settings: EngineSettings, delay: float, patience: Patience, tick: Tick) -> None:
-        self.capacity: int | None = None
+    def __init__(
+        self,
+        settings: EngineSettings,
+        delay: float,
+        patience: Patience,
+        tick: Tick,
+        resized: Callable[[int], None],
+    ) -> None:
+        self.room: int | None = None
+        self._resized = resized
         self.ending: Failed | None = None
         self.process: SpawnProcess | None = None
         self._settings = settings
@@ -101,7 +110,7 @@ class Supervisor:
     @property
     def died_loading(self) -> bool:
         """Whether the process was lost before its model was loaded."""
-        return self.ending is not None and self.ending.code == "lost" and self.capacity is None
+        return self.ending is not None and self.ending.code == "lost" and self.room is None
 
     async def loaded(self) -> None:
         """Wait for the model; raise `EngineError` if it cannot load, `EngineLost` if the process dies."""
@@ -124,7 +133,7 @@ class Supervisor:
         """Lose every task and end the process: within `grace` seconds if it is loaded, else at once."""
         self._unwanted.set()
         self._conclude(Failed("lost", "the engine was closed"))
-        if self.capacity is None:
+        if self.room is None:
             self._kill()
         try:
             async with asyncio.timeout(grace):
@@ -157,11 +166,11 @@ class Supervisor:
         while hangs is None:
             seconds = await self._tick(self._patience.every)
             waited_for = any(not lane.ended for lane in self._lanes.values())
-            if self.capacity is not None and not waited_for and not self._watchdog.busy:
+            if self.room is not None and not waited_for and not self._watchdog.busy:
                 self._watchdog.rest()
                 continue
             self._orders.put(Ask())
-            hangs = self._watchdog.passed(seconds, self.capacity is None)
+            hangs = self._watchdog.passed(seconds, self.room is None)
         log.error("the engine process %s and is ended", hangs)
         self._refusal = self._refusal or Failed("lost", f"the engine process {hangs}")
         self._kill()
@@ -182,7 +191,8 @@ class Supervisor:
         if isinstance(report, Alive):
             self._watchdog.report(report.doing)
         elif isinstance(report, Loaded):
-            self.capacity = report.capacity
+            self.room = report.capacity
+            self._resized(self.room)
             self._settled.set()
         elif report.number is None:
             self._refusal = report

@@ -177,6 +177,22 @@ async def test_paused_nothing_starts_and_who_waits_is_told(tmp_path: Path) -> No
         assert (await home.row(job)).state == "delivered"
 
 
+async def test_where_no_machine_is_there_nothing_starts_and_everybody_is_told(tmp_path: Path) -> None:
+    gate = Gate()
+    async with house(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
+        drawn, job = await home.ask(), await home.ask(user=BOB)
+        await gate.reached(1)
+        home.engine.resize()
+        await home.settled()
+        for one in (drawn, job):
+            assert "No computer is connected" in (await home.message(one)).note
+        gate.open()
+        home.engine.resize(TOKENS)
+        await home.settled()
+        await home.core.idle()
+        assert [(await home.row(one)).state for one in (drawn, job)] == ["delivered"] * 2
+
+
 async def test_drained_what_waits_is_made_and_nothing_new_is_taken(tmp_path: Path) -> None:
     async with house(tmp_path, access=ADMINS, run=False) as home:
         job = await home.ask()

@@ -18,7 +18,8 @@ Step = tuple[str, int, int, int]
 class PlainQueue:
     """Turn by turn without any index: each question plays the whole line through."""
 
-    capacity: int = 4
+    devices: list[tuple[int, list[Ticket]]] = field(default_factory=lambda: [(4, [])])
+    beyond: list[Ticket] = field(default_factory=list)
     paused: bool = False
     now: float = 0.0
     clocks: dict[str, float] = field(default_factory=dict)
@@ -46,16 +47,34 @@ class PlainQueue:
             self.now = self.clocks[ticket.person]
             self.clocks[ticket.person] += ticket.cost / ticket.weight
         self.flying.append(ticket)
+        self.place(ticket)
         return ticket
 
     def has_room(self) -> bool:
         if self.suspects or any(ticket.run_alone for ticket in self.flying):
-            return not self.flying
-        used = beyond = 0
+            return bool(self.devices) and not self.flying
+        return len(self.beyond) < len(self.devices)
+
+    def place(self, ticket: Ticket) -> None:
+        for room, drawn in self.devices:
+            if not drawn or sum(other.tokens for other in drawn) + ticket.tokens <= room:
+                return drawn.append(ticket)
+        return self.beyond.append(ticket)
+
+    def resize(self, rooms: tuple[int, ...]) -> None:
+        self.devices, self.beyond = [(room, []) for room in rooms], []
         for ticket in self.flying:
-            fits = used == 0 or used + ticket.tokens <= self.capacity
-            used, beyond = used + fits * ticket.tokens, beyond + (not fits)
-        return not beyond
+            self.place(ticket)
+
+    def back(self, at: int) -> Ticket:
+        ticket = self.flying.pop(at % len(self.flying))
+        for drawn in (self.beyond, *(drawn for _, drawn in self.devices)):
+            if ticket in drawn:
+                drawn.remove(ticket)
+        beyond, self.beyond = self.beyond, []
+        for waiting in beyond:
+            self.place(waiting)
+        return ticket
 
     def remove(self, job: int) -> int:
         waiting = len(list(self.order()))
@@ -89,7 +108,7 @@ class Both:
 
     def __init__(self) -> None:
         self.plain = PlainQueue()
-        self.queue = FairQueue(lambda: self.plain.capacity)
+        self.queue = FairQueue((4,))
         self.places = Places(self.queue)
         self.told: dict[int, int] = {}
         self.jobs = 0
@@ -102,7 +121,7 @@ class Both:
             "done": lambda at, _, __: self.back(at, lost=False),
             "lost": lambda at, _, __: self.back(at, lost=True),
             "pause": lambda yes, _, __: self.pause(yes % 3 == 0),
-            "grow": lambda capacity, _, __: setattr(self.plain, "capacity", capacity),
+            "resize": lambda *rooms: self.resize(rooms[rooms[0] % 4 :]),
         }
         if step[0] == "next":
             await self.next()
@@ -127,7 +146,7 @@ class Both:
 
     def back(self, at: int, lost: bool) -> None:
         if self.plain.flying:
-            ticket = self.plain.flying.pop(at % len(self.plain.flying))
+            ticket = self.plain.back(at)
             if lost:
                 self.plain.suspects.append(replace(ticket, run_alone=True))
                 self.queue.retry_alone(ticket)
@@ -135,6 +154,10 @@ class Both:
 
     def remove(self, job: int) -> None:
         assert self.queue.remove(job) == self.plain.remove(job)
+
+    def resize(self, rooms: tuple[int, ...]) -> None:
+        self.plain.resize(rooms)
+        self.queue.resize(rooms)
 
     def pause(self, paused: bool) -> None:
         self.plain.paused = paused
@@ -154,7 +177,7 @@ class Both:
         assert len(self.queue) == len(list(self.plain.order()))
 
 
-DEEDS = st.sampled_from(["put", "put", "put", "next", "next", "done", "lost", "remove", "pause", "grow"])
+DEEDS = st.sampled_from(["put", "put", "put", "next", "next", "done", "lost", "remove", "pause", "resize"])
 NUMBER = st.integers(0, 9)
 
 
@@ -171,7 +194,7 @@ def test_any_line_goes_as_the_plain_one_and_tells_who_waits(steps: list[Step]) -
 
 
 async def test_what_happens_in_a_long_line_asks_for_few_places() -> None:
-    queue = FairQueue(lambda: 1)
+    queue = FairQueue((1,))
     places = Places(queue)
     queue.put(Ticket(job, 0, f"p{job % 300}", 1, 1) for job in range(3000))
     assert len(list(places.changed())) == 3000

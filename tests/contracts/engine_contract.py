@@ -55,6 +55,11 @@ class EngineContract:
         usual: dict[str, Any] = {"prompt": self.prompt, "width": 128, "height": 128, "steps": 8, "seed": 7}
         return Generate(**usual | changes)
 
+    async def test_starting_returns_at_once_and_may_be_repeated(self, engine: Engine) -> None:
+        for _ in range(2):
+            engine.start()
+        assert isinstance((await played(engine, self.task()))[-1], Picture)
+
     async def test_a_picture_begins_with_its_prompt_and_ends_after_its_last_step(
         self, engine: Engine
     ) -> None:
@@ -105,9 +110,9 @@ class EngineContract:
         )
         assert difference(alone, shared) <= self.tolerance
 
-    async def test_tasks_up_to_the_capacity_run_together(self, engine: Engine) -> None:
+    async def test_tasks_up_to_the_room_of_a_device_run_together(self, engine: Engine) -> None:
         await played(engine, self.task(steps=1))
-        count = min(4, engine.capacity // image_tokens(128, 128))
+        count = min(4, engine.rooms[0] // image_tokens(128, 128))
         assert count > 1
         record = Record()
         await asyncio.gather(*(record.play(engine, self.task(seed=n, steps=self.long)) for n in range(count)))
@@ -116,7 +121,7 @@ class EngineContract:
 
     async def test_cancelling_frees_the_place(self, engine: Engine) -> None:
         await played(engine, self.task(steps=1))
-        count = engine.capacity // image_tokens(128, 128)
+        count = engine.rooms[0] // image_tokens(128, 128)
         record = Record()
         runs = [
             asyncio.create_task(record.play(engine, self.task(seed=n, steps=self.long))) for n in range(count)
@@ -137,7 +142,7 @@ class EngineContract:
                     break
         assert isinstance((await played(engine, self.task()))[-1], Picture)
 
-    async def test_a_killed_engine_raises_engine_lost_and_the_next_run_works(
+    async def test_a_killed_engine_ends_a_run_in_one_picture_or_engine_lost_and_the_next_run_works(
         self, engine: Engine, kill: Kill | None
     ) -> None:
         if kill is None:
@@ -146,9 +151,9 @@ class EngineContract:
         run = asyncio.create_task(record.play(engine, self.task(seed=1, steps=self.long)))
         await record.until(1, Progress, run)
         await kill()
-        with pytest.raises(EngineLost):
-            await run
-        assert (1, Picture) not in record.seen
+        [lost] = await asyncio.gather(run, return_exceptions=True)
+        assert isinstance(lost, EngineLost | None)
+        assert record.seen.count((1, Picture)) == (lost is None)
         assert isinstance((await played(engine, self.task()))[-1], Picture)
 
 

@@ -24,7 +24,7 @@ SMALL = image_tokens(128, 128)
 class TestFakeEngine(EngineContract):
     @pytest.fixture
     async def engine(self) -> AsyncIterator[FakeEngine]:
-        async for engine in each(FakeEngine(capacity=2 * SMALL)):
+        async for engine in each(FakeEngine(room=2 * SMALL)):
             yield engine
 
     @pytest.fixture
@@ -40,22 +40,35 @@ def small(prompt: str = "a cat") -> Generate:
 
 
 async def test_no_more_run_at_once_than_fit() -> None:
-    engine = FakeEngine(capacity=2 * SMALL)
+    engine = FakeEngine(room=2 * SMALL)
     await asyncio.gather(*(played(engine, small()) for _ in range(5)))
     assert (engine.most_running, engine.most_tokens, len(engine.tasks)) == (2, 2 * SMALL, 5)
     assert (engine.running, engine.tokens) == (0, 0)
 
 
-async def test_a_task_larger_than_the_capacity_runs_alone() -> None:
-    engine = FakeEngine(capacity=SMALL)
+async def test_a_task_larger_than_its_device_runs_alone() -> None:
+    engine = FakeEngine(room=SMALL)
     large = Generate("a cat", width=256, height=256)
     await asyncio.gather(played(engine, small()), played(engine, large), played(engine, small()))
     assert (engine.most_running, engine.most_tokens) == (1, 4 * SMALL)
 
 
+async def test_each_device_draws_what_fits_it_and_none_draws_where_there_is_none() -> None:
+    engine = FakeEngine(SMALL)
+    heard: list[tuple[int, ...]] = []
+    engine.watch(lambda: heard.append(engine.rooms))
+    engine.resize()
+    runs = [asyncio.create_task(played(engine, small())) for _ in range(5)]
+    await asyncio.sleep(0)
+    assert engine.most_running == 0
+    engine.resize(SMALL, 2 * SMALL)
+    await asyncio.gather(*runs)
+    assert (engine.most_running, heard) == (3, [(), (SMALL, 2 * SMALL)])
+
+
 async def test_a_cancelled_task_in_line_lets_the_next_one_in() -> None:
     gate = asyncio.Event()
-    engine = FakeEngine(capacity=SMALL, pace=lambda task, step: gate.wait())
+    engine = FakeEngine(room=SMALL, pace=lambda task, step: gate.wait())
     first, waiting, last = [asyncio.create_task(played(engine, small())) for _ in range(3)]
     await asyncio.sleep(0)
     waiting.cancel()
@@ -67,7 +80,7 @@ async def test_a_cancelled_task_in_line_lets_the_next_one_in() -> None:
 
 async def test_a_closed_engine_loses_what_runs_what_waits_and_what_comes() -> None:
     never = asyncio.Event()
-    engine = FakeEngine(capacity=SMALL, pace=lambda task, step: never.wait())
+    engine = FakeEngine(room=SMALL, pace=lambda task, step: never.wait())
     runs = [asyncio.create_task(played(engine, small())) for _ in range(2)]
     await asyncio.sleep(0)
     await engine.close()
@@ -101,7 +114,7 @@ async def test_optimizing_gives_back_what_is_refused_and_adds_only_what_is_asked
 
 async def test_optimizing_needs_no_place() -> None:
     never = asyncio.Event()
-    engine = FakeEngine(capacity=SMALL, pace=lambda task, step: never.wait())
+    engine = FakeEngine(room=SMALL, pace=lambda task, step: never.wait())
     drawing = asyncio.create_task(played(engine, small()))
     await asyncio.sleep(0)
     assert len(await played(engine, Optimize("a cat"))) == 1

@@ -70,9 +70,17 @@ async def test_the_state_tells_what_the_engine_is_doing(engine: ProcessEngine, s
     assert engine.state == EngineState("loading")
     loading.release()
     await engine.ready()
-    assert (engine.state, engine.capacity) == (EngineState("ready"), CAPACITY)
+    assert (engine.state, engine.rooms) == (EngineState("ready"), (CAPACITY,))
     await engine.close()
     assert engine.state == EngineState("closed")
+
+
+async def test_who_watches_hears_the_size_of_the_loaded_model_once(engine: ProcessEngine) -> None:
+    heard: list[tuple[int, ...]] = []
+    engine.watch(lambda: heard.append(engine.rooms))
+    await engine.ready()
+    await played(engine, small())
+    assert heard == [(CAPACITY,)]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process on any signal")

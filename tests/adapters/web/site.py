@@ -39,7 +39,7 @@ class Easel(FakeEngine):
     """A fake engine that shows previews and, told to, holds its brush before step `hold`."""
 
     def __init__(self) -> None:
-        super().__init__(capacity=64, pace=self._before)
+        super().__init__(room=64, pace=self._before)
         self.hold = 0
         self._go_on = asyncio.Event()
 
