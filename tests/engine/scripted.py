@@ -160,7 +160,7 @@ class Script:
     """The other end of the socket: answers `go` unless told otherwise, and remembers what was asked."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.questions: list[str] = []
         self.answers: dict[str, str] = {}
         self.children = 0
         self.gone = asyncio.Event()
@@ -213,7 +213,7 @@ class Script:
             self._talks.discard(talk)
 
     async def _answer(self, question: str, reader: asyncio.StreamReader) -> str:
-        self.asked.append(question)
+        self.questions.append(question)
         for hold in self._holds:
             if question.startswith(hold.prefix):
                 hold.reached.set()

@@ -26,7 +26,7 @@ def test_the_pieces_of_a_redraw_share_steps_like_any_drawings_and_end_in_one_pic
     assert progress == [Progress(step, 5) for step in range(1, 6)]
     assert isinstance(picture, Picture)
     assert (picture.width, picture.seconds) == (8, 2.0)
-    assert "prompt left piece" not in bench.asked
+    assert "prompt left piece" not in bench.questions
 
 
 def test_a_piece_that_fails_fails_its_redraw_once_and_ends_the_other_pieces(bench: Bench) -> None:

@@ -31,7 +31,7 @@ def no_stopwatch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.memory.estimate.ceiling", lambda device, dtype: 1e9)
 
 
-def said(**settings: Any) -> list[tuple[str, str, str]]:
+def checks_of(**settings: Any) -> list[tuple[str, str, str]]:
     found = examine(EngineSettings(device="cpu", **settings))
     return [(each["grade"], each["subject"], each["text"]) for each in found["checks"]]
 
@@ -46,7 +46,7 @@ def test_a_healthy_model_with_everything_beside_it_is_healthy(model: Path, tmp_p
     save_file(
         {name: t.contiguous() for name, t in built_in().state_dict().items()}, upscalers / "x2.safetensors"
     )
-    found = said(
+    found = checks_of(
         model=str(model),
         loras=str(loras),
         upscalers=str(upscalers),
@@ -60,7 +60,7 @@ def test_a_healthy_model_with_everything_beside_it_is_healthy(model: Path, tmp_p
 
 
 def test_an_empty_folder_is_a_problem(tmp_path: Path) -> None:
-    [(grade, subject, text)] = said(model=str(tmp_path))
+    [(grade, subject, text)] = checks_of(model=str(tmp_path))
     assert (grade, subject) == ("problem", "model")
     assert "lacks tokenizer, text_encoder, transformer, vae, scheduler" in text
 
@@ -68,7 +68,7 @@ def test_an_empty_folder_is_a_problem(tmp_path: Path) -> None:
 def test_a_missing_shard_is_a_problem(model: Path) -> None:
     index = model / "vae" / "diffusion_pytorch_model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": {"a": "diffusion_pytorch_model-00001-of-00001.safetensors"}}))
-    [(grade, _, text)] = said(model=str(model))
+    [(grade, _, text)] = checks_of(model=str(model))
     assert grade == "problem"
     assert "lacks diffusion_pytorch_model-00001-of-00001.safetensors" in text
 
@@ -84,8 +84,8 @@ def test_a_problem_is_told_once(model: Path) -> None:
 @pytest.mark.parametrize("name", ["model.gguf", "model.safetensors"])
 def test_a_file_is_a_problem_and_so_is_a_folder_with_one(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
-    assert "is a file (" in said(model=str(tmp_path / name))[0][2]
-    assert f"holds {name}, a single file of another program" in said(model=str(tmp_path))[0][2]
+    assert "is a file (" in checks_of(model=str(tmp_path / name))[0][2]
+    assert f"holds {name}, a single file of another program" in checks_of(model=str(tmp_path))[0][2]
 
 
 @pytest.mark.parametrize(
@@ -100,13 +100,13 @@ def test_a_file_is_a_problem_and_so_is_a_folder_with_one(tmp_path: Path, name: s
     ],
 )
 def test_folders_that_are_not_there_are_told(setting: str, reason: str) -> None:
-    [(grade, subject, text)] = said(**{setting: "/no/such"})
+    [(grade, subject, text)] = checks_of(**{setting: "/no/such"})
     assert (grade, subject) == ("problem", setting)
     assert reason in text
 
 
 def test_a_classifier_of_the_hub_that_was_never_fetched_is_a_note() -> None:
-    [(grade, _, text)] = said(classifier="nobody/no-such-classifier")
+    [(grade, _, text)] = checks_of(classifier="nobody/no-such-classifier")
     assert grade == "note"
     assert "is not on this machine yet" in text
 
@@ -116,27 +116,27 @@ def test_a_classifier_whose_head_is_missing_is_a_problem(tmp_path: Path) -> None
     tensors = load_file(tmp_path / "model.safetensors")
     del tensors["classifier.weight"]
     save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
-    [(grade, _, text)] = said(classifier=name)
+    [(grade, _, text)] = checks_of(classifier=name)
     assert grade == "problem"
     assert "lacks classifier.weight" in text
 
 
 def test_loras_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     save_file({"lora_unet_down_blocks_0.lora_down.weight": torch.ones(1)}, tmp_path / "sdxl.safetensors")
-    first, second = said(loras=str(tmp_path))
+    first, second = checks_of(loras=str(tmp_path))
     assert first[0] == second[0] == "note"
     assert "LoRA sdxl: made for another model" in first[2]
     assert "1 files" in second[2]
 
 
 def test_upscalers_without_numbers_are_a_problem_and_an_empty_folder_is_a_note(tmp_path: Path) -> None:
-    [(grade, _, text)] = said(upscalers=str(tmp_path))
+    [(grade, _, text)] = checks_of(upscalers=str(tmp_path))
     assert (grade, text) == ("note", f"{tmp_path} holds no weights; the built-in ones are used")
     state = {
         name: torch.full_like(t, float("nan")).contiguous() for name, t in built_in().state_dict().items()
     }
     save_file(state, tmp_path / "bad.safetensors")
-    [(grade, _, text)] = said(upscalers=str(tmp_path))
+    [(grade, _, text)] = checks_of(upscalers=str(tmp_path))
     assert grade == "problem"
     assert "the weights bad give pixels that are no numbers" in text
 
@@ -145,7 +145,7 @@ def test_a_chat_model_beside_a_model_of_another_kind_is_looked_at(model: Path, t
     index = model / "model_index.json"
     index.write_text(json.dumps(json.loads(index.read_bytes()) | {"_class_name": "FluxPipeline"}))
     for optimizer, reason in (("text-encoder", "writes no prompts"), (str(tmp_path), "cannot be read")):
-        [(grade, subject, text)] = said(model=str(model), optimizer=optimizer)
+        [(grade, subject, text)] = checks_of(model=str(model), optimizer=optimizer)
         assert (grade, subject) == ("problem", "prompts")
         assert reason in text
 

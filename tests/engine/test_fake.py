@@ -122,10 +122,10 @@ async def test_optimizing_needs_no_place() -> None:
 
 
 async def test_the_pace_is_asked_before_every_step() -> None:
-    asked: list[int] = []
+    steps_paced: list[int] = []
 
     async def pace(task: Generate, step: int) -> None:
-        asked.append(step)
+        steps_paced.append(step)
 
     events = await played(FakeEngine(pace=pace), small())
-    assert asked == [event.step for event in events if isinstance(event, Progress)] == list(range(1, 9))
+    assert steps_paced == [event.step for event in events if isinstance(event, Progress)] == list(range(1, 9))

@@ -178,15 +178,15 @@ def test_an_allocation_that_fails_on_the_cpu_goes_down_the_reliefs() -> None:
 
 
 def test_an_error_that_is_not_about_memory_asks_for_no_relief() -> None:
-    asked: list[bool] = []
+    synchronized: list[bool] = []
 
     def relief() -> Iterator[bool]:
-        asked.append(True)
+        synchronized.append(True)
         yield True
 
     with pytest.raises(RuntimeError, match="same dtype"):
         guards.retry_on_oom(lambda: torch.ones(2, 2) @ torch.ones(2, 2).double(), relief(), "no")
-    assert asked == []
+    assert synchronized == []
 
 
 @pytest.mark.parametrize(

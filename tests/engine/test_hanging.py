@@ -192,7 +192,7 @@ async def test_a_slow_step_is_left_alone_for_as_long_as_it_may_take(
     await time.passes(95)
     held.release()
     assert isinstance((await run)[-1], Picture)
-    assert script.asked.count("load") == 1
+    assert script.questions.count("load") == 1
 
 
 async def test_nobody_asks_a_child_that_has_nothing_to_do(engine: ProcessEngine, time: Time) -> None:

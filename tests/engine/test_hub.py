@@ -102,9 +102,9 @@ def test_a_hub_that_answers_otherwise_is_one_line(
     server: Server, ask: Callable[[str], object], answer: Answer, reason: str
 ) -> None:
     server.answer = answer
-    said = refused(ask)
-    assert "'some/model'" in said
-    assert reason in said
+    message = refused(ask)
+    assert "'some/model'" in message
+    assert reason in message
 
 
 def test_the_size_of_a_model_is_that_of_the_files_that_are_downloaded(server: Server) -> None:
@@ -187,7 +187,7 @@ def test_a_model_that_was_downloaded_in_part_is_found_again(
 
 @pytest.mark.parametrize("ask", [find, fetch, kind])
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "kind_of_file"),
     [
         ("z_image-Q4_K_M.gguf", " (GGUF)"),
         ("z_image.safetensors", " (one checkpoint)"),
@@ -196,12 +196,12 @@ def test_a_model_that_was_downloaded_in_part_is_found_again(
     ],
 )
 def test_a_file_in_place_of_a_model_is_told_as_a_file(
-    tmp_path: Path, ask: Callable[[str], object], name: str, told: str
+    tmp_path: Path, ask: Callable[[str], object], name: str, kind_of_file: str
 ) -> None:
     (tmp_path / name).write_bytes(b"GGUF")
-    said = refused(ask, str(tmp_path / name))
-    assert said.startswith(
-        f"{tmp_path / name} is a file{told}; give the folder of a model in diffusers layout"
+    message = refused(ask, str(tmp_path / name))
+    assert message.startswith(
+        f"{tmp_path / name} is a file{kind_of_file}; give the folder of a model in diffusers layout"
     )
     assert locate(str(tmp_path / name)) is None
 
@@ -209,9 +209,9 @@ def test_a_file_in_place_of_a_model_is_told_as_a_file(
 def test_a_folder_with_a_single_file_of_another_program_is_told_as_that(tmp_path: Path) -> None:
     (tmp_path / "z_image_turbo_bf16.safetensors").touch()
     (tmp_path / "._z_image_turbo_bf16.safetensors").touch()
-    said = refused(name=str(tmp_path))
-    assert "holds z_image_turbo_bf16.safetensors, a single file of another program" in said
-    assert "._" not in said
+    message = refused(name=str(tmp_path))
+    assert "holds z_image_turbo_bf16.safetensors, a single file of another program" in message
+    assert "._" not in message
 
 
 @pytest.mark.parametrize("content", ["[]", "<html>", "3", ""])

@@ -21,7 +21,7 @@ async def test_a_model_that_cannot_be_loaded_fails_every_waiting_task(
     script.answers["load"] = "model_missing"
     outcomes = await asyncio.gather(*(played(engine, small()) for _ in range(3)), return_exceptions=True)
     assert [outcome.code for outcome in outcomes if isinstance(outcome, EngineError)] == ["model_missing"] * 3
-    assert script.asked == ["load"]
+    assert script.questions == ["load"]
     assert engine.state == EngineState("failed", "no model on request")
 
 
@@ -87,7 +87,7 @@ async def test_after_a_while_without_a_task_the_child_is_gone_and_the_next_task_
     assert not process.is_running()
     assert isinstance((await played(engine, small()))[-1], Picture)
     await engine.close()
-    assert script.asked.count("load") == 2
+    assert script.questions.count("load") == 2
 
 
 async def test_a_child_that_is_never_given_a_task_is_gone_after_a_while_too_but_not_while_it_loads(
@@ -102,7 +102,7 @@ async def test_a_child_that_is_never_given_a_task_is_gone_after_a_while_too_but_
     loading.release()
     await script.gone.wait()
     assert engine.state == EngineState("stopped")
-    assert script.asked == ["load"]
+    assert script.questions == ["load"]
     await engine.close()
 
 

@@ -43,7 +43,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def said(source: Path, out: Path, dtype: str = "bf16") -> list[str]:
+def lines_of(source: Path, out: Path, dtype: str = "bf16") -> list[str]:
     lines: list[str] = []
     convert.prepare(source, out, dtype, lines.append)
     return lines
@@ -56,7 +56,7 @@ def loaded(folder: Path, form: str = "auto") -> ZImagePipeline:
 def test_a_prepared_model_has_the_same_numbers_in_half_the_bytes_and_can_be_drawn_with(
     hub: Path, tmp_path: Path
 ) -> None:
-    said(hub, tmp_path)
+    lines_of(hub, tmp_path)
     assert not list(tmp_path.rglob("*.part"))
     for file in hub.rglob("*.safetensors"):
         old, new = load_file(file), load_file(tmp_path / file.relative_to(hub))
@@ -74,23 +74,23 @@ def test_a_prepared_model_has_the_same_numbers_in_half_the_bytes_and_can_be_draw
 
 
 def test_a_break_in_the_middle_costs_only_the_shard_it_was_in(hub: Path, tmp_path: Path) -> None:
-    said(hub, tmp_path)
+    lines_of(hub, tmp_path)
     done = next((tmp_path / "transformer").glob("*00001-of*.safetensors"))
     broken = next((tmp_path / "transformer").glob("*00002-of*.safetensors"))
     stamp = done.stat().st_mtime_ns
     broken.replace(broken.with_name(broken.name + convert.PART))
-    lines = said(hub, tmp_path)
+    lines = lines_of(hub, tmp_path)
     assert [line.split(": ")[0] for line in lines if not line.endswith("is there already")] == [str(broken)]
     assert done.stat().st_mtime_ns == stamp
 
 
 def test_a_shard_cut_short_or_of_another_dtype_is_made_again(hub: Path, tmp_path: Path) -> None:
-    said(hub, tmp_path, "fp16")
+    lines_of(hub, tmp_path, "fp16")
     file = next((tmp_path / "vae").glob("*.safetensors"))
-    said(hub, tmp_path)
+    lines_of(hub, tmp_path)
     assert all(tensor.dtype == torch.bfloat16 for tensor in load_file(file).values())
     file.write_bytes(file.read_bytes()[:-100])
-    said(hub, tmp_path)
+    lines_of(hub, tmp_path)
     assert load_file(file)
 
 
@@ -101,9 +101,9 @@ def test_a_value_too_large_for_half_precision_is_refused_by_name(tmp_path: Path)
     tensors = {"weight": torch.tensor([1.0, 1e6]), "steps": torch.tensor([3])}
     save_file(tensors, source / "vae" / "model.safetensors")
     with pytest.raises(EngineError, match="weight has values too large for F16; use bf16"):
-        said(source, tmp_path / "out", "fp16")
+        lines_of(source, tmp_path / "out", "fp16")
     assert not list((tmp_path / "out").rglob("*.safetensors"))
-    said(source, tmp_path / "out")
+    lines_of(source, tmp_path / "out")
     assert load_file(tmp_path / "out" / "vae" / "model.safetensors")["steps"].dtype == torch.int64
 
 
@@ -113,7 +113,7 @@ def test_a_tensor_in_eight_bits_of_other_peoples_stays_as_it_is(tmp_path: Path) 
     eight = torch.tensor([[1.0, -2.0]]).to(torch.float8_e4m3fn)
     (source / "config.json").write_text("{}")
     save_file({"layers.0.a.weight": eight, "norm.weight": torch.ones(2)}, source / "model.safetensors")
-    said(source.parent, tmp_path / "out")
+    lines_of(source.parent, tmp_path / "out")
     made = load_file(tmp_path / "out" / "transformer" / "model.safetensors")
     assert {name: tensor.dtype for name, tensor in made.items()} == {
         "layers.0.a.weight": torch.float8_e4m3fn,
@@ -125,7 +125,7 @@ def test_a_tensor_in_eight_bits_of_other_peoples_stays_as_it_is(tmp_path: Path) 
 def test_a_model_prepared_in_fewer_bits_is_the_one_packed_while_it_is_loaded(
     hub: Path, tmp_path: Path, form: Weights
 ) -> None:
-    said(hub, tmp_path, form)
+    lines_of(hub, tmp_path, form)
     expected, found = loaded(hub, form).components, loaded(tmp_path).components
     for part in ("transformer", "text_encoder", "vae"):
         old, new = (getattr(each, part).state_dict() for each in (expected, found))
@@ -140,7 +140,7 @@ def test_a_model_prepared_in_fewer_bits_is_the_one_packed_while_it_is_loaded(
 def test_a_model_in_fewer_bits_is_measured_as_whole_and_takes_its_share_of_the_disk(
     hub: Path, tmp_path: Path, form: Weights, share: float
 ) -> None:
-    said(hub, tmp_path, form)
+    lines_of(hub, tmp_path, form)
     assert sizes.read(tmp_path) == replace(sizes.read(hub), weights=form)
     stack, taken = sizes.read(hub).transformer, 0
     for file in (tmp_path / "transformer").glob("*.safetensors"):
@@ -153,11 +153,11 @@ def test_a_model_in_fewer_bits_is_measured_as_whole_and_takes_its_share_of_the_d
     index = json.loads(next((tmp_path / "transformer").glob("*.index.json")).read_bytes())
     named = [name for name, _ in sizes.shapes(tmp_path / "transformer")]
     assert len(index["weight_map"]) > len(named)
-    assert "is there already" in said(hub, tmp_path, form)[-1]
+    assert "is there already" in lines_of(hub, tmp_path, form)[-1]
 
 
 def test_a_plan_with_another_form_is_loaded_from_what_the_files_hold(hub: Path, tmp_path: Path) -> None:
-    said(hub, tmp_path, "int8")
+    lines_of(hub, tmp_path, "int8")
     plain, other = (loaded(tmp_path, form).components.transformer for form in ("plain", "4bit"))
     block, packed = plain.layers[0].feed_forward.w1, other.layers[0].feed_forward.w1
     source = loaded(tmp_path, "int8").components.transformer.layers[0].feed_forward.w1
@@ -168,13 +168,13 @@ def test_a_plan_with_another_form_is_loaded_from_what_the_files_hold(hub: Path, 
 def test_fewer_bits_are_refused_for_other_models_and_for_what_has_them_already(
     hub: Path, tmp_path: Path
 ) -> None:
-    said(hub, tmp_path / "int8", "int8")
+    lines_of(hub, tmp_path / "int8", "int8")
     with pytest.raises(EngineError, match="is in fewer bits already; start from the original"):
-        said(tmp_path / "int8", tmp_path / "bf16")
+        lines_of(tmp_path / "int8", tmp_path / "bf16")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')
     with pytest.raises(EngineError, match="4bit is for Z-Image models; use bf16"):
-        said(tmp_path / "other", tmp_path / "out", "4bit")
+        lines_of(tmp_path / "other", tmp_path / "out", "4bit")
 
 
 def test_the_progress_ends_with_every_byte_written_and_read_back(hub: Path, tmp_path: Path) -> None:

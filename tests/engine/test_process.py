@@ -126,7 +126,7 @@ async def test_a_task_cancelled_while_the_model_loads_is_never_given_to_it(
     await asyncio.gather(run, return_exceptions=True)
     loading.release()
     await played(engine, small("wanted"))
-    assert "prompt unwanted" not in script.asked
+    assert "prompt unwanted" not in script.questions
 
 
 async def test_a_task_cancelled_while_it_waits_for_a_place_never_begins(
@@ -146,7 +146,12 @@ async def test_a_task_cancelled_while_it_waits_for_a_place_never_begins(
     for task in endless:
         task.cancel()
     await wanted
-    begun = {name for asked in script.asked if asked.startswith("step ") for name in asked[5:].split("|")}
+    begun = {
+        name
+        for questions in script.questions
+        if questions.startswith("step ")
+        for name in questions[5:].split("|")
+    }
     assert begun == {"a", "b", "wanted"}
 
 
@@ -288,7 +293,7 @@ async def test_a_task_given_while_another_runs_joins_its_batch(engine: ProcessEn
         await second
         assert [type(event) async for event in events][-1] is Picture
     await first
-    assert "step a|b" in script.asked or "step b|a" in script.asked
+    assert "step a|b" in script.questions or "step b|a" in script.questions
 
 
 async def test_a_device_that_fails_loses_the_running_tasks_and_the_next_one_gets_a_new_process(
@@ -298,4 +303,4 @@ async def test_a_device_that_fails_loses_the_running_tasks_and_the_next_one_gets
     with pytest.raises(EngineLost, match="the device failed: CUDA error: device-side assert triggered"):
         await played(engine, small("poison"))
     assert isinstance((await played(engine, small()))[-1], Picture)
-    assert script.asked.count("load") == 2
+    assert script.questions.count("load") == 2

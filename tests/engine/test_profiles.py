@@ -12,17 +12,22 @@ from engine.types import EngineError
 
 
 def test_the_embedded_model_draws_256_and_tells_its_world() -> None:
-    told = profile("embedded")
-    assert (told.base_size, told.max_size) == (256, 512)
-    assert 8 <= len(told.suggestions) <= 12
-    assert told.suggestions[0] == "a red sailboat on the sea at sunset"
-    assert "sailboat" in told.world
+    found = profile("embedded")
+    assert (found.base_size, found.max_size) == (256, 512)
+    assert 8 <= len(found.suggestions) <= 12
+    assert found.suggestions[0] == "a red sailboat on the sea at sunset"
+    assert "sailboat" in found.world
 
 
 def test_a_hub_model_draws_1024_and_carries_its_short_name() -> None:
-    told = profile("Tongyi-MAI/Z-Image-Turbo")
-    assert (told.name, told.base_size, told.max_size, told.world) == ("Z-Image-Turbo", 1024, 2048, "")
-    assert len(told.suggestions) == 8
+    found = profile("Tongyi-MAI/Z-Image-Turbo")
+    assert (found.name, found.base_size, found.max_size, found.world) == (
+        "Z-Image-Turbo",
+        1024,
+        2048,
+        "",
+    )
+    assert len(found.suggestions) == 8
 
 
 def test_another_native_size_stays_on_the_grid_and_within_what_the_model_draws() -> None:
@@ -33,27 +38,27 @@ def test_another_native_size_stays_on_the_grid_and_within_what_the_model_draws()
 def test_a_directory_is_limited_by_its_transformers_positions(tmp_path: Path) -> None:
     (tmp_path / "transformer").mkdir()
     (tmp_path / "transformer" / "config.json").write_text(json.dumps({"axes_lens": [1024, 96, 96]}))
-    told = profile(str(tmp_path))
-    assert (told.name, told.base_size, told.max_size) == (tmp_path.name, 1024, 1536)
+    found = profile(str(tmp_path))
+    assert (found.name, found.base_size, found.max_size) == (tmp_path.name, 1024, 1536)
 
 
 def test_a_directory_may_tell_its_own_profile(tmp_path: Path) -> None:
     own = {"name": "mine", "base_size": 512, "max_size": 768, "suggestions": ["a", "b"], "world": "w"}
     own["negatives"] = ["banding"]
     (tmp_path / "profile.json").write_text(json.dumps(own))
-    told = profile(str(tmp_path))
-    assert (told.name, told.base_size, told.max_size, told.suggestions, told.world) == (
+    found = profile(str(tmp_path))
+    assert (found.name, found.base_size, found.max_size, found.suggestions, found.world) == (
         "mine", 512, 768, ("a", "b"), "w",
     )  # fmt: skip
-    assert told.negatives == ("banding",)
+    assert found.negatives == ("banding",)
 
 
 def test_a_unet_model_draws_the_size_it_was_trained_at(tmp_path: Path) -> None:
     for part, config in (("unet", {"sample_size": 64}), ("vae", {"block_out_channels": [1, 2, 4, 4]})):
         (tmp_path / part).mkdir()
         (tmp_path / part / "config.json").write_text(json.dumps(config))
-    told = profile(str(tmp_path))
-    assert (told.base_size, told.max_size) == (512, 1024)
+    found = profile(str(tmp_path))
+    assert (found.base_size, found.max_size) == (512, 1024)
     assert profile("stabilityai/sdxl-turbo").base_size == 512
 
 

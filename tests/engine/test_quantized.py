@@ -139,10 +139,10 @@ def test_a_scale_in_another_shard_is_found(model: Path) -> None:
 )
 def test_other_peoples_forms_are_refused_by_name(model: Path, leaf: str, method: str) -> None:
     keep(model, {f"{LAYER}.{leaf}": torch.ones(2)})
-    said = refused(model)
-    assert method in said
-    assert f"{LAYER}.{leaf}" in said
-    assert "give the model in bf16, fp16 or fp32" in said
+    message = refused(model)
+    assert method in message
+    assert f"{LAYER}.{leaf}" in message
+    assert "give the model in bf16, fp16 or fp32" in message
 
 
 @pytest.mark.parametrize(
@@ -179,12 +179,14 @@ def test_int8_of_comfyui_may_be_rotated_and_is_refused(model: Path) -> None:
 
 @pytest.mark.parametrize("part", ["transformer", "text_encoder", "vae"])
 @pytest.mark.parametrize(
-    "told", [{"quant_method": "torchao"}, {"quant_method": "compressed-tensors"}, "int4"]
+    "quantization", [{"quant_method": "torchao"}, {"quant_method": "compressed-tensors"}, "int4"]
 )
-def test_a_configuration_that_says_it_is_quantized_is_refused(model: Path, part: str, told: object) -> None:
+def test_a_configuration_that_says_it_is_quantized_is_refused(
+    model: Path, part: str, quantization: object
+) -> None:
     config = model / part / "config.json"
-    config.write_text(json.dumps(json.loads(config.read_bytes()) | {"quantization_config": told}))
-    name = told["quant_method"] if isinstance(told, dict) else told
+    config.write_text(json.dumps(json.loads(config.read_bytes()) | {"quantization_config": quantization}))
+    name = quantization["quant_method"] if isinstance(quantization, dict) else quantization
     assert f"{model / part} is quantized by {name}, which is not read" in refused(model)
 
 

@@ -149,9 +149,9 @@ def test_a_shard_cut_short_is_named_with_its_length(model: Path) -> None:
 def test_what_is_no_safetensors_file_is_named(model: Path, content: bytes, reason: str) -> None:
     shard = next((model / "transformer").glob("*-00001-of-*"))
     shard.write_bytes(content)
-    said = refused(model)
-    assert str(shard) in said
-    assert reason in said
+    message = refused(model)
+    assert str(shard) in message
+    assert reason in message
 
 
 @pytest.mark.parametrize(
@@ -172,16 +172,16 @@ def test_what_is_no_safetensors_file_is_named(model: Path, content: bytes, reaso
 )
 def test_an_index_that_makes_no_sense_is_named(model: Path, content: str, reason: str) -> None:
     (model / "transformer" / INDEX).write_text(content)
-    said = refused(model)
-    assert str(model / "transformer" / INDEX) in said
-    assert reason in said
+    message = refused(model)
+    assert str(model / "transformer" / INDEX) in message
+    assert reason in message
 
 
 def test_a_tensor_the_index_has_where_it_is_not_is_named(model: Path) -> None:
     index = model / "transformer" / INDEX
-    told = json.loads(index.read_bytes())
-    told["weight_map"]["layers.99.nothing"] = f"{STEM}-00001-of-00002.safetensors"
-    index.write_text(json.dumps(told))
+    values = json.loads(index.read_bytes())
+    values["weight_map"]["layers.99.nothing"] = f"{STEM}-00001-of-00002.safetensors"
+    index.write_text(json.dumps(values))
     assert f"lacks layers.99.nothing, which {INDEX} has there" in refused(model)
 
 
@@ -242,8 +242,8 @@ def test_a_second_checkpoint_in_one_file_is_refused(model: Path) -> None:
 
 def test_a_block_the_configuration_does_not_know_is_refused(model: Path) -> None:
     config = model / "text_encoder" / "config.json"
-    told = json.loads(config.read_bytes())
-    config.write_text(json.dumps(told | {"num_hidden_layers": 2, "layer_types": ["full_attention"] * 2}))
+    values = json.loads(config.read_bytes())
+    config.write_text(json.dumps(values | {"num_hidden_layers": 2, "layer_types": ["full_attention"] * 2}))
     assert "config.json knows nothing: layers.2." in refused(model)
 
 

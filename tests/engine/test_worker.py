@@ -99,7 +99,7 @@ def test_a_dropped_task_that_waits_never_begins(bench: Bench) -> None:
         bench.draw(name, number)
     bench.inbox.put(CancelTask(2))
     bench.work()
-    assert "prompt c" not in bench.asked
+    assert "prompt c" not in bench.questions
 
 
 def test_dropping_what_is_done_or_unknown_changes_nothing(bench: Bench) -> None:
@@ -148,7 +148,7 @@ def test_upscaling_stops_between_two_tiles_when_nobody_waits_for_it(bench: Bench
     begun, dropped = threading.Event(), threading.Event()
 
     def ask(question: str) -> str:
-        bench.asked.append(question)
+        bench.questions.append(question)
         begun.set()
         dropped.wait()
         return "go"
@@ -161,7 +161,7 @@ def test_upscaling_stops_between_two_tiles_when_nobody_waits_for_it(bench: Bench
     bench.worker.turn()
     dropped.set()
     bench.worker.turn()
-    assert bench.asked == ["tile 1"]
+    assert bench.questions == ["tile 1"]
     assert bench.events(1) == []
 
 
@@ -242,7 +242,7 @@ def test_an_upload_that_is_none_fails_before_anything_begins(bench: Bench) -> No
     bench.inbox.put(RunTask(1, Generate("a", init_image=b"no picture")))
     bench.work()
     assert bench.failures() == {1: "bad_input"}
-    assert bench.asked == []
+    assert bench.questions == []
 
 
 def test_others_go_on_while_a_file_is_encoded(bench: Bench) -> None:

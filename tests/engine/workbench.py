@@ -14,7 +14,7 @@ class Bench:
     """A worker on the test's own thread, with a pipeline that answers `go` unless told otherwise."""
 
     def __init__(self, capacity: int = CAPACITY, score: Score | None = None) -> None:
-        self.asked: list[str] = []
+        self.questions: list[str] = []
         self.answers: dict[str, deque[str]] = {}
         self.reports: list[Report] = []
         self.inbox: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
@@ -31,7 +31,7 @@ class Bench:
                 return
 
     def steps(self) -> list[str]:
-        return [question.removeprefix("step ") for question in self.asked if question.startswith("step")]
+        return [question.removeprefix("step ") for question in self.questions if question.startswith("step")]
 
     def events(self, number: int) -> list[object]:
         return [r.event for r in self.reports if isinstance(r, TaskEvent) and r.number == number]
@@ -46,6 +46,6 @@ class Bench:
         )
 
     def _ask(self, question: str) -> str:
-        self.asked.append(question)
-        told = next((a for start, a in self.answers.items() if question.startswith(start) and a), None)
-        return told.popleft() if told else "go"
+        self.questions.append(question)
+        answers = next((a for start, a in self.answers.items() if question.startswith(start) and a), None)
+        return answers.popleft() if answers else "go"

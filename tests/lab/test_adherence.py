@@ -38,8 +38,8 @@ def pipeline() -> ZImagePipeline:
 def test_a_prompt_asks_for_what_it_says_and_not_for_what_it_leaves_as_usual() -> None:
     assert heads_for(PLAIN) == ("subject", "colour", "place", "time")
     assert heads_for(RAINY) == ("subject", "colour", "place", "time", "weather", "position")
-    told = ("subject", "colour", "place", "time", "second subject", "second colour", "count", "style")
-    assert heads_for(PAIR) == told
+    expected = ("subject", "colour", "place", "time", "second subject", "second colour", "count", "style")
+    assert heads_for(PAIR) == expected
 
 
 def test_renders_are_found_to_show_what_their_scenes_ask_for() -> None:

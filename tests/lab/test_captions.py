@@ -93,5 +93,5 @@ def test_a_pair_says_which_colour_belongs_to_which_subject() -> None:
         text = caption(scene, rng, complete=True).lower()
         for thing in scene.things:
             colours = COLOUR_WORDS.get(thing.colour, (thing.colour,))
-            said = [f"{colour} {word}" for colour in colours for word in SUBJECT_WORDS[thing.subject]]
-            assert any(words in text for words in said), text
+            wordings = [f"{colour} {word}" for colour in colours for word in SUBJECT_WORDS[thing.subject]]
+            assert any(words in text for words in wordings), text

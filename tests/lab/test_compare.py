@@ -12,9 +12,9 @@ async def test_the_three_pictures_differ_in_treatment_alone() -> None:
     engine = FakeEngine()
     columns = await compare(engine, Generate("a cat", width=64, height=64, seed=9))
     assert [column.name for column in columns] == ["original", "optimized", "enhanced"]
-    asked = [task for task in engine.tasks if isinstance(task, Generate)]
-    assert [(task.optimize, task.enhance) for task in asked] == [(False, False), (True, False), (True, True)]
-    assert {(task.prompt, task.seed, task.width, task.steps) for task in asked} == {("a cat", 9, 64, 8)}
+    tasks = [task for task in engine.tasks if isinstance(task, Generate)]
+    assert [(task.optimize, task.enhance) for task in tasks] == [(False, False), (True, False), (True, True)]
+    assert {(task.prompt, task.seed, task.width, task.steps) for task in tasks} == {("a cat", 9, 64, 8)}
 
 
 async def test_the_sheet_holds_the_pictures_side_by_side() -> None:

@@ -98,6 +98,6 @@ def test_a_reader_is_right_when_every_token_names_the_choices() -> None:
 def test_pictures_that_do_not_follow_their_noise_teach_no_reading() -> None:
     """A picture with noise of its own leaves the loss alone, whatever is named."""
     chosen = choices(SMALL.scenes(4))
-    said = torch.randn(len(chosen), 6, sum(GROUPS))
+    logits = torch.randn(len(chosen), 6, sum(GROUPS))
     nothing = torch.zeros(len(chosen), dtype=torch.bool)
-    assert reading_loss(nn.Identity(), Taps(said[:, :1], said[:, :3], said), chosen, nothing) == 0
+    assert reading_loss(nn.Identity(), Taps(logits[:, :1], logits[:, :3], logits), chosen, nothing) == 0

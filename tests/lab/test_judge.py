@@ -22,9 +22,9 @@ def test_every_question_has_an_answer_among_its_words() -> None:
     """The truth about any scene is one of the words of each head."""
     rng = Random(1)
     for _ in range(300):
-        told = truth(sample_scene(rng))
-        assert set(told) == set(HEADS)
-        assert all(told[name] in words for name, words in HEADS.items())
+        values = truth(sample_scene(rng))
+        assert set(values) == set(HEADS)
+        assert all(values[name] in words for name, words in HEADS.items())
 
 
 def test_of_two_subjects_the_left_one_comes_first() -> None:

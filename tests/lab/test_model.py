@@ -64,11 +64,11 @@ def test_tokens_kept_in_another_order_are_the_same_tokens() -> None:
     model = build_transformer(n_layers=2).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
-    told = (torch.randn(2, 32, 224), torch.ones(2, 32, dtype=torch.bool))
+    caption = (torch.randn(2, 32, 224), torch.ones(2, 32, dtype=torch.bool))
     latents, time = torch.randn(2, 16, 16, 16), torch.tensor([0.1, 0.7])
     kept = torch.stack([torch.randperm(64), torch.randperm(64)])
-    whole, _ = forward_tokens(model, latents, time, *told)
-    some, _ = forward_tokens(model, latents, time, *told, kept)
+    whole, _ = forward_tokens(model, latents, time, *caption)
+    some, _ = forward_tokens(model, latents, time, *caption, kept)
     assert torch.allclose(some, gather(whole, kept), atol=1e-5)
 
 

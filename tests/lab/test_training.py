@@ -89,8 +89,8 @@ def test_every_short_session_on_a_fresh_clone_improves_the_weights_there_are(
     losses = []
     for steps in (4, 6):
         train.session(replace(tiny(tmp_path, steps), warm=WEIGHTS), minutes=5)
-        told = re.findall(r"sample (\S+) before, (\S+) after", capsys.readouterr().out)
-        losses += map(float, told[0])
+        samples = re.findall(r"sample (\S+) before, (\S+) after", capsys.readouterr().out)
+        losses += map(float, samples[0])
         assert torch.load(tmp_path / "session" / "flow.pt", weights_only=True)["step"] == steps
     assert losses[0] > losses[1]
     assert losses[2] > losses[3]
@@ -102,10 +102,10 @@ def test_a_session_goes_on_with_the_latest_stage_or_the_one_behind_it(
 ) -> None:
     """A stage whose time is not up is trained on; behind a finished one comes the next."""
     torch.save({"seconds": 60 * minutes}, tmp_path / "flow.pt")
-    asked = []
-    monkeypatch.setattr(train, "run", lambda name, plan: asked.append((name, plan.session)))
+    runs = []
+    monkeypatch.setattr(train, "run", lambda name, plan: runs.append((name, plan.session)))
     train.session(tiny(tmp_path, 1), minutes=2)
-    assert asked[-1] == (next_stage, 2)
+    assert runs[-1] == (next_stage, 2)
 
 
 @pytest.mark.parametrize("name", ["flow", "large", "polish", "distill"])

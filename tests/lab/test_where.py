@@ -59,9 +59,9 @@ def test_the_hint_is_won_by_naming_the_right_subject_in_the_right_cells() -> Non
     covers[0, 0, 1, 2] = 1
 
     def loss(subject: str, cell: int) -> float:
-        said = torch.full((1, 1, len(SUBJECTS), CELLS), -9.0)
-        said[..., SUBJECTS.index(subject), cell] = 9.0
-        return hint_loss(nn.Identity(), said.flatten(2), covers, subjects).item()
+        logits = torch.full((1, 1, len(SUBJECTS), CELLS), -9.0)
+        logits[..., SUBJECTS.index(subject), cell] = 9.0
+        return hint_loss(nn.Identity(), logits.flatten(2), covers, subjects).item()
 
     assert loss("house", 4 + 2) < 0.01
     assert loss("cat", 4 + 2) > 1
@@ -72,10 +72,10 @@ def test_of_some_tokens_the_head_is_asked_for_those_alone() -> None:
     """A picture of two tokens with a house in the second: asked for that one alone, naming it is right."""
     subjects, covers = subject_indices([HOUSE]), torch.zeros(1, 2, 4, 8)
     covers[0, 0, :, 4:] = 1
-    said = torch.full((1, 1, len(SUBJECTS), CELLS), -9.0)
-    said[..., SUBJECTS.index("house"), :] = 9.0
-    assert hint_loss(nn.Identity(), said.flatten(2), covers, subjects, torch.tensor([[1]])) < 0.01
-    assert hint_loss(nn.Identity(), said.flatten(2), covers, subjects, torch.tensor([[0]])) > 1
+    logits = torch.full((1, 1, len(SUBJECTS), CELLS), -9.0)
+    logits[..., SUBJECTS.index("house"), :] = 9.0
+    assert hint_loss(nn.Identity(), logits.flatten(2), covers, subjects, torch.tensor([[1]])) < 0.01
+    assert hint_loss(nn.Identity(), logits.flatten(2), covers, subjects, torch.tensor([[0]])) > 1
 
 
 def test_tokens_of_a_subject_are_kept_more_often_than_the_others() -> None:
@@ -95,6 +95,6 @@ def test_tokens_of_a_subject_are_kept_more_often_than_the_others() -> None:
 
 def test_a_new_head_says_that_nothing_stands_anywhere() -> None:
     """Before training every subject is unlikely in every cell, whatever the tokens hold."""
-    said = torch.sigmoid(build_head(8)(torch.randn(3, 8)))
-    assert said.shape == (3, len(SUBJECTS) * CELLS)
-    assert said.max().item() == pytest.approx(0.018, abs=1e-3)
+    logits = torch.sigmoid(build_head(8)(torch.randn(3, 8)))
+    assert logits.shape == (3, len(SUBJECTS) * CELLS)
+    assert logits.max().item() == pytest.approx(0.018, abs=1e-3)

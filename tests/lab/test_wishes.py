@@ -82,7 +82,7 @@ def test_what_is_refused_and_was_not_in_the_wish_to_be_refused_is_a_flaw() -> No
 
 
 @pytest.mark.parametrize(
-    ("prompt", "item", "said"),
+    ("prompt", "item", "expected"),
     [
         ("A red sports car beside a blue van", "red~car", True),
         ("A red van, a blue car", "red~car", False),
@@ -95,8 +95,8 @@ def test_what_is_refused_and_was_not_in_the_wish_to_be_refused_is_a_flaw() -> No
         ("welcome home", "=欢迎回家", False),
     ],
 )
-def test_wordings_allow_plurals_endings_gaps_and_literal_text(prompt: str, item: str, said: bool) -> None:
-    assert says(prompt, item, reads_chinese=False) is said
+def test_wordings_allow_plurals_endings_gaps_and_literal_text(prompt: str, item: str, expected: bool) -> None:
+    assert says(prompt, item, reads_chinese=False) is expected
 
 
 def test_names_that_the_gold_spells_in_pinyin_are_no_garbage() -> None:

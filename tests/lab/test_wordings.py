@@ -26,11 +26,11 @@ def test_every_scene_has_its_wordings_and_none_is_cut(tmp_path: Path) -> None:
 def test_some_captions_of_a_batch_are_empty(tmp_path: Path) -> None:
     """About a tenth of the captions picked say nothing, for guidance."""
     words = worded(SMALL.scenes(4), build_tokenizer(3000), tmp_path / "words.npy", seed=1)
-    ids, lengths, told = words.pick(torch.zeros(400, dtype=torch.long), Random(3))
+    ids, lengths, stated = words.pick(torch.zeros(400, dtype=torch.long), Random(3))
     empty = (lengths == len(words.empty)) & (ids[:, : len(words.empty)] == words.empty).all(1)
     assert 15 < int(empty.sum()) < 80
-    assert not told[empty].any()
-    assert told[~empty].all()
+    assert not stated[empty].any()
+    assert stated[~empty].all()
 
 
 def test_captions_are_grouped_as_the_pipeline_pads_them() -> None:

@@ -191,9 +191,14 @@ def test_the_backend_is_chosen_by_what_the_model_says_it_is(stable_diffusion: Pa
 
 def test_a_fast_picture_takes_the_steps_its_prompt_needs(unet: GenericPipeline) -> None:
     picture = drawn(unet, replace(TASK, prompt="a cat", steps=8, fast=True))
-    told = metadata.read(picture.png)
-    assert told is not None
-    assert (told.steps, told.fast, picture.report["steps"], picture.report["scheduled_steps"]) == (
+    parameters = metadata.read(picture.png)
+    assert parameters is not None
+    assert (
+        parameters.steps,
+        parameters.fast,
+        picture.report["steps"],
+        picture.report["scheduled_steps"],
+    ) == (
         4,
         True,
         4,

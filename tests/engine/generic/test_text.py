@@ -66,8 +66,8 @@ def test_a_prompt_is_cut_where_clip_stops_reading_and_that_is_told(stable_diffus
     def read(task: Generate) -> PromptReady:
         with pytest.raises(StopIteration) as done:
             next(pipeline.prompt(task))
-        told: PromptReady = done.value.value
-        return told
+        ready: PromptReady = done.value.value
+        return ready
 
     task = replace(TASK, prompt="a red cat on the sea", optimize=False, enhance=False)
     assert (read(task).used, read(task).notes) == ("a red cat on the", ("truncated",))

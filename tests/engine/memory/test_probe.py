@@ -42,6 +42,6 @@ def test_cuda_grows_its_segments_unless_the_environment_says_otherwise() -> None
     fresh: dict[str, str] = {}
     prepare_environment(fresh)
     assert fresh == {SETTINGS[0]: "expandable_segments:True"}
-    told = {SETTINGS[1]: "backend:cudaMallocAsync"}
-    prepare_environment(told)
-    assert told == {SETTINGS[1]: "backend:cudaMallocAsync"}
+    environment = {SETTINGS[1]: "backend:cudaMallocAsync"}
+    prepare_environment(environment)
+    assert environment == {SETTINGS[1]: "backend:cudaMallocAsync"}

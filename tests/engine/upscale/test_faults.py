@@ -32,8 +32,8 @@ def weights(folder: Path, value: float) -> Path:
 
 
 def file(image: Image.Image = SOURCE) -> bytes:
-    told = Parameters("a red boat", width=image.width, height=image.height, seed=3, model="embedded")
-    return metadata.write(codec.png(image), told)
+    parameters = Parameters("a red boat", width=image.width, height=image.height, seed=3, model="embedded")
+    return metadata.write(codec.png(image), parameters)
 
 
 def upscaled(folder: Path | None, method: str = "sr", image: Image.Image = SOURCE) -> Picture:
@@ -50,12 +50,12 @@ def test_weights_that_spoil_a_picture_leave_it_to_lanczos_and_the_report_says_so
     found = upscaled(weights(tmp_path, value), method)
     assert found.png == upscaled(None, "lanczos").png
     assert (found.report["method"], found.report["model"]) == ("lanczos", "lanczos")
-    [said] = found.report["guards"]
-    assert "the weights spoilt" in said
-    assert said.endswith("; upscaled with Lanczos")
-    told = metadata.read(found.png)
-    assert told is not None
-    assert told.upscaler == "lanczos"
+    [guard] = found.report["guards"]
+    assert "the weights spoilt" in guard
+    assert guard.endswith("; upscaled with Lanczos")
+    parameters = metadata.read(found.png)
+    assert parameters is not None
+    assert parameters.upscaler == "lanczos"
 
 
 def test_one_tile_without_numbers_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,14 +34,14 @@ def pipeline() -> ZImagePipeline:
 
 
 def file_of(image: Image.Image, prompt: str = SCENE.prompt) -> bytes:
-    told = Parameters(prompt, width=image.width, height=image.height, seed=3, model="embedded")
-    return metadata.write(codec.png(image), told)
+    parameters = Parameters(prompt, width=image.width, height=image.height, seed=3, model="embedded")
+    return metadata.write(codec.png(image), parameters)
 
 
 def redraw_of(image: Image.Image, side: int) -> tuple[list[Progress], Redraw]:
-    *told, last = upscale(Upscale(file_of(image), 2, "redraw"), UpscalePlan(redraw=Redrawing(side, TURBO)))
+    *events, last = upscale(Upscale(file_of(image), 2, "redraw"), UpscalePlan(redraw=Redrawing(side, TURBO)))
     assert isinstance(last, Redraw)
-    return [event for event in told if isinstance(event, Progress)], last
+    return [event for event in events if isinstance(event, Progress)], last
 
 
 def pictures(images: Sequence[Image.Image]) -> list[Picture]:
@@ -74,8 +74,8 @@ def test_the_worker_redraws_step_by_step_and_keeps_the_picture(pipeline: ZImageP
     inbox.put(RunTask(1, Upscale(file_of(source), 2, "redraw")))
     while worker.turn() and worker.busy:
         pass
-    *told, last = [report.event for report in reports if isinstance(report, TaskEvent)]
-    assert told == [Progress(1, 3), Progress(2, 3), Progress(3, 3)]
+    *events, last = [report.event for report in reports if isinstance(report, TaskEvent)]
+    assert events == [Progress(1, 3), Progress(2, 3), Progress(3, 3)]
     assert isinstance(last, Picture)
     assert (last.width, last.height, last.report["method"]) == (128, 128, "redraw")
     written = metadata.read(last.png)
@@ -86,13 +86,13 @@ def test_the_worker_redraws_step_by_step_and_keeps_the_picture(pipeline: ZImageP
 
 
 def test_a_picture_within_the_models_longest_side_is_one_task_with_its_own_prompt() -> None:
-    told, redraw = redraw_of(render(SCENE, 64), 256)
+    events, redraw = redraw_of(render(SCENE, 64), 256)
     (task,) = redraw.pieces
     assert (task.prompt, task.width, task.height, task.seed) == (SCENE.prompt, 128, 128, 3)
     assert not task.optimize
     assert not task.enhance
     assert task.guidance_scale == 1
-    assert (told, redraw.done, redraw.steps) == ([Progress(1, 3)], 1, 3)
+    assert (events, redraw.done, redraw.steps) == ([Progress(1, 3)], 1, 3)
 
 
 def test_a_larger_picture_is_cut_into_pieces_that_the_model_draws_and_fade_into_each_other() -> None:
@@ -137,8 +137,10 @@ def test_a_small_or_odd_picture_is_padded_to_what_the_model_draws_and_cropped_ag
 
 
 def test_a_foreign_files_wild_seed_and_prompt_become_what_the_model_takes(pipeline: ZImagePipeline) -> None:
-    told = Parameters("a\u200b fox", seed=-7)
-    *_, redraw = pipeline.upscale(Upscale(metadata.write(codec.png(render(SCENE, 64)), told), 2, "redraw"))
+    parameters = Parameters("a\u200b fox", seed=-7)
+    *_, redraw = pipeline.upscale(
+        Upscale(metadata.write(codec.png(render(SCENE, 64)), parameters), 2, "redraw")
+    )
     assert isinstance(redraw, Redraw)
     (task,) = redraw.pieces
     assert task.prompt == "a fox"
@@ -149,8 +151,10 @@ def test_a_foreign_files_wild_seed_and_prompt_become_what_the_model_takes(pipeli
 def test_the_lora_files_it_was_drawn_with_are_used_again_for_this_models_own(
     pipeline: ZImagePipeline, model: str, loras: tuple[tuple[str, float], ...]
 ) -> None:
-    told = Parameters(SCENE.prompt, model=model, loras=(("ink", 0.8),))
-    *_, redraw = pipeline.upscale(Upscale(metadata.write(codec.png(render(SCENE, 64)), told), 2, "redraw"))
+    parameters = Parameters(SCENE.prompt, model=model, loras=(("ink", 0.8),))
+    *_, redraw = pipeline.upscale(
+        Upscale(metadata.write(codec.png(render(SCENE, 64)), parameters), 2, "redraw")
+    )
     assert isinstance(redraw, Redraw)
     assert redraw.pieces[0].loras == loras
 

@@ -80,8 +80,8 @@ def test_spans_of_a_multiple_stay_multiples(length: int) -> None:
 
 def test_four_times_larger_is_two_passes_whose_tiles_are_counted_together() -> None:
     stage = super_resolved(noise(), 4, network(nearest), 60)
-    told = list(stage)
-    assert [progress.step for progress in told] == list(range(1, told[0].steps + 1))
+    events = list(stage)
+    assert [progress.step for progress in events] == list(range(1, events[0].steps + 1))
     assert returned(super_resolved(noise(), 4, network(nearest), 60)).shape == (360, 280, 3)
 
 

@@ -40,12 +40,12 @@ class Folder:
         self.loras = Loras(path, pipeline.components.transformer)
 
     def save(
-        self, tensors: Mapping[str, Tensor], name: str = "a", told: Mapping[str, object] | None = None
+        self, tensors: Mapping[str, Tensor], name: str = "a", metadata: Mapping[str, object] | None = None
     ) -> None:
-        metadata = {"lora_adapter_metadata": json.dumps(told)} if told is not None else None
+        packed = None if metadata is None else {"lora_adapter_metadata": json.dumps(metadata)}
         file = self.path / f"{name}.safetensors"
         file.parent.mkdir(exist_ok=True)
-        save_file({key: tensor.clone() for key, tensor in tensors.items()}, file, metadata)
+        save_file({key: tensor.clone() for key, tensor in tensors.items()}, file, packed)
 
     def added(self, layer: str = LAYER, weight: float = 1.0, name: str = "a") -> Tensor:
         """The matrix that is added to a layer, column by column."""

@@ -95,18 +95,18 @@ def erring(run: Callable[..., Tensor], **_: object) -> Callable[..., Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("compiler", "kept", "told"),
+    ("compiler", "kept", "warning"),
     [(failing, False, "no compiler here"), (erring, False, "off by"), (lambda run, **_: run, True, "")],
 )
 def test_a_compiler_that_fails_or_errs_is_not_used(
-    compiler: object, kept: bool, told: str, pipeline: ZImagePipeline,
+    compiler: object, kept: bool, warning: str, pipeline: ZImagePipeline,
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(torch, "compile", compiler)
     denoiser = Denoiser(pipeline.components.transformer, SPEED)
     assert denoiser.speed.compiled == kept
     assert denoiser.warm(128, 128) == (1 + len(WARM_CAPTIONS) if kept else 0)
-    assert told in caplog.text
+    assert warning in caplog.text
 
 
 def test_a_hooked_or_unfused_block_is_not_compiled_for_trial(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,12 +45,12 @@ def test_nothing_is_added_until_the_operator_asks_for_it(pipeline: ZImagePipelin
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "reason"),
     [(EngineError("out_of_memory", "not even a small tile fits"), "not even a small tile fits"),
      (RuntimeError(NO_MEMORY[0]), "memory ran out")],
 )  # fmt: skip
 def test_without_room_for_detail_the_picture_comes_as_it_was_drawn(
-    detailed: ZImagePipeline, task: Task, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+    detailed: ZImagePipeline, task: Task, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
 ) -> None:
     def no_room(*_: object) -> None:
         raise error
@@ -59,4 +59,4 @@ def test_without_room_for_detail_the_picture_comes_as_it_was_drawn(
     monkeypatch.setattr(detail, "refine", no_room)
     refined = drawn(detailed, task(enhance=True))
     assert np.array_equal(levels(refined.png), levels(plain.png))
-    assert refined.report["guards"] == [f"no detail added: {told}"]
+    assert refined.report["guards"] == [f"no detail added: {reason}"]

@@ -47,4 +47,4 @@ def test_a_picture_that_does_not_grow_is_drawn_again(pipeline: ZImagePipeline, t
     wish = task(width=384, height=384)
     with spoiled(pipeline.vae.model.encoder, lambda call, output: call < 2):
         picture = drawn(pipeline, wish)
-    assert any("drawn again in float32" in told for told in picture.report["guards"])
+    assert any("drawn again in float32" in action for action in picture.report["guards"])

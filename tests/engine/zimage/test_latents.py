@@ -21,12 +21,12 @@ LIMITED = ModelProfile("small", 256, 512, composes=256)
 @pytest.fixture(scope="module")
 def limited(pipeline: ZImagePipeline) -> ZImagePipeline:
     """The embedded model as if it composed 64 pixels."""
-    told = replace(pipeline.components.profile, composes=64)
-    return ZImagePipeline(replace(pipeline.components, profile=told))
+    profile = replace(pipeline.components.profile, composes=64)
+    return ZImagePipeline(replace(pipeline.components, profile=profile))
 
 
 @pytest.mark.parametrize(
-    ("asked", "first"),
+    ("size", "first"),
     [
         ((256, 256), (256, 256)),
         ((336, 192), (336, 192)),
@@ -37,11 +37,11 @@ def limited(pipeline: ZImagePipeline) -> ZImagePipeline:
     ],
 )
 def test_a_picture_begins_at_the_area_its_model_composes_and_keeps_its_ratio(
-    asked: tuple[int, int], first: tuple[int, int]
+    size: tuple[int, int], first: tuple[int, int]
 ) -> None:
-    task = Generate("a cat", width=asked[0], height=asked[1])
+    task = Generate("a cat", width=size[0], height=size[1])
     assert first_size(task, LIMITED) == first
-    assert first_size(task, replace(LIMITED, composes=0)) == asked
+    assert first_size(task, replace(LIMITED, composes=0)) == size
 
 
 def test_a_large_picture_has_its_full_size_from_the_last_steps_on(

@@ -66,9 +66,9 @@ def test_a_diffusers_file_equals_merged_weights_and_leaves_no_trace(
     assert (with_ink - expected).abs().max() < 1e-4
     assert (with_ink - plain).abs().max() > 0.1
     assert torch.equal(sampled(layered, task()).latents, plain)
-    told = metadata.read(drawn(layered, task(loras=(("ink", 0.7),), steps=1)).png)
-    assert told is not None
-    assert told.loras == (("ink", 0.7),)
+    parameters = metadata.read(drawn(layered, task(loras=(("ink", 0.7),), steps=1)).png)
+    assert parameters is not None
+    assert parameters.loras == (("ink", 0.7),)
 
 
 def test_two_files_add_up_and_alphas_scale_them(pipeline: ZImagePipeline, task: Task, tmp_path: Path) -> None:
@@ -84,8 +84,8 @@ def test_two_files_add_up_and_alphas_scale_them(pipeline: ZImagePipeline, task: 
     save_file(kohya, tmp_path / "kohya.safetensors")
     peft = {f"base_model.model.{path}.lora_A.default.weight": down for path, (down, _) in second.items()}
     peft |= {f"base_model.model.{path}.lora_B.default.weight": up for path, (_, up) in second.items()}
-    told = {"transformer.r": RANK, "transformer.lora_alpha": 8}
-    save_file(peft, tmp_path / "peft.safetensors", metadata={"lora_adapter_metadata": json.dumps(told)})
+    parameters = {"transformer.r": RANK, "transformer.lora_alpha": 8}
+    save_file(peft, tmp_path / "peft.safetensors", metadata={"lora_adapter_metadata": json.dumps(parameters)})
     layered = ZImagePipeline(pipeline.components, loras=Loras(tmp_path, pipeline.components.transformer))
     found = sampled(layered, task(loras=(("kohya", 1.0), ("peft", -0.5)))).latents
     expected = sampled(merged(pipeline, [(first, 2 / RANK), (second, -0.5 * 8 / RANK)]), task()).latents

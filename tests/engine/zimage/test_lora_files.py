@@ -66,11 +66,13 @@ def test_a_file_of_another_model_says_which_where_it_knows(folder: Folder) -> No
     text = "lora_te1_text_model_encoder_layers_0_self_attn_q_proj"
     stems = [text, *(f"lora_unet_down_blocks_{n}" for n in range(4))]
     tensors = {f"{stem}.lora_down.weight": DOWN.clone() for stem in stems}
-    told = {"modelspec.architecture": "stable-diffusion-xl-v1-base/lora"}
-    save_file(tensors, folder.path / "a.safetensors", told)
-    said = str(folder.refused())
-    assert "made for another model (stable-diffusion-xl-v1-base/lora), unknown keys: lora_unet_down" in said
-    assert "and 1 more" in said
+    file_metadata = {"modelspec.architecture": "stable-diffusion-xl-v1-base/lora"}
+    save_file(tensors, folder.path / "a.safetensors", file_metadata)
+    message = str(folder.refused())
+    assert (
+        "made for another model (stable-diffusion-xl-v1-base/lora), unknown keys: lora_unet_down" in message
+    )
+    assert "and 1 more" in message
 
 
 TEXT = (
@@ -154,7 +156,7 @@ def test_a_file_that_is_not_whole_is_one_line(
 
 
 @pytest.mark.parametrize(
-    "told",
+    "file_metadata",
     [
         [],
         "words",
@@ -164,8 +166,8 @@ def test_a_file_that_is_not_whole_is_one_line(
         {"transformer.alpha_pattern": {"(": 3}},
     ],
 )
-def test_metadata_that_makes_no_sense_is_one_line(folder: Folder, told: object) -> None:
-    save_file(pair(), folder.path / "a.safetensors", {"lora_adapter_metadata": json.dumps(told)})
+def test_metadata_that_makes_no_sense_is_one_line(folder: Folder, file_metadata: object) -> None:
+    save_file(pair(), folder.path / "a.safetensors", {"lora_adapter_metadata": json.dumps(file_metadata)})
     assert folder.refused().code == "bad_input"
 
 
@@ -195,7 +197,7 @@ def test_a_file_that_is_gone_is_missed_by_the_next_picture(folder: Folder) -> No
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("my lora", "my lora"),
         ("my lora (v2) [final]", "my lora (v2) [final]"),
@@ -207,9 +209,9 @@ def test_a_file_that_is_gone_is_missed_by_the_next_picture(folder: Folder) -> No
         ("styles/ink", "ink"),
     ],
 )
-def test_names_are_found_as_people_say_them(folder: Folder, name: str, said: str) -> None:
+def test_names_are_found_as_people_say_them(folder: Folder, name: str, message: str) -> None:
     folder.save(pair(), name)
-    assert near(folder.added(name=said), UP @ DOWN)
+    assert near(folder.added(name=message), UP @ DOWN)
 
 
 def test_a_name_in_two_subfolders_is_asked_about(folder: Folder) -> None:

@@ -43,12 +43,12 @@ def test_every_way_to_write_a_layer_is_read(folder: Folder, tensors: dict[str, T
 
 def test_alphas_by_pattern_are_applied(folder: Folder) -> None:
     wide = {f"transformer.{OTHER}.lora_A.weight": noise(RANK, 512), f"transformer.{OTHER}.lora_B.weight": UP}
-    told = {
+    metadata = {
         "transformer.r": RANK,
         "transformer.lora_alpha": 4,
         "transformer.alpha_pattern": {"attention.to_q": 32},
     }
-    folder.save(pair() | wide, told=told)
+    folder.save(pair() | wide, metadata=metadata)
     assert near(folder.added(), 8 * UP @ DOWN)
     assert near(folder.added(OTHER), UP @ noise(RANK, 512))
 
@@ -65,18 +65,18 @@ def test_alphas_by_pattern_are_applied(folder: Folder) -> None:
     ],
 )
 def test_patterns_mean_what_peft_means_by_them(folder: Folder, pattern: dict[str, int], scale: float) -> None:
-    folder.save(pair(), told={"transformer.alpha_pattern": pattern})
+    folder.save(pair(), metadata={"transformer.alpha_pattern": pattern})
     assert near(folder.added(), scale * UP @ DOWN)
 
 
 def test_a_rank_by_pattern_is_the_rank_of_the_factors(folder: Folder) -> None:
-    told = {"transformer.r": 64, "transformer.lora_alpha": 8, "transformer.rank_pattern": {"to_q": RANK}}
-    folder.save(pair(), told=told)
+    metadata = {"transformer.r": 64, "transformer.lora_alpha": 8, "transformer.rank_pattern": {"to_q": RANK}}
+    folder.save(pair(), metadata=metadata)
     assert near(folder.added(), 2 * UP @ DOWN)
 
 
 def test_rank_stabilised_scales_take_the_root(folder: Folder) -> None:
-    folder.save(pair(), told={"transformer.lora_alpha": 8, "transformer.use_rslora": True})
+    folder.save(pair(), metadata={"transformer.lora_alpha": 8, "transformer.use_rslora": True})
     assert near(folder.added(), 4 * UP @ DOWN)
 
 

@@ -144,10 +144,19 @@ def test_the_png_carries_original_and_used_prompt_and_all_parameters(
 ) -> None:
     wish = task(negative_prompt="night", variation=Variation(9, 0.1, 0.3), original="红色帆船")
     picture = drawn(pipeline, wish)
-    told = metadata.read(picture.png)
-    assert told is not None
-    assert (told.original, told.prompt, told.negative_prompt) == ("红色帆船", wish.prompt, "night")
-    assert (told.seed, told.steps, told.guidance_scale, told.variation) == (7, 4, 1.8, wish.variation)
+    parameters = metadata.read(picture.png)
+    assert parameters is not None
+    assert (parameters.original, parameters.prompt, parameters.negative_prompt) == (
+        "红色帆船",
+        wish.prompt,
+        "night",
+    )
+    assert (parameters.seed, parameters.steps, parameters.guidance_scale, parameters.variation) == (
+        7,
+        4,
+        1.8,
+        wish.variation,
+    )
 
 
 def test_optimize_and_enhance_are_done_as_asked_and_the_original_is_kept(pipeline: ZImagePipeline) -> None:
@@ -159,14 +168,14 @@ def test_optimize_and_enhance_are_done_as_asked_and_the_original_is_kept(pipelin
     assert "red sailboat" in pipeline.optimizer.prepare(Optimize("海上的红色帆船")).used
 
 
-@pytest.mark.parametrize(("language", "told"), [("own", "一只狐狸"), ("auto", "a fox")])
+@pytest.mark.parametrize(("language", "parameters"), [("own", "一只狐狸"), ("auto", "a fox")])
 def test_a_model_without_a_world_of_its_own_keeps_the_language_where_that_is_set(
-    pipeline: ZImagePipeline, language: PromptLanguage, told: str
+    pipeline: ZImagePipeline, language: PromptLanguage, parameters: str
 ) -> None:
     profile = replace(pipeline.components.profile, negatives=("banding",))
     components = replace(pipeline.components, profile=profile, world=None, prompt_language=language)
     ready = ZImagePipeline(components).optimizer.prepare(Generate("请画一只狐狸"))
-    assert ready.used.startswith(told)
+    assert ready.used.startswith(parameters)
     assert "banding" in ready.negative_used
 
 

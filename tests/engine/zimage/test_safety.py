@@ -99,9 +99,9 @@ def test_a_lost_picture_is_drawn_again_from_another_seed_and_says_so(
     drawing = begin(pipeline, task())
     drawing.broken = "block 0 of step 1 is not finite"
     picture = pipeline.finish(drawing)()
-    told = metadata.read(picture.png)
-    assert told is not None
-    assert picture.seed == told.seed == 7 ^ OTHER_SEED
+    calls = metadata.read(picture.png)
+    assert calls is not None
+    assert picture.seed == calls.seed == 7 ^ OTHER_SEED
     assert picture.report["guards"][-1].endswith(f"drawn again in float32 from seed {picture.seed}")
 
 
@@ -185,17 +185,17 @@ def test_out_of_memory_takes_the_next_plan_and_the_picture_is_the_same(
 def test_room_is_asked_for_until_the_plan_is_tight_enough_and_weights_are_let_go_of_in_between(
     pipeline: ZImagePipeline, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[object] = []
+    calls: list[object] = []
     answers = [True, True, False]
 
     def make_room(width: int, height: int) -> bool:
-        told.append((width, height))
+        calls.append((width, height))
         return answers.pop(0)
 
     own = ZImagePipeline(replace(pipeline.components, make_room=make_room))
-    monkeypatch.setattr(own.denoiser, "refresh", lambda: told.append("refreshed"))
+    monkeypatch.setattr(own.denoiser, "refresh", lambda: calls.append("refreshed"))
     begin(own, task(width=64))
-    assert told == [(64, 128), "refreshed", (64, 128), "refreshed", (64, 128)]
+    assert calls == [(64, 128), "refreshed", (64, 128), "refreshed", (64, 128)]
 
 
 @pytest.mark.parametrize("stage", ["caption", "predict"])

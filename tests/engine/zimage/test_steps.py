@@ -96,9 +96,9 @@ def test_a_fast_picture_takes_the_steps_its_prompt_needs_and_its_file_tells_them
     pipeline: ZImagePipeline, task: Task
 ) -> None:
     picture, plain = drawn(pipeline, task("a cat", steps=8, fast=True)), drawn(pipeline, task("a cat"))
-    told = metadata.read(picture.png)
-    assert told is not None
-    assert (told.steps, told.fast) == (4, True)
+    parameters = metadata.read(picture.png)
+    assert parameters is not None
+    assert (parameters.steps, parameters.fast) == (4, True)
     assert (picture.report["steps"], picture.report["scheduled_steps"]) == (4, 4)
     assert codec.read(picture.png).tobytes() == codec.read(plain.png).tobytes()
     assert begin(pipeline, task("a cat", steps=3, fast=True)).steps == 3
@@ -109,9 +109,9 @@ def test_a_fast_picture_over_another_tells_the_steps_of_the_whole_schedule(
 ) -> None:
     source = drawn(pipeline, task("a cat")).png
     picture = drawn(pipeline, task("a cat", steps=8, fast=True, init_image=source, strength=0.5))
-    told = metadata.read(picture.png)
-    assert told is not None
-    assert (told.steps, told.strength) == (4, 0.5)
+    parameters = metadata.read(picture.png)
+    assert parameters is not None
+    assert (parameters.steps, parameters.strength) == (4, 0.5)
     assert (picture.report["steps"], picture.report["scheduled_steps"]) == (2, 4)
 
 
