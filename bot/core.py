@@ -241,6 +241,13 @@ class Core:
         """
         return await self._history.picture(user, job_id, index)
 
+    async def input(self, user: User, job_id: int) -> bytes:
+        """Return the image that a user's own job was asked for with, as PNG.
+
+        Raises `Refused`: `no-such-job`, `picture-gone`.
+        """
+        return await self._history.input(user, job_id)
+
     async def reply(self, job: Job) -> Reply:
         """Return a job's message as it should look now, pictures loaded."""
         return await self._runner.reply(job)

@@ -11,12 +11,15 @@ from functools import partial
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from adapters.web.address import address_of, event_of, message_of
+from adapters.web.address import address_of, event_of, message_of, read_place
 from adapters.web.events import Hub
 from adapters.web.identity import Gate, locale_of
 from adapters.web.payload import (
+    BOX_PREFIX,
     PAGE_PREFIX,
     Json,
+    controls_json,
+    draft_json,
     entry_json,
     job_json,
     read_action,
@@ -63,6 +66,7 @@ class Api:
             web.post("/api/leave", self.leave),
             web.get(f"/api/jobs/{number}", self.job),
             web.get(f"/api/jobs/{number}/images/" + "{index:[0-9]{1,4}}.png", self.image),
+            web.get(f"/api/jobs/{number}/input.png", self.input),
             web.post(f"/api/jobs/{number}/actions", self.actions),
         ]
 
@@ -81,6 +85,7 @@ class Api:
         user = self.gate.user(request)
         self.presence.visit(user.id)
         profile, defaults = self.replies.profile, await self.core.defaults(user)
+        settings = await self.core.answer(user, commands.Command("settings", ""))
         world, suggestions = introduced(profile, user.locale)
         return web.json_response(
             {
@@ -88,11 +93,8 @@ class Api:
                 "world": world,
                 "suggestions": suggestions,
                 "largest_picture": MAX_BYTES,
-                "defaults": {
-                    "enhance": defaults.enhance,
-                    "steps": defaults.steps,
-                    "guidance_scale": defaults.guidance_scale,
-                },
+                "defaults": controls_json(defaults),
+                "choices": reply_json(settings)["choices"],
             }
         )
 
@@ -124,6 +126,11 @@ class Api:
         user = self.gate.user(request)
         action, message = await read_action(request, _number(request, "job"))
         answer = await self.core.press(user, action, address_of(user, message), event_of(user, message))
+        if action.verb == "edit" and isinstance(answer, Reply):
+            job = await self.core.job_for_action(user, action)
+            return web.json_response(
+                {"reply": reply_json(answer), "message": message, "draft": draft_json(job)}
+            )
         return await self._answer(user, answer, message)
 
     async def job(self, request: web.Request) -> web.Response:
@@ -138,16 +145,26 @@ class Api:
         path = await self.core.picture(user, _number(request, "job"), _number(request, "index"))
         return web.FileResponse(path, headers={"Cache-Control": "private, max-age=3600"})
 
+    async def input(self, request: web.Request) -> web.Response:
+        """The image that came with one of the user's own jobs."""
+        png = await self.core.input(self.gate.user(request), _number(request, "job"))
+        return web.Response(body=png, content_type="image/png")
+
     async def history(self, request: web.Request) -> web.Response:
-        """The user's latest exchanges, oldest first; `before` a job number for earlier ones."""
+        """The user's latest exchanges, oldest first, without what was deleted or went into the text box.
+
+        `before` is a job number for earlier ones; so is the answer's, for those before these.
+        """
         user = self.gate.user(request)
         before = request.query.get("before", "")
         if before and not NUMBER.fullmatch(before):
             raise web.HTTPUnprocessableEntity(text=f"before must be a job number, not {cut(before, 24)!r}.")
         version = self.hub.version()
         jobs = await self.core.jobs(user, HISTORY + 1, int(before) if before else None)
-        entries = [await self._entry(user, job, version) for job in reversed(jobs[:HISTORY])]
-        return web.json_response({"messages": entries, "more": len(jobs) > HISTORY})
+        found = [job for job in reversed(jobs[:HISTORY]) if not is_for_box(job)]
+        entries = [entry for job in found if not (entry := await self._entry(user, job, version))["deleted"]]
+        last = jobs[:HISTORY][-1].id if len(jobs) > HISTORY else None
+        return web.json_response({"messages": entries, "more": last is not None, "before": last})
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events: first every unfinished message as it looks now, then each change."""
@@ -222,6 +239,12 @@ def refusal(replies: Replies, refused: Refused, locale: str) -> web.Response:
 async def _place(user: User, message: str, number: int, count: int) -> Address:
     """Return where the page shows a message's request; the first in the message that answers it."""
     return address_of(user, f"{message}+{number}" if number else message)
+
+
+def is_for_box(job: Job) -> bool:
+    """Say whether a job's answer goes into the page's text box."""
+    address = job.request.address
+    return address.platform == "web" and read_place(address)[1].startswith(BOX_PREFIX)
 
 
 def _number(request: web.Request, name: str) -> int:

@@ -4,29 +4,46 @@ import base64
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import web
 
 from adapters.web import bodies
 from bot.replies.format import cut, steps
-from bot.types import Action, Button, Choice, Fetch, Image, Job, JobPicture, Refused, Reply, Verb
+from bot.requests import flags
+from bot.requests.tasks import edited
+from bot.types import Action, Button, Choice, Fetch, Image, Job, JobPicture, Params, Refused, Reply, Verb
 
 Json = dict[str, Any]
 
 PAGE_PREFIX = "page-"
 """Messages whose id begins so were sent by the page; only they end when the user leaves it."""
+BOX_PREFIX = "page-box-"
+"""Of these, the ones whose answer goes into the text box and not into the conversation."""
 
 CONTROLS: dict[str, tuple[type, ...]] = {
     "prompt": (str,),
+    "optimize": (bool,),
     "enhance": (bool,),
     "fast": (bool,),
     "steps": (int,),
     "guidance_scale": (int, float),
+    "aspect": (str,),
+    "count": (int,),
+    "strength": (int, float),
+    "seed": (str, int),
+    "loras": (str,),
+    "negative_prompt": (str,),
 }
-FLAGS = {"enhance": "enhance", "fast": "fast", "steps": "steps", "guidance_scale": "cfg"}
-"""The flag that each control sets."""
+FLAGS = {
+    **{name: name for name in ("optimize", "enhance", "fast", "steps", "count", "strength", "seed")},
+    "guidance_scale": "cfg",
+    "aspect": "ar",
+    "loras": "lora",
+    "negative_prompt": "no",
+}
+"""The flag that each control sets; an empty text sets none."""
 EXACT = 2**53
 """From here on a browser rounds numbers; seeds beyond are strings of digits."""
 MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
@@ -58,7 +75,9 @@ class Message:
 
     def presets(self) -> dict[str, str]:
         """Return the flags that the controls stand for, by their names."""
-        values = {FLAGS[name]: value for name, value in self.controls.items() if name in FLAGS}
+        values = {
+            FLAGS[name]: value for name, value in self.controls.items() if name in FLAGS and value != ""
+        }
         return {
             name: ("on" if value else "off") if isinstance(value, bool) else str(value)
             for name, value in values.items()
@@ -136,7 +155,44 @@ def entry_json(job: Job, reply: Reply, message: str, words: str, run: str, versi
         "created": job.created,
         "width": job.width,
         "height": job.height,
+        "favourite": job.favourite,
+        "deleted": bool(job.pictures) and not kept_pictures(job),
         "reply": reply_json(reply, job),
+    }
+
+
+def controls_json(params: Params) -> Json:
+    """Return the values of the page's controls for some parameters."""
+    return {
+        "optimize": params.optimize,
+        "enhance": params.enhance,
+        "steps": params.steps,
+        "guidance_scale": params.guidance_scale,
+        "aspect": params.aspect or "auto",
+        "count": params.count,
+        "strength": params.strength,
+        "seed": flags.value(params, "seed"),
+        "loras": flags.value(params, "lora"),
+        "negative_prompt": params.negative_prompt,
+    }
+
+
+def draft_json(job: Job) -> Json:
+    """Return what the page's text box and controls hold to change a job.
+
+    Flags that no control stands for stay in the text. A `rewritten` text is not optimized again. `image` is
+    the address of the image that was attached.
+    """
+    params = edited(job)
+    seen = {name: getattr(params, name) for name in controls_json(params)}
+    text = flags.render(replace(params, ignored=()), replace(Params(""), **seen))
+    is_rewritten = job.request.kind == "optimize" or bool(job.request.original and not params.optimize)
+    has_image = job.request.kind == "imagine" and job.request.image is not None
+    return {
+        "text": text,
+        "controls": controls_json(params),
+        "rewritten": is_rewritten,
+        "image": f"/api/jobs/{job.id}/input.png" if has_image else None,
     }
 
 
@@ -160,6 +216,7 @@ def reply_json(reply: Reply, job: Job | None = None) -> Json:
         "private": reply.private,
         "spoiler": reply.spoiler,
         "prefill": reply.prefill,
+        "final": reply.final,
     }
 
 

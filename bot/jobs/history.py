@@ -79,6 +79,16 @@ class History:
             raise Refused("picture-gone")
         return path
 
+    async def input(self, user: User, job_id: int) -> bytes:
+        """Return the image that a job was asked for with; raises `Refused`: `no-such-job`, `picture-gone`."""
+        image = (await self.job(user, job_id)).request.image
+        try:
+            if image:
+                return await self._images.read_input(image)
+        except FileNotFoundError:
+            pass
+        raise Refused("picture-gone")
+
     async def reply(self, job: Job) -> Reply:
         """Return a job's message as it should look now, pictures loaded."""
         return await self._runner.reply(job)

@@ -13,7 +13,7 @@ from bot.replies import format, lists, settings_panel
 from bot.replies.keyboard import Keyboard
 from bot.replies.refusals import EXPLAINED
 from bot.requests import flags
-from bot.requests.tasks import picture_variation, rewritten
+from bot.requests.tasks import edited, picture_variation
 from bot.storage.accounts import Ban
 from bot.storage.stats import Stats
 from bot.types import Image, Job, Params, Refused, Reply, User
@@ -140,9 +140,7 @@ class Replies:
 
         `defaults` are those of whoever will send it: what they say already need not be written out.
         """
-        is_rewritten = job.request.kind == "optimize" and job.used_prompt
-        params = rewritten(job) if is_rewritten else job.request.params
-        command = f"/imagine {flags.render(params, defaults)}"
+        command = f"/imagine {flags.render(edited(job), defaults)}"
         return Reply(self._say(job, "edit"), private=True, prefill=command)
 
     def refused(self, refused: Refused, locale: str) -> Reply:

@@ -81,13 +81,17 @@ def picture_of(job: Job, index: int) -> JobPicture:
 
 
 def typed(job: Job, defaults: Params) -> str:
-    """Return what a user typed to get a job, over the operator's `defaults`; "" for a pressed button."""
+    """Return what a user typed to get a job, over the operator's `defaults`; "" for a pressed button.
+
+    That a text is not optimized once more is no flag of theirs, unless it is part of `--raw`.
+    """
     request = job.request
     if request.parent is not None:
         return ""
     if request.kind == "upscale":
         return f"/upscale {UpscaleOptions(request.params.factor, request.params.method).words()}".rstrip()
-    line = flags.render(request.params, defaults)
+    params = request.params
+    line = flags.render(replace(params, optimize=params.optimize or params.enhance), defaults)
     return f"/optimize {line}" if request.kind == "optimize" else line
 
 

@@ -220,6 +220,17 @@ def rewritten(job: Job) -> Params:
     return replace(params, prompt=job.used_prompt or params.prompt, negative_prompt=negative, optimize=False)
 
 
+def edited(job: Job) -> Params:
+    """Return the parameters that an edit of a job begins with.
+
+    An optimized prompt is edited itself; a variation of a rewritten one is edited in the user's own words.
+    """
+    if job.request.kind == "optimize" and job.used_prompt:
+        return rewritten(job)
+    params, own = job.request.params, job.request.original
+    return replace(params, prompt=own, optimize=True) if own and job.request.variation else params
+
+
 def _wording(request: Request) -> int:
     """Return which wording a picture's prompt gets: a reroll's own where that is configured, the best else.
 

@@ -3,6 +3,7 @@
 import { Chat } from "./chat.js";
 import { Composer } from "./composer.js";
 import { ask, follow, messageId } from "./net.js";
+import { Optimizer } from "./optimize.js";
 import { strings } from "./strings.js";
 
 const SUGGESTIONS = 6;
@@ -11,7 +12,9 @@ const PANELS = new Set(["set", "forget"]);
 const byId = (id) => document.getElementById(id);
 
 const composer = new Composer(byId("composer"), send);
+const optimizer = new Optimizer(byId("composer"), composer);
 const chat = new Chat({ scroll: byId("scroll"), log: byId("log"), status: byId("status"), viewer: byId("viewer"), press });
+let before; // the number that earlier jobs are below, undefined before the first answer
 
 byId("earlier").addEventListener("click", earlier);
 greet();
@@ -31,7 +34,9 @@ function trouble(sentence) {
 
 async function greet() {
   const hello = await retried(() => ask("api/hello"));
-  composer.defaults(hello.defaults);
+  composer.defaults(hello.defaults, hello.choices);
+  composer.restore();
+  composer.text.focus();
   composer.largest = hello.largest_picture;
   byId("model").textContent = hello.name;
   byId("model").disabled = !hello.world;
@@ -42,7 +47,7 @@ async function greet() {
       chip.type = "button";
       chip.className = "chip";
       chip.textContent = text;
-      chip.addEventListener("click", () => send({ text, controls: composer.controls() }));
+      chip.addEventListener("click", () => send(composer.message(text)));
       const item = document.createElement("li");
       item.append(chip);
       return item;
@@ -51,26 +56,35 @@ async function greet() {
 }
 
 async function restore() {
-  const { messages, more } = await retried(() => ask("api/history"));
-  if (!chat.size) byId("earlier").hidden = !more;
-  for (const entry of messages) chat.apply(entry);
+  optimizer.check();
+  const latest = await retried(() => ask("api/history"));
+  if (before === undefined) reach(latest);
+  for (const entry of latest.messages) chat.apply(entry);
+  if (!latest.messages.length && latest.more && !chat.size) await earlier();
   byId("welcome").hidden = chat.size > 0;
   document.body.dataset.ready = "true";
 }
 
 async function earlier() {
-  const { messages, more } = await retried(() => ask(`api/history?before=${chat.oldest()}`));
-  byId("earlier").hidden = !more;
-  chat.prepend(messages);
+  const older = await retried(() => ask(`api/history?before=${before}`));
+  reach(older);
+  chat.prepend(older.messages);
+  if (!older.messages.length && older.more) await earlier();
+}
+
+function reach(history) {
+  before = history.before;
+  byId("earlier").hidden = !history.more;
 }
 
 function apply(entry) {
-  byId("welcome").hidden = true;
+  if (optimizer.apply(entry)) return;
   chat.apply(entry);
+  byId("welcome").hidden = chat.size > 0;
 }
 
 /** Send words; what was typed stands in the chat at once. */
-async function send(message) {
+async function send(message, draft = { text: message.text }) {
   const id = messageId();
   byId("welcome").hidden = true;
   chat.sent(id, message);
@@ -78,7 +92,10 @@ async function send(message) {
     const answer = await ask("api/messages", { ...message, message: id });
     if (answer.reply) chat.answered(id, answer.reply);
   } catch (error) {
-    chat.refused(id, error.message, () => composer.fill(message.text));
+    chat.refused(id, error.message, () => {
+      composer.fill(draft);
+      if (message.image) composer.attached(message.image);
+    });
   }
 }
 
@@ -86,7 +103,7 @@ async function send(message) {
 async function press({ verb, job, index, value }, card) {
   try {
     const answer = await ask(`api/jobs/${job}/actions`, { verb, index, value, message: messageId() });
-    if (answer.reply?.prefill) composer.fill(answer.reply.prefill);
+    if (answer.draft) await composer.edit(answer.draft);
     else if (PANELS.has(verb) && answer.reply) await turned(verb, answer.reply, card);
     else if (answer.reply) chat.notice(card, answer.reply);
   } catch (error) {
@@ -97,7 +114,10 @@ async function press({ verb, job, index, value }, card) {
 /** A panel says what its press came to; the controls and the conversation follow. */
 async function turned(verb, reply, card) {
   card.show({ reply });
-  if (verb === "set") composer.defaults((await ask("api/hello")).defaults);
+  if (verb === "set") {
+    const { defaults, choices } = await ask("api/hello");
+    composer.defaults(defaults, choices);
+  }
   else if ((await ask("api/history")).messages.length === 0) chat.forget();
 }
 

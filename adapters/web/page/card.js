@@ -117,8 +117,10 @@ export class Card {
     this.frame.replaceChildren(...images.map((image) => (preview ? this.preview(image, width, height) : this.picture(image))));
     const first = images[0];
     if (first) {
-      const { width: across } = fit(preview ? width : first.width, preview ? height : first.height);
-      this.element.style.setProperty("--across", `${images.length > 1 ? SHOWN : across}px`);
+      const shown = fit(preview ? width : first.width, preview ? height : first.height);
+      const rows = Math.ceil(images.length / 2);
+      this.frame.style.setProperty("--across", `${images.length > 1 ? SHOWN : shown.width}px`);
+      this.frame.style.setProperty("--ratio", (shown.width / shown.height) * (images.length > 1 ? 2 / rows : 1));
     }
   }
 

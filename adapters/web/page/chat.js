@@ -4,6 +4,9 @@ import { Card, element } from "./card.js";
 import { here } from "./net.js";
 import { strings } from "./strings.js";
 
+const NEAR = 100;
+const ABOVE = 8;
+
 export class Chat {
   constructor({ scroll, log, status, viewer, press }) {
     this.scroll = scroll;
@@ -12,16 +15,14 @@ export class Chat {
     this.viewer = viewer;
     this.press = press;
     this.turns = new Map();
+    this.following = true;
+    scroll.addEventListener("scroll", () => (this.following = scroll.scrollTop >= this.goal() - NEAR));
+    addEventListener("resize", () => this.follow());
     viewer.addEventListener("click", (event) => event.target === viewer && viewer.close());
   }
 
   get size() {
     return this.turns.size;
-  }
-
-  /** The smallest job number on the page. */
-  oldest() {
-    return Math.min(...[...this.turns.values()].map((turn) => turn.job ?? Infinity));
   }
 
   /** Show the person's words at once, before the bot has answered. */
@@ -31,15 +32,15 @@ export class Chat {
     turn.words.hidden = false;
     if (image) turn.words.prepend(element("img", { className: "sent", src: image, alt: strings.attached }));
     turn.element.classList.add("sending");
-    this.toBottom(true);
+    this.follow(true);
   }
 
   /** Bring a turn to what the bot says, unless that is older than what stands there. */
   apply(entry) {
+    if (entry.deleted) return this.turns.has(entry.message) && this.remove(entry.message);
     const turn = this.turns.get(entry.message) ?? this.add(entry.message, this.after(entry.job));
     // Each run of the server counts its versions anew.
     if (entry.run === turn.run && entry.version <= turn.version) return;
-    const follow = this.atBottom();
     [turn.run, turn.version] = [entry.run, entry.version];
     turn.job = entry.job;
     turn.element.dataset.job = entry.job;
@@ -49,7 +50,7 @@ export class Chat {
       turn.words.hidden = false;
     }
     if (turn.card.show(entry)) this.announce(entry.reply);
-    this.toBottom(follow);
+    this.follow();
   }
 
   /** Show the answer to a command that makes no job. */
@@ -59,7 +60,7 @@ export class Chat {
     turn.card.show({ reply: { ...reply, private: true } });
     if (reply.private || !reply.images.length) turn.card.dismissible(() => this.remove(id));
     this.announce(reply);
-    turn.element.scrollIntoView({ block: turn.element.offsetHeight > this.scroll.clientHeight ? "start" : "end" });
+    this.follow(true);
   }
 
   /** Say next to the person's words why they were not taken. */
@@ -75,19 +76,18 @@ export class Chat {
     const error = element("p", { className: "error" }, element("span", { textContent: sentence }), again);
     turn.words.after(error);
     this.announce({ text: sentence });
-    this.toBottom(true);
+    this.follow(true);
   }
 
   /** Show a private reply under a card until it is dismissed. */
   notice(card, reply) {
-    const follow = this.atBottom();
     card.notice(reply);
     this.announce(reply);
-    this.toBottom(follow);
   }
 
   prepend(entries) {
     const height = this.scroll.scrollHeight;
+    this.following = false;
     for (const entry of entries) this.apply(entry);
     this.scroll.scrollTop += this.scroll.scrollHeight - height;
   }
@@ -135,11 +135,17 @@ export class Chat {
     this.status.textContent = reply.text;
   }
 
-  atBottom() {
-    return this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight < 120;
+  /** Where the newest turn is seen whole, or from its beginning where it is higher than the window. */
+  goal() {
+    const { scrollHeight, clientHeight } = this.scroll;
+    const newest = this.log.lastElementChild;
+    const top = newest ? newest.offsetTop - this.scroll.offsetTop - ABOVE : Infinity;
+    return Math.max(0, Math.min(scrollHeight - clientHeight, top));
   }
 
-  toBottom(follow) {
-    if (follow) this.scroll.scrollTop = this.scroll.scrollHeight;
+  /** Keep the newest turn in view, unless the person has scrolled away from it. */
+  follow(always = false) {
+    this.following ||= always;
+    if (this.following) this.scroll.scrollTop = this.goal();
   }
 }

@@ -1,23 +1,27 @@
-// The text box, the attached picture and the controls.
+// The text box, the attached picture and the controls; all of it survives a reload.
 
+import { element } from "./card.js";
+import { here } from "./net.js";
+import { kept, keep } from "./kept.js";
 import { strings } from "./strings.js";
 
+const DIGITS = { steps: 0, cfg: 1, strength: 2 };
+
 export class Composer {
-  /** `send({text, controls, image?, preview?})` takes what the person sends. */
+  /** `send({text, controls, image?}, draft)` takes what the person sends; `fill(draft)` brings it back. */
   constructor(form, send) {
     this.send = send;
     this.image = null;
     this.largest = Infinity;
+    this.rewritten = false; // by Optimize: it is not done again
+    this.standard = null;
+    this.saved = JSON.parse(sessionStorage.draft ?? "null");
     const find = (selector) => form.querySelector(selector);
-    this.text = find("#text");
-    this.file = find("#file");
-    this.attachment = find("#attachment");
-    this.thumbnail = find("#thumbnail");
-    this.enhance = find("#enhance");
-    this.steps = find("#steps");
-    this.cfg = find("#cfg");
+    const parts = ["text", "file", "attachment", "thumbnail", "more", "enhance", "steps", "cfg"];
+    for (const id of [...parts, "auto", "aspect", "count", "negative", "seed", "strength"]) this[id] = find(`#${id}`);
     this.button = find("#send");
     this.box = find(".box");
+    this.sliders = [this.steps, this.cfg, this.strength];
 
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -25,14 +29,15 @@ export class Composer {
     });
     this.text.addEventListener("keydown", (event) => {
       // During composition Enter chooses a Chinese word; it sends nothing.
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      if (event.key !== "Enter" || event.shiftKey || event.altKey || event.isComposing || event.defaultPrevented) return;
       event.preventDefault();
       this.submit();
     });
-    this.text.addEventListener("input", () => this.refresh());
-    for (const slider of [this.steps, this.cfg]) slider.addEventListener("input", () => this.refresh());
+    form.addEventListener("input", () => this.refresh());
     find("#attach").addEventListener("click", () => this.file.click());
     find("#detach").addEventListener("click", () => this.detach());
+    find("#reset").addEventListener("click", () => this.set(this.standard));
+    find("#controls").addEventListener("toggle", (event) => event.newState === "open" && this.place(event.target));
     this.file.addEventListener("change", () => this.attach(this.file.files[0]));
     this.text.addEventListener("paste", (event) => {
       const file = [...event.clipboardData.files][0];
@@ -44,37 +49,86 @@ export class Composer {
     this.refresh();
   }
 
-  defaults({ enhance, steps, guidance_scale }) {
-    this.enhance.checked = enhance;
-    this.steps.value = steps;
-    this.cfg.value = guidance_scale;
+  /** Offer what may be chosen, as the settings do, and put the controls to the person's own defaults. */
+  defaults(controls, choices) {
+    for (const { name, options } of choices) {
+      if (!["aspect", "count"].includes(name)) continue;
+      const items = options.map(({ label, value }) => element("option", { textContent: label, value: value.split("=")[1] }));
+      this[name].replaceChildren(...items);
+    }
+    this.standard = controls;
+    this.set(controls);
+  }
+
+  set(controls) {
+    this.auto.checked = controls.optimize;
+    this.enhance.checked = controls.enhance;
+    this.steps.value = controls.steps;
+    this.cfg.value = controls.guidance_scale;
+    for (const name of ["aspect", "count"]) choose(this[name], String(controls[name]));
+    this.negative.value = controls.negative_prompt;
+    this.seed.value = controls.seed;
+    this.strength.value = controls.strength;
     this.refresh();
   }
 
   controls() {
     return {
+      optimize: this.auto.checked,
       enhance: this.enhance.checked,
       steps: Number(this.steps.value),
       guidance_scale: Number(this.cfg.value),
+      aspect: this.aspect.value,
+      count: Number(this.count.value),
+      negative_prompt: this.negative.value.trim(),
+      seed: this.seed.value.trim(),
+      strength: Number(this.strength.value),
     };
   }
 
-  fill(text) {
+  /** What is sent: a text that Optimize wrote is drawn as it stands. */
+  message(text) {
+    const { aspect, count, ...controls } = this.controls();
+    if (aspect) Object.assign(controls, { aspect, count }); // not yet known
+    if (this.rewritten) controls.optimize = false;
+    return { text, controls, ...(this.image && { image: this.image }) };
+  }
+
+  draft() {
+    return { text: this.text.value, controls: this.controls(), rewritten: this.rewritten };
+  }
+
+  /** Put a draft into box and controls; without controls they stay. */
+  fill({ text, controls, rewritten = false }) {
     this.text.value = text;
-    this.refresh();
+    this.rewritten = rewritten;
+    if (controls) this.set(rewritten ? { ...controls, optimize: this.auto.checked } : controls);
+    this.text.dispatchEvent(new Event("input", { bubbles: true }));
     this.text.focus();
     this.text.setSelectionRange(text.length, text.length);
   }
 
+  /** Bring a job's draft back, with the image that was attached to it. */
+  async edit(draft) {
+    this.fill(draft);
+    if (!draft.image) return this.detach();
+    const response = await fetch(here(draft.image)).catch(() => null);
+    if (response?.ok) this.attach(await response.blob());
+  }
+
   submit() {
     const text = this.text.value.trim();
-    if (!text) return;
-    const message = { text, controls: this.controls() };
-    if (this.image) message.image = this.image;
+    if (!text || !this.seed.reportValidity()) return;
+    const message = this.message(text);
+    const draft = this.draft();
     this.text.value = "";
+    // What belongs to these words alone ends with them.
+    if (this.rewritten) [this.negative.value, this.seed.value] = ["", ""];
+    this.rewritten = false;
     this.detach();
     this.text.focus();
-    this.send(message);
+    this.text.dispatchEvent(new Event("input", { bubbles: true }));
+    this.send(message, draft);
   }
 
   attach(file) {
@@ -88,21 +142,40 @@ export class Composer {
     }
     const reader = new FileReader();
     reader.addEventListener("load", () => {
-      this.image = reader.result;
-      this.thumbnail.src = reader.result;
-      this.thumbnail.alt = strings.attached;
-      this.attachment.hidden = false;
+      this.attached(reader.result);
+      keep(reader.result);
       this.text.focus();
     });
     reader.readAsDataURL(file);
   }
 
+  attached(image) {
+    this.image = image;
+    this.thumbnail.src = image;
+    this.thumbnail.alt = strings.attached;
+    this.attachment.hidden = false;
+    this.refresh();
+  }
+
   detach() {
+    if (this.image) keep(null);
     this.image = null;
     this.file.value = "";
     this.thumbnail.removeAttribute("src");
     this.attachment.hidden = true;
     this.refresh();
+  }
+
+  /** Bring back what stood here before a reload. */
+  async restore() {
+    const draft = this.saved;
+    if (draft && !this.text.value) {
+      this.text.value = draft.text;
+      this.rewritten = draft.rewritten;
+      this.set(draft.controls);
+    }
+    const image = await kept();
+    if (image && !this.image) this.attached(image);
   }
 
   acceptDrops() {
@@ -126,11 +199,30 @@ export class Composer {
     this.button.disabled = !this.text.value.trim();
     this.text.style.height = "auto";
     this.text.style.height = `${Math.min(this.text.scrollHeight, 200)}px`;
-    for (const slider of [this.steps, this.cfg]) {
-      const digits = slider === this.cfg ? 1 : 0;
-      slider.nextElementSibling.textContent = Number(slider.value).toFixed(digits);
+    this.strength.closest("label").hidden = !this.image;
+    for (const slider of this.sliders) {
+      slider.nextElementSibling.textContent = Number(slider.value).toFixed(DIGITS[slider.id]);
       const share = (slider.value - slider.min) / (slider.max - slider.min);
       slider.style.setProperty("--share", `${share * 100}%`);
     }
+    if (!this.standard) return;
+    const behind = ["aspect", "count", "negative_prompt", "seed", "optimize"];
+    const now = this.controls();
+    const set = behind.filter((name) => String(now[name]) !== String(this.standard[name])).length;
+    this.more.dataset.set = set || "";
+    sessionStorage.draft = JSON.stringify(this.draft());
   }
+
+  /** Let the panel stand above the box. */
+  place(panel) {
+    const { top, left, width } = this.box.getBoundingClientRect();
+    panel.style.inset = `auto auto ${innerHeight - top + 8}px ${left}px`;
+    panel.style.maxWidth = `${width}px`;
+  }
+}
+
+/** Choose a value of a list, which may have to be added. */
+function choose(list, value) {
+  if (![...list.options].some((option) => option.value === value)) list.append(element("option", { value, textContent: value }));
+  list.value = value;
 }

@@ -11,16 +11,10 @@ from playwright.async_api import Browser, Page, expect
 
 from bot.core import Core
 from bot.setup.config import WebConfig
-from tests.adapters.web.browser import Visitor, chromium, needs_browser, visiting
+from tests.adapters.web.browser import Visitor, needs_browser, visiting
 from tests.adapters.web.site import GUARDED, LOOPBACK, TOKEN, Site, serving
 
 pytestmark = [pytest.mark.browser, needs_browser, pytest.mark.asyncio(loop_scope="module")]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as running:
-        yield running
 
 
 @pytest_asyncio.fixture(loop_scope="module")

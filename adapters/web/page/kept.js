@@ -1,0 +1,36 @@
+// The attached image across a reload, one for each tab: too large for what keeps the text.
+
+const STORE = "drafts";
+
+/** Keep an image (a data URL), or none. */
+export async function keep(image) {
+  sessionStorage.tab ??= String(Math.random());
+  const store = await opened("readwrite");
+  if (image) store?.put({ tab: sessionStorage.tab, image }, "image");
+  else store?.delete("image");
+}
+
+/** Return the image that this tab kept. */
+export async function kept() {
+  const store = sessionStorage.tab && (await opened("readonly"));
+  if (!store) return null;
+  const found = await done(store.get("image"));
+  return found?.tab === sessionStorage.tab ? found.image : null;
+}
+
+async function opened(mode) {
+  try {
+    const request = indexedDB.open(STORE, 1);
+    request.onupgradeneeded = () => request.result.createObjectStore(STORE);
+    return (await done(request)).transaction(STORE, mode).objectStore(STORE);
+  } catch {
+    return null; // a private window may keep nothing
+  }
+}
+
+function done(request) {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
