@@ -21,7 +21,8 @@ async def test_hello_tells_the_page_what_the_model_can_do(site: Site) -> None:
     status, hello = await site.get("/api/hello")
     assert status == 200
     assert hello["suggestions"][0] == "a red sailboat on the sea at sunset"
-    assert hello["defaults"] == {"enhance": True, "steps": 8, "guidance_scale": 1.8}
+    defaults = {name: hello["defaults"][name] for name in ("enhance", "steps", "guidance_scale", "aspect")}
+    assert defaults == {"enhance": True, "steps": 8, "guidance_scale": 1.8, "aspect": "auto"}
 
 
 async def test_words_become_a_job_and_the_job_a_png(site: Site) -> None:
