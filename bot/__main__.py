@@ -1,14 +1,19 @@
 """The command line and the only wiring: config → store → engine → platforms → core. Nobody imports it."""
 
+import signal
+
+if __name__ == "__main__":
+    # Ctrl+C ends the program without a word while the rest is imported.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import asyncio
-import json
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,11 +30,12 @@ from bot.storage.database import DATABASE, UnusableDatabaseError, explained
 from bot.storage.jobs import JobStore
 from bot.storage.pictures import PictureFolder
 from bot.types import Refused
+from engine import output
 from engine.files import hub
 from engine.models import profiles
 from engine.progress import bars
 from engine.runtime.process import ProcessEngine
-from engine.types import EngineError, ModelProfile, image_tokens
+from engine.types import EngineError, ModelProfile, Optimize, image_tokens
 
 BAD_USE = 2
 
@@ -58,7 +64,8 @@ class CommandError(Exception):
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run one command and exit: 0 done, 1 failed, 2 bad usage or configuration."""
+    """Run one command and exit: 0 done, 1 failed, 2 bad usage or configuration, 130 stopped by Ctrl+C."""
+    output.never_fail()
     try:
         app(argv)
     except (config.ConfigError, UsageError, lock.UnusableDirectory, UnusableDatabaseError) as error:
@@ -72,8 +79,20 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(1)
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        print("zimage-bot", metadata.version("zimage-bot"))
+        raise typer.Exit
+
+
 @app.callback(invoke_without_command=True)
-def _start(context: typer.Context, file: ConfigFile = None) -> None:
+def _start(
+    context: typer.Context,
+    file: ConfigFile = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     context.obj = file
     if context.invoked_subcommand is None:
         _run(context)
@@ -82,7 +101,7 @@ def _start(context: typer.Context, file: ConfigFile = None) -> None:
 @app.command("run")
 def _run(context: typer.Context, file: ConfigFile = None) -> None:
     """Start the bot, until Ctrl+C."""
-    asyncio.run(_serve(_settings(context, file)))
+    asyncio.run(_serve(_settings(context, file, serves=True)))
 
 
 @app.command("imagine", context_settings=FLAGS_PASS)
@@ -107,8 +126,11 @@ def _imagine(
         raise UsageError(f"--out {out}: there is no such folder; make it first")
     if not os.access(out if out.exists() else out.absolute().parent, os.W_OK):
         raise UsageError(f"--out {out}: nothing can be written there; choose another place for the picture")
+    if not out.is_dir() and out.suffix.lower() not in imagine.FORMS:
+        forms = ", ".join(filter(None, imagine.FORMS))
+        raise UsageError(f"--out {out}: pictures are written as {forms}, not as {out.suffix}")
     pictures = asyncio.run(_draw(settings, prompt, out))
-    print(json.dumps(pictures, ensure_ascii=False) if as_json else "\n".join(map(_line, pictures)))
+    print(output.json_text(pictures) if as_json else "\n".join(map(_line, pictures)))
 
 
 @app.command("optimize", context_settings=FLAGS_PASS)
@@ -118,7 +140,10 @@ def _optimize(
     file: ConfigFile = None,
 ) -> None:
     """Print the precise prompt for a rough one, in any language."""
-    print(asyncio.run(_rewrite(_settings(context, file), " ".join(words))))
+    settings, prompt = _settings(context, file), " ".join(words)
+    if not prompt.strip():
+        raise UsageError("optimize needs a prompt")
+    print(asyncio.run(_rewrite(settings, prompt)))
 
 
 @app.command("info")
@@ -135,7 +160,7 @@ def _info(
         raise UsageError(f"{picture}: {error.strerror}") from None
     except imagine.Unreadable as error:
         raise CommandError(f"{picture}: {error}") from None
-    print(json.dumps(found, ensure_ascii=False, indent=2))
+    print(output.json_text(found, indent=2))
 
 
 @app.command("doctor")
@@ -178,11 +203,16 @@ def _restore(
     print(f"restored into {settings.data_dir}" + (f"; what was there is in {before}" if before else ""))
 
 
-def _settings(context: typer.Context, file: Path | None) -> Config:
-    """Load the configuration that is named before or after the command, and start the log."""
+def _settings(context: typer.Context, file: Path | None, serves: bool = False) -> Config:
+    """Load the configuration that is named before or after the command, and start the log.
+
+    What one command has to say is its output: unless it `serves`, only what went wrong is logged.
+    """
     file = file or context.obj
     settings = config.load(file)
     level = getattr(logging, settings.log_level.upper())
+    if level == logging.INFO and not serves:
+        level = logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # These log every single poll, and every proxy's error page with a traceback.
     logging.getLogger("httpx").setLevel(max(level, logging.WARNING))
@@ -195,7 +225,7 @@ def _settings(context: typer.Context, file: Path | None) -> Config:
 
 async def _serve(settings: Config) -> None:
     """Serve until a signal says stop."""
-    profile = profiles.profile(settings.model.name, settings.model.size)
+    profile = _profile(settings)
     banned_words = build.banned_words(settings)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(JobStore.open(settings.data_dir))
@@ -253,7 +283,7 @@ async def _ready(platforms: Sequence[Platform], service: Service) -> None:
 
 
 async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
-    profile = profiles.profile(settings.model.name, settings.model.size)
+    profile = _profile(settings)
     engine = _engine(settings, profile)
     try:
         with bars(_line_for_step) as show:
@@ -267,11 +297,27 @@ async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
 
 
 async def _rewrite(settings: Config, prompt: str) -> str:
-    engine = _engine(settings, profiles.profile(settings.model.name, settings.model.size))
+    from engine.prompts import ruled
+
+    profile = _profile(settings)
+    if by_rules := ruled(build.engine_settings(settings), profile):
+        return by_rules.prepare(Optimize(prompt)).used
+    engine = _engine(settings, profile)
     try:
         return (await imagine.optimize(engine, prompt)).used
     finally:
         await engine.close()
+
+
+def _profile(settings: Config) -> ModelProfile:
+    """Describe the model; raises `UsageError` for what is neither on this machine nor a name on the hub."""
+    name = settings.model.name
+    try:
+        if profiles.locate(name) is None and (hub.folder(name) or hub.is_path(name)):
+            raise UsageError(f"model.name = {name!r}: there is no such folder; {hub.ADVICE}")
+        return profiles.profile(name, settings.model.size)
+    except EngineError as error:
+        raise UsageError(f"model.name: {error}") from None
 
 
 def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine:
@@ -345,4 +391,9 @@ def _line(picture: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        main()
+    finally:
+        # The same while the interpreter tidies up.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -39,6 +39,12 @@ def shrink_to(image: Image, limit: int, rungs: Sequence[tuple[str, int]] = ENCOD
         pixels = pixels.resize((max(1, pixels.width // 2), max(1, pixels.height // 2)))
 
 
+def encoded(png: bytes, form: str) -> bytes:
+    """Return a PNG as JPEG or WebP of high quality; its parameters stay readable."""
+    with Pillow.open(io.BytesIO(png)) as opened:
+        return _encode(opened.convert("RGB"), form, 95, _exif(png))
+
+
 def _encode(pixels: Pillow.Image, form: str, quality: int, exif: bytes) -> bytes:
     buffer = io.BytesIO()
     pixels.save(buffer, form, quality=quality, exif=exif)

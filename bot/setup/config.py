@@ -5,6 +5,7 @@ environment wins over the file. An unknown key or a bad value is a `ConfigError`
 and fix.
 """
 
+import codecs
 import ipaddress
 import os
 import re
@@ -269,13 +270,25 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> C
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(_decoded(path.read_bytes()))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; copy config.example.toml there or drop --config") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: is not valid TOML: {error}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not in UTF-8 ({error}); save it in that encoding") from None
+
+
+def _decoded(data: bytes) -> str:
+    """Decode a file as editors and shells write it: UTF-8 or UTF-16, with a byte order mark or without."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16")
+    for encoding, zero in (("utf-16-le", 1), ("utf-16-be", 0)):
+        if data[zero : zero + 1] == b"\0":  # the first character of TOML is an ASCII one
+            return data.decode(encoding)
+    return data.decode("utf-8-sig")
 
 
 def _overlay(table: dict[str, Any], environ: Mapping[str, str]) -> Mapping[str, str]:

@@ -11,6 +11,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+from bot.replies.shrink import encoded
 from bot.requests import flags, tasks
 from bot.types import Address, Job, Params, Request, User
 from engine.pictures.metadata import read
@@ -19,6 +20,8 @@ from engine.types import Engine, Event, ModelProfile, Optimize, Picture, Progres
 _USER = User("cli", "local", "local")
 _ADDRESS = Address("cli", "")
 
+FORMS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", "": "PNG"}
+"""How a picture is written, by its file's suffix."""
 LARGEST_FILE = 500_000_000
 
 Show = Callable[[str, int, int], None]
@@ -33,6 +36,8 @@ async def imagine(
     engine: Engine, profile: ModelProfile, text: str, defaults: Params, out: Path, show: Show
 ) -> list[dict[str, Any]]:
     """Draw `text` (a prompt with flags) into `out`, numbered when several; return how each was drawn.
+
+    The suffix of `out`, one of `FORMS`, says in which format.
 
     Raises `Refused` for a prompt or flags that cannot be used, `EngineError` where drawing fails,
     OSError for a file that cannot be written; nothing half of it stays.
@@ -95,7 +100,9 @@ async def _draw(engine: Engine, task: Task, file: Path, show: Show) -> dict[str,
             case Picture():
                 picture = event
     assert picture is not None
-    await asyncio.to_thread(_write, file, picture.png)
+    form = FORMS[file.suffix.lower()]
+    data = picture.png if form == "PNG" else await asyncio.to_thread(encoded, picture.png, form)
+    await asyncio.to_thread(_write, file, data)
     return {
         "file": str(file),
         "prompt": ready.original,
@@ -116,9 +123,9 @@ async def _events(engine: Engine, task: Task) -> AsyncIterator[Event]:
             yield event
 
 
-def _write(file: Path, png: bytes) -> None:
+def _write(file: Path, data: bytes) -> None:
     try:
-        file.write_bytes(png)
+        file.write_bytes(data)
     except OSError:
         if file.is_file():
             file.unlink()

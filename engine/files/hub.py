@@ -61,6 +61,14 @@ def cached(name: str, file: str) -> Path | None:
     return Path(found).parent if isinstance(found, str) else None
 
 
+def is_path(name: str) -> bool:
+    """Say whether a name that no folder has is meant as one's: hub ids are `NAME` or `OWNER/NAME`.
+
+    `models/mine` is taken for a folder where there is a folder `models`.
+    """
+    return not is_id(name) or ("/" in name and Path(name).parent.is_dir())
+
+
 def is_id(name: str) -> bool:
     """Say whether a name may be a hub id."""
     from huggingface_hub.errors import HFValidationError

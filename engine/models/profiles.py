@@ -148,7 +148,7 @@ def _read_profile(file: Path) -> dict[str, Any]:
     if not file.exists():
         return {}
     try:
-        values = json.loads(file.read_text("utf-8"))
+        values = json.loads(file.read_text("utf-8-sig"))
     except ValueError as error:
         raise EngineError("bad_input", f"{file} is not JSON: {error}") from error
     for key, value in values.items() if isinstance(values, dict) else [("the file", values)]:

@@ -6,6 +6,7 @@ Rules by default, a language model where one is handed in; no torch here. Word l
 from collections.abc import Callable, Generator, Sequence
 from time import monotonic
 
+from engine import embedded
 from engine.prompts.complete.enhance import enhance
 from engine.prompts.complete.negatives import merged, negatives
 from engine.prompts.complete.optimize import ENGLISH, Target, optimize
@@ -14,11 +15,11 @@ from engine.prompts.llm.fallback import DEADLINE, PATIENCE, RewriterWithFallback
 from engine.prompts.llm.writer import Writer
 from engine.prompts.small_world.lexicon import World, embedded_world
 from engine.prompts.text.sanitize import Rewritten, sanitize
-from engine.types import Generate, Optimize, PromptReady
+from engine.types import EngineSettings, Generate, ModelProfile, Optimize, PromptReady
 
 __all__ = [
     "Optimizer", "Rewritten", "Target", "World", "Writer", "embedded_world", "enhance", "merged", "negatives",
-    "optimize", "sanitize",
+    "optimize", "ruled", "sanitize",
 ]  # fmt: skip
 
 
@@ -98,3 +99,12 @@ class Optimizer:
         if self._rewriter is None:
             return ruled, ""
         return (yield from self._rewriter.rewrite(prompt, ruled, wording, self._target))
+
+
+def ruled(settings: EngineSettings, profile: ModelProfile) -> Optimizer | None:
+    """Return what prepares prompts where rules alone do, which takes no model; else None."""
+    if settings.model == embedded.NAME:
+        return Optimizer(embedded_world())
+    if settings.optimizer != "rules":
+        return None
+    return Optimizer(target=Target(settings.prompt_language, "zh" in profile.reads), usual=profile.negatives)

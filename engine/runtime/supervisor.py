@@ -10,6 +10,7 @@ import logging
 import multiprocessing
 import queue
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -232,6 +233,9 @@ class Supervisor:
         self._hand(self._ended, reason)
 
     def _attend(self) -> str:
+        if sys.platform != "win32":
+            # Ctrl+C is the parent's to answer. The child inherits this, so it isn't interrupted as it starts.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         context = multiprocessing.get_context("spawn")
         orders, outgoing = context.Pipe(duplex=False)
         incoming, reports = context.Pipe(duplex=False)

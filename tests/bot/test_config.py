@@ -180,6 +180,23 @@ def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:
         config.load(broken, {})
 
 
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"], ids=lambda name: name
+)
+def test_a_file_is_read_in_the_encodings_that_editors_write(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "c.toml"
+    file.write_bytes("[moderation]\r\nbanned = ['猫']\r\n".encode(encoding))
+    assert config.load(file, {}).moderation.banned == ("猫",)
+
+
+def test_another_encoding_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_bytes("[moderation]\nbanned = ['禁词']\n".encode("gbk"))
+    with pytest.raises(config.ConfigError, match=r"is not in UTF-8 .* save it") as caught:
+        config.load(file, {})
+    assert "\n" not in str(caught.value)
+
+
 def test_tokens_are_never_shown() -> None:
     loaded = config.load(EXAMPLE, {"ZIMAGE_BOT_DISCORD__TOKEN": "hush-hush"})
     assert "hush-hush" not in repr(loaded)

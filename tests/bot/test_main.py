@@ -4,10 +4,11 @@ import asyncio
 import io
 import json
 import logging
+import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +26,7 @@ from bot.types import Params
 from engine.fake import FakeEngine
 from engine.models import profiles
 from engine.pictures.metadata import Parameters, write
-from engine.types import ModelProfile
+from engine.types import Event, ModelProfile, Progress, Task
 
 has_full_disk = pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
 
@@ -115,6 +116,13 @@ def test_the_configuration_is_named_before_or_after_the_command(bot: Bot, tmp_pa
         (["imagine", "", "--out", "cat.png"], {}, "needs a prompt"),
         (["imagine", "a cat", "--out"], {}, "'--out' requires an argument"),
         (["imagine", "a cat", "--out", "/no/such/folder/cat.png"], {}, "no such folder"),
+        (["imagine", "a cat", "--out", "cat.gif"], {}, "written as .png, .jpg, .jpeg, .webp, not as .gif"),
+        (["optimize", " "], {}, "needs a prompt"),
+        (["optimize", "a cat"], {"MODEL__NAME": "/no/such/model"}, "no such folder"),
+        (["imagine", "a cat", "--out", "cat.png"], {"MODEL__NAME": "./model"}, "no such folder"),
+        (["run"], {"MODEL__NAME": "tests/model"}, "no such folder"),
+        (["run"], {"MODEL__NAME": r"C:\models\mine"}, "no such folder"),
+        (["run"], {"MODEL__NAME": __file__}, "is a file"),
         (["info", "/no/such/file.png"], {}, "No such file"),
         (["--config", "/no/such/config.toml"], {}, "no such file"),
         (["run"], {"WEB__PORT": "many"}, "web.port"),
@@ -231,6 +239,20 @@ def test_a_picture_is_drawn_into_a_folder_and_reported_as_json(bot: Bot, tmp_pat
     [drawn] = json.loads(done.out)
     assert (drawn["prompt"], drawn["seed"], drawn["width"]) == ("a red boat", 7, 64)
     assert done.err == f"{tmp_path / 'zimage-7.png'}: step 1 of 1\n"
+
+
+class Interrupted(FakeEngine):
+    """Somebody presses Ctrl+C once it draws."""
+
+    async def run(self, task: Task) -> AsyncGenerator[Event, None]:
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.get_running_loop().create_future()
+        yield Progress(1, 8)
+
+
+def test_ctrl_c_is_silent(bot: Bot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(__main__, "_engine", lambda *_: Interrupted(16))
+    assert bot("imagine", "a red boat", "--out", str(tmp_path)) == (130, "", "")
 
 
 @has_full_disk
