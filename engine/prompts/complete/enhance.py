@@ -15,12 +15,14 @@ from engine.prompts.text.clean import QUOTED, is_chinese
 from engine.prompts.text.sanitize import LIMIT, Rewritten, sanitize
 
 
-def enhance(prompt: str, world: World | None = None, negative: str = "", *, wording: int = 0) -> Rewritten:
+def enhance(
+    prompt: str, world: World | None = None, negative: str = "", *, wording: int = 0, placed: bool = False
+) -> Rewritten:
     """Return `prompt` with what it leaves open; nothing that it, or `negative`, speaks against.
 
     For a world: a place and a time that suit the subject, then a light that is true at that time (notes
     `enhanced:place`, `enhanced:time`, `enhanced:light`); a prompt in which nothing of the world is recognised
-    outside quotes stays as it is.
+    outside quotes stays as it is, and one that is `placed` already gets no place.
 
     For None: framing, light and material or texture by kind of subject, in the prompt's language
     (`enhanced:composition`, `enhanced:light`, `enhanced:detail`), where a prompt shows one thing alone and
@@ -32,19 +34,20 @@ def enhance(prompt: str, world: World | None = None, negative: str = "", *, word
     if world is None:
         added = _free(cleaned.text, negative, wording)
     else:
-        added = _within(cleaned.text, world, negative, wording)
+        added = _within(cleaned.text, world, negative, wording, placed)
     if len(added.text) > LIMIT:
         return cleaned
     return Rewritten(added.text, (*cleaned.notes, *added.notes))
 
 
-def _within(text: str, world: World, negative: str, wording: int) -> Rewritten:
+def _within(text: str, world: World, negative: str, wording: int, placed: bool) -> Rewritten:
     words = lexicon(world)
     scene = read(text, words)
     is_quote = read(QUOTED.sub(" ", text), words).is_empty
     if text and (is_quote or not (scene.things or scene.place or scene.time)):
         return Rewritten(text)
-    full, notes = _completed(scene, text, world, _keys(negative, words) | _denied(scene), wording)
+    unwanted = _keys(negative, words) | _denied(scene) | {("place", key) for key in world.places if placed}
+    full, notes = _completed(scene, text, world, unwanted, wording)
     if text == render(scene, world):
         return Rewritten(render(full, world), notes)
     return Rewritten(_appended(text, scene, full, world), notes)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from engine.prompts.data import HAN, simplified
 from engine.prompts.small_world.lexicon import Word, World, lexicon
-from engine.prompts.small_world.nearest import nearest
+from engine.prompts.small_world.nearest import PLACES, name_of, nearest, unknown_things
 from engine.prompts.small_world.scene import MOST_THINGS, Thing, denied_names, read, render
 from engine.prompts.text.clean import clean, is_chinese, masked, plain, unmasked, without_orders
 from engine.prompts.text.contradictions import latest
@@ -53,9 +53,10 @@ def optimize(
 ) -> Rewritten:
     """Return the prompt that a model does best with for `prompt`; `negative` is what it refuses ("no snow").
 
-    For a world: its canonical English, keeping what it knows of the prompt; the nearest subject is drawn for
-    one that it does not know (`world:nearest`), one of each whatever the count (`world:count`), and a prompt
-    of which it knows nothing passes as it is (`outside-world`).
+    For a world: its canonical English, keeping what it knows of the prompt (`left-out=` names the rest); the
+    nearest subject is drawn for one that it does not know (`nearest=`), one of each whatever the count
+    (`world:count`), and a prompt of which it knows nothing passes as it is (`outside-world`). `world:place`
+    says that the place of the prompt is not known.
 
     For None, a model that draws anything: the person's own words without request phrases, vague words and
     orders to the program, in the language of `target`; what stands in quotation marks stays as it is. Another
@@ -76,11 +77,18 @@ def _within(cleaned: Rewritten, world: World) -> Rewritten:
     """A prompt in the words of a world; the nearest subject stands for one that it does not know."""
     words = lexicon(world)
     scene, notes = read(cleaned.text, words), list(cleaned.notes)
-    english = "" if scene.things else without_refusals(_free(cleaned.text, 0, ENGLISH)[0])[0]
-    if key := nearest(english, world):
-        notes.append("world:nearest")
-        colours = (item.word for item in words.items(masked(cleaned.text)[0]) if item.kind == "colour")
-        scene = replace(scene, things=(Thing(Word("subject", key), next(colours, None)),), colour=None)
+    items = list(words.items(masked(clean(without_refusals(cleaned.text)[0])[0])[0]))
+    unknown = list(unknown_things(items))
+    name, key = ("", "") if scene.things else nearest(unknown, world)
+    if key:
+        notes.append(f"nearest={name} → {name_of(key, world, is_chinese(cleaned.text))}")
+        colour = next((item.word for item in items if item.kind == "colour"), None)
+        scene = replace(scene, things=(Thing(Word("subject", key), colour),), colour=None)
+    left_out = [each for each, _ in unknown if each != name]
+    if left_out and not scene.is_empty:
+        notes.append(named("left-out", left_out))
+    if not scene.place and any(entry and entry.kind in PLACES for _, entry in unknown):
+        notes.append("world:place")
     if scene.is_empty:
         return Rewritten(cleaned.text, (*notes, "outside-world")) if cleaned.text else cleaned
     is_counted = any(item.kind == "count" for item in words.items(cleaned.text))
@@ -103,7 +111,7 @@ def _free(text: str, wording: int, target: Target) -> tuple[str, str, tuple[str,
         refused += () if refused and target.reads_chinese else denied
         if unknown:
             code = "kept" if HAN.search(masked(rewritten)[0]) else "left-out"
-            notes.append(f"{code}={'、'.join(list(dict.fromkeys(unknown))[:MOST_NAMED])}")
+            notes.append(named(code, unknown))
         if rewritten == text:
             break
         text = rewritten
@@ -130,6 +138,12 @@ def _once(text: str, wording: int, target: Target) -> tuple[str, Sequence[str], 
         return translated, cleaned[1], ()
     english = sanitize(unmasked(done.text, spans), LIMIT).text
     return (english, done.denied, done.left_out) if english else (*cleaned[:2], done.left_out)
+
+
+def named(code: str, words: Sequence[str]) -> str:
+    """A note that names words, such as `left-out=窗台、太阳`."""
+    first = list(dict.fromkeys(words))[:MOST_NAMED]
+    return f"{code}={('、' if HAN.search(first[0]) else ', ').join(first)}"
 
 
 def _plain_mark(mark: re.Match[str]) -> str:

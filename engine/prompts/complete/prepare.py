@@ -54,7 +54,7 @@ def completed(
     own, text = merged(refused.text, ready.negative), ready.text
     notes = (*ready.notes, *_of_negative(refused))
     if enhanced:
-        better = enhance(text, world, own, wording=wording)
+        better = enhance(text, world, own, wording=wording, placed="world:place" in notes)
         text, notes = better.text, (*notes, *better.notes)
         own = negatives(text, world, own, kind, usual) if guided else own
     if not guided and own:

@@ -1,23 +1,52 @@
-"""The subject of a limited world that comes nearest to one it does not know.
+"""What a limited world does not know of a prompt, and the subject of that world that comes nearest.
 
-Knows the bilingual lexicon's kinds and the table `nearest` in phrases.toml. Knows no grammar.
+By the bilingual lexicon's kinds of things and the table `nearest` in phrases.toml.
 """
 
-from engine.prompts.data import phrases
-from engine.prompts.small_world.lexicon import World
-from engine.prompts.translate.lexicon import Entry, bilingual_lexicon
+from collections.abc import Iterator, Sequence
+
+from engine.prompts.data import HAN, phrases, table
+from engine.prompts.small_world.lexicon import Item, World
+from engine.prompts.translate.lexicon import NOUNS, Entry, bilingual_lexicon
+
+PLACES = frozenset({"nature", "building", "interior", "place"})
+BACKGROUND = frozenset({"nature", "interior", "place", "weather", "light"})
 
 
-def nearest(english: str, world: World) -> str:
-    """Return the key of the subject to draw for an English wish of which the world knows no subject, or "".
+def unknown_things(items: Sequence[Item]) -> Iterator[tuple[str, Entry | None]]:
+    """The things a prompt names that its world does not know: what they are called, and their meaning."""
+    for item in items:
+        if item.kind not in {"unknown", "other"}:
+            continue
+        if HAN.search(item.text):
+            tokens = bilingual_lexicon().segment(item.text)
+            named = [
+                (token.text, token.of(NOUNS)) for token in tokens if token.of(NOUNS) or not token.entries
+            ]
+        else:
+            named = [
+                (entry.english.removeprefix("the "), entry) for entry in bilingual_lexicon().things(item.text)
+            ]
+        yield from named or [(item.text, None)] * (len(item.text) > 1)
 
-    The first thing decides that is listed by name (a whale is drawn as a fish), else by the last word of its
-    name (a cargo ship as a sailboat), else by its kind (any other animal as a cat).
+
+def nearest(things: Sequence[tuple[str, Entry | None]], world: World) -> tuple[str, str]:
+    """Return the first of these things that can be a subject, and the key of what the world draws for it.
+
+    By its name (a whale is drawn as a fish), else by the last word of its name (a cargo ship as a sailboat),
+    else by its kind (any other animal as a cat). Two empty texts where there is none.
     """
-    for thing in bilingual_lexicon().things(english):
-        if (key := _of(thing)) in world.subjects:
-            return key
-    return ""
+    name, entry = next(
+        ((name, entry) for name, entry in things if entry and entry.kind not in BACKGROUND), ("", None)
+    )
+    key = _of(entry) if entry else ""
+    return (name, key) if key in world.subjects else ("", "")
+
+
+def name_of(key: str, world: World, chinese: bool) -> str:
+    """What a subject of a world is called."""
+    texts = (text for texts in table("scenes")["subjects"][key].values() for text in texts)
+    return next((text for text in texts if chinese and HAN.search(text)), world.subjects[key][0])
 
 
 def _of(thing: Entry) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from engine.prompts import embedded_world, optimize
 from lab.render.scene import sample_pair, sample_scene
+from tests.engine.prompts.rules import prepare
 
 WISHES = [
     # Chinese
@@ -142,20 +143,39 @@ def test_what_a_wish_refuses_goes_to_the_negative_prompt(wish: str, prompt: str,
 
 
 @pytest.mark.parametrize(
-    ("wish", "prompt"),
+    ("wish", "prompt", "note"),
     [
-        ("a dragon in the snow", "a bird in the snow"),
-        ("大海里的一条蓝色鲸鱼", "a blue fish on the sea"),
-        ("a red submarine at dawn", "a red fish at dawn"),
-        ("帮我画一个森林", "a tree in the forest"),
-        ("夜晚的城堡", "a house at night"),
-        ("机器人在沙漠里", "a rocket in the desert"),
+        ("a dragon in the snow", "a bird in the snow", "dragon → bird"),
+        ("大海里的一条蓝色鲸鱼", "a blue fish on the sea", "鲸鱼 → 鱼"),
+        ("a red submarine at dawn", "a red fish at dawn", "submarine → fish"),
+        ("夜晚的城堡", "a house at night", "城堡 → 房子"),
+        ("机器人在沙漠里", "a rocket in the desert", "机器人 → 火箭"),
     ],
 )
-def test_the_nearest_subject_stands_for_an_unknown_one_and_is_said(wish: str, prompt: str) -> None:
+def test_the_nearest_subject_stands_for_an_unknown_one_and_is_named(
+    wish: str, prompt: str, note: str
+) -> None:
     rewritten = optimize(wish, embedded_world())
-    assert rewritten.text == prompt
-    assert rewritten.notes[0] == "world:nearest"
+    assert (rewritten.text, rewritten.notes[0]) == (prompt, f"nearest={note}")
+
+
+@pytest.mark.parametrize(
+    ("wish", "note"),
+    [
+        ("a cat on a windowsill in the sun", "left-out=windowsill, sun"),
+        ("画一只猫在窗台上晒太阳", "left-out=窗台、太阳"),
+        ("a wooden red boat", "left-out=wooden"),
+        ("女孩撑着伞站在雨中", "left-out=女孩、伞"),
+    ],
+)
+def test_what_a_small_world_does_not_know_is_named(wish: str, note: str) -> None:
+    assert note in optimize(wish, embedded_world()).notes
+
+
+def test_no_place_is_added_for_one_that_is_not_known() -> None:
+    ready = prepare("a cat on a windowsill", embedded_world())
+    assert ready.text.startswith("a cat at ")
+    assert "enhanced:place" not in ready.notes
 
 
 def test_what_is_refused_is_not_drawn_as_its_nearest() -> None:
@@ -170,7 +190,8 @@ def test_a_count_that_is_not_drawn_is_said() -> None:
 @pytest.mark.parametrize("wish", ["a mystery", "red violin", "🐉", "一架钢琴"])
 def test_a_wish_outside_the_world_passes_as_it_is_and_says_so(wish: str) -> None:
     rewritten = optimize(wish, embedded_world())
-    assert (rewritten.text, rewritten.notes) == (wish, ("outside-world",))
+    assert rewritten.text == wish
+    assert rewritten.notes[-1] == "outside-world"
 
 
 def test_every_canonical_scene_passes_unchanged() -> None:
