@@ -4,6 +4,7 @@ Pure functions of a job and the texts; knows no buttons.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.locales.texts import Texts, language
@@ -15,6 +16,7 @@ from engine.types import ModelProfile
 SHOWN_PROMPT = 400
 SHOWN_PROMPT_IN_FULL = 1500
 SHOWN_PROMPT_IN_LIST = 60
+SUGGESTED = 3
 
 _NOTED_METHODS = ("lanczos", "redraw")
 
@@ -42,10 +44,11 @@ def title(texts: Texts, locale: str, job: Job) -> str:
     return cut(words, SHOWN_PROMPT_IN_LIST)
 
 
-def small_print(texts: Texts, job: Job) -> str:
+def small_print(texts: Texts, job: Job, suggestions: Sequence[str] = ()) -> str:
     """Return what was done to the words and what had no effect, one sentence a line.
 
-    Of an optimized prompt it says what shall not be in the picture, too.
+    Of an optimized prompt it says what shall not be in the picture, too. `suggestions` are prompts for
+    whoever named nothing that the model knows.
     """
     say, locale = texts.say, job.request.user.locale
     lines = []
@@ -53,8 +56,13 @@ def small_print(texts: Texts, job: Job) -> str:
         lines.append(say(locale, "note-original", words=cut(original(job))))
     if job.request.kind == "optimize" and job.negative_used:
         lines.append(say(locale, "info-negative", words=cut(job.negative_used)))
-    keys = [f"note-{note.replace(':', '-')}" for note in job.notes]
-    sentences = [say(locale, key) for key in keys if texts.has(key)]
+    notes = [note.partition("=") for note in job.notes]
+    named = {"suggestions": " / ".join(suggestions[:SUGGESTED])}
+    sentences = [
+        say(locale, f"note-{code.replace(':', '-')}", words=cut(words), **named)
+        for code, _, words in notes
+        if texts.has(f"note-{code.replace(':', '-')}")
+    ]
     methods = {picture.report.get("method") for picture in job.pictures}
     sentences += [say(locale, f"note-{method}") for method in _NOTED_METHODS if method in methods]
     if sentences:

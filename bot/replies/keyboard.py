@@ -22,6 +22,7 @@ EMOJIS: dict[str, str] = {
     "cancel": "⏹️",
     "use": "🎨",
     "original": "💬",
+    "as-written": "💬",
     "another": "🔁",
     "reset": "↩️",
     "forget": "🗑️",
@@ -44,12 +45,16 @@ class Keyboard:
         """Return what can be done with finished pictures: one, or several as a grid."""
         if job.request.kind == "upscale" and job.request.image is not None:
             return (self._row(job, "upscale", "info", "delete"),)
+        own: tuple[Button, ...] = ()
+        if job.used_prompt and job.used_prompt != (job.request.original or job.request.params.prompt):
+            own = (self._button(job, "original", "as-written"),)
         if len(job.pictures) == 1:
-            return self._row(job, "reroll", "vary", "upscale"), self._row(job, "edit", "info", "delete")
+            row = self._row(job, "edit"), self._row(job, "info", "delete")
+            return self._row(job, "reroll", "vary", "upscale"), (*row[0], *own, *row[1])
         return (
             tuple(self._pick(job, "upscale", "U", picture.index) for picture in job.pictures),
             tuple(self._pick(job, "vary", "V", picture.index) for picture in job.pictures),
-            self._row(job, "reroll", "edit", "info", "delete"),
+            (*self._row(job, "reroll", "edit"), *own, *self._row(job, "info", "delete")),
         )
 
     def prompt(self, job: Job, changed: bool, more: bool) -> Rows:

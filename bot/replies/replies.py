@@ -47,7 +47,7 @@ class Replies:
         `paused` says that the operator has stopped the queue, `deserted` that no machine is there to draw.
         """
         text = self._say(job, "waiting", ahead=max(0, position - 1))
-        note = format.small_print(self.texts, job) if job.request.params.pasted else ""
+        note = self._small_print(job) if job.request.params.pasted else ""
         reason = "paused" if paused else "deserted" if deserted else ""
         note = "\n".join(filter(None, (reason and self._say(job, reason), note)))
         return Reply(
@@ -65,7 +65,7 @@ class Replies:
         return Reply(
             self._working(job, step, steps),
             format.cut(format.used(job)),
-            format.small_print(self.texts, job),
+            self._small_print(job),
             self._described(job, [preview] if preview else []),
             self._keys.open(job),
             progress=(step, steps),
@@ -81,7 +81,7 @@ class Replies:
         return Reply(
             self._made(job),
             format.cut(format.used(job)),
-            format.small_print(self.texts, job),
+            self._small_print(job),
             self._described(job, images),
             self._keys.pictures(job),
             spoiler=job.request.params.spoiler,
@@ -131,7 +131,7 @@ class Replies:
         return Reply(
             "\n".join(lines),
             format.cut(format.used(job), format.SHOWN_PROMPT_IN_FULL),
-            format.small_print(self.texts, job),
+            self._small_print(job),
             private=True,
         )
 
@@ -238,6 +238,10 @@ class Replies:
     def _say(self, job: Job, key: str, /, **values: str | float) -> str:
         return self.texts.say(job.request.user.locale, key, **values)
 
+    def _small_print(self, job: Job) -> str:
+        _, suggestions = format.introduced(self.profile, job.request.user.locale)
+        return format.small_print(self.texts, job, suggestions)
+
     def _working(self, job: Job, step: int, steps: int) -> str:
         count = self._count(job)
         if job.request.kind != "imagine":
@@ -266,7 +270,7 @@ class Replies:
         return Reply(
             self._say(job, "finished-optimize-repeated" if repeated else key),
             format.cut(format.used(job), format.SHOWN_PROMPT_IN_FULL),
-            format.small_print(self.texts, job),
+            self._small_print(job),
             actions=self._keys.prompt(job, changed, more=not repeated),
             job=job.id,
         )

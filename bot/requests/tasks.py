@@ -197,8 +197,15 @@ def upscale(
 
 
 def chosen(job: Job, verb: str, user: User, address: Address, event_id: str) -> Request:
-    """Return the request to draw an optimize job's new prompt (`use`) or the user's own (`original`)."""
+    """Return the request to draw an optimize job's new prompt (`use`) or the user's own (`original`).
+
+    Of a picture, `original` is the same once more from the user's own words, with nothing changed or added.
+    """
     params = job.request.params
+    if job.request.kind == "imagine":
+        own = replace(params, prompt=job.request.original or params.prompt, seed=job.seed)
+        request = _from(job, user, address, event_id)
+        return replace(request, params=replace(own, optimize=False, enhance=False), original="")
     use = verb == "use" and bool(job.used_prompt)
     return replace(
         _from(job, user, address, event_id),

@@ -248,6 +248,11 @@ def test_upscale_names_the_parent_and_the_picture() -> None:
     assert tasks.count(request) == 1
 
 
+def test_a_picture_is_drawn_as_it_was_written_from_the_same_seed() -> None:
+    own = tasks.chosen(made(asked(), used="a boat, soft light"), "original", ANN, THERE, "e2").params
+    assert (own.prompt, own.seed, own.optimize, own.enhance) == ("a boat", 40, False, False)
+
+
 def test_use_draws_the_optimized_words_and_original_the_persons_own() -> None:
     job = made(asked("optimize"), count=0)
     use = tasks.chosen(job, "use", ANN, THERE, "e2")

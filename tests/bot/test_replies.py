@@ -93,6 +93,21 @@ def test_the_small_print_says_what_was_done_and_skips_unknown_codes(replies: Rep
     ]
 
 
+def test_the_small_print_names_what_was_not_known_and_what_stands_for_it(replies: Replies) -> None:
+    notes = ("nearest=狗 → 猫", "left-out=窗台、太阳", "outside-world")
+    note = replies.finished(job("猫", used_prompt="a cat", notes=notes, locale="zh"), []).note
+    assert "狗 → 猫" in note
+    assert "窗台、太阳" in note
+    assert all(each in note for each in replies.profile.suggestions[:3])
+
+
+def test_a_picture_from_changed_words_can_be_drawn_as_they_were_written(replies: Replies) -> None:
+    changed = replies.finished(job("a cat", used_prompt="a cat, soft light", pictures=(picture(),)), [])
+    same = replies.finished(job("a cat", used_prompt="a cat", pictures=(picture(),)), [])
+    assert verbs(changed)[1] == ["edit", "original", "info", "delete"]
+    assert verbs(same)[1] == ["edit", "info", "delete"]
+
+
 def test_an_unchanged_prompt_needs_no_small_print(replies: Replies) -> None:
     assert replies.finished(job(used_prompt="a cat"), []).note == ""
 

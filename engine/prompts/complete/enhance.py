@@ -25,8 +25,8 @@ def enhance(
     outside quotes stays as it is, and one that is `placed` already gets no place.
 
     For None: framing, light and material or texture by kind of subject, in the prompt's language
-    (`enhanced:composition`, `enhanced:light`, `enhanced:detail`), where a prompt shows one thing alone and
-    does not say them; any other stays as it is, since what is added could contradict it.
+    (`enhanced=` says which), where a prompt shows one thing alone and does not say them; any other stays as
+    it is, since what is added could contradict it.
 
     Another `wording` chooses other additions as true. Idempotent in `text`.
     """
@@ -120,7 +120,8 @@ def _free(text: str, negative: str, wording: int) -> Rewritten:
         for name, turn in zip(open_names, turns, strict=True)
     ]
     comma = "，" if is_chinese(text) else ", "
-    return Rewritten(_joined(text, additions, comma), tuple(f"enhanced:{name}" for name in open_names))
+    notes = (f"enhanced={comma.join(additions)}",) if additions else ()
+    return Rewritten(_joined(text, additions, comma), notes)
 
 
 def _turns(sizes: Sequence[int], wording: int) -> list[int]:

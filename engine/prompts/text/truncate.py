@@ -18,7 +18,7 @@ def as_read(ready: PromptReady, readable: Callable[[str], str]) -> PromptReady:
     used, negative = readable(ready.used), readable(ready.negative_used)
     notes = list(ready.notes)
     if used != ready.used:
-        notes = [note for note in notes if not note.startswith("enhanced:")] + ["truncated"]
+        notes = [note for note in notes if not note.startswith("enhanced")] + ["truncated"]
     if negative != ready.negative_used:
         notes.append("negative:truncated")
     return replace(ready, used=used, negative_used=negative, notes=tuple(dict.fromkeys(notes)))

@@ -34,7 +34,7 @@ async def test_a_command_becomes_a_picture_in_the_message_that_acknowledged_it(s
     assert len(message.files) == 1
     assert message.files[0].startswith(b"\x89PNG")
     assert message.custom_ids == [f"zi-{studio.core.database}:{verb}:1:0" for verb in
-                                  ("reroll", "vary", "upscale", "edit", "info", "delete")]  # fmt: skip
+                                  ("reroll", "vary", "upscale", "edit", "original", "info", "delete")]  # fmt: skip
 
 
 async def test_options_and_flags_in_the_text_mean_the_same(studio: Studio) -> None:
@@ -67,7 +67,7 @@ async def test_steps_win_over_fast_wherever_they_are_said(studio: Studio) -> Non
 async def test_several_pictures_are_one_grid_with_a_button_for_each(studio: Studio) -> None:
     message = await studio.draw(count=4)
     assert len(message.files) == 1
-    assert [len(row["components"]) for row in message.body["components"]] == [4, 4, 4]
+    assert [len(row["components"]) for row in message.body["components"]] == [4, 4, 5]
 
 
 async def test_an_attached_picture_is_fetched_after_the_acknowledgement_and_drawn_over(

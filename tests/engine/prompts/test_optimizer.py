@@ -33,7 +33,7 @@ def test_without_guidance_what_is_refused_is_told_positively() -> None:
 def test_optimizing_alone_shows_anchors_and_only_the_own_refusals() -> None:
     ready = Optimizer().prepare(Optimize(WISH))
     assert ready.used.startswith("an old street, ")
-    assert "enhanced:light" in ready.notes
+    assert ready.notes[-1] == f"enhanced={ready.used.removeprefix('an old street, ')}"
     assert ready.negative_used == "car"
     assert Optimizer(embedded_world()).prepare(Optimize("海上的红船")).used == "a red sailboat on the sea"
 
