@@ -25,11 +25,16 @@ MOST_BLACK = 0.995
 NO_MEMORY = (
     "DefaultCPUAllocator: can't allocate memory",
     "DefaultCPUAllocator: not enough memory",
-    "MPS backend out of memory",
-    "Invalid buffer size",
-    "CUBLAS_STATUS_ALLOC_FAILED",
+    "bad_alloc",
+    "out of memory",  # the runtimes and drivers of CUDA and HIP, Triton, Metal
+    "OutOfMemory",
+    "Invalid buffer size",  # Metal, for one tensor beyond its limit
+    "STATUS_ALLOC_FAILED",  # cuBLAS and its kin, cuDNN, hipBLAS
+    "ALLOCATION_FAILED",  # cuDNN
+    "rocblas_status_memory_error",
+    "miopenStatusAllocFailed",
 )
-"""What torch's allocators without an error class of their own say: CPU, CPU on Windows, Apple's, cuBLAS."""
+"""What errors without a class of their own say where memory ran out."""
 CUDA_NO_MEMORY = 2
 """The runtime's own code for an allocation that failed; the device goes on."""
 
