@@ -4,21 +4,22 @@ import argparse
 import json
 import platform
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TextIO
 
 import torch
 
+from engine import guards
 from engine.memory.plan import PlanRequest
 from engine.memory.planner import compute_dtype
-from engine.memory.probe import probe
+from engine.memory.probe import prepare_environment, probe
 from engine.models.diffusers.load import load as load_generic
 from engine.models.zimage.components import Components
-from engine.models.zimage.load import DTYPES, choose_device, find, planned, read
+from engine.models.zimage.load import DTYPES, choose_device, find, planned, read, use_device
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.types import EngineSettings
 from lab.bench import speed
@@ -37,52 +38,96 @@ STEP_SIZES = [64, 96, 128, 160, 192, 256]
 
 def main() -> None:
     """Measure what the arguments name and print it."""
+    prepare_environment()
     args = _arguments()
+    write(_results(args), sys.stdout, args.json)
+
+
+def _results(args: argparse.Namespace) -> Iterator[tuple[str, Row]]:
     settings = EngineSettings(args.model, args.device, args.dtype, args.threads)
     torch.set_num_threads(args.threads)
-    results: dict[str, Any] = {"machine": machine(settings)}
+    yield "machine", machine(settings)
     if args.inject:
         generic = load_generic(settings, find(settings.model))
-        results["inject"] = inject(ours(settings), args.inject, generic=generic)
+        yield from _named("inject", inject(ours(settings), args.inject, generic=generic))
     elif args.sampling_study:
         teacher = ours(replace(settings, model=args.teacher)).components if args.teacher else None
-        results["sampling study"] = sampling_study(ours(settings), args.sampling_study, teacher)
+        yield from _named("sampling study", sampling_study(ours(settings), args.sampling_study, teacher))
     elif args.black_check:
-        kinds = (torch.float32, torch.bfloat16, torch.float16)
-        results["black check"] = [
-            black_check(ours(settings).components, kind, args.black_check) for kind in kinds
-        ]
+        for kind in (torch.float32, torch.bfloat16, torch.float16):
+            yield "black check", black_check(ours(settings).components, kind, args.black_check)
     elif args.limit:
-        results["limit"] = limited(settings, args.limit, args.sizes)
+        yield from _named("limit", limited(settings, args.limit, args.sizes))
     else:
         sides = full_sides(settings) if args.full_size else small_sides(settings)
         if not args.eager_only:
             sides = replace(sides, compiled=stock_compiled(_stocks(sides)))
-        results |= compare(sides, args.sizes, args.rounds, args.only)
-    sys.stdout.write(json.dumps(results, indent=1) + "\n" if args.json else "".join(_formatted(results)))
+        yield from compare(sides, args.sizes, args.rounds, args.only)
 
 
-def compare(sides: Sides, sizes: list[int], rounds: int, only: list[str]) -> dict[str, Any]:
-    """Return the rows of the tables in `only`, all of them by default."""
+def write(rows: Iterable[tuple[str, Row]], out: TextIO, is_json: bool) -> None:
+    """Write each row of a table as soon as it is there; JSON when it ends, by an error or not."""
+    results: dict[str, list[Row]] = {}
+    heading: object = None
+    try:
+        for name, row in rows:
+            results.setdefault(name, []).append(row)
+            if is_json:
+                continue
+            if heading != (heading := (name, *row)):
+                out.write(f"\n### {name}\n\n{_line(row)}{_line(['---'] * len(row))}")
+            out.write(_line(map(_figure, row.values())))
+            out.flush()
+    finally:
+        if is_json:
+            out.write(json.dumps(results, indent=1) + "\n")
+
+
+def _named(name: str, rows: Iterable[Row]) -> Iterator[tuple[str, Row]]:
+    return ((name, row) for row in rows)
+
+
+def compare(sides: Sides, sizes: list[int], rounds: int, only: list[str]) -> Iterator[tuple[str, Row]]:
+    """Yield table and row of the tables in `only`, all of them by default.
+
+    Where memory runs out, that is said in place of the row, or of the rest of the table.
+    """
     device = sides.components.device
     sizes = sizes or (CUDA_SIZES if device.type == "cuda" else CPU_SIZES)
     small = sizes[0]
-    tables: dict[str, Callable[[], list[Row]]] = {
-        "whole": lambda: [speed.whole(sides, side, rounds) for side in sizes if sides.encodes],
-        "denoising": lambda: [speed.above_floor(sides, side, rounds) for side in sizes],
-        "stages": lambda: speed.stages(sides, small, rounds) if sides.encodes else [],
-        "memory": lambda: [speed.memory(sides, side) for side in sizes],
-        "decoding": lambda: [speed.decoding(sides, side, rounds) for side in sizes],
-        "batches": lambda: [speed.above_floor(sides, small, rounds, batch) for batch in (1, 2, 4, 8)],
-        "guidance": lambda: speed.guidance(sides, small, rounds),
-        "flags": lambda: speed.flags_alone(sides, small, rounds),
-        "vae": lambda: speed.flags_in_vae(sides, small, rounds),
-        "weights": lambda: speed.forms(sides, small, rounds),
-        "steps": lambda: list(
-            speed.step_costs(sides, sizes if device.type == "cuda" else STEP_SIZES, rounds)
+
+    def each(row: Callable[[int], Row], values: Iterable[int]) -> list[Callable[[], list[Row]]]:
+        return [lambda value=value: [row(value)] for value in values]  # type: ignore[misc]
+
+    tables: dict[str, list[Callable[[], list[Row]]]] = {
+        "whole": each(lambda side: speed.whole(sides, side, rounds), sizes if sides.encodes else []),
+        "denoising": each(lambda side: speed.above_floor(sides, side, rounds), sizes),
+        "stages": [lambda: speed.stages(sides, small, rounds)] if sides.encodes else [],
+        "memory": each(lambda side: speed.memory(sides, side), sizes),
+        "decoding": each(lambda side: speed.decoding(sides, side, rounds), sizes),
+        "batches": each(lambda batch: speed.above_floor(sides, small, rounds, batch), (1, 2, 4, 8)),
+        "guidance": [lambda: speed.guidance(sides, small, rounds)],
+        "flags": [lambda: speed.flags_alone(sides, small, rounds)],
+        "vae": [lambda: speed.flags_in_vae(sides, small, rounds)],
+        "weights": [lambda: speed.forms(sides, small, rounds)],
+        "steps": each(
+            lambda side: speed.step_cost(sides, side, rounds), sizes if device.type == "cuda" else STEP_SIZES
         ),
     }
-    return {name: table() for name, table in tables.items() if not only or name in only}
+    for name, parts in tables.items():
+        for part in parts if not only or name in only else ():
+            yield from _named(name, _fitting(part))
+
+
+def _fitting(part: Callable[[], list[Row]]) -> list[Row]:
+    try:
+        return part()
+    except (RuntimeError, MemoryError) as error:
+        if not guards.out_of_memory(error):
+            raise
+        message = str(error).partition("\n")[0]
+    guards.empty_cache()
+    return [{"out of memory": message}]
 
 
 def ours(settings: EngineSettings) -> ZImagePipeline:
@@ -100,28 +145,28 @@ def small_sides(settings: EngineSettings) -> Sides:
 
 def _components(settings: EngineSettings) -> Components:
     folder = find(settings.model)
-    device = choose_device(settings.device)
+    device = use_device(settings.device)
     return read(folder, settings.model, device, planned(settings, folder))
 
 
 def full_sides(settings: EngineSettings, what: Architecture | None = None) -> Sides:
     """Both sides around one full-size model of random weights; the fused weights serve both."""
-    device = choose_device(settings.device)
+    device = use_device(settings.device)
     components, embedding = full_size(device, _dtype(settings), what)
     stock = stock_pipeline(replace(components, text_encoder=None, vae=deepcopy(components.vae)))
     return Sides(_warm(ZImagePipeline(components)), stock, embedding, encodes=False)
 
 
-def limited(settings: EngineSettings, limit: float, sizes: list[int]) -> list[Row]:
-    """Return a row for each size of the full-size model on a card limited to `limit` GiB."""
-    device, sizes = choose_device(settings.device), sizes or [LIMITED_SIZE]
+def limited(settings: EngineSettings, limit: float, sizes: list[int]) -> Iterator[Row]:
+    """Yield a row for each size of the full-size model on a card limited to `limit` GiB."""
+    device, sizes = use_device(settings.device), sizes or [LIMITED_SIZE]
     facts = probe(settings.device)
     smaller = under(facts, limit)
     torch.cuda.set_per_process_memory_fraction(smaller.free / facts.total, device)
     request = PlanRequest(max(sizes), max(sizes), settings.dtype, settings.weights)
     components, embedding = laid_out(smaller, request, device)
     pipeline = _warm(ZImagePipeline(components))
-    return [speed.limited(pipeline, embedding, side) for side in sizes]
+    return (speed.limited(pipeline, embedding, side) for side in sizes)
 
 
 def _warm(pipeline: ZImagePipeline) -> ZImagePipeline:
@@ -163,17 +208,6 @@ def _processor() -> str:
     lines = file.read_text("utf-8").splitlines() if file.exists() else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, platform.processor() or platform.machine())
-
-
-def _formatted(results: dict[str, Any]) -> Iterable[str]:
-    for name, rows in results.items():
-        rows = [rows] if isinstance(rows, dict) else rows
-        yield f"\n### {name}\n\n"
-        if rows:
-            yield _line(rows[0])
-            yield _line(["---"] * len(rows[0]))
-        for row in rows:
-            yield _line(_figure(value) for value in row.values())
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -1,9 +1,11 @@
 """The floor of a forward: its matrix products alone, at the model's own shapes and with its own weights.
 
-What a forward takes above it is what an implementation can save.
+What a forward takes above it is what an implementation can save. Products of one shape share their input, so
+that the floor takes the memory of one block, whatever the number of blocks.
 """
 
 from collections.abc import Callable, Iterator
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -14,6 +16,9 @@ from engine.memory.estimate import square
 from engine.models.zimage.denoiser import PATCH, padded
 from lab.bench.clock import best_of
 
+MOST_SCORES = 2**28
+"""Scores of attention at once; of a larger picture some heads at a time are multiplied."""
+
 
 def products(transformer: Any, tokens: int, caption: int, batch: int) -> Callable[[], None]:
     """Return a function that computes the products of one forward of `batch` pictures.
@@ -23,11 +28,12 @@ def products(transformer: Any, tokens: int, caption: int, batch: int) -> Callabl
     """
     image = padded(tokens)
     key = f"{PATCH}-1"
-    work = [_linear(transformer.all_x_embedder[key], batch, tokens)]
+    shared = cache(_random)
+    work = [_linear(transformer.all_x_embedder[key], batch, tokens, shared)]
     for blocks, length in ((transformer.noise_refiner, image), (transformer.layers, image + caption)):
         for block in blocks:
-            work += _block(block, batch, length)
-    work.append(_linear(transformer.all_final_layer[key].linear, batch, tokens))
+            work += _block(block, batch, length, shared)
+    work.append(_linear(transformer.all_final_layer[key].linear, batch, tokens, shared))
 
     def run() -> None:
         for step in work:
@@ -56,16 +62,25 @@ def matmul_ceiling(device: torch.device, dtype: torch.dtype) -> float:
     return count / best_of({"product": product}, 10)["product"]
 
 
-def _block(block: Any, batch: int, length: int) -> Iterator[Callable[[], Tensor]]:
+Values = Callable[[tuple[int, ...], torch.device, torch.dtype], Tensor]
+
+
+def _random(shape: tuple[int, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    return torch.randn(shape, device=device, dtype=dtype)
+
+
+def _block(block: Any, batch: int, length: int, values: Values) -> Iterator[Callable[[], object]]:
     attention = block.attention
     for layer in _layers(block):
-        yield _linear(layer, batch, length)
+        yield _linear(layer, batch, length, values)
     weight = attention.to_q.weight
-    shape = (batch * attention.heads, length, weight.shape[0] // attention.heads)
-    query = torch.randn(shape, device=weight.device).to(weight.dtype)
-    scores = torch.randn((*shape[:2], length), device=weight.device).to(weight.dtype)
-    yield lambda: torch.bmm(query, query.transpose(1, 2))
-    yield lambda: torch.bmm(scores, query)
+    heads = batch * attention.heads
+    at_once = max(1, min(heads, MOST_SCORES // length**2))
+    query = values((heads, length, weight.shape[0] // attention.heads), weight.device, weight.dtype)
+    scores = values((at_once, length, length), weight.device, weight.dtype)
+    for part in query.split(at_once):
+        yield partial(torch.bmm, part, part.transpose(1, 2))
+        yield partial(torch.bmm, scores[: len(part)], part)
 
 
 def _layers(block: Any) -> tuple[Any, ...]:
@@ -75,7 +90,8 @@ def _layers(block: Any) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _linear(layer: Any, batch: int, length: int) -> Callable[[], Tensor]:
+def _linear(layer: Any, batch: int, length: int, values: Values) -> Callable[[], object]:
     weight: Tensor = layer.weight
-    values = torch.randn((batch, length, weight.shape[1]), device=weight.device).to(weight.dtype)
-    return lambda: functional.linear(values, weight)
+    return partial(
+        functional.linear, values((batch, length, weight.shape[1]), weight.device, weight.dtype), weight
+    )

@@ -1,6 +1,6 @@
 """Our pipeline beside the stock one, as rows of figures."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -219,14 +219,13 @@ def guidance(sides: Sides, side: int, rounds: int) -> list[Row]:
     ]
 
 
-def step_costs(sides: Sides, sizes: list[int], rounds: int) -> Iterator[Row]:
+def step_cost(sides: Sides, side: int, rounds: int) -> Row:
     """Seconds of one step against the tokens it works on."""
-    for side in sizes:
-        task = pipelines.square_task(side, STEPS, 1.0)
-        best = best_of({"all": pipelines.ours_latents(sides.ours, task, sides.embedding)}, rounds)
-        tokens = padded(image_tokens(side, side)) + padded(len(sides.embedding))
-        step = best["all"] / STEPS
-        yield {"size": side, "tokens": tokens, "step": step, "µs a token": 1e6 * step / tokens}
+    task = pipelines.square_task(side, STEPS, 1.0)
+    best = best_of({"all": pipelines.ours_latents(sides.ours, task, sides.embedding)}, rounds)
+    tokens = padded(image_tokens(side, side)) + padded(len(sides.embedding))
+    step = best["all"] / STEPS
+    return {"size": side, "tokens": tokens, "step": step, "µs a token": 1e6 * step / tokens}
 
 
 def _wholes(sides: Sides, task: Generate) -> Runs:

@@ -21,7 +21,7 @@ from engine.memory.probe import Facts, probe
 from engine.memory.residency import free_memory
 from engine.models.diffusers.pipeline import GenericPipeline
 from engine.models.profiles import profile
-from engine.models.zimage.load import DTYPES, choose_device, threads
+from engine.models.zimage.load import DTYPES, threads, use_device
 from engine.prompts.llm.choose import choose_apart
 from engine.types import EngineError, EngineSettings
 from engine.upscale.plan import UpscalePlan
@@ -44,7 +44,7 @@ def load(settings: EngineSettings, folder: Path) -> GenericPipeline:
 
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()
-    device = choose_device(settings.device)
+    device = use_device(settings.device)
     precision = safe_dtype(probe(settings.device), settings.dtype)
     dtype = DTYPES[precision]
     torch.set_num_threads(settings.threads or threads())

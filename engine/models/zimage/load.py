@@ -50,7 +50,7 @@ def load(settings: EngineSettings) -> ZImagePipeline:
     device, dtype, form of weights or experiment, `EngineError("out_of_memory")` when no plan fits;
     all say what to do.
     """
-    device, options = choose_device(settings.device), SamplingOptions.of(settings.experimental)
+    device, options = use_device(settings.device), SamplingOptions.of(settings.experimental)
     lora_folder(settings.loras)
     torch.set_num_threads(settings.threads or threads())
     folder = find(settings.model)
@@ -110,7 +110,16 @@ def choose_device(name: str) -> torch.device:
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there.get(kind, False):
         raise EngineError("bad_input", f"device {name!r} is not here; use auto, cpu, cuda or mps")
-    return torch.device(name)
+    # Torch's calls for one device take no CUDA device without its number.
+    return torch.device(kind, 0) if name == "cuda" else torch.device(name)
+
+
+def use_device(name: str) -> torch.device:
+    """Choose a device; calls to CUDA that name none then mean it, in this thread."""
+    device = choose_device(name)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    return device
 
 
 def threads() -> int:

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from engine.memory.plan import PlanRequest
 from engine.memory.planner import choose
 from engine.memory.probe import Facts
 from engine.memory.sizes import Z_IMAGE
+from engine.models.diffusers.load import load as load_generic
 from engine.models.zimage import load
 from engine.types import EngineError, EngineSettings
 
@@ -70,3 +72,32 @@ def test_the_language_of_prompts_reaches_the_pipeline() -> None:
 def test_an_unknown_device_is_refused() -> None:
     with pytest.raises(EngineError, match="tpu"):
         load.choose_device("tpu")
+
+
+def test_a_cuda_device_has_its_number_and_is_the_one_that_calls_without_a_device_mean(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    current: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
+    found = [load.use_device(name) for name in ("auto", "cuda", "cuda:1", "cpu")]
+    assert found == [
+        torch.device("cuda", 0),
+        torch.device("cuda", 0),
+        torch.device("cuda", 1),
+        torch.device("cpu"),
+    ]
+    assert current == found[:3]
+
+
+@pytest.mark.parametrize("loading", [load.load, lambda settings: load_generic(settings, Path())])
+def test_both_backends_load_on_the_device_they_make_current(
+    loading: Callable[[EngineSettings], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(device: torch.device) -> None:
+        raise EngineError("internal", str(device))
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", stop)
+    with pytest.raises(EngineError, match=r"^cuda:1$"):
+        loading(EngineSettings(device="cuda:1"))

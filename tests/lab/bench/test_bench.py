@@ -1,16 +1,24 @@
 """The measuring itself: both sides do the same work and every table can be made. No time is judged."""
 
-from contextlib import nullcontext
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from random import Random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from diffusers.models.transformers.transformer_z_image import ZImageTransformerBlock
+from torch import nn
+from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from engine.embedded import WEIGHTS
 from engine.memory import estimate, sizes
+from engine.memory.plan import GIB
 from engine.models.diffusers.load import load as load_generic
 from engine.models.zimage.denoiser import middle, padded
 from engine.pictures import codec
@@ -31,6 +39,21 @@ from lab.bench.speed import Sides, above_floor
 def sides() -> Sides:
     torch.set_num_threads(1)
     return bench.small_sides(EngineSettings(device="cpu"))
+
+
+@contextmanager
+def recorded_randn(seen: list[torch.Tensor]) -> Iterator[None]:
+    """Collect every tensor of random numbers that is made inside the block."""
+
+    class Recorder(TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            result = function(*args, **(kwargs or {}))
+            if function is torch.randn:
+                seen.append(result)
+            return result
+
+    with Recorder():
+        yield
 
 
 def test_runs_take_turns_and_the_warm_up_does_not_count() -> None:
@@ -79,12 +102,61 @@ def test_a_plan_counts_from_file_headers_what_the_modules_do_but_for_the_refiner
 def test_every_table_can_be_made(sides: Sides, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.bench.speed.STEPS", 1)
     monkeypatch.setattr(bench, "STEP_SIZES", [32, 64])
-    tables = bench.compare(sides, [32], 1, [])
+    rows = list(bench.compare(sides, [32], 1, []))
     names = {"whole", "denoising", "stages", "memory", "decoding", "batches", "guidance", "flags", "vae"}
     names |= {"weights", "steps"}
-    assert set(tables) == names
-    assert all(rows for rows in tables.values())
-    assert "| 32 |" in "".join(bench._formatted(tables))
+    assert {name for name, _ in rows} == names
+    out = io.StringIO()
+    bench.write(rows, out, is_json=False)
+    assert "| 32 |" in out.getvalue()
+
+
+def broken(*rows: bench.Row) -> Iterator[tuple[str, bench.Row]]:
+    yield from (("memory", row) for row in rows)
+    raise RuntimeError("the card is gone")
+
+
+@pytest.mark.parametrize("is_json", [True, False])
+def test_what_was_measured_before_an_error_is_written(is_json: bool) -> None:
+    out = io.StringIO()
+    with pytest.raises(RuntimeError, match="the card is gone"):
+        bench.write(broken({"size": 512, "MiB": 2.5}), out, is_json)
+    if is_json:
+        assert json.loads(out.getvalue()) == {"memory": [{"size": 512, "MiB": 2.5}]}
+    else:
+        assert out.getvalue() == "\n### memory\n\n| size | MiB |\n| --- | --- |\n| 512 | 2.5 |\n"
+
+
+def test_a_size_for_which_memory_runs_out_is_said_and_the_next_table_made(
+    sides: Sides, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scarce(sides: Sides, side: int, *_: int) -> bench.Row:
+        if side > 32:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return {"size": side}
+
+    monkeypatch.setattr("lab.bench.speed.memory", scarce)
+    monkeypatch.setattr("lab.bench.speed.decoding", scarce)
+    out = io.StringIO()
+    bench.write(bench.compare(sides, [32, 64], 1, ["memory", "decoding"]), out, is_json=False)
+    assert out.getvalue().count("| 32 |") == out.getvalue().count("| CUDA out of memory |") == 2
+
+
+def test_the_floor_holds_one_block_of_a_large_picture() -> None:
+    with torch.device("meta"):
+        blocks = nn.ModuleList(ZImageTransformerBlock(i, 3840, 30, 30, 1e-5, True) for i in range(3))
+        ends = {"2-1": nn.Linear(64, 3840, bias=False)}
+        last = {"2-1": SimpleNamespace(linear=nn.Linear(3840, 64, bias=False))}
+    model = SimpleNamespace(
+        all_x_embedder=ends, all_final_layer=last, noise_refiner=blocks[:1], layers=blocks
+    )
+    seen: list[torch.Tensor] = []
+    with recorded_randn(seen):
+        products(model, 128 * 128, 128, 1)
+    assert sum(each.nbytes for each in seen) < 8 * GIB
+    with FlopCounterMode(display=False) as counted:
+        products(model, 128 * 128, 128, 1)()
+    assert operations(model, 128 * 128, 128, 1) == counted.get_total_flops()
 
 
 def test_the_compiled_pipeline_shares_the_stock_weights_and_draws_the_same(sides: Sides) -> None:

@@ -15,7 +15,7 @@ from engine.memory.probe import Facts
 from engine.memory.sizes import Z_IMAGE, Stack
 from engine.memory.weights import PackedLinear
 from engine.models.zimage.pipeline import ZImagePipeline
-from engine.types import EngineSettings
+from engine.types import EngineError, EngineSettings
 from lab.bench import __main__ as bench
 from lab.bench import fullsize, pipelines, speed
 from lab.bench.fullsize import Architecture, laid_out, under
@@ -55,8 +55,8 @@ def test_a_model_without_a_text_encoder_has_both_sides_from_embeddings_on(
     assert sides.stock.vae is not sides.components.vae
     assert sides.stock.transformer is sides.components.transformer
     with_compiled = replace(sides, compiled=pipelines.stock_compiled(bench._stocks(sides), backend="eager"))
-    tables = bench.compare(with_compiled, [32], 1, ["whole", "stages", "denoising"])
-    assert [len(tables[name]) for name in ("whole", "stages", "denoising")] == [0, 0, 1]
+    rows = bench.compare(with_compiled, [32], 1, ["whole", "stages", "denoising"])
+    assert [name for name, _ in rows] == ["denoising"]
 
 
 def test_a_limited_card_has_what_its_driver_leaves_and_no_more_than_is_free() -> None:
@@ -158,6 +158,25 @@ def test_weights_in_other_forms_have_a_row_each(sides: Sides, monkeypatch: pytes
     monkeypatch.setattr("lab.bench.speed.STEPS", 1)
     rows = speed.forms(sides, 32, 1)
     assert [row["weights"] for row in rows] == ["plain", "int8", "float8"]
+
+
+def test_a_limited_card_is_named_with_its_number_as_torch_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    limited: list[int] = []
+
+    def limit(share: float, device: torch.device) -> None:
+        limited.append(torch.cuda._utils._get_device_index(device))
+
+    def lay_out(*_: object) -> None:
+        raise EngineError("out_of_memory", "not laid out")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", limit)
+    monkeypatch.setattr(bench, "probe", lambda device: CARD)
+    monkeypatch.setattr(bench, "laid_out", lay_out)
+    with pytest.raises(EngineError, match="not laid out"):
+        bench.limited(EngineSettings(device="cuda"), 24, [])
+    assert limited == [0]
 
 
 def test_a_limit_without_a_card_is_refused(
