@@ -229,12 +229,13 @@ class EngineSettings(ModelSettings):
     `model` is `embedded`, a directory or a hub id in `ZImagePipeline` layout; `classifier` is a directory or
     hub id of a `transformers` image-classification model that scores every picture in
     `Picture.report["scores"]`, empty for none; `loader` names the function that builds the pipeline in the
-    child, as `module:function`.
+    child, as `module:function`; `compiled` is the folder of the compiler's work, empty for torch's own.
     """
 
     model: str = "embedded"
     classifier: str = ""
     loader: str = "engine.models.registry:load"
+    compiled: str = ""
 
 
 class Engine(Protocol):

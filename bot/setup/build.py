@@ -8,6 +8,9 @@ from bot.setup.config import Config, ConfigError
 from bot.types import Params
 from engine.types import EngineSettings, ModelProfile, ModelSettings
 
+COMPILED = "compiled"
+"""The folder in the data folder where torch's compiler keeps its work."""
+
 
 def core_settings(settings: Config, profile: ModelProfile) -> CoreSettings:
     """Return the core's settings."""
@@ -41,7 +44,12 @@ def defaults(settings: Config, profile: ModelProfile) -> Params:
 def engine_settings(settings: Config) -> EngineSettings:
     """Return the engine's settings."""
     shared = {each.name: getattr(settings.model, each.name) for each in fields(ModelSettings)}
-    return EngineSettings(model=settings.model.name, classifier=settings.moderation.classifier, **shared)
+    return EngineSettings(
+        model=settings.model.name,
+        classifier=settings.moderation.classifier,
+        compiled=str(settings.data_dir.absolute() / COMPILED),
+        **shared,
+    )
 
 
 def banned_words(settings: Config) -> BannedWords:

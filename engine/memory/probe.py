@@ -18,6 +18,7 @@ PAUSE = 0.1
 CGROUP = Path("/sys/fs/cgroup")
 SETTINGS = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
 """What torch's allocators read, by its present and its former name."""
+COMPILER_CACHE = "TORCHINDUCTOR_CACHE_DIR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +92,16 @@ def settled(read: Callable[[], int], pause: Callable[[float], None] = time.sleep
     return largest
 
 
-def prepare_environment(environ: MutableMapping[str, str] = os.environ) -> None:
-    """Have CUDA's allocator grow its segments, which leaves few holes; must be set before torch is imported.
+def prepare_environment(compiled: str = "", environ: MutableMapping[str, str] = os.environ) -> None:
+    """Set what torch reads when it is imported; a value that is already set is kept.
 
-    A value that is already set is kept. Windows has no such setting.
+    CUDA's allocator grows its segments, which leaves few holes; Windows has no such setting. The compiler
+    keeps its work in the folder `compiled`, where one is named, so that it outlives a restart of the machine.
     """
     if sys.platform != "win32" and not any(name in environ for name in SETTINGS):
         environ[SETTINGS[0]] = "expandable_segments:True"
+    if compiled:
+        environ.setdefault(COMPILER_CACHE, compiled)
 
 
 def host_free() -> int:

@@ -76,7 +76,7 @@ def _sending(reports: "Connection[Report, None]") -> Callable[[Report], None]:
 
 
 def _load(settings: EngineSettings) -> Pipeline[Any]:
-    prepare_environment()
+    prepare_environment(settings.compiled)
     module, _, function = settings.loader.partition(":")
     load: Callable[[EngineSettings], Pipeline[Any]] = getattr(importlib.import_module(module), function)
     return load(settings)

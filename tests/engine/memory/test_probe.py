@@ -4,8 +4,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from torch._inductor.runtime.cache_dir_utils import cache_dir
 
-from engine.memory.probe import SETTINGS, _cgroup_free, prepare_environment, probe, settled
+from engine.memory.probe import (
+    COMPILER_CACHE,
+    SETTINGS,
+    _cgroup_free,
+    prepare_environment,
+    probe,
+    settled,
+)
 
 
 def test_the_largest_of_several_readings_counts() -> None:
@@ -40,8 +48,19 @@ def test_a_containers_limit_counts_and_the_files_it_has_read_do_not(tmp_path: Pa
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no expandable segments")
 def test_cuda_grows_its_segments_unless_the_environment_says_otherwise() -> None:
     fresh: dict[str, str] = {}
-    prepare_environment(fresh)
+    prepare_environment("", fresh)
     assert fresh == {SETTINGS[0]: "expandable_segments:True"}
     environment = {SETTINGS[1]: "backend:cudaMallocAsync"}
-    prepare_environment(environment)
+    prepare_environment("", environment)
     assert environment == {SETTINGS[1]: "backend:cudaMallocAsync"}
+
+
+def test_the_compiler_keeps_its_work_in_the_folder_it_is_given_unless_the_environment_names_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(COMPILER_CACHE, str(tmp_path / "own"))
+    prepare_environment(str(tmp_path / "compiled"))
+    assert cache_dir() == str(tmp_path / "own")
+    monkeypatch.delenv(COMPILER_CACHE)
+    prepare_environment(str(tmp_path / "compiled"))
+    assert cache_dir() == str(tmp_path / "compiled")

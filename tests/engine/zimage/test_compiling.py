@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
+from torch._inductor import compile_fx
 
 from engine.models.zimage.block import Block
 from engine.models.zimage.compiling import Compiled, compiled
@@ -166,3 +167,12 @@ def test_memory_and_device_failures_in_a_compiled_block_are_not_the_compilers(
     breaks()
     with pytest.raises(type(error)):
         block(tokens, rope, block.modulation(time)[:, :, None])
+
+
+def test_what_torch_says_on_every_card_or_at_every_import_is_no_error_in_the_suite(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
+    compile_fx._warn_tf32_disabled.__wrapped__()
+    torch.jit.script(torch.nn.ReLU())
