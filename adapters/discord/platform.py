@@ -11,7 +11,8 @@ from typing import Any
 import aiohttp
 import discord
 import yarl
-from aiohttp_socks import ProxyConnector
+from aiohttp.connector import Connection
+from aiohttp_socks import ProxyConnectionError, ProxyConnector, ProxyError, ProxyTimeoutError
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
@@ -127,6 +128,17 @@ def _point(settings: DiscordConfig) -> None:
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 
 
+class SocksConnector(ProxyConnector):
+    """Connects through a SOCKS proxy, and fails as the library knows it from any other connection."""
+
+    async def connect(self, *args: Any, **options: Any) -> Connection:
+        """Open a connection; raises aiohttp.ClientConnectionError where the proxy does not."""
+        try:
+            return await super().connect(*args, **options)
+        except (ProxyError, ProxyConnectionError, ProxyTimeoutError) as error:
+            raise aiohttp.ClientConnectionError(f"{error} (the proxy)") from error
+
+
 def _proxy_options(settings: DiscordConfig) -> dict[str, Any]:
     """Return the options that give the library's client a proxy; raises `ConfigError` for one of no use."""
     proxy = find_proxy(settings.api_base, "discord.proxy", settings.proxy)
@@ -135,4 +147,4 @@ def _proxy_options(settings: DiscordConfig) -> dict[str, Any]:
     if not proxy.is_socks:
         return {"proxy": proxy.url}
     # The names of hosts are left to the proxy: whoever needs one may get wrong addresses at home.
-    return {"connector": ProxyConnector.from_url(proxy.url.replace("socks5h:", "socks5:"), rdns=True)}
+    return {"connector": SocksConnector.from_url(proxy.url.replace("socks5h:", "socks5:"), rdns=True)}

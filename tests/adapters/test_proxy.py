@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import aiohttp
 import pytest
 
+from adapters.discord.platform import SocksConnector
 from adapters.proxy import Proxy, find_proxy
 from bot.setup.config import ConfigError
 from tests.adapters.discord.studio import opened
@@ -69,6 +71,13 @@ async def test_discord_is_reached_through_a_socks_proxy(tmp_path: Path) -> None:
     async with socks() as (proxy, hosts), opened(tmp_path, proxy=proxy):
         pass
     assert hosts
+
+
+async def test_a_proxy_that_is_not_there_is_a_connection_that_fails() -> None:
+    connector = SocksConnector.from_url("socks5://127.0.0.1:1")
+    async with aiohttp.ClientSession(connector=connector) as session:
+        with pytest.raises(aiohttp.ClientConnectionError, match="proxy"):
+            await session.get("http://127.0.0.1:2")
 
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
