@@ -10,12 +10,12 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,7 +23,7 @@ from bot.core import Core
 from bot.platform import Platform
 from bot.replies.replies import Replies
 from bot.setup import backup, build, config, imagine, redact
-from bot.setup.config import Config
+from bot.setup.config import Config, DiscordConfig, TelegramConfig
 from bot.setup.serving import OutOfService, Service
 from bot.storage import lock
 from bot.storage.database import DATABASE, UnusableDatabaseError, explained
@@ -36,6 +36,9 @@ from engine.models import profiles
 from engine.progress import bars
 from engine.runtime.process import ProcessEngine
 from engine.types import EngineError, ModelProfile, Optimize, image_tokens
+
+if TYPE_CHECKING:
+    from bot.setup.doctor import Finding
 
 BAD_USE = 2
 
@@ -166,13 +169,8 @@ def _info(
 @app.command("doctor")
 def _doctor(context: typer.Context, file: ConfigFile = None) -> None:
     """Check this machine and the configuration."""
-    from bot.setup import doctor
-
     settings = _settings(context, file)
-    name = settings.model.name
-    where, device = profiles.locate(name), asyncio.run(doctor.probe(settings))
-    download = None if where else hub.download_size(name)
-    findings = doctor.examine(device, settings, where, file or context.obj, download)
+    findings = asyncio.run(_examine(settings, file or context.obj))
     print("\n".join(map(str, findings)))
     if any(finding.grade == "problem" for finding in findings):
         raise typer.Exit(1)
@@ -280,6 +278,45 @@ async def _ready(platforms: Sequence[Platform], service: Service) -> None:
             listening.cancel()
             failing.cancel()
     print(f"ready: {served}", flush=True)
+
+
+async def _examine(settings: Config, file: Path | None) -> "list[Finding]":
+    """Examine the machine, the files and, as far as they can be asked, the platforms."""
+    from bot.setup import doctor
+
+    where = profiles.locate(settings.model.name)
+    wanted = _asked(settings)
+    asking = asyncio.gather(*wanted.values(), return_exceptions=True)
+    device = await doctor.probe(settings)
+    size = None if where else await asyncio.to_thread(hub.download_size, settings.model.name)
+    asked: list[Finding] = []
+    for name, found in zip(wanted, await asking, strict=True):
+        if isinstance(found, BaseException):
+            found = [doctor.Finding("problem", name, f"its library cannot be used: {found!r}")]
+        asked += found
+    return doctor.examine(device, settings, where, file, size, asked)
+
+
+def _asked(settings: Config) -> "dict[str, Coroutine[Any, Any, list[Finding]]]":
+    """Return what asks each platform that has a token."""
+    asked = {}
+    if settings.discord.token:
+        asked["discord"] = _ask_discord(settings.discord)
+    if settings.telegram.token:
+        asked["telegram"] = _ask_telegram(settings.telegram)
+    return asked
+
+
+async def _ask_discord(settings: DiscordConfig) -> "list[Finding]":
+    from adapters.discord.examine import examine
+
+    return await examine(settings)
+
+
+async def _ask_telegram(settings: TelegramConfig) -> "list[Finding]":
+    from adapters.telegram.examine import examine
+
+    return await examine(settings)
 
 
 async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:

@@ -72,7 +72,7 @@ class DiscordPlatform:
         """Serve until cancelled, however often Discord goes away; raises `ConfigError` for a bad token."""
         if not TOKEN.fullmatch(self.settings.token):
             raise ConfigError(BAD_TOKEN)
-        _point(self.settings)
+        point(self.settings)
         async for _ in self._attempts():
             try:
                 await self._serve(core)
@@ -93,7 +93,7 @@ class DiscordPlatform:
 
     async def _serve(self, core: Core) -> None:
         make_client = client_class(self.settings)
-        options = _proxy_options(self.settings)
+        options = proxy_options(self.settings)
         async with make_client(
             core, self._replies, self.settings, self.show, self._data_dir, self.now, **options
         ) as client:
@@ -121,7 +121,7 @@ class DiscordPlatform:
             pause = min(2 * pause, LAST_RETRY)
 
 
-def _point(settings: DiscordConfig) -> None:
+def point(settings: DiscordConfig) -> None:
     """Point the library where the operator says; it has no other way than these class attributes."""
     Route.BASE = settings.api_base.rstrip("/")
     DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.gateway_url)
@@ -139,7 +139,7 @@ class SocksConnector(ProxyConnector):
             raise aiohttp.ClientConnectionError(f"{error} (the proxy)") from error
 
 
-def _proxy_options(settings: DiscordConfig) -> dict[str, Any]:
+def proxy_options(settings: DiscordConfig) -> dict[str, Any]:
     """Return the options that give the library's client a proxy; raises `ConfigError` for one of no use."""
     proxy = find_proxy(settings.api_base, "discord.proxy", settings.proxy)
     if proxy is None:

@@ -7,7 +7,7 @@ import shutil
 import socket
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -54,11 +54,13 @@ def examine(
     where: Path | None,
     file: Path | None = None,
     download: int | None = None,
+    asked: Sequence[Finding] = (),
 ) -> list[Finding]:
     """Return every finding.
 
     `device` is what `probe` returned; `where` is the model's directory on this machine, None when it is not
-    here; `file` is the configuration's; `download` is how many bytes the first start downloads, where known.
+    here; `file` is the configuration's; `download` is how many bytes the first start downloads, where known;
+    `asked` is what the platforms with a token said.
     """
     return [
         _python(),
@@ -73,6 +75,7 @@ def examine(
         *_secrets(config, file),
         _disk(config),
         *_platforms(config),
+        *asked,
     ]
 
 
@@ -141,7 +144,7 @@ def _device(found: dict[str, Any], config: Config) -> Iterator[Finding]:
         yield Finding("problem", "device", "there is an NVIDIA card, but torch cannot use it", fix)
     if found["device"] == "cpu" and config.model.name != "embedded":
         fix = "a large model needs a GPU: install a CUDA or Metal build of torch, or use the embedded model"
-        yield Finding("problem", "device", f"{config.model.name} on a CPU takes minutes a picture", fix)
+        yield Finding("problem", "device", f"{config.model.name} on a CPU takes many minutes a picture", fix)
 
 
 def plan(found: dict[str, Any]) -> Iterator[Finding]:
@@ -245,7 +248,7 @@ def _database(config: Config) -> Finding:
         return Finding("note", "database", f"{file} is in use: the bot is running")
     except (lock.UnusableDirectory, UnusableDatabaseError) as error:
         return Finding("problem", "database", str(error))
-    return Finding("ok", "database", f"{file}, {jobs} jobs")
+    return Finding("ok", "database", f"{file}, {jobs} job{'' if jobs == 1 else 's'}")
 
 
 def _secrets(config: Config, file: Path | None) -> Iterator[Finding]:
@@ -291,7 +294,8 @@ def _platforms(config: Config) -> Iterator[Finding]:
     else:
         yield Finding("note", "web", "switched off")
     for name, token in (("discord", config.discord.token), ("telegram", config.telegram.token)):
-        yield Finding("ok", name, "on") if token else Finding("note", name, "no token")
+        if not token:
+            yield Finding("note", name, "no token")
 
 
 def _taken(host: str, port: int) -> bool:

@@ -4,11 +4,13 @@ import asyncio
 import io
 import json
 import logging
+import os
 import signal
 import socket
 import sys
 import threading
 from collections.abc import AsyncGenerator, Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +19,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from bot import __main__
+from bot.replies.shrink import encoded
 from bot.setup import doctor, imagine
 from bot.setup.config import Config
 from bot.storage.database import DATABASE
@@ -143,6 +146,71 @@ def test_bad_use_is_explained_and_exits_with_two(
     assert done.status == 2
     assert reason in done.err
     assert "Traceback" not in done.err
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or not os.geteuid(), reason="root may write everywhere")
+def test_a_data_directory_that_is_only_read_is_one_line(bot: Bot, tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    done = bot("run", DATA_DIR=str(tmp_path / "data"))
+    assert (done.status, done.out) == (2, "")
+    [line] = done.err.splitlines()
+    assert "give this user write access" in line
+
+
+def test_the_version_is_printed(bot: Bot) -> None:
+    assert bot("--version") == (0, f"zimage-bot {version('zimage-bot')}\n", "")
+
+
+def test_rules_write_prompts_without_a_model(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(__main__, "_engine")
+    done = bot("optimize", "夕阳下海上的一艘红色帆船")
+    assert done == (0, "a red sailboat on the sea at sunset\n", "")
+    done = bot("optimize", "夕阳下的猫", MODEL__NAME="an/absent-model", MODEL__OPTIMIZER="rules")
+    assert done.out.startswith("a cat")
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP"])
+def test_a_picture_that_is_no_png_carries_its_parameters_too(bot: Bot, tmp_path: Path, form: str) -> None:
+    file = tmp_path / "cat"
+    file.write_bytes(encoded(write(blank(), Parameters(prompt="猫", seed=7)), form))
+    found = json.loads(bot("info", str(file)).out)
+    assert (found["prompt"], found["seed"]) == ("猫", 7)
+
+
+async def no_device(config: Config) -> dict[str, object]:
+    """Find what `doctor.probe` finds where torch does not start, without the seconds that takes."""
+    return {}
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "cp1252", "ascii"])
+@pytest.mark.parametrize("command", ["optimize", "info", "doctor", "--help"])
+def test_no_character_stops_the_output(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, encoding: str, command: str
+) -> None:
+    file, written = tmp_path / "cat.png", io.BytesIO()
+    file.write_bytes(write(blank(), Parameters(prompt="a 😀 cat", original="猫é")))
+    words = {"optimize": ['"😀 猫 é" on a sign'], "info": [str(file)]}.get(command, [])
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding))
+    monkeypatch.setattr(doctor, "probe", no_device)
+    done = bot(command, *words)
+    sys.stdout.flush()
+    text = written.getvalue().decode(encoding)
+    assert text
+    assert "Traceback" not in done.err
+    assert command != "info" or json.loads(text)["prompt"] == "a 😀 cat"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "form"), [(".jpg", "JPEG"), (".JPEG", "JPEG"), (".webp", "WEBP"), ("", "PNG")]
+)
+def test_a_picture_is_written_as_its_name_says(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, suffix: str, form: str
+) -> None:
+    monkeypatch.setattr(__main__, "_engine", lambda *_: FakeEngine(16))
+    file = tmp_path / f"cat{suffix}"
+    assert bot("imagine", "a red boat", "--seed", "7", "--size", "64x64", "--out", str(file)).status == 0
+    with Image.open(file) as image:
+        assert image.format == form
 
 
 def test_a_taken_port_is_one_line(bot: Bot, tmp_path: Path) -> None:
@@ -300,3 +368,32 @@ def test_the_doctor_names_what_a_model_lacks_and_fails(bot: Bot, tmp_path: Path)
     done = bot("doctor", DATA_DIR=str(tmp_path), MODEL__NAME=str(tmp_path / "model"))
     assert (done.status, done.err) == (1, "")
     assert f"{tmp_path / 'model'} lacks tokenizer" in done.out
+
+
+def test_the_doctor_asks_the_platforms_that_have_a_token(
+    bot: Bot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "probe", no_device)
+    unreachable = "http://127.0.0.1:9"
+    done = bot(
+        "doctor",
+        DATA_DIR=str(tmp_path),
+        DISCORD__TOKEN="two words",
+        TELEGRAM__TOKEN="123456:good",
+        TELEGRAM__BASE_URL=f"{unreachable}/bot",
+        TELEGRAM__PROXY="none",
+    )
+    assert "✗ discord   discord.token is not accepted by Discord" in done.out
+    assert "· telegram  cannot be asked: " in done.out
+
+
+def test_a_platform_whose_library_cannot_be_used_is_a_problem(
+    bot: Bot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(settings: object) -> None:
+        raise RuntimeError("no SOCKS here")
+
+    monkeypatch.setattr(doctor, "probe", no_device)
+    monkeypatch.setattr(__main__, "_ask_discord", fails)
+    done = bot("doctor", DATA_DIR=str(tmp_path), DISCORD__TOKEN="token")
+    assert "✗ discord   its library cannot be used: RuntimeError('no SOCKS here')" in done.out

@@ -53,6 +53,7 @@ class Discord:
         self.gateway_down = False
         self.turned_away = 0
         self.checked = True
+        self.servers: list[dict[str, Any]] = []
         self._closed: dict[str, float] = {}
 
     def fail(
@@ -87,6 +88,7 @@ class Discord:
     def _routes(self) -> list[tuple[str, str, Callable[[web.Request], Awaitable[web.StreamResponse]]]]:
         return [
             ("GET", "/users/@me", self._me),
+            ("GET", "/users/@me/guilds", self._servers),
             ("GET", "/users/{user}", self._user),
             ("GET", "/oauth2/applications/@me", self._application),
             ("PUT", "/applications/{app}/commands", self._commands),
@@ -174,6 +176,9 @@ class Discord:
 
     async def _me(self, _: web.Request) -> web.Response:
         return _json({**self.world.bot.json(), "bot": True})
+
+    async def _servers(self, _: web.Request) -> web.Response:
+        return _json(self.servers)
 
     async def _user(self, request: web.Request) -> web.Response:
         people = {asked.person.id: asked.person for asked in self.world.interactions.values()}
