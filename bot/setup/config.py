@@ -61,6 +61,7 @@ _LIMITS = {
     "max_megapixels": between(0.0, 100.0),
     "priority": between(0, 10),
 }
+_SERVER = matching(r"https?://[\w.-]+\S*|https?://\[[0-9a-fA-F:]+\]\S*", "an https:// address")
 CHECKS: Mapping[str, Check] = {
     "log_level": one_of("debug", "info", "warning", "error"),
     "model.device": matching(r"auto|cpu|mps|cuda(:\d+)?", "auto, cpu, mps, cuda or cuda:N"),
@@ -91,6 +92,10 @@ CHECKS: Mapping[str, Check] = {
     "discord.command": matching(r"[a-z0-9_-]{1,32}", "1–32 of a–z, 0–9, - and _"),
     "discord.spoiler_channels": each_matching(r"\d{5,20}", "ids, which are long numbers"),
     "discord.shards": between(0, 1024),
+    "discord.api_base": _SERVER,
+    "discord.gateway_url": matching(r"wss?://[\w.-]+\S*|wss?://\[[0-9a-fA-F:]+\]\S*", "a wss:// address"),
+    "telegram.base_url": _SERVER,
+    "telegram.base_file_url": _SERVER,
     "telegram.webhook_url": matching(r"|https://\S+", "an https:// address, or empty"),
     "telegram.webhook_listen": matching(r"\S+:\d{1,5}", "host:port"),
 }

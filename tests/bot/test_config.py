@@ -229,3 +229,22 @@ def test_tokens_that_others_on_the_machine_can_read_are_warned_of(
     path.chmod(mode)
     line = config.exposed(path, config.load(path, {}))
     assert ("chmod 600" in line) == is_warned
+
+
+@pytest.mark.parametrize(
+    ("section", "name"),
+    [
+        ("discord", "api_base"),
+        ("discord", "gateway_url"),
+        ("telegram", "base_url"),
+        ("telegram", "base_file_url"),
+    ],
+)
+@pytest.mark.parametrize("value", ["nonsense", "http://[", "ws://", "https://"])
+def test_an_address_that_is_none_is_one_line_that_names_its_setting(
+    tmp_path: Path, section: str, name: str, value: str
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f'[{section}]\n{name} = "{value}"\n')
+    with pytest.raises(config.ConfigError, match=rf"{section}\.{name} = .* must be"):
+        config.load(file, {})

@@ -33,8 +33,8 @@ async def test_a_command_becomes_a_picture_in_the_message_that_acknowledged_it(s
     assert message.text.startswith(f"<@{studio.ann.person.id}> Here is your picture")
     assert len(message.files) == 1
     assert message.files[0].startswith(b"\x89PNG")
-    assert message.custom_ids == [f"zi-{studio.core.database}:{verb}:1:0" for verb in
-                                  ("reroll", "vary", "upscale", "edit", "original", "info", "delete")]  # fmt: skip
+    verbs = ("reroll", "vary", "upscale", "edit", "original", "info", "delete")
+    assert message.custom_ids == [f"zi-{studio.core.database}:{verb}:1:0" for verb in verbs]
 
 
 async def test_options_and_flags_in_the_text_mean_the_same(studio: Studio) -> None:
