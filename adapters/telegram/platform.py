@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 
 from telegram import BotCommand, BotCommandScope, BotCommandScopeChat, BotCommandScopeDefault
-from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken
+from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, TelegramError
 from telegram.ext import ExtBot
 
 from adapters.proxy import find_proxy
@@ -89,9 +89,11 @@ class TelegramPlatform:
             inbox.arrived,
             self._sleep,
         )
+        introducing: asyncio.Task[None] | None = None
         try:
             await retry_until_ok(bot.initialize, self._sleep)
-            await self._introduce(bot)
+            # Telegram may want an hour's pause here; nobody waits for a menu.
+            introducing = asyncio.create_task(self._introduce(bot), name="menu of commands")
             await intake.resume(bot)
             await self._source(bot, intake).run()
         except (InvalidToken, Forbidden):
@@ -101,6 +103,9 @@ class TelegramPlatform:
                 "copy it again from @BotFather, or correct telegram.base_url"
             ) from None
         finally:
+            if introducing is not None:
+                introducing.cancel()
+                await asyncio.gather(introducing, return_exceptions=True)
             await intake.close()
             await bot.shutdown()
 
@@ -126,7 +131,7 @@ class TelegramPlatform:
         for name, scope in {"everybody": BotCommandScopeDefault(), **scopes}.items():
             try:
                 await self._offer(bot, scope, admins=name in scopes)
-            except UNKNOWN as error:
+            except TelegramError as error:
                 log.info("%s is not shown the menu of commands: %s", name, error)
 
     async def _offer(self, bot: "ExtBot[bool]", scope: BotCommandScope, admins: bool) -> None:

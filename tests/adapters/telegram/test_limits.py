@@ -231,3 +231,24 @@ async def test_a_webhook_of_another_program_is_named_and_taken_back(
             assert (await here.said("a house"))["photo"]
     assert "other.example.org" in caplog.text
     assert "secret-path" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "method", ["setMyCommands", "getChatMember", "answerCallbackQuery", "sendChatAction"]
+)
+async def test_a_call_that_is_never_answered_holds_up_nobody_else(
+    server: Telegram, tmp_path: Path, method: str
+) -> None:
+    async with town(server, tmp_path) as here:
+        picture = await here.said("/imagine a boat --steps 1", chat=GROUP)
+        server.hanging.add(method)
+        await here.chats.presses(picture, "🗑", BOB)
+        await here.chats.says("/imagine a house", chat=GROUP)
+        await here.chats.says("/queue", BOB)
+        await server.until(lambda: here.chats.of_bot(BOB["id"]))
+
+
+async def test_nobody_waits_for_the_menu_of_commands(server: Telegram, tmp_path: Path) -> None:
+    server.hanging.add("setMyCommands")
+    async with town(server, tmp_path) as here:
+        assert (await here.said("a boat"))["photo"]
