@@ -302,3 +302,10 @@ async def test_tags_in_a_prompt_become_the_names_that_people_see(studio: Studio)
     await studio.draw(f"{prompt} <@&{role}> <t:1700000000:R> after </imagine:1122334455667788>")
     job = await studio.newest()
     assert job.request.params.prompt == "Bob with pepe hat and wave in studio after imagine"
+
+
+async def test_each_choice_in_braces_is_a_message_of_its_own(studio: Studio) -> None:
+    await studio.ann.slash("imagine", prompt="a {red, blue} boat", steps=2)
+    await studio.world.until(lambda: len(studio.ann.sees()) == 2)
+    await studio.core.idle()
+    assert [len(message.files) for message in studio.ann.sees()] == [1, 1]

@@ -285,3 +285,11 @@ async def test_a_page_that_connects_late_hears_of_unfinished_messages(site: Site
         event = await next_event(late)
     assert (event["job"], event["reply"]["progress"]) == (answer["job"], [2, 8])
     assert event["reply"]["images"]
+
+
+async def test_each_choice_in_braces_is_a_message_of_its_own(site: Site) -> None:
+    await site.draw("a {red, blue} boat")
+    await site.core.idle()
+    _, history = await site.get("/api/history")
+    jobs = [(await site.get(f"/api/jobs/{entry['job']}"))[1] for entry in history["messages"]]
+    assert [job["prompt"] for job in jobs] == ["a red boat", "a blue boat"]
