@@ -30,7 +30,9 @@ PLAIN = frozenset(
 DESCRIBING = MODIFIERS | {"measure", "skip", "vague", "time", "style", "camera"}
 _RELATING = "in on at over under with to from of and into through up down off by behind around"
 RELATING = frozenset(_RELATING.split())
-IGNORED = frozenset(f"{_CARRIERS} {_PARTS}".split())
+CARRIERS, PARTS = frozenset(_CARRIERS.split()), frozenset(_PARTS.split())
+OPEN = NAMES | {"nature", "weather"}
+"""What has a light of its own, or is known by its name."""
 
 
 def kind_of(prompt: str) -> str:
@@ -42,7 +44,9 @@ def kind_of(prompt: str) -> str:
     plain = _added().sub(" ", QUOTED.sub(" ", prompt))
     if mentions(plain, "kinds", "text"):
         return "text"
-    things = [thing for thing in _things(plain) if thing.kind in KINDS and thing.english not in IGNORED]
+    things = [
+        thing for thing in _things(plain) if thing.kind in KINDS and thing.english not in CARRIERS | PARTS
+    ]
     beings = [thing for thing in things if thing.kind in BEINGS]
     solid = [thing for thing in things if thing.kind not in ACCESSORIES]
     main = next(iter([*beings, *solid, *things]), None)
@@ -79,9 +83,9 @@ def _sole(pieces: Sequence[tuple[str, tuple[Entry, ...]]]) -> Entry | None:
         if word in PLAIN or word in _describing() or kinds & DESCRIBING:
             continue
         thing = next((entry for entry in entries if entry.kind in KINDS), None)
-        if thing is None or thing.kind in NAMES:
+        if thing is None or thing.kind in OPEN or thing.english in PARTS:
             return None
-        if thing.english not in IGNORED:
+        if thing.english not in CARRIERS:
             things.append(thing)
     return things[0] if len(things) == 1 else None
 
