@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-from engine.prompts.data import HAN, phrases
+from engine.prompts.data import HAN, phrases, words
 from engine.prompts.text.clean import QUOTED
 from engine.prompts.translate.certain import certain
 from engine.prompts.translate.lexicon import MODIFIERS, NAMES, Entry, bilingual_lexicon
@@ -20,17 +20,7 @@ KINDS = {
 """From kinds of words to kinds of pictures."""
 BEINGS = frozenset({"people", "person", "animal"})
 ACCESSORIES = frozenset({"clothing", "weather"})
-_CARRIERS = "painting photograph background wallpaper portrait photo"
-_PARTS = (
-    "face hand hands back head foot feet body heart mouth ear ears nose arm arms leg hair eyes tail egg wings"
-)
-PLAIN = frozenset(
-    ["a", "an", "the", "one", "of", "my", "some", "very", "的", "一", "一个", "一只"]
-) | frozenset("，。、！,.!")
 DESCRIBING = MODIFIERS | {"measure", "skip", "vague", "time", "style", "camera"}
-_RELATING = "in on at over under with to from of and into through up down off by behind around"
-RELATING = frozenset(_RELATING.split())
-CARRIERS, PARTS = frozenset(_CARRIERS.split()), frozenset(_PARTS.split())
 OPEN = NAMES | {"nature", "weather"}
 """What has a light of its own, or is known by its name."""
 
@@ -45,7 +35,9 @@ def kind_of(prompt: str) -> str:
     if mentions(plain, "kinds", "text"):
         return "text"
     things = [
-        thing for thing in _things(plain) if thing.kind in KINDS and thing.english not in CARRIERS | PARTS
+        thing
+        for thing in _things(plain)
+        if thing.kind in KINDS and thing.english not in words("carriers") | words("parts")
     ]
     beings = [thing for thing in things if thing.kind in BEINGS]
     solid = [thing for thing in things if thing.kind not in ACCESSORIES]
@@ -80,12 +72,12 @@ def _sole(pieces: Sequence[tuple[str, tuple[Entry, ...]]]) -> Entry | None:
     things: list[Entry] = []
     for word, entries in pieces:
         kinds = {entry.kind for entry in entries}
-        if word in PLAIN or word in _describing() or kinds & DESCRIBING:
+        if word in words("beside_one") or word in _describing() or kinds & DESCRIBING:
             continue
         thing = next((entry for entry in entries if entry.kind in KINDS), None)
-        if thing is None or thing.kind in OPEN or thing.english in PARTS:
+        if thing is None or thing.kind in OPEN or thing.english in words("parts"):
             return None
-        if thing.english not in CARRIERS:
+        if thing.english not in words("carriers"):
             things.append(thing)
     return things[0] if len(things) == 1 else None
 
@@ -94,7 +86,7 @@ def _sole(pieces: Sequence[tuple[str, tuple[Entry, ...]]]) -> Entry | None:
 def _describing() -> frozenset[str]:
     """English words that say how a thing looks, or what it does alone."""
     names = _names(MODIFIERS | {"doing", "style", "camera"})
-    return frozenset(name for name in names if " " not in name) - RELATING
+    return frozenset(name for name in names if " " not in name) - words("relating")
 
 
 @cache

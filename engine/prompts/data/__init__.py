@@ -19,6 +19,12 @@ def table(name: str) -> Mapping[str, Any]:
     return tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text(encoding="utf-8"))
 
 
+@cache
+def words(name: str) -> frozenset[str]:
+    """A list of words.toml."""
+    return frozenset(table("words")[name].split())
+
+
 def phrases() -> Mapping[str, Any]:
     """The contents of phrases.toml."""
     return table("phrases")

@@ -5,7 +5,7 @@ A word that no dictionary has (`機娘`, `原神`) falls apart into characters t
 
 from collections.abc import Sequence
 
-from engine.prompts.data import HAN
+from engine.prompts.data import HAN, words
 from engine.prompts.translate.english import BEINGS, CARRYING
 from engine.prompts.translate.lexicon import MODIFIERS, NOUNS, Token
 
@@ -13,21 +13,9 @@ SILENT = frozenset({"skip", "vague", "locative", "and", "preposition"})
 GRAMMAR = frozenset(
     {"measure", "locative", "where", "number", "preposition", "and", "skip", "negator", "request", "time"}
 )
-ONE_WAY = frozenset("进出过上下来去到回入开起")
-"""Doings of one character that after another doing only say which way."""
 BESIDE_SAYING = frozenset({"skip", "style", "vague", "time", "camera"})
 """What may stand beside a saying that is painted; beside anything else it is a figure of speech."""
-STYLISH = frozenset({"风格", "画风", "质感", "风", "感"})
-"""What makes a style of the word before it, if that is one."""
-DRAWN = frozenset({"画", "绘", "做", "写"})
-_ALONE = "sitting standing lying walking swimming squatting kneeling sleeping flying floating smiling running"
-ALONE = frozenset(_ALONE.split())
-"""Doings that have no object."""
 SOLID = NOUNS - {"nature", "weather", "light", "saying", "interior"}
-DONE = frozenset("在着了到过进出向")
-"""What follows a doing of one character, and nothing else."""
-NOUNS_TOO = frozenset("照画装绣雕刻编印写舞唱跳")
-"""Doings that after a noun mostly make a noun of it: 情侣照."""
 ALSO = {"person": ("people",), "parked": ("perched", "moored"), "child": ("children",)}
 
 
@@ -65,11 +53,11 @@ def _checked(tokens: Sequence[Token], at: int) -> Token:
     kinds = {entry.kind for entry in token.entries}
     is_styled = before is not None and (before.is_a("style", "material", "quality") or not _is_han(before))
     is_odd = (
-        (token.text in STYLISH and not is_styled)
-        or (token.text in ONE_WAY and is_thing and before is not None and before.is_a("doing"))
-        or (doing in ALONE and is_thing)
+        (token.text in words("stylish") and not is_styled)
+        or (token.text in words("one_way") and is_thing and before is not None and before.is_a("doing"))
+        or (doing in words("alone") and is_thing)
         or (
-            (doing or token.text in DRAWN)
+            (doing or token.text in words("drawn"))
             and before is not None
             and before.of(NOUNS)
             and _is_relative(tokens, at)
@@ -85,7 +73,7 @@ def _is_relative(tokens: Sequence[Token], at: int) -> bool:
     is_attribute = tokens[at].text.endswith("的") or [token.text for token in tokens[at + 1 : at + 2]] == [
         "的"
     ]
-    return is_attribute and not any(token.text in {"被", "由", "用"} for token in tokens[:at])
+    return is_attribute and not any(token.text in words("passive") for token in tokens[:at])
 
 
 def _is_loose(token: Token) -> bool:
@@ -116,9 +104,9 @@ def _is_one_word(first: Token, second: Token, following: Token | None) -> bool:
         return True
     if _is_part(second) and second.of(NOUNS):
         return is_noun or is_quality
-    if _is_part(second) and second.is_a("doing") and second.text not in ONE_WAY:
-        is_done = following is not None and following.text[0] in DONE
-        return not is_done and (_is_part(first) or (is_noun and second.text in NOUNS_TOO))
+    if _is_part(second) and second.is_a("doing") and second.text not in words("one_way"):
+        is_done = following is not None and following.text[0] in words("done")
+        return not is_done and (_is_part(first) or (is_noun and second.text in words("nouns_too")))
     is_measure = second.is_a("measure") and not second.is_a("locative")
     return _is_part(first) and is_noun and (second.of(NOUNS) is not None or is_measure)
 

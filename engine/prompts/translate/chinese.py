@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from engine import cjk
-from engine.prompts.data import HAN
+from engine.prompts.data import HAN, words
 from engine.prompts.translate.certain import certain, lost
 from engine.prompts.translate.clause import Clause
 from engine.prompts.translate.lexicon import NOUNS, Entry, Token, bilingual_lexicon, plural
@@ -48,21 +48,14 @@ def in_english(text: str) -> Translated:
     def replaced(match: re.Match[str]) -> str:
         before = text[: match.start()].rstrip().rpartition(" ")[2].casefold()
         phrase = _clause(match[0], done, 0)
-        if before in COUNTED:
+        if before in words("counted"):
             return plural(_bare(phrase))
-        return _bare(phrase) if before and before.isalpha() and before not in TAKES_ARTICLE else phrase
+        return (
+            _bare(phrase) if before and before.isalpha() and before not in words("takes_article") else phrase
+        )
 
     done.text = KEPT_IN_ENGLISH.sub(replaced, text)
     return done
-
-
-_COUNTED = "two three four five six seven eight nine ten eleven twelve many several some"
-COUNTED = frozenset(_COUNTED.split())
-_TAKES_ARTICLE = (
-    "of with and in on at to by for from over under near beside behind into like or holding riding wearing "
-    "eating beneath around through versus vs"
-)
-TAKES_ARTICLE = frozenset(_TAKES_ARTICLE.split())
 
 
 def _capital(text: str) -> str:
@@ -131,14 +124,11 @@ def _located(tokens: Sequence[Token]) -> tuple[str, Sequence[Token]]:
     if len(tokens) < start + 3:
         return "", tokens
     where, link, rest = tokens[start].of(frozenset({"where"})), tokens[start + 1], tokens[start + 2 :]
-    if link.text not in LINKS:
+    if link.text not in words("links"):
         if not (link.text.endswith("着") and link.is_a("doing")):
             return "", tokens
         rest = tokens[start + 1 :]
     return (where.english, rest) if where and any(token.of(NOUNS) for token in rest) else ("", tokens)
-
-
-LINKS = frozenset({"是", "有", "为", "则是", "都是", "就是", "还有", "换成", "改成", "变成"})
 
 
 def _end_of_refusal(tokens: Sequence[Token], start: int) -> int:
@@ -146,7 +136,7 @@ def _end_of_refusal(tokens: Sequence[Token], start: int) -> int:
     for at in range(start, len(tokens)):
         if tokens[at].text == "的":
             return at + 1
-        if tokens[at].text in WANTED_AGAIN or tokens[at].is_quote:
+        if tokens[at].text in words("wanted_again") or tokens[at].is_quote:
             return at
         if at > start and tokens[at].is_a("negator", "request"):
             return at
@@ -177,7 +167,6 @@ def _refused(tokens: Sequence[Token]) -> list[Entry]:
     return [*refused, *([Entry("quality", before, mass=True)] if before else [])]
 
 
-WANTED_AGAIN = frozenset({"而是", "要", "只要", "但", "但是", "只有"})
 SILENT = frozenset({"skip", "vague", "measure", "number", "preposition", "and", "locative"}) | {
     "negator", "request",
 }  # fmt: skip

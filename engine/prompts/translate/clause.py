@@ -6,22 +6,14 @@ of sentences, refusals or quotation marks, which come as one masked word.
 
 from dataclasses import dataclass, field, replace
 
-from engine.prompts.data import HAN
+from engine.prompts.data import HAN, words
 from engine.prompts.translate.english import counted, many, said
 from engine.prompts.translate.lexicon import MODIFIERS, NOUNS, Entry, Token, bilingual_lexicon
 from engine.prompts.translate.phrase import STANDING_BEFORE, Phrase
 
 THINGS = NOUNS | {"frame"}
 ASIDES = frozenset({"time", "style", "camera"})
-ONE_WAY = frozenset("进出过上下来去到回入开起")
-"""Doings of one character that after another doing only say which way."""
 UNITS = {"metre": "metres", "kilometre": "kilometres", "square metre": "square metres"}
-_LATIN_PREPOSITIONS = "with of on in at by from to for over under near"
-_LATIN_DOINGS = "holding making wearing riding eating drinking playing reading watching carrying"
-_PLAIN_LATIN = "the a an my x vs or up down off as is your his her their"
-LATIN_PREPOSITIONS = frozenset(_LATIN_PREPOSITIONS.split())
-LATIN_DOINGS = frozenset(_LATIN_DOINGS.split())
-PLAIN_LATIN = frozenset(_PLAIN_LATIN.split())
 
 
 @dataclass
@@ -91,7 +83,7 @@ class Clause:
         elif entry.kind == "and":
             self.phrase.add("and", "and")
         elif entry.kind == "doing":
-            self.phrase.do(entry, chinese not in ONE_WAY)
+            self.phrase.do(entry, chinese not in words("one_way"))
         else:
             self.phrase.name(entry)
 
@@ -148,12 +140,12 @@ class Clause:
             self.phrase.add("count", text)
         elif text.casefold() == "and":
             self.phrase.add("and", "and")
-        elif text.casefold() in LATIN_PREPOSITIONS:
+        elif text.casefold() in words("prepositions"):
             self.phrase.settle()
             self.phrase.add("preposition", text)
-        elif text.casefold() in LATIN_DOINGS:
+        elif text.casefold() in words("doings"):
             self.phrase.do(Entry("doing", text), is_whole=True)
-        elif text.casefold() in PLAIN_LATIN:
+        elif text.casefold() in words("plain"):
             self.phrase.add("word", text)
         elif text[0].isalnum():
             self._latin(text)

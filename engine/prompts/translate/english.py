@@ -6,26 +6,16 @@ Knows English. Knows nothing of Chinese or of what a piece was read from.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from engine.prompts.data import words
 from engine.prompts.translate.lexicon import Entry, plural
 
 BEINGS = frozenset({"people", "animal", "person"})
-_EXISTING = (
-    "placed parked hanging standing sitting lying inserted arranged stuck growing hiding flying floating "
-    "scattered reflected glowing burning following "
-    "sleeping soaking blooming shining carved living drifting flowing"
-)
+EXISTING = words("existing") | {"drifting out", "pouring down", "slanting in"}
 COVERED = frozenset({"covered with", "overgrown with"})
 CARRYING = COVERED | {"reading", "printed with", "filled with", "full of"}
-EXISTING = frozenset(_EXISTING.split()) | {"drifting out", "pouring down", "slanting in"}
-TITLES = frozenset({"king", "queen", "prince", "princess", "warrior", "knight", "general", "captain"})
 ENCLOSING = frozenset({"building", "interior", "nature", "place"})
-_OPEN = (
-    "street avenue road path highway track bridge pier dock deck square stage platform playground court roof "
-    "rooftop balcony terrace beach island farm cliff surface countertop windowsill table desk sofa bench "
-    "bed floor ground wall shelf grass plateau seabed"
-)
 PREPOSITIONS = {
-    "in": dict.fromkeys(_OPEN.split(), "on")
+    "in": dict.fromkeys(words("open"), "on")
     | dict.fromkeys(("riverside", "lakeside", "roadside"), "by")
     | dict.fromkeys(("seaside", "doorway", "gate"), "at"),
     "on": dict.fromkeys(("sky", "air"), "in"),
@@ -95,7 +85,7 @@ def compound(first: Unit, second: Unit) -> Unit:
     one, two = first.entry, second.entry
     if one is None or two is None or {"saying", "several"} & {one.kind, two.kind}:
         return several(first.english, ", ", second.english)
-    if one.kind in BEINGS and two.kind in BEINGS and two.english not in TITLES:
+    if one.kind in BEINGS and two.kind in BEINGS and two.english not in words("titles"):
         return several(first.english, " and ", second.english)
     if one.kind == two.kind == "clothing" or one.english == two.english:
         return several(first.english, ", ", second.english)

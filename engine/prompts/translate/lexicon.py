@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from engine import cjk
-from engine.prompts.data import HAN, simplified, table
+from engine.prompts.data import HAN, simplified, table, words
 from engine.prompts.text.sanitize import MARK
 
 FILES = ("names", "grammar", "living", "things", "places", "looks")
@@ -26,11 +26,6 @@ LONGEST = 12
 NUMERALS = "零〇一二三四五六七八九十百千万两"
 PIECE = re.compile(rf"[{cjk.HAN}]+|{MARK}|[^\W{cjk.HAN}]+(?:['’./:-][^\W{cjk.HAN}]+)*|\S")
 UNKNOWN_COST = 4.0
-GRAMMAR = frozenset("在着了过的地得里上下中内外边旁前后们儿到于出来去起")
-TRANSPARENT = frozenset("戴穿骑抱拿喝吃看红黄蓝绿白黑紫灰小旧新老")
-"""Characters that mean the same in every dictionary word that they begin before a word: 戴帽子, 红狐狸."""
-COUNTING = frozenset(NUMERALS + "几这那每各不没很最")
-"""What a word of the dictionary ends or begins with that is the sum of its parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +141,13 @@ class BilingualLexicon:
 
     def _is_sum(self, word: str) -> bool:
         """Whether a word of the dictionary means no more than its parts."""
-        is_transparent = len(word) > 2 and word[0] in TRANSPARENT and word[1:] in self._chinese
-        return is_transparent or len(word) == 1 or word[-1] in GRAMMAR or word[0] in COUNTING
+        is_transparent = len(word) > 2 and word[0] in words("transparent") and word[1:] in self._chinese
+        return (
+            is_transparent
+            or len(word) == 1
+            or word[-1] in words("grammar_end")
+            or word[0] in words("counting_start")
+        )
 
     def _cost(self, word: str, is_word: bool) -> float:
         if word in self._chinese:
@@ -226,18 +226,7 @@ def plural(phrase: str) -> str:
     return f"{before}{space}{last}{of}{rest}"
 
 
-PLURAL = {
-    "man": "men", "woman": "women", "child": "children", "person": "people", "mouse": "mice",
-    "goose": "geese", "foot": "feet", "tooth": "teeth", "fish": "fish", "sheep": "sheep", "deer": "deer",
-    "koi": "koi", "carp": "carp", "leaf": "leaves", "knife": "knives", "wolf": "wolves", "calf": "calves",
-    "shelf": "shelves", "loaf": "loaves", "thief": "thieves", "half": "halves", "scarf": "scarves",
-    "elf": "elves", "ox": "oxen", "dwarf": "dwarves", "policeman": "policemen", "fisherman": "fishermen",
-    "swordsman": "swordsmen", "fireman": "firemen", "snowman": "snowmen", "boatman": "boatmen",
-    "postman": "postmen", "yak": "yaks", "craftsman": "craftsmen", "businessman": "businessmen",
-    "tomato": "tomatoes", "potato": "potatoes", "mango": "mangoes", "hero": "heroes",
-    "samurai": "samurai", "reindeer": "reindeer", "squid": "squid", "shrimp": "shrimp",
-    "salmon": "salmon", "spacecraft": "spacecraft", "bison": "bison", "alpaca": "alpacas",
-}  # fmt: skip
+PLURAL: Mapping[str, str] = table("words")["plurals"]
 SINGULAR = {many: one for one, many in PLURAL.items()}
 
 
