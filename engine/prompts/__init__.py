@@ -95,7 +95,7 @@ class Optimizer:
 
     def _optimized(self, prompt: str, wording: int) -> Generator[None, None, tuple[Rewritten, str]]:
         """The prompt rewritten, and the kind of subject where a language model named it."""
-        ruled = optimize(prompt, self._world, wording=wording, target=self._target)
+        ruled = optimize(prompt, self._world, self._target)
         if self._rewriter is None:
             return ruled, ""
         return (yield from self._rewriter.rewrite(prompt, ruled, wording, self._target))

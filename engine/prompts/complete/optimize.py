@@ -48,9 +48,7 @@ class Target:
 ENGLISH = Target()
 
 
-def optimize(
-    prompt: str, world: World | None = None, *, wording: int = 0, target: Target = ENGLISH
-) -> Rewritten:
+def optimize(prompt: str, world: World | None = None, target: Target = ENGLISH) -> Rewritten:
     """Return the prompt that a model does best with for `prompt`; `negative` is what it refuses ("no snow").
 
     For a world: its canonical English, keeping what it knows of the prompt (`left-out=` names the rest); the
@@ -59,9 +57,9 @@ def optimize(
     says that the place of the prompt is not known.
 
     For None, a model that draws anything: the person's own words without request phrases, vague words and
-    orders to the program, in the language of `target`; what stands in quotation marks stays as it is. Another
-    `wording` says the same in another order. What was not understood of Chinese stays as it is (`kept=`, with
-    the words) or, for a model that reads no Chinese and without a translator, is left out (`left-out=`).
+    orders to the program, in the language of `target`; what stands in quotation marks stays as it is. What is
+    not understood of Chinese stays as it is (`kept=`, with the words) or, for a model that reads no Chinese
+    and without a translator, is left out (`left-out=`).
 
     Idempotent in `text`. Notes: `optimized` and `optimizer:rules` where the text changed, and those of
     `sanitize`.
@@ -69,7 +67,7 @@ def optimize(
     cleaned = sanitize(prompt)
     if world is not None:
         return _within(cleaned, world)
-    text, negative, notes = _free(cleaned.text, wording, target)
+    text, negative, notes = _free(cleaned.text, target)
     return Rewritten(text, (*cleaned.notes, *_changed(text, cleaned.text), *notes), negative)
 
 
@@ -103,11 +101,11 @@ def _changed(text: str, before: str) -> tuple[str, ...]:
     return ("optimized", "optimizer:rules") if text != before else ()
 
 
-def _free(text: str, wording: int, target: Target) -> tuple[str, str, tuple[str, ...]]:
+def _free(text: str, target: Target) -> tuple[str, str, tuple[str, ...]]:
     """Rewritten until nothing changes, so that it is idempotent, with what was refused and notes."""
     refused, notes = list[str](), list[str]()
     for _ in range(PASSES):
-        rewritten, denied, unknown = _once(text, wording, target)
+        rewritten, denied, unknown = _once(text, target)
         refused += () if refused and target.reads_chinese else denied
         if unknown:
             code = "kept" if HAN.search(masked(rewritten)[0]) else "left-out"
@@ -118,7 +116,7 @@ def _free(text: str, wording: int, target: Target) -> tuple[str, str, tuple[str,
     return text, ", ".join(dict.fromkeys(refused)), tuple(dict.fromkeys(notes))
 
 
-def _once(text: str, wording: int, target: Target) -> tuple[str, Sequence[str], Sequence[str]]:
+def _once(text: str, target: Target) -> tuple[str, Sequence[str], Sequence[str]]:
     """A text rewritten, what it refuses, and the words of it that were not understood."""
     text = latest(without_orders(plain(text)))
     rest, spans = masked(text)
@@ -129,7 +127,7 @@ def _once(text: str, wording: int, target: Target) -> tuple[str, Sequence[str], 
     ):
         return cleaned
     if is_chinese(text) or CHINESE_GRAMMAR.search(simplified(rest)):
-        done = translate(rest, wording, target.reads_chinese)
+        done = translate(rest, target.reads_chinese)
     else:
         done = in_english(PUNCTUATION.sub(_plain_mark, rest))
     if done.left_out and target.keeps_chinese:

@@ -30,13 +30,13 @@ class Translated:
     left_out: list[str] = field(default_factory=list)
 
 
-def translate(text: str, wording: int = 0, keep_refusals: bool = False) -> Translated:
-    """`text`, its quoted spans masked, in English; other `wording`s say the same in another order.
+def translate(text: str, keep_refusals: bool = False) -> Translated:
+    """`text`, its quoted spans masked, in English.
 
     What is refused is in `denied`, and in the text as well ("no people") with `keep_refusals`.
     """
     done = Translated()
-    said = [each for part in SENTENCE.split(text) if (each := _sentence(part, done, wording, keep_refusals))]
+    said = [each for part in SENTENCE.split(text) if (each := _sentence(part, done, keep_refusals))]
     done.text = ". ".join([said[0], *map(_capital, said[1:])]) if said else ""
     return done
 
@@ -47,7 +47,7 @@ def in_english(text: str) -> Translated:
 
     def replaced(match: re.Match[str]) -> str:
         before = text[: match.start()].rstrip().rpartition(" ")[2].casefold()
-        phrase = _clause(match[0], done, 0)
+        phrase = _clause(match[0], done)
         if before in words("counted"):
             return plural(_bare(phrase))
         return (
@@ -66,13 +66,13 @@ def _bare(phrase: str) -> str:
     return re.sub(r"^(?:an?|the) ", "", phrase)
 
 
-def _sentence(text: str, done: Translated, wording: int, keep_refusals: bool) -> str:
+def _sentence(text: str, done: Translated, keep_refusals: bool) -> str:
     parts = [ARTICLE.sub("", part) for part in EDGE.split(text) if part.strip()]
-    phrases = [_clause(part, done, wording, keep_refusals) for part in parts]
+    phrases = [_clause(part, done, keep_refusals) for part in parts]
     return ", ".join(dict.fromkeys(filter(None, phrases)))
 
 
-def _clause(text: str, done: Translated, wording: int, keep_refusals: bool = False) -> str:
+def _clause(text: str, done: Translated, keep_refusals: bool = False) -> str:
     refused, rest = _without_refusals(certain(bilingual_lexicon().segment(text)))
     done.denied += [_named(entry) for entry in refused]
     where, wanted = _located(_affirmed(rest, done))
@@ -80,7 +80,7 @@ def _clause(text: str, done: Translated, wording: int, keep_refusals: bool = Fal
     for at, token in enumerate(wanted):
         clause.read(token, wanted[at + 1] if at + 1 < len(wanted) else None)
     clause.end(where)
-    english = clause.reordered() if wording % 2 else clause.english()
+    english = clause.english()
     done.left_out += [*clause.left_out, *lost(wanted, english)]
     no = [f"no {entry.english if entry.mass else plural(entry.english)}" for entry in refused]
     return ", ".join(filter(None, [english, *(no if keep_refusals else ())]))

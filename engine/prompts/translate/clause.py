@@ -56,12 +56,6 @@ class Clause:
         main = " ".join(part for part in (said(self.phrase.units), *dict.fromkeys(times)) if part)
         return ", ".join(part for part in (main, *dict.fromkeys(rest)) if part)
 
-    def reordered(self) -> str:
-        """The clause with its times and styles first."""
-        self.phrase.settle()
-        first = dict.fromkeys(entry.english for entry in self.asides)
-        return ", ".join(part for part in (*first, said(self.phrase.units)) if part)
-
     def _known(self, chinese: str, entry: Entry) -> None:
         if entry.kind in ASIDES:
             self.asides.append(entry)
