@@ -72,9 +72,9 @@ class Optimizer:
         The person's own negative prompt comes first in the result's. Close the generator to give the work up.
         """
         optimized = isinstance(task, Optimize) or task.optimize
-        ready, kind, negative = sanitize(task.prompt), "", task.negative_prompt
+        ready, negative = sanitize(task.prompt), task.negative_prompt
         if optimized:
-            written, kind = yield from self._optimized(task.prompt, task.wording)
+            written = yield from self._optimized(task.prompt, task.wording)
             ready, negative = refusing(written, negative, self._world), ""
         done = completed(
             ready,
@@ -83,7 +83,6 @@ class Optimizer:
             negative=negative,
             enhanced=task.enhance and (isinstance(task, Generate) or self._world is None),
             guided=isinstance(task, Optimize) or task.guidance_scale != 1,
-            kind=kind,
             wording=task.wording,
             usual=self._usual,
         )
@@ -93,11 +92,11 @@ class Optimizer:
             return PromptReady(task.prompt, done.text, ready.negative, done.notes)
         return PromptReady(task.original or task.prompt, done.text, done.negative, done.notes)
 
-    def _optimized(self, prompt: str, wording: int) -> Generator[None, None, tuple[Rewritten, str]]:
-        """The prompt rewritten, and the kind of subject where a language model named it."""
+    def _optimized(self, prompt: str, wording: int) -> Generator[None, None, Rewritten]:
+        """The prompt rewritten."""
         ruled = optimize(prompt, self._world, self._target)
         if self._rewriter is None:
-            return ruled, ""
+            return ruled
         return (yield from self._rewriter.rewrite(prompt, ruled, wording, self._target))
 
 

@@ -25,16 +25,14 @@ REFUSING = re.compile(r"^(?:(?:no|not|without|any)\s+|不要|没有|別畫|别�
 ARTICLE = re.compile(r"^(?:an?|the)\s+(?=\S)", re.IGNORECASE)
 
 
-def negatives(
-    prompt: str, world: World | None = None, own: str = "", kind: str = "", usual: Sequence[str] = ()
-) -> str:
+def negatives(prompt: str, world: World | None = None, own: str = "", usual: Sequence[str] = ()) -> str:
     """Return `own` and, for a model that draws anything, fitting terms the prompt does not ask for itself.
 
-    `kind` is the kind of subject where a language model told it; `usual` are the model's own terms, which
-    come before the general ones. A small world knows no blur and no hands, so nothing else is added there.
+    `usual` are the model's own terms, which come before the general ones. A small world knows no blur and no
+    hands, so nothing else is added there.
     """
     terms = [term.strip() for term in sanitize(own).text.replace("，", ",").split(",")]
-    listed = [*usual, *(_fitting(prompt, kind) if world is None else ())]
+    listed = [*usual, *(_fitting(prompt) if world is None else ())]
     for term in _unwanted(listed, prompt.casefold()):
         longer = [*terms, term]
         if len(_joined(longer)) > LIMIT:
@@ -119,10 +117,10 @@ def _positive(term: str) -> str:
     return next((str(table[form]) for form in forms if form in table), "")
 
 
-def _fitting(prompt: str, kind: str) -> list[str]:
+def _fitting(prompt: str) -> list[str]:
     table = phrases()["negatives"]
     general = table["drawn"] if is_drawn(prompt.casefold()) else table["general"]
-    return [*table.get(kind or kind_of(prompt.casefold()), ()), *general]
+    return [*table.get(kind_of(prompt.casefold()), ()), *general]
 
 
 def _unwanted(terms: Iterable[str], prompt: str) -> list[str]:

@@ -41,7 +41,6 @@ def completed(
     negative: str,
     enhanced: bool,
     guided: bool = True,
-    kind: str = "",
     wording: int = 0,
     usual: Sequence[str] = (),
 ) -> Rewritten:
@@ -56,7 +55,7 @@ def completed(
     if enhanced:
         better = enhance(text, world, own, wording=wording, placed="world:place" in notes)
         text, notes = better.text, (*notes, *better.notes)
-        own = negatives(text, world, own, kind, usual) if guided else own
+        own = negatives(text, world, own, usual) if guided else own
     if not guided and own:
         text, told = _without_guidance(text, own, world)
         own, notes = "", (*notes, *told)

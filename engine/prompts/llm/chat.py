@@ -16,7 +16,8 @@ from torch import Tensor
 from engine import guards
 from engine.files import shards
 from engine.prompts.llm.batch_decoder import TOGETHER, BatchDecoder, Decoder
-from engine.prompts.llm.instructions import instructions
+from engine.prompts.llm.checks import is_stuck
+from engine.prompts.llm.instructions import Chat, chat, without_system
 from engine.types import EngineError
 
 REMEMBERED = 256
@@ -62,13 +63,13 @@ class LanguageModel:
 
     def tokens(self, wish: str, chinese: bool = False) -> list[int]:
         """The token ids of the chat in which the wish is rewritten."""
-        asked = f"Wish: {self._harmless(wish)}"
-        text = rendered(self.tokenizer, instructions(chinese), asked)
+        text = rendered(self.tokenizer, chat(self._harmless(wish), chinese))
         ids: list[int] = self.tokenizer(text, add_special_tokens=False).input_ids
         return ids
 
     def _is_over(self, ids: list[int]) -> bool:
-        return "\n" in self._text(ids).strip()
+        text = self._text(ids).strip()
+        return "\n" in text or is_stuck(text)
 
     def _text(self, ids: list[int]) -> str:
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
@@ -135,24 +136,23 @@ def around(
     )
 
 
-def rendered(tokenizer: Any, told: str, asked: str) -> str:
+def rendered(tokenizer: Any, messages: Chat) -> str:
     """The chat up to where the model answers, without thinking.
 
-    A template that knows no system message gets it before the question.
+    A template that knows no system message gets it before the first question.
     """
     from jinja2 import TemplateError
 
-    def chat(*messages: tuple[str, str]) -> str:
-        listed = [{"role": role, "content": content} for role, content in messages]
-        text: str = tokenizer.apply_chat_template(
-            listed, tokenize=False, add_generation_prompt=True, enable_thinking=False
+    def text(messages: Chat) -> str:
+        made: str = tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
         )
-        return text
+        return made
 
     try:
-        return chat(("system", told), ("user", asked))
+        return text(messages)
     except TemplateError:
-        return chat(("user", f"{told}\n\n{asked}"))
+        return text(without_system(messages))
 
 
 def without(control: Iterable[str]) -> Callable[[str], str]:

@@ -16,6 +16,7 @@ from engine.prompts.text.sanitize import LIMIT
 WORDS = 260
 """The longest prompt in English words; about 350 tokens, so that the encoder's 512 hold it."""
 LEAKED_WORDS = 7
+LEAKED_CHARACTERS = 9
 THINKING = re.compile(r"</?think|<\|", re.IGNORECASE)
 LIST = re.compile(r"\n|^\s*(?:[-*•#>]|\d+[.)])\s|\*\*|```|__")
 REFUSAL = re.compile(
@@ -51,9 +52,14 @@ CHATTER = re.compile(
     r"|希望(?:这|你)|如果你|为你|提示词[:：]",
     re.IGNORECASE,
 )
-SPEAKING = re.compile(
-    r"\b(?:i|i(?:'|’)(?:m|d|ll|ve)|me|my|we|us|our|you|your|you(?:'|’)(?:re|ll|d))\b|[我你您]", re.IGNORECASE
+_ABOUT = (
+    r"text-to-image|prompts?|rewrit\w*|wish(?:es|ed)?|instructions?|excludes|paragraphs?|quotation marks|"
+    r"quality tags|plainly|concretely|metaphors?|(?:the|every) (?:subject|composition|depth)"
 )
+ABOUT = re.compile(rf"\b(?:{_ABOUT})\b", re.IGNORECASE)
+"""What a text has that speaks of itself, or of how it was ordered."""
+_SPEAKERS = r"i|i(?:'|’)(?:m|d|ll|ve)|me|my|we|us|our|you|your|you(?:'|’)(?:re|ll|d)"
+SPEAKING = re.compile(rf"\b(?:{_SPEAKERS})\b|[我你您]", re.IGNORECASE)
 """Words of somebody who speaks; a prompt has those that it had before."""
 SHOWN = re.compile(rf"\bcharacters?\W{{1,2}}{HAN.pattern}{{1,4}}")
 """Characters that are to be seen in the picture."""
@@ -100,7 +106,10 @@ def problems(
 def is_talk(prompt: str, written: str) -> bool:
     """Whether somebody speaks in a text to whoever asked for it: labels, requests, offers."""
     bare = QUOTED.sub(" ", written)
-    return bool(CHATTER.search(bare.strip())) or bool(_speaking(bare) - _speaking(prompt))
+    about = {match.casefold() for match in ABOUT.findall(bare)} - set(
+        re.findall(r"[\w-]+", prompt.casefold())
+    )
+    return bool(CHATTER.search(bare.strip()) or about or _speaking(bare) - _speaking(prompt))
 
 
 def numbers(text: str) -> set[int]:
@@ -113,7 +122,12 @@ def is_repetitive(text: str) -> bool:
     """Whether a text says the same over and over."""
     words = HAN.findall(text) if is_chinese(text) else re.findall(r"\w+", text.casefold())
     runs = [tuple(words[at : at + 3]) for at in range(len(words) - 2)]
-    return bool(REPEATED.search(text)) or (len(runs) > 2 * SHORT and len(set(runs)) < FRESH * len(runs))
+    return is_stuck(text) or (len(runs) > 2 * SHORT and len(set(runs)) < FRESH * len(runs))
+
+
+def is_stuck(text: str) -> bool:
+    """Whether the same words come three times on end, after which nothing else will."""
+    return REPEATED.search(text) is not None
 
 
 def is_cut(text: str, chinese: bool) -> bool:
@@ -151,8 +165,13 @@ def _keeps_quotes(wish: str, prompt: str) -> bool:
 
 
 def _runs(text: str) -> set[tuple[str, ...]]:
-    words = re.findall(r"\w+", text.casefold())
-    return {tuple(words[at : at + LEAKED_WORDS]) for at in range(len(words) - LEAKED_WORDS + 1)}
+    words = re.findall(r"\w+", HAN.sub(" ", text.casefold()))
+    characters = HAN.findall(text)
+    return {
+        tuple(units[at : at + size])
+        for units, size in ((words, LEAKED_WORDS), (characters, LEAKED_CHARACTERS))
+        for at in range(len(units) - size + 1)
+    }
 
 
 @cache

@@ -23,6 +23,7 @@ from engine.memory.weights import pack_linears
 from engine.prompts.llm import llama, presets
 from engine.prompts.llm.batch_decoder import TOGETHER, Decoder
 from engine.prompts.llm.chat import CachedWriter, LanguageModel, around, rendered, stops
+from engine.prompts.llm.instructions import chat
 from engine.prompts.llm.llama import LlamaModel
 from engine.prompts.llm.presets import Preset
 from engine.prompts.llm.resident_model import ResidentModel
@@ -262,7 +263,7 @@ def _described(name: str, folder: Path) -> tuple[Any, Any]:
             "where memory asks for it",
         )
     try:
-        rendered(tokenizer, "told", "asked")
+        rendered(tokenizer, chat("a cat", chinese=False))
     except (ValueError, TemplateError) as error:
         raise EngineError(
             "bad_input", f"{name!r} has no chat template that can be used; give a chat model, or use rules"

@@ -13,7 +13,7 @@ from engine.prompts.complete.optimize import Target, optimize
 from engine.prompts.data import HAN
 from engine.prompts.llm.checks import is_talk, problems
 from engine.prompts.llm.deadline import Deadline
-from engine.prompts.llm.instructions import instructions, split_kind
+from engine.prompts.llm.instructions import instructions
 from engine.prompts.llm.writer import NotReady, Writer
 from engine.prompts.text.clean import clean, is_chinese, plain, without_orders
 from engine.prompts.text.contradictions import latest
@@ -61,22 +61,21 @@ class RewriterWithFallback:
 
     def rewrite(
         self, prompt: str, ruled: Rewritten, wording: int, target: Target
-    ) -> Generator[None, None, tuple[Rewritten, str]]:
-        """Return the prompt rewritten and the kind of its subject, or `ruled`, by rules, and ""."""
+    ) -> Generator[None, None, Rewritten]:
+        """Return the prompt rewritten, or `ruled`, by rules, with a note why."""
         if (ruled.negative and not ruled.text) or _is_precise(prompt):
-            return ruled, ""
-        written, why = ("", ""), self._resting()
+            return ruled
+        written, why = "", self._resting()
         if not why:
             written, why = yield from self._written(prompt, ruled, wording, target)
         if why:
-            return Rewritten(ruled.text, (*ruled.notes, why), ruled.negative), ""
-        kind, text = written
+            return Rewritten(ruled.text, (*ruled.notes, why), ruled.negative)
         notes = (*sanitize(prompt).notes, "optimized", "optimizer:language-model")
-        return Rewritten(text, notes, ruled.negative), kind
+        return Rewritten(written, notes, ruled.negative)
 
     def _written(
         self, prompt: str, ruled: Rewritten, wording: int, target: Target
-    ) -> Generator[None, None, tuple[tuple[str, str], str]]:
+    ) -> Generator[None, None, tuple[str, str]]:
         """A checked rewriting by the language model, or the code of why there is none."""
         source = latest(without_orders(plain(sanitize(prompt).text)))
         chinese = target.keeps_chinese and is_chinese(ruled.text)
@@ -86,16 +85,15 @@ class RewriterWithFallback:
             try:
                 text = yield from self._in_time(source, chinese, seed, deadline)
             except NotReady:
-                return ("", ""), "optimizer:loading"
+                return "", "optimizer:loading"
             except EngineError as error:
-                return ("", ""), self._pause("optimizer:failed", str(error))
+                return "", self._pause("optimizer:failed", str(error))
             if text is None:
-                return ("", ""), "optimizer:slow"
-            kind, said = split_kind(text)
-            written, _ = clean(sanitize(said).text)
-            if not is_talk(source, said) and not _problems(source, written, chinese):
-                return (kind, written), ""
-        return ("", ""), "optimizer:unusable"
+                return "", "optimizer:slow"
+            written, codes = judged(source, text, chinese)
+            if not codes:
+                return written, ""
+        return "", "optimizer:unusable"
 
     def _in_time(
         self, prompt: str, chinese: bool, seed: int, deadline: Deadline
@@ -140,6 +138,9 @@ def _is_precise(prompt: str) -> bool:
     return len(prompt.split()) > PRECISE_WORDS or len(HAN.findall(prompt)) > PRECISE_CHARACTERS
 
 
-def _problems(prompt: str, written: str, chinese: bool) -> tuple[str, ...]:
+def judged(prompt: str, text: str, chinese: bool) -> tuple[str, tuple[str, ...]]:
+    """Clean what a language model wrote for a prompt; return it with codes of what is wrong with it."""
+    written, _ = clean(sanitize(text).text)
     denied = [term.strip() for term in optimize(prompt).negative.split(",") if term.strip()]
-    return problems(prompt, written, denied, chinese=chinese, secret=instructions(chinese))
+    codes = problems(prompt, written, denied, chinese=chinese, secret=instructions(chinese))
+    return written, (*codes, *(("talk",) if is_talk(prompt, text) else ()))

@@ -23,7 +23,8 @@ from typing import Any
 from engine.files import gguf
 from engine.prompts.llm import llama_child
 from engine.prompts.llm.chat import without
-from engine.prompts.llm.instructions import instructions
+from engine.prompts.llm.checks import is_stuck
+from engine.prompts.llm.instructions import chat
 from engine.prompts.llm.presets import INSTALL, has_runtime
 from engine.prompts.llm.writer import NEW_TOKENS, TEMPERATURE, TOP_P, NotReady
 from engine.pulse import PULSE
@@ -106,8 +107,7 @@ class LlamaModel:
         """
         process = yield from self._ready()
         order = {
-            "system": instructions(chinese),
-            "user": f"Wish: {process.harmless(prompt)}",
+            "messages": chat(process.harmless(prompt), chinese),
             "seed": zlib.crc32(f"{prompt}/{seed}".encode()),
             "tokens": NEW_TOKENS,
         }
@@ -120,7 +120,7 @@ class LlamaModel:
                     self._first = took
                 elif pieces > 1:
                     self._each = (took - self._first) / (pieces - 1)
-                if "\n" in text.lstrip():
+                if "\n" in text.lstrip() or is_stuck(text):
                     break
                 yield
         return text.strip().partition("\n")[0].strip()
@@ -213,7 +213,8 @@ class _Process:
         self._started: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         threading.Thread(target=self._hear, name="llama-reports", daemon=True).start()
         folder = "" if os.name == "nt" else self._folder.name
-        first = {"system": instructions(False), "file": str(file), "threads": threads, "folder": folder}
+        messages = chat("", chinese=False)
+        first = {"messages": messages, "file": str(file), "threads": threads, "folder": folder}
         self._send(first | {"temperature": TEMPERATURE, "top_p": TOP_P})
         try:
             answer = self._started.get(timeout=STARTING)

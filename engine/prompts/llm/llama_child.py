@@ -68,7 +68,7 @@ class Model:
         self.cancelled: set[int] = set()
         self._server = xllamacpp.Server(params)
         self._is_merged = False
-        if fault := self._ask({**order, "user": "Wish:", "seed": 0, "tokens": 1}, lambda piece: False):
+        if fault := self._ask({**order, "seed": 0, "tokens": 1}, lambda piece: False):
             raise RuntimeError(fault)
 
     def write(self, order: dict[str, Any], report: Callable[..., None]) -> None:
@@ -97,25 +97,28 @@ class Model:
             return text != "" and piece(text)
 
         asked = {
-            "messages": self._messages(order["system"], order["user"]),
+            "messages": merged(order["messages"]) if self._is_merged else order["messages"],
             "chat_template_kwargs": {"enable_thinking": False},
             "max_tokens": order["tokens"],
             "temperature": order["temperature"],
             "top_p": order["top_p"],
             "seed": order["seed"],
+            # Without it small models go round in circles: 55 % of their texts are taken at once, with it 65 %.
+            "dry_multiplier": 0.8,
             "stream": True,
         }
         self._server.handle_chat_completions(asked, hear)
         if faults and not self._is_merged:
-            # Some templates know no system message; it stands before the question then.
+            # Some templates know no system message; it stands before the first question then.
             self._is_merged = True
             return self._ask(order, piece)
         return faults[0] if faults else ""
 
-    def _messages(self, system: str, user: str) -> list[dict[str, str]]:
-        if self._is_merged:
-            return [{"role": "user", "content": f"{system}\n\n{user}"}]
-        return [{"role": "system", "content": system}, {"role": "user", "content": user}]
+
+def merged(messages: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Put the system message before the first question."""
+    system, first, *rest = messages
+    return [{**first, "content": f"{system['content']}\n\n{first['content']}"}, *rest]
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ NONE_OF = re.compile(r"\b(?:no|without|nobody|not|free of)\b[^,.;]*")
 CAPITALS = re.compile(r"\b[A-Z]{3,}(?:\W+[A-Z]{2,})*\b")
 """Words that are to be written."""
 REFUSING = frozenset(["no", "not", "without", "nobody", "none", "never"])
-WORN = re.compile(r"\b(?:in|wearing|dressed in|with)\b[^,.;]{0,30}$")
+WORN = re.compile(r"\b(?:in|wear|wears|wearing|with|holds|holding|carries|carrying)\b[^,.;]{0,40}$")
 PERSONS = re.compile(r"(?:man|men|woman|women|smith|boy|girl|lady|person|people|ist|keeper|maker|seller)s?$")
 TAGGED = re.compile(r"(?<=\d)(?=(?:boy|girl|man|woman|person|other)s?\b)")
 NUMBER_WORDS = (
@@ -74,8 +74,8 @@ VALUES = {word: value for value, word in enumerate(NUMBER_WORDS.split())} | {
 class Mention:
     """A thing that a text speaks of: its `text` there, what it may be called, and what is said of it.
 
-    `worn` are the colours of its clothes. Not `sure` is one between words that are not known; `new` is one
-    with an article or a number, as what is spoken of for the first time.
+    `worn` are the colours of what it wears or holds. Not `sure` is one between words that are not known;
+    `new` is one with an article or a number, as what is spoken of for the first time.
     """
 
     text: str
@@ -120,7 +120,7 @@ def read(text: str) -> Reading:
     for clause in CLAUSE.split(plain):
         if HAN.search(clause):
             found, known = _chinese(clause)
-            mentions += [replace(each, sure=known or _is_plain_being(each)) for each in found]
+            mentions += [replace(each, sure=known or _is_long_enough(each)) for each in found]
             is_whole = is_whole and known
             clause = HAN.sub(" ", clause)
         mentions += _english(clause)
@@ -230,9 +230,9 @@ def _is_personal(word: str) -> bool:
     return word in _words("person") or PERSONS.search(word) is not None or (is_doer and _thing(word) is None)
 
 
-def _is_plain_being(thing: Mention) -> bool:
-    """Whether a thing is a being whose word is too long to be half of another."""
-    return thing.kind in {"people", "animal"} and len(thing.text) > 1
+def _is_long_enough(thing: Mention) -> bool:
+    """Whether a thing is a being or a place whose word is too long to be half of another."""
+    return thing.kind in {"people", "animal", "place"} and len(thing.text) > 1
 
 
 def _differ_in_sex(one: frozenset[str], other: frozenset[str]) -> bool:
@@ -283,8 +283,8 @@ def _chinese(clause: str) -> tuple[list[Mention], bool]:
         elif entry := _noun(token):
             mention = _mention(token.text, entry, phrase)
             after = tokens[at + 1].text if at + 1 < len(tokens) else ""
-            if entry.kind == "clothing" and phrase.colours and after == "的":
-                worn = set(phrase.colours)
+            if entry.kind not in BEINGS and mention.colours and after == "的":
+                worn = set(mention.colours)
             elif entry.kind in BEINGS and worn:
                 mention, worn = replace(mention, worn=frozenset(worn)), set()
             mentions.append(mention)
@@ -341,10 +341,10 @@ def _english(clause: str) -> list[Mention]:
             continue
         phrase = _before(words[max(end, at - NEAR) : at])
         mention = _mention(" ".join(words[at : at + size]), entry, phrase)
-        if entry.kind == "clothing" and phrase.colours and mentions and WORN.search(" ".join(words[:at])):
-            wearer = next((i for i in range(len(mentions) - 1, -1, -1) if mentions[i].is_being), None)
-            if wearer is not None:
-                mentions[wearer] = replace(mentions[wearer], worn=frozenset(phrase.colours))
+        if entry.kind not in BEINGS and mention.colours and WORN.search(" ".join(words[:at])):
+            owner = next((i for i in range(len(mentions) - 1, -1, -1) if mentions[i].is_being), None)
+            if owner is not None:
+                mentions[owner] = replace(mentions[owner], worn=mentions[owner].worn | mention.colours)
         if at == end and mentions:
             # Two nouns side by side name one thing: a city street, a robot gardener.
             mention = replace(mention, names=mention.names | mentions.pop().names)

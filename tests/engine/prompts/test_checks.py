@@ -123,15 +123,16 @@ def test_what_a_text_speaks_of_has_its_number_and_colour(
 
 @pytest.mark.parametrize("split", ["dev", "held_out"])
 def test_of_two_lists_the_checks_take_the_good_and_refuse_the_bad(split: str) -> None:
+    # Shares only: the held-out half is not to be read.
     for grade, wanted in (("good", True), ("bad", False)):
-        items = rewritings(grade, split)
-        right = sum(accepted(item) is wanted for item in items)
-        assert right >= 0.97 * len(items), (grade, right, len(items))
+        right = [accepted(item) is wanted for item in rewritings(grade, split)]
+        share = sum(right) / len(right)
+        assert share >= 0.97, grade
 
 
 def test_instructions_may_not_come_back_unless_the_wish_has_them() -> None:
     told = instructions(False)
-    line = "Keep the subject, its number, what it does, every name"
+    line = "Keep every thing, number, colour, name and style of the wish"
     assert leaks(f"A cat. {line}", "a cat", told)
     assert not leaks(f"A cat. {line}", f"a sign: {line}", told)
 

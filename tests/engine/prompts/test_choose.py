@@ -26,7 +26,7 @@ from tests.engine.prompts.tiny import TINY, forced, run
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 CPU = torch.device("cpu")
-GOOD = "animals: A cat lies on a wooden windowsill, low sunlight on its fur, seen at eye level."
+GOOD = "A cat lies on a wooden windowsill, low sunlight on its fur, seen at eye level."
 WIDE = Qwen3Config(**{**TINY.to_dict(), "hidden_size": 64, "head_dim": 32, "tie_word_embeddings": False})
 PHI = Phi3Config(
     vocab_size=1024, hidden_size=64, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,

@@ -10,8 +10,8 @@ from tests.engine.prompts.tiny import forced
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 WISH = "画一只狐狸，不要狗"
-GOOD = "animals: 一只红狐狸站在雪地里，低角度，侧光。"
-ENGLISH = "animals: A red fox stands in the snow, seen from low down, side light."
+GOOD = "一只红狐狸站在雪地里，低角度，侧光。"
+ENGLISH = "A red fox stands in the snow, seen from low down, side light."
 
 
 def written(model: LanguageModel, wish: str, *outputs: str) -> tuple[str, str]:
@@ -22,12 +22,12 @@ def written(model: LanguageModel, wish: str, *outputs: str) -> tuple[str, str]:
 
 
 def test_a_chinese_wish_is_written_in_chinese(model: LanguageModel) -> None:
-    assert written(model, WISH, ENGLISH, GOOD) == (GOOD.removeprefix("animals: "), "optimizer:language-model")
+    assert written(model, WISH, ENGLISH, GOOD) == (GOOD.removeprefix(""), "optimizer:language-model")
 
 
 def test_an_english_wish_stays_english(model: LanguageModel) -> None:
     told = written(model, "a fox, no dogs", GOOD, ENGLISH)
-    assert told == (ENGLISH.removeprefix("animals: "), "optimizer:language-model")
+    assert told == (ENGLISH.removeprefix(""), "optimizer:language-model")
 
 
 @pytest.mark.parametrize(

@@ -85,10 +85,6 @@ def test_no_hands_are_spoken_of_in_a_landscape_and_no_blur_where_it_is_wanted() 
     assert "blurry" in negatives("a misty forest with a lake")
 
 
-def test_a_kind_that_a_language_model_told_counts_for_more() -> None:
-    assert "plastic look" in negatives("a mystery", kind="food")
-
-
 def test_without_guidance_refusals_are_told_positively_or_dropped_and_said_so() -> None:
     ready = prepare("a street at noon", negative="people, giraffes", guided=False)
     assert ready.text.endswith(", deserted")

@@ -289,3 +289,13 @@ def test_a_file_of_the_hub_is_named_by_its_repository() -> None:
         "some/repository-GGUF", "model-Q4_0.gguf"
     )
     assert presets.preset("/models/model.gguf") is None
+
+
+@needs_model
+def test_from_a_prompt_to_a_picture_s_prompt(small: LlamaModel) -> None:
+    optimizer = Optimizer(language=CachedWriter(small), deadline=60, patience=120)
+    ready = [optimizer.prepare(Generate(f"a {thing}", enhance=False)) for thing in ("fox", "castle", "boat")]
+    written = [each for each in ready if each.notes[-1] == "optimizer:language-model"]
+    assert {each.notes[-1] for each in ready} <= {"optimizer:language-model", "optimizer:unusable"}
+    assert written
+    assert all(len(each.used) > len(each.original) for each in written)
