@@ -12,7 +12,9 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from functools import partial
+from getpass import getpass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.core import Core
+from bot.locales.texts import Texts
 from bot.platform import Platform
 from bot.replies.replies import Replies
 from bot.setup import backup, build, config, imagine, redact
@@ -38,6 +41,7 @@ from engine.runtime.process import ProcessEngine
 from engine.types import EngineError, ModelProfile, Optimize, image_tokens
 
 if TYPE_CHECKING:
+    from bot.setup import wizard
     from bot.setup.doctor import Finding
 
 BAD_USE = 2
@@ -201,13 +205,68 @@ def _restore(
     print(f"restored into {settings.data_dir}" + (f"; what was there is in {before}" if before else ""))
 
 
-def _settings(context: typer.Context, file: Path | None, serves: bool = False) -> Config:
-    """Load the configuration that is named before or after the command, and start the log.
+@app.command("setup")
+def _setup(context: typer.Context, file: ConfigFile = None) -> None:
+    """Ask for model and tokens, check them, and write them into the configuration."""
+    from bot.setup import wizard
 
-    What one command has to say is its output: unless it `serves`, only what went wrong is logged.
-    """
+    path = file or context.obj or config.DEFAULT_FILE
+    settings = config.load(path) if path.exists() else Config()
+    _log(settings, serves=False)
+    questions = wizard.Wizard(_outside(settings), texts := Texts(), locale := _locale())
+    if changes := asyncio.run(questions.run(settings)):
+        wizard.write(path, changes)
+        print(texts.say(locale, "setup-written", file=str(path)))
+    else:
+        print(texts.say(locale, "setup-unchanged"))
+    named = "" if path == config.DEFAULT_FILE else f" --config {path}"
+    print(texts.say(locale, "setup-start", command=f"python -m bot run{named}"))
+
+
+def _outside(settings: Config) -> "wizard.Outside":
+    from bot.setup import doctor, wizard
+
+    def fault(name: str) -> str:
+        try:
+            _profile(replace(settings, model=replace(settings.model, name=name)))
+        except UsageError as error:
+            return str(error)
+        return ""
+
+    return wizard.Outside(
+        ask=_ask,
+        show=print,
+        look=lambda name: doctor.probe(replace(settings, model=replace(settings.model, name=name))),
+        fault=fault,
+        size=lambda name: asyncio.to_thread(hub.download_size, name),
+        check={
+            "discord": lambda token: _ask_discord(replace(settings.discord, token=token)),
+            "telegram": lambda token: _ask_telegram(replace(settings.telegram, token=token)),
+        },
+    )
+
+
+def _ask(question: str, is_hidden: bool) -> str:
+    """Return what the person types; nothing at the end of the input."""
+    try:
+        return getpass(question) if is_hidden and sys.stdin.isatty() else input(question)
+    except EOFError:
+        print()
+        return ""
+
+
+def _settings(context: typer.Context, file: Path | None, serves: bool = False) -> Config:
+    """Load the configuration that is named before or after the command, and start the log."""
     file = file or context.obj
     settings = config.load(file)
+    _log(settings, serves)
+    if exposed := config.exposed(file, settings):
+        log.warning(exposed)
+    return settings
+
+
+def _log(settings: Config, serves: bool) -> None:
+    """Start the log. What a command has to say is its output: unless it `serves`, only faults are logged."""
     level = getattr(logging, settings.log_level.upper())
     if level == logging.INFO and not serves:
         level = logging.WARNING
@@ -216,9 +275,6 @@ def _settings(context: typer.Context, file: Path | None, serves: bool = False) -
     logging.getLogger("httpx").setLevel(max(level, logging.WARNING))
     logging.getLogger("telegram.request").setLevel(logging.CRITICAL)
     redact.install(settings.secrets())
-    if exposed := config.exposed(file, settings):
-        log.warning(exposed)
-    return settings
 
 
 async def _serve(settings: Config) -> None:

@@ -488,3 +488,22 @@ door-nothing-there = There is nothing at { $path }.
 door-wrong-method = { $path } can't be asked in this way.
 door-too-large = That is too large; the limit is { $limit }.
 door-too-slow = That took too long to arrive; please try again.
+
+# Setting the bot up on the command line
+setup-intro = Enter keeps what is there, { $remove } removes a token, Ctrl+C changes nothing.
+setup-model =
+    What is to draw?
+      1  embedded: picture-book scenes, on any machine; nothing to download
+      2  { $large }: anything, in English and Chinese; { $gigabytes } GB to download, { $duration } at 100 Mbit/s
+      or a model's folder, or its name on the hub
+setup-which = Number, folder or name [{ $now }]:
+setup-looking = Looking at what this machine can do with it…
+setup-anyway = Take it all the same? (y/n)
+setup-yes = y yes
+setup-discord = Discord, the token from https://discord.com/developers/applications, page Bot [{ $now }]:
+setup-telegram = Telegram, the token from @BotFather [{ $now }]:
+setup-set = set
+setup-none = none
+setup-written = Written: { $file }, which only you can read.
+setup-unchanged = Nothing was changed.
+setup-start = Start the bot: { $command }

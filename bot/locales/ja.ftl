@@ -444,3 +444,22 @@ door-nothing-there = { $path } には何もありません。
 door-wrong-method = { $path } はこの方法では使えません。
 door-too-large = 大きすぎます。上限は { $limit } です。
 door-too-slow = 届くまでに時間がかかりすぎました。もう一度お試しください。
+
+# コマンドラインでの設定
+setup-intro = Enter で今の設定のまま進みます。{ $remove } でトークンを削除、Ctrl+C で何も変えずに終わります。
+setup-model =
+    何で描きますか？
+      1  embedded：絵本のような場面。どのマシンでも描け、ダウンロードは不要です
+      2  { $large }：何でも描けます（英語と中国語）。ダウンロードは { $gigabytes } GB、100 Mbit/s で{ $duration }
+      または、モデルのフォルダー、hub での名前
+setup-which = 番号、フォルダー、名前のどれか [{ $now }]：
+setup-looking = このマシンで何ができるか調べています…
+setup-anyway = それでもこれにしますか？（y/n）
+setup-yes = y yes はい
+setup-discord = Discord のトークン（https://discord.com/developers/applications の Bot ページ）[{ $now }]：
+setup-telegram = Telegram のトークン（@BotFather から）[{ $now }]：
+setup-set = 設定済み
+setup-none = なし
+setup-written = { $file } に書き込みました。読めるのはあなただけです。
+setup-unchanged = 何も変更していません。
+setup-start = ボットの起動：{ $command }

@@ -444,3 +444,22 @@ door-nothing-there = { $path } 这里什么也没有。
 door-wrong-method = { $path } 不支持这种请求方式。
 door-too-large = 内容太大，上限是 { $limit }。
 door-too-slow = 内容传输太慢，请重试。
+
+# 在命令行上设置机器人
+setup-intro = 直接按回车保留现有的设置，输入 { $remove } 删除令牌，按 Ctrl+C 则什么也不改。
+setup-model =
+    用什么来画？
+      1  embedded：绘本风格的场景，任何机器都能画，不用下载
+      2  { $large }：什么都能画，懂中文和英文；要下载 { $gigabytes } GB，100 Mbit/s 的网速下{ $duration }
+      或者写模型的文件夹，或它在 hub 上的名字
+setup-which = 编号、文件夹或名字 [{ $now }]：
+setup-looking = 正在查看这台机器能用它做什么…
+setup-anyway = 仍然选它吗？（y/n）
+setup-yes = y yes 是
+setup-discord = Discord 令牌，见 https://discord.com/developers/applications 的 Bot 页 [{ $now }]：
+setup-telegram = Telegram 令牌，向 @BotFather 索取 [{ $now }]：
+setup-set = 已设置
+setup-none = 没有
+setup-written = 已写入 { $file }，只有你能读取。
+setup-unchanged = 什么也没有改。
+setup-start = 启动机器人：{ $command }

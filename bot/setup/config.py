@@ -275,7 +275,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> C
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(_decoded(path.read_bytes()))
+        return tomllib.loads(decoded(path.read_bytes()))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; copy config.example.toml there or drop --config") from None
     except OSError as error:
@@ -286,7 +286,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: is not in UTF-8 ({error}); save it in that encoding") from None
 
 
-def _decoded(data: bytes) -> str:
+def decoded(data: bytes) -> str:
     """Decode a file as editors and shells write it: UTF-8 or UTF-16, with a byte order mark or without."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16")

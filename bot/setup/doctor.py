@@ -65,7 +65,7 @@ def examine(
     return [
         _python(),
         *_packages(),
-        *_device(device, config),
+        *report_device(device, config),
         *plan(device),
         *speed(device, config),
         *writer(device, config),
@@ -120,7 +120,8 @@ def _version(name: str) -> str:
         return ""
 
 
-def _device(found: dict[str, Any], config: Config) -> Iterator[Finding]:
+def report_device(found: dict[str, Any], config: Config) -> Iterator[Finding]:
+    """Report what computes, and whether it suits the configuration."""
     if not found:
         yield Finding(
             "problem", "device", "torch does not start", "run `python -c 'import torch'` and read its error"
@@ -170,8 +171,16 @@ def speed(found: dict[str, Any], config: Config) -> Iterator[Finding]:
         steps, side = config.defaults.steps or found["steps"], found["side"]
         ceiling = found["ceiling"] / 1e9
         rate = f"{ceiling:.3g} GFLOP/s" if ceiling < 1000 else f"{ceiling / 1000:.3g} TFLOP/s"
-        least = f"at least {steps * found['forward']:.2g} s, {steps} steps at the {rate} measured now"
+        least = f"at least {_duration(steps * found['forward'])}, {steps} steps at the {rate} measured now"
         yield Finding("ok", "speed", f"{side}×{side} takes {least}; nothing was drawn here yet")
+
+
+def _duration(seconds: float) -> str:
+    """Return a guess as a person says it, in two digits."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.0f} {unit}" if seconds >= 10 * size else f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.2g} s"
 
 
 def writer(found: dict[str, Any], config: Config) -> Iterator[Finding]:
@@ -216,10 +225,15 @@ def files(
     found: dict[str, Any], config: Config, where: Path | None, download: int | None = None
 ) -> Iterator[Finding]:
     """Report what loading would say of the model and of the other files in the configuration."""
-    checks = [Finding(each["grade"], each["subject"], each["text"]) for each in found.get("checks", ())]
-    if not any(each.grade == "problem" and each.subject == "model" for each in checks):
+    found_in_files = checks(found)
+    if not any(each.grade == "problem" and each.subject == "model" for each in found_in_files):
         yield _model(config, where, download)
-    yield from checks
+    yield from found_in_files
+
+
+def checks(found: dict[str, Any]) -> list[Finding]:
+    """Return what loading would say of the files."""
+    return [Finding(each["grade"], each["subject"], each["text"]) for each in found.get("checks", ())]
 
 
 def _model(config: Config, where: Path | None, download: int | None) -> Finding:

@@ -33,6 +33,14 @@ def test_before_anything_was_drawn_the_least_time_is_reported_with_its_source(tm
     assert "1024×1024 takes at least 2 s, 8 steps at the 145 TFLOP/s measured now" in finding.text
 
 
+@pytest.mark.parametrize(
+    ("forward", "least"), [(0.04, "0.32 s"), (1, "8 s"), (30, "4.0 min"), (546, "73 min"), (900, "2.0 h")]
+)
+def test_a_long_time_is_told_in_minutes_or_hours(tmp_path: Path, forward: float, least: str) -> None:
+    [found] = speed(ESTIMATED | {"forward": forward}, Config(data_dir=tmp_path))
+    assert f"at least {least}, 8 steps" in found.text
+
+
 async def test_what_pictures_of_this_model_and_size_really_took_is_reported_instead(tmp_path: Path) -> None:
     ours, other = '{"model": "embedded"}', '{"model": "another"}'
     pictures = [(ours, 256, 90.0), *[(ours, 128, each) for each in (1.0, 4.0, 2.0)], (other, 128, 60.0)]

@@ -21,12 +21,13 @@ from PIL.PngImagePlugin import PngInfo
 from bot import __main__
 from bot.replies.shrink import encoded
 from bot.setup import doctor, imagine
-from bot.setup.config import Config
+from bot.setup.config import Config, load
 from bot.storage.database import DATABASE
 from bot.storage.jobs import JobStore
 from bot.storage.lock import exclusive
 from bot.types import Params
 from engine.fake import FakeEngine
+from engine.files import hub
 from engine.models import profiles
 from engine.pictures.metadata import Parameters, write
 from engine.types import Event, ModelProfile, Progress, Task
@@ -397,3 +398,36 @@ def test_a_platform_whose_library_cannot_be_used_is_a_problem(
     monkeypatch.setattr(__main__, "_ask_discord", fails)
     done = bot("doctor", DATA_DIR=str(tmp_path), DISCORD__TOKEN="token")
     assert "✗ discord   its library cannot be used: RuntimeError('no SOCKS here')" in done.out
+
+
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [("C", "Written: "), ("zh_CN.UTF-8", "已写入 "), ("ja_JP.UTF-8", "に書き込みました")],
+)
+def test_setup_writes_what_was_typed(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, language: str, line: str
+) -> None:
+    async def good(settings: object) -> list[doctor.Finding]:
+        return [doctor.Finding("ok", "telegram", "good")]
+
+    file = tmp_path / "new.toml"
+    monkeypatch.setenv("LC_ALL", language)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n\n123456:abc\n"))
+    monkeypatch.setattr(__main__, "_ask_telegram", good)
+    monkeypatch.setattr(hub, "download_size", lambda name: None)
+    done = bot("setup", "--config", str(file))
+    assert done.status == 0
+    assert line in done.out
+    assert f"python -m bot run --config {file}" in done.out
+    assert load(file, {}).telegram.token == "123456:abc"
+
+
+def test_setup_without_a_person_changes_nothing(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("log_level = 'error'")
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    monkeypatch.setattr(hub, "download_size", lambda name: None)
+    assert "Nothing was changed" in bot("setup", "--config", str(file)).out
+    assert file.read_text() == "log_level = 'error'"
