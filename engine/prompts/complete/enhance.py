@@ -78,7 +78,7 @@ def _choice(
     unwanted: frozenset[tuple[str, str]],
     wording: int,
 ) -> str:
-    """One of the keys that suit the subject, told by the prompt's hash; empty where all are unwanted."""
+    """One of the keys that suit the subject, chosen by the prompt's hash; empty where all are unwanted."""
     suits: Sequence[str] = phrases()["fitting"][f"{kind}s"].get(subject, tuple(known))
     free = [key for key in suits if key in known and (kind, key) not in unwanted]
     return free[(_dice(f"{kind}/{text}") + wording) % len(free)] if free else ""
@@ -135,7 +135,7 @@ def _turns(sizes: Sequence[int], wording: int) -> list[int]:
 
 
 def _choices(plain: str, kind: str, suffix: str) -> dict[str, Sequence[str]]:
-    """What may be added: nothing that speaks against the wish, no lenses onto what is drawn or painted."""
+    """What may be added: nothing that speaks against the prompt, no lenses onto what is drawn or painted."""
     table = phrases()["additions"]
     composition, light, detail = (table[f"{name}{suffix}"] for name in ("composition", "light", "detail"))
     drawn = is_drawn(plain)
@@ -144,7 +144,7 @@ def _choices(plain: str, kind: str, suffix: str) -> dict[str, Sequence[str]]:
         "light": light[_time(plain)],
         "detail": detail["illustration"] if drawn else detail.get(kind, ()),
     }
-    barred = [bars for said, bars in phrases()["clashes"].values() if says(plain, said)]
+    barred = [bars for wanted, bars in phrases()["clashes"].values() if says(plain, wanted)]
     return {
         name: [phrase for phrase in listed if not any(says(phrase, bars) for bars in barred)]
         for name, listed in choices.items()

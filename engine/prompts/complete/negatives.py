@@ -1,6 +1,6 @@
 """What a picture had better not show: the person's own negative prompt first, then what fits its subject.
 
-Knows kinds of subject, how people list what they do not want, and what of it a model can be told. Knows
+Knows kinds of subject, how people list what they do not want, and what of it a model can take. Knows
 nothing of guidance, which is what makes a negative prompt act at all.
 """
 
@@ -42,15 +42,15 @@ def negatives(prompt: str, world: World | None = None, own: str = "", usual: Seq
 
 
 def understood(own: str, world: World | None, chinese: bool = False) -> tuple[str, bool]:
-    """A typed negative prompt as a model is told it, and whether something in it is not known there.
+    """A typed negative prompt as a model reads it, and whether something in it is not known there.
 
-    A world is told what it knows by its own names, any other model English unless its prompt is `chinese`;
+    A world gets what it knows by its own names, any other model English unless its prompt is `chinese`;
     "no people" lists people.
     """
     terms = _terms(own)
     if world is None:
-        told = terms if chinese else [each for term in terms for each in map(_in_english, _apart_zh(term))]
-        return ", ".join(told), False
+        translated = [each for term in terms for each in map(_in_english, _apart_zh(term))]
+        return ", ".join(terms if chinese else translated), False
     words = lexicon(world)
     known = [denied_names(read(f"no {each}", words), world) for term in terms for each in _apart(term)]
     names = dict.fromkeys(name for listed in known for name in listed)
@@ -58,15 +58,15 @@ def understood(own: str, world: World | None, chinese: bool = False) -> tuple[st
 
 
 def folded(own: str, chinese: bool = False) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What is refused, told positively where that can be said, and the terms for which it cannot.
+    """What is refused, worded positively where that can be said, and the terms for which it cannot.
 
     For a picture without guidance, on which a negative prompt has no effect: `no people` becomes `deserted`,
     in Chinese for a `chinese` prompt.
     """
-    said = {each: _positive(each) for term in _terms(own) for each in _apart(term)}
+    wordings = {each: _positive(each) for term in _terms(own) for each in _apart(term)}
     translated = phrases()["folded_zh"]
-    positive = dict.fromkeys(translated[text] if chinese else text for text in said.values() if text)
-    return tuple(positive), tuple(term for term, text in said.items() if not text)
+    positive = dict.fromkeys(translated[text] if chinese else text for text in wordings.values() if text)
+    return tuple(positive), tuple(term for term, text in wordings.items() if not text)
 
 
 def merged(*lists: str) -> str:

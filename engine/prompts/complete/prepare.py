@@ -14,7 +14,7 @@ from engine.prompts.text.sanitize import Rewritten, sanitize
 
 
 def refusing(ready: Rewritten, negative: str, world: World | None) -> Rewritten:
-    """An optimized prompt with a typed negative prompt before its own refusals, told as the model knows it.
+    """An optimized prompt with a typed negative prompt before its own refusals, as the model knows it.
 
     What a world does not know is left out (`negative:unknown`).
     """
@@ -35,7 +35,7 @@ def in_other_words(ready: Rewritten, world: World | None, wording: int) -> Rewri
 
 def completed(
     ready: Rewritten,
-    said: str,
+    prompt: str,
     world: World | None,
     *,
     negative: str,
@@ -57,9 +57,9 @@ def completed(
         text, notes = better.text, (*notes, *better.notes)
         own = negatives(text, world, own, usual) if guided else own
     if not guided and own:
-        text, told = _without_guidance(text, own, world)
-        own, notes = "", (*notes, *told)
-    return Rewritten(text or sanitize(said).text, tuple(dict.fromkeys(notes)), own)
+        text, unguided = _without_guidance(text, own, world)
+        own, notes = "", (*notes, *unguided)
+    return Rewritten(text or sanitize(prompt).text, tuple(dict.fromkeys(notes)), own)
 
 
 def _of_negative(sanitized: Rewritten) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The words a wish is read with: what each means, and the longest match over Chinese and English text.
+"""The words a prompt is read with: what each means, and the longest match over Chinese and English text.
 
 Knows scenes.toml and the vocabulary of a limited model. Knows nothing of grammar.
 """
@@ -32,7 +32,7 @@ REPEATED = re.compile(r"([^\w\s])(?:\s*\1)+")
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """What a limited model can draw: for each key its words, the one it is best told with first.
+    """What a limited model can draw: for each key its words, the one that suits it best first.
 
     `lights` are phrases that are true at a time in clear weather, the plainest first; `colours` are keys and
     words in one. What is usual (clear weather, flat colours, the middle) has an empty first word.
@@ -161,17 +161,17 @@ def embedded_world() -> World:
     return World(
         subjects=known.SUBJECT_WORDS,
         colours=known.COLOURS,
-        places=_told(known.PLACE_PHRASES, known.PLACE_WORDS),
-        times=_told(known.TIME_PHRASES, known.TIME_WORDS),
+        places=_wordings(known.PLACE_PHRASES, known.PLACE_WORDS),
+        times=_wordings(known.TIME_PHRASES, known.TIME_WORDS),
         lights=known.LIGHT_PHRASES,
-        weathers=_told(known.WEATHER_PHRASES, known.WEATHER_WORDS),
-        styles=_told(known.STYLE_PHRASES, known.STYLE_WORDS),
-        positions=_told(known.POSITION_PHRASES, known.POSITION_WORDS),
-        distances=_told(known.DISTANCE_PHRASES, {}),
+        weathers=_wordings(known.WEATHER_PHRASES, known.WEATHER_WORDS),
+        styles=_wordings(known.STYLE_PHRASES, known.STYLE_WORDS),
+        positions=_wordings(known.POSITION_PHRASES, known.POSITION_WORDS),
+        distances=_wordings(known.DISTANCE_PHRASES, {}),
     )
 
 
-def _told(phrases: Mapping[str, str], words: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+def _wordings(phrases: Mapping[str, str], words: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """Every wording of each key, the canonical phrase first."""
     return {key: (phrase, *words.get(key, ())) for key, phrase in phrases.items()}
 

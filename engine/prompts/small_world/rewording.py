@@ -1,4 +1,4 @@
-"""A scene of a limited world told differently, in words and orders that its captions have.
+"""A scene of a limited world in other words, in words and orders that its captions have.
 
 Knows the world's words and three orders of phrases. Knows no sentence but its canonical prompts.
 """
@@ -21,15 +21,15 @@ def reworded(prompt: str, world: World, wording: int) -> str:
     scene = read(prompt, words)
     if not wording or scene.colour is not None or prompt != render(scene, world):
         return prompt
-    ways = dict.fromkeys([prompt, *(_told(scene, world, turn) for turn in range(1, TURNS))])
+    ways = dict.fromkeys([prompt, *(_worded(scene, world, turn) for turn in range(1, TURNS))])
     same = [way for way in ways if render(read(way, words), world) == prompt]
     return same[wording % len(same)]
 
 
-def _told(scene: Scene, world: World, turn: int) -> str:
+def _worded(scene: Scene, world: World, turn: int) -> str:
     order = turn % ORDERS
     distance, place, time, weather, style = (
-        _said(word, world, turn)
+        _wording(word, world, turn)
         for word in (scene.distance, scene.place, scene.time, scene.weather, scene.style)
     )
     where = [time, place] if order == 1 else [place, time]
@@ -42,17 +42,17 @@ def _told(scene: Scene, world: World, turn: int) -> str:
 def _things(scene: Scene, world: World, turn: int, is_listed: bool) -> str:
     """The subjects with their articles; a list begins without one."""
     nouns = [
-        " ".join(filter(None, [_said(word, world, turn) for word in (thing.colour, thing.subject)]))
+        " ".join(filter(None, [_wording(word, world, turn) for word in (thing.colour, thing.subject)]))
         for thing in scene.things
     ]
-    told = [f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}" for noun in nouns]
+    listed = [f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}" for noun in nouns]
     if is_listed:
-        told[:1] = nouns[:1]
-    sides = [_said(thing.position, world, turn) for thing in scene.things]
-    return " and ".join(f"{noun} {side}".rstrip() for noun, side in zip(told, sides, strict=True))
+        listed[:1] = nouns[:1]
+    sides = [_wording(thing.position, world, turn) for thing in scene.things]
+    return " and ".join(f"{noun} {side}".rstrip() for noun, side in zip(listed, sides, strict=True))
 
 
-def _said(word: Word | None, world: World, turn: int) -> str:
+def _wording(word: Word | None, world: World, turn: int) -> str:
     if word is None or word.kind == "colour":
         return word.key if word else ""
     choices = list(dict.fromkeys(getattr(world, f"{word.kind}s")[word.key]))

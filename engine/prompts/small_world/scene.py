@@ -1,4 +1,4 @@
-"""From a wish in Chinese or English to a scene, and from a scene to the prompt it is best told with.
+"""From a prompt in Chinese or English to a scene, and from a scene to the prompt a model does best with.
 
 Knows how colours, refusals and names hang together in a sentence. Knows no model.
 """
@@ -84,8 +84,8 @@ def render(scene: Scene, world: World | None) -> str:
     where = (scene.distance, scene.place, scene.time, scene.weather)
     parts = [colour, things, *(_name(word, world) for word in where)]
     text = " ".join(part for part in parts if part).strip(",")
-    told = [text, light_phrase(scene.light, world) if scene.light else "", _name(scene.style, world)]
-    return (", " if world else " ").join(part for part in told if part)
+    parts = [text, light_phrase(scene.light, world) if scene.light else "", _name(scene.style, world)]
+    return (", " if world else " ").join(part for part in parts if part)
 
 
 def light_phrase(light: Word, world: World | None) -> str:
@@ -145,7 +145,7 @@ def _end_of_refusal(items: Sequence[Item], start: int, words: Lexicon) -> int:
 
 
 def _begins_anew(items: Sequence[Item], at: int) -> bool:
-    """Whether "and" is followed by an article or a count, which makes the next name a wish again."""
+    """Whether "and" is followed by an article or a count, which makes the next name wanted again."""
     is_and = items[at].text in {"and", "和", "plus", "还有"}
     following = items[at + 1] if at + 1 < len(items) else None
     return is_and and following is not None and following.kind in {"filler", "count"}
@@ -168,8 +168,8 @@ def _things(items: Sequence[Item]) -> tuple[tuple[Thing, ...], Word | None]:
     """Subjects in order, each once per colour, and the first colour that belongs to none."""
     colours: dict[int, Word] = {}
     loose: Word | None = None
-    told = [at for at, item in enumerate(items) if item.kind == "colour" and not _stands_alone(items, at)]
-    replaced = len(told) != 1
+    coloured = [at for at, item in enumerate(items) if item.kind == "colour" and not _stands_alone(items, at)]
+    replaced = len(coloured) != 1
     subjects = [at for at, item in enumerate(items) if item.kind == "subject"]
     owners = _owners(items)
     for at, item in enumerate(items):
@@ -220,8 +220,8 @@ def _merged(things: Sequence[Thing]) -> tuple[Thing, ...]:
 def _stands_alone(items: Sequence[Item], at: int) -> bool:
     """Whether a clause says nothing but the colour at `at`."""
     for side in (reversed(items[:at]), items[at + 1 :]):
-        told = next((item for item in side if item.kind not in UNSAYING or item.kind == "punctuation"), None)
-        if told is not None and told.kind != "punctuation":
+        other = next((item for item in side if item.kind not in UNSAYING or item.kind == "punctuation"), None)
+        if other is not None and other.kind != "punctuation":
             return False
     return True
 

@@ -1,4 +1,4 @@
-"""Where and when a wish plays, and which of two statements about it holds: the later one, mostly.
+"""Where and when a prompt plays, and which of two statements about it holds: the later one, mostly.
 
 Knows clauses and prepositions. Knows no subjects.
 """
@@ -19,9 +19,9 @@ def place_of(items: Sequence[Item], words: Lexicon) -> Word | None:
     """The first place, or the last that a clause of its own puts in its stead."""
     place: Word | None = None
     for clause in clauses(items):
-        said = _first(clause, "place")
-        if said and (place is None or _is_setting(clause, words)):
-            place = said
+        named = _first(clause, "place")
+        if named and (place is None or _is_setting(clause, words)):
+            place = named
     return place
 
 

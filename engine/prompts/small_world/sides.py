@@ -1,6 +1,6 @@
-"""On which side of the picture each subject of a wish stands, and how far away.
+"""On which side of the picture each subject of a prompt stands, and how far away.
 
-Knows the words of a wish in order. Knows no grammar beyond who stands next to whom.
+Knows the words of a prompt in order. Knows no grammar beyond who stands next to whom.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ def distance(items: Sequence[Item]) -> Word | None:
 def _owner(items: Sequence[Item], at: int, subjects: Sequence[int]) -> int | None:
     """The subject that a side is said of: the one before it, else the one after it.
 
-    In Chinese a side right after a subject is told from it (房子左边有一只猫): it is another's.
+    In Chinese a side right after a subject is relative to it (房子左边有一只猫): it is another's.
     """
     before = [subject for subject in subjects if subject < at]
     after = [subject for subject in subjects if subject > at and not _is_broken(items, at, subject)]

@@ -84,9 +84,9 @@ def without_orders(text: str) -> str:
 
 def _pass(text: str, keep_refusals: bool) -> tuple[str, tuple[str, ...]]:
     rest, spans = masked(text)
-    asked = _unless_empty(_without_request, rest)
-    rest, refused = _unless_nothing_is_left(asked)
-    rest = asked if keep_refusals else rest
+    stripped = _unless_empty(_without_request, rest)
+    rest, refused = _unless_nothing_is_left(stripped)
+    rest = stripped if keep_refusals else rest
     rest = _unless_empty(_without_vague, rest)
     return sanitize(unmasked(rest, spans)).text, refused
 

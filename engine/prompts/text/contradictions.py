@@ -1,4 +1,4 @@
-"""What can hold only once, said twice: the later stays, as when a wish is changed by a few words behind it.
+"""What can hold only once, said twice: the later stays, as when a prompt is changed by a few words behind it.
 
 Knows contradictions.toml: times of day, weathers, styles and places, in English and Chinese. Takes out, adds
 nothing; what a picture may have several of (things, colours) is left alone. Quoted spans are never touched.
@@ -57,13 +57,15 @@ def latest(text: str) -> str:
     """
     rest, quotes = masked(text)
     plain = simplified(rest)
-    said: list[Statement] = []
+    statements: list[Statement] = []
     spans: list[tuple[int, int]] = []
     for number, clause in enumerate(CLAUSE.finditer(plain)):
         alone, asides = _alone(clause, number)
-        said += alone or _within(clause, number)
+        statements += alone or _within(clause, number)
         spans += asides
-    spans += [(old.start, old.end) for old in said if any(_rules_out(plain, new, old) for new in said)]
+    spans += [
+        (old.start, old.end) for old in statements if any(_rules_out(plain, new, old) for new in statements)
+    ]
     return unmasked(_without(rest, spans), quotes) if spans else text
 
 
@@ -72,19 +74,19 @@ def _alone(clause: re.Match[str], number: int) -> tuple[list[Statement], list[tu
     text, end = clause.string, clause.end()
     lead = LEAD.match(text, clause.start(), end)
     at = first = lead.end() if lead else clause.start()
-    said: list[Statement] = []
+    statements: list[Statement] = []
     while match := _facts().alone.match(text, at, end):
-        said.append(Statement(_key(match), at, match.end(), number, alone=True))
+        statements.append(Statement(_key(match), at, match.end(), number, alone=True))
         behind = NEXT.match(text, match.end(), end)
         at = behind.end() if behind else match.end()
-    tail = TAIL.match(text, said[-1].end, end) if said else None
+    tail = TAIL.match(text, statements[-1].end, end) if statements else None
     if tail is None or tail.end() != end:
         return [], []
-    asked = text[clause.start() : first] + tail[0]
-    if not CHANGE.search(asked):
-        return said, []
+    request = text[clause.start() : first] + tail[0]
+    if not CHANGE.search(request):
+        return statements, []
     first -= text[first - 1] == "在"
-    return [one._replace(changing=True) for one in said], [(clause.start(), first), tail.span()]
+    return [one._replace(changing=True) for one in statements], [(clause.start(), first), tail.span()]
 
 
 def _within(clause: re.Match[str], number: int) -> Iterator[Statement]:
@@ -127,12 +129,12 @@ class _Facts:
 def _facts() -> _Facts:
     data = dict(table("contradictions"))
     places: dict[str, list[str]] = data.pop("places")
-    styles = frozenset(key for key, told in data.items() if told.get("style"))
-    against = {key: frozenset(told.get("against", ())) for key, told in data.items()}
+    styles = frozenset(key for key, values in data.items() if values.get("style"))
+    against = {key: frozenset(values.get("against", ())) for key, values in data.items()}
     against |= {key: styles - {key, *data[key].get("beside", ())} for key in styles}
     against |= {key: frozenset() for key in places}
-    alone = {key: _alone_pattern(told) for key, told in data.items()}
-    within = {key: _within_pattern(told) for key, told in data.items()}
+    alone = {key: _alone_pattern(values) for key, values in data.items()}
+    within = {key: _within_pattern(values) for key, values in data.items()}
     for key, (english, chinese) in places.items():
         alone[key] = rf"(?:{AT}|the )?(?:{english})\b|(?:{chinese}){IN}?的?"
         within[key] = (
@@ -142,20 +144,20 @@ def _facts() -> _Facts:
     return _Facts(_any(alone), _any(within), against, styles, frozenset(places))
 
 
-def _alone_pattern(told: dict[str, str]) -> str:
-    words = sorted(told.get("word_zh", "").split("|"), key=len, reverse=True)
-    chinese = "|".join([told["phrase_zh"], *filter(None, words)])
-    if told.get("style"):
-        return rf"(?:(?:in|as) )?(?:an? )?(?:{told['word']}){MEDIUM}\b|{chinese}"
-    return rf"(?:{told['phrase']}|{told['word']})\b|{chinese}"
+def _alone_pattern(values: dict[str, str]) -> str:
+    words = sorted(values.get("word_zh", "").split("|"), key=len, reverse=True)
+    chinese = "|".join([values["phrase_zh"], *filter(None, words)])
+    if values.get("style"):
+        return rf"(?:(?:in|as) )?(?:an? )?(?:{values['word']}){MEDIUM}\b|{chinese}"
+    return rf"(?:{values['phrase']}|{values['word']})\b|{chinese}"
 
 
-def _within_pattern(told: dict[str, str]) -> str:
-    chinese = rf"在?(?:{told['phrase_zh']})的?"
-    if told.get("style"):
-        word = rf"(?:an? )?(?:{told['word']}){MEDIUM}"
-        return rf"\b{word} of (?=\w)|\b(?:in|as) {word}{ENDS}|(?:{told['phrase_zh']})的(?=\S)"
-    return rf"\b(?:{told['phrase']}){ENDS}|{chinese}"
+def _within_pattern(values: dict[str, str]) -> str:
+    chinese = rf"在?(?:{values['phrase_zh']})的?"
+    if values.get("style"):
+        word = rf"(?:an? )?(?:{values['word']}){MEDIUM}"
+        return rf"\b{word} of (?=\w)|\b(?:in|as) {word}{ENDS}|(?:{values['phrase_zh']})的(?=\S)"
+    return rf"\b(?:{values['phrase']}){ENDS}|{chinese}"
 
 
 def _any(patterns: dict[str, str]) -> re.Pattern[str]:

@@ -42,8 +42,8 @@ def sanitize(text: str, limit: int = LIMIT) -> Rewritten:
     folded to single spaces; a cut is noted as `truncated`.
     """
     visible = text if _is_plain(text) else "".join(char for char in text if not _is_hidden(char))
-    said = _CONTROL.sub(" ", unicodedata.normalize("NFC", visible))
-    folded = " ".join(said.split())
+    plain = _CONTROL.sub(" ", unicodedata.normalize("NFC", visible))
+    folded = " ".join(plain.split())
     short = _cut(folded, limit)
     notes = ["cleaned"] if len(visible) != len(text) or _CONTROL.search(visible) else []
     if short != folded:

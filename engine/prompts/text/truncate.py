@@ -1,6 +1,6 @@
-"""What an encoder reads of a prompt that is longer than it can read, and how that is told.
+"""What an encoder reads of a prompt that is longer than it can read, and the note that says so.
 
-Knows texts only; how long a text may be is asked of whoever encodes it.
+How long a text may be is up to whoever encodes it.
 """
 
 from collections.abc import Callable

@@ -137,8 +137,8 @@ def _is_silent(tokens: Sequence[Token], at: int) -> bool:
 
 
 def _is_in(token: Token, text: str) -> bool:
-    said = {
+    wordings = {
         word for entry in token.entries for name in (entry.english, *entry.others) for word in name.split()
     }
-    said |= {also for word in said for also in ALSO.get(word, ())}
-    return token.text == "一" or any(word.casefold()[: max(3, len(word) - 2)] in text for word in said)
+    wordings |= {also for word in wordings for also in ALSO.get(word, ())}
+    return token.text == "一" or any(word.casefold()[: max(3, len(word) - 2)] in text for word in wordings)

@@ -1,4 +1,4 @@
-"""From a Chinese wish, perhaps with English in it, to one English paragraph that says the same.
+"""From a Chinese prompt, perhaps with English in it, to one English paragraph that says the same.
 
 Knows how a Chinese sentence hangs together: counts and measure words, attributes before 的, places before 里
 and 上, refusals. What stands in quotation marks is kept. Knows no model and adds nothing.
@@ -36,8 +36,8 @@ def translate(text: str, keep_refusals: bool = False) -> Translated:
     What is refused is in `denied`, and in the text as well ("no people") with `keep_refusals`.
     """
     done = Translated()
-    said = [each for part in SENTENCE.split(text) if (each := _sentence(part, done, keep_refusals))]
-    done.text = ". ".join([said[0], *map(_capital, said[1:])]) if said else ""
+    sentences = [each for part in SENTENCE.split(text) if (each := _sentence(part, done, keep_refusals))]
+    done.text = ". ".join([sentences[0], *map(_capital, sentences[1:])]) if sentences else ""
     return done
 
 

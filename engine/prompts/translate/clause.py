@@ -1,4 +1,4 @@
-"""One clause of a Chinese sentence, read word by word into pieces that can be said in English.
+"""One clause of a Chinese sentence, read word by word into pieces of English.
 
 Knows that attributes come before 的, places before 里 and 上, and counts before measure words. Knows nothing
 of sentences, refusals or quotation marks, which come as one masked word.
@@ -7,7 +7,7 @@ of sentences, refusals or quotation marks, which come as one masked word.
 from dataclasses import dataclass, field, replace
 
 from engine.prompts.data import HAN, words
-from engine.prompts.translate.english import counted, many, said
+from engine.prompts.translate.english import counted, many, sentence
 from engine.prompts.translate.lexicon import MODIFIERS, NOUNS, Entry, Token, bilingual_lexicon
 from engine.prompts.translate.phrase import STANDING_BEFORE, Phrase
 
@@ -53,7 +53,7 @@ class Clause:
         self.phrase.settle()
         times = [entry.english for entry in self.asides if entry.kind == "time"]
         rest = [entry.english for entry in self.asides if entry.kind != "time"]
-        main = " ".join(part for part in (said(self.phrase.units), *dict.fromkeys(times)) if part)
+        main = " ".join(part for part in (sentence(self.phrase.units), *dict.fromkeys(times)) if part)
         return ", ".join(part for part in (main, *dict.fromkeys(rest)) if part)
 
     def _known(self, chinese: str, entry: Entry) -> None:

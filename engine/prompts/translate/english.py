@@ -1,4 +1,4 @@
-"""Pieces of a sentence said in English: articles, plurals, compounds, and the order of who, what and where.
+"""Pieces of a English sentence: articles, plurals, compounds, and the order of who, what and where.
 
 Knows English. Knows nothing of Chinese or of what a piece was read from.
 """
@@ -132,7 +132,7 @@ def many(thing: Unit) -> Unit:
     return replace(thing, text=plural(thing.text), entry=replace(thing.entry, mass=True))
 
 
-def said(units: Sequence[Unit]) -> str:
+def sentence(units: Sequence[Unit]) -> str:
     """Units in English order: who, what is done to what, then where; one doing after the other."""
     segments = [_Segment()]
     for unit in units:

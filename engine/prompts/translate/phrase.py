@@ -16,7 +16,7 @@ from engine.prompts.translate.english import (
     listed,
     owned,
     placed,
-    said,
+    sentence,
 )
 from engine.prompts.translate.lexicon import Entry, plural
 
@@ -132,14 +132,14 @@ class Phrase:
         if not self.units or self.units[-1].kind in STANDING_BEFORE | {"and"}:
             return
         start = _reach(self.units)
-        told = self.units[start:]
+        tail = self.units[start:]
         del self.units[start:]
-        if len(told) == 1 and told[0].kind == "thing":
-            self.units.append(owned(told[0]))
+        if len(tail) == 1 and tail[0].kind == "thing":
+            self.units.append(owned(tail[0]))
             return
-        has_subject = told[0].kind == "thing" and any(unit.kind == "doing" for unit in told)
-        text = f"{'with ' if has_subject else ''}{said(told)}"
-        is_in = len(told) == 1 and told[0].kind == "place" and preposition == "in"
+        has_subject = tail[0].kind == "thing" and any(unit.kind == "doing" for unit in tail)
+        text = f"{'with ' if has_subject else ''}{sentence(tail)}"
+        is_in = len(tail) == 1 and tail[0].kind == "place" and preposition == "in"
         self.units.append(Unit("attribute", text, before=preposition if is_in else ""))
 
 
@@ -167,13 +167,13 @@ def _reach(units: Sequence[Unit]) -> int:
         if units[start].kind == "doing" and units[start - 1].text == "in":
             return start
         start -= 1
-    told = units[start:]
-    if [unit.kind for unit in told] == ["place", "doing", "thing"] and told[1].text in EXISTING:
+    tail = units[start:]
+    if [unit.kind for unit in tail] == ["place", "doing", "thing"] and tail[1].text in EXISTING:
         return len(units) - 1
-    if len(told) > 2 and [unit.kind for unit in told[-3:]] == ["thing", "doing", "doing"]:
+    if len(tail) > 2 and [unit.kind for unit in tail[-3:]] == ["thing", "doing", "doing"]:
         return len(units) - 1
-    doing = next((at for at, unit in enumerate(told) if unit.kind == "doing"), len(told))
-    has_subject = any(unit.kind == "thing" for unit in told[:doing])
-    if has_subject and units[-1].kind != "doing" and len(told) > 1:
+    doing = next((at for at, unit in enumerate(tail) if unit.kind == "doing"), len(tail))
+    has_subject = any(unit.kind == "thing" for unit in tail[:doing])
+    if has_subject and units[-1].kind != "doing" and len(tail) > 1:
         return len(units) - 1
     return start
