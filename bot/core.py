@@ -182,14 +182,14 @@ class Core:
         request = await followups.request(self._store.job, self._new_seed, job, click)
         return await self._protect(self._admit(request))
 
-    async def cancel(self, user: User, job_id: int | None = None) -> int:
+    async def cancel(self, user: User, job_id: int | None = None, reason: str = "") -> int:
         """Cancel a user's open job, or all of them, the last first; return how many there were.
 
-        In that order none of them begins or moves up in between.
+        In that order none of them begins or moves up in between. `reason` is why, where they did not ask.
         """
         person = self._members.linked(user).person
         jobs = [job for job in reversed(await self._store.open_jobs(person)) if job_id in (None, job.id)]
-        return sum([await self._protect(self._runner.cancel(job)) for job in jobs])
+        return sum([await self._protect(self._runner.cancel(job, reason)) for job in jobs])
 
     async def answer(self, user: User, command: Command) -> Reply:
         """Answer a command that makes no job; raises `Refused`, `unknown-command` for one that does."""

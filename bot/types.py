@@ -143,8 +143,8 @@ class JobPicture:
 class Job:
     """A row. `width`, `height` and `seed` are the resolved ones; times are Unix seconds.
 
-    `error` is a code (an `EngineError.code` or `refused`), `used_prompt` what the model was given. A
-    `favourite` outlives the retention of pictures and prompts.
+    `error` is a code: an `EngineError.code`, `refused`, or `left`. `used_prompt` is what the model was
+    given. A `favourite` outlives the retention of pictures and prompts.
     """
 
     id: int

@@ -199,7 +199,7 @@ class Api:
         user = User("web", person, person)
         for job in await self.core.open_jobs(user):
             if message_of(job, person).startswith(PAGE_PREFIX):
-                await self.core.cancel(user, job.id)
+                await self.core.cancel(user, job.id, "left")
 
     async def _answer(self, user: User, answer: Job | Reply | None, message: str) -> web.Response:
         if isinstance(answer, Job):

@@ -6,6 +6,7 @@ from bot.commands.admin import Admin
 from bot.commands.linking import Linking
 from bot.jobs.history import History
 from bot.jobs.members import Members
+from bot.locales.texts import typed
 from bot.replies.replies import Replies
 from bot.requests.commands import COMMANDS, SHOWN_NAME, Command
 from bot.types import Job, Refused, Reply, User
@@ -81,9 +82,11 @@ class Answers:
         return self._replies.settings(user.locale, members.operator_defaults, params, max_count)
 
     async def _cancelled(self, user: User, rest: str) -> Reply:
-        if not await self._cancel(user, _number(rest) if rest.strip() else None):
+        everything = rest.strip().casefold() in ("", *typed("typed-all"))
+        count = await self._cancel(user, None if everything else _number(rest))
+        if not count:
             raise Refused("nothing-to-cancel")
-        return self._replies.queue(user.locale, *await self._history.waiting(user))
+        return self._replies.cancelled_jobs(user.locale, count, *await self._history.waiting(user))
 
     async def _named(self, user: User, rest: str) -> Job:
         """Return the job that a user gives the number of, or their newest."""

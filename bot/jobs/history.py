@@ -58,10 +58,13 @@ class History:
         """Return a user's favourites, newest first."""
         return await self._store.favourites(self._person(user), limit)
 
-    async def waiting(self, user: User) -> tuple[list[tuple[Job, int]], int]:
-        """Return a user's open jobs with their positions (0: being drawn), and how many wait in all."""
-        jobs = await self.open_jobs(user)
-        return [(job, self._runner.position(job)) for job in jobs], self._runner.waiting()
+    async def waiting(self, user: User) -> tuple[list[tuple[Job, int]], int, int]:
+        """Return a user's open jobs with their positions (0: being drawn), and the whole queue.
+
+        Of that, how many jobs wait and how many are being drawn.
+        """
+        jobs, runner = await self.open_jobs(user), self._runner
+        return [(job, runner.position(job)) for job in jobs], runner.waiting(), runner.drawing()
 
     async def usage(self, user: User) -> Usage:
         """Return what a user asked for in the last day, in pictures."""

@@ -88,11 +88,14 @@ class JobRunner:
         )
         self._announce()
 
-    async def cancel(self, job: Job) -> bool:
-        """End an open job for its user, charged for the steps done; False when it had ended already."""
+    async def cancel(self, job: Job, reason: str = "") -> bool:
+        """End an open job for its user, charged for the steps done; False when it had ended already.
+
+        `reason` is why, where the user did not ask for it: `left`.
+        """
         live = self._open.get(job.id)
         charge = round(job.cost * live.done()) if live else 0
-        if not await self._store.cancel(job.id, charge, self._now()):
+        if not await self._store.cancel(job.id, charge, self._now(), reason):
             return False
         self._remove(job)
         return True
@@ -119,6 +122,10 @@ class JobRunner:
     def waiting(self) -> int:
         """Return how many jobs wait."""
         return self._queue.waiting()
+
+    def drawing(self) -> int:
+        """Return how many jobs are being drawn."""
+        return sum(bool(live.tasks) for live in self._open.values())
 
     def pause(self, paused: bool) -> None:
         """Begin nothing new, or go on; waiting messages say so."""

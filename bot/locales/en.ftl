@@ -31,6 +31,11 @@ finished-optimize-same = Your prompt is fine as it is; nothing was changed.
 finished-optimize-repeated = I have no other wording for this.
 cancelled-waiting = Cancelled before it started. It cost you nothing.
 cancelled-running = Cancelled. Only the steps already drawn count.
+cancelled-left = You closed the page.
+cancelled-jobs = Cancelled { $count ->
+    [one] 1 job
+   *[other] { $count } jobs
+}.
 deleted = Deleted.
 edit = Change what you like and send it again.
 favourite-on = ⭐ Job #{ $job } is a favourite now; it stays when older pictures are removed.
@@ -212,6 +217,10 @@ queue-total = { $total ->
     [one] 1 job is waiting.
    *[other] { $total } jobs are waiting.
 }
+queue-drawing = { $total ->
+    [one] 1 job is being drawn.
+   *[other] { $total } jobs are being drawn.
+}
 queue-none = None of them is yours.
 queue-running = #{ $job } · being drawn · { $words }
 queue-place = #{ $job } · number { $place } in line · { $words }
@@ -352,6 +361,7 @@ typed-on = on true
 typed-off = off false
 typed-auto = auto
 typed-random = random
+typed-all = all
 typed-separate = off
 typed-sr = sr
 typed-redraw = redraw
@@ -458,6 +468,11 @@ page-seed = Seed
 page-seed-hint = random
 page-strength = Change to the attached picture
 page-reset = Reset
+page-deleted = Deleted.
+page-favourite = Favourite
+page-leaving = If you close this page, what is still being drawn here is cancelled.
+page-keep = Keep drawing when I leave
+page-understood = All right
 page-send = Send
 page-viewer = Picture in full size
 page-download = Download

@@ -24,6 +24,8 @@ finished-optimize-same = このままで十分なプロンプトです。何も�
 finished-optimize-repeated = ほかの書き方は見つかりませんでした。
 cancelled-waiting = 描き始める前にキャンセルしました。利用枠は減っていません。
 cancelled-running = キャンセルしました。描いた分のステップだけを数えます。
+cancelled-left = ページが閉じられました。
+cancelled-jobs = { $count } 件の依頼をキャンセルしました。
 deleted = 削除しました。
 edit = 書き直して、もう一度送ってください。
 favourite-on = ⭐ 依頼 #{ $job } をお気に入りにしました。古い画像を整理しても残ります。
@@ -171,6 +173,7 @@ queue-total = { $total ->
     [0] 待っている人はいません。
    *[other] { $total } 件が順番を待っています。
 }
+queue-drawing = { $total } 件を描画中です。
 queue-none = その中にあなたの依頼はありません。
 queue-running = #{ $job } · 描画中 · { $words }
 queue-place = #{ $job } · { $place } 番目 · { $words }
@@ -308,6 +311,7 @@ typed-on = オン
 typed-off = オフ
 typed-auto = 自動
 typed-random = ランダム
+typed-all = 全部 すべて
 typed-separate = 解除 オフ
 typed-sr = 超解像
 typed-redraw = 描き直し
@@ -414,6 +418,11 @@ page-seed = シード
 page-seed-hint = ランダム
 page-strength = 添付画像の変更度
 page-reset = リセット
+page-deleted = 削除しました。
+page-favourite = お気に入り
+page-leaving = このページを閉じると、まだ描いている途中のものはキャンセルされます。
+page-keep = 閉じても描き続ける
+page-understood = わかりました
 page-send = 送信
 page-viewer = 原寸の画像
 page-download = ダウンロード

@@ -24,6 +24,8 @@ finished-optimize-same = 你的提示词已经很好，没有改动。
 finished-optimize-repeated = 想不出别的写法了。
 cancelled-waiting = 已取消，还没开始画，不计入额度。
 cancelled-running = 已取消，只计已经画的步数。
+cancelled-left = 你关闭了页面。
+cancelled-jobs = 已取消 { $count } 个任务。
 deleted = 已删除。
 edit = 改好之后再发一次就行。
 favourite-on = ⭐ 任务 #{ $job } 已收藏，清理旧图时会保留。
@@ -171,6 +173,7 @@ queue-total = { $total ->
     [0] 现在没有人在排队。
    *[other] 有 { $total } 个任务在排队。
 }
+queue-drawing = 正在画 { $total } 个任务。
 queue-none = 其中没有你的任务。
 queue-running = #{ $job } · 正在画 · { $words }
 queue-place = #{ $job } · 排在第 { $place } 位 · { $words }
@@ -308,6 +311,7 @@ typed-on = 开 开启
 typed-off = 关 关闭
 typed-auto = 自动
 typed-random = 随机
+typed-all = 全部 所有
 typed-separate = 解除 关闭
 typed-sr = 超分 超分辨率 超解析度
 typed-redraw = 重绘
@@ -414,6 +418,11 @@ page-seed = 种子
 page-seed-hint = 随机
 page-strength = 对所附图片的改动
 page-reset = 恢复默认
+page-deleted = 已删除。
+page-favourite = 收藏
+page-leaving = 关闭这个页面，还没画完的图就会取消。
+page-keep = 离开后继续画
+page-understood = 知道了
 page-send = 发送
 page-viewer = 查看大图
 page-download = 下载

@@ -10,6 +10,8 @@ from typing import Any
 from bot.policy.limits import Rule
 
 UNLIMITED = 0
+ALONE = "web:local"
+"""The user at the machine itself, where the page needs no token: limits are for others."""
 ZERO_IS_UNLIMITED = ("per_minute", "per_day", "waiting", "max_megapixels")
 
 
@@ -41,7 +43,13 @@ class LimitRules:
     role_limits: tuple[RoleLimits, ...] = ()
 
     def of(self, names: Iterable[str]) -> Rule:
-        """Return the rule for a user with these names: of what their roles allow, the most generous."""
+        """Return the rule for a user with these names: of what their roles allow, the most generous.
+
+        Who is alone at the machine has no limits, unless some are theirs by name.
+        """
+        names = frozenset(names)
+        if ALONE in names and not any(ALONE in limits.match for limits in self.role_limits):
+            return Rule(0, 0, 0, 0, 0, 0.0, self.standard.priority)
         granted = [limits for limits in self.role_limits if not limits.match.isdisjoint(names)]
         said: dict[str, Any] = {}
         for field in fields(RoleLimits)[1:]:

@@ -28,7 +28,8 @@ EMOJIS: dict[str, str] = {
     "forget": "🗑️",
     "keep": "↩️",
 }
-CANCELLABLE_SHOWN = 5
+CANCELS_IN_A_ROW = 3
+ROWS = 5
 
 
 class Keyboard:
@@ -71,18 +72,19 @@ class Keyboard:
         return (row,) if row else ()
 
     def cancels(self, locale: str, jobs: Sequence[Job]) -> Rows:
-        """Return a cancel button for each of the first jobs, one a row."""
+        """Return a cancel button for each job, as many as there is room for."""
         say = self._texts.say
-        return tuple(
-            (
-                Button(
-                    Action("cancel", job.id),
-                    EMOJIS["cancel"],
-                    say(locale, "button-cancel-job", job=str(job.id)),
-                    say(locale, "button-cancel-job.hint"),
-                ),
+        buttons = tuple(
+            Button(
+                Action("cancel", job.id),
+                EMOJIS["cancel"],
+                say(locale, "button-cancel-job", job=str(job.id)),
+                say(locale, "button-cancel-job.hint"),
             )
-            for job in jobs[:CANCELLABLE_SHOWN]
+            for job in jobs[: ROWS * CANCELS_IN_A_ROW]
+        )
+        return tuple(
+            buttons[start : start + CANCELS_IN_A_ROW] for start in range(0, len(buttons), CANCELS_IN_A_ROW)
         )
 
     def reset(self, locale: str) -> Rows:

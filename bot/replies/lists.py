@@ -44,14 +44,16 @@ def help_text(texts: Texts, profile: ModelProfile, locale: str, admin: bool) -> 
     return "\n".join([*lines, say(locale, "help-ignored")])
 
 
-def queue_text(texts: Texts, locale: str, mine: Sequence[tuple[Job, int]], total: int) -> str:
-    """Return the length of the queue and the user's places in it; place 0 is being drawn."""
-    lines = [texts.say(locale, "queue-total", total=total)]
+def queue_text(texts: Texts, locale: str, mine: Sequence[tuple[Job, int]], waiting: int, drawing: int) -> str:
+    """Return how many jobs are being drawn and wait, and the user's places; place 0 is being drawn."""
+    total = texts.say(locale, "queue-total", total=waiting)
+    drawn = texts.say(locale, "queue-drawing", total=drawing) if drawing else ""
+    lines = [texts.say(locale, "language-gap").join(filter(None, (drawn, total)))]
     for job, place in mine:
         key = "queue-place" if place else "queue-running"
         words, place_value = title(texts, locale, job), {"place": place} if place else {}
         lines.append(texts.say(locale, key, job=str(job.id), words=words, **place_value))
-    if total and not mine:
+    if waiting and not mine:
         lines.append(texts.say(locale, "queue-none"))
     return "\n".join(lines)
 

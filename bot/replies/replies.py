@@ -101,10 +101,12 @@ class Replies:
         )
 
     def cancelled(self, job: Job) -> Reply:
-        """Say that a job was cancelled and what it cost."""
-        key = "cancelled-waiting" if job.started is None else "cancelled-running"
+        """Say that a job was cancelled, why where the user did not ask for it, and what it cost."""
+        text = self._say(job, "cancelled-waiting" if job.started is None else "cancelled-running")
+        if job.error == "left":
+            text = self._say(job, "cancelled-left") + self._say(job, "language-gap") + text
         return Reply(
-            self._say(job, key),
+            text,
             format.cut(format.original(job)),
             actions=self._keys.failed(job, again=True),
             job=job.id,
@@ -217,11 +219,21 @@ class Replies:
         key = "favourite-on" if kept else "favourite-off"
         return Reply(self._say(job, key, job=str(job.id)), private=True)
 
-    def queue(self, locale: str, jobs: Sequence[tuple[Job, int]], total: int) -> Reply:
-        """Show the line: the user's jobs with their positions (0: being drawn) and how many wait in all."""
-        text = lists.queue_text(self.texts, locale, jobs, total)
+    def queue(self, locale: str, jobs: Sequence[tuple[Job, int]], waiting: int, drawing: int = 0) -> Reply:
+        """Show the line: the user's jobs with their positions (0: being drawn), and all others."""
+        text = lists.queue_text(self.texts, locale, jobs, waiting, drawing)
         actions = self._keys.cancels(locale, [job for job, _ in jobs])
         return Reply(text, actions=actions, private=True)
+
+    def cancelled_jobs(
+        self, locale: str, count: int, jobs: Sequence[tuple[Job, int]], waiting: int, drawing: int
+    ) -> Reply:
+        """Say how many jobs were cancelled, and show those of the user that are left."""
+        text = self.texts.say(locale, "cancelled-jobs", count=count)
+        if not jobs:
+            return Reply(text, private=True)
+        left = self.queue(locale, jobs, waiting, drawing)
+        return replace(left, text=f"{text}\n{left.text}")
 
     def history(self, locale: str, jobs: Sequence[Job], favourites: Sequence[Job] = ()) -> Reply:
         """List jobs, newest first as given, below the favourites."""

@@ -91,7 +91,7 @@ def _offered(setting: Setting, present: Iterable[Params], max_count: int) -> lis
     if setting.toggle or setting.name == "aspect":
         return list(setting.values)
     values = {flags.value(params, setting.name) for params in present} | {*setting.values}
-    if setting.name == "count":
+    if setting.name == "count" and max_count:
         values = {value for value in values if int(value) <= max_count}
     return sorted(values, key=float)
 

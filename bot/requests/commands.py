@@ -18,13 +18,13 @@ SHOWN_NAME = 40
 class Entry:
     """A row: the name, what it takes, and whether it is for `admins` only.
 
-    `prompt` is free text, `numbers` a job number and perhaps a picture's, `picture` these and perhaps how to
-    upscale it, `code` one word of letters and digits, `name` a user as the configuration names them and
-    more about them, `nothing` is nothing.
+    `prompt` is free text, `job` a job number or a word for all, `numbers` a job number and perhaps a
+    picture's, `picture` these and perhaps how to upscale it, `code` one word of letters and digits,
+    `name` a user as the configuration names them and more about them, `nothing` is nothing.
     """
 
     name: str
-    takes: Literal["prompt", "numbers", "picture", "code", "name", "nothing"]
+    takes: Literal["prompt", "job", "numbers", "picture", "code", "name", "nothing"]
     admins: bool = False
 
     @property
@@ -39,7 +39,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("upscale", "picture"),
     Entry("reroll", "nothing"),
     Entry("queue", "nothing"),
-    Entry("cancel", "numbers"),
+    Entry("cancel", "job"),
     Entry("history", "nothing"),
     Entry("show", "numbers"),
     Entry("info", "numbers"),
@@ -70,6 +70,7 @@ _BARE = sorted((word for word in _BY_WORD if not word.isascii()), key=len, rever
 """The words that need no slash; the longer ones first, as some begin with others."""
 _SLASH = re.compile(r"/(?P<word>[^\s@:,]*)(?:@\w*)?")
 _NUMBERS = re.compile(r"(?:#?[0-9]+(?:\s+[0-9]+)?)?")
+_JOB = re.compile("|".join(("(?:#?[0-9]+)?", *typed("typed-all"))))
 _CODE = re.compile("|".join(("[0-9A-Za-z-]*", *typed("typed-separate"))))
 _NAME = re.compile(r"(?:#[0-9]+|[a-z]+:[a-z-]+:\S+)(?:\s.*)?", re.DOTALL)
 _AFTER_WORD = re.compile(r"$|[\s:,.!~。]")
@@ -116,6 +117,8 @@ def _fits(entry: Entry, rest: str) -> bool:
     match entry.takes:
         case "prompt":
             return True
+        case "job":
+            return _JOB.fullmatch(plain) is not None
         case "numbers":
             return _NUMBERS.fullmatch(plain) is not None
         case "picture":

@@ -174,10 +174,10 @@ class JobStore:
         async with self._db.writing:
             return await self._end(job_id, "failed", now, charge=0, error=code, error_detail=detail)
 
-    async def cancel(self, job_id: int, charge: int, now: float) -> bool:
+    async def cancel(self, job_id: int, charge: int, now: float, reason: str = "") -> bool:
         """End an open job for its person at the cost of what was done; False when it had ended already."""
         async with self._db.writing:
-            return await self._end(job_id, "cancelled", now, charge=charge)
+            return await self._end(job_id, "cancelled", now, charge=charge, error=reason or None)
 
     async def lost(self, job_id: int, attempts: int) -> None:
         """Count an attempt that ended with the engine; tasks of one job lost together count once."""

@@ -134,6 +134,14 @@ def test_of_what_is_granted_the_most_generous_holds() -> None:
     assert rules.of(["a", "b"]) == Rule(10, 0, 7, max_count=4, priority=2)
 
 
+def test_limits_are_for_others_than_who_is_alone_at_the_machine() -> None:
+    role = RoleLimits(frozenset(["a"]), per_day=50)
+    mine = RoleLimits(frozenset(["web:local"]), per_day=7)
+    free = Rule(0, 0, 0, 0, max_count=0, max_megapixels=0.0)
+    assert LimitRules(Rule(), (role,)).of(["web:user:local", "web:local", "a"]) == free
+    assert LimitRules(Rule(), (mine,)).of(["web:user:local", "web:local"]) == Rule(per_day=7)
+
+
 async def test_roles_raise_limits_and_turns(tmp_path: Path) -> None:
     role_limits = (RoleLimits(frozenset(["fake:role:5"]), per_minute=9, max_count=4, priority=1),)
     rule = replace(FREE, per_minute=2, max_count=2)

@@ -68,13 +68,15 @@ async def test_what_cannot_be_answered_is_refused(tmp_path: Path, name: str, res
         assert caught.value.code == code
 
 
-async def test_cancel_ends_one_job_or_all_and_answers_with_what_is_left(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rest", ["", "all", "全部", "すべて"])
+async def test_cancel_ends_one_job_or_all_and_answers_with_what_is_left(tmp_path: Path, rest: str) -> None:
     async with house(tmp_path, run=False) as home:
         jobs = [await home.ask() for _ in range(3)]
         answer = await home.core.answer(ANN, Command("cancel", str(jobs[1].id)))
         waiting = [(await home.row(job), place) for job, place in ((jobs[0], 1), (jobs[2], 2))]
-        assert answer == home.replies.queue("en", waiting, 2)
-        await home.core.answer(ANN, Command("cancel", ""))
+        assert answer == home.replies.cancelled_jobs("en", 1, waiting, 2, 0)
+        answer = await home.core.answer(ANN, Command("cancel", rest))
+        assert answer.text == "Cancelled 2 jobs."
         assert [(await home.row(job)).state for job in jobs] == ["cancelled"] * 3
 
 

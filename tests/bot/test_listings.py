@@ -36,14 +36,19 @@ def test_the_help_of_administrators_names_their_commands_and_still_fits(replies:
 
 
 def test_the_line_shows_ones_own_places_and_cancels(replies: Replies) -> None:
-    reply = replies.queue("en", [(job(), 0), (replace(job(), id=18), 3)], 5)
+    reply = replies.queue("en", [(job(), 0), (replace(job(), id=18), 3)], 5, 1)
     assert reply.text.splitlines() == [
-        "5 jobs are waiting.",
+        "1 job is being drawn. 5 jobs are waiting.",
         "#17 · being drawn · a cat",
         "#18 · number 3 in line · a cat",
     ]
     assert [button.label for row in reply.actions for button in row] == ["Cancel #17", "Cancel #18"]
     assert replies.queue("en", [], 0).text == "Nobody is waiting."
+
+
+def test_each_of_ten_jobs_in_line_has_its_cancel(replies: Replies) -> None:
+    reply = replies.queue("en", [(replace(job(), id=number), number) for number in range(1, 11)], 10)
+    assert [len(row) for row in reply.actions] == [3, 3, 3, 1]
 
 
 def test_the_history_is_one_short_line_a_job(replies: Replies) -> None:

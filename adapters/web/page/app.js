@@ -3,6 +3,7 @@
 import { Chat } from "./chat.js";
 import { Composer } from "./composer.js";
 import { ask, follow, messageId } from "./net.js";
+import { Leaving } from "./leaving.js";
 import { Optimizer } from "./optimize.js";
 import { strings } from "./strings.js";
 
@@ -13,12 +14,15 @@ const byId = (id) => document.getElementById(id);
 
 const composer = new Composer(byId("composer"), send);
 const optimizer = new Optimizer(byId("composer"), composer);
-const chat = new Chat({ scroll: byId("scroll"), log: byId("log"), status: byId("status"), viewer: byId("viewer"), press });
+const chat = new Chat({ scroll: byId("scroll"), log: byId("log"), status: byId("status"), viewer: byId("viewer"), press, changed: welcome });
+const leaving = new Leaving(byId("leaving"));
 let before; // the number that earlier jobs are below, undefined before the first answer
 
 byId("earlier").addEventListener("click", earlier);
+addEventListener("pagehide", () => chat.end());
 greet();
 follow({
+  leaves: () => !leaving.keeps,
   changed: (entry) => apply(entry),
   opened: () => {
     byId("connection").hidden = true;
@@ -61,7 +65,7 @@ async function restore() {
   if (before === undefined) reach(latest);
   for (const entry of latest.messages) chat.apply(entry);
   if (!latest.messages.length && latest.more && !chat.size) await earlier();
-  byId("welcome").hidden = chat.size > 0;
+  welcome();
   document.body.dataset.ready = "true";
 }
 
@@ -80,6 +84,11 @@ function reach(history) {
 function apply(entry) {
   if (optimizer.apply(entry)) return;
   chat.apply(entry);
+  welcome();
+  if (!entry.reply.final && !entry.deleted) leaving.warn();
+}
+
+function welcome() {
   byId("welcome").hidden = chat.size > 0;
 }
 
@@ -90,7 +99,7 @@ async function send(message, draft = { text: message.text }) {
   chat.sent(id, message);
   try {
     const answer = await ask("api/messages", { ...message, message: id });
-    if (answer.reply) chat.answered(id, answer.reply);
+    if (answer.reply) chat.answered(id, leaving.added(answer.reply));
   } catch (error) {
     chat.refused(id, error.message, () => {
       composer.fill(draft);
@@ -100,20 +109,32 @@ async function send(message, draft = { text: message.text }) {
 }
 
 /** Press a button of a card; what it says privately stands under that card, or in it where it is a panel. */
-async function press({ verb, job, index, value }, card) {
+async function press(action, card) {
+  const { verb, job, index, value } = action;
+  if (verb === "keep") return leaving.keep(value === "on");
+  if (verb === "delete") return chat.putAway(card, () => remove(action));
   try {
     const answer = await ask(`api/jobs/${job}/actions`, { verb, index, value, message: messageId() });
     if (answer.draft) await composer.edit(answer.draft);
     else if (PANELS.has(verb) && answer.reply) await turned(verb, answer.reply, card);
+    else if (verb === "favourite") chat.announce(answer.reply);
     else if (answer.reply) chat.notice(card, answer.reply);
+    return true;
   } catch (error) {
     chat.notice(card, { text: error.message, actions: [], images: [], error: true });
   }
 }
 
+/** Delete a job's pictures for good, even while the page ends. */
+function remove({ verb, job, index }) {
+  const body = JSON.stringify({ verb, index, message: messageId() });
+  fetch(`api/jobs/${job}/actions`, { method: "POST", headers: { "Content-Type": "application/json" }, body, keepalive: true })
+    .catch(() => trouble(strings.unreachable));
+}
+
 /** A panel says what its press came to; the controls and the conversation follow. */
 async function turned(verb, reply, card) {
-  card.show({ reply });
+  card.show({ reply: leaving.added(reply) });
   if (verb === "set") {
     const { defaults, choices } = await ask("api/hello");
     composer.defaults(defaults, choices);

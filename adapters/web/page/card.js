@@ -20,6 +20,11 @@ export class Card {
     this.frame.dataset.cover = strings.reveal;
     this.parent = element("a", { className: "parent", hidden: true });
     this.text = element("p", { className: "text" });
+    this.number = element("span", { className: "number" });
+    this.star = element("button", { type: "button", className: "star", title: strings.favourite });
+    this.star.setAttribute("aria-label", strings.favourite);
+    this.star.addEventListener("click", () => this.toggleStar());
+    this.head = element("div", { className: "head" }, this.text, this.number, this.star);
     this.eta = element("p", { className: "eta", hidden: true });
     this.bar = element("progress", { hidden: true });
     this.bar.setAttribute("aria-label", strings.progress);
@@ -27,7 +32,7 @@ export class Card {
     this.note = element("p", { className: "note", hidden: true });
     this.choices = element("div", { className: "choices", hidden: true });
     this.actions = element("div", { className: "actions", hidden: true });
-    const parts = [this.parent, this.text, this.eta, this.bar, this.prompt, this.note, this.choices, this.actions];
+    const parts = [this.parent, this.head, this.eta, this.bar, this.prompt, this.note, this.choices, this.actions];
     const body = element("div", { className: "body" }, ...parts);
     this.element = element("div", { className: "card", hidden: true }, this.frame, body);
   }
@@ -38,6 +43,7 @@ export class Card {
     this.element.hidden = false;
     this.element.dataset.progress = reply.progress ? "true" : "false";
     this.showParent(parent);
+    this.showJob(entry);
     put(this.text, reply.text);
     put(this.prompt, reply.prompt);
     put(this.note, reply.note);
@@ -51,6 +57,26 @@ export class Card {
     const changed = stage !== this.stage;
     this.stage = stage;
     return changed;
+  }
+
+  /** Show the job's number, and once there are pictures, whether it is a favourite. */
+  showJob({ job, favourite, reply }) {
+    this.job = job;
+    put(this.number, job && `#${job}`);
+    this.star.hidden = !job || !reply.final || !reply.images.length;
+    this.showStar(favourite);
+  }
+
+  showStar(favourite) {
+    this.star.ariaPressed = String(Boolean(favourite));
+    this.star.textContent = favourite ? "★" : "☆";
+  }
+
+  async toggleStar() {
+    const favourite = this.star.ariaPressed !== "true";
+    this.showStar(favourite);
+    const kept = await this.press({ verb: "favourite", job: this.job, index: 0, value: favourite ? "on" : "off" });
+    if (!kept) this.showStar(!favourite);
   }
 
   /** Say when a waiting picture is expected, for as long as it waits. */

@@ -6,15 +6,18 @@ import { strings } from "./strings.js";
 
 const NEAR = 100;
 const ABOVE = 8;
+const UNDO = 10_000;
 
 export class Chat {
-  constructor({ scroll, log, status, viewer, press }) {
+  constructor({ scroll, log, status, viewer, press, changed }) {
     this.scroll = scroll;
     this.log = log;
     this.status = status;
     this.viewer = viewer;
     this.press = press;
+    this.changed = changed;
     this.turns = new Map();
+    this.away = new Map();
     this.following = true;
     scroll.addEventListener("scroll", () => (this.following = scroll.scrollTop >= this.goal() - NEAR));
     addEventListener("resize", () => this.follow());
@@ -85,6 +88,37 @@ export class Chat {
     this.announce(reply);
   }
 
+  /** Put a turn away for a while, with a way back; after that `commit` deletes its job for good. */
+  putAway(card, commit) {
+    const [id, turn] = [...this.turns].find(([, { card: each }]) => each === card);
+    const undo = element("button", { type: "button", className: "quiet", textContent: strings.undo });
+    const line = element("p", { className: "away", role: "status" }, element("span", { textContent: strings.deleted }), undo);
+    const away = { commit, timer: setTimeout(() => this.deleteNow(id), UNDO) };
+    this.away.set(id, away);
+    turn.element.classList.add("gone");
+    turn.element.append(line);
+    undo.addEventListener("click", () => {
+      clearTimeout(away.timer);
+      this.away.delete(id);
+      turn.element.classList.remove("gone");
+      line.remove();
+    });
+    undo.focus();
+  }
+
+  deleteNow(id) {
+    const { commit, timer } = this.away.get(id);
+    clearTimeout(timer);
+    this.away.delete(id);
+    this.remove(id);
+    commit();
+  }
+
+  /** The page ends: what was put away is deleted now. */
+  end() {
+    for (const id of [...this.away.keys()]) this.deleteNow(id);
+  }
+
   prepend(entries) {
     const height = this.scroll.scrollHeight;
     this.following = false;
@@ -114,8 +148,9 @@ export class Chat {
   }
 
   remove(id) {
-    this.turns.get(id).element.remove();
+    this.turns.get(id)?.element.remove();
     this.turns.delete(id);
+    this.changed();
   }
 
   enlarge(image) {

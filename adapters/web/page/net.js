@@ -40,8 +40,11 @@ function explained(status) {
   return [502, 503, 504].includes(status) ? strings.unreachable : strings.failed;
 }
 
-/** Follow the changes: `changed(entry)` for each, `opened()` at every connect, `lost()` at every loss. */
-export function follow({ changed, opened, lost }) {
+/** Follow the changes: `changed(entry)` for each, `opened()` at every connect, `lost()` at every loss.
+
+When the page is closed, the bot hears of it where `leaves()` says so.
+*/
+export function follow({ changed, opened, lost, leaves }) {
   let source = null;
   let timer = 0;
   let wait = 1000;
@@ -67,7 +70,7 @@ export function follow({ changed, opened, lost }) {
   addEventListener("pagehide", () => {
     clearTimeout(timer);
     source?.close();
-    navigator.sendBeacon(`api/leave?page=${page}`);
+    if (leaves()) navigator.sendBeacon(`api/leave?page=${page}`);
   });
   addEventListener("pageshow", (event) => event.persisted && connect());
   addEventListener("online", connect);

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from bot.policy.limits import Rule
-from tests.adapters.web.site import Site, next_event, picture_file, serving
+from tests.adapters.web.site import BEARER, GUARDED, Site, next_event, picture_file, serving
 
 
 async def test_the_health_check_answers(site: Site) -> None:
@@ -131,14 +131,19 @@ async def test_a_refusal_says_why_in_the_language_of_the_words(site: Site) -> No
 
 
 async def test_too_many_requests_say_when_to_come_back(tmp_path: Path) -> None:
-    async with serving(tmp_path, rule=Rule(per_minute=1)) as site:
-        await site.draw("a cat")
-        async with site.client.post("/api/messages", json={"text": "a dog"}) as answer:
+    async with serving(tmp_path, GUARDED, rule=Rule(per_minute=1)) as site:
+        await site.post("/api/messages", {"text": "a cat"}, headers=BEARER)
+        async with site.client.post("/api/messages", json={"text": "a dog"}, headers=BEARER) as answer:
             found = await answer.json()
             assert answer.status == 429
             assert found["code"] == "burst"
             assert 0 < found["retry_after"] <= 60
             assert int(answer.headers["Retry-After"]) >= 1
+
+
+async def test_who_is_alone_at_the_machine_has_no_limits(tmp_path: Path) -> None:
+    async with serving(tmp_path, rule=Rule(per_minute=1, per_day=1, waiting=1)) as site:
+        assert [await site.draw(words) for words in ("a cat", "a dog", "a fish")] == [1, 2, 3]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,132 @@
+"""What stays in the conversation, what leaves it, and what ends when the page is closed."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, expect
+
+from tests.adapters.web.browser import Visitor, needs_browser, visiting
+from tests.adapters.web.site import Grace, Site, serving
+
+pytestmark = [pytest.mark.browser, needs_browser, pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    async with serving(tmp_path) as running:
+        yield running
+
+
+async def test_a_reload_while_a_picture_is_drawn_keeps_the_way_to_earlier_ones(
+    site: Site, browser: Browser
+) -> None:
+    for number in range(24):
+        await site.draw(f"cat {number}")
+    site.easel.hold = 2
+    async with visiting(browser, site.url) as visitor:
+        card = await visitor.say("a fish")
+        await expect(card.get_by_role("progressbar")).to_be_visible()
+        await visitor.page.reload()
+        await visitor.ready()
+        await visitor.page.get_by_role("button", name="Earlier pictures").click()
+        await expect(visitor.page.locator(".turn")).to_have_count(25)
+        await expect(visitor.page.locator(".words").first).to_have_text("cat 0")
+    site.easel.release()
+
+
+async def test_what_was_deleted_comes_back_with_undo(site: Site, visitor: Visitor) -> None:
+    card = await visitor.say("a cat")
+    await visitor.picture(card)
+    await visitor.press(card, "delete")
+    await expect(card).to_be_hidden()
+    await visitor.page.get_by_role("button", name="Undo").click()
+    await visitor.picture(card)
+    assert (await site.get("/api/jobs/1"))[1]["images"] != []
+
+
+async def test_after_ten_seconds_what_was_deleted_is_gone(site: Site, visitor: Visitor) -> None:
+    await visitor.page.clock.install()
+    card = await visitor.say("a cat")
+    await visitor.picture(card)
+    await visitor.press(card, "delete")
+    async with visitor.page.expect_response("**/actions"):
+        await visitor.page.clock.fast_forward(10_000)
+    await expect(visitor.page.locator(".turn")).to_have_count(0)
+    await expect(visitor.page.locator("#welcome")).to_be_visible()
+    assert (await site.get("/api/jobs/1"))[1]["images"] == []
+    assert (await site.get("/api/history"))[1]["messages"] == []
+
+
+async def test_closing_the_page_deletes_what_was_put_away(site: Site, browser: Browser) -> None:
+    async with visiting(browser, site.url) as visitor:
+        card = await visitor.say("a cat")
+        await visitor.picture(card)
+        await visitor.press(card, "delete")
+        await visitor.page.goto("about:blank")
+    while (await site.get("/api/jobs/1"))[1]["images"]:
+        pass
+
+
+async def test_a_card_has_its_number_and_a_star_that_makes_it_a_favourite(
+    site: Site, visitor: Visitor
+) -> None:
+    card = await visitor.say("a cat")
+    await visitor.picture(card)
+    await expect(card.locator(".number")).to_have_text("#1")
+    async with visitor.page.expect_response("**/actions"):
+        await card.get_by_role("button", name="Favourite").click()
+    assert (await site.store.job(1)).favourite  # type: ignore[union-attr]
+    await visitor.page.reload()
+    await visitor.ready()
+    star = visitor.cards.first.get_by_role("button", name="Favourite")
+    await expect(star).to_have_attribute("aria-pressed", "true")
+
+
+async def test_the_page_says_once_beforehand_that_leaving_cancels(site: Site, visitor: Visitor) -> None:
+    warning = visitor.page.locator("#leaving")
+    site.easel.hold = 1
+    await visitor.say("a cat")
+    await expect(warning).to_contain_text("If you close this page")
+    await visitor.page.get_by_role("button", name="All right").click()
+    await visitor.say("a fish")
+    await expect(visitor.cards.nth(1)).to_be_visible()
+    await expect(warning).to_be_hidden()
+    site.easel.release()
+
+
+async def test_who_left_finds_why_it_ended_and_a_way_to_draw_it_again(
+    browser: Browser, tmp_path: Path
+) -> None:
+    grace = Grace()
+    async with serving(tmp_path, sleep=grace) as site, visiting(browser, site.url) as visitor:
+        site.easel.hold = 2
+        await expect((await visitor.say("a cat")).get_by_role("progressbar")).to_be_visible()
+        await visitor.page.goto("about:blank")
+        await grace.begun.wait()
+        grace.over.set()
+        await site.core.idle()
+        await visitor.open(site.url)
+        card = visitor.cards.first
+        await expect(card.locator(".text")).to_contain_text("You closed the page.")
+        site.easel.release()
+        await card.get_by_role("button", name="Put it back in line").click()
+        await visitor.picture(visitor.cards.nth(1))
+
+
+async def test_with_the_switch_in_the_settings_nothing_ends_when_one_leaves(
+    browser: Browser, tmp_path: Path
+) -> None:
+    grace = Grace()
+    async with serving(tmp_path, sleep=grace) as site, visiting(browser, site.url) as visitor:
+        panel = await visitor.say("/settings")
+        await panel.get_by_role("switch", name="Keep drawing when I leave").click()
+        site.easel.hold = 2
+        card = await visitor.say("a cat")
+        await expect(card.get_by_role("progressbar")).to_be_visible()
+        await visitor.page.goto("about:blank")
+        await visitor.open(site.url)
+        assert not grace.begun.is_set()
+        site.easel.release()
+        await visitor.picture(visitor.cards.first)
