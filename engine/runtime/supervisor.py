@@ -12,64 +12,21 @@ import queue
 import signal
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
 from engine.runtime import child_main
+from engine.runtime.events import EventStream
 from engine.runtime.messages import Alive, Ask, CancelTask, Failed, Loaded, Order, Report, RunTask, TaskEvent
 from engine.runtime.watchdog import Patience, Tick, Watchdog
-from engine.types import EngineSettings, Event, Progress, Task
+from engine.types import EngineSettings, Task
 
 DYING = 10.0
 """Seconds a killed process may take to be gone; one that a driver holds in the kernel never is."""
 
 log = logging.getLogger(__name__)
-
-
-class Lane:
-    """The events of one task on their way to the generator that yields them; iterate it once.
-
-    Progress that nobody has read yet is replaced by newer progress; nothing else is ever dropped.
-    """
-
-    def __init__(self) -> None:
-        self._events: deque[Event] = deque()
-        self._wake = asyncio.Event()
-        self._failure: Failed | None = None
-        self.ended = False
-
-    def put(self, event: Event, last: bool) -> None:
-        """Add an event; after the `last` one the iteration ends."""
-        unread = self._events[-1] if self._events else None
-        if isinstance(event, Progress) and isinstance(unread, Progress):
-            event = replace(event, preview=event.preview or unread.preview)
-            self._events.pop()
-        self._events.append(event)
-        self.ended = last
-        self._wake.set()
-
-    def fail(self, failure: Failed) -> None:
-        """End the iteration with an error, after what has already arrived."""
-        self._failure = failure
-        self.ended = True
-        self._wake.set()
-
-    def __aiter__(self) -> "Lane":
-        return self
-
-    async def __anext__(self) -> Event:
-        while not self._events:
-            if self._failure is not None:
-                raise self._failure.error()
-            if self.ended:
-                raise StopAsyncIteration
-            self._wake.clear()
-            await self._wake.wait()
-        return self._events.popleft()
 
 
 class Supervisor:
@@ -95,7 +52,7 @@ class Supervisor:
         self._settings = settings
         self._delay = delay
         self._loop = asyncio.get_running_loop()
-        self._lanes: dict[int, Lane] = {}
+        self._streams: dict[int, EventStream] = {}
         self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._settled = asyncio.Event()
         self._gone = asyncio.Event()
@@ -119,15 +76,15 @@ class Supervisor:
         if self.ending is not None:
             raise self.ending.error()
 
-    def submit(self, number: int, task: Task) -> Lane:
+    def submit(self, number: int, task: Task) -> EventStream:
         """Order `task` and return its events."""
-        lane = self._lanes[number] = Lane()
+        stream = self._streams[number] = EventStream()
         self._orders.put(RunTask(number, task))
-        return lane
+        return stream
 
     def forget(self, number: int) -> None:
         """Forget task `number`; the worker drops it if it is not done."""
-        if not self._lanes.pop(number).ended:
+        if not self._streams.pop(number).ended:
             self._orders.put(CancelTask(number))
 
     async def end(self, grace: float) -> None:
@@ -166,7 +123,7 @@ class Supervisor:
         hangs = None
         while hangs is None:
             seconds = await self._tick(self._patience.every)
-            waited_for = any(not lane.ended for lane in self._lanes.values())
+            waited_for = any(not stream.ended for stream in self._streams.values())
             if self.room is not None and not waited_for and not self._watchdog.busy:
                 self._watchdog.rest()
                 continue
@@ -198,12 +155,12 @@ class Supervisor:
         elif report.number is None:
             self._refusal = report
             self._orders.put(None)
-        elif report.number in self._lanes:
-            lane = self._lanes[report.number]
+        elif report.number in self._streams:
+            stream = self._streams[report.number]
             if isinstance(report, TaskEvent):
-                lane.put(report.event, report.last)
+                stream.put(report.event, report.last)
             else:
-                lane.fail(report)
+                stream.fail(report)
 
     def _ended(self, reason: str) -> None:
         self._conclude(self._refusal or Failed("lost", reason))
@@ -221,9 +178,9 @@ class Supervisor:
         log.log(logging.INFO if self._unwanted.is_set() else logging.WARNING, "engine: %s", ending.message)
         self._orders.put(None)
         self._settled.set()
-        for lane in self._lanes.values():
-            if not lane.ended:
-                lane.fail(ending)
+        for stream in self._streams.values():
+            if not stream.ended:
+                stream.fail(ending)
 
     def _live(self) -> None:
         """Run in a thread: start the process and pass its reports to the loop until it is dead."""

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from engine.pictures import codec
+from engine.runtime.events import EventStream
 from engine.runtime.process import EngineState, ProcessEngine
-from engine.runtime.supervisor import Lane
 from engine.runtime.watchdog import Patience
 from engine.types import EngineLost, Generate, Picture, Upscale
 from tests.contracts.engine_contract import each, played
@@ -177,10 +177,10 @@ async def test_a_load_that_never_ends_loses_the_child(
 async def test_a_child_that_forgets_a_task_is_lost(engine: ProcessEngine, script: Script, time: Time) -> None:
     await engine.ready()
     assert engine._child is not None
-    lane = engine._child._lanes[99] = Lane()
+    stream = engine._child._streams[99] = EventStream()
     time.goes.set()
     with pytest.raises(EngineLost, match="done nothing for 100 s while pictures were waiting"):
-        await anext(lane)
+        await anext(stream)
 
 
 async def test_a_slow_step_is_left_alone_for_as_long_as_it_may_take(

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from engine.pictures import codec
+from engine.runtime.events import EventStream
 from engine.runtime.messages import Failed
 from engine.runtime.process import EngineState, ProcessEngine
-from engine.runtime.supervisor import Lane
 from engine.types import EngineError, EngineLost, Generate, Optimize, Picture, Progress, PromptReady, Upscale
 from tests.contracts.engine_contract import EngineContract, Kill, Record, played
 from tests.engine.scripted import CAPACITY, Script
@@ -263,22 +263,22 @@ def test_the_bot_process_imports_no_torch() -> None:
 
 
 async def test_unread_progress_gives_way_to_newer_progress_and_nothing_else_does() -> None:
-    lane = Lane()
+    stream = EventStream()
     ready, picture = PromptReady("a", "a"), Picture(b"", 1, 1, 1, 0.0)
-    lane.put(ready, False)
+    stream.put(ready, False)
     for progress in (Progress(1, 3), Progress(2, 3, b"preview"), Progress(3, 3)):
-        lane.put(progress, False)
-    lane.put(picture, True)
-    assert [event async for event in lane] == [ready, Progress(3, 3, b"preview"), picture]
+        stream.put(progress, False)
+    stream.put(picture, True)
+    assert [event async for event in stream] == [ready, Progress(3, 3, b"preview"), picture]
 
 
 async def test_an_error_comes_after_the_events_before_it() -> None:
-    lane = Lane()
-    lane.put(Progress(1, 3), False)
-    lane.fail(Failed("numerics", "not finite"))
-    assert await anext(lane) == Progress(1, 3)
+    stream = EventStream()
+    stream.put(Progress(1, 3), False)
+    stream.fail(Failed("numerics", "not finite"))
+    assert await anext(stream) == Progress(1, 3)
     with pytest.raises(EngineError, match="not finite"):
-        await anext(lane)
+        await anext(stream)
 
 
 async def test_a_task_given_while_another_runs_joins_its_batch(engine: ProcessEngine, script: Script) -> None:

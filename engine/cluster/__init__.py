@@ -1,0 +1,1 @@
+"""Several machines that draw for one bot, over a NATS broker; needs the extra `cluster`."""
