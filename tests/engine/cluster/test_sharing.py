@@ -62,7 +62,6 @@ async def test_each_of_three_workers_draws_its_share(server: Server) -> None:
         await present(engine, 3)
         await asyncio.gather(*(played(engine, small(seed)) for seed in range(12)))
     assert all(fake.tasks for fake in fakes)
-    assert sum(len(fake.tasks) for fake in fakes) == 12
     assert all(fake.most_running == 1 for fake in fakes)
 
 
