@@ -5,7 +5,7 @@ SPANDREL := .venv-spandrel
 BIN := $(VENV)/bin
 PARALLEL := -n auto --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-# uv, where it is there, installs faster: 20 seconds in place of 140, measured without the downloads.
+# uv, where it is there, installs faster: 20 seconds in place of 140 with a mirror nearby.
 UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),uv pip install --python $(BIN)/python,$(PIP) install)
 INPUTS := pyproject.toml constraints.txt
@@ -73,7 +73,7 @@ endif
 $(VENV)/.installed: $(VENV)/bin/python $(INPUTS)
 	@$(BIN)/python -c "import pip" 2>/dev/null || \
 	    { echo "$(VENV) is not whole: delete it and try again"; exit 1; }
-	@echo "Installing into $(VENV): 1.3 GB, or 6 GB with torch's CUDA build. This takes some minutes, once."
+	@echo "Installing into $(VENV): 1.3 GB, or 5 GB with torch's CUDA build. This takes some minutes, once."
 	$(INSTALL) --constraint constraints.txt --editable .
 	@touch $@
 

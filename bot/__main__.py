@@ -111,6 +111,34 @@ def _run(context: typer.Context, file: ConfigFile = None) -> None:
     asyncio.run(_serve(_settings(context, file, serves=True)))
 
 
+@app.command("setup")
+def _setup(context: typer.Context, file: ConfigFile = None) -> None:
+    """Ask for model and tokens, check them, write the configuration."""
+    from bot.setup import wizard
+
+    path = file or context.obj or config.DEFAULT_FILE
+    settings = config.load(path) if path.exists() else Config()
+    _log(settings, serves=False)
+    questions = wizard.Wizard(_outside(settings), texts := Texts(), locale := _locale())
+    if changes := asyncio.run(questions.run(settings)):
+        wizard.write(path, changes)
+        print(texts.say(locale, "setup-written", file=str(path)))
+    else:
+        print(texts.say(locale, "setup-unchanged"))
+    named = "" if path == config.DEFAULT_FILE else f" --config {path}"
+    print(texts.say(locale, "setup-start", command=f"python -m bot run{named}"))
+
+
+@app.command("doctor")
+def _doctor(context: typer.Context, file: ConfigFile = None) -> None:
+    """Check this machine and the configuration."""
+    settings = _settings(context, file)
+    findings = asyncio.run(_examine(settings, file or context.obj))
+    print("\n".join(map(str, findings)))
+    if any(finding.grade == "problem" for finding in findings):
+        raise typer.Exit(1)
+
+
 @app.command("imagine", context_settings=FLAGS_PASS)
 def _imagine(
     context: typer.Context,
@@ -170,16 +198,6 @@ def _info(
     print(output.json_text(found, indent=2))
 
 
-@app.command("doctor")
-def _doctor(context: typer.Context, file: ConfigFile = None) -> None:
-    """Check this machine and the configuration."""
-    settings = _settings(context, file)
-    findings = asyncio.run(_examine(settings, file or context.obj))
-    print("\n".join(map(str, findings)))
-    if any(finding.grade == "problem" for finding in findings):
-        raise typer.Exit(1)
-
-
 @app.command("backup")
 def _backup(
     context: typer.Context,
@@ -199,28 +217,10 @@ def _restore(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="An archive that backup wrote.")],
     file: ConfigFile = None,
 ) -> None:
-    """Put a backup in place of the data folder; the bot must be stopped."""
+    """Put a backup back into the data folder; stop the bot first."""
     settings = _settings(context, file)
     before = backup.restore(settings.data_dir, source)
     print(f"restored into {settings.data_dir}" + (f"; what was there is in {before}" if before else ""))
-
-
-@app.command("setup")
-def _setup(context: typer.Context, file: ConfigFile = None) -> None:
-    """Ask for model and tokens, check them, and write them into the configuration."""
-    from bot.setup import wizard
-
-    path = file or context.obj or config.DEFAULT_FILE
-    settings = config.load(path) if path.exists() else Config()
-    _log(settings, serves=False)
-    questions = wizard.Wizard(_outside(settings), texts := Texts(), locale := _locale())
-    if changes := asyncio.run(questions.run(settings)):
-        wizard.write(path, changes)
-        print(texts.say(locale, "setup-written", file=str(path)))
-    else:
-        print(texts.say(locale, "setup-unchanged"))
-    named = "" if path == config.DEFAULT_FILE else f" --config {path}"
-    print(texts.say(locale, "setup-start", command=f"python -m bot run{named}"))
 
 
 def _outside(settings: Config) -> "wizard.Outside":

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from engine import output
 from engine.models import convert
 from engine.models.registry import OURS, kind
 from engine.progress import bars
@@ -14,6 +15,7 @@ from engine.types import EngineError
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 done, 1 failed, 2 bad usage."""
+    output.never_fail()
     parser = argparse.ArgumentParser(prog="python -m engine")
     commands = parser.add_subparsers(required=True)
     command = commands.add_parser("prepare", help="convert a model's files once, for a smaller, faster start")

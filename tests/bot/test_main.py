@@ -75,9 +75,10 @@ def bot(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> B
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (["--help"], ["run", "imagine", "optimize", "info", "doctor", "--config"]),
-        (["-h"], ["run", "imagine", "optimize", "info", "doctor", "--config"]),
+        (["--help"], ["run", "setup", "doctor", "imagine", "optimize", "info", "--config"]),
+        (["-h"], ["run", "setup", "doctor", "imagine", "optimize", "info", "--config"]),
         (["run", "--help"], ["--config"]),
+        (["setup", "--help"], ["--config"]),
         (["imagine", "--help"], ["PROMPT", "--out", "--json", "--seed 7", "--config"]),
         (["optimize", "--help"], ["PROMPT", "--config"]),
         (["info", "--help"], ["FILE", "--config"]),
