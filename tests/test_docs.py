@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from adapters.web.door import CODES
+from adapters.web.payload import CONTROLS
 from bot.__main__ import app
 from bot.locales.texts import Texts
 from bot.replies.keyboard import EMOJIS
@@ -111,6 +112,11 @@ def test_the_page_on_troubles_lists_every_code_with_its_status() -> None:
     assert sorted(failures) == sorted((*get_args(ErrorCode), "refused", "storage"))
     assert door.pop("bad-request") == "400, 422"
     assert door == {code: str(status) for status, code in CODES.items() if code != "internal"}
+
+
+def test_the_page_on_the_api_names_every_control() -> None:
+    text = (ROOT / "docs" / "api.md").read_text("utf-8")
+    assert [name for name in CONTROLS if f"`{name}`" not in text] == ["prompt"]  # another name of `text`
 
 
 def test_the_readme_is_short() -> None:
