@@ -379,7 +379,7 @@ async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
     profile = _profile(settings)
     engine = _engine(settings, profile)
     try:
-        with bars(_line_for_step) as show:
+        with bars() as show:
             return await imagine.imagine(engine, profile, text, build.defaults(settings, profile), out, show)
     except Refused as refused:
         raise CommandError(Replies(profile).refused(refused, _locale()).text) from None
@@ -472,10 +472,6 @@ def _locale() -> str:
     """Return the terminal's language as a BCP 47 tag, from its variables."""
     named = filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG")))
     return next(named, "en").partition(".")[0].replace("_", "-")
-
-
-def _line_for_step(file: str, step: float, steps: float) -> None:
-    print(f"{file}: step {step} of {steps}", file=sys.stderr)
 
 
 def _line(picture: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""How far something long is: bars on a terminal, elsewhere what the caller has instead."""
+"""How far something long is: bars on a terminal, elsewhere nothing."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -9,10 +9,10 @@ Show = Callable[[str, float, float], None]
 
 
 @contextmanager
-def bars(otherwise: Show = lambda what, done, total: None) -> Iterator[Show]:
-    """Yield what shows a bar for each thing on stderr, or `otherwise` where that is no terminal."""
+def bars() -> Iterator[Show]:
+    """Yield what shows a bar for each thing on stderr, and nothing where that is no terminal."""
     if not sys.stderr.isatty():
-        yield otherwise
+        yield lambda what, done, total: None
         return
     from rich.console import Console
     from rich.markup import escape
