@@ -22,7 +22,8 @@ from engine.memory.residency import free_memory
 from engine.models.diffusers.pipeline import GenericPipeline
 from engine.models.profiles import profile
 from engine.models.zimage.load import DTYPES, threads, use_device
-from engine.prompts.llm.choose import choose_apart
+from engine.prompts import Target
+from engine.prompts.llm import choose
 from engine.types import EngineError, EngineSettings
 from engine.upscale.plan import UpscalePlan
 
@@ -64,14 +65,16 @@ def load(settings: EngineSettings, folder: Path) -> GenericPipeline:
         each.set_progress_bar_config(disable=True)
     log.info("loaded %s with %s on %s in %s", settings.model, type(pipe).__name__, device, dtype)
     upscaling = UpscalePlan.of(device, settings.upscalers)
-    writer = choose_apart(
+    writer = choose.choose_apart(
         settings.optimizer,
         device,
         lambda: free_memory(probe(settings.device), int(needed), precision),
         settings.threads,
     )
     known, language = profile(settings.model), settings.prompt_language
-    return GenericPipeline(pipe, image_pipe, known, device, offload, upscaling, writer, language)
+    translates = not Target(language, "zh" in known.reads).keeps_chinese
+    translator = choose.translator(settings.optimizer, settings.threads) if translates else None
+    return GenericPipeline(pipe, image_pipe, known, device, offload, upscaling, writer, language, translator)
 
 
 def _text_pipe(folder: Path, dtype: torch.dtype) -> Any:

@@ -52,7 +52,7 @@ class GenericPipeline:
 
     `offload` is called once when memory runs out: it makes the model take less and says whether it could.
     `upscaling` is where and with what pictures are upscaled, `writer` the language model that writes prompts;
-    `prompt_language` says when Chinese prompts stay Chinese.
+    `prompt_language` says when Chinese prompts stay Chinese, `translator` translates others.
     """
 
     def __init__(
@@ -65,12 +65,13 @@ class GenericPipeline:
         upscaling: UpscalePlan | None = None,
         writer: Writer | None = None,
         prompt_language: PromptLanguage = "auto",
+        translator: Callable[[str], str] | None = None,
     ) -> None:
         self.pipe = pipe
         self.image_pipe = image_pipe
         self.profile = profile
         self.device = device
-        target = prompts.Target(prompt_language, "zh" in profile.reads)
+        target = prompts.Target(prompt_language, "zh" in profile.reads, translator)
         self.optimizer = prompts.Optimizer(language=writer, target=target, usual=profile.negatives)
         self._readable = reader(pipe)
         self._offload = offload

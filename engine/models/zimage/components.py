@@ -16,8 +16,9 @@ from engine.upscale.plan import UpscalePlan
 class Components:
     """A loaded model; `scheduler` is that component's config, `world` what a limited model can draw.
 
-    `writer` is the language model that writes prompts, None where rules do, `prompt_language` when Chinese
-    prompts stay Chinese; `upscaling` says where and with what pictures are upscaled.
+    `writer` is the language model that writes prompts, None where rules do; `prompt_language` says when
+    Chinese prompts stay Chinese, `translator` translates others that rules do not understand; `upscaling`
+    says where and with what pictures are upscaled.
 
     `tighten` is called when memory runs out: it makes the model take less and says whether it could.
     `make_room` is called with a picture's width and height before it is begun, and may tighten, too; it says
@@ -37,6 +38,7 @@ class Components:
     world: World | None = None
     writer: Writer | None = None
     prompt_language: PromptLanguage = "auto"
+    translator: Callable[[str], str] | None = None
     upscaling: UpscalePlan = field(default_factory=UpscalePlan)
     tighten: Callable[[], bool] | None = None
     make_room: Callable[[int, int], bool] | None = None

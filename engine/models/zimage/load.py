@@ -29,7 +29,7 @@ from engine.models.zimage.lora import Loras, lora_folder
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.models.zimage.preview import PreviewMap, load_preview
 from engine.models.zimage.speed import Speed
-from engine.prompts import Writer, embedded_world
+from engine.prompts import Target, Writer, embedded_world
 from engine.prompts.llm import choose
 from engine.sampling.steps import SamplingOptions
 from engine.types import EngineError, EngineSettings
@@ -71,8 +71,13 @@ def _pipeline(
     share = detail.SHARE if "detail" in settings.experimental else 0.0
     upscaling = UpscalePlan.of(device, settings.upscalers, share)
     language = settings.prompt_language
+    translates = (
+        components.world is None and not Target(language, "zh" in components.profile.reads).keeps_chinese
+    )
+    translator = choose.translator(settings.optimizer, settings.threads) if translates else None
+    components = replace(components, prompt_language=language, translator=translator)
     pipeline = ZImagePipeline(
-        replace(components, writer=writer, upscaling=upscaling, prompt_language=language),
+        replace(components, writer=writer, upscaling=upscaling),
         speed=Speed.of(device.type, "cuda-graphs" in settings.experimental),
         options=options,
         loras=Loras(lora_folder(settings.loras), components.transformer),

@@ -82,7 +82,9 @@ class ZImagePipeline:
         self.optimizer = prompts.Optimizer(
             components.world,
             components.writer,
-            target=prompts.Target(components.prompt_language, "zh" in components.profile.reads),
+            target=prompts.Target(
+                components.prompt_language, "zh" in components.profile.reads, components.translator
+            ),
             usual=components.profile.negatives,
         )
         self._preview = components.preview

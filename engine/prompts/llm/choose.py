@@ -21,12 +21,14 @@ from engine.memory.residency import FreeMemory, ModelSize, plan_residency, toget
 from engine.memory.sizes import Weights
 from engine.memory.weights import pack_linears
 from engine.prompts.llm import llama, presets
+from engine.prompts.llm import translator as translation
 from engine.prompts.llm.batch_decoder import TOGETHER, Decoder
 from engine.prompts.llm.chat import CachedWriter, LanguageModel, around, rendered, stops
 from engine.prompts.llm.instructions import chat
 from engine.prompts.llm.llama import LlamaModel
 from engine.prompts.llm.presets import Preset
 from engine.prompts.llm.resident_model import ResidentModel
+from engine.prompts.llm.translator import Translator
 from engine.types import EngineError
 
 TOKENS = 768
@@ -90,7 +92,25 @@ def choose_apart(
                 return None
         return load(name, device, left, threads)
 
-    return None if optimizer == "rules" else _or_rules(apart)
+    return None if optimizer in ("rules", translation.NAME) else _or_rules(apart)
+
+
+def translator(optimizer: str, threads: int = 0) -> Translator | None:
+    """What translates for a model that reads no Chinese: OPUS-MT, if a setting names or `auto` finds it.
+
+    One that can't be used is logged.
+    """
+    is_wanted = optimizer == translation.NAME or (
+        optimizer == "auto" and translation.has_runtime() and translation.here() is not None
+    )
+    if not is_wanted:
+        return None
+    try:
+        look_apart(translation.NAME)
+    except EngineError as error:
+        log.error("rules alone translate: %s", error)
+        return None
+    return Translator(lambda: translation.opened(translation.fetch(), threads or presets.cores()))
 
 
 def _or_rules(chosen: Callable[[], LanguageModel | LlamaModel | None]) -> CachedWriter | None:
@@ -113,6 +133,10 @@ def look_apart(optimizer: str) -> None:
             "this model's text encoder writes no prompts; set [model] optimizer to rules or to a chat model",
         )
     if optimizer in ("auto", "rules"):
+        return
+    if optimizer == translation.NAME:
+        if not translation.has_runtime():
+            raise EngineError("bad_input", f"{optimizer} needs CTranslate2: {translation.INSTALL}")
         return
     preset, file = _gguf(optimizer)
     if file is not None:
@@ -150,6 +174,9 @@ def outlook(name: str, kind: str, free: FreeMemory) -> str:
     Raises what `load` raises.
     """
     look_apart(name)
+    if name == translation.NAME:
+        later = "" if translation.here() else f", after a download of {translation.SIZE / 1e9:.1f} GB"
+        return f"for models that read no Chinese, on the CPU{later}"
     preset, file = _gguf(name)
     if preset or file:
         size = file.stat().st_size if file else preset.size if preset else 0

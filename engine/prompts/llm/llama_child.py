@@ -103,7 +103,7 @@ class Model:
             "temperature": order["temperature"],
             "top_p": order["top_p"],
             "seed": order["seed"],
-            # Without it small models go round in circles: 55 % of their texts are taken at once, with it 65 %.
+            # Small models go round in circles without it (docs/prompts.md).
             "dry_multiplier": 0.8,
             "stream": True,
         }
