@@ -43,6 +43,7 @@ from bot.types import (
     Job,
     Kind,
     Params,
+    PictureSearch,
     Refused,
     Reply,
     Request,
@@ -225,6 +226,14 @@ class Core:
     async def jobs(self, user: User, limit: int = 50, before: int | None = None) -> list[Job]:
         """Return a user's jobs, newest first, those with ids below `before`."""
         return await self._history.jobs(user, limit, before)
+
+    async def pictures(self, user: User, search: PictureSearch, limit: int) -> list[Job]:
+        """Return a user's jobs with pictures that are still there, newest first."""
+        return await self._history.pictures(user, search, limit)
+
+    async def thumbnail(self, user: User, job_id: int, index: int, side: int) -> bytes:
+        """Return a picture of a user's own as a JPEG of at most `side` pixels; raises as `picture` does."""
+        return await self._history.thumbnail(user, job_id, index, side)
 
     async def open_jobs(self, user: User) -> list[Job]:
         """Return a user's queued and running jobs in the order they came."""

@@ -16,6 +16,7 @@ Verb = Literal[
     "reroll", "vary", "upscale", "edit", "info", "delete", "cancel", "favourite",
     "use", "original", "another", "set", "forget",
 ]  # fmt: skip
+Shape = Literal["", "square", "wide", "tall"]
 Fetch = Callable[[], Awaitable[bytes]]
 """Brings an attached file from where it lies."""
 RefusalCode = Literal[
@@ -165,6 +166,21 @@ class Job:
     started: float | None = None
     finished: float | None = None
     favourite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSearch:
+    """Which of a user's finished jobs to find: all of it must hold.
+
+    `words` stand in the prompt, the user's own or the used one. `since` is in Unix seconds, `before` a job's
+    number.
+    """
+
+    words: str = ""
+    favourite: bool = False
+    shape: Shape = ""
+    since: float = 0.0
+    before: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

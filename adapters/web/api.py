@@ -3,7 +3,6 @@
 Keeps nothing; knows how requests look, not who may send them.
 """
 
-import re
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -16,20 +15,25 @@ from adapters.web.events import Hub
 from adapters.web.identity import Gate, locale_of
 from adapters.web.payload import (
     BOX_PREFIX,
+    NUMBER,
     PAGE_PREFIX,
     Json,
     controls_json,
     draft_json,
     entry_json,
     job_json,
+    kept_pictures,
+    picture_json,
     read_action,
+    read_before,
     read_message,
+    read_search,
     reply_json,
 )
 from adapters.web.presence import Presence
 from bot.core import Core
-from bot.locales.texts import answer_locale
-from bot.replies.format import cut, introduced
+from bot.locales.texts import LANGUAGES, answer_locale
+from bot.replies.format import cut, introduced, original
 from bot.replies.refusals import REFUSALS, Refusal
 from bot.replies.replies import Replies
 from bot.requests import commands
@@ -39,10 +43,11 @@ from bot.types import Address, Job, Refused, Reply, User
 
 HEARTBEAT = 15.0
 HISTORY = 20
+GALLERY = 24
+THUMBNAIL = 400
+"""Pixels on the longer side, for a screen of twice the density."""
 LONGEST_PAGE = 64
 STREAM_HEADERS = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
-NUMBER = re.compile("[0-9]{1,18}")
-"""What a column of the database holds."""
 
 
 class Api:
@@ -62,11 +67,14 @@ class Api:
             web.get("/api/hello", self.hello),
             web.get("/api/events", self.events),
             web.get("/api/history", self.history),
+            web.get("/api/gallery", self.gallery),
             web.post("/api/messages", self.messages),
             web.post("/api/leave", self.leave),
             web.get(f"/api/jobs/{number}", self.job),
             web.get(f"/api/jobs/{number}/images/" + "{index:[0-9]{1,4}}.png", self.image),
+            web.get(f"/api/jobs/{number}/images/" + "{index:[0-9]{1,4}}.jpg", self.thumbnail),
             web.get(f"/api/jobs/{number}/input.png", self.input),
+            web.get(f"/api/jobs/{number}/message", self.message),
             web.post(f"/api/jobs/{number}/actions", self.actions),
         ]
 
@@ -95,8 +103,23 @@ class Api:
                 "largest_picture": MAX_BYTES,
                 "defaults": controls_json(defaults),
                 "choices": reply_json(settings)["choices"],
+                "commands": self._commands(user),
+                "languages": [self.replies.texts.say(name, "language-tag") for name in LANGUAGES],
             }
         )
+
+    def _commands(self, user: User) -> list[Json]:
+        """Return what a user may type behind a slash, in their language; `whole` is all there is to type."""
+        texts, admin = self.replies.texts, self.core.administers(user)
+        return [
+            {
+                "word": f"/{texts.words(user.locale, f'command-{entry.name}.words')[0]}",
+                "meaning": texts.say(user.locale, f"command-{entry.name}"),
+                "whole": entry.takes == "nothing",
+            }
+            for entry in commands.COMMANDS
+            if admin or not entry.admins
+        ]
 
     async def messages(self, request: web.Request) -> web.Response:
         """Take a message: a job, or a reply for a command that makes none."""
@@ -145,6 +168,34 @@ class Api:
         path = await self.core.picture(user, _number(request, "job"), _number(request, "index"))
         return web.FileResponse(path, headers={"Cache-Control": "private, max-age=3600"})
 
+    async def thumbnail(self, request: web.Request) -> web.Response:
+        """One picture of the user's own, small."""
+        user, job, index = self.gate.user(request), _number(request, "job"), _number(request, "index")
+        try:
+            jpeg = await self.core.thumbnail(user, job, index, THUMBNAIL)
+        except FileNotFoundError:
+            raise Refused("picture-gone") from None
+        headers = {"Cache-Control": "private, max-age=86400"}
+        return web.Response(body=jpeg, content_type="image/jpeg", headers=headers)
+
+    async def message(self, request: web.Request) -> web.Response:
+        """How the message of one of the user's own jobs looks now."""
+        user = self.gate.user(request)
+        job = await self.core.job(user, _number(request, "job"))
+        return web.json_response(await self._entry(user, job, self.hub.version()))
+
+    async def gallery(self, request: web.Request) -> web.Response:
+        """The user's pictures, newest first: those that a search finds, `before` a job's number."""
+        user = self.gate.user(request)
+        jobs = await self.core.pictures(user, read_search(request.query), GALLERY + 1)
+        pictures = [
+            {**picture_json(job, picture, original(job)), "favourite": job.favourite, "created": job.created}
+            for job in jobs[:GALLERY]
+            for picture in kept_pictures(job)
+        ]
+        last = jobs[GALLERY - 1].id if len(jobs) > GALLERY else None
+        return web.json_response({"pictures": pictures, "before": last})
+
     async def input(self, request: web.Request) -> web.Response:
         """The image that came with one of the user's own jobs."""
         png = await self.core.input(self.gate.user(request), _number(request, "job"))
@@ -156,11 +207,9 @@ class Api:
         `before` is a job number for earlier ones; so is the answer's, for those before these.
         """
         user = self.gate.user(request)
-        before = request.query.get("before", "")
-        if before and not NUMBER.fullmatch(before):
-            raise web.HTTPUnprocessableEntity(text=f"before must be a job number, not {cut(before, 24)!r}.")
+        before = read_before(request.query)
         version = self.hub.version()
-        jobs = await self.core.jobs(user, HISTORY + 1, int(before) if before else None)
+        jobs = await self.core.jobs(user, HISTORY + 1, before)
         found = [job for job in reversed(jobs[:HISTORY]) if not is_for_box(job)]
         entries = [entry for job in found if not (entry := await self._entry(user, job, version))["deleted"]]
         last = jobs[:HISTORY][-1].id if len(jobs) > HISTORY else None

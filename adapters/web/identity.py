@@ -20,6 +20,8 @@ from bot.types import User
 
 API = "/api/"
 COOKIE = "zimage_person"
+LANGUAGE_COOKIE = re.compile(r"(?:^|;)\s*zimage_language=([A-Za-z-]{2,20})")
+"""The language that somebody chose on the page."""
 COOKIE_SECONDS = 400 * 24 * 3600
 OPERATOR = "web:local"
 """The group of the user at the machine itself, where the chat needs no token."""
@@ -167,8 +169,9 @@ class Gate:
 
 
 def locale_of(request: web.BaseRequest) -> str:
-    """Return the first language the browser asks for that there are texts in, else the default one."""
-    wanted = LANGUAGE.findall(request.headers.get("Accept-Language", ""))
+    """Return the language chosen on the page, else the first of the browser's that there are texts in."""
+    chosen = LANGUAGE_COOKIE.findall(", ".join(request.headers.getall("Cookie", [])))
+    wanted = chosen + LANGUAGE.findall(request.headers.get("Accept-Language", ""))
     return next((tag for tag in wanted if tag.lower().partition("-")[0] in LANGUAGES), DEFAULT)
 
 

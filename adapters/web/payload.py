@@ -3,7 +3,7 @@
 import base64
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,20 @@ from adapters.web import bodies
 from bot.replies.format import cut, steps
 from bot.requests import flags
 from bot.requests.tasks import edited
-from bot.types import Action, Button, Choice, Fetch, Image, Job, JobPicture, Params, Refused, Reply, Verb
+from bot.types import (
+    Action,
+    Button,
+    Choice,
+    Fetch,
+    Image,
+    Job,
+    JobPicture,
+    Params,
+    PictureSearch,
+    Refused,
+    Reply,
+    Verb,
+)
 
 Json = dict[str, Any]
 
@@ -44,6 +57,9 @@ FLAGS = {
     "negative_prompt": "no",
 }
 """The flag that each control sets; an empty text sets none."""
+NUMBER = re.compile("[0-9]{1,18}")
+"""What a column of the database holds."""
+LONGEST_SEARCH = 200
 EXACT = 2**53
 """From here on a browser rounds numbers; seeds beyond are strings of digits."""
 MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
@@ -119,6 +135,28 @@ async def read_action(request: web.Request, job: int) -> tuple[Action, str]:
     if not isinstance(value, str) or len(value) > LONGEST_TEXT:
         raise _bad(f"value must be a string of at most {LONGEST_TEXT} characters, not {_shown(value)}.")
     return Action(verb, job, index, value), _message_id(body)
+
+
+def read_before(query: Mapping[str, str]) -> int | None:
+    """Return the job number that `before` is; raises HTTPUnprocessableEntity where it is none."""
+    before = query.get("before", "")
+    if before and not NUMBER.fullmatch(before):
+        raise _bad(f"before must be a job number, not {cut(before, 24)!r}.")
+    return int(before) if before else None
+
+
+def read_search(query: Mapping[str, str]) -> PictureSearch:
+    """Read the query of `GET /api/gallery`; raises HTTPUnprocessableEntity naming the value and the fix."""
+    shapes: dict[str, Shape] = {"": "", "square": "square", "wide": "wide", "tall": "tall"}
+    shape, since = query.get("shape", ""), query.get("since", "0")
+    if shape not in shapes:
+        raise _bad(f"shape must be square, wide or tall, not {_shown(shape)}.")
+    if not NUMBER.fullmatch(since):
+        raise _bad(f"since must be a time in Unix seconds, not {_shown(since)}.")
+    words = query.get("words", "").strip()[:LONGEST_SEARCH]
+    return PictureSearch(
+        words, query.get("favourite") == "1", shapes[shape], float(since), read_before(query)
+    )
 
 
 def job_json(job: Job) -> Json:
@@ -201,7 +239,7 @@ def reply_json(reply: Reply, job: Job | None = None) -> Json:
     pictures = kept_pictures(job) if job is not None and reply.final else ()
     if job is not None and reply.images and pictures:
         alt = reply.images[0].alt
-        images = [_picture_json(job, picture, alt) for picture in pictures]
+        images = [picture_json(job, picture, alt) for picture in pictures]
     else:
         images = [_inline_json(image) for image in reply.images]
     return {
@@ -285,13 +323,16 @@ def _action_json(action: Action) -> Json:
     return {"verb": action.verb, "job": action.job, "index": action.index, "value": action.value}
 
 
-def _picture_json(job: Job, picture: JobPicture, alt: str) -> Json:
+def picture_json(job: Job, picture: JobPicture, alt: str) -> Json:
     return {
         "url": picture_url(job, picture),
         "file": f"{job.id}-{picture.index}.png",
         "width": picture.width,
         "height": picture.height,
         "alt": alt,
+        "job": job.id,
+        "index": picture.index,
+        "seed": str(picture.seed),
     }
 
 

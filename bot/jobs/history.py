@@ -10,7 +10,7 @@ from bot.policy.limits import Usage
 from bot.requests.followups import picture_of
 from bot.storage.jobs import JobStore
 from bot.storage.pictures import PictureFolder
-from bot.types import Job, Kind, Refused, Reply, User
+from bot.types import Job, Kind, PictureSearch, Refused, Reply, User
 
 
 class History:
@@ -42,6 +42,14 @@ class History:
     async def jobs(self, user: User, limit: int = 50, before: int | None = None) -> list[Job]:
         """Return a user's jobs, newest first, those with ids below `before`."""
         return await self._store.history(self._person(user), limit, before)
+
+    async def pictures(self, user: User, search: PictureSearch, limit: int) -> list[Job]:
+        """Return a user's jobs with pictures that are still there, newest first."""
+        return await self._store.pictures(self._person(user), search, limit)
+
+    async def thumbnail(self, user: User, job_id: int, index: int, side: int) -> bytes:
+        """Return a picture as a small JPEG; raises `Refused` as `picture` does."""
+        return await self._images.thumbnail((await self.picture(user, job_id, index)).name, side)
 
     async def newest(self, user: User, kind: Kind) -> Job:
         """Return a user's newest job of a kind; raises `Refused` (`no-job-yet`)."""

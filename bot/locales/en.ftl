@@ -361,6 +361,20 @@ typed-on = on true
 typed-off = off false
 typed-auto = auto
 typed-random = random
+typed-help =
+    help
+    help me
+    hello
+    hi
+    hey
+    hi there
+    hello there
+    good morning
+    what can you do
+    what do you do
+    how does this work
+    how do i use this
+    who are you
 typed-all = all
 typed-separate = off
 typed-sr = sr
@@ -473,6 +487,36 @@ page-favourite = Favourite
 page-leaving = If you close this page, what is still being drawn here is cancelled.
 page-keep = Keep drawing when I leave
 page-understood = All right
+page-menu = Menu
+page-gallery = Gallery
+page-settings = Settings
+page-help = Help
+page-keys = Keyboard shortcuts
+page-tongue = Language
+page-theme = Theme
+page-theme-auto = Like the device
+page-theme-light = Light
+page-theme-dark = Dark
+page-commands = Commands
+page-search = Search in prompts
+page-shape = Any shape
+page-square = Square
+page-wide = Wide
+page-tall = Tall
+page-days = Any time
+page-day = Last day
+page-week = Last week
+page-month = Last month
+page-favourites = Favourites
+page-none = No pictures found.
+page-previous = Previous picture
+page-next = Next picture
+page-copy-prompt = Copy prompt
+page-copy-seed = Copy seed
+page-copied = Copied
+page-key-line = New line
+page-key-write = Go to the text box; there: commands
+page-key-next = Previous or next picture
 page-send = Send
 page-viewer = Picture in full size
 page-download = Download

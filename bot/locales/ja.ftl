@@ -311,6 +311,18 @@ typed-on = オン
 typed-off = オフ
 typed-auto = 自動
 typed-random = ランダム
+typed-help =
+    こんにちは
+    こんばんは
+    おはよう
+    おはようございます
+    やあ
+    何ができますか
+    何ができるの
+    使い方
+    使い方を教えて
+    使い方を教えてください
+    あなたは誰ですか
 typed-all = 全部 すべて
 typed-separate = 解除 オフ
 typed-sr = 超解像
@@ -423,6 +435,36 @@ page-favourite = お気に入り
 page-leaving = このページを閉じると、まだ描いている途中のものはキャンセルされます。
 page-keep = 閉じても描き続ける
 page-understood = わかりました
+page-menu = メニュー
+page-gallery = ギャラリー
+page-settings = 設定
+page-help = ヘルプ
+page-keys = キーボードショートカット
+page-tongue = 言語
+page-theme = テーマ
+page-theme-auto = 端末に合わせる
+page-theme-light = ライト
+page-theme-dark = ダーク
+page-commands = コマンド
+page-search = プロンプトを検索
+page-shape = すべての形
+page-square = 正方形
+page-wide = 横長
+page-tall = 縦長
+page-days = すべての期間
+page-day = 1 日以内
+page-week = 1 週間以内
+page-month = 1 か月以内
+page-favourites = お気に入り
+page-none = 画像が見つかりません。
+page-previous = 前の画像
+page-next = 次の画像
+page-copy-prompt = プロンプトをコピー
+page-copy-seed = シードをコピー
+page-copied = コピーしました
+page-key-line = 改行
+page-key-write = 入力欄へ移動（入力欄では：コマンド）
+page-key-next = 前または次の画像
 page-send = 送信
 page-viewer = 原寸の画像
 page-download = ダウンロード

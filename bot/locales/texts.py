@@ -81,6 +81,15 @@ def typed(key: str) -> tuple[str, ...]:
     return tuple(sorted(words, key=lambda word: (-len(word), word)))
 
 
+@cache
+def phrases(key: str) -> frozenset[str]:
+    """Return the phrases of every language, in lower case, that stand in the lines of `key`."""
+    texts = Texts()
+    return frozenset(
+        line.casefold() for language in LANGUAGES for line in texts.say(language, key).splitlines()
+    )
+
+
 def language(locale: str) -> str:
     """Return the language of a BCP 47 tag among `LANGUAGES`, the default one for any other."""
     name = locale.lower().partition("-")[0]

@@ -311,6 +311,20 @@ typed-on = 开 开启
 typed-off = 关 关闭
 typed-auto = 自动
 typed-random = 随机
+typed-help =
+    你好
+    您好
+    你好呀
+    嗨
+    哈喽
+    早上好
+    你会什么
+    你能做什么
+    你会做什么
+    怎么用
+    怎么用你
+    你是谁
+    救命
 typed-all = 全部 所有
 typed-separate = 解除 关闭
 typed-sr = 超分 超分辨率 超解析度
@@ -423,6 +437,36 @@ page-favourite = 收藏
 page-leaving = 关闭这个页面，还没画完的图就会取消。
 page-keep = 离开后继续画
 page-understood = 知道了
+page-menu = 菜单
+page-gallery = 图库
+page-settings = 设置
+page-help = 帮助
+page-keys = 键盘快捷键
+page-tongue = 语言
+page-theme = 主题
+page-theme-auto = 跟随设备
+page-theme-light = 浅色
+page-theme-dark = 深色
+page-commands = 命令
+page-search = 在提示词中搜索
+page-shape = 任意形状
+page-square = 方形
+page-wide = 横幅
+page-tall = 竖幅
+page-days = 任意时间
+page-day = 最近一天
+page-week = 最近一周
+page-month = 最近一个月
+page-favourites = 收藏
+page-none = 没有找到图片。
+page-previous = 上一张
+page-next = 下一张
+page-copy-prompt = 复制提示词
+page-copy-seed = 复制种子
+page-copied = 已复制
+page-key-line = 换行
+page-key-write = 到输入框；在框内：命令
+page-key-next = 上一张或下一张
 page-send = 发送
 page-viewer = 查看大图
 page-download = 下载

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.locales.texts import typed
+from bot.locales.texts import phrases, typed
 from bot.requests import flag_syntax, upscale_options
 from bot.types import Refused
 
@@ -80,7 +80,7 @@ _CLOSING = " .!?~。、"
 def parse(text: str) -> Command:
     """Return the command a message is; words without one are a prompt.
 
-    Raises `Refused`: unknown-command, prompt-too-long.
+    Raises `Refused`: unknown-command, prompt-too-long. A greeting and a question for help get help.
 
     A Chinese or Japanese command word counts without a slash too, where it stands alone and what follows is
     what it takes: "放大 17" upscales, and "放大四倍" as it is written, too; "放大镜下的蚂蚁" is a prompt.
@@ -90,6 +90,8 @@ def parse(text: str) -> Command:
     plain = flag_syntax.normalize(text)
     if plain.startswith("/"):
         return _slash(text, plain)
+    if plain.casefold().strip(_CLOSING) in phrases("typed-help"):
+        return Command("help", "")
     for word in _BARE:
         entry = _BY_WORD[word]
         if plain.startswith(word) and (entry.takes == "picture" or _AFTER_WORD.match(plain, len(word))):

@@ -20,7 +20,7 @@ from bot.storage.database import Database, Values
 from bot.storage.kept_updates import KeptUpdates
 from bot.storage.rows import Value, picture_row, request_row, to_job
 from bot.storage.stats import JobSummary
-from bot.types import Address, Job, JobPicture, Kind, Request, State
+from bot.types import Address, Job, JobPicture, Kind, PictureSearch, Request, State
 from engine.types import PromptReady
 
 MAX_CRASHES = 5
@@ -28,6 +28,11 @@ MOST = 2**63 - 1
 """SQLite counts no further."""
 BATCH = 500
 """Rows written in one transaction where there may be many: an ask never waits for more."""
+_PROMPTS = (
+    "original || char(10) || used_prompt || char(10) || "
+    "iif(json_valid(params), json_extract(params, '$.prompt'), '')"
+)
+_SHAPES = {"": "", "square": "width = height", "wide": "width > height", "tall": "width < height"}
 _OPEN = "('queued', 'running')"
 _COLUMNS = """*, (
     SELECT json_group_array(json_object(
@@ -105,6 +110,20 @@ class JobStore:
     async def favourites(self, person: str, limit: int) -> list[Job]:
         """Return a person's favourites, newest first."""
         return await self._jobs("person = ? AND favourite = 1 ORDER BY id DESC LIMIT ?", (person, limit))
+
+    async def pictures(self, person: str, search: PictureSearch, limit: int) -> list[Job]:
+        """Return a person's jobs with pictures that are still there, newest first."""
+        conditions = [
+            "person = ? AND id < ? AND created >= ?",
+            "EXISTS (SELECT 1 FROM pictures WHERE job = jobs.id AND deleted = 0)",
+            f"instr(lower({_PROMPTS}), ?)" if search.words else "",
+            "favourite = 1" if search.favourite else "",
+            _SHAPES[search.shape],
+        ]
+        where = " AND ".join(filter(None, conditions))
+        words = (search.words.lower(),) if search.words else ()
+        values = (person, min(search.before or MOST, MOST), search.since, *words, limit)
+        return await self._jobs(f"{where} ORDER BY id DESC LIMIT ?", values)
 
     async def set_favourite(self, job_id: int, favourite: bool) -> None:
         """Keep a job beyond the retention of pictures and prompts, or no longer."""

@@ -115,6 +115,10 @@ class PictureFolder:
         """
         return await asyncio.to_thread(_grid, [self._pictures / name for name in names])
 
+    async def thumbnail(self, name: str, side: int) -> bytes:
+        """Return a finished picture as a JPEG of at most `side` pixels; raises FileNotFoundError."""
+        return await asyncio.to_thread(_thumbnail, self._pictures / name, side)
+
     async def delete(self, names: Iterable[str]) -> None:
         """Remove finished pictures; those already gone are no error."""
         await asyncio.to_thread(_remove, [self._pictures / name for name in names])
@@ -193,6 +197,16 @@ def _measure(data: bytes) -> tuple[int, int]:
 def _upright_png(data: bytes, within: int | None) -> bytes:
     with _opened(data) as image:
         return _encode(upright.decoded(image, data, within), "PNG")
+
+
+def _thumbnail(path: Path, side: int) -> bytes:
+    try:
+        with Image.open(path) as image:
+            small = image.convert("RGB")
+    except _BROKEN as error:
+        raise FileNotFoundError(f"{path} is broken: {error}") from error
+    small.thumbnail((side, side))
+    return _encode(small, "JPEG")
 
 
 def _grid(paths: Sequence[Path]) -> Encoded:

@@ -3,8 +3,13 @@
 import { Chat } from "./chat.js";
 import { Composer } from "./composer.js";
 import { ask, follow, messageId } from "./net.js";
+import { Commands } from "./commands.js";
+import { show } from "./dialogs.js";
+import { Gallery } from "./gallery.js";
 import { Leaving } from "./leaving.js";
 import { Optimizer } from "./optimize.js";
+import { Viewer } from "./viewer.js";
+import { Menu } from "./menu.js";
 import { strings } from "./strings.js";
 
 const SUGGESTIONS = 6;
@@ -14,11 +19,24 @@ const byId = (id) => document.getElementById(id);
 
 const composer = new Composer(byId("composer"), send);
 const optimizer = new Optimizer(byId("composer"), composer);
-const chat = new Chat({ scroll: byId("scroll"), log: byId("log"), status: byId("status"), viewer: byId("viewer"), press, changed: welcome });
+const viewer = new Viewer(byId("viewer"), (action) => {
+  if (byId("gallery").open) byId("gallery").close();
+  return press(action, chat.cardOf(action.job));
+});
+const gallery = new Gallery(byId("gallery"), viewer);
+const chat = new Chat({ scroll: byId("scroll"), log: byId("log"), status: byId("status"), viewer, press, changed: welcome });
+const commands = new Commands(byId("commands"), composer, (text) => send({ text }));
+const menu = new Menu(byId("menu"), {
+  gallery: () => gallery.open(),
+  settings: () => send({ text: "/settings" }),
+  help: () => send({ text: "/help" }),
+  keys: () => show(byId("keys")),
+});
 const leaving = new Leaving(byId("leaving"));
 let before; // the number that earlier jobs are below, undefined before the first answer
 
 byId("earlier").addEventListener("click", earlier);
+addEventListener("keydown", shortcut);
 addEventListener("pagehide", () => chat.end());
 greet();
 follow({
@@ -31,6 +49,16 @@ follow({
   lost: () => byId("connection").hidden && trouble(strings.reconnecting),
 });
 
+function shortcut(event) {
+  const { target, key } = event;
+  if (target.matches("input, textarea, select") || document.querySelector("dialog[open]")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const does = { "/": () => composer.text.focus(), g: () => gallery.open(), "?": () => show(byId("keys")) }[key];
+  if (!does) return;
+  event.preventDefault();
+  does();
+}
+
 function trouble(sentence) {
   byId("connection").textContent = sentence;
   byId("connection").hidden = false;
@@ -39,6 +67,8 @@ function trouble(sentence) {
 async function greet() {
   const hello = await retried(() => ask("api/hello"));
   composer.defaults(hello.defaults, hello.choices);
+  commands.all = hello.commands;
+  menu.offer(hello.languages);
   composer.restore();
   composer.text.focus();
   composer.largest = hello.largest_picture;

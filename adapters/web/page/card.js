@@ -16,6 +16,7 @@ export class Card {
     this.stage = "";
     this.drawn = "";
     this.buttons = "";
+    this.pictures = []; // that can be enlarged
     this.frame = element("div", { className: "frame", hidden: true });
     this.frame.dataset.cover = strings.reveal;
     this.parent = element("a", { className: "parent", hidden: true });
@@ -136,6 +137,7 @@ export class Card {
     this.frame.classList.toggle("covered", Boolean(reply.spoiler) && !this.uncovered);
     if (drawn === this.drawn) return;
     this.drawn = drawn;
+    this.pictures = preview ? [] : images;
     if (preview && this.frame.firstChild?.tagName === "IMG") {
       this.frame.firstChild.src = here(images[0].url);
       return;

@@ -1,7 +1,6 @@
 // The conversation: one turn per message, each brought to its latest state.
 
 import { Card, element } from "./card.js";
-import { here } from "./net.js";
 import { strings } from "./strings.js";
 
 const NEAR = 100;
@@ -21,7 +20,6 @@ export class Chat {
     this.following = true;
     scroll.addEventListener("scroll", () => (this.following = scroll.scrollTop >= this.goal() - NEAR));
     addEventListener("resize", () => this.follow());
-    viewer.addEventListener("click", (event) => event.target === viewer && viewer.close());
   }
 
   get size() {
@@ -86,6 +84,12 @@ export class Chat {
   notice(card, reply) {
     card.notice(reply);
     this.announce(reply);
+  }
+
+  /** The card that shows a job; a new one at the end where it is not on the page. */
+  cardOf(job) {
+    const turn = [...this.turns.values()].find((each) => each.job === job) ?? this.add(`about-${job}-${this.size}`);
+    return turn.card;
   }
 
   /** Put a turn away for a while, with a way back; after that `commit` deletes its job for good. */
@@ -153,17 +157,10 @@ export class Chat {
     this.changed();
   }
 
+  /** Open a picture among all that are seen here. */
   enlarge(image) {
-    const large = this.viewer.querySelector("#large");
-    large.src = here(image.url);
-    large.alt = image.alt;
-    large.width = image.width;
-    large.height = image.height;
-    // Small pictures fill the screen up to four times their size, large ones shrink to fit.
-    large.style.setProperty("--width", `${image.width * 4}px`);
-    large.style.setProperty("--ratio", image.width / image.height);
-    Object.assign(this.viewer.querySelector("#download"), { href: here(image.url), download: image.file });
-    this.viewer.showModal();
+    const all = [...this.turns.values()].flatMap(({ card }) => card.pictures);
+    this.viewer.open(all.includes(image) ? all : [image], image);
   }
 
   announce(reply) {

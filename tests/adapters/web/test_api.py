@@ -298,3 +298,26 @@ async def test_each_choice_in_braces_is_a_message_of_its_own(site: Site) -> None
     _, history = await site.get("/api/history")
     jobs = [(await site.get(f"/api/jobs/{entry['job']}"))[1] for entry in history["messages"]]
     assert [job["prompt"] for job in jobs] == ["a red boat", "a blue boat"]
+
+
+async def test_the_gallery_comes_in_parts_without_what_was_deleted(site: Site) -> None:
+    jobs = [await site.draw(f"cat {number}") for number in range(26)]
+    await site.post(f"/api/jobs/{jobs[-1]}/actions", {"verb": "delete"})
+    _, latest = await site.get("/api/gallery")
+    _, earlier = await site.get(f"/api/gallery?before={latest['before']}")
+    assert [picture["job"] for picture in latest["pictures"]] == jobs[-2:0:-1]
+    assert ([picture["job"] for picture in earlier["pictures"]], earlier["before"]) == (jobs[:1], None)
+
+
+@pytest.mark.parametrize("query", ["shape=round", "since=yesterday", "before=-1"])
+async def test_a_search_that_makes_no_sense_is_refused(site: Site, query: str) -> None:
+    status, answer = await site.get(f"/api/gallery?{query}")
+    assert (status, answer["code"]) == (422, "bad-request")
+
+
+async def test_a_thumbnail_is_a_small_jpeg_of_ones_own(site: Site) -> None:
+    job = await site.draw("a cat")
+    async with site.client.get(f"/api/jobs/{job}/images/0.jpg") as answer:
+        assert answer.content_type == "image/jpeg"
+        assert max(Image.open(io.BytesIO(await answer.read())).size) <= 400
+    assert (await site.get(f"/api/jobs/{job}/images/7.jpg"))[0] == 422

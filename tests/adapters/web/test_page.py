@@ -197,7 +197,7 @@ async def test_shift_enter_is_a_new_line(visitor: Visitor) -> None:
 
 async def test_a_chinese_browser_gets_a_chinese_page(site: Site, browser: Browser) -> None:
     async with visiting(browser, site.url, locale="zh-CN") as visitor:
-        await expect(visitor.page.get_by_label("提示词")).to_be_visible()
+        await expect(visitor.page.get_by_label("提示词", exact=True)).to_be_visible()
         await expect(visitor.page.locator("html")).to_have_attribute("lang", "zh-CN")
 
 
