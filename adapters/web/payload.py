@@ -25,6 +25,7 @@ from bot.types import (
     PictureSearch,
     Refused,
     Reply,
+    Shape,
     Verb,
 )
 
