@@ -164,7 +164,13 @@ def load(
     preset, file = _gguf(name)
     if preset or file:
         fetch = preset.fetch if preset else partial(Path, file or "")
-        return LlamaModel(name, fetch, threads or presets.cores(), is_here=file is not None)
+        return LlamaModel(
+            name,
+            fetch,
+            threads or presets.cores(),
+            is_here=file is not None,
+            shares_memory=device.type in presets.SHARING,
+        )
     return _in_torch(name, device, free)
 
 

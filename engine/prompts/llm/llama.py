@@ -65,7 +65,8 @@ def check(file: Path) -> Callable[[str], str]:
 
 
 class LlamaModel:
-    """Writes with the model that `find` returns, by `threads`; `is_here` says that finding it takes no time.
+    """Writes with the model that `find` returns, by `threads`; `is_here` says that finding it takes no time,
+    `shares_memory` that pictures are drawn in main memory as well.
 
     Called from one thread; finding, reading and ending happen in others.
     """
@@ -77,12 +78,14 @@ class LlamaModel:
         threads: int,
         *,
         is_here: bool = True,
+        shares_memory: bool = True,
         later: Callable[[float, Callable[[], None]], threading.Timer] = threading.Timer,
     ) -> None:
         self.name = name
         self._find = find
         self._threads = threads
         self._is_here = is_here
+        self._shares_memory = shares_memory
         self._later = later
         self._lock = threading.Lock()
         self._opener = ThreadPoolExecutor(1, thread_name_prefix="llama")
@@ -96,8 +99,8 @@ class LlamaModel:
         return self._first + self._each * (tokens - 1) if self._each else 0.0
 
     def release_memory(self, out_of_memory: bool) -> bool:
-        """End the process where memory ran out; return whether there was one."""
-        return out_of_memory and self.close()
+        """End the process where the memory that it takes ran out; return whether there was one."""
+        return out_of_memory and self._shares_memory and self.close()
 
     def write(self, prompt: str, *, chinese: bool = False, seed: int = 0) -> Generator[None, None, str]:
         """Write a better prompt, yielding while the process computes; the paragraph is what it returns.

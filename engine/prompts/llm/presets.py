@@ -13,6 +13,8 @@ from engine.memory.residency import FreeMemory
 
 SUFFIX = ".gguf"
 RUNTIME = "xllamacpp"
+SHARING = ("cpu", "mps")
+"""Kinds of devices whose memory is the main memory."""
 INSTALL = "pip install 'zimage-bot[writer]'"
 BYTES_A_SECOND = 5e9
 """Weights that one core reads a second while it writes one text; measured (docs/prompts.md)."""
@@ -93,7 +95,7 @@ def has_runtime() -> bool:
 
 def fits(size: int, free: FreeMemory, kind: str) -> bool:
     """Say whether so many bytes have room in main memory beside a model on a device of that kind."""
-    return size + CACHE <= max(free.host, free.beside if kind in ("cpu", "mps") else 0)
+    return size + CACHE <= max(free.host, free.beside if kind in SHARING else 0)
 
 
 def suited(free: FreeMemory, kind: str) -> list[str]:

@@ -12,8 +12,12 @@ import pytest
 import torch
 
 from engine.files import gguf
-from engine.memory.plan import GIB
+from engine.memory.plan import GIB, PlanRequest
+from engine.memory.planner import choose as planned
+from engine.memory.probe import Facts
 from engine.memory.residency import FreeMemory
+from engine.memory.sizes import Z_IMAGE
+from engine.models.describe import _writer
 from engine.prompts import Optimizer
 from engine.prompts.llm import choose, llama, presets
 from engine.prompts.llm.chat import CachedWriter
@@ -170,7 +174,8 @@ def test_a_setting_means_a_gguf_file(how: str, tmp_path: Path) -> None:
     writer = choose.choose_apart(name, CARD, lambda: ROOM)
     assert writer is not None
     assert run(writer.write("a cat"))[0]
-    writer.release_memory(True)
+    assert not writer.release_memory(True)
+    writer._model.close()
 
 
 def written(file: Path, **values: str) -> Path:
@@ -282,6 +287,17 @@ def test_auto_takes_no_model_that_does_not_fit_and_none_without_the_runtime(
         "qwen3-0.6b writes better: set model.optimizer to it after pip install 'zimage-bot[writer]' "
         "(a download of 0.6 GB, once)",
     )
+
+
+def test_the_doctor_hears_what_auto_chose_and_what_writes_better(machine: Callable[..., None]) -> None:
+    machine(4)
+    facts = Facts("cpu", "CPU", 64 * GIB, 64 * GIB, False, 64 * GIB, 64 * GIB)
+    found = _writer("auto", planned(facts, Z_IMAGE, PlanRequest(512, 512)), facts)
+    assert found["writer_chosen"] == "rules"
+    assert found["writer_better"].startswith("qwen3-0.6b writes better")
+    machine(4, "qwen3-0.6b")
+    found = _writer("auto", planned(facts, Z_IMAGE, PlanRequest(512, 512)), facts)
+    assert found == {"writer_chosen": "qwen3-0.6b", "writer_better": ""}
 
 
 def test_a_file_of_the_hub_is_named_by_its_repository() -> None:
