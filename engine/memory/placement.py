@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from engine.memory import allocator, strips
-from engine.memory.plan import Plan
+from engine.memory.plan import Plan, spread
 from engine.memory.sizes import BLOCK, Weights, is_linear
 from engine.memory.streaming import Streamer
 from engine.types import GRID, EngineError
@@ -25,7 +25,7 @@ class Placement:
     """The placement of one model's parts on `device`.
 
     The modules are used as ever; hooks on blocks and on the token table bring what is not there. Blocks of
-    the transformer that are streamed must be called as modules.
+    the transformer that are streamed must be called as modules, whatever their forward then computes.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ def place_for(plan: Plan, device: torch.device, stack: str, name: str) -> torch.
     if stack == "text_encoder":
         away = plan.text_encoder == "streamed" and (block is not None or "embed_tokens" in name)
     else:
-        away = block is not None and int(block[1]) >= plan.resident_blocks
+        away = block is not None and int(block[1]) in spread(plan.blocks, plan.resident_blocks)
     return CPU if away else device
 
 

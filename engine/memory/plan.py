@@ -4,6 +4,7 @@ Every byte count is an estimate on the safe side; nothing here touches a device.
 chooses the layout.
 """
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
@@ -188,6 +189,17 @@ class Plan:
         whole, strips = 4 * sizes.wide, 1.2 * (sizes.wide + 2 * sizes.narrow)
         values = {"whole": whole * pixels, "strips": strips * pixels, "tiles": whole * TILE**2 + 9 * pixels}
         return values[self.decode] * DTYPE_BYTES[self.dtype]
+
+
+def spread(blocks: int, resident: int) -> list[int]:
+    """Return which of `blocks` are streamed where so many are resident: as far apart as can be.
+
+    So there is time to copy each while those before it compute. Of fewer resident ones those streamed before
+    are streamed, too, so that a tighter plan moves blocks one way only.
+    """
+    golden = (math.sqrt(5) - 1) / 2
+    apart = sorted(range(blocks), key=lambda place: (place + 1) * golden % 1)
+    return sorted(apart[: blocks - min(max(resident, 0), blocks)])
 
 
 def gib(count: float) -> str:

@@ -5,26 +5,41 @@ Results are bit-identical to the resident model's: the same kernels multiply the
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from engine.memory.plan import spread
+
 SLOTS = 2
+ALIGNMENT = 64
+"""Bytes at whose multiples tensors begin in a buffer, as torch's own do in main memory."""
 
 log = logging.getLogger(__name__)
 
 Home = list[tuple[nn.Module, str, bool, Tensor]]
 """A block's tensor: owner, name, whether it is a parameter, and its copy in main memory."""
 Identity = list[tuple[int, torch.dtype]]
+Specs = list[tuple[torch.Size, torch.dtype]]
+
+
+class _Buffer(NamedTuple):
+    """A block's bytes in main memory, which tensors lie in them, and whether they are page-locked."""
+
+    bytes: Tensor
+    identity: Identity
+    is_locked: bool
 
 
 class Streamer:
-    """Keeps the first `resident` of `blocks` on `device` and brings the others through two slots.
+    """Keeps `resident` of `blocks` on `device` and brings the others through two slots.
 
-    While one block computes, the next streamed one is copied by a stream of its own. After each block its
-    parameters point back to main memory, so that casting or saving a module at rest works as ever. Blocks
-    must be equal in shapes; they are called in order, and whatever order is right, only slower.
+    While others compute, the next streamed block is copied by a stream of its own, out of a buffer that is as
+    large as its weights. After each block its parameters point back to main memory, so that casting or saving
+    a module at rest works as ever. Blocks must be equal in shapes; they are called in order, and whatever
+    order is right, only slower.
     """
 
     def __init__(self, blocks: Sequence[nn.Module], device: torch.device, resident: int) -> None:
@@ -33,27 +48,29 @@ class Streamer:
         self._slots: list[_Slot] = []
         self._home: Home = []
         self._hooks: list[Any] = []
+        self._buffers: dict[int, _Buffer] = {}
         self._copier = torch.cuda.Stream(device) if device.type == "cuda" else None
-        self.resident = 0
+        self.streamed: list[int] = []
+        """The indices of the blocks that are kept in main memory."""
         self.keep(resident)
 
-    @property
-    def streamed(self) -> list[int]:
-        """The indices of the blocks that are kept in main memory."""
-        return list(range(self.resident, len(self._blocks)))
-
     def keep(self, resident: int) -> None:
-        """Have the first `resident` blocks on the device and the others in main memory."""
+        """Have `resident` blocks on the device and the others in main memory."""
         self.release()
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
-        self.resident = min(max(resident, 0), len(self._blocks))
+        self.streamed = spread(len(self._blocks), resident)
         with torch.inference_mode(False), torch.no_grad():
-            for block in self._blocks[self.resident :]:
-                _move(block, torch.device("cpu"), pinned=self._copier is not None)
-            for block in self._blocks[: self.resident]:
-                _move(block, self._device)
+            for place in self.streamed:
+                if place not in self._buffers:
+                    self._buffers[place] = _gathered(self._blocks[place], self._copier is not None)
+            for place in sorted({*range(len(self._blocks))} - {*self.streamed}):
+                for module, name, parameter, tensor in _home(self._blocks[place]):
+                    _point(module, name, parameter, tensor.to(self._device))
+                buffer = self._buffers.pop(place, None)
+                if buffer is not None and buffer.is_locked:
+                    torch.cuda.cudart().cudaHostUnregister(buffer.bytes.data_ptr())
         for place in self.streamed:
             block = self._blocks[place]
             self._hooks += [
@@ -76,7 +93,7 @@ class Streamer:
         slot.wait()
         for (module, name, parameter, _), tensor in zip(home, slot.tensors, strict=True):
             _point(module, name, parameter, tensor)
-        following = self.streamed[(place - self.resident + 1) % len(self.streamed)]
+        following = self.streamed[(self.streamed.index(place) + 1) % len(self.streamed)]
         coming = _home(self._blocks[following])
         if self._holding(following, coming) is None:
             self._fetch(following, coming, beside=slot)
@@ -98,7 +115,7 @@ class Streamer:
         if slot is None or (beside is None and len(self._slots) < SLOTS):
             slot = _Slot(self._device, self._copier)
             self._slots.append(slot)
-        slot.fill(place, [tensor for *_, tensor in home])
+        slot.fill(place, [tensor for *_, tensor in home], self._buffers[place])
         return slot
 
 
@@ -109,27 +126,33 @@ class _Slot:
         self.place = -1
         self.tensors: list[Tensor] = []
         self.source: Identity = []
+        self._buffer = torch.empty(0, dtype=torch.uint8)
         self._device = device
         self._copier = copier
         self._arrived = torch.cuda.Event() if copier is not None else None
 
-    def fill(self, place: int, source: list[Tensor]) -> None:
+    def fill(self, place: int, source: list[Tensor], buffer: _Buffer) -> None:
         """Copy `source` here, after everything the computing stream has queued so far.
 
-        That is the last use of what is here now, and of what had this memory before it was a slot.
+        That is the last use of what is here now, and of what had this memory before it was a slot. All at
+        once where `source` are still the tensors in `buffer`.
         """
         self.place, self.source = place, _identity(source)
-        if [(t.shape, t.dtype) for t in source] != [(t.shape, t.dtype) for t in self.tensors]:
+        specs = _specs(source)
+        if specs != _specs(self.tensors):
             if self._copier is not None:
                 self._copier.synchronize()
             with torch.inference_mode(False):
-                self.tensors = [torch.empty_like(tensor, device=self._device) for tensor in source]
+                self._buffer = torch.empty(_size(specs), dtype=torch.uint8, device=self._device)
+                self.tensors = _carved(self._buffer, specs)
+        is_whole = self.source == buffer.identity
+        pairs = [(self._buffer, buffer.bytes)] if is_whole else list(zip(self.tensors, source, strict=True))
         if self._copier is None:
-            self._copy(source)
+            _copy(pairs)
             return
         self._copier.wait_stream(torch.cuda.current_stream(self._device))
         with torch.cuda.stream(self._copier):
-            self._copy(source)
+            _copy(pairs)
             self._arrived.record(self._copier)  # type: ignore[union-attr]
 
     def wait(self) -> None:
@@ -137,21 +160,27 @@ class _Slot:
         if self._arrived is not None:
             torch.cuda.current_stream(self._device).wait_event(self._arrived)
 
-    def _copy(self, source: list[Tensor]) -> None:
-        for mine, theirs in zip(self.tensors, source, strict=True):
-            mine.copy_(theirs, non_blocking=True)
+
+def _copy(pairs: list[tuple[Tensor, Tensor]]) -> None:
+    for mine, theirs in pairs:
+        mine.copy_(theirs, non_blocking=True)
 
 
 def _identity(tensors: list[Tensor]) -> Identity:
     return [(tensor.data_ptr(), tensor.dtype) for tensor in tensors]
 
 
+def _specs(tensors: list[Tensor]) -> Specs:
+    return [(tensor.shape, tensor.dtype) for tensor in tensors]
+
+
 def _home(block: nn.Module) -> Home:
+    """Return a block's tensors as they lie in memory, so that what is side by side there stays so."""
     found: Home = []
     for module in block.modules():
         found += [(module, name, True, p.data) for name, p in module._parameters.items() if p is not None]
         found += [(module, name, False, b) for name, b in module._buffers.items() if b is not None]
-    return found
+    return sorted(found, key=lambda each: each[3].data_ptr())
 
 
 def _point(module: nn.Module, name: str, parameter: bool, tensor: Tensor) -> None:
@@ -161,18 +190,40 @@ def _point(module: nn.Module, name: str, parameter: bool, tensor: Tensor) -> Non
         module._buffers[name] = tensor
 
 
-def _move(block: nn.Module, device: torch.device, pinned: bool = False) -> None:
-    for module, name, parameter, tensor in _home(block):
-        moved = tensor.to(device)
-        _point(module, name, parameter, _pinned(moved) if pinned else moved)
+def _gathered(block: nn.Module, lock: bool) -> _Buffer:
+    """Move a block's tensors into one buffer in main memory and return it; `lock` page-locks it."""
+    home = _home(block)
+    specs = _specs([tensor for *_, tensor in home])
+    buffer = torch.empty(_size(specs), dtype=torch.uint8)
+    places = _carved(buffer, specs)
+    for (module, name, parameter, tensor), place in zip(home, places, strict=True):
+        _point(module, name, parameter, place.copy_(tensor))
+    return _Buffer(buffer, _identity(places), lock and _page_locked(buffer))
 
 
-def _pinned(tensor: Tensor) -> Tensor:
-    """Return a page-locked copy, or the tensor itself where the system gives no more of such memory."""
-    if tensor.is_pinned():
-        return tensor
-    try:
-        return tensor.pin_memory()
-    except RuntimeError as error:
-        log.warning("main memory cannot be page-locked (%s); streaming will be slower", error)
-        return tensor
+def _page_locked(buffer: Tensor) -> bool:
+    """Page-lock a buffer where it is; torch's `pin_memory` would take the next power of two in bytes."""
+    code = int(torch.cuda.cudart().cudaHostRegister(buffer.data_ptr(), buffer.nbytes, 0))
+    if code:
+        log.warning("main memory cannot be page-locked (CUDA error %d); streaming will be slower", code)
+        with suppress(RuntimeError):  # CUDA reports the failure once more at the next launch
+            torch.zeros(1, device="cuda")
+    return not code
+
+
+def _size(specs: Specs) -> int:
+    return sum(_padded(shape.numel() * dtype.itemsize) for shape, dtype in specs)
+
+
+def _carved(buffer: Tensor, specs: Specs) -> list[Tensor]:
+    """Return views of a buffer (bytes) that have these shapes and dtypes, one behind the other."""
+    found, first = [], 0
+    for shape, dtype in specs:
+        size = shape.numel() * dtype.itemsize
+        found.append(buffer[first : first + size].view(dtype).view(shape))
+        first += _padded(size)
+    return found
+
+
+def _padded(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT

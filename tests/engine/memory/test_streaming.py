@@ -1,11 +1,16 @@
 """A model of which only some blocks are on the device computes the very same numbers."""
 
 import copy
+from itertools import pairwise
 
 import pytest
 import torch
+from diffusers.models.transformers.transformer_z_image import ZImageTransformerBlock
 from torch import Tensor, nn
 
+from engine.memory import streaming
+from engine.memory.plan import Form, spread
+from engine.memory.sizes import Z_IMAGE
 from engine.memory.streaming import SLOTS, Streamer
 
 CPU = torch.device("cpu")
@@ -52,10 +57,12 @@ def test_the_next_block_is_on_its_way_while_one_computes() -> None:
     streamed = stack()
     streamer = Streamer(list(streamed), CPU, resident=1)
     places: list[set[int]] = []
-    for block in streamed[1:]:
-        block.register_forward_pre_hook(lambda *_: places.append({slot.place for slot in streamer._slots}))
+    for place in streamer.streamed:
+        streamed[place].register_forward_pre_hook(
+            lambda *_: places.append({slot.place for slot in streamer._slots})
+        )
     streamed(torch.randn(3, 8))
-    assert places == [{1, 2}, {2, 3}, {3, 4}, {4, 1}]
+    assert places == [{0, 1}, {1, 3}, {3, 4}, {4, 0}]
 
 
 def test_at_rest_every_parameter_lies_in_main_memory_and_may_be_cast() -> None:
@@ -84,9 +91,65 @@ def test_skipping_a_block_and_changing_the_count_changes_no_result() -> None:
     values = torch.randn(3, 8)
     for resident in (0, 2, 5, 1):
         streamer.keep(resident)
-        assert streamer.streamed == list(range(resident, 5))
+        assert len(streamer.streamed) == 5 - resident
         assert torch.equal(streamed[:4](values), whole[:4](values))
         assert torch.equal(streamed(values), whole(values))
+
+
+def test_each_streamed_block_lies_in_one_buffer_as_large_as_its_weights() -> None:
+    streamed = nn.Sequential(*(nn.Linear(128, 96, bias=False) for _ in range(3))).requires_grad_(False)
+    Streamer(list(streamed), CPU, resident=0)
+    sizes = [layer.weight.untyped_storage().nbytes() for layer in streamed]
+    assert sizes == [128 * 96 * 4] * 3
+
+
+@pytest.mark.parametrize(("code", "locked", "remark"), [(0, True, ""), (1, False, "cannot be page-locked")])
+def test_a_buffer_is_page_locked_where_it_is_or_streamed_from_as_it_is(
+    code: int, locked: bool, remark: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls: list[tuple[int, int]] = []
+
+    class Runtime:
+        def cudaHostRegister(self, pointer: int, size: int, flags: int) -> int:  # noqa: N802
+            calls.append((pointer, size))
+            return code
+
+    monkeypatch.setattr(torch.cuda, "cudart", Runtime)
+    monkeypatch.setattr(torch, "zeros", lambda *_, **__: None)
+    block = Block()
+    weights = sum(tensor.nbytes for tensor in block.state_dict().values())
+    buffer = streaming._gathered(block, lock=True)
+    assert buffer.is_locked is locked
+    assert calls == [(buffer.bytes.data_ptr(), buffer.bytes.nbytes)]
+    assert buffer.bytes.nbytes - weights < 3 * streaming.ALIGNMENT
+    assert remark in caplog.text
+
+
+def test_what_lies_side_by_side_is_streamed_side_by_side() -> None:
+    joined = torch.randn(16, 8)
+    block = nn.ModuleDict({name: nn.Linear(8, 8, bias=False) for name in ("b", "other", "a")})
+    block.requires_grad_(False)
+    block["a"].weight.data, block["b"].weight.data = joined.chunk(2)
+    Streamer([block], CPU, resident=0)
+    first, second = block["a"].weight, block["b"].weight
+    assert second.storage_offset() - first.storage_offset() == first.numel()
+
+
+@pytest.mark.parametrize("resident", range(31))
+def test_streamed_blocks_are_spread_and_those_of_a_looser_plan_stay_streamed(resident: int) -> None:
+    streamed = spread(30, resident)
+    assert len(streamed) == 30 - resident
+    assert set(streamed) <= set(spread(30, resident - 1))
+    if len(streamed) <= 11:
+        assert all(2 <= later - earlier <= 13 for earlier, later in pairwise(streamed))
+
+
+def test_a_block_of_the_real_size_takes_in_main_memory_what_the_plan_says() -> None:
+    with torch.device("meta"):
+        block = ZImageTransformerBlock(0, 3840, 30, 30, 1e-5, True).bfloat16()
+    specs = streaming._specs(list(block.parameters()))
+    planned = Form("bfloat16", "plain").block(Z_IMAGE.transformer)
+    assert streaming._size(specs) == pytest.approx(planned, rel=1e-5)
 
 
 @pytest.mark.gpu
