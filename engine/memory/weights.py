@@ -100,11 +100,12 @@ class PackedLinear(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """Multiply `values` (…, in) by the unpacked matrix."""
-        return functional.linear(values, self.unpacked(values.dtype), self.bias)
+        return functional.linear(values, self.kept.unpacked(values.dtype), self.bias)
 
-    def unpacked(self, dtype: torch.dtype) -> Tensor:
-        """Return the matrix (out, in) in `dtype`."""
-        return unpack(self.packed, self.scale, self.form, dtype).view(self.out_features, self.in_features)
+    @property
+    def kept(self) -> Packed:
+        """The matrix as it is kept."""
+        return Packed(self.packed, self.scale, self.form, (self.out_features, self.in_features))
 
 
 def pack_linears(model: nn.Module, form: Weights, device: torch.device, but: nn.Module | None = None) -> None:
@@ -139,7 +140,9 @@ def unpack(packed: Tensor, scale: Tensor | None, form: Weights, dtype: torch.dty
         # A row's scale is a hundredth of its largest weight, which half precision hardly resolves.
         wide = torch.float32 if dtype == torch.float16 else dtype
         return (packed.to(wide) * scale.to(wide)).to(dtype)
-    pairs = _pairs(packed.device, dtype).index_select(0, packed.flatten().int())
+    # The compiler makes the table part of the graph.
+    pairs = (_pairs if torch.compiler.is_compiling() else _kept_pairs)(packed.device, dtype)
+    pairs = pairs.index_select(0, packed.flatten().int())
     return pairs.view(-1, GROUP) * scale.to(dtype)
 
 
@@ -150,10 +153,12 @@ def _pack_four_bits(groups: Tensor) -> tuple[Tensor, Tensor]:
     return nearest[:, ::2] << 4 | nearest[:, 1::2], scale
 
 
-@cache
 def _pairs(device: torch.device, dtype: torch.dtype) -> Tensor:
     """Every byte's two weights (256, 2): one look-up for both."""
     with torch.inference_mode(False):
         levels = torch.tensor(_NORMAL_FLOAT, device=device, dtype=dtype)
         byte = torch.arange(256, device=device)
         return torch.stack([levels[byte >> 4], levels[byte & 15]], dim=1)
+
+
+_kept_pairs = cache(_pairs)

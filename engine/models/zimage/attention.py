@@ -46,6 +46,18 @@ def chosen(transformer: Any) -> Order | None:
     return working(by_capability(torch.cuda.get_device_capability(device)), example)
 
 
+def without_plans(kernels: Order | None) -> Order | None:
+    """Return `kernels` with cuDNN's behind the others that are fast.
+
+    It makes a plan for each new shape, which takes half a second and more; the others need none. So cuDNN's
+    is for shapes that were warmed.
+    """
+    if kernels is None:
+        return None
+    last = [kernel for kernel in kernels if kernel in (SDPBackend.CUDNN_ATTENTION, SDPBackend.MATH)]
+    return (*(kernel for kernel in kernels if kernel not in last), *last)
+
+
 def by_capability(capability: tuple[int, int]) -> Order:
     """Return what to prefer on a CUDA device of this compute capability."""
     return HOPPER if capability >= (9, 0) else AMPERE if capability >= (8, 0) else OLDER

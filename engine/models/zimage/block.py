@@ -3,7 +3,7 @@
 Uses the modules inside diffusers' `ZImageTransformerBlock` and reads their weights in place.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
@@ -11,10 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.memory.weights import Packed, PackedLinear
+
 FP16_SHIFT = 2.0**-6
 """What half precision is scaled by before the two products that outgrow it; exact, a power of two."""
 
-Layer = Tensor | nn.Module
+Layer = Tensor | Packed | nn.Module
 """A bias-free linear layer: its weight `(outputs, inputs)`, or a module where the weight does not say all."""
 
 
@@ -32,6 +34,12 @@ class BlockWeights(NamedTuple):
     heads: int
     eps: float
     eps_pair: float
+
+    @property
+    def is_traceable(self) -> bool:
+        """Whether the weights say all, so that a compiler can take them as inputs."""
+        layers = (*self.inputs, self.out, *self.gates, self.down)
+        return not any(isinstance(layer, nn.Module) for layer in layers)
 
 
 def run_block(tokens: Tensor, rope: Tensor, factors: Tensor, weights: BlockWeights) -> Tensor:
@@ -77,6 +85,8 @@ def _gated(tokens: Tensor, layers: tuple[Layer, ...]) -> tuple[Tensor, Tensor]:
 
 
 def _linear(tokens: Tensor, layer: Layer) -> Tensor:
+    if isinstance(layer, Packed):
+        layer = layer.unpacked(tokens.dtype)
     return functional.linear(tokens, layer) if isinstance(layer, Tensor) else layer(tokens)
 
 
@@ -93,8 +103,8 @@ class Block:
     """A callable view of one `ZImageTransformerBlock`; the module stays usable and owns the weights.
 
     Its query, key, value, w1 and w3 become views of two larger tensors, which costs no memory. Linear layers
-    that are wrapped, hooked, quantised or were moved are called as modules; a block without any is computed
-    by `run`. With `real_rope` it rotates in real numbers.
+    that are wrapped, hooked or have a bias are called as modules; a block without any is computed by `run`,
+    wherever its weights are at that moment. With `real_rope` it rotates in real numbers.
     """
 
     def __init__(self, module: Any, real_rope: bool = False, run: Run = run_block) -> None:
@@ -105,13 +115,12 @@ class Block:
             (feed, "w1"), (feed, "w3"), (feed, "w2"),
         ]  # fmt: skip
         layers = self._layers()
-        fusible = _plain(layers) and not self.is_whole
-        self._tensors = (
-            self._weights((fuse(layers[:3]),), layers[3].weight, (fuse(layers[4:6]),), layers[6].weight)
-            if fusible
-            else None
-        )
-        self._pointers = _pointers(layers) if self._tensors else []
+        self._fused: BlockWeights | None = None
+        if _plain(layers) and not self.is_whole:
+            fuse(layers[:3])
+            fuse(layers[4:6])
+            self._fused = self._weights()
+        self._pointers = _pointers(layers) if self._fused else []
         self._real_rope = real_rope
         self._run = run
 
@@ -124,7 +133,17 @@ class Block:
     def is_fused(self) -> bool:
         """Whether its fused weights are still all there is to its linear layers."""
         layers = self._layers()
-        return self._tensors is not None and _plain(layers) and self._pointers == _pointers(layers)
+        return self._fused is not None and _plain(layers) and self._pointers == _pointers(layers)
+
+    @property
+    def is_traceable(self) -> bool:
+        """Whether a compiled `run` can compute it."""
+        return self._weights().is_traceable
+
+    @property
+    def kind(self) -> Hashable:
+        """What its graph and the way to its weights depend on besides the numbers."""
+        return self.is_whole, type(self.module.attention.to_q)
 
     def modulation(self, time: Tensor) -> Tensor:
         """Return the factors `(4, S, dim)` around attention and feed-forward for time embeddings `(S, 256)`.
@@ -139,14 +158,21 @@ class Block:
         scale_a, gate_a, scale_f, gate_f = module.adaLN_modulation(time).chunk(4, dim=1)
         return weights * torch.stack([1 + scale_a, gate_a.tanh(), 1 + scale_f, gate_f.tanh()])
 
-    def whole(self, tokens: Tensor, rope: Tensor, time: Tensor | None) -> Tensor:
+    def whole(self, tokens: Tensor, rope: Tensor, time: Tensor | None, stock: bool = False) -> Tensor:
         """Return `tokens` (B, n, dim) after the module with its hooks, for time embeddings (B, 256).
 
-        Its own forward, as its authors wrote it, except in half precision, which only ours stays within.
+        `stock` computes its own forward, as its authors wrote it, between the hooks, except in half
+        precision, which only ours stays within.
         """
-        is_half = tokens.dtype == torch.float16
-        with _replaced(self.module, self._forward) if is_half else nullcontext():
+        is_ours = not stock or tokens.dtype == torch.float16
+        with _replaced(self.module, self._forward) if is_ours else nullcontext():
             result: Tensor = self.module(tokens, None, rope, time)
+        return result
+
+    def between_hooks(self, compute: Callable[[], Tensor]) -> Tensor:
+        """Return what `compute` returns while the module's hooks have its weights in place."""
+        with _replaced(self.module, lambda: compute()):
+            result: Tensor = self.module()
         return result
 
     def _forward(self, tokens: Tensor, mask: None, rope: Tensor, time: Tensor | None) -> Tensor:
@@ -161,23 +187,21 @@ class Block:
         """As a call does, by another `run`."""
         # The compiler supports no complex numbers.
         rope = torch.view_as_real(rope) if self._real_rope else rope
-        if self._tensors is not None and self.is_fused:
-            return run(tokens, rope, factors, self._tensors)
-        layers = self._layers()
-        weights = self._weights(tuple(layers[:3]), layers[3], tuple(layers[4:6]), layers[6])
-        return run_block(tokens, rope, factors, weights)
+        weights = self._fused if self._fused is not None and self.is_fused else self._weights()
+        return (run if weights.is_traceable else run_block)(tokens, rope, factors, weights)
 
     def _layers(self) -> list[Any]:
         return [parent._modules[name] for parent, name in self._linears]
 
-    def _weights(
-        self, inputs: tuple[Layer, ...], out: Layer, gates: tuple[Layer, ...], down: Layer
-    ) -> BlockWeights:
-        attention = self.module.attention
+    def _weights(self) -> BlockWeights:
+        """Return what there is to the linear layers now."""
+        attention, layers = self.module.attention, self._layers()
         norms = attention.norm_q.weight, attention.norm_k.weight
         # No inference tensor, like the other weights, or the compiler makes a graph of its own for it.
         with torch.inference_mode(False), torch.no_grad():
             pair = torch.cat([weight.expand(attention.heads, -1) for weight in norms])
+            inputs, gates = _joined(layers[:3]), _joined(layers[4:6])
+        out, down = _kept(layers[3]), _kept(layers[6])
         eps = self.module.ffn_norm1.eps
         return BlockWeights(inputs, out, gates, down, pair, attention.heads, eps, attention.norm_q.eps)
 
@@ -200,20 +224,33 @@ def _replaced(module: nn.Module, forward: Callable[..., Tensor]) -> Iterator[Non
             module.forward = before
 
 
-def fuse(layers: list[nn.Linear]) -> Tensor:
-    """Return the weights of `layers` as one tensor `(sum of outputs, inputs)` that they become views of.
-
-    Where they are that already, it is the same memory again.
-    """
+def fuse(layers: list[nn.Linear]) -> None:
+    """Have the weights of `layers` lie side by side, as views of one tensor, where they do not yet."""
     with torch.inference_mode(False), torch.no_grad():
         weights = [layer.weight.data for layer in layers]
-        rows, columns = sum(map(len, weights)), weights[0].shape[1]
-        if _consecutive(weights):
-            return weights[0].as_strided((rows, columns), (columns, 1))
-        fused = torch.cat(weights)
-        for layer, part in zip(layers, fused.split([len(weight) for weight in weights]), strict=True):
-            layer.weight.data = part
-    return fused
+        if not _consecutive(weights):
+            parts = torch.cat(weights).split([len(weight) for weight in weights])
+            for layer, part in zip(layers, parts, strict=True):
+                layer.weight.data = part
+
+
+def _joined(layers: list[Any]) -> tuple[Layer, ...]:
+    """Return layers on one input, as one weight `(sum of outputs, inputs)` where theirs lie side by side."""
+    if not _plain(layers) or not _consecutive([layer.weight for layer in layers]):
+        return tuple(map(_kept, layers))
+    first, columns = layers[0].weight.data, layers[0].in_features
+    return (first.as_strided((sum(layer.out_features for layer in layers), columns), (columns, 1)),)
+
+
+def _kept(layer: Any) -> Layer:
+    """Return a layer's weight where that says all there is to it, else the layer."""
+    if _plain([layer]):
+        weight: Tensor = layer.weight.data
+        return weight
+    if type(layer) is PackedLinear and layer.bias is None and untouched(layer):
+        return layer.kept
+    module: nn.Module = layer
+    return module
 
 
 def _consecutive(weights: list[Tensor]) -> bool:

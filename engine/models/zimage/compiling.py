@@ -5,7 +5,7 @@ that computes something else than the eager one is not used.
 """
 
 import logging
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -18,8 +18,9 @@ RECOMPILES = 64
 """Graphs a block may be compiled into: one per size of picture and length of caption."""
 LARGEST_DIFFERENCE = 0.02
 """Relative difference between a compiled block and an eager one that is still rounding, in half precision."""
-TRIALS = (64, 96)
-"""Two lengths: the second one has the compiler make the graph for any length."""
+TRIALS = ((64, 1), (96, 1), (128, 2))
+"""Lengths and pictures of forwards: the second one has the compiler make the graph for any length, the third
+one that for any number of pictures from two on."""
 
 log = logging.getLogger(__name__)
 
@@ -28,9 +29,11 @@ class Compiled:
     """`run_block` compiled. Blocks of equal sizes share its graphs, their weights being inputs.
 
     A shape whose graph cannot be compiled or run ends compiling: everything runs uncompiled from then on.
+    `like` (dim,) is a tensor of the device and precision that is computed in.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, like: Tensor) -> None:
+        self._like = like
         torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, RECOMPILES)
         self._own: set[tuple[int, ...]] = set()
         self._works = True
@@ -53,28 +56,30 @@ class Compiled:
         run = self._one_shape if tuple(tokens.shape) in self._own else self._any_shape
         return run(tokens, rope, factors, weights)
 
-    def warm(self, block: Block, length: int) -> bool:
+    def warm(self, blocks: Sequence[Block], length: int) -> bool:
         """Compile a graph for one picture of `length` tokens; False leaves that shape to the common one."""
-        PULSE.beat()
-        shape = (1, length, block.module.attention.to_q.in_features)
+        shape = (1, length, self._like.shape[0])
         self._own.add(shape)
-        if not self.agrees(block, length):
+        if not all(self.agrees(block, length) for block in blocks):
             self._own.discard(shape)
         return shape in self._own
 
+    def is_warm(self, batch: int, length: int) -> bool:
+        """Say whether forwards of `batch` pictures and `length` tokens have a graph of their own."""
+        return (batch, length, self._like.shape[0]) in self._own
+
     @torch.inference_mode()
-    def agrees(self, block: Block, length: int) -> bool:
+    def agrees(self, block: Block, length: int, batch: int = 1) -> bool:
         """Say whether `block` computes the same compiled as not; a compiler that fails does not."""
-        attention, modulation = block.module.attention, block.module.adaLN_modulation[0]
-        weight = attention.to_q.weight
-        given = {"device": weight.device, "dtype": weight.dtype}
-        tokens = torch.randn((1, length, weight.shape[1]), **given)
-        factors = block.modulation(torch.randn((1, modulation.in_features), **given))[:, :, None]
-        pairs = weight.shape[0] // attention.heads // 2
-        rope = torch.ones((1, length, pairs), device=weight.device) * (0.6 + 0.8j)
-        expected = block.computed(run_block, tokens, rope, factors)
+        PULSE.beat()
+        attention, (dim,) = block.module.attention, self._like.shape
+        tokens = torch.randn((batch, length, dim)).to(self._like)
+        factors = torch.randn((4, batch, 1, dim)).to(self._like)
+        pairs = dim // attention.heads // 2
+        rope = torch.ones((1, length, pairs), device=self._like.device) * (0.6 + 0.8j)
+        expected = block.between_hooks(lambda: block.computed(run_block, tokens, rope, factors))
         try:
-            found = block.computed(self._compiled, tokens, rope, factors)
+            found = block.between_hooks(lambda: block.computed(self._compiled, tokens, rope, factors))
         except RuntimeError as error:
             _tell(error)
             return False
@@ -84,16 +89,15 @@ class Compiled:
         return off <= LARGEST_DIFFERENCE
 
 
-def compiled(module: Any, real_rope: bool) -> Compiled | None:
-    """Return the compiled block if `module` computes the same with it, else None.
+def compiled(blocks: Sequence[Block], like: Tensor) -> Compiled | None:
+    """Return the compiled block if each of `blocks`, one of each kind there is, computes the same with it.
 
-    A hooked block, whose weights may be elsewhere, and one whose weights are not fused are not tried.
+    None where one does not, and where a layer is wrapped or hooked, which no graph can hold.
     """
-    block = Block(module, real_rope)
-    if not block.is_fused:
+    if not all(block.is_traceable for block in blocks):
         return None
-    run = Compiled()
-    return run if all(run.agrees(block, length) for length in TRIALS) else None
+    run = Compiled(like)
+    return run if all(run.agrees(block, *shape) for shape in TRIALS for block in blocks) else None
 
 
 def _tell(error: Exception) -> None:

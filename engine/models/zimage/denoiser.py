@@ -6,7 +6,7 @@ shape, what depends on the schedule alone (time embedding, modulation) once per 
 blocks. A batch of one shape needs no attention mask.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
@@ -52,10 +52,14 @@ class Denoiser:
         self._key = f"{PATCH}-1"
         self._positions = lru_cache(maxsize=32)(self._rope)
         self._kernels = attention.chosen(transformer)
+        self._is_safe = False
         self._compiled: Compiled | None = None
         if self.speed.compiled:
-            with attention.preferred(self._kernels):
-                self._compiled = compiled(transformer.layers[0], self.speed.real_rope)
+            with attention.preferred(attention.without_plans(self._kernels)):
+                self._compiled = compiled(
+                    self._kinds((*transformer.layers, *transformer.noise_refiner)),
+                    transformer.layers[0].attention_norm1.weight,
+                )
             self.speed = replace(self.speed, compiled=self._compiled is not None)
         is_cuda = transformer.device.type == "cuda"
         self._graphs = Graphs(self._computed, record) if self.speed.cuda_graphs and is_cuda else None
@@ -73,14 +77,26 @@ class Denoiser:
             self._graphs.forget()
         self._schedules: LruDict[Hashable, list[Modulation]] = LruDict(REMEMBERED_SCHEDULES)
 
+    def _kinds(self, modules: Iterable[Any]) -> list[Block]:
+        """Return one block of each kind."""
+        found: dict[Hashable, Block] = {}
+        for module in modules:
+            block = Block(module, self.speed.real_rope)
+            found.setdefault(block.kind, block)
+        return list(found.values())
+
     def warm(self, width: int, height: int) -> int:
         """Compile for one picture of this size and usual captions; return how many shapes that made."""
         if self._compiled is None:
             return 0
         image = padded((width // 8 // PATCH) * (height // 8 // PATCH))
-        lengths = (image, *(image + each for each in WARM_CAPTIONS))
+        noise, layers = (
+            self._kinds(each) for each in (self.transformer.noise_refiner, self.transformer.layers)
+        )
         with attention.preferred(self._kernels):
-            return sum(self._compiled.warm(self._layers[0], length) for length in lengths)
+            return self._compiled.warm(noise, image) + sum(
+                self._compiled.warm(layers, image + caption) for caption in WARM_CAPTIONS
+            )
 
     @property
     def places(self) -> list[str]:
@@ -93,11 +109,13 @@ class Denoiser:
         """Compute in the safe form inside the block: float32, every module as its authors wrote it."""
         usual, schedules = self._dtype, self._schedules
         self._dtype, self._schedules = torch.float32, LruDict(REMEMBERED_SCHEDULES)
+        self._is_safe = True
         try:
             with guards.in_float32(self.transformer):
                 yield
         finally:
             self._dtype, self._schedules = usual, schedules
+            self._is_safe = False
 
     def caption(self, embedding: Tensor) -> Tensor:
         """Refine a caption embedding `(n, features)` to `(padded(n), dim)`, ready for every step."""
@@ -110,7 +128,7 @@ class Denoiser:
         caption[length:] = model.cap_pad_token
         rope = self._positions(padded(length), 0, 0)
         caption = caption[None]
-        with attention.preferred(self._kernels):
+        with attention.preferred(attention.without_plans(self._kernels)):
             for block in self._context:
                 factors = None if block.is_whole else block.modulation(caption[0, :1])[:, :, None]
                 caption = self._pass(block, caption, rope, factors, None)
@@ -150,7 +168,7 @@ class Denoiser:
         rows, columns = latents.shape[2] // PATCH, latents.shape[3] // PATCH
         rope = self._positions(captions.shape[1], rows, columns)
         inputs = ForwardInputs.of(latents, captions, modulations, rope)
-        with attention.preferred(self._kernels):
+        with attention.preferred(self._order(len(latents), padded(rows * columns), captions.shape[1])):
             row = inputs.tensors() if residual is None and not keep else None
             if (
                 self._graphs is not None
@@ -160,6 +178,13 @@ class Denoiser:
                 velocity, sums = self._graphs(*row)
                 return Prediction(velocity, sums, None)
             return self._forward(inputs, residual, keep)
+
+    def _order(self, batch: int, image: int, caption: int) -> attention.Order | None:
+        """Return the kernels to prefer for a forward: no plan is made while somebody waits."""
+        is_warm = self._compiled is not None and all(
+            self._compiled.is_warm(batch, length) for length in (image, image + caption)
+        )
+        return self._kernels if is_warm else attention.without_plans(self._kernels)
 
     def _is_graphed(self, tokens: int) -> bool:
         """Say whether a forward is small, and whether all it consists of are kernels on fixed weights."""
@@ -216,7 +241,7 @@ class Denoiser:
         self, block: Block, tokens: Tensor, rope: Tensor, factors: Tensor | None, time: Tensor | None
     ) -> Tensor:
         if block.is_whole or factors is None:
-            return block.whole(tokens, rope, time)
+            return block.whole(tokens, rope, time, self._is_safe)
         return block(tokens, rope, factors)
 
     def _last(self, tokens: Tensor, scale: Tensor | None, time: Tensor) -> Tensor:

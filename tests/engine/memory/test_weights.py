@@ -51,11 +51,11 @@ def test_a_row_of_zeros_stays_zero() -> None:
     weight = matrix()
     weight[3] = 0
     for form in ("int8", "float8", "4bit"):
-        assert not PackedLinear(weight, None, form).unpacked(torch.float32)[3].any()  # type: ignore[arg-type]
+        assert not PackedLinear(weight, None, form).kept.unpacked(torch.float32)[3].any()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("form", ["int8", "float8"])
 def test_small_weights_unpacked_to_float16_are_those_unpacked_to_float32(form: Weights) -> None:
     layer = PackedLinear(matrix() * 1e-3, None, form)
-    exact = layer.unpacked(torch.float32)
-    assert (layer.unpacked(torch.float16).float() - exact).abs().max() < 2**-11 * exact.abs().max()
+    exact = layer.kept.unpacked(torch.float32)
+    assert (layer.kept.unpacked(torch.float16).float() - exact).abs().max() < 2**-11 * exact.abs().max()

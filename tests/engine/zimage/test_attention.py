@@ -1,5 +1,7 @@
 """Which kernels are preferred where, and that the choice changes nothing but the kernel."""
 
+from contextlib import AbstractContextManager
+
 import pytest
 import torch
 from torch.nn.attention import SDPBackend
@@ -24,6 +26,29 @@ def test_a_cards_best_kernel_comes_first_and_one_that_can_everything_last(
 ) -> None:
     order = attention.by_capability(capability)
     assert (order[0], order[-1]) == (first, SDPBackend.MATH)
+
+
+def test_a_kernel_that_makes_plans_is_for_warmed_shapes(
+    pipeline: ZImagePipeline, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[attention.Order | None] = []
+    preferred = attention.preferred
+
+    def watched(kernels: attention.Order | None) -> AbstractContextManager[None]:
+        seen.append(kernels)
+        return preferred(kernels)
+
+    monkeypatch.setattr(attention, "chosen", lambda transformer: attention.HOPPER)
+    monkeypatch.setattr(torch, "compile", lambda run, **_: run)
+    made = ZImagePipeline(pipeline.components, speed=Speed(compiled=True, real_rope=True))
+    made.denoiser.warm(128, 128)
+    monkeypatch.setattr(attention, "preferred", watched)
+    for side in (128, 256):
+        seen.clear()
+        sampled(made, task(steps=1, guidance_scale=1.0, width=side, height=side))
+        first = [kernels[0] for kernels in seen if kernels is not None]
+        planned = SDPBackend.CUDNN_ATTENTION if side == 128 else SDPBackend.FLASH_ATTENTION
+        assert first == [SDPBackend.FLASH_ATTENTION, planned]  # the caption, the step
 
 
 def test_without_cuda_the_choice_is_torchs(pipeline: ZImagePipeline) -> None:

@@ -12,20 +12,20 @@ from engine.models.zimage.pipeline import ZImagePipeline
 DIM, HEADS = 48, 3
 
 
-def made(modulation: bool = True) -> ZImageTransformerBlock:
+def made(modulation: bool = True, dim: int = DIM) -> ZImageTransformerBlock:
     torch.manual_seed(0)
-    block = ZImageTransformerBlock(0, DIM, HEADS, HEADS, 1e-5, True, modulation=modulation)
+    block = ZImageTransformerBlock(0, dim, HEADS, HEADS, 1e-5, True, modulation=modulation)
     for norm in (block.attention_norm1, block.ffn_norm2, block.attention.norm_q, block.attention.norm_k):
         nn.init.normal_(norm.weight, 1, 0.3)
     return block.eval().requires_grad_(False)
 
 
-def inputs(batch: int = 2) -> tuple[Tensor, Tensor, Tensor]:
+def inputs(batch: int = 2, dim: int = DIM) -> tuple[Tensor, Tensor, Tensor]:
     """Tokens, rotary factors and time embeddings."""
     source = torch.Generator().manual_seed(1)
-    angles = torch.randn((1, 32, DIM // HEADS // 2), generator=source)
+    angles = torch.randn((1, 32, dim // HEADS // 2), generator=source)
     rope = torch.polar(torch.ones_like(angles), angles)
-    return torch.randn((batch, 32, DIM), generator=source), rope, torch.randn((batch, DIM), generator=source)
+    return torch.randn((batch, 32, dim), generator=source), rope, torch.randn((batch, dim), generator=source)
 
 
 @pytest.mark.parametrize("real_rope", [False, True])

@@ -4,18 +4,24 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch._inductor import compile_fx
 
+from engine.memory.sizes import Weights
+from engine.memory.streaming import Streamer
+from engine.memory.weights import pack_linears
 from engine.models.zimage.block import Block
 from engine.models.zimage.compiling import Compiled, compiled
 from engine.models.zimage.denoiser import WARM_CAPTIONS, Denoiser
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.models.zimage.speed import Speed
 from tests.engine.zimage.conftest import Task, sampled
-from tests.engine.zimage.test_block import inputs, made
+from tests.engine.zimage.test_block import DIM, inputs, made
 
 SPEED = Speed(compiled=True, real_rope=True)
+LIKE = torch.ones(DIM)
+WIDE = 192
+"""A width of whole groups of 64, which four bits need."""
 
 
 @pytest.fixture
@@ -36,8 +42,8 @@ def graphs(monkeypatch: pytest.MonkeyPatch) -> list[torch.fx.GraphModule]:
 
 
 def test_all_blocks_of_a_shape_share_one_compiled_graph(graphs: list[torch.fx.GraphModule]) -> None:
-    run = Compiled()
     tokens, rope, time = inputs()
+    run = Compiled(tokens[0, 0])
     for _ in range(3):
         module = made()
         eager, ours = Block(module, real_rope=True), Block(module, real_rope=True, run=run)
@@ -51,20 +57,55 @@ def test_all_blocks_of_a_shape_share_one_compiled_graph(graphs: list[torch.fx.Gr
 def test_a_warmed_shape_has_a_graph_of_its_own_and_all_others_share_one(
     graphs: list[torch.fx.GraphModule],
 ) -> None:
-    module = made()
-    run = compiled(module, real_rope=True)
+    block = Block(made(), real_rope=True)
+    run = compiled([block], LIKE)
     assert run is not None
-    assert len(graphs) == 2  # the first length, and any length
-    block = Block(module, real_rope=True)
-    assert [run.warm(block, length) for length in (128, 160)] == [True, True]
-    assert len(graphs) == 4
+    assert len(graphs) == 3  # the first length, any length, and any number of pictures
+    assert [run.warm([block], length) for length in (128, 160)] == [True, True]
+    assert len(graphs) == 5
     assert all(run.agrees(block, length) for length in (128, 160, 192, 224))
-    assert len(graphs) == 4
+    assert all(run.agrees(block, length, batch) for length in (64, 192) for batch in (2, 3, 4))
+    assert len(graphs) == 5
+
+
+def streamed(module: nn.Module) -> object:
+    return Streamer([module, made()], torch.device("cpu"), resident=0)
+
+
+def unfused(module: nn.Module) -> None:
+    for parameter in module.parameters():
+        parameter.data = parameter.data.clone()
+
+
+def packed(form: Weights) -> Callable[[nn.Module], None]:
+    def pack(module: nn.Module) -> None:
+        for part in (module.attention, module.feed_forward):
+            pack_linears(part, form, torch.device("cpu"))
+
+    return pack
+
+
+@pytest.mark.parametrize("kept", [streamed, unfused, *map(packed, ("bfloat16", "int8", "float8", "4bit"))])
+def test_a_block_is_computed_compiled_wherever_and_however_its_weights_are_kept(
+    kept: Callable[[nn.Module], object], graphs: list[torch.fx.GraphModule]
+) -> None:
+    module = made(dim=WIDE)
+    holder = kept(module)
+    run = compiled([Block(module, real_rope=True)], torch.ones(WIDE))
+    assert run is not None
+    assert len(graphs) == 3
+    with torch.inference_mode():
+        tokens, rope, time = inputs(dim=WIDE)
+        expected = module(tokens, None, rope, time)
+        found = Block(module, real_rope=True, run=run).whole(tokens, rope, time)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    assert len(graphs) == 3
+    del holder
 
 
 def test_a_block_with_a_changed_layer_is_computed_uncompiled(graphs: list[torch.fx.GraphModule]) -> None:
     module, (tokens, rope, time) = made(), inputs()
-    block = Block(module, real_rope=True, run=Compiled())
+    block = Block(module, real_rope=True, run=Compiled(LIKE))
     module.feed_forward.w1.register_forward_hook(lambda _, __, output: output * 2)
     ours = block(tokens, rope, block.modulation(time)[:, :, None])
     torch.testing.assert_close(ours, module(tokens, None, rope, time), atol=1e-5, rtol=1e-5)
@@ -110,14 +151,11 @@ def test_a_compiler_that_fails_or_errs_is_not_used(
     assert warning in caplog.text
 
 
-def test_a_hooked_or_unfused_block_is_not_compiled_for_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_with_a_hooked_layer_is_not_compiled_for_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "compile", None)
     module = made()
-    module.register_forward_pre_hook(lambda *_: None)
-    assert compiled(module, real_rope=True) is None
-    unfused = made()
-    unfused.attention.to_q.register_forward_hook(lambda *_: None)
-    assert compiled(unfused, real_rope=True) is None
+    module.attention.to_q.register_forward_hook(lambda *_: None)
+    assert compiled([Block(module, real_rope=True)], LIKE) is None
 
 
 def raising_later(
@@ -163,7 +201,7 @@ def test_memory_and_device_failures_in_a_compiled_block_are_not_the_compilers(
     compiler, _, breaks = raising_later(error)
     monkeypatch.setattr(torch, "compile", compiler)
     tokens, rope, time = inputs()
-    block = Block(made(), real_rope=True, run=Compiled())
+    block = Block(made(), real_rope=True, run=Compiled(LIKE))
     breaks()
     with pytest.raises(type(error)):
         block(tokens, rope, block.modulation(time)[:, :, None])
