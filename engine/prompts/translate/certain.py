@@ -15,6 +15,10 @@ GRAMMAR = frozenset(
 )
 BESIDE_SAYING = frozenset({"skip", "style", "vague", "time", "camera"})
 """What may stand beside a saying that is painted; beside anything else it is a figure of speech."""
+FULL = CARRYING - {"reading", "printed with"}
+LOOSE = frozenset({"plant", "nature", "weather", "food", "animal", "light"})
+"""What covers or fills something else, rather than being covered or filled."""
+EDGE = Token(" ")
 SOLID = NOUNS - {"nature", "weather", "light", "saying", "interior"}
 ALSO = {"person": ("people",), "parked": ("perched", "moored"), "child": ("children",)}
 
@@ -46,34 +50,28 @@ def certain(tokens: Sequence[Token]) -> list[Token]:
 
 def _checked(tokens: Sequence[Token], at: int) -> Token:
     """The token, unknown where its neighbours show that it is used otherwise than it would be read."""
-    token, before = tokens[at], tokens[at - 1] if at else None
-    following = tokens[at + 1] if at + 1 < len(tokens) else None
-    is_thing = following is not None and following.of(NOUNS) is not None and not following.is_a(*GRAMMAR)
+    token, before, following = (
+        tokens[at],
+        *(tokens[at - 1 : at] or [EDGE]),
+        *(tokens[at + 1 : at + 2] or [EDGE]),
+    )
     doing = next((entry.english for entry in token.entries if entry.kind == "doing"), "")
     kinds = {entry.kind for entry in token.entries}
-    is_styled = before is not None and (before.is_a("style", "material", "quality") or not _is_han(before))
+    is_styled = before.is_a("style", "material", "quality") or not _is_han(before)
+    has_object = following.of(NOUNS) is not None and not following.is_a(*GRAMMAR)
+    is_attribute = following.text == "的" or token.text.endswith("的")
+    is_active = before.of(NOUNS) and not any(each.text in words("passive") for each in tokens[:at])
     is_odd = (
         (token.text in words("stylish") and not is_styled)
-        or (token.text in words("one_way") and is_thing and before is not None and before.is_a("doing"))
-        or (doing in words("alone") and is_thing)
-        or (
-            (doing or token.text in words("drawn"))
-            and before is not None
-            and before.of(NOUNS)
-            and _is_relative(tokens, at)
-        )
+        or (token.text in words("one_way") and has_object and before.is_a("doing"))
+        or (doing in words("alone") and has_object)
+        or ((doing or token.text in words("drawn")) and is_active and is_attribute)
         or (doing in CARRYING and not any(each.of(NOUNS) or each.is_quote for each in tokens[at + 1 :]))
-        or (kinds == {"time"} and before is not None and before.text == "的" and following is None)
+        or (doing in FULL and before.of(LOOSE))
+        or ("time" in kinds and before.is_a("preposition") and following.text == "的")
+        or (kinds in ({"time"}, {"style"}) and before.text == "的" and following is EDGE)
     )
     return Token(token.text) if is_odd else token
-
-
-def _is_relative(tokens: Sequence[Token], at: int) -> bool:
-    """Whether what somebody does makes an attribute of what follows: 妈妈做的蛋糕."""
-    is_attribute = tokens[at].text.endswith("的") or [token.text for token in tokens[at + 1 : at + 2]] == [
-        "的"
-    ]
-    return is_attribute and not any(token.text in words("passive") for token in tokens[:at])
 
 
 def _is_loose(token: Token) -> bool:
@@ -130,7 +128,7 @@ def lost(tokens: Sequence[Token], english: str) -> list[str]:
 
 def _is_silent(tokens: Sequence[Token], at: int) -> bool:
     """Whether a word says nothing that English would say: unknown, grammar, or a measure after a count."""
-    if tokens[at].of(NOUNS) and at + 1 == len(tokens):
+    if (tokens[at].of(NOUNS) and at + 1 == len(tokens)) or (at == 0 and tokens[at].is_a("locative")):
         return False
     is_measure = tokens[at].is_a("measure") and at > 0 and tokens[at - 1].is_a("number", "skip", "quality")
     return not tokens[at].entries or tokens[at].is_a(*SILENT) or is_measure
