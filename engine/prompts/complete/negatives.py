@@ -106,9 +106,8 @@ def _in_english(term: str) -> str:
         return term
     if usual := phrases()["refused"].get(simplified(rest)):
         return str(usual)
-    if any(HAN.search(token.text) and not token.entries for token in bilingual_lexicon().segment(rest)):
-        return term
-    return unmasked(ARTICLE.sub("", translate(rest).text), spans) or term
+    done = translate(rest)
+    return term if done.left_out else unmasked(ARTICLE.sub("", done.text), spans) or term
 
 
 def _positive(term: str) -> str:

@@ -32,8 +32,10 @@ ENGLISH = (
     rf"\b(?:don(?:'|’)t|do not) (?:draw|add|include|show|put)\s+(?:in\s+)?{ANY}{DENIED}",
 )
 CHINESE = (
-    rf"(?:^|(?<=[{BREAKS}\s]))(?:但是?|而且|请)?(?:(?:不要|别|不能|不可以)(?:出现|画|有)|不要|不想要|不需要|不带|不含|去掉|"
-    rf"没有(?![^{BREAKS}]*的))(?:任何)?([^{BREAKS}{MARKS}\s]{{1,8}})(?=$|[{BREAKS}\s])"
+    rf"(?:^|(?<=[{BREAKS}\s]))(?:但是?|而且|请|也|尤其)*(?:(?:不要|别|不能|不可以)(?:再?出现|画|有|加)|不要|不想要|不需要|"
+    rf"不带|不含|不画|不加|去掉|避免|禁止|拒绝|无(?=(?:水印|文字|人物|背景|糖)(?:$|[{BREAKS}]))|没有(?![^{BREAKS}]*的))"
+    rf"(?:任何)?([^{BREAKS}{MARKS}\s的]{{1,8}}的?)(?=$|[{BREAKS}\s])",
+    rf"(?:^|(?<=[{BREAKS}\s]))([^{BREAKS}{MARKS}\s不没]{{1,6}})不要(?=$|[{BREAKS}\s])",
 )
 JOINED = re.compile(r"\s+(?:and|or|nor)\s+|和|或者?|、")
 
@@ -59,4 +61,4 @@ def without(pattern: re.Pattern[str], text: str, instead: str = "") -> str:
 
 @cache
 def _patterns() -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(pattern, re.IGNORECASE) for pattern in (*ENGLISH, CHINESE))
+    return tuple(re.compile(pattern, re.IGNORECASE) for pattern in (*ENGLISH, *CHINESE))

@@ -11,7 +11,7 @@ from engine.prompts.translate.lexicon import MODIFIERS, NOUNS, Token
 
 SILENT = frozenset({"skip", "vague", "locative", "and", "preposition"})
 GRAMMAR = frozenset(
-    {"measure", "locative", "where", "number", "preposition", "and", "skip", "negator", "request", "time"}
+    {"measure", "locative", "where", "number", "preposition", "and", "skip", "negator", "time"}
 )
 BESIDE_SAYING = frozenset({"skip", "style", "vague", "time", "camera"})
 """What may stand beside a saying that is painted; beside anything else it is a figure of speech."""
@@ -101,7 +101,7 @@ def _is_one_word(first: Token, second: Token, following: Token | None) -> bool:
     if is_quality and len(second.text) == 1 and second.is_a("quality"):
         return True
     if _is_part(second) and second.of(NOUNS):
-        return is_noun or is_quality
+        return is_noun or first.text in words("name_start")
     if _is_part(second) and second.is_a("doing") and second.text not in words("one_way"):
         is_done = following is not None and following.text[0] in words("done")
         return not is_done and (_is_part(first) or (is_noun and second.text in words("nouns_too")))

@@ -6,13 +6,14 @@ and 上, refusals. What stands in quotation marks is kept. Knows no model and ad
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from engine import cjk
-from engine.prompts.data import HAN, words
+from engine.prompts.data import phrases, words
+from engine.prompts.text.refusals import without_refusals
 from engine.prompts.translate.certain import certain, lost
 from engine.prompts.translate.clause import Clause
-from engine.prompts.translate.lexicon import NOUNS, Entry, Token, bilingual_lexicon, plural
+from engine.prompts.translate.lexicon import NOUNS, Token, bilingual_lexicon, plural
 
 SENTENCE = re.compile(r"[。！？!?;；\n]+")
 EDGE = re.compile(rf"[，：…～（）【】—]|,|:\s|[()]|(?<=[{cjk.HAN}])\s+(?=[{cjk.HAN}])")
@@ -71,54 +72,45 @@ def _bare(phrase: str) -> str:
 
 def _sentence(text: str, done: Translated, keep_refusals: bool) -> str:
     parts = [ARTICLE.sub("", part) for part in EDGE.split(text) if part.strip()]
-    phrases = [_clause(part, done, keep_refusals) for part in parts]
-    return ", ".join(dict.fromkeys(filter(None, phrases)))
+    clauses = [_clause(part, done, keep_refusals) for part in parts]
+    return ", ".join(dict.fromkeys(filter(None, clauses)))
 
 
 def _clause(text: str, done: Translated, keep_refusals: bool = False) -> str:
-    refused, rest = _without_refusals(certain(bilingual_lexicon().segment(text)))
-    done.denied += [_named(entry) for entry in refused]
-    where, wanted = _located(_affirmed(rest, done))
+    text, terms = without_refusals(text)
+    usual = phrases()["refused"]
+    refused = [phrase for term in terms if (phrase := usual.get(term) or _read(term, done))]
+    done.denied += [_bare(phrase).removesuffix(" mood") for phrase in refused]
+    no = [f"no {_bare(phrase) if phrase == _bare(phrase) else plural(_bare(phrase))}" for phrase in refused]
+    return ", ".join(filter(None, [_read(text, done), *(no if keep_refusals else ())]))
+
+
+def _read(text: str, done: Translated) -> str:
+    """A clause in English; what is not understood of it, or denied within it, is noted as left out."""
+    where, wanted = _located(_affirmed(certain(bilingual_lexicon().segment(text)), done))
     clause = Clause()
     for at, token in enumerate(wanted):
         clause.read(token, wanted[at + 1] if at + 1 < len(wanted) else None)
     clause.end(where)
     english = clause.english()
     done.left_out += [*clause.left_out, *lost(wanted, english)]
-    no = [f"no {entry.english if entry.mass else plural(entry.english)}" for entry in refused]
-    return ", ".join(filter(None, [english, *(no if keep_refusals else ())]))
-
-
-def _without_refusals(tokens: Sequence[Token]) -> tuple[list[Entry], Sequence[Token]]:
-    """What a clause that begins with a request to leave something out names, and the rest of it.
-
-    文字不要 is such a request, too; 没有叶子的老树 is none.
-    """
-    refused: list[Entry] = []
-    while tokens and tokens[0].is_a("request"):
-        end = _end_of_refusal(tokens, 1)
-        named = _refused(tokens[1:end])
-        if not named or tokens[end - 1].text == "的":
-            break
-        refused, tokens = refused + named, tokens[end:]
-    if len(tokens) > 1 and tokens[-1].is_a("request") and (named := _refused(tokens[:-1])):
-        return refused + named, []
-    return refused, tokens
+    return english
 
 
 def _affirmed(tokens: Sequence[Token], done: Translated) -> list[Token]:
-    """The tokens without what is denied among them, which is noted as left out."""
-    kept: list[Token] = []
-    at = 0
-    while at < len(tokens):
-        if not (tokens[at].is_a("negator", "request") or tokens[at].text.casefold() in {"no", "without"}):
-            kept.append(tokens[at])
-            at += 1
-            continue
-        end = _end_of_refusal(tokens, at + 1)
-        done.left_out.append("".join(token.text for token in tokens[at:end]))
-        at = end
-    return kept
+    """The tokens without those from a negator to the 的, the quote or the end after it."""
+    texts, kinds = [token.text for token in tokens], [token.is_a("negator") for token in tokens]
+    if True not in kinds:
+        return list(tokens)
+    start = kinds.index(True)
+    ends = (
+        at + (texts[at] == "的")
+        for at in range(start, len(tokens))
+        if tokens[at].is_quote or texts[at] == "的"
+    )
+    end = next(ends, len(tokens))
+    done.left_out.append("".join(texts[start:end]))
+    return [*tokens[:start], *_affirmed(tokens[end:], done)]
 
 
 def _located(tokens: Sequence[Token]) -> tuple[str, Sequence[Token]]:
@@ -132,48 +124,3 @@ def _located(tokens: Sequence[Token]) -> tuple[str, Sequence[Token]]:
             return "", tokens
         rest = tokens[start + 1 :]
     return (where.english, rest) if where and any(token.of(NOUNS) for token in rest) else ("", tokens)
-
-
-def _end_of_refusal(tokens: Sequence[Token], start: int) -> int:
-    """Where a refusal ends: at the noun its 的 belongs to, at a second refusal or with the clause."""
-    for at in range(start, len(tokens)):
-        if tokens[at].text == "的":
-            return at + 1
-        if tokens[at].text in words("wanted_again") or tokens[at].is_quote:
-            return at
-        if at > start and tokens[at].is_a("negator", "request"):
-            return at
-        if tokens[at].text.endswith("的") and tokens[at].is_a("quality"):
-            return at + 1
-    return len(tokens)
-
-
-def _refused(tokens: Sequence[Token]) -> list[Entry]:
-    """What a refusal names, a quality before a thing with it; nothing where a word of it is unknown."""
-    refused: list[Entry] = []
-    before = ""
-    for token in tokens:
-        entry = next((e for e in token.entries if e.kind not in SILENT), None)
-        if entry is None and token.entries:
-            continue
-        if entry is None:
-            if not token.text.isalnum() or HAN.search(token.text):
-                return []
-            entry = Entry("latin", token.text, mass=True)
-        if entry.kind == "doing" and token is not tokens[-1]:
-            continue
-        if entry.kind in {"colour", "quality", "material"}:
-            before = f"{before} {_named(entry)}".strip()
-        else:
-            refused.append(replace(entry, english=f"{before} {_named(entry)}".strip()))
-            before = ""
-    return [*refused, *([Entry("quality", before, mass=True)] if before else [])]
-
-
-SILENT = frozenset({"skip", "vague", "measure", "number", "preposition", "and", "locative"}) | {
-    "negator", "request",
-}  # fmt: skip
-
-
-def _named(entry: Entry) -> str:
-    return entry.english.removeprefix("the ").removesuffix(" mood").removesuffix(" style")

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.prompts import World, embedded_world, enhance, optimize, sanitize
+from engine.prompts.data import HAN
 from engine.prompts.llm.checks import problems
 from engine.prompts.text.clean import masked, quoted
 from engine.prompts.text.sanitize import LIMIT
-from engine.prompts.translate.chinese import HAN
 from tests.engine.prompts.rules import prepare
 
 SAID = """
