@@ -50,10 +50,15 @@ follow({
 });
 
 function shortcut(event) {
-  const { target, key } = event;
+  const { target, key, altKey } = event;
+  const by = altKey && { ArrowUp: -1, ArrowDown: 1 }[key];
+  if (by && !document.querySelector("dialog[open]")) {
+    event.preventDefault();
+    return chat.walk(by);
+  }
   if (target.matches("input, textarea, select") || document.querySelector("dialog[open]")) return;
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const does = { "/": () => composer.text.focus(), g: () => gallery.open(), "?": () => show(byId("keys")) }[key];
+  if (event.ctrlKey || event.metaKey || altKey) return;
+  const does = { "/": () => composer.text.focus(), g: () => gallery.open(), m: () => byId("open-menu").click(), "?": () => show(byId("keys")) }[key];
   if (!does) return;
   event.preventDefault();
   does();

@@ -32,10 +32,12 @@ export class Card {
     this.prompt = element("blockquote", { hidden: true });
     this.note = element("p", { className: "note", hidden: true });
     this.choices = element("div", { className: "choices", hidden: true });
-    this.actions = element("div", { className: "actions", hidden: true });
+    this.actions = element("div", { className: "actions", role: "toolbar", hidden: true });
+    this.actions.setAttribute("aria-label", strings.actions);
+    this.actions.addEventListener("keydown", (event) => this.move(event));
     const parts = [this.parent, this.head, this.eta, this.bar, this.prompt, this.note, this.choices, this.actions];
     const body = element("div", { className: "body" }, ...parts);
-    this.element = element("div", { className: "card", hidden: true }, this.frame, body);
+    this.element = element("div", { className: "card", hidden: true, tabIndex: -1 }, this.frame, body);
   }
 
   /** Look like the entry; returns whether its sentence is a new one, worth saying aloud. */
@@ -179,7 +181,19 @@ export class Card {
     this.buttons = buttons;
     this.actions.hidden = !rows.length;
     this.actions.replaceChildren(...rows.map((row) => element("div", { className: "row" }, ...row.map((each) => this.button(each)))));
-    if (focused) this.actions.querySelector("button")?.focus();
+    const [first, ...others] = this.actions.querySelectorAll("button");
+    for (const button of others) button.tabIndex = -1;
+    if (focused) first?.focus();
+  }
+
+  /** One Tab reaches the buttons, the arrow keys go on among them. */
+  move({ key, target }) {
+    const buttons = [...this.actions.querySelectorAll("button")];
+    const by = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[key];
+    if (!by) return;
+    const next = buttons.at((buttons.indexOf(target) + by) % buttons.length);
+    [target.tabIndex, next.tabIndex] = [-1, 0];
+    next.focus();
   }
 
   button(action) {
@@ -190,7 +204,7 @@ export class Card {
     button.dataset.index = action.index;
     if (action.value) button.dataset.value = action.value;
     button.title = action.hint || action.label || action.verb;
-    button.setAttribute("aria-label", button.title);
+    if (!action.label) button.setAttribute("aria-label", button.title);
     button.addEventListener("click", async () => {
       button.disabled = true;
       await this.press(action);

@@ -86,6 +86,15 @@ export class Chat {
     this.announce(reply);
   }
 
+  /** Go from card to card, the newest one first. */
+  walk(by) {
+    const cards = [...this.log.querySelectorAll(".turn > .card:not([hidden])")];
+    const now = cards.findIndex((card) => card.contains(document.activeElement));
+    const next = now < 0 ? cards.at(-1) : cards[now + by];
+    next?.focus();
+    next?.scrollIntoView({ block: "nearest" });
+  }
+
   /** The card that shows a job; a new one at the end where it is not on the page. */
   cardOf(job) {
     const turn = [...this.turns.values()].find((each) => each.job === job) ?? this.add(`about-${job}-${this.size}`);

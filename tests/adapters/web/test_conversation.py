@@ -111,7 +111,7 @@ async def test_who_left_finds_why_it_ended_and_a_way_to_draw_it_again(
         card = visitor.cards.first
         await expect(card.locator(".text")).to_contain_text("You closed the page.")
         site.easel.release()
-        await card.get_by_role("button", name="Put it back in line").click()
+        await card.get_by_role("button", name="Try again").click()
         await visitor.picture(visitor.cards.nth(1))
 
 

@@ -1,0 +1,115 @@
+"""The page for who sees it large, hears it, or has no mouse; axe finds nothing in any of its states."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, expect
+
+from tests.adapters.web.browser import Visitor, needs_browser, visiting
+from tests.adapters.web.site import GUARDED, Site, serving
+
+pytestmark = [pytest.mark.browser, needs_browser, pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    async with serving(tmp_path) as running:
+        yield running
+
+
+OPTIONS = {
+    "resultTypes": ["violations"],
+    "rules": {"label-content-name-mismatch": {"enabled": True}},
+}
+
+
+async def violations(visitor: Visitor) -> list[str]:
+    """Return what axe has against the page as it is now: the rule and the elements."""
+    found = await Axe().run(visitor.page, options=OPTIONS)
+    return [
+        f"{rule['id']} ({rule['impact']}): {[node['html'][:160] for node in rule['nodes']]}"
+        for rule in found.response["violations"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_has_nothing_against_any_state_of_the_page(
+    site: Site, browser: Browser, scheme: str
+) -> None:
+    async with visiting(browser, site.url, color_scheme=scheme, reduced_motion="reduce") as visitor:
+        page, found = visitor.page, list[str]()
+        found += await violations(visitor)
+        site.easel.hold = 3
+        card = await visitor.say("a cat --count 4")
+        await expect(page.locator("#leaving")).to_be_visible()
+        await expect(card.get_by_role("progressbar")).to_be_visible()
+        found += await violations(visitor)
+        site.easel.release()
+        await visitor.picture(card)
+        await visitor.press(card, "info")
+        await expect(card.locator(".notice")).to_be_visible()
+        await (await visitor.say("/settings")).get_by_label("Steps").wait_for()
+        await visitor.text.fill("a dog")
+        await page.get_by_role("button", name="Optimize").click()
+        await expect(page.locator("#undo")).to_be_visible()
+        found += await violations(visitor)
+        await page.get_by_role("button", name="More controls").click()
+        await expect(page.locator("#aspect")).to_be_visible()
+        found += await violations(visitor)
+        await page.keyboard.press("Escape")
+        await page.get_by_role("button", name="Menu").click()
+        found += await violations(visitor)
+        await page.get_by_role("button", name="Gallery", exact=True).click()
+        await expect(page.locator("#pictures button")).to_have_count(4)
+        found += await violations(visitor)
+        await page.locator("#pictures button").first.click()
+        await expect(page.locator("#does button").first).to_be_visible()
+        found += await violations(visitor)
+        assert found == []
+
+
+async def test_axe_has_nothing_against_the_page_that_asks_for_a_token(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with serving(tmp_path, GUARDED) as site:
+        context = await browser.new_context()
+        visitor = Visitor(await context.new_page())
+        await visitor.page.goto(site.url)
+        assert await violations(visitor) == []
+        await context.close()
+
+
+async def test_the_text_box_has_the_focus_at_load_and_after_sending(visitor: Visitor) -> None:
+    await expect(visitor.text).to_be_focused()
+    await visitor.picture(await visitor.say("a cat"))
+    await expect(visitor.text).to_be_focused()
+
+
+async def test_every_button_of_a_card_is_reached_from_the_box_with_few_keys(visitor: Visitor) -> None:
+    card = await visitor.say("a cat")
+    await visitor.picture(card)
+    await visitor.text.press("Alt+ArrowUp")
+    await expect(card).to_be_focused()
+    reached = []
+    for key in ("Tab", "Tab", "Tab", "ArrowRight", "End", "ArrowLeft", "ArrowLeft"):
+        await visitor.page.keyboard.press(key)
+        reached.append(
+            await visitor.page.evaluate(
+                "document.activeElement.dataset.verb ?? document.activeElement.className"
+            )
+        )
+    assert reached == ["picture", "star", "reroll", "vary", "vary", "reroll", "delete"]
+
+
+async def test_at_400_percent_nothing_is_cut_off_and_the_picture_is_seen(
+    site: Site, browser: Browser
+) -> None:
+    async with visiting(browser, site.url, viewport={"width": 320, "height": 256}) as visitor:
+        card = await visitor.say("a cat")
+        await visitor.picture(card)
+        assert await visitor.page.evaluate("document.documentElement.scrollWidth") <= 320
+        await card.locator(".picture").scroll_into_view_if_needed()
+        await expect(card.locator(".picture")).to_be_in_viewport()
