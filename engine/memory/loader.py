@@ -6,10 +6,11 @@ already in its form, packed or not, is used from the map.
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,13 +42,22 @@ def empty(build: Callable[[], Any]) -> Any:
 
 
 def fill(
-    module: nn.Module, folder: Path, dtype: torch.dtype, device: torch.device, place: Place, form: Form
+    module: nn.Module,
+    folder: Path,
+    dtype: torch.dtype,
+    device: torch.device,
+    place: Place,
+    form: Form,
+    joined: Iterable[Sequence[str]] = (),
 ) -> None:
-    """Give every parameter of `module` its value from the files of `folder`; raises what `match` raises."""
+    """Give every parameter of `module` its value from the files of `folder`; raises what `match` raises.
+
+    The other arguments are those of `put`.
+    """
     matched = match(module, folder)
     for remark in matched.remarks:
         log.warning("%s", remark)
-    put(module, matched.values(), dtype, device, place, form)
+    put(module, matched.values(), dtype, device, place, form, joined)
 
 
 def put(
@@ -57,11 +67,15 @@ def put(
     device: torch.device,
     place: Place,
     form: Form,
+    joined: Iterable[Sequence[str]] = (),
 ) -> None:
     """Give parameters of `module` their values by name.
 
-    `place` says where a tensor goes, `form` how it is kept; packing is computed on `device`.
+    `place` says where a tensor goes, `form` how it is kept; packing is computed on `device`. Each of `joined`
+    names matrices of equal width and place that lie side by side where they are kept plain. Joining them
+    afterwards would leave holes in the device's memory.
     """
+    rows = _Rows(module, joined)
     for name, tensor in values:
         PULSE.beat()
         path, _, leaf = name.rpartition(".")
@@ -73,10 +87,33 @@ def put(
         if isinstance(tensor, Packed):
             _pack(module, path, tensor, chosen, device, place(name))
         elif chosen == "plain" or isinstance(owner, nn.Embedding):
-            value = tensor.to(place(name), torch.bfloat16 if chosen == "bfloat16" else dtype)
+            kept = torch.bfloat16 if chosen == "bfloat16" else dtype
+            value = rows.filled(name, tensor, place(name), kept)
+            value = tensor.to(place(name), kept) if value is None else value
             owner._parameters[leaf] = nn.Parameter(value, requires_grad=False)
         else:
             _pack(module, path, tensor, chosen, device, place(name))
+
+
+class _Rows:
+    """The rows of larger tensors that matrices are views of."""
+
+    def __init__(self, module: nn.Module, joined: Iterable[Sequence[str]]) -> None:
+        self._rows: dict[str, tuple[Sequence[str], slice, int]] = {}
+        self._whole: dict[Sequence[str], Tensor] = {}
+        for names in joined:
+            ends = list(accumulate(len(module.get_parameter(name)) for name in names))
+            for name, first, last in zip(names, [0, *ends], ends, strict=False):
+                self._rows[name] = names, slice(first, last), ends[-1]
+
+    def filled(self, name: str, value: Tensor, place: torch.device, dtype: torch.dtype) -> Tensor | None:
+        """Return the rows of a matrix with its value in them; None for one that is on its own."""
+        if name not in self._rows:
+            return None
+        names, rows, count = self._rows[name]
+        if names not in self._whole:
+            self._whole[names] = torch.empty((count, value.shape[1]), dtype=dtype, device=place)
+        return self._whole[names][rows].copy_(value)
 
 
 class Located(NamedTuple):

@@ -12,12 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from engine.memory import loader, sizes
+from engine.memory.loader import Form, Place
 from engine.memory.placement import Placement, form_for, place_for
 from engine.memory.plan import GIB, PlanRequest
 from engine.memory.planner import choose
 from engine.memory.probe import Facts
 from engine.memory.sizes import Z_IMAGE, Stack
+from engine.memory.weights import PackedLinear
 from engine.models.profiles import profile
+from engine.models.zimage.block import side_by_side
 from engine.models.zimage.components import Components
 from engine.models.zimage.load import DTYPES
 
@@ -46,17 +49,12 @@ def full_size(
     """Return a model of 6.2 B parameters and a caption embedding for it; needs 13 GB in bfloat16."""
     from diffusers import AutoencoderKL, ZImageTransformer2DModel
 
-    what, before = what or Architecture(), torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        with torch.device(device):
-            transformer = ZImageTransformer2DModel.from_config(dict(what.transformer))
-            vae = AutoencoderKL.from_config(dict(what.vae))
-            embedding = torch.randn((CAPTION_TOKENS, what.features))
-    finally:
-        torch.set_default_dtype(before)
-    for module in (transformer, vae):
-        module.eval().requires_grad_(False)
+    what = what or Architecture()
+    transformer = loader.empty(lambda: ZImageTransformer2DModel.from_config(dict(what.transformer)))
+    _fill(transformer, device, dtype, lambda name: device, lambda name, shape: "plain")
+    vae = AutoencoderKL.from_config(dict(what.vae)).eval().requires_grad_(False)
+    nn.Module.to(vae, device, dtype)
+    embedding = torch.randn((CAPTION_TOKENS, what.features), device=device, dtype=dtype)
     return _components(device, dtype, transformer, vae), embedding
 
 
@@ -83,14 +81,23 @@ def laid_out(
     plan = choose(facts, measured, request)
     dtype, part = DTYPES[plan.dtype], "transformer"
     place, form = partial(place_for, plan, device, part), partial(form_for, plan, part)
-    loader.put(transformer, _random(transformer, device), dtype, device, place, form)
-    transformer.eval().requires_grad_(False)
+    _fill(transformer, device, dtype, place, form)
     nn.Module.to(vae, device, dtype)
     components = _components(device, dtype, transformer, vae)
     placed = Placement(plan, device, transformer, components.text_encoder, vae)
     layout = partial(_report, placed)
     components = replace(components, tighten=placed.tighter, make_room=placed.make_room, layout=layout)
     return components, torch.randn((CAPTION_TOKENS, what.features), device=device, dtype=dtype)
+
+
+def _fill(module: Any, device: torch.device, dtype: torch.dtype, place: Place, form: Form) -> None:
+    """Give a transformer random weights, laid out as a real one's."""
+    loader.put(module, _random(module, device), dtype, device, place, form, side_by_side(module))
+    for owner in module.modules():
+        for name, buffer in owner.named_buffers(recurse=False):
+            if not isinstance(owner, PackedLinear):
+                setattr(owner, name, buffer.to(device))
+    module.eval().requires_grad_(False)
 
 
 def _components(device: torch.device, dtype: torch.dtype, transformer: Any, vae: Any) -> Components:

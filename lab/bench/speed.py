@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import psutil
 import torch
 from torch import Tensor
 
+from engine.memory import allocator
 from engine.memory.estimate import square
 from engine.memory.plan import GIB
 from engine.memory.sizes import Weights
@@ -187,15 +189,21 @@ def stages(sides: Sides, side: int, rounds: int) -> list[Row]:
 
 
 def limited(ours: ZImagePipeline, embedding: Tensor, side: int) -> Row:
-    """An embedding to pixels with limited memory: the plan, its expected peak and the memory taken."""
+    """An embedding to pixels with limited memory: the plan, its expected peak and the memory taken.
+
+    What the allocator has reserved and does not use (idle) is lost in holes; main memory is the process's.
+    """
     device = ours.components.device
     while ours.components.make_room is not None and ours.components.make_room(side, side):
         ours.denoiser.refresh()
     run = pipelines.ours_pixels(ours, pipelines.square_task(side, STEPS, 1.0), embedding)
     taken = most(device, run)
     layout = ours.components.layout(side, side)
-    gigabytes = {"expected, GiB": int(layout["peak"]) / GIB, "taken, GiB": taken / GIB}
-    return {"size": side, "plan": layout["plan"], **gigabytes, "seconds": timed(run)}
+    seconds, held = timed(run), allocator.read(device)
+    found = {"expected": int(layout["peak"]), "taken": taken, "reserved": held.reserved, "idle": held.idle}
+    found["main memory"] = psutil.Process().memory_info().rss
+    gigabytes = {f"{name}, GiB": count / GIB for name, count in found.items()}
+    return {"size": side, "plan": layout["plan"], **gigabytes, "seconds": seconds}
 
 
 def guidance(sides: Sides, side: int, rounds: int) -> list[Row]:

@@ -206,6 +206,17 @@ class Block:
         return BlockWeights(inputs, out, gates, down, pair, attention.heads, eps, attention.norm_q.eps)
 
 
+def side_by_side(transformer: Any) -> Iterator[tuple[str, ...]]:
+    """Yield the names of the weights that `Block` multiplies as one."""
+    for stack in ("context_refiner", "noise_refiner", "layers"):
+        for place in range(len(getattr(transformer, stack))):
+            for layers in (
+                ("attention.to_q", "attention.to_k", "attention.to_v"),
+                ("feed_forward.w1", "feed_forward.w3"),
+            ):
+                yield tuple(f"{stack}.{place}.{layer}.weight" for layer in layers)
+
+
 def untouched(module: nn.Module) -> bool:
     """Say whether `module` is neither hooked nor wrapped, so that it does what its weights say."""
     return not (module._forward_hooks or module._forward_pre_hooks or "forward" in module.__dict__)

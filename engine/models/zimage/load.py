@@ -24,6 +24,7 @@ from engine.memory.probe import probe
 from engine.memory.residency import FreeMemory, free_memory
 from engine.memory.weights import PackedLinear
 from engine.models.profiles import EMBEDDED, EMBEDDED_WEIGHTS, profile
+from engine.models.zimage.block import side_by_side
 from engine.models.zimage.components import Components
 from engine.models.zimage.lora import Loras, lora_folder
 from engine.models.zimage.pipeline import ZImagePipeline
@@ -169,7 +170,8 @@ def read(folder: Path, model: str, device: torch.device, plan: Plan) -> Componen
     def filled(part: str) -> Any:
         module, where = outline(folder, part), partial(placement.place_for, plan, device, part)
         form, dtype = partial(placement.form_for, plan, part), DTYPES[plan.form(part).dtype]
-        _readable(folder / part, lambda place: loader.fill(module, place, dtype, device, where, form))
+        joined = side_by_side(module) if part == "transformer" else ()
+        _readable(folder / part, lambda place: loader.fill(module, place, dtype, device, where, form, joined))
         for owner in module.modules():
             for name, buffer in owner.named_buffers(recurse=False):
                 if not isinstance(owner, PackedLinear):

@@ -20,6 +20,7 @@ from engine.memory.probe import Facts
 from engine.memory.sizes import read
 from engine.memory.weights import PackedLinear
 from engine.models.zimage import load
+from engine.models.zimage.block import side_by_side
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.types import EngineError, Generate, Picture, PromptReady
 
@@ -156,3 +157,17 @@ def test_a_tensor_of_another_shape_or_a_missing_one_is_named() -> None:
         EngineError, match="lacks 2 tensors: bias, weight, and has others such as embed_tokens"
     ):
         loader.fill(other, WEIGHTS / "text_encoder", torch.float32, CPU, where, form)
+
+
+@pytest.mark.parametrize("resident", [8, 3])
+def test_weights_that_are_multiplied_as_one_lie_side_by_side_from_the_start(resident: int) -> None:
+    parts = load.read(WEIGHTS, "embedded", CPU, planned(kind="cuda", resident_blocks=resident))
+    before = {name: value.data_ptr() for name, value in parts.transformer.named_parameters()}
+    ZImagePipeline(parts)
+    assert {name: value.data_ptr() for name, value in parts.transformer.named_parameters()} == before
+    for first, *others in side_by_side(parts.transformer):
+        end = parts.transformer.get_parameter(first)
+        for name in others:
+            following = parts.transformer.get_parameter(name)
+            assert following.data_ptr() == end.data_ptr() + end.nbytes
+            end = following

@@ -106,6 +106,8 @@ def test_a_row_of_a_limited_card_names_the_plan_the_peak_and_what_was_taken(
     assert row["plan"].startswith("float32; the transformer stays")
     assert row["taken, GiB"] > 0
     assert row["expected, GiB"] > 0
+    assert row["main memory, GiB"] > 0
+    assert (row["reserved, GiB"], row["idle, GiB"]) == (0, 0)
     assert row["seconds"] > 0
 
 
