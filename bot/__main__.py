@@ -117,6 +117,8 @@ def _setup(context: typer.Context, file: ConfigFile = None) -> None:
     from bot.setup import wizard
 
     path = file or context.obj or config.DEFAULT_FILE
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise UsageError(f"{path}: nothing can be written there; name another place by --config")
     settings = config.load(path) if path.exists() else Config()
     _log(settings, serves=False)
     questions = wizard.Wizard(_outside(settings), texts := Texts(), locale := _locale())
@@ -125,8 +127,10 @@ def _setup(context: typer.Context, file: ConfigFile = None) -> None:
         print(texts.say(locale, "setup-written", file=str(path)))
     else:
         print(texts.say(locale, "setup-unchanged"))
+    python, here = Path(sys.executable), Path.cwd()
     named = "" if path == config.DEFAULT_FILE else f" --config {path}"
-    print(texts.say(locale, "setup-start", command=f"python -m bot run{named}"))
+    shown = python.relative_to(here) if python.is_relative_to(here) else python
+    print(texts.say(locale, "setup-start", command=f"{shown} -m bot run{named}"))
 
 
 @app.command("doctor")
@@ -248,11 +252,15 @@ def _outside(settings: Config) -> "wizard.Outside":
 
 def _ask(question: str, is_hidden: bool) -> str:
     """Return what the person types; nothing at the end of the input."""
+    # asyncio's own handler would let Ctrl+C wait for the end of the line.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return getpass(question) if is_hidden and sys.stdin.isatty() else input(question)
     except EOFError:
         print()
         return ""
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _settings(context: typer.Context, file: Path | None, serves: bool = False) -> Config:

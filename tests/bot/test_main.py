@@ -128,6 +128,7 @@ def test_the_configuration_is_named_before_or_after_the_command(bot: Bot, tmp_pa
         (["run"], {"MODEL__NAME": "tests/model"}, "no such folder"),
         (["run"], {"MODEL__NAME": r"C:\models\mine"}, "no such folder"),
         (["run"], {"MODEL__NAME": __file__}, "is a file"),
+        (["setup", "--config", "/no/such/folder/c.toml"], {}, "nothing can be written there"),
         (["info", "/no/such/file.png"], {}, "No such file"),
         (["--config", "/no/such/config.toml"], {}, "no such file"),
         (["run"], {"WEB__PORT": "many"}, "web.port"),
@@ -419,8 +420,25 @@ def test_setup_writes_what_was_typed(
     done = bot("setup", "--config", str(file))
     assert done.status == 0
     assert line in done.out
-    assert f"python -m bot run --config {file}" in done.out
+    assert f" -m bot run --config {file}" in done.out
     assert load(file, {}).telegram.token == "123456:abc"
+
+
+def test_ctrl_c_at_a_question_changes_nothing(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Keyboard(io.StringIO):
+        """Somebody presses Ctrl+C in place of a line."""
+
+        def readline(self, size: int | None = -1) -> str:
+            signal.raise_signal(signal.SIGINT)
+            raise AssertionError("the question waits for the end of the line")
+
+    monkeypatch.setattr(sys, "stdin", Keyboard())
+    monkeypatch.setattr(hub, "download_size", lambda name: None)
+    done = bot("setup", "--config", str(tmp_path / "config.toml"))
+    assert (done.status, done.err) == (130, "")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_setup_without_a_person_changes_nothing(
