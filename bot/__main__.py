@@ -7,6 +7,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import asyncio
+import importlib.util
 import logging
 import os
 import sys
@@ -38,11 +39,12 @@ from engine.files import hub
 from engine.models import profiles
 from engine.progress import bars
 from engine.runtime.process import ProcessEngine
-from engine.types import EngineError, ModelProfile, Optimize, image_tokens
+from engine.types import EngineError, ModelProfile, Optimize, Worker, image_tokens
 
 if TYPE_CHECKING:
     from bot.setup import wizard
     from bot.setup.doctor import Finding
+    from engine.cluster.engine import ClusterEngine
 
 BAD_USE = 2
 
@@ -227,6 +229,84 @@ def _restore(
     print(f"restored into {settings.data_dir}" + (f"; what was there is in {before}" if before else ""))
 
 
+@app.command("worker")
+def _worker(context: typer.Context, file: ConfigFile = None) -> None:
+    """Draw for a bot on another machine, until Ctrl+C; [cluster] says for which."""
+    asyncio.run(_work(_in_cluster(_settings(context, file, serves=True))))
+
+
+fleet = typer.Typer(
+    help="Show who draws in the cluster, or make its broker's files.", invoke_without_command=True
+)
+app.add_typer(fleet, name="cluster")
+
+
+@fleet.callback()
+def _cluster(context: typer.Context, file: ConfigFile = None) -> None:
+    if context.invoked_subcommand is not None:
+        return
+    settings = _in_cluster(_settings(context, file))
+    from bot.setup import cluster
+    from engine.cluster.broker import BrokerError
+
+    profile = _profile(settings)
+    try:
+        workers = asyncio.run(cluster.present(settings))
+    except BrokerError as error:
+        raise CommandError(str(error)) from None
+    print(cluster.table(workers, profile, cluster.lane_of(settings, profile)))
+
+
+@fleet.command("init")
+def _cluster_init(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the files go, or are already.")],
+    host: Annotated[list[str], typer.Option(help="A name or address of the broker's machine.")] = [],  # noqa: B006
+    bot: Annotated[list[str], typer.Option(help="A bot's name.")] = ["bot"],  # noqa: B006
+    worker: Annotated[list[str], typer.Option(help="A worker's name.")] = [],  # noqa: B006
+) -> None:
+    """Write a broker's configuration, its certificates, and credentials for each bot and worker.
+
+    Run again on the same folder, it adds workers, and with --host it makes a new certificate.
+    """
+    _has_cluster_extra()
+    from bot.setup import cluster_files
+
+    print(cluster_files.init(folder, host, bot, worker))
+
+
+def _in_cluster(settings: Config) -> Config:
+    """Return the settings of a machine in a cluster; raises `UsageError` for any other."""
+    if not settings.cluster.url:
+        raise UsageError(
+            "cluster.url is not set: it names the broker, as in tls://HOST:4222 (docs/scaling.md)"
+        )
+    _has_cluster_extra()
+    return settings
+
+
+def _has_cluster_extra() -> None:
+    missing = [name for name in ("nats", "cryptography") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UsageError("the cluster needs more packages: pip install 'zimage-bot[cluster]'")
+
+
+async def _work(settings: Config) -> None:
+    from bot.setup import cluster, doctor
+    from engine.cluster.broker import BrokerError
+
+    profile = _profile(settings)
+    found, stop = await doctor.probe(settings), _stop_signal()
+    model = _engine(settings, profile)
+    try:
+        device = str(found.get("name", ""))
+        joined = partial(print, "ready:", flush=True)
+        await cluster.work(settings, profile, model, device, stop.wait, joined)
+    except BrokerError as error:
+        raise CommandError(str(error)) from None
+    finally:
+        await model.close()
+
+
 def _outside(settings: Config) -> "wizard.Outside":
     from bot.setup import doctor, wizard
 
@@ -291,7 +371,7 @@ async def _serve(settings: Config) -> None:
     banned_words = build.banned_words(settings)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(JobStore.open(settings.data_dir))
-        engine = _engine(settings, profile)
+        engine, workers = _drawing(settings, profile)
         replies = Replies(profile)
         platforms = _platforms(settings, replies, lambda: engine.state.phase)
         stack.push_async_callback(engine.close)
@@ -304,17 +384,24 @@ async def _serve(settings: Config) -> None:
             banned_words=banned_words,
             settings=build.core_settings(settings, profile),
             platforms={platform.name: platform for platform in platforms},
+            workers=workers,
         )
         with explained(settings.data_dir / DATABASE):
             await core.recover()
         await _keep_serving(core, platforms)
 
 
-async def _keep_serving(core: Core, platforms: Sequence[Platform]) -> None:
+def _stop_signal() -> asyncio.Event:
+    """Return what is set once a signal asks this process to end."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows has no signal handlers on the loop; Ctrl+C raises there
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _keep_serving(core: Core, platforms: Sequence[Platform]) -> None:
+    stop = _stop_signal()
     service = Service(core, platforms)
     try:
         async with asyncio.TaskGroup() as group:
@@ -362,12 +449,14 @@ async def _examine(settings: Config, file: Path | None) -> "list[Finding]":
 
 
 def _asked(settings: Config) -> "dict[str, Coroutine[Any, Any, list[Finding]]]":
-    """Return what asks each platform that has a token."""
+    """Return what asks each platform that has a token, and the broker."""
     asked = {}
     if settings.discord.token:
         asked["discord"] = _ask_discord(settings.discord)
     if settings.telegram.token:
         asked["telegram"] = _ask_telegram(settings.telegram)
+    if settings.cluster.url:
+        asked["cluster"] = _ask_cluster(settings)
     return asked
 
 
@@ -381,6 +470,13 @@ async def _ask_telegram(settings: TelegramConfig) -> "list[Finding]":
     from adapters.telegram.examine import examine
 
     return await examine(settings)
+
+
+async def _ask_cluster(settings: Config) -> "list[Finding]":
+    _has_cluster_extra()
+    from bot.setup import cluster
+
+    return await cluster.examine(settings, _profile(settings))
 
 
 async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
@@ -419,6 +515,19 @@ def _profile(settings: Config) -> ModelProfile:
         return profiles.profile(name, settings.model.size)
     except EngineError as error:
         raise UsageError(f"model.name: {error}") from None
+
+
+def _drawing(
+    settings: Config, profile: ModelProfile
+) -> "tuple[ProcessEngine | ClusterEngine, Callable[[], Sequence[Worker]]]":
+    """Return what draws for a bot that serves, this machine or its cluster, and what names the workers."""
+    if not settings.cluster.url:
+        return _engine(settings, profile), tuple
+    _has_cluster_extra()
+    from bot.setup import cluster
+
+    engine = cluster.engine(settings, profile)
+    return engine, lambda: cluster.workers(engine, profile)
 
 
 def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine:

@@ -6,7 +6,7 @@ Knows users, jobs and the two ports; knows no chat service, no SQL and no model.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -49,7 +49,7 @@ from bot.types import (
     Request,
     User,
 )
-from engine.types import Engine, ModelProfile
+from engine.types import Engine, ModelProfile, Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,7 @@ class Core:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         new_seed: tasks.SeedSource = tasks.random_seed,
+        workers: Callable[[], Sequence[Worker]] = tuple,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -118,7 +119,7 @@ class Core:
         )
         self._history = History(store, images, self._runner, members, self._admission.unit, now)
         admin = Admin(
-            store.accounts, replies, OperatorControls(store, self._runner, self._admission, now), now
+            store.accounts, replies, OperatorControls(store, self._runner, self._admission, now, workers), now
         )
         linking = Linking(store.accounts, replies, clock)
         self._answers = Answers(members, self._history, replies, admin, linking, self.cancel, now)

@@ -265,6 +265,17 @@ class Engine(Protocol):
         """End the engine; running tasks raise `EngineLost`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A machine of a cluster, as it said last; `seconds` is what a usual picture takes, once known."""
+
+    name: str
+    device: str
+    running: int
+    drawn: int
+    seconds: float | None
+
+
 def image_tokens(width: int, height: int) -> int:
     """Return the transformer tokens of a `width`×`height` picture."""
     return (width // GRID) * (height // GRID)

@@ -94,7 +94,7 @@ def test_every_setting_and_command_that_is_named_is_there(file: str) -> None:
     sections = {key.partition(".")[0] for key in settings}
     for section, name in re.findall(r"`\[(\w+)\] (\w+)", text):
         assert f"{section}.{name}" in settings or section not in sections, f"[{section}] {name}"
-    commands = {command.name for command in app.registered_commands}
+    commands = {command.name for command in (*app.registered_commands, *app.registered_groups)}
     assert {name for name in re.findall(r"python -m bot (\w+)", text) if name != "FILE"} <= commands
 
 

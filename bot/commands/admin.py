@@ -48,7 +48,9 @@ class Admin:
                 return self._operated(user, "draining-by-operator")
             case "stats":
                 day = stats.counted(await self._operator.past_day(), self._now())
-                return self._replies.stats(user.locale, day, self._operator.waiting())
+                return self._replies.stats(
+                    user.locale, day, self._operator.waiting(), self._operator.workers()
+                )
             case "ban":
                 return await self._ban(user, command.rest)
             case "unban":

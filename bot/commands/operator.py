@@ -3,7 +3,7 @@
 Holds until the next start. Knows the queue and the rows; knows no command and no user's rights.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bot.jobs.admission import Admission
 from bot.jobs.runner import JobRunner
@@ -12,14 +12,21 @@ from bot.requests import followups
 from bot.storage.jobs import JobStore
 from bot.storage.stats import JobSummary
 from bot.types import Job
+from engine.types import Worker
 
 
 class OperatorControls:
-    """The switches; `now` gives Unix seconds."""
+    """The switches; `now` gives Unix seconds, `workers` the machines of the cluster, if there is one."""
 
     def __init__(
-        self, store: JobStore, runner: JobRunner, admission: Admission, now: Callable[[], float]
+        self,
+        store: JobStore,
+        runner: JobRunner,
+        admission: Admission,
+        now: Callable[[], float],
+        workers: Callable[[], Sequence[Worker]],
     ) -> None:
+        self.workers = workers
         self._admission = admission
         self._store = store
         self._runner = runner

@@ -269,6 +269,7 @@ stats-people = People: { $people } ({ $platforms })
 stats-pace = Pictures an hour: { $pictures } · waiting now: { $waiting }
 stats-waited = Waited, median: { $seconds } s
 stats-drew = Drew, median: { $seconds } s
+stats-worker = Computer { $name }: drawing { $running } · drawn { $drawn } · { $seconds } s a picture
 stats-losses = Begun again after the engine was lost: { $losses }
 setting-aspect = Aspect ratio
 setting-steps = Steps

@@ -219,6 +219,7 @@ stats-people = 人数：{ $people }（{ $platforms }）
 stats-pace = 1 時間あたり { $pictures } 枚 · 待機中 { $waiting } 件
 stats-waited = 待ち時間の中央値：{ $seconds } 秒
 stats-drew = 描画時間の中央値：{ $seconds } 秒
+stats-worker = マシン { $name }：描画中 { $running } 枚 · 完了 { $drawn } 枚 · 1 枚 { $seconds } 秒
 stats-losses = エンジン停止後のやり直し：{ $losses } 回
 setting-aspect = 縦横比
 setting-steps = ステップ数

@@ -219,6 +219,7 @@ stats-people = 人数：{ $people }（{ $platforms }）
 stats-pace = 每小时 { $pictures } 张 · 正在排队 { $waiting } 个
 stats-waited = 等待时间中位数：{ $seconds } 秒
 stats-drew = 绘制时间中位数：{ $seconds } 秒
+stats-worker = 机器 { $name }：正在画 { $running } 张 · 已画 { $drawn } 张 · 每张 { $seconds } 秒
 stats-losses = 引擎中断后重画：{ $losses } 次
 setting-aspect = 画面比例
 setting-steps = 步数

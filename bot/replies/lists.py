@@ -14,7 +14,7 @@ from bot.requests.flag_table import FLAGS
 from bot.storage.accounts import Ban
 from bot.storage.stats import Stats
 from bot.types import Job
-from engine.types import ModelProfile
+from engine.types import ModelProfile, Worker
 
 EXAMPLES = 3
 
@@ -90,8 +90,8 @@ def quota_text(texts: Texts, locale: str, rule: Rule, usage: Usage, now: float) 
     return "\n".join(lines)
 
 
-def stats_text(texts: Texts, locale: str, stats: Stats, waiting: int) -> str:
-    """Return the last day in numbers, one fact a line."""
+def stats_text(texts: Texts, locale: str, stats: Stats, waiting: int, workers: Sequence[Worker] = ()) -> str:
+    """Return the last day in numbers, one fact a line, and each machine of the cluster."""
     say = texts.say
     states = [f"{say(locale, f'state-{state}')} {number}" for state, number in stats.states.items()]
     platforms = [f"{name.capitalize()} {n}" for name, n in stats.platforms.items()]
@@ -105,7 +105,13 @@ def stats_text(texts: Texts, locale: str, stats: Stats, waiting: int) -> str:
         lines.append(say(locale, "stats-waited", seconds=seconds(stats.waited)))
     if stats.drew is not None:
         lines.append(say(locale, "stats-drew", seconds=seconds(stats.drew)))
-    return "\n".join([*lines, say(locale, "stats-losses", losses=stats.losses)])
+    lines.append(say(locale, "stats-losses", losses=stats.losses))
+    for worker in workers:
+        name = f"{worker.name} ({worker.device})" if worker.device else worker.name
+        pace = "?" if worker.seconds is None else seconds(worker.seconds)
+        running, drawn = worker.running, worker.drawn
+        lines.append(say(locale, "stats-worker", name=name, running=running, drawn=drawn, seconds=pace))
+    return "\n".join(lines)
 
 
 def bans_text(texts: Texts, locale: str, bans: Mapping[str, Ban], now: float) -> str:

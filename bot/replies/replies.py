@@ -17,7 +17,7 @@ from bot.requests.tasks import edited, picture_variation
 from bot.storage.accounts import Ban
 from bot.storage.stats import Stats
 from bot.types import Image, Job, Params, Refused, Reply, User
-from engine.types import ModelProfile
+from engine.types import ModelProfile, Worker
 
 # Codes of what a user's words or pictures cannot become: trying again would fail again.
 _FINAL_ERRORS = ("bad_input", "refused")
@@ -196,9 +196,9 @@ class Replies:
         total = self.texts.say(locale, "queue-total", total=waiting)
         return Reply(f"{self.texts.say(locale, key)}\n{total}", private=True)
 
-    def stats(self, locale: str, stats: Stats, waiting: int) -> Reply:
-        """Show the last day in numbers."""
-        return Reply(lists.stats_text(self.texts, locale, stats, waiting), private=True)
+    def stats(self, locale: str, stats: Stats, waiting: int, workers: Sequence[Worker] = ()) -> Reply:
+        """Show the last day in numbers, and the machines of the cluster."""
+        return Reply(lists.stats_text(self.texts, locale, stats, waiting, workers), private=True)
 
     def banned(self, locale: str, name: str, days: int | None) -> Reply:
         """Say that somebody is shut out."""

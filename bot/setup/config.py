@@ -85,6 +85,8 @@ CHECKS: Mapping[str, Check] = {
     "rules.match": _NAMES,
     **{f"limits.{name}": check for name, check in _LIMITS.items()},
     **{f"rules.{name}": check for name, check in _LIMITS.items()},
+    "cluster.url": matching(r"|(nats|tls|wss?)://[^\s/]+", "tls://HOST:PORT, nats://, wss:// or ws://"),
+    "cluster.lane": matching(r"|[A-Za-z0-9_-]{1,64}", "1–64 of a–z, 0–9, - and _"),
     "web.port": between(0, 65_535),
     "web.hosts": each_matching(
         r"[^\s/:@\[\]]+|\[[0-9a-fA-F:]+\]", 'names without scheme and port, such as "pictures.example.org"'
@@ -226,6 +228,19 @@ class TelegramConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterConfig:
+    """Several machines that draw: the broker's address, a file of credentials, what this machine draws for.
+
+    Without a `url` this machine draws alone. An empty `lane` is made of the model, its LoRA files and the
+    classifier.
+    """
+
+    url: str = ""
+    credentials: str = ""
+    lane: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Every setting of the bot."""
 
@@ -238,6 +253,7 @@ class Config:
     moderation: ModerationConfig = field(default_factory=ModerationConfig)
     access: Access = field(default_factory=Access)
     rules: tuple[RoleLimits, ...] = ()
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
     web: WebConfig = field(default_factory=WebConfig)
     discord: DiscordConfig = field(default_factory=DiscordConfig)
     telegram: TelegramConfig = field(default_factory=TelegramConfig)
@@ -248,7 +264,8 @@ class Config:
         found = [
             secret for value in kept for secret in (value.values() if isinstance(value, dict) else [value])
         ]
-        passwords = [urlsplit(proxy).password for proxy in (self.discord.proxy, self.telegram.proxy)]
+        urls = (self.discord.proxy, self.telegram.proxy, self.cluster.url)
+        passwords = [urlsplit(url).password for url in urls]
         return [*found, *filter(None, passwords)]
 
 

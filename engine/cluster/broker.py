@@ -75,10 +75,15 @@ class Access:
         return access
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Leave out what asyncio says each time that nats ends a connection with TLS."""
+    return "eof_received" not in str(record.msg)
+
+
 class Connection:
     """One life of a process at the broker; `user` names it there, and nobody else reads its answers.
 
-    `reconnected` is called each time the broker is back.
+    `reconnected` is called each time the broker is back; `trouble` is what went wrong last, if it still does.
     """
 
     def __init__(self, access: Access, user: str, reconnected: Callable[[], None] = lambda: None) -> None:
@@ -87,12 +92,13 @@ class Connection:
         self.client = Client()
         self._access = access
         self._reconnected = reconnected
-        self._trouble = ""
+        self.trouble = ""
         self._files: dict[str, bytes] = {}
 
     async def open(self) -> None:
         """Connect, however long that takes, and serve files; raises `BrokerError` for a server too old."""
         logging.getLogger("nats.aio.client").setLevel(logging.CRITICAL)
+        logging.getLogger("asyncio").addFilter(_is_news)
         access, options = self._access, dict[str, Any]()
         if access.user:
             options |= {"user": access.user, "password": access.password}
@@ -117,7 +123,7 @@ class Connection:
             reconnected_cb=self._back,
             **options,
         )
-        self._trouble = ""
+        self.trouble = ""
         version = self.client.connected_server_version
         if (version.major, version.minor) < OLDEST:
             await self.client.close()
@@ -227,11 +233,13 @@ class Connection:
 
     async def _failed(self, error: Exception) -> None:
         trouble = str(error) or type(error).__name__
-        if trouble != self._trouble:
-            self._trouble = trouble
+        # That the broker ends the connection follows from what it said before.
+        follows = self.trouble and isinstance(error, ConnectionError)
+        if trouble != self.trouble and not follows:
+            self.trouble = trouble
             log.warning("broker %s: %s", self._access.url, trouble)
 
     async def _back(self) -> None:
-        self._trouble = ""
+        self.trouble = ""
         log.info("broker %s: connected again", self._access.url)
         self._reconnected()

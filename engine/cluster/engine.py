@@ -195,7 +195,7 @@ class ClusterEngine:
         await self._connection.publish(f"drop.{self._connection.user}.all")
 
     async def _ask_who(self) -> None:
-        fastest = max((each.presence.speed for each in self._workers()), default=0.0)
+        fastest = max((each.presence.speed for each in self.workers()), default=0.0)
         await self._connection.publish(f"who.{self._lane}", msgspec.json.encode(fastest))
 
     def _reconnected(self) -> None:
@@ -346,17 +346,19 @@ class ClusterEngine:
                 self._lane,
             )
             return
-        log.info("worker %s is there: %s", present.name, present.presence)
+        said = present.presence
+        log.info("worker %s is there: %s, rooms %s", present.name, said.device or said.model, said.rooms)
         for what in ("model", "version", "classifier", "loras") if self._expected else ():
             theirs, ours = getattr(present.presence, what), getattr(self._expected, what)
             if theirs != ours:
                 log.warning("worker %s has another %s: %r, here %r", present.name, what, theirs, ours)
 
-    def _workers(self) -> list[Present]:
+    def workers(self) -> list[Present]:
+        """Return the workers that draw for this bot."""
         return [each for each in self.present() if each.lane == self._lane]
 
     def _resize(self) -> None:
-        rooms = tuple(room for each in self._workers() for room in each.presence.rooms)
+        rooms = tuple(room for each in self.workers() for room in each.presence.rooms)
         if rooms != self._rooms:
             self._rooms = rooms
             for changed in self._watchers:

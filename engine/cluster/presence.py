@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from engine.cluster import wire
+from engine.types import ModelProfile, image_tokens
 
 BEAT = 2.0
 """Seconds between two signs of life of a worker."""
@@ -43,6 +44,11 @@ class Presence:
     running: Annotated[int, msgspec.Meta(ge=0)] = 0
     drawn: Annotated[int, msgspec.Meta(ge=0)] = 0
     speed: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+
+    def seconds(self, profile: ModelProfile) -> float | None:
+        """Return how long a picture of the model's own size and steps takes, None before the first."""
+        cost = image_tokens(profile.base_size, profile.base_size) * profile.steps
+        return cost / self.speed if self.speed else None
 
     def pack(self) -> bytes:
         """Return it as JSON."""

@@ -131,6 +131,11 @@ class ClusterWorker:
         await self._joined.wait()
 
     @property
+    def has_joined(self) -> bool:
+        """Whether it takes tasks, or has taken some."""
+        return self._joined.is_set()
+
+    @property
     def running(self) -> int:
         """How many tasks it has."""
         return len(self._works)

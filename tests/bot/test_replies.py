@@ -9,8 +9,9 @@ from bot.replies import format
 from bot.replies.replies import Replies
 from bot.requests import flags
 from bot.requests.commands import parse
+from bot.storage.stats import counted
 from bot.types import Image, Job, Params, Refused, Reply
-from engine.types import ModelProfile, Variation
+from engine.types import ModelProfile, Variation, Worker
 from tests.bot.jobs import job, picture
 
 PROFILE = ModelProfile("small", 128, 256, ("a red cat", "a blue dog"), "It draws cats and dogs.")
@@ -289,3 +290,12 @@ def test_every_row_fits_discord_and_every_button_has_words(replies: Replies) -> 
     assert all(len(row) <= 5 for row in rows)
     assert all(len(reply.actions) <= 5 for reply in shown)
     assert all(button.hint and (button.label or button.emoji) for row in rows for button in row)
+
+
+def test_the_numbers_of_a_cluster_name_each_machine() -> None:
+    stats = counted([], 0.0)
+    workers = [Worker("gpu1.ab", "RTX 4090", 2, 30, 3.04), Worker("pc.cd", "", 0, 0, None)]
+    assert Replies(PROFILE).stats("en", stats, 0, workers).text.splitlines()[-2:] == [
+        "Computer gpu1.ab (RTX 4090): drawing 2 · drawn 30 · 3.0 s a picture",
+        "Computer pc.cd: drawing 0 · drawn 0 · ? s a picture",
+    ]

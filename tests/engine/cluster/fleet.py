@@ -45,7 +45,8 @@ class Server:
         store = (self.folder / "js").as_posix()
         text = self._text or f"host: 127.0.0.1\njetstream {{ store_dir: '{store}' }}"
         config.write_text(f"{text}\nport: {self.port}\n", "utf-8")
-        self.process = await asyncio.create_subprocess_exec(BINARY, "-c", str(config), stderr=PIPE)
+        command = (BINARY, "-c", config.name)
+        self.process = await asyncio.create_subprocess_exec(*command, cwd=self.folder, stderr=PIPE)
         assert self.process.stderr is not None
         while b"Server is ready" not in (line := await self.process.stderr.readline()):
             assert line, "the broker ended"
