@@ -11,12 +11,12 @@ import importlib.util
 import logging
 import os
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from getpass import getpass
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -324,8 +324,8 @@ def _outside(settings: Config) -> "wizard.Outside":
         fault=fault,
         size=lambda name: asyncio.to_thread(hub.download_size, name),
         check={
-            "discord": lambda token: _ask_discord(replace(settings.discord, token=token)),
-            "telegram": lambda token: _ask_telegram(replace(settings.telegram, token=token)),
+            "discord": lambda token: _ask_platform("discord", replace(settings.discord, token=token)),
+            "telegram": lambda token: _ask_platform("telegram", replace(settings.telegram, token=token)),
         },
     )
 
@@ -436,40 +436,41 @@ async def _examine(settings: Config, file: Path | None) -> "list[Finding]":
     from bot.setup import doctor
 
     where = profiles.locate(settings.model.name)
-    wanted = _asked(settings)
-    asking = asyncio.gather(*wanted.values(), return_exceptions=True)
+    questions = [
+        _ask_platform(name, getattr(settings, name))
+        for name in ("discord", "telegram")
+        if getattr(settings, name).token
+    ]
+    if settings.cluster.url:
+        questions.append(_or_problem("cluster", _ask_cluster(settings), settings.secrets()))
+    asking = asyncio.gather(*questions)
     device = await doctor.probe(settings)
     size = None if where else await asyncio.to_thread(hub.download_size, settings.model.name)
-    asked: list[Finding] = []
-    for name, found in zip(wanted, await asking, strict=True):
-        if isinstance(found, BaseException):
-            found = [doctor.Finding("problem", name, f"its library cannot be used: {found!r}")]
-        asked += found
+    asked = [finding for findings in await asking for finding in findings]
     return doctor.examine(device, settings, where, file, size, asked)
 
 
-def _asked(settings: Config) -> "dict[str, Coroutine[Any, Any, list[Finding]]]":
-    """Return what asks each platform that has a token, and the broker."""
-    asked = {}
-    if settings.discord.token:
-        asked["discord"] = _ask_discord(settings.discord)
-    if settings.telegram.token:
-        asked["telegram"] = _ask_telegram(settings.telegram)
-    if settings.cluster.url:
-        asked["cluster"] = _ask_cluster(settings)
-    return asked
+async def _ask_platform(name: str, settings: DiscordConfig | TelegramConfig) -> "list[Finding]":
+    async def ask() -> "list[Finding]":
+        found: list[Finding] = await import_module(f"adapters.{name}.examine").examine(settings)
+        return found
+
+    return await _or_problem(name, ask(), [settings.token])
 
 
-async def _ask_discord(settings: DiscordConfig) -> "list[Finding]":
-    from adapters.discord.examine import examine
+async def _or_problem(
+    name: str, asking: "Awaitable[list[Finding]]", secrets: Sequence[str]
+) -> "list[Finding]":
+    """Return the findings of a service, or what keeps its library from asking it, without the secrets."""
+    from bot.setup.doctor import Finding
 
-    return await examine(settings)
-
-
-async def _ask_telegram(settings: TelegramConfig) -> "list[Finding]":
-    from adapters.telegram.examine import examine
-
-    return await examine(settings)
+    try:
+        return await asking
+    except UsageError as error:
+        return [Finding("problem", name, str(error))]
+    except Exception as error:  # noqa: BLE001 - a service's library may raise anything
+        reason = redact.Redactor(secrets)(repr(error))
+        return [Finding("problem", name, f"its library cannot be used: {reason}")]
 
 
 async def _ask_cluster(settings: Config) -> "list[Finding]":

@@ -394,12 +394,12 @@ def test_a_platform_whose_library_cannot_be_used_is_a_problem(
     bot: Bot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fails(settings: object) -> None:
-        raise RuntimeError("no SOCKS here")
+        raise RuntimeError("no SOCKS here for a-token")
 
     monkeypatch.setattr(doctor, "probe", no_device)
-    monkeypatch.setattr(__main__, "_ask_discord", fails)
-    done = bot("doctor", DATA_DIR=str(tmp_path), DISCORD__TOKEN="token")
-    assert "✗ discord   its library cannot be used: RuntimeError('no SOCKS here')" in done.out
+    monkeypatch.setattr("adapters.discord.examine.examine", fails)
+    done = bot("doctor", DATA_DIR=str(tmp_path), DISCORD__TOKEN="a-token")
+    assert "✗ discord   its library cannot be used: RuntimeError('no SOCKS here for [redacted]')" in done.out
 
 
 @pytest.mark.parametrize(
@@ -415,7 +415,7 @@ def test_setup_writes_what_was_typed(
     file = tmp_path / "new.toml"
     monkeypatch.setenv("LC_ALL", language)
     monkeypatch.setattr(sys, "stdin", io.StringIO("\n\n123456:abc\n"))
-    monkeypatch.setattr(__main__, "_ask_telegram", good)
+    monkeypatch.setattr("adapters.telegram.examine.examine", good)
     monkeypatch.setattr(hub, "download_size", lambda name: None)
     done = bot("setup", "--config", str(file))
     assert done.status == 0
