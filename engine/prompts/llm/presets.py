@@ -84,8 +84,8 @@ CHOSEN = ("qwen3-4b-instruct-2507", "qwen3-1.7b", "qwen3-0.6b")
 
 
 def cores() -> int:
-    """Return on how many cores a model computes where nobody says."""
-    return min(8, os.cpu_count() or 1)
+    """Return on how many cores a model computes where nobody says: all but one, which the bot keeps."""
+    return max(1, min(8, (os.cpu_count() or 1) - 1))
 
 
 def has_runtime() -> bool:
