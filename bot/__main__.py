@@ -38,7 +38,7 @@ from engine import output
 from engine.files import hub
 from engine.models import profiles
 from engine.progress import bars
-from engine.runtime.process import ProcessEngine
+from engine.runtime.process import EngineState, ProcessEngine
 from engine.types import EngineError, ModelProfile, Optimize, Worker, image_tokens
 
 if TYPE_CHECKING:
@@ -373,7 +373,7 @@ async def _serve(settings: Config) -> None:
         store = await stack.enter_async_context(JobStore.open(settings.data_dir))
         engine, workers = _drawing(settings, profile)
         replies = Replies(profile)
-        platforms = _platforms(settings, replies, lambda: engine.state.phase)
+        platforms = _platforms(settings, replies, lambda: _phase(engine.state))
         stack.push_async_callback(engine.close)
         engine.start()
         core = Core(
@@ -414,8 +414,13 @@ async def _keep_serving(core: Core, platforms: Sequence[Platform]) -> None:
         raise CommandError(str(errors.exceptions[0])) from None
 
 
+def _phase(state: EngineState) -> str:
+    """Return what the engine is doing; loading once more after it failed is `recovering`."""
+    return "recovering" if state.phase == "loading" and state.message else state.phase
+
+
 async def _ready(platforms: Sequence[Platform], service: Service) -> None:
-    """Print where the bot serves: the web chat's address once it listens, else the other platforms' names."""
+    """Print where the bot serves: the web chat's addresses once it listens, else the other platforms."""
     from adapters.web import WebPlatform
 
     served = ", ".join(one.name for one in platforms if not isinstance(one, WebPlatform))
@@ -428,7 +433,8 @@ async def _ready(platforms: Sequence[Platform], service: Service) -> None:
         finally:
             listening.cancel()
             failing.cancel()
-    print(f"ready: {served}", flush=True)
+    also = [f"also: {url}" for web in platforms if isinstance(web, WebPlatform) for url in web.elsewhere]
+    print("\n".join((f"ready: {served}", *also)), flush=True)
 
 
 async def _examine(settings: Config, file: Path | None) -> "list[Finding]":

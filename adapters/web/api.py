@@ -3,6 +3,7 @@
 Keeps nothing; knows how requests look, not who may send them.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -31,6 +32,7 @@ from adapters.web.payload import (
     reply_json,
 )
 from adapters.web.presence import Presence
+from bot.commands.answers import history_length
 from bot.core import Core
 from bot.locales.texts import LANGUAGES, answer_locale
 from bot.replies.format import cut, introduced, original
@@ -39,7 +41,7 @@ from bot.replies.replies import Replies
 from bot.requests import commands
 from bot.requests.ask import Invocation, Question, dispatch
 from bot.storage.pictures import MAX_BYTES
-from bot.types import Address, Job, Refused, Reply, User
+from bot.types import Address, Job, PictureSearch, Refused, Reply, User
 
 HEARTBEAT = 15.0
 HISTORY = 20
@@ -127,12 +129,13 @@ class Api:
         message = await read_message(request)
         user = replace(user, locale=answer_locale(message.text, user.locale))
         try:
+            command = commands.parse(message.text)
             answer = await dispatch(
                 self.core,
                 Invocation(
                     user,
                     event_of(user, message.id),
-                    commands.parse(message.text),
+                    command,
                     partial(_place, user, message.id),
                     message.fetch,
                     presets=message.presets(),
@@ -142,6 +145,11 @@ class Api:
                 raise Refused("empty-prompt")
         except Refused as refused:
             return refusal(self.replies, refused, user.locale)
+        if command.name == "history" and isinstance(answer, Reply):
+            jobs = await self.core.pictures(user, PictureSearch(), history_length(command.rest))
+            return web.json_response(
+                {"reply": reply_json(answer) | {"images": _pictures(jobs)}, "message": message.id}
+            )
         return await self._answer(user, answer, message.id)
 
     async def actions(self, request: web.Request) -> web.Response:
@@ -188,13 +196,8 @@ class Api:
         """The user's pictures, newest first: those that a search finds, `before` a job's number."""
         user = self.gate.user(request)
         jobs = await self.core.pictures(user, read_search(request.query), GALLERY + 1)
-        pictures = [
-            {**picture_json(job, picture, original(job)), "favourite": job.favourite, "created": job.created}
-            for job in jobs[:GALLERY]
-            for picture in kept_pictures(job)
-        ]
         last = jobs[GALLERY - 1].id if len(jobs) > GALLERY else None
-        return web.json_response({"pictures": pictures, "before": last})
+        return web.json_response({"pictures": _pictures(jobs[:GALLERY]), "before": last})
 
     async def input(self, request: web.Request) -> web.Response:
         """The image that came with one of the user's own jobs."""
@@ -294,6 +297,19 @@ def is_for_box(job: Job) -> bool:
     """Say whether a job's answer goes into the page's text box."""
     address = job.request.address
     return address.platform == "web" and read_place(address)[1].startswith(BOX_PREFIX)
+
+
+def _pictures(jobs: Sequence[Job]) -> list[Json]:
+    """Return the pictures of jobs, as a gallery shows them: `small` is a thumbnail's address."""
+    return [
+        {
+            **(shown := picture_json(job, picture, original(job))),
+            "small": shown["url"].removesuffix("png") + "jpg",
+            "favourite": job.favourite,
+        }
+        for job in jobs
+        for picture in kept_pictures(job)
+    ]
 
 
 def _number(request: web.Request, name: str) -> int:

@@ -1,10 +1,12 @@
 """The web server: wires gate, routes and page together and is the `Platform` the bot sees. Holds no job."""
 
 import asyncio
+import ipaddress
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
+import psutil
 from aiohttp import web
 
 from adapters.web.address import read_place
@@ -48,6 +50,8 @@ class WebPlatform:
         self._sleep = sleep
         self._listening = asyncio.Event()
         self._url = ""
+        self.elsewhere: tuple[str, ...] = ()
+        """Addresses besides that of `started` at which other devices reach the page."""
 
     async def started(self) -> str:
         """Wait until the server listens and return its address, the real port included."""
@@ -70,7 +74,9 @@ class WebPlatform:
         try:
             site = web.TCPSite(runner, self.settings.host, self.settings.port)
             await site.start()
-            self._url = _address(self.settings.host, runner.addresses[0][1])
+            port = runner.addresses[0][1]
+            self._url = _address(self.settings.host, port)
+            self.elsewhere = tuple(_address(host, port) for host in _on_networks(self.settings.host))
             self._listening.set()
             await asyncio.get_running_loop().create_future()
         finally:
@@ -112,3 +118,17 @@ class WebPlatform:
 def _address(host: str, port: int) -> str:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _on_networks(host: str) -> list[str]:
+    """Return this machine's addresses on its networks, where `host` is all of them."""
+    if host not in ("0.0.0.0", "::"):
+        return []
+    found = [ipaddress.ip_address(address.address.partition("%")[0])
+             for addresses in psutil.net_if_addrs().values() for address in addresses
+             if address.family.name in ("AF_INET", "AF_INET6")]  # fmt: skip
+    return [
+        str(each)
+        for each in found
+        if not (each.is_loopback or each.is_link_local) and (each.version == 4 or host == "::")
+    ]

@@ -11,7 +11,7 @@ from bot.replies.replies import Replies
 from bot.requests.commands import COMMANDS, SHOWN_NAME, Command
 from bot.types import Job, Refused, Reply, User
 
-HISTORY = 10
+HISTORY, LONGEST_HISTORY = 10, 15
 FAVOURITES = 5
 MOST_DIGITS = 18
 """No job's number has more, and SQLite counts no further than to nineteen of them."""
@@ -65,7 +65,7 @@ class Answers:
                 return self._replies.quota(user.locale, rule, usage, self._now())
             case "history":
                 favourites = await self._history.favourites(user, FAVOURITES)
-                jobs = await self._history.jobs(user, HISTORY)
+                jobs = await self._history.jobs(user, history_length(command.rest))
                 return self._replies.history(user.locale, jobs, favourites)
             case "show":
                 return await self._history.reply(await self._named(user, command.rest))
@@ -95,6 +95,12 @@ class Answers:
         for job in await self._history.jobs(user, 1):
             return job
         raise Refused("no-job-yet")
+
+
+def history_length(text: str) -> int:
+    """Return how many jobs a history shows: as many as `text` says, up to what a message holds."""
+    number = text.strip()
+    return min(max(1, int(number)), LONGEST_HISTORY) if number.isdecimal() else HISTORY
 
 
 def _number(text: str) -> int:

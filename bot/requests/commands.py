@@ -18,13 +18,13 @@ SHOWN_NAME = 40
 class Entry:
     """A row: the name, what it takes, and whether it is for `admins` only.
 
-    `prompt` is free text, `job` a job number or a word for all, `numbers` a job number and perhaps a
-    picture's, `picture` these and perhaps how to upscale it, `code` one word of letters and digits,
-    `name` a user as the configuration names them and more about them, `nothing` is nothing.
+    `prompt` is free text, `job` a job number or a word for all, `number` perhaps one, `numbers` a job
+    number and perhaps a picture's, `picture` these and perhaps how to upscale it, `code` one word of letters
+    and digits, `name` a user as the configuration names them and more about them, `nothing` is nothing.
     """
 
     name: str
-    takes: Literal["prompt", "job", "numbers", "picture", "code", "name", "nothing"]
+    takes: Literal["prompt", "job", "number", "numbers", "picture", "code", "name", "nothing"]
     admins: bool = False
 
     @property
@@ -40,7 +40,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("reroll", "nothing"),
     Entry("queue", "nothing"),
     Entry("cancel", "job"),
-    Entry("history", "nothing"),
+    Entry("history", "number"),
     Entry("show", "numbers"),
     Entry("info", "numbers"),
     Entry("quota", "nothing"),
@@ -69,6 +69,7 @@ _BY_WORD = {word: entry for entry in COMMANDS for word in entry.words}
 _BARE = sorted((word for word in _BY_WORD if not word.isascii()), key=len, reverse=True)
 """The words that need no slash; the longer ones first, as some begin with others."""
 _SLASH = re.compile(r"/(?P<word>[^\s@:,]*)(?:@\w*)?")
+_NUMBER = re.compile("(?:[0-9]{1,4})?")
 _NUMBERS = re.compile(r"(?:#?[0-9]+(?:\s+[0-9]+)?)?")
 _JOB = re.compile("|".join(("(?:#?[0-9]+)?", *typed("typed-all"))))
 _CODE = re.compile("|".join(("[0-9A-Za-z-]*", *typed("typed-separate"))))
@@ -121,6 +122,8 @@ def _fits(entry: Entry, rest: str) -> bool:
             return True
         case "job":
             return _JOB.fullmatch(plain) is not None
+        case "number":
+            return _NUMBER.fullmatch(plain) is not None
         case "numbers":
             return _NUMBERS.fullmatch(plain) is not None
         case "picture":

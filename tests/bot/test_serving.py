@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from bot import __main__
@@ -15,6 +16,7 @@ from bot.fake import FakePlatform
 from bot.replies.replies import Replies
 from bot.setup.config import Config, ConfigError, DiscordConfig, TelegramConfig, WebConfig
 from bot.setup.serving import FIRST_PAUSE, LAST_PAUSE, STEADY, OutOfService, Service
+from engine.runtime.process import EngineState
 from tests.adapters.telegram.server import TOKEN, telegram
 from tests.bot.house import PROFILE, house
 from tests.running import running
@@ -174,6 +176,38 @@ async def test_the_web_chat_serves_beside_tokens_that_nobody_accepts(tmp_path: P
         bot.process.send_signal(signal.SIGTERM)
         await bot.process.wait()
         assert bot.process.returncode == 0
+
+
+async def test_every_address_on_the_networks_is_announced_where_the_page_listens_on_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    networks = [
+        address.address
+        for addresses in psutil.net_if_addrs().values()
+        for address in addresses
+        if address.family == socket.AF_INET and not address.address.startswith(("127.", "169.254."))
+    ]
+    async with house(tmp_path / "home") as home:
+        settings = Config(data_dir=tmp_path, web=WebConfig(host="0.0.0.0", port=0, token="a long token"))
+        platforms = __main__._platforms(settings, Replies(PROFILE), lambda: "ready")
+        service = Service(home.core, platforms)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(part) for part in service.parts()]
+            await __main__._ready(platforms, service)
+            for task in tasks:
+                task.cancel()
+    first, *others = capsys.readouterr().out.splitlines()
+    port = first.removeprefix("ready: http://127.0.0.1:")
+    assert others == [f"also: http://{host}:{port}" for host in networks]
+
+
+@pytest.mark.parametrize(
+    ("state", "phase"),
+    [(EngineState("loading"), "loading"), (EngineState("loading", "no memory"), "recovering"),
+     (EngineState("failed", "no memory"), "failed"), (EngineState("ready"), "ready")],
+)  # fmt: skip
+def test_health_tells_the_first_loading_from_one_after_a_failure(state: EngineState, phase: str) -> None:
+    assert __main__._phase(state) == phase
 
 
 async def test_others_are_announced_where_the_web_chats_port_is_taken(

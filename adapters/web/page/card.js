@@ -136,6 +136,7 @@ export class Card {
     this.frame.hidden = !images.length;
     this.frame.classList.toggle("preview", preview);
     this.frame.classList.toggle("several", images.length > 1);
+    this.frame.classList.toggle("thumbnails", Boolean(images[0]?.small));
     this.frame.classList.toggle("covered", Boolean(reply.spoiler) && !this.uncovered);
     if (drawn === this.drawn) return;
     this.drawn = drawn;
@@ -159,7 +160,7 @@ export class Card {
   }
 
   picture(image) {
-    const img = element("img", { src: here(image.url), alt: image.alt, ...fit(image.width, image.height) });
+    const img = element("img", { src: here(image.small ?? image.url), alt: image.alt, ...fit(image.width, image.height) });
     const button = element("button", { type: "button", className: "picture", title: strings.enlarge }, img);
     button.setAttribute("aria-label", `${strings.enlarge}: ${image.alt || image.file}`);
     button.addEventListener("click", () => (this.uncover() ? undefined : this.enlarge(image)));

@@ -64,8 +64,8 @@ export class Gallery {
   }
 
   item(picture) {
-    const { url, alt, width, height, job, favourite } = picture;
-    const img = element("img", { src: here(url.replace(/png$/, "jpg")), alt, width, height, loading: "lazy" });
+    const { small, alt, width, height, job, favourite } = picture;
+    const img = element("img", { src: here(small), alt, width, height, loading: "lazy" });
     const button = element("button", { type: "button", className: "picture" }, img);
     button.setAttribute("aria-label", `#${job} ${alt}`);
     button.dataset.star = favourite ? "★" : "";

@@ -309,6 +309,17 @@ async def test_the_gallery_comes_in_parts_without_what_was_deleted(site: Site) -
     assert ([picture["job"] for picture in earlier["pictures"]], earlier["before"]) == (jobs[:1], None)
 
 
+async def test_a_history_of_two_brings_the_thumbnails_of_two(site: Site) -> None:
+    for words in ("a cat", "a dog", "a fish"):
+        await site.draw(words)
+    _, answer = await site.post("/api/messages", {"text": "/history 2"})
+    assert [picture["small"] for picture in answer["reply"]["images"]] == [
+        "/api/jobs/3/images/0.jpg",
+        "/api/jobs/2/images/0.jpg",
+    ]
+    assert [line[:2] for line in answer["reply"]["text"].splitlines()[1:]] == ["#3", "#2"]
+
+
 @pytest.mark.parametrize("query", ["shape=round", "since=yesterday", "before=-1"])
 async def test_a_search_that_makes_no_sense_is_refused(site: Site, query: str) -> None:
     status, answer = await site.get(f"/api/gallery?{query}")
