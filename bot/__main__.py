@@ -8,6 +8,7 @@ if __name__ == "__main__":
 
 import asyncio
 import importlib.util
+import locale
 import logging
 import os
 import sys
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.core import Core
-from bot.locales.texts import Texts
+from bot.locales.texts import DEFAULT, Texts
 from bot.platform import Platform
 from bot.replies.replies import Replies
 from bot.setup import backup, build, config, imagine, redact
@@ -123,16 +124,16 @@ def _setup(context: typer.Context, file: ConfigFile = None) -> None:
         raise UsageError(f"{path}: nothing can be written there; name another place by --config")
     settings = config.load(path) if path.exists() else Config()
     _log(settings, serves=False)
-    questions = wizard.Wizard(_outside(settings), texts := Texts(), locale := _locale())
+    questions = wizard.Wizard(_outside(settings), texts := Texts(), language := _locale())
     if changes := asyncio.run(questions.run(settings)):
         wizard.write(path, changes)
-        print(texts.say(locale, "setup-written", file=str(path)))
+        print(texts.say(language, "setup-written", file=str(path)))
     else:
-        print(texts.say(locale, "setup-unchanged"))
+        print(texts.say(language, "setup-unchanged"))
     python, here = Path(sys.executable), Path.cwd()
     named = "" if path == config.DEFAULT_FILE else f" --config {path}"
     shown = python.relative_to(here) if python.is_relative_to(here) else python
-    print(texts.say(locale, "setup-start", command=f"{shown} -m bot run{named}"))
+    print(texts.say(language, "setup-start", command=f"{shown} -m bot run{named}"))
 
 
 @app.command("doctor")
@@ -593,9 +594,16 @@ def _web(phase: Callable[[], str], settings: Config, replies: Replies) -> Platfo
 
 
 def _locale() -> str:
-    """Return the terminal's language as a BCP 47 tag, from its variables."""
+    """Return the language to print in: the terminal's or the system's, where the terminal has its letters."""
     named = filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG")))
-    return next(named, "en").partition(".")[0].replace("_", "-")
+    found = (next(named, None) or locale.getlocale()[0] or DEFAULT).partition(".")[0].replace("_", "-")
+    # Windows says "Chinese (Simplified)_China".
+    tag = {"Chinese": "zh", "Japanese": "ja"}.get(found.partition("-")[0].partition(" ")[0], found)
+    try:
+        Texts().say(tag, "help-intro").encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return DEFAULT
+    return tag
 
 
 def _line(picture: dict[str, Any]) -> str:

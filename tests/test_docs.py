@@ -98,6 +98,14 @@ def test_every_setting_and_command_that_is_named_is_there(file: str) -> None:
     assert {name for name in re.findall(r"python -m bot (\w+)", text) if name != "FILE"} <= commands
 
 
+@pytest.mark.parametrize("file", [page for page in PAGES if page != "CHANGELOG.md"])
+def test_every_program_that_is_named_is_there(file: str) -> None:
+    text = (ROOT / file).read_text("utf-8")
+    for module in re.findall(r"python -m ((?:bot|engine|lab|tests)[\w.]*)", text):
+        path = ROOT / module.replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
+
+
 def test_the_page_on_settings_is_made_of_the_settings() -> None:
     assert settings_page.PAGE.read_text("utf-8") == settings_page.page(), "python -m tests.settings_page"
 

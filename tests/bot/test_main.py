@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import locale
 import logging
 import os
 import signal
@@ -101,6 +102,26 @@ def test_a_refusal_is_in_the_terminals_language(
     done = bot("imagine", "a cat --ar 9:99", "--out", "cat.png", LOG_LEVEL="error")
     assert done.status == 1
     assert word in done.err
+
+
+@pytest.mark.parametrize(
+    ("language", "encoding", "word"),
+    [
+        ("Chinese (Simplified)_China", "gbk", "不能是"),
+        ("Japanese_Japan", "cp932", "使えません"),
+        ("Japanese_Japan", "cp1252", "allowed"),
+        ("German_Germany", "cp1252", "allowed"),
+        (None, "ascii", "allowed"),
+    ],
+)
+def test_without_variables_it_is_the_systems_where_the_terminal_can_show_it(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch, language: str | None, encoding: str, word: str
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(locale, "getlocale", lambda: (language, encoding))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding))
+    assert word in bot("imagine", "a cat --ar 9:99", "--out", "cat.png", LOG_LEVEL="error").err
 
 
 @pytest.mark.parametrize("place", [0, 1])
