@@ -33,7 +33,8 @@ def certain(tokens: Sequence[Token]) -> list[Token]:
     for at, token in enumerate(tokens):
         last = joined[-1] if joined else token
         following = tokens[at + 1] if at + 1 < len(tokens) else None
-        glued = bool(joined) and (_is_one_word(last, token, following) or (glued and _is_part(token)))
+        is_word = bool(joined) and _is_one_word(last, token, following, is_first=len(joined) == 1)
+        glued = is_word or (glued and _is_part(token))
         if glued:
             joined[-1] = Token(last.text + token.text)
         else:
@@ -55,12 +56,16 @@ def _checked(tokens: Sequence[Token], at: int) -> Token:
         *(tokens[at - 1 : at] or [EDGE]),
         *(tokens[at + 1 : at + 2] or [EDGE]),
     )
-    doing = next((entry.english for entry in token.entries if entry.kind == "doing"), "")
+    is_counted = token.is_a("measure") and before.is_a("number")
+    doings = (entry.english for entry in token.entries if entry.kind == "doing" and not is_counted)
+    doing = next(doings, "")
     kinds = {entry.kind for entry in token.entries}
     is_styled = before.is_a("style", "material", "quality") or not _is_han(before)
     has_object = following.of(NOUNS) is not None and not following.is_a(*GRAMMAR)
     is_attribute = following.text == "的" or token.text.endswith("的")
-    is_active = before.of(NOUNS) and not any(each.text in words("passive") for each in tokens[:at])
+    is_placed = at > 1 and tokens[at - 2].is_a("preposition")
+    is_passive = any(each.text in words("passive") for each in tokens[:at])
+    is_active = before.of(NOUNS) and not is_placed and not is_passive
     is_odd = (
         (token.text in words("stylish") and not is_styled)
         or (token.text in words("one_way") and has_object and before.is_a("doing"))
@@ -68,10 +73,30 @@ def _checked(tokens: Sequence[Token], at: int) -> Token:
         or ((doing or token.text in words("drawn")) and is_active and is_attribute)
         or (doing in CARRYING and not any(each.of(NOUNS) or each.is_quote for each in tokens[at + 1 :]))
         or (doing in FULL and before.of(LOOSE))
+        or (
+            doing
+            and len(token.text) > 1
+            and _is_part(following)
+            and following.of(NOUNS)
+            and token.text[-1] not in words("done")
+        )
+        or (
+            doing
+            and has_object
+            and _is_participle(doing)
+            and not any(each.is_a("locative") for each in tokens[:at])
+        )
+        or (token.text in words("pronouns") and before.of(NOUNS))
         or ("time" in kinds and before.is_a("preposition") and following.text == "的")
         or (kinds in ({"time"}, {"style"}) and before.text == "的" and following is EDGE)
     )
     return Token(token.text) if is_odd else token
+
+
+def _is_participle(doing: str) -> bool:
+    """Whether a doing is something that was done: "stuck", "made of"."""
+    first = doing.split()[0]
+    return not first.endswith("ing") and first not in {"with", "illuminated", "shrouded"}
 
 
 def _is_loose(token: Token) -> bool:
@@ -79,8 +104,8 @@ def _is_loose(token: Token) -> bool:
     return _is_han(token) and not is_solid and not token.is_a(*GRAMMAR)
 
 
-def _is_one_word(first: Token, second: Token, following: Token | None) -> bool:
-    """Whether two words side by side may mean something else."""
+def _is_one_word(first: Token, second: Token, following: Token | None, is_first: bool) -> bool:
+    """Whether two words side by side, perhaps the first of a clause, may mean something else."""
     if not _is_han(second):
         return False
     if not _is_han(first):
@@ -104,7 +129,8 @@ def _is_one_word(first: Token, second: Token, following: Token | None) -> bool:
         return is_noun or first.text in words("name_start")
     if _is_part(second) and second.is_a("doing") and second.text not in words("one_way"):
         is_done = following is not None and following.text[0] in words("done")
-        return not is_done and (_is_part(first) or (is_noun and second.text in words("nouns_too")))
+        makes_noun = is_noun and second.text in words("nouns_too")
+        return (is_first or not is_done) if _is_part(first) else (makes_noun and not is_done)
     is_measure = second.is_a("measure") and not second.is_a("locative")
     return _is_part(first) and is_noun and (second.of(NOUNS) is not None or is_measure)
 

@@ -39,7 +39,7 @@ def translate(text: str, keep_refusals: bool = False) -> Translated:
     done = Translated()
     sentences = [each for part in SENTENCE.split(text) if (each := _sentence(part, done, keep_refusals))]
     telling = (token.of(NOUNS) or token.is_a("doing") for token in bilingual_lexicon().segment(text))
-    if not (any(telling) or re.search("[A-Za-z]", text)):
+    if not (done.left_out or any(telling) or re.search("[A-Za-z]", text)):
         done.left_out.append(text)
     done.text = ". ".join([sentences[0], *map(_capital, sentences[1:])]) if sentences else ""
     return done

@@ -1,0 +1,63 @@
+"""Chinese that is not understood for certain stays Chinese for a model that reads it, and is named."""
+
+import pytest
+
+from engine.prompts import Target, optimize
+
+READER = Target("auto", reads_chinese=True)
+DOUBTFUL = [
+    ("一尊雕像的形象", "形象"),
+    ("守门员飞身扑救", "守门员、飞身、扑救"),
+    ("大波浪的女孩", "大波浪"),
+    ("赛博机娘，霓虹", "赛博、机娘"),
+    ("原神里的雷电将军", "原神、雷电将军"),
+    ("路飞在船上大笑", "路飞"),
+    ("火列鸟站在水里", "火列鸟站"),
+    ("海边的情侣照", "情侣照"),
+    ("三头龙", "三头龙"),
+    ("墙上挂着一幅画", "画"),
+    ("一个没有指针的钟", "没有指针的"),
+    ("妈妈做的蛋糕", "做的"),
+    ("秋天的童话", "童话"),
+    ("青蛙坐井", "坐、井"),
+    ("银杏叶落满地", "落满、地"),
+    ("加班狗", "加班、狗"),
+    ("一个如鱼得水的男孩", "如鱼得水"),
+    ("孤独", "孤独"),
+]
+CERTAIN = [
+    ("机器人小男孩在修自行车", "a robot little boy repairing a bicycle"),
+    ("在咖啡馆看手机的女孩", "a girl looking at the phone in a cafe"),
+    ("穿女仆装的少女", "a girl wearing a maid outfit"),
+    ("雨中的故宫", "the Forbidden City in rain"),
+    ("成都街头的大熊猫", "a panda on a Chengdu street"),
+    ("一辆红色的法拉利", "a red Ferrari"),
+    ("小野猪", "a small wild boar"),
+]
+
+
+@pytest.mark.parametrize(("prompt", "words"), DOUBTFUL)
+def test_a_doubtful_prompt_stays_as_it_is_and_its_words_are_named(prompt: str, words: str) -> None:
+    rewritten = optimize(prompt, target=READER)
+    assert (rewritten.text, rewritten.notes[-1]) == (prompt, f"kept={words}")
+
+
+@pytest.mark.parametrize(("prompt", "english"), CERTAIN)
+def test_a_certain_prompt_is_said_in_english(prompt: str, english: str) -> None:
+    assert optimize(prompt, target=READER).text == english
+
+
+def test_for_a_model_that_reads_no_chinese_doubtful_words_are_left_out_and_named() -> None:
+    rewritten = optimize("原神里的城堡，星空")
+    assert rewritten.text == "a castle, a starry sky"
+    assert rewritten.notes[-1] == "left-out=原神"
+
+
+def test_a_translator_is_asked_for_what_is_doubtful_only() -> None:
+    target = Target(translator=lambda text: "a castle in Genshin Impact")
+    assert optimize("原神里的城堡", target=target).text == "a castle in Genshin Impact"
+    assert optimize("一座城堡", target=target).text == "a castle"
+
+
+def test_a_prompt_in_both_languages_stays_as_it_is_for_a_model_that_reads_both() -> None:
+    assert optimize("赛博朋克 girl，雨夜，Tokyo街头", target=READER).text == "赛博朋克 girl，雨夜，Tokyo街头"
