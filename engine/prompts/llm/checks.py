@@ -9,7 +9,7 @@ from functools import cache
 
 from engine.prompts.data import HAN, phrases
 from engine.prompts.llm import meaning
-from engine.prompts.llm.meaning import VALUES, Reading
+from engine.prompts.llm.meaning import CAPITALS, VALUES, Reading
 from engine.prompts.text.clean import QUOTED, is_chinese, quoted
 from engine.prompts.text.sanitize import LIMIT
 
@@ -100,7 +100,8 @@ def problems(
         "refused": any(meaning.speaks_of(read, thing) for thing in denied),
         "leak": leaks(written, prompt, secret),
     }
-    return (*(code for code, holds in found.items() if holds), *sorted(meaning.differences(wished, read)))
+    codes = {code for code, holds in found.items() if holds} | meaning.differences(wished, read)
+    return tuple(sorted(codes))
 
 
 def is_talk(prompt: str, written: str) -> bool:
@@ -158,9 +159,15 @@ def _differ_in_numbers(wished: Reading, written: Reading) -> bool:
 
 
 def _keeps_quotes(wish: str, prompt: str) -> bool:
-    """Every quoted text is in the prompt in quotes, character for character, and none is new."""
+    """Every quoted text is in the prompt in quotes, character for character, and none is new.
+
+    A text in capitals is there in any letters.
+    """
     said = [span[1:-1] for span in quoted(prompt)]
     asked = [span[1:-1] for span in quoted(wish)]
+    shouted = [run for run in CAPITALS.findall(wish) if " " in run]
+    if any(run.casefold() not in prompt.casefold() for run in shouted):
+        return False
     return all(span in said for span in asked) and all(span.casefold() in wish.casefold() for span in said)
 
 

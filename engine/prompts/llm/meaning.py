@@ -105,30 +105,35 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a text speaks of; `is_whole`: its Chinese is known whole, and it speaks of things."""
+    """What a text speaks of; `is_whole`: its Chinese is known whole, and it speaks of things.
+
+    `refused` are things that English words say are not there.
+    """
 
     text: str
     mentions: tuple[Mention, ...] = ()
     times: frozenset[str] = frozenset()
     is_whole: bool = True
+    refused: tuple[Mention, ...] = ()
 
 
 def read(text: str) -> Reading:
     """Read what stands outside quotation marks."""
     plain = simplified(CAPITALS.sub(" , ", QUOTED.sub(" , ", text)))
-    mentions, is_whole = list[Mention](), True
+    mentions, refused, is_whole = list[Mention](), list[Mention](), True
     for clause in CLAUSE.split(plain):
         if HAN.search(clause):
             found, known = _chinese(clause)
             mentions += [replace(each, sure=known or _is_long_enough(each)) for each in found]
             is_whole = is_whole and known
             clause = HAN.sub(" ", clause)
-        mentions += _english(clause)
-    return Reading(plain, tuple(mentions), frozenset(_times(plain)), is_whole and bool(mentions))
+        mentions += _english(clause, refused)
+    is_whole = is_whole and bool(mentions)
+    return Reading(plain, tuple(mentions), frozenset(_times(plain)), is_whole, tuple(refused))
 
 
 def differences(wish: Reading, written: Reading) -> set[str]:
-    """Return codes of what the second text says otherwise: subject, added, colours, time, numbers, place."""
+    """Return codes of what the second text says otherwise: subject, added, colours, refused, time."""
     found = set[str]()
     if not _keeps_subjects(wish, written):
         found.add("subject")
@@ -136,6 +141,8 @@ def differences(wish: Reading, written: Reading) -> set[str]:
         found.add("added")
     if any(_is_recoloured(each, written) for each in wish.mentions):
         found.add("colours")
+    if any(speaks_of(written, name) for thing in wish.refused for name in thing.names):
+        found.add("refused")
     if not wish.times & written.times and any(
         set(_time(time)["not"].split()) & written.times for time in wish.times
     ):
@@ -197,7 +204,8 @@ def _is_in(thing: Mention, written: Reading) -> bool:
 def _is_added(thing: Mention, wish: Reading) -> bool:
     """Whether a thing is another main subject beside those of a wish that is known whole."""
     words = WORD.findall(wish.text.casefold())
-    is_misspelt = any(get_close_matches(name, words, 1) for name in thing.called())
+    long = [name for name in thing.called() if len(name) > LIKE]
+    is_misspelt = any(get_close_matches(name, words, 1, 0.8) for name in long)
     if is_misspelt or not thing.new or not (thing.is_being or thing.called() & _words("intruders")):
         return False
     if not _is_person(thing):
@@ -317,13 +325,14 @@ def _noun(token: Token) -> Entry | None:
     return token.of(NOUNS)
 
 
-def _english(clause: str) -> list[Mention]:
-    """The things of an English clause up to what it refuses."""
+def _english(clause: str, refused: list[Mention]) -> list[Mention]:
+    """The things of an English clause up to what it refuses, which is added to `refused`."""
     words = WORD.findall(TAGGED.sub(" ", clause))
     mentions: list[Mention] = []
     at = end = 0
     while at < len(words):
         if words[at].casefold() in REFUSING:
+            refused.extend(_english(" ".join(words[at + 1 :]), []))
             break
         size, entry = _longest(words, at)
         if entry is None or (words[at].casefold() in VALUES and words[at + 1 : at + 2] == ["of"]):

@@ -55,6 +55,15 @@ BAD = [
     ("a knight and a dragon at a castle", "A knight in the rain.", "subject"),
     ("a street, no cars", "A street with parked cars in the rain.", "refused"),
     ("湖边，不要船", "A lakeside with a small boat at dawn.", "refused"),
+    ("a cake without candles", "A cake with many candles on a table.", "refused"),
+    ("poster titled THE LAST TEAPOT", "A poster with a red teapot on it.", "quotes"),
+    ("a chess player at a table", "A chess player at a table, a cat beside the board.", "added"),
+    ("a black cat on a white chair", "A white cat sits on a black chair.", "colours"),
+    ("a girl in a red dress and a boy", "A girl in a blue dress and a boy.", "colours"),
+    ("夜晚的街道", "A street at noon, short shadows.", "time"),
+    ("a street", "A street, wet street, wet street, wet street.", "repetition"),
+    ("a fox in the forest", "A fox stands among the trees, its fur lit by the", "cut"),
+    ("a fox", "Please show a fox in the snow.", "talk"),
 ]
 
 
