@@ -1,7 +1,4 @@
-"""Light, place, time or framing for a prompt that leaves them open; what the person said stays as it is.
-
-Knows what suits a subject and what is true at a time. The same prompt always gets the same additions.
-"""
+"""Light, place, time or framing for a prompt that leaves them open; what the person said stays as it is."""
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence

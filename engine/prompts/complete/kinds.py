@@ -1,7 +1,4 @@
-"""What a free prompt is mainly about, by the bilingual lexicon.
-
-Knows ten kinds of picture and which words make each. Knows nothing of what is added for them.
-"""
+"""What a free prompt is mainly about, by the bilingual lexicon."""
 
 import re
 from collections.abc import Sequence

@@ -1,8 +1,4 @@
-"""What a picture had better not show: the person's own negative prompt first, then what fits its subject.
-
-Knows kinds of subject, how people list what they do not want, and what of it a model can take. Knows
-nothing of guidance, which is what makes a negative prompt act at all.
-"""
+"""What a picture had better not show: the person's own negative prompt first, then what fits its subject."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence

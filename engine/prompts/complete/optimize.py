@@ -1,8 +1,4 @@
-"""From a rough prompt to a precise one, by rules.
-
-Knows the two kinds of model: one with a small world, for which a prompt is put in its own words, and one that
-draws anything, whose prompt stays the person's. Adds nothing that was not in it.
-"""
+"""From a rough prompt to a precise one, by rules, with nothing added that was not in it."""
 
 import re
 from collections.abc import Callable, Sequence

@@ -1,7 +1,4 @@
-"""An optimized prompt made complete: its refusals, its additions, its negative prompt.
-
-Knows what guidance means for refusals. Knows no model and no language model.
-"""
+"""An optimized prompt made complete: its refusals, its additions, its negative prompt."""
 
 from collections.abc import Sequence
 

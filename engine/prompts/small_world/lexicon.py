@@ -1,7 +1,4 @@
-"""The words a prompt is read with: what each means, and the longest match over Chinese and English text.
-
-Knows scenes.toml and the vocabulary of a limited model. Knows nothing of grammar.
-"""
+"""The words a prompt is read with: what each means, and the longest match over Chinese and English text."""
 
 import re
 import unicodedata

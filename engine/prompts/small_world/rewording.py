@@ -1,7 +1,4 @@
-"""A scene of a limited world in other words, in words and orders that its captions have.
-
-Knows the world's words and three orders of phrases. Knows no sentence but its canonical prompts.
-"""
+"""A scene of a limited world in other words, in words and orders that its captions have."""
 
 from engine.prompts.small_world.lexicon import Word, World, lexicon
 from engine.prompts.small_world.scene import Scene, light_phrase, read, render

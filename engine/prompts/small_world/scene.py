@@ -1,7 +1,4 @@
-"""From a prompt in Chinese or English to a scene, and from a scene to the prompt a model does best with.
-
-Knows how colours, refusals and names hang together in a sentence. Knows no model.
-"""
+"""From a prompt in Chinese or English to a scene, and from a scene to the prompt a model does best with."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""Where and when a prompt plays, and which of two statements about it holds: the later one, mostly.
-
-Knows clauses and prepositions. Knows no subjects.
-"""
+"""Where and when a prompt plays, and which of two statements about it holds: the later one, mostly."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,4 @@
-"""On which side of the picture each subject of a prompt stands, and how far away.
-
-Knows the words of a prompt in order. Knows no grammar beyond who stands next to whom.
-"""
+"""On which side of the picture each subject of a prompt stands, and how far away."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,4 @@
-"""Prompts for a model that draws anything: requests, vague words and refusals go, the rest is verbatim.
-
-Knows how people ask in English and Chinese. Quoted spans are never touched. Knows nothing of scenes.
-"""
+"""Prompts for a model that draws anything: requests, vague words and refusals go, the rest is verbatim."""
 
 import itertools
 import re

@@ -1,8 +1,4 @@
-"""What can hold only once, said twice: the later stays, as when a prompt is changed by a few words behind it.
-
-Knows contradictions.toml: times of day, weathers, styles and places, in English and Chinese. Takes out, adds
-nothing; what a picture may have several of (things, colours) is left alone. Quoted spans are never touched.
-"""
+"""What can hold only once but is stated twice: the later stays. Nothing is added; quotes are not touched."""
 
 import re
 from collections.abc import Iterator, Sequence

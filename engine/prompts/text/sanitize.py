@@ -1,7 +1,4 @@
-"""Text as it may go to a model: one line, composed, visible, not too long.
-
-Knows Unicode. Knows nothing of languages, worlds or models.
-"""
+"""Text as it may go to a model: one line, composed, visible, not too long."""
 
 import re
 import unicodedata

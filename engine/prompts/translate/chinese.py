@@ -1,8 +1,4 @@
-"""From a Chinese prompt, perhaps with English in it, to one English paragraph that says the same.
-
-Knows how a Chinese sentence hangs together: counts and measure words, attributes before 的, places before 里
-and 上, refusals. What stands in quotation marks is kept. Knows no model and adds nothing.
-"""
+"""From a Chinese prompt, perhaps with English in it, to one English paragraph that says the same."""
 
 import re
 from collections.abc import Sequence
@@ -41,7 +37,11 @@ def translate(text: str, keep_refusals: bool = False) -> Translated:
     telling = (token.of(NOUNS) or token.is_a("doing") for token in bilingual_lexicon().segment(text))
     if not (done.left_out or any(telling) or re.search("[A-Za-z]", text)):
         done.left_out.append(text)
-    done.text = ". ".join([sentences[0], *map(_capital, sentences[1:])]) if sentences else ""
+    done.text = (
+        ". ".join([sentences[0], *(each[:1].upper() + each[1:] for each in sentences[1:])])
+        if sentences
+        else ""
+    )
     return done
 
 
@@ -60,10 +60,6 @@ def in_english(text: str) -> Translated:
 
     done.text = KEPT_IN_ENGLISH.sub(replaced, text)
     return done
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _bare(phrase: str) -> str:
@@ -99,17 +95,13 @@ def _read(text: str, done: Translated) -> str:
 
 def _affirmed(tokens: Sequence[Token], done: Translated) -> list[Token]:
     """The tokens without those from a negator to the 的, the quote or the end after it."""
-    texts, kinds = [token.text for token in tokens], [token.is_a("negator") for token in tokens]
-    if True not in kinds:
-        return list(tokens)
-    start = kinds.index(True)
-    ends = (
-        at + (texts[at] == "的")
-        for at in range(start, len(tokens))
-        if tokens[at].is_quote or texts[at] == "的"
-    )
+    start = next((at for at, token in enumerate(tokens) if token.is_a("negator")), len(tokens))
+    ends = (at for at in range(start, len(tokens)) if tokens[at].is_quote or tokens[at].text == "的")
     end = next(ends, len(tokens))
-    done.left_out.append("".join(texts[start:end]))
+    end += end < len(tokens) and tokens[end].text == "的"
+    if start == len(tokens):
+        return list(tokens)
+    done.left_out.append("".join(token.text for token in tokens[start:end]))
     return [*tokens[:start], *_affirmed(tokens[end:], done)]
 
 

@@ -1,8 +1,4 @@
-"""One clause of a Chinese sentence, read word by word into pieces of English.
-
-Knows that attributes come before 的, places before 里 and 上, and counts before measure words. Knows nothing
-of sentences, refusals or quotation marks, which come as one masked word.
-"""
+"""One clause of a Chinese sentence, read word by word into pieces of English."""
 
 from dataclasses import dataclass, field, replace
 

@@ -1,7 +1,4 @@
-"""Pieces of a English sentence: articles, plurals, compounds, and the order of who, what and where.
-
-Knows English. Knows nothing of Chinese or of what a piece was read from.
-"""
+"""Pieces of an English sentence: articles, plurals, compounds, and the order of who, what and where."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

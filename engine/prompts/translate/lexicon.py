@@ -1,7 +1,4 @@
-"""The bilingual lexicon: 3,500 things, looks, doings and names in English and Chinese, and segmentation.
-
-Knows the bilingual-*.toml files, plurals and the most likely words of a Chinese sentence. Knows no grammar.
-"""
+"""The bilingual lexicon: 3,500 things, looks, doings and names in English and Chinese, and segmentation."""
 
 import re
 from collections.abc import Iterator, Mapping

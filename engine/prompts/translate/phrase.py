@@ -1,8 +1,4 @@
-"""The pieces of one Chinese clause, put together as English wants them while they are read.
-
-Knows what belongs to which thing: its count, its modifiers, what stands before 的, the place it is in. Knows
-nothing of Chinese words; `engine/prompts/translate/clause.py` reads those.
-"""
+"""The pieces of one Chinese clause, put together as English wants them while they are read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
