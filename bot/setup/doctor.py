@@ -196,7 +196,8 @@ def writer(found: dict[str, Any], config: Config) -> Iterator[Finding]:
         text = f"{config.model.optimizer} does not fit beside the model, not even in 4 bit: rules write them"
         yield Finding("problem", "prompts", text, "set model.optimizer to rules or to a smaller chat model")
     elif "writer" in found:
-        yield Finding("ok", "prompts", f"{config.model.optimizer} writes them, {found['writer']}")
+        does = "translates" if config.model.optimizer.startswith("opus-mt") else "writes them"
+        yield Finding("ok", "prompts", f"{config.model.optimizer} {does}, {found['writer']}")
 
 
 def _latest(file: Path, model: str) -> list[tuple[int, int, float]]:

@@ -69,6 +69,9 @@ def test_how_a_chat_model_would_write_is_reported_or_why_it_cannot() -> None:
     assert "smaller chat model" in finding.fix
     [finding] = writer({"writer_refusal": "it is not on this machine"}, config)
     assert (finding.grade, finding.text) == ("problem", "rules write them: it is not on this machine")
+    translating = Config(model=ModelConfig(optimizer="opus-mt-zh-en"))
+    [finding] = writer({"writer": "on the CPU"}, translating)
+    assert finding.text == "opus-mt-zh-en translates, on the CPU"
     [finding] = writer({"writer_chosen": "rules", "writer_better": "qwen3-0.6b writes better"}, config)
     assert (finding.grade, finding.text, finding.fix) == (
         "note",
