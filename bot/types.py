@@ -265,7 +265,8 @@ class Reply:
     `text` is the sentence, `prompt` the quoted prompt, `note` the small print, `progress` (step, steps),
     `eta` the Unix time when a waiting job is expected to be done, `choices` the settings in a settings panel,
     `prefill` a command to put into the user's text box or modal. A `spoiler` picture is covered. `job` is
-    the number of the job that the message shows; `final` says that nothing more will follow in its place.
+    the number of the job that the message shows; `suggestions` are prompts to try instead; `final` says that
+    nothing more will follow in its place.
     """
 
     text: str
@@ -279,6 +280,7 @@ class Reply:
     private: bool = False
     spoiler: bool = False
     prefill: str = ""
+    suggestions: tuple[str, ...] = ()
     job: int | None = None
     final: bool = True
 

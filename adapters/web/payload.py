@@ -256,6 +256,7 @@ def reply_json(reply: Reply, job: Job | None = None) -> Json:
         "spoiler": reply.spoiler,
         "prefill": reply.prefill,
         "final": reply.final,
+        "suggestions": reply.suggestions,
     }
 
 

@@ -4,6 +4,7 @@ Pure functions of a job and the texts; knows no buttons.
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from bot.locales.texts import Texts, language
 from bot.requests import flags
 from bot.requests.tasks import most_steps
 from bot.types import Job
+from engine.cjk import HAN, KANA
 from engine.types import ModelProfile
 
 SHOWN_PROMPT = 400
@@ -18,6 +20,9 @@ SHOWN_PROMPT_IN_FULL = 1500
 SHOWN_PROMPT_IN_LIST = 60
 SUGGESTED = 3
 
+MISSED = ("outside-world", "nearest", "left-out", "world-count")
+"""Codes of the notes on what was not drawn as asked, which are said first."""
+_WORD = re.compile(rf"[a-z]{{3,}}|[{HAN}]|[{KANA}]")
 _NOTED_METHODS = ("lanczos", "redraw")
 
 
@@ -44,11 +49,10 @@ def title(texts: Texts, locale: str, job: Job) -> str:
     return cut(words, SHOWN_PROMPT_IN_LIST)
 
 
-def small_print(texts: Texts, job: Job, suggestions: Sequence[str] = ()) -> str:
+def small_print(texts: Texts, job: Job) -> str:
     """Return what was done to the words and what had no effect, one sentence a line.
 
-    Of an optimized prompt it says what shall not be in the picture, too. `suggestions` are prompts for
-    whoever named nothing that the model knows.
+    Of an optimized prompt it says what shall not be in the picture, too.
     """
     say, locale = texts.say, job.request.user.locale
     lines = []
@@ -56,13 +60,7 @@ def small_print(texts: Texts, job: Job, suggestions: Sequence[str] = ()) -> str:
         lines.append(say(locale, "note-original", words=cut(original(job))))
     if job.request.kind == "optimize" and job.negative_used:
         lines.append(say(locale, "info-negative", words=cut(job.negative_used)))
-    notes = [note.partition("=") for note in job.notes]
-    named = {"suggestions": " / ".join(suggestions[:SUGGESTED])}
-    sentences = [
-        say(locale, f"note-{code.replace(':', '-')}", words=cut(words), **named)
-        for code, _, words in notes
-        if texts.has(f"note-{code.replace(':', '-')}")
-    ]
+    sentences = _sentences(texts, job, [note for note in job.notes if _code(note) not in MISSED])
     methods = {picture.report.get("method") for picture in job.pictures}
     sentences += [say(locale, f"note-{method}") for method in _NOTED_METHODS if method in methods]
     if sentences:
@@ -72,6 +70,24 @@ def small_print(texts: Texts, job: Job, suggestions: Sequence[str] = ()) -> str:
     if job.request.params.ignored:
         lines.append(say(locale, "note-ignored", flags=cut(" ".join(job.request.params.ignored))))
     return "\n".join(lines)
+
+
+def missed(texts: Texts, job: Job, suggestions: Sequence[str] = ()) -> str:
+    """Return what of the words could not be drawn and what was drawn in its place, in one line.
+
+    `suggestions` are prompts for whoever named nothing that the model knows.
+    """
+    sentences = _sentences(texts, job, [note for note in job.notes if _code(note) in MISSED], suggestions)
+    return texts.say(job.request.user.locale, "language-gap").join(sentences)
+
+
+def near(job: Job, suggestions: Sequence[str]) -> tuple[str, ...]:
+    """Return prompts the model does well, for a job of which it missed something: the nearest ones."""
+    if not any(_code(note) in MISSED for note in job.notes):
+        return ()
+    words = set(_WORD.findall(f"{original(job)} {used(job)}".casefold()))
+    common = {each: len(words & set(_WORD.findall(each.casefold()))) for each in suggestions}
+    return tuple(sorted(suggestions, key=lambda each: -common[each])[:SUGGESTED])
 
 
 def settings(job: Job) -> str:
@@ -130,3 +146,18 @@ def about(texts: Texts, locale: str, seconds: float) -> str:
     if seconds < 58 * 60:
         return texts.say(locale, "about-minutes", n=max(1, round(seconds / 60)))
     return texts.say(locale, "about-hours", n=max(1, round(seconds / 3600)))
+
+
+def _code(note: str) -> str:
+    return note.partition("=")[0]
+
+
+def _sentences(texts: Texts, job: Job, notes: Sequence[str], suggestions: Sequence[str] = ()) -> list[str]:
+    """Return the sentences for those of the notes that have one."""
+    named = {"suggestions": " / ".join(suggestions)}
+    found = []
+    for code, _, words in (note.partition("=") for note in notes):
+        key = f"note-{code.replace(':', '-')}"
+        if texts.has(key):
+            found.append(texts.say(job.request.user.locale, key, words=cut(words), **named))
+    return found

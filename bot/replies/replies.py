@@ -63,7 +63,7 @@ class Replies:
     def drawing(self, job: Job, step: int, steps: int, preview: Image | None) -> Reply:
         """Show a running job: `step` of `steps` over all its pictures, the used prompt once it is known."""
         return Reply(
-            self._working(job, step, steps),
+            self._missed_first(job, self._working(job, step, steps)),
             format.cut(format.used(job)),
             self._small_print(job),
             self._described(job, [preview] if preview else []),
@@ -79,12 +79,13 @@ class Replies:
         if job.request.kind == "optimize":
             return self._optimized(job)
         return Reply(
-            self._made(job),
+            self._missed_first(job, self._made(job)),
             format.cut(format.used(job)),
             self._small_print(job),
             self._described(job, images),
             self._keys.pictures(job),
             spoiler=job.request.params.spoiler,
+            suggestions=self._near(job),
             job=job.id,
         )
 
@@ -131,7 +132,7 @@ class Replies:
             values = {"picture": index + 1, "count": self._count(job)}
             lines = [self._say(job, "info-title", job=str(job.id), **values), *self._parameters(job, index)]
         return Reply(
-            "\n".join(lines),
+            self._missed_first(job, "\n".join(lines)),
             format.cut(format.used(job), format.SHOWN_PROMPT_IN_FULL),
             self._small_print(job),
             private=True,
@@ -251,8 +252,16 @@ class Replies:
         return self.texts.say(job.request.user.locale, key, **values)
 
     def _small_print(self, job: Job) -> str:
+        return format.small_print(self.texts, job)
+
+    def _missed_first(self, job: Job, text: str) -> str:
+        """Return the text below what of the user's words could not be drawn."""
+        return "\n".join(filter(None, (format.missed(self.texts, job, self._near(job)), text)))
+
+    def _near(self, job: Job) -> tuple[str, ...]:
+        """Return prompts near the user's words that the model does well, where it missed some of these."""
         _, suggestions = format.introduced(self.profile, job.request.user.locale)
-        return format.small_print(self.texts, job, suggestions)
+        return format.near(job, suggestions)
 
     def _working(self, job: Job, step: int, steps: int) -> str:
         count = self._count(job)
@@ -280,10 +289,11 @@ class Replies:
         repeated = REPEATED in job.notes
         key = "finished-optimize" if changed else "finished-optimize-same"
         return Reply(
-            self._say(job, "finished-optimize-repeated" if repeated else key),
+            self._missed_first(job, self._say(job, "finished-optimize-repeated" if repeated else key)),
             format.cut(format.used(job), format.SHOWN_PROMPT_IN_FULL),
             self._small_print(job),
             actions=self._keys.prompt(job, changed, more=not repeated),
+            suggestions=self._near(job),
             job=job.id,
         )
 

@@ -94,12 +94,26 @@ def test_the_small_print_says_what_was_done_and_skips_unknown_codes(replies: Rep
     ]
 
 
-def test_the_small_print_names_what_was_not_known_and_what_stands_for_it(replies: Replies) -> None:
-    notes = ("nearest=狗 → 猫", "left-out=窗台、太阳", "outside-world")
-    note = replies.finished(job("猫", used_prompt="a cat", notes=notes, locale="zh"), []).note
-    assert "狗 → 猫" in note
-    assert "窗台、太阳" in note
-    assert all(each in note for each in replies.profile.suggestions[:3])
+def test_what_was_not_known_and_what_stands_for_it_is_said_first(replies: Replies) -> None:
+    notes = ("nearest=狗 → 猫", "left-out=窗台、太阳", "enhanced:light")
+    reply = replies.finished(
+        job("狗", used_prompt="a cat", notes=notes, locale="zh", pictures=(picture(),)), []
+    )
+    missed, done = reply.text.splitlines()
+    assert all(words in missed for words in ("狗 → 猫", "窗台、太阳"))
+    assert "seed" not in missed
+    assert "种子" in done
+    assert "狗 → 猫" not in reply.note
+
+
+def test_who_names_nothing_that_is_known_gets_three_prompts_near_their_words() -> None:
+    profile = replace(PROFILE, suggestions=("a red cat", "a blue dog", "a tree", "a green bird"))
+    unknown = job(
+        "a green dragon", used_prompt="a green dragon", notes=("outside-world",), pictures=(picture(),)
+    )
+    reply = Replies(profile).finished(unknown, [])
+    assert reply.suggestions == ("a green bird", "a red cat", "a blue dog")
+    assert all(each in reply.text for each in reply.suggestions)
 
 
 def test_a_picture_from_changed_words_can_be_drawn_as_they_were_written(replies: Replies) -> None:

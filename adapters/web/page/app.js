@@ -1,5 +1,6 @@
 // The page: puts chat, composer and connection together.
 
+import { chip } from "./card.js";
 import { Chat } from "./chat.js";
 import { Composer } from "./composer.js";
 import { ask, follow, messageId } from "./net.js";
@@ -81,16 +82,7 @@ async function greet() {
   byId("model").disabled = !hello.world;
   for (const id of ["world", "about"]) byId(id).textContent = hello.world;
   byId("suggestions").replaceChildren(
-    ...hello.suggestions.slice(0, SUGGESTIONS).map((text) => {
-      const chip = document.createElement("button");
-      chip.type = "button";
-      chip.className = "chip";
-      chip.textContent = text;
-      chip.addEventListener("click", () => send(composer.message(text)));
-      const item = document.createElement("li");
-      item.append(chip);
-      return item;
-    }),
+    ...hello.suggestions.slice(0, SUGGESTIONS).map((text) => chip(text, () => send(composer.message(text)))),
   );
 }
 
@@ -146,6 +138,7 @@ async function send(message, draft = { text: message.text }) {
 /** Press a button of a card; what it says privately stands under that card, or in it where it is a panel. */
 async function press(action, card) {
   const { verb, job, index, value } = action;
+  if (verb === "say") return send(composer.message(value));
   if (verb === "keep") return leaving.keep(value === "on");
   if (verb === "delete") return chat.putAway(card, () => remove(action));
   try {

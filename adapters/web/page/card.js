@@ -30,12 +30,13 @@ export class Card {
     this.bar = element("progress", { hidden: true });
     this.bar.setAttribute("aria-label", strings.progress);
     this.prompt = element("blockquote", { hidden: true });
+    this.suggestions = element("ul", { className: "suggestions", hidden: true });
     this.note = element("p", { className: "note", hidden: true });
     this.choices = element("div", { className: "choices", hidden: true });
     this.actions = element("div", { className: "actions", role: "toolbar", hidden: true });
     this.actions.setAttribute("aria-label", strings.actions);
     this.actions.addEventListener("keydown", (event) => this.move(event));
-    const parts = [this.parent, this.head, this.eta, this.bar, this.prompt, this.note, this.choices, this.actions];
+    const parts = [this.parent, this.head, this.eta, this.bar, this.prompt, this.note, this.suggestions, this.choices, this.actions];
     const body = element("div", { className: "body" }, ...parts);
     this.element = element("div", { className: "card", hidden: true, tabIndex: -1 }, this.frame, body);
   }
@@ -54,6 +55,7 @@ export class Card {
     this.bar.hidden = !reply.progress;
     if (reply.progress) [this.bar.value, this.bar.max] = reply.progress;
     this.showImages(entry);
+    this.showSuggestions((reply.suggestions ?? []).filter((each) => !reply.text.includes(each)));
     this.showChoices(reply.choices ?? []);
     this.showActions(reply.actions);
     const stage = reply.progress ? "drawing" : reply.text;
@@ -91,6 +93,12 @@ export class Card {
     const when = seconds < 90 ? relative.format(seconds, "second") : relative.format(Math.ceil(seconds / 60), "minute");
     this.eta.textContent = strings.expected.replace("{when}", when);
     this.ticking = setTimeout(() => this.showEta(eta), TICK);
+  }
+
+  /** Offer prompts to draw instead. */
+  showSuggestions(prompts) {
+    this.suggestions.hidden = !prompts.length;
+    this.suggestions.replaceChildren(...prompts.map((text) => chip(text, () => this.press({ verb: "say", value: text }))));
   }
 
   /** Show settings: a switch for each one of two states, a list for the rest. */
@@ -233,6 +241,13 @@ export class Card {
     button.addEventListener("click", gone);
     this.element.prepend(button);
   }
+}
+
+/** Make an item of a list of prompts, drawn at a click. */
+export function chip(text, draw) {
+  const button = element("button", { type: "button", className: "chip", textContent: text });
+  button.addEventListener("click", draw);
+  return element("li", {}, button);
 }
 
 /** Make an element with properties and children. */

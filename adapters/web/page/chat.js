@@ -18,8 +18,10 @@ export class Chat {
     this.turns = new Map();
     this.away = new Map();
     this.following = true;
-    scroll.addEventListener("scroll", () => (this.following = scroll.scrollTop >= this.goal() - NEAR));
-    addEventListener("resize", () => this.follow());
+    this.last = 0;
+    scroll.addEventListener("scroll", () => this.scrolled());
+    const resized = new ResizeObserver(() => this.follow());
+    for (const each of [scroll, log]) resized.observe(each);
   }
 
   get size() {
@@ -184,9 +186,19 @@ export class Chat {
     return Math.max(0, Math.min(scrollHeight - clientHeight, top));
   }
 
+  /** Who scrolls up looks at something else; who comes back to the newest turn follows again. */
+  scrolled() {
+    const { scrollTop } = this.scroll;
+    if (scrollTop >= this.goal() - NEAR) this.following = true;
+    else if (scrollTop < this.last) this.following = false;
+    this.last = scrollTop;
+  }
+
   /** Keep the newest turn in view, unless the person has scrolled away from it. */
   follow(always = false) {
     this.following ||= always;
-    if (this.following) this.scroll.scrollTop = this.goal();
+    if (!this.following) return;
+    this.scroll.scrollTop = this.goal();
+    this.last = this.scroll.scrollTop;
   }
 }

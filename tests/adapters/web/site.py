@@ -23,7 +23,7 @@ from bot.storage.jobs import JobStore
 from bot.storage.pictures import PictureFolder
 from bot.types import Params
 from engine.fake import FakeEngine
-from engine.types import Event, Generate, ModelProfile, Progress, Task
+from engine.types import Event, Generate, ModelProfile, Progress, PromptReady, Task
 
 PROFILE = ModelProfile(
     "embedded", 128, 256, ("a red sailboat on the sea at sunset", "a white house in the snow at night"),
@@ -36,7 +36,7 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
 class Easel(FakeEngine):
-    """A fake engine that shows previews and, told to, holds its brush before step `hold`."""
+    """A fake engine that shows previews, knows no dragon and, told to, holds its brush before step `hold`."""
 
     def __init__(self) -> None:
         super().__init__(room=64, pace=self._before)
@@ -51,7 +51,13 @@ class Easel(FakeEngine):
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
         async with aclosing(super().run(task)) as events:
             async for event in events:
-                yield replace(event, preview=_preview()) if isinstance(event, Progress) else event
+                match event:
+                    case Progress():
+                        yield replace(event, preview=_preview())
+                    case PromptReady() if "dragon" in event.original:
+                        yield replace(event, notes=("nearest=dragon → bird",))
+                    case _:
+                        yield event
 
     async def _before(self, task: Generate, step: int) -> None:
         if step == self.hold:

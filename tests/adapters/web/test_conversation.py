@@ -8,7 +8,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.adapters.web.browser import Visitor, needs_browser, visiting
-from tests.adapters.web.site import Grace, Site, serving
+from tests.adapters.web.site import PROFILE, Grace, Site, serving
 
 pytestmark = [pytest.mark.browser, needs_browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -34,6 +34,17 @@ async def test_a_reload_while_a_picture_is_drawn_keeps_the_way_to_earlier_ones(
         await expect(visitor.page.locator(".turn")).to_have_count(25)
         await expect(visitor.page.locator(".words").first).to_have_text("cat 0")
     site.easel.release()
+
+
+async def test_what_was_not_known_is_said_first_with_prompts_to_draw_instead(
+    site: Site, visitor: Visitor
+) -> None:
+    card = await visitor.say("a dragon over a castle")
+    await expect(card.locator(".text")).to_contain_text("dragon → bird")
+    await expect(card.locator(".suggestions button")).to_have_text(list(PROFILE.suggestions))
+    await card.locator(".suggestions button").first.click()
+    await visitor.picture(visitor.cards.nth(1))
+    await expect(visitor.page.locator(".words").nth(1)).to_have_text(PROFILE.suggestions[0])
 
 
 async def test_what_was_deleted_comes_back_with_undo(site: Site, visitor: Visitor) -> None:
