@@ -10,7 +10,7 @@ UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),uv pip install --python $(BIN)/python,$(PIP) install)
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: run test quick coverage fuzz crash test-spandrel check format clean
+.PHONY: run test quick coverage fuzz crash fleet test-spandrel check format clean
 
 run: $(VENV)/.installed
 	$(BIN)/python -m bot run
@@ -34,6 +34,11 @@ fuzz: $(VENV)/.installed-dev
 # Sixty seeds of faults around a running bot (docs/faults.md); as root, so that a disk can be full. About an hour.
 crash: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.crash
+
+# The whole program over a broker with TLS and workers that are killed, and what a fleet takes, as a table. Some minutes.
+fleet: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest tests/engine/cluster tests/bot/test_cluster.py tests/fleet/whole_program.py
+	$(BIN)/python -m tests.bench_fleet
 
 # An environment of its own: torchvision works beside no torch but the one it was built for. CUDA builds, which run on a
 # CPU as well; about 5 GB.
