@@ -36,8 +36,13 @@ OLDEST = (2, 12)
 """The first version of the server that hands tasks to the least busy worker; earlier ones ignore the wish."""
 PIECE = 512 * 1024
 """Bytes; less than the default limit of a message, 1 MiB."""
-AT_ONCE = 8
-LARGEST_FILE = 64 << 20
+AT_ONCE = 4
+LARGEST_FILE = 256 << 20
+"""Bytes; an upscaled picture of 8192×8192 pixels has up to 200 MB."""
+PENDING = 64 << 20
+"""Bytes that wait for a broker that is away."""
+SLOWEST = 50_000
+"""Bytes a second; whoever's files pass more slowly is taken for gone."""
 UNREACHED = (NatsError, TimeoutError, ConnectionError)
 """What an absent broker, or nobody on the other side, looks like."""
 
@@ -97,6 +102,8 @@ class Connection:
 
     async def open(self) -> None:
         """Connect, however long that takes, and serve files; raises `BrokerError` for a server too old."""
+        if self.client.is_closed:
+            self.client = Client()
         logging.getLogger("nats.aio.client").setLevel(logging.CRITICAL)
         logging.getLogger("asyncio").addFilter(_is_news)
         access, options = self._access, dict[str, Any]()
@@ -118,7 +125,7 @@ class Connection:
             connect_timeout=5,
             ping_interval=10,
             max_outstanding_pings=2,
-            pending_size=LARGEST_FILE,
+            pending_size=PENDING,
             error_cb=self._failed,
             reconnected_cb=self._back,
             **options,
@@ -213,7 +220,7 @@ class Connection:
 
         async def piece(number: int) -> bytes:
             async with window:
-                return await self.request(f"file.{where}.{number}", timeout=20)
+                return await self.request(f"file.{where}.{number}", timeout=AT_ONCE * PIECE / SLOWEST)
 
         pieces = [asyncio.create_task(piece(number)) for number in range(-(-size // PIECE))]
         try:

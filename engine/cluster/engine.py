@@ -37,7 +37,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Run:
-    """A task on its way. `tries` is the newest try that was heard, as (published, delivered)."""
+    """A task on its way. `tries` is the newest try that was heard, as (published, delivered).
+
+    `concluding` while its result is fetched.
+    """
 
     task: Task
     data: bytes
@@ -46,6 +49,7 @@ class _Run:
     kept: bool = False
     tries: tuple[int, int] = (0, 0)
     ready: PromptReady | None = None
+    concluding: bool = False
 
 
 class ClusterEngine:
@@ -133,7 +137,7 @@ class ClusterEngine:
         if self._living is not None:
             self._living.cancel()
             await asyncio.gather(self._living, return_exceptions=True)
-        if self._open.is_set():
+        if self._open.is_set() and self._connection.client.is_connected:
             await self._forget_all()
         for run in self._runs.values():
             if not run.events.ended:
@@ -144,13 +148,17 @@ class ClusterEngine:
         await self._connection.close()
 
     async def _live(self) -> None:
-        """Connect, then watch over workers and open tasks until cancelled."""
+        """Connect, then watch over workers and open tasks until cancelled; a lost connection is made anew."""
         await self._until_open()
         loop = asyncio.get_running_loop()
         compared = asked = loop.time()
         while True:
             await asyncio.sleep(BEAT / 2)
             assert self._roster is not None
+            if self._connection.client.is_closed:
+                log.warning("the broker ended the connection: %s", self._connection.trouble)
+                await self._until_open()
+                self._reconnected()
             for name in self._roster.expire():
                 log.warning("worker %s is gone", name)
             self._resize()
@@ -178,12 +186,14 @@ class ClusterEngine:
         connection, user = self._connection, self._connection.user
         if not connection.client.is_connected:
             await connection.open()
+        is_first = not self._open.is_set()
         with suppress(*UNREACHED):
             await connection.request(f"event.{user}.ping", timeout=1)
             raise BrokerError(f"another bot is {user} already: give each its own [cluster] credentials")
         self._roster = Roster(asyncio.get_running_loop().time)
         await connection.prepare(self._lane, self._lease)
-        await self._forget_all()
+        if is_first:
+            await self._forget_all()
         await connection.subscribe(f"event.{user}.*", self._heard)
         await connection.subscribe("here.>", self._heard_worker)
         await self._ask_who()
@@ -274,9 +284,10 @@ class ClusterEngine:
             await self._connection.publish(f"drop.{self._connection.user}.{number}")
             if message.reply:
                 await self._connection.publish(message.reply, b"nobody")
-        elif message.reply:
+        elif message.reply and not run.concluding:
+            run.concluding = True
             self._begin(self._conclude(message, run))  # the others' events do not wait for its file
-        else:
+        elif not message.reply:
             self._progress(message, run)
 
     def _progress(self, message: Msg, run: _Run) -> None:
@@ -301,6 +312,7 @@ class ClusterEngine:
             values = await self._last(message, run.task)
         except (ValueError, *UNREACHED) as error:
             log.warning("a worker's result cannot be read: %r", error)
+            run.concluding = False
             await self._connection.publish(message.reply, b"again")
             return
         if not run.events.ended:

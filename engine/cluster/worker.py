@@ -15,7 +15,17 @@ import msgspec
 from nats.aio.msg import Msg
 
 from engine.cluster import wire
-from engine.cluster.broker import GROUP, LEASE, PIECE, STREAM, UNREACHED, Access, Connection
+from engine.cluster.broker import (
+    GROUP,
+    LEASE,
+    PIECE,
+    SLOWEST,
+    STREAM,
+    UNREACHED,
+    Access,
+    BrokerError,
+    Connection,
+)
 from engine.cluster.presence import BEAT, SLOW, Presence
 from engine.lru import LruDict
 from engine.runtime.messages import Failed
@@ -195,6 +205,8 @@ class ClusterWorker:
             try:
                 message = await answers.next_msg(PULL + 1.0)
             except UNREACHED:
+                if connection.client.is_closed:
+                    raise BrokerError(f"the broker ended the connection: {connection.trouble}") from None
                 continue
             status = (message.headers or {}).get("Status")
             if status is None:
@@ -317,9 +329,10 @@ class ClusterWorker:
 
         Raises `_GivenBack` where the bot cannot read it.
         """
-        headers = {"Try": work.tries}
+        headers, seconds = {"Try": work.tries}, 20.0
         file = wire.file_of(values[-1])
         if file is not None and len(file) > PIECE:
+            seconds += len(file) / SLOWEST
             headers["File"] = self._connection.keep(work.number, file)
             values = [*values[:-1], wire.with_file(values[-1], b"")]
         data = wire.pack(values)
@@ -327,7 +340,8 @@ class ClusterWorker:
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             try:
-                answer = await self._connection.request(f"event.{work.bot}.{work.number}", data, headers, 20)
+                subject = f"event.{work.bot}.{work.number}"
+                answer = await self._connection.request(subject, data, headers, seconds)
             except UNREACHED:
                 await asyncio.sleep(0.5)
                 continue

@@ -88,10 +88,14 @@ def sleeping(seconds: float, room: int = 2 * SMALL) -> FakeEngine:
 
 
 @asynccontextmanager
-async def cluster(url: str, *, user: str = "bot", lane: str = "test") -> AsyncIterator[ClusterEngine]:
-    """A bot's engine, connected as soon as the broker answers."""
+async def cluster(
+    url: str, *, user: str = "bot", lane: str = "test", connected: bool = True
+) -> AsyncIterator[ClusterEngine]:
+    """A bot's engine, perhaps not `connected` yet."""
     engine = ClusterEngine(Access(url), lane, user, LEASE)
     engine.start()
+    if connected:
+        await engine._open.wait()
     try:
         yield engine
     finally:

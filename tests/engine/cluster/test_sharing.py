@@ -6,13 +6,15 @@ from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from engine.cluster import presence, wire
-from engine.cluster.broker import PIECE, Access, Connection
+from engine.cluster.broker import PIECE, Access, BrokerError, Connection
 from engine.cluster.engine import ClusterEngine
 from engine.cluster.presence import Presence
+from engine.cluster.worker import ClusterWorker
 from engine.fake import FakeEngine, striped
 from engine.runtime.messages import Failed
 from engine.types import EngineError, Generate, Picture, Progress, Upscale
@@ -103,7 +105,7 @@ async def test_a_second_bot_of_the_same_name_is_refused(
 ) -> None:
     async with cluster(server.url) as engine, working(server.url, sleeping(0)):
         await present(engine, 1)
-        async with cluster(server.url) as second:
+        async with cluster(server.url, connected=False) as second:
             await soon(lambda: "another bot is bot already" in caplog.text)
             assert second.state.phase == "failed"
         assert isinstance(await picture(engine, small()), Picture)
@@ -225,6 +227,42 @@ async def test_a_worker_that_answers_nonsense_is_asked_again_and_another_draws(
         await liar.close()
         async with working(server.url, sleeping(0)):
             assert isinstance(await run, Picture)
+
+
+async def test_a_result_that_is_sent_twice_is_fetched_once(server: Server) -> None:
+    async with cluster(server.url) as engine:
+        run = asyncio.create_task(picture(engine, small()))
+        slow = Connection(Access(server.url), "slow")
+        await slow.open()
+        await soon(lambda: any(each.kept for each in engine._runs.values()))
+        [number] = engine._runs
+        png = striped("a picture", 64, 64) + bytes(3 * PIECE)
+        headers = {"Try": "1.1", "File": slow.keep(number, png)}
+        data = wire.pack([Picture(b"", 64, 64, 0, 0.0)])
+        with patch.object(engine._connection, "fetch", wraps=engine._connection.fetch) as fetch:
+            twice = [slow.request(f"event.bot.{number}", data, headers, 3) for _ in range(2)]
+            answers = await asyncio.gather(*twice, return_exceptions=True)
+            assert (await run).png == png
+        assert b"taken" in answers
+        assert fetch.call_count == 1
+        await slow.close()
+
+
+async def test_a_connection_that_the_broker_ended_for_good_is_made_anew(server: Server) -> None:
+    async with cluster(server.url) as engine:
+        run = asyncio.create_task(played(engine, small()))
+        await engine._connection.client.close()
+        async with working(server.url, sleeping(0)):
+            assert isinstance((await run)[-1], Picture)
+
+
+async def test_a_worker_whose_connection_the_broker_ended_for_good_says_so(server: Server) -> None:
+    worker = ClusterWorker(Access(server.url), "test", FakeEngine(), Presence(()))
+    running = asyncio.create_task(worker.run())
+    await worker.joined()
+    await worker._connection.client.close()
+    with pytest.raises(BrokerError, match="ended the connection"):
+        await running
 
 
 def test_presence_that_cannot_be_is_not_taken() -> None:
