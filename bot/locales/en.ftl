@@ -517,6 +517,7 @@ page-copy-seed = Copy seed
 page-copied = Copied
 page-actions = What to do with it
 page-key-card = From card to card
+page-any-model = A larger model draws anything; docs/models.md says how the operator gets one.
 page-key-line = New line
 page-key-write = Go to the text box; there: commands
 page-key-next = Previous or next picture

@@ -465,6 +465,7 @@ page-copy-seed = シードをコピー
 page-copied = コピーしました
 page-actions = できること
 page-key-card = カードの間を移動
+page-any-model = もっと大きなモデルなら何でも描けます。入れ方は docs/models.md にあります（運用者向け）。
 page-key-line = 改行
 page-key-write = 入力欄へ移動（入力欄では：コマンド）
 page-key-next = 前または次の画像

@@ -467,6 +467,7 @@ page-copy-seed = 复制种子
 page-copied = 已复制
 page-actions = 可以做的事
 page-key-card = 在卡片之间移动
+page-any-model = 更大的模型什么都能画；操作者可在 docs/models.md 里看到怎样换上。
 page-key-line = 换行
 page-key-write = 到输入框；在框内：命令
 page-key-next = 上一张或下一张

@@ -80,7 +80,8 @@ async function greet() {
   composer.largest = hello.largest_picture;
   byId("model").textContent = hello.name;
   byId("model").disabled = !hello.world;
-  for (const id of ["world", "about"]) byId(id).textContent = hello.world;
+  byId("world").textContent = hello.world;
+  byId("about").textContent = `${hello.world} ${strings.any_model}`;
   byId("suggestions").replaceChildren(
     ...hello.suggestions.slice(0, SUGGESTIONS).map((text) => chip(text, () => send(composer.message(text)))),
   );
