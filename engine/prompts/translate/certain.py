@@ -86,6 +86,7 @@ def _checked(tokens: Sequence[Token], at: int) -> Token:
             and _is_participle(doing)
             and not any(each.is_a("locative") for each in tokens[:at])
         )
+        or (token.is_a("and") and before.is_a(*MODIFIERS) and not before.of(NOUNS))
         or (token.text in words("pronouns") and before.of(NOUNS))
         or ("time" in kinds and before.is_a("preposition") and following.text == "的")
         or (kinds in ({"time"}, {"style"}) and before.text == "的" and following is EDGE)

@@ -96,17 +96,15 @@ def owned(thing: Unit) -> Unit:
     """A thing as an attribute of the one after it: `mother's`, `of a city`, `with a red roof`."""
     if thing.entry and thing.entry.kind in {"latin", "place"} and not thing.after:
         return Unit("modifier", thing.text.removeprefix("the "))
-    if (
-        thing.entry
-        and thing.entry.kind in BEINGS
-        and not thing.after
-        and not thing.before
-        and not thing.count
-    ):
+    kind = thing.entry.kind if thing.entry else ""
+    if kind in BEINGS and thing.text.rpartition(" ")[2] in words("parts"):
+        return Unit("attribute", f"with {thing.english}")
+    if kind in BEINGS and not (thing.after or thing.before or thing.count):
         return Unit("modifier", f"{thing.text}'s")
-    if thing.entry and thing.entry.kind == "weather":
+    is_place = kind in ENCLOSING and not thing.before[:1].islower() and not thing.count
+    if kind == "weather":
         return Unit("attribute", f"in {thing.english}")
-    if thing.entry and thing.entry.kind in ENCLOSING and thing.text.rpartition(" ")[2] in PREPOSITIONS["in"]:
+    if is_place and thing.text.rpartition(" ")[2] in PREPOSITIONS["in"]:
         return Unit("attribute", placed("in", thing))
     if thing.text.endswith(" shape"):
         return Unit("modifier", f"{thing.text.removesuffix(' shape')}-shaped")

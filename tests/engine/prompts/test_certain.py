@@ -24,6 +24,7 @@ DOUBTFUL = [
     ("加班狗", "加班、狗"),
     ("一个如鱼得水的男孩", "如鱼得水"),
     ("孤独", "孤独"),
+    ("红色和蓝色的气球", "红色、和、蓝色"),
 ]
 CERTAIN = [
     ("机器人小男孩在修自行车", "a robot little boy repairing a bicycle"),
@@ -33,6 +34,9 @@ CERTAIN = [
     ("成都街头的大熊猫", "a panda on a Chengdu street"),
     ("一辆红色的法拉利", "a red Ferrari"),
     ("小野猪", "a small wild boar"),
+    ("长头发的女孩", "a girl with long hair"),
+    ("红色屋顶的房子", "a house with a red roof"),
+    ("海边的日落", "a sunset at the seaside"),
 ]
 
 
