@@ -6,6 +6,7 @@
 import os
 import re
 import unicodedata
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
@@ -74,7 +75,8 @@ def test_quoted_spans_survive_in_free_prompts(text: str, inside: str) -> None:
     span = f'"{inside}"'
     clean = sanitize(f"{text} {span} {text}").text
     ready = prepare(clean).text
-    assert quoted(ready)[: len(quoted(clean))] == quoted(clean)
+    # A translation may put them into another order.
+    assert not Counter(quoted(clean)) - Counter(quoted(ready))
 
 
 @quick
