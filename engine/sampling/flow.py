@@ -128,7 +128,7 @@ def guided_steps(steps: int, guidance_scale: float, share: float) -> int:
     return math.ceil(steps * share) if guidance_scale != 1 else 0
 
 
-def guide(positive: Tensor, negative: Tensor, guidance_scale: Tensor) -> Tensor:
+def guide(positive: Tensor, negative: Tensor, guidance_scale: float) -> Tensor:
     """Classifier-free guidance (Ho & Salimans 2022) in the standard convention: scale 1 is `positive`."""
     return positive + (guidance_scale - 1) * (positive - negative)
 

@@ -3,7 +3,7 @@
 There is no text encoder: captions are random embeddings.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -51,9 +51,9 @@ def full_size(
 
     what = what or Architecture()
     transformer = loader.empty(lambda: ZImageTransformer2DModel.from_config(dict(what.transformer)))
-    _fill(transformer, device, dtype, lambda name: device, lambda name, shape: "plain")
-    vae = AutoencoderKL.from_config(dict(what.vae)).eval().requires_grad_(False)
-    nn.Module.to(vae, device, dtype)
+    vae = loader.empty(lambda: AutoencoderKL.from_config(dict(what.vae)))
+    _fill(transformer, device, dtype, joined=side_by_side(transformer))
+    _fill(vae, device, dtype)
     embedding = torch.randn((CAPTION_TOKENS, what.features), device=device, dtype=dtype)
     return _components(device, dtype, transformer, vae), embedding
 
@@ -76,13 +76,13 @@ def laid_out(
 
     what = what or Architecture()
     transformer = loader.empty(lambda: ZImageTransformer2DModel.from_config(dict(what.transformer)))
-    vae = AutoencoderKL.from_config(dict(what.vae)).eval().requires_grad_(False)
+    vae = loader.empty(lambda: AutoencoderKL.from_config(dict(what.vae)))
     measured = replace(sizes.of(_shapes(transformer), {}, _shapes(vae)), text_encoder=what.text_encoder)
     plan = choose(facts, measured, request)
     dtype, part = DTYPES[plan.dtype], "transformer"
     place, form = partial(place_for, plan, device, part), partial(form_for, plan, part)
-    _fill(transformer, device, dtype, place, form)
-    nn.Module.to(vae, device, dtype)
+    _fill(transformer, device, dtype, place, form, side_by_side(transformer))
+    _fill(vae, device, dtype)
     components = _components(device, dtype, transformer, vae)
     placed = Placement(plan, device, transformer, components.text_encoder, vae)
     layout = partial(_report, placed)
@@ -90,9 +90,16 @@ def laid_out(
     return components, torch.randn((CAPTION_TOKENS, what.features), device=device, dtype=dtype)
 
 
-def _fill(module: Any, device: torch.device, dtype: torch.dtype, place: Place, form: Form) -> None:
-    """Give a transformer random weights, laid out as a real one's."""
-    loader.put(module, _random(module, device), dtype, device, place, form, side_by_side(module))
+def _fill(
+    module: Any,
+    device: torch.device,
+    dtype: torch.dtype,
+    place: Place | None = None,
+    form: Form = lambda name, shape: "plain",
+    joined: Iterable[Sequence[str]] = (),
+) -> None:
+    """Give a model random weights, laid out as a real one's; without `place` all are on `device`."""
+    loader.put(module, _random(module, device), dtype, device, place or (lambda name: device), form, joined)
     for owner in module.modules():
         for name, buffer in owner.named_buffers(recurse=False):
             if not isinstance(owner, PackedLinear):

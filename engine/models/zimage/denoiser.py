@@ -58,7 +58,7 @@ class Denoiser:
             with attention.preferred(attention.without_plans(self._kernels)):
                 self._compiled = compiled(
                     self._kinds((*transformer.layers, *transformer.noise_refiner)),
-                    transformer.layers[0].attention_norm1.weight,
+                    transformer.noise_refiner[0].attention_norm1.weight,
                 )
             self.speed = replace(self.speed, compiled=self._compiled is not None)
         is_cuda = transformer.device.type == "cuda"

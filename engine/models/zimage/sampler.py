@@ -56,11 +56,12 @@ def _predict(
     negatives = [d.negative for d in drawings if d.negative is not None and d.is_guided]
     if negatives:
         against, more, _ = denoiser.predict(latents, modulations, torch.stack(negatives))
-        scale = torch.tensor([drawing.task.guidance_scale for drawing in drawings], device=latents.device)
-        velocity, sums = (
-            flow.guide(velocity, against, scale[:, None, None, None]),
-            torch.cat([sums, more]),
-        )
+        # One by one, because a tensor of scales would have to wait for the device.
+        guided = [
+            flow.guide(each, other, drawing.task.guidance_scale)
+            for each, other, drawing in zip(velocity, against, drawings, strict=True)
+        ]
+        velocity, sums = torch.stack(guided), torch.cat([sums, more])
     for index, drawing in enumerate(drawings):
         drawing.forwards += 2 if negatives else 1
         if residual is not None:

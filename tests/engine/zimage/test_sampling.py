@@ -84,4 +84,4 @@ def test_guidance_acts_on_the_first_share_of_the_steps(
 
 def test_guidance_scale_1_is_the_positive_prediction() -> None:
     positive, negative = torch.randn(2, 1, 16, 4, 4).unbind()
-    assert torch.equal(flow.guide(positive, negative, torch.ones(1, 1, 1, 1)), positive)
+    assert torch.equal(flow.guide(positive, negative, 1.0), positive)
