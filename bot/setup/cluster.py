@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from nats.aio.msg import Msg
 
-from bot.setup.config import Config, ConfigError
+from bot.setup.config import Config, ConfigError, is_loopback
 from bot.setup.doctor import Finding
 from engine.cluster.broker import UNREACHED, Access, BrokerError, Connection
 from engine.cluster.engine import ClusterEngine
@@ -33,7 +34,11 @@ log = logging.getLogger(__name__)
 
 def access(config: Config) -> Access:
     """Return how the broker is reached; raises `ConfigError`."""
-    name = config.cluster.credentials
+    url, name = urlsplit(config.cluster.url), config.cluster.credentials
+    if name and url.scheme in ("nats", "ws") and not is_loopback(url.hostname or ""):
+        log.warning(
+            "cluster.url = %s:// sends the password and all pictures in clear: use tls://", url.scheme
+        )
     try:
         return Access.read(config.cluster.url, Path(name).expanduser() if name else None)
     except BrokerError as error:
@@ -66,7 +71,7 @@ def workers(engine: ClusterEngine, profile: ModelProfile) -> list[Worker]:
     """Return who draws for this bot."""
     return [
         Worker(
-            each.name,
+            each.name.partition(".")[0],
             each.presence.device,
             each.presence.running,
             each.presence.drawn,

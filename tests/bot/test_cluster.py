@@ -2,11 +2,12 @@
 
 import asyncio
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -20,7 +21,7 @@ from engine.cluster.worker import ClusterWorker
 from engine.fake import FakeEngine
 from engine.types import Generate, ModelProfile, Picture
 from tests.contracts.engine_contract import picture
-from tests.engine.cluster.fleet import LEASE, Server, needs_broker, serving
+from tests.engine.cluster.fleet import LEASE, ROOT, Server, needs_broker, serving, working
 
 PROFILE = ModelProfile("embedded", 256, 512)
 
@@ -34,6 +35,12 @@ def test_a_machine_without_an_address_is_in_no_cluster(
             __main__.main(command)
         assert ended.value.code == 2
         assert "cluster.url is not set" in capsys.readouterr().err
+
+
+def test_a_bot_without_a_cluster_imports_nothing_of_it() -> None:
+    code = "import sys, bot.__main__; print({'nats', 'cryptography'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_a_machine_without_the_extra_is_told_how_to_get_it(
@@ -85,6 +92,46 @@ def test_machines_of_another_model_classifier_or_version_have_another_lane(tmp_p
     assert cluster.lane_of(Config(cluster=ClusterConfig(lane="mine")), PROFILE) == "v1-mine"
 
 
+def test_doctor_names_a_broker_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "REACHED", 0.2)
+    config = Config(cluster=ClusterConfig("nats://127.0.0.1:1"))
+    [finding] = asyncio.run(cluster.examine(config, PROFILE))
+    assert (finding.grade, finding.subject) == ("problem", "cluster")
+
+
+@needs_broker
+async def test_doctor_names_the_workers_of_this_bot(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        config = Config(cluster=ClusterConfig(server.url))
+        lane = cluster.lane_of(config, PROFILE)
+        assert [finding.grade for finding in await cluster.examine(config, PROFILE)] == ["note", "problem"]
+        async with working(server.url, FakeEngine(), lane=lane, user="gpu1"):
+            _, workers = await cluster.examine(config, PROFILE)
+    assert workers.grade == "ok"
+    assert "1 draw for v1-embedded: gpu1." in workers.text
+
+
+@needs_broker
+async def test_a_worker_draws_until_it_is_asked_to_stop(tmp_path: Path) -> None:
+    class Model(FakeEngine):
+        async def ready(self) -> None:
+            pass
+
+    async with serving(tmp_path) as server:
+        config, stop = Config(cluster=ClusterConfig(server.url), data_dir=tmp_path), asyncio.Event()
+        joined: asyncio.Queue[str] = asyncio.Queue()
+        model: Any = Model()
+        work = cluster.work(config, PROFILE, model, "a card", stop.wait, joined.put_nowait)
+        running = asyncio.create_task(work)
+        assert await joined.get() == f"{server.url} v1-embedded"
+        engine = cluster.engine(config, PROFILE)
+        assert isinstance(await picture(engine, Generate("a cat", width=128, height=128)), Picture)
+        assert [(each.device, each.drawn) for each in cluster.workers(engine, PROFILE)] == [("a card", 0)]
+        stop.set()
+        await running
+        await engine.close()
+
+
 def test_who_is_present_is_a_line_each() -> None:
     said = Presence((1024, 512), "RTX 4090", "embedded", "0.1.0", running=2, drawn=30, speed=1024.0)
     present = [Present("gpu1.ab", "v1-embedded", said, 0.0), Present("old.cd", "v0-embedded", said, 0.0)]
@@ -115,6 +162,32 @@ def test_a_second_run_adds_workers_and_changes_nobody_s_password(tmp_path: Path)
     passwords = [tomllib.loads(text)["password"] for text in after.values()]
     assert all(password in (tmp_path / "nats.conf").read_text() for password in passwords)
     assert not any(password in said for password in passwords)
+
+
+def test_a_user_whose_file_is_deleted_is_let_in_no_longer(tmp_path: Path) -> None:
+    cluster_files.init(tmp_path, ["localhost"], ["bot"], ["gpu1"])
+    stolen = tmp_path / "credentials" / "gpu1.toml"
+    password = tomllib.loads(stolen.read_text())["password"]
+    stolen.unlink()
+    cluster_files.init(tmp_path, [], ["bot"], ["gpu2"])
+    assert password not in (tmp_path / "nats.conf").read_text()
+
+
+@pytest.mark.parametrize(
+    ("url", "is_clear"),
+    [
+        ("nats://broker:4222", True),
+        ("ws://broker:80", True),
+        ("tls://broker:4222", False),
+        ("nats://127.0.0.1", False),
+    ],
+)
+def test_a_password_in_clear_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, url: str, is_clear: bool
+) -> None:
+    cluster_files.init(tmp_path, ["localhost"], ["bot"], [])
+    cluster.access(Config(cluster=ClusterConfig(url, str(tmp_path / "credentials" / "bot.toml"))))
+    assert ("in clear" in caplog.text) == is_clear
 
 
 def test_a_name_that_cannot_be_a_user_s_is_refused(tmp_path: Path) -> None:
