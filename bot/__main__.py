@@ -588,7 +588,10 @@ def _web(phase: Callable[[], str], settings: Config, replies: Replies) -> Platfo
     from adapters.web import WebPlatform
 
     try:
-        return WebPlatform(settings.web, settings.data_dir, replies, engine=phase)
+        folder = Path(settings.model.loras)
+        files = folder.rglob("*.safetensors") if settings.model.loras else ()
+        loras = sorted(file.relative_to(folder).with_suffix("").as_posix() for file in files)
+        return WebPlatform(settings.web, settings.data_dir, replies, engine=phase, loras=loras)
     except ValueError as error:
         raise config.ConfigError(str(error)) from None
 

@@ -55,12 +55,21 @@ STREAM_HEADERS = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"
 class Api:
     """The routes under `/api`."""
 
-    def __init__(self, core: Core, replies: Replies, gate: Gate, hub: Hub, presence: Presence) -> None:
+    def __init__(
+        self,
+        core: Core,
+        replies: Replies,
+        gate: Gate,
+        hub: Hub,
+        presence: Presence,
+        loras: Sequence[str] = (),
+    ) -> None:
         self.core = core
         self.replies = replies
         self.gate = gate
         self.hub = hub
         self.presence = presence
+        self.loras = loras
 
     def routes(self) -> list[web.RouteDef]:
         """Return every route with its handler."""
@@ -106,6 +115,7 @@ class Api:
                 "defaults": controls_json(defaults),
                 "choices": reply_json(settings)["choices"],
                 "commands": self._commands(user),
+                "loras": self.loras,
                 "languages": [self.replies.texts.say(name, "language-tag") for name in LANGUAGES],
             }
         )

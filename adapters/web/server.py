@@ -2,7 +2,7 @@
 
 import asyncio
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +27,10 @@ LINGER = 10.0
 
 
 class WebPlatform:
-    """The local web chat. `data_dir` keeps the key that signs cookies; `engine` returns its phase."""
+    """The local web chat. `data_dir` keeps the key that signs cookies; `engine` returns its phase.
+
+    `loras` are the LoRA files that the page offers.
+    """
 
     name = "web"
     pace = 0.1
@@ -40,10 +43,12 @@ class WebPlatform:
         grace: float = GRACE,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         engine: Callable[[], str] = lambda: "ready",
+        loras: Sequence[str] = (),
     ) -> None:
         self.settings = settings
         self._replies = replies
         self._engine = engine
+        self._loras = loras
         self.hub = Hub()
         self._gate = Gate(settings, load_key(data_dir / "web.key"))
         self._grace = grace
@@ -97,7 +102,7 @@ class WebPlatform:
 
     def _app(self, core: Core) -> web.Application:
         presence = Presence(lambda person: api.left(person), self._grace, self._sleep)
-        api = Api(core, self._replies, self._gate, self.hub, presence)
+        api = Api(core, self._replies, self._gate, self.hub, presence, self._loras)
         door = Door(self._gate, self._replies.texts)
         app = web.Application(middlewares=[door.guard, api.refusals])
         app.add_routes(api.routes())

@@ -74,6 +74,7 @@ async function greet() {
   const hello = await retried(() => ask("api/hello"));
   composer.defaults(hello.defaults, hello.choices);
   commands.all = hello.commands;
+  composer.offer(hello.loras);
   menu.offer(hello.languages);
   composer.restore();
   composer.text.focus();

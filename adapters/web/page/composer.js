@@ -18,7 +18,7 @@ export class Composer {
     this.saved = JSON.parse(sessionStorage.draft ?? "null");
     const find = (selector) => form.querySelector(selector);
     const parts = ["text", "file", "attachment", "thumbnail", "more", "enhance", "steps", "cfg"];
-    for (const id of [...parts, "auto", "aspect", "count", "negative", "seed", "strength"]) this[id] = find(`#${id}`);
+    for (const id of [...parts, "auto", "aspect", "count", "negative", "seed", "loras", "strength"]) this[id] = find(`#${id}`);
     this.button = find("#send");
     this.box = find(".box");
     this.sliders = [this.steps, this.cfg, this.strength];
@@ -60,6 +60,12 @@ export class Composer {
     this.set(controls);
   }
 
+  /** Offer the LoRA files that are there. */
+  offer(loras) {
+    this.loras.closest("label").hidden = !loras.length;
+    this.loras.list.replaceChildren(...loras.map((value) => element("option", { value })));
+  }
+
   set(controls) {
     this.auto.checked = controls.optimize;
     this.enhance.checked = controls.enhance;
@@ -68,6 +74,7 @@ export class Composer {
     for (const name of ["aspect", "count"]) choose(this[name], String(controls[name]));
     this.negative.value = controls.negative_prompt;
     this.seed.value = controls.seed;
+    this.loras.value = controls.loras;
     this.strength.value = controls.strength;
     this.refresh();
   }
@@ -82,6 +89,7 @@ export class Composer {
       count: Number(this.count.value),
       negative_prompt: this.negative.value.trim(),
       seed: this.seed.value.trim(),
+      loras: this.loras.value.trim(),
       strength: Number(this.strength.value),
     };
   }
@@ -206,7 +214,7 @@ export class Composer {
       slider.style.setProperty("--share", `${share * 100}%`);
     }
     if (!this.standard) return;
-    const behind = ["aspect", "count", "negative_prompt", "seed", "optimize"];
+    const behind = ["aspect", "count", "negative_prompt", "seed", "loras", "optimize"];
     const now = this.controls();
     const set = behind.filter((name) => String(now[name]) !== String(this.standard[name])).length;
     this.more.dataset.set = set || "";

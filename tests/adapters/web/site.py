@@ -3,7 +3,7 @@
 import asyncio
 import io
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -113,11 +113,12 @@ async def serving(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     rule: Rule | None = None,
     access: Access | None = None,
+    loras: Sequence[str] = (),
 ) -> AsyncIterator[Site]:
     """Run the web chat in `directory`, then stop it; `sleep` is how the page's grace is waited for."""
     easel = Easel()
     replies = Replies(PROFILE)
-    web = WebPlatform(settings, directory, replies, sleep=sleep)
+    web = WebPlatform(settings, directory, replies, sleep=sleep, loras=loras)
     async with JobStore.open(directory) as store:
         core = Core(
             store=store,

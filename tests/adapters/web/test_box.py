@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import FilePayload, expect
+from playwright.async_api import Browser, FilePayload, expect
 
 from engine.types import Generate, Optimize
-from tests.adapters.web.browser import Visitor, needs_browser
+from tests.adapters.web.browser import Visitor, needs_browser, visiting
 from tests.adapters.web.site import Site, picture_file, serving
 
 pytestmark = [pytest.mark.browser, needs_browser, pytest.mark.asyncio(loop_scope="module")]
@@ -105,6 +105,16 @@ async def test_the_values_behind_the_button_reach_the_job(site: Site, visitor: V
     assert isinstance(drawn, Generate)
     assert (drawn.width > drawn.height, drawn.negative_prompt, drawn.seed) == (True, "text", 7)
     assert len(site.easel.tasks) == 2
+
+
+async def test_the_lora_files_that_are_there_can_be_named(browser: Browser, tmp_path: Path) -> None:
+    async with serving(tmp_path, loras=["ink"]) as site, visiting(browser, site.url) as visitor:
+        await visitor.page.get_by_role("button", name="More controls").click()
+        await visitor.page.get_by_label("LoRA").fill("ink:0.8")
+        await visitor.picture(await visitor.say("a cat"))
+        drawn = site.easel.tasks[0]
+        assert isinstance(drawn, Generate)
+        assert drawn.loras == (("ink", 0.8),)
 
 
 async def test_edit_fills_words_values_and_the_attached_picture(site: Site, visitor: Visitor) -> None:

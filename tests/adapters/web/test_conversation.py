@@ -141,3 +141,25 @@ async def test_with_the_switch_in_the_settings_nothing_ends_when_one_leaves(
         assert not grace.begun.is_set()
         site.easel.release()
         await visitor.picture(visitor.cards.first)
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (1366, 768), (1440, 900), (390, 844)])
+@pytest.mark.parametrize("count", [1, 4])
+async def test_the_whole_picture_and_ones_words_are_in_the_first_view(
+    site: Site, browser: Browser, size: tuple[int, int], count: int
+) -> None:
+    width, height = size
+    async with visiting(browser, site.url, viewport={"width": width, "height": height}) as visitor:
+        await visitor.page.evaluate("localStorage['warned-of-leaving'] = 'yes'")
+        await visitor.picture(await visitor.say("a fish --size 256x256"))
+        card = await visitor.say(f"a cat --size 256x256 --count {count}")
+        await visitor.picture(card)
+        view = await visitor.page.locator("#scroll").bounding_box()
+        frame = await card.locator(".frame").bounding_box()
+        words = await visitor.page.locator(".words").nth(1).bounding_box()
+        assert view
+        assert frame
+        assert words
+        assert words["y"] >= view["y"]
+        assert frame["y"] + frame["height"] <= view["y"] + view["height"]
+        assert frame["height"] >= 300
