@@ -170,7 +170,8 @@ class ModelProfile:
     `base_size` is the side of its native square in pixels, `max_size` the longest side it may draw,
     `suggestions` are prompts it does well, `world` is a sentence on what a limited model can draw, or empty;
     `suggestions_in` and `worlds` have them in other languages, where somebody wrote them. `steps` and
-    `guidance_scale` are what it was made for, `negatives` terms for the negative prompt of its pictures.
+    `guidance_scale` are what it was made for, as `source` says; guidance acts on `guided_share` of the steps.
+    `licence` is its licence in short where it is known, `negatives` terms for its pictures' negative prompt.
     `composes` is the side of the largest square that it can compose, 0 for any; larger pictures begin at that
     area. `reads` are the languages of its text encoder.
     """
@@ -187,6 +188,9 @@ class ModelProfile:
     negatives: tuple[str, ...] = ()
     composes: int = 0
     reads: tuple[str, ...] = ("en",)
+    guided_share: float = 0.25
+    licence: str = ""
+    source: str = "the same as for Z-Image-Turbo: nothing else is known of it"
 
 
 EXPERIMENTS = ("dynamic-schedule", "reuse-balanced", "reuse-fast", "detail", "cuda-graphs")

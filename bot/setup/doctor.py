@@ -153,6 +153,10 @@ def plan(found: dict[str, Any]) -> Iterator[Finding]:
     if "refusal" in found:
         yield Finding("problem", "plan", found["refusal"])
         return
+    if "source" in found:
+        licence = f"; {found['licence']}" if found["licence"] else ""
+        text = f"{found['model']}: {found['steps']} steps, guidance {found['guidance']:g} ({found['source']})"
+        yield Finding("ok", "model", text + licence)
     if "plan" not in found:
         return
     peak, side = found["peak"] / GIB, found["side"]

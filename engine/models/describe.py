@@ -23,7 +23,7 @@ from engine.models.profiles import EMBEDDED, locate, profile
 from engine.models.registry import OURS, kind
 from engine.models.zimage.load import DTYPES, threads
 from engine.prompts.llm import choose, presets
-from engine.types import EngineError
+from engine.types import EngineError, ModelProfile
 
 
 def describe(
@@ -31,11 +31,11 @@ def describe(
 ) -> dict[str, Any]:
     """Return the facts, `model`, its name in reports, and `plan`, `peak`, `host`, `why`, `side`, `dtype`.
 
-    Also its own `steps`, and `forward`, the seconds of one at best, and `ceiling`, the operations per second
-    it was derived from, where a matrix product finds room. In place of all that `refusal` where no plan fits.
-    Where a chat model is to write prompts, `writer` is how, empty where it fits no memory, `writer_refusal`
-    why it cannot; `writer_chosen` is what `auto` chose beside an encoder that does not write, `writer_better`
-    what would write better, or "".
+    Also its own `steps` and `guidance`, their `source` and its `licence`; `forward`, the seconds of one at
+    best, and `ceiling`, the operations per second it was derived from, where a matrix product finds room. In
+    place of all that `refusal` where no plan fits. Where a chat model is to write prompts, `writer` is how,
+    empty where it fits no memory, `writer_refusal` why it cannot; `writer_chosen` is what `auto` chose beside
+    an encoder that does not write, `writer_better` what would write better, or "".
     """
     facts = probe(device)
     return asdict(facts) | {"device": facts.kind} | _planned(facts, model, device, dtype, weights, optimizer)
@@ -49,16 +49,25 @@ def _planned(
         side = described.base_size
         measured = _sizes(model)
         if measured is None:
-            return {"model": described.name}
+            return {"model": described.name} | _defaults(described)
         plan = choose_largest(facts, measured, PlanRequest(side, side, dtype, weights))
     except EngineError as error:
         return {"refusal": str(error)}
     found = {"plan": plan.describe(), "peak": plan.peak, "host": plan.host, "why": plan.why}
     found |= {"model": described.name, "side": plan.request.width, "dtype": plan.dtype}
-    found["steps"] = described.steps
+    found |= _defaults(described)
     if model != EMBEDDED:
         found |= _writer(optimizer, plan, facts)
     return found | _speed(plan, torch.device(device if device.startswith(facts.kind) else facts.kind))
+
+
+def _defaults(profile: ModelProfile) -> dict[str, Any]:
+    return {
+        "steps": profile.steps,
+        "guidance": profile.guidance_scale,
+        "source": profile.source,
+        "licence": profile.licence,
+    }
 
 
 def _writer(optimizer: str, plan: Plan, facts: Facts) -> dict[str, str]:

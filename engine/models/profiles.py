@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +55,10 @@ READ_CHINESE = ("Qwen", "ChatGLM", "Bert", "HunYuan", "MT5")
 """What the class names of text encoders that were trained on Chinese begin with."""
 
 
+_UNDISTILLED: dict[str, Any] = {"guided_share": 1.0}
+"""A model that was not distilled needs its guidance at every step."""
+FEW_STEPS = 12
+"""What distilled models are made for, at most."""
 _UNGUIDED: dict[str, Any] = {"steps": 4, "guidance_scale": 1.0}
 _SMALL: dict[str, Any] = {"base_size": 512, "max_size": 1024, **_UNGUIDED}
 _HUB: dict[str, dict[str, Any]] = {
@@ -62,12 +67,27 @@ _HUB: dict[str, dict[str, Any]] = {
     "simianluo/lcm_dreamshaper_v7": {
         "base_size": 768, "max_size": 1024, "steps": 4, "guidance_scale": MOST_GUIDANCE,
     },
-    "black-forest-labs/flux.1-schnell": _UNGUIDED,
+    "black-forest-labs/flux.1-schnell": {**_UNGUIDED, "licence": "Apache 2.0"},
+    "black-forest-labs/flux.2-klein-4b": {**_UNGUIDED, "licence": "Apache 2.0"},
+    "tongyi-mai/z-image-turbo": {"licence": "Apache 2.0", "source": "this bot's own choice"},
+    "tongyi-mai/z-image": {**_UNDISTILLED, "steps": 28, "guidance_scale": 4.0, "licence": "Apache 2.0"},
+    "qwen/qwen-image-2.1-turbo": {
+        "guidance_scale": 1.0, "licence": "Qwen's research licence: no commercial use",
+    },
+    "krea/krea-2-turbo": {
+        "guidance_scale": 1.0, "licence": "Krea 2 Community License: companies of more than 50 people pay",
+    },
+    "stabilityai/stable-diffusion-3.5-large-turbo": {
+        **_UNGUIDED, "licence": "Stability Community License: free below a million dollars a year",
+    },
 }  # fmt: skip
-"""Few-step models that are made for other sizes, steps or guidance than Z-Image, by their cards.
+"""Models by what their cards say of sizes, steps, guidance and licence, where it differs from Z-Image-Turbo.
 
 The LCM's card has guidance at 8, which it takes as an input and not at the cost of a second forward.
 """
+_KNOWN = "what its card says"
+_TRAINED = "what it was trained for"
+CARD = "README.md"
 
 
 def profile(model: str, size: int = 0) -> ModelProfile:
@@ -87,7 +107,8 @@ def _described(model: str) -> ModelProfile:
         return _embedded()
     folder = hub.folder(model)
     if folder is None:
-        known = _HUB.get(model.casefold(), {}) | _languages(locate(model))
+        known = dict(_HUB.get(model.casefold(), {}))
+        known = ({"source": _KNOWN} if known else {}) | known | _languages(locate(model))
         return ModelProfile(**(_DEFAULTS | {"name": model.rpartition("/")[2]} | known))
     values = _read_profile(folder / FILE)
     try:
@@ -97,7 +118,9 @@ def _described(model: str) -> ModelProfile:
         limits |= _trained_size(folder) | _languages(folder)
     except (TypeError, ValueError, LookupError) as error:
         raise shards.missing(f"{folder} has a config.json that makes no sense ({error})") from error
-    return ModelProfile(**({"name": folder.resolve().name} | _DEFAULTS | limits | values))
+    card = _by_card(folder)
+    own = {"source": FILE} if {"steps", "guidance_scale"} & values.keys() else {}
+    return ModelProfile(**({"name": folder.resolve().name} | _DEFAULTS | limits | card | own | values))
 
 
 def locate(model: str) -> Path | None:
@@ -129,7 +152,9 @@ def _embedded() -> ModelProfile:
     )
     prompts, chinese = tuple(WORLD_PROMPTS), tuple(WORLD_PROMPTS.values())
     worlds = {"zh": world_zh, "ja": world_ja}
-    return ModelProfile(EMBEDDED, 256, 512, prompts, world, worlds, {"zh": chinese}, composes=256)
+    return ModelProfile(
+        EMBEDDED, 256, 512, prompts, world, worlds, {"zh": chinese}, composes=256, source=_TRAINED
+    )
 
 
 def _either(words: tuple[str, ...]) -> str:
@@ -159,6 +184,29 @@ def _read_profile(file: Path) -> dict[str, Any]:
     for key in {"suggestions", "negatives", "reads"} & values.keys():
         values[key] = tuple(map(str, values[key]))
     return dict(values)
+
+
+def _by_card(folder: Path) -> dict[str, Any]:
+    """Return steps and guidance of the example in a model's card, nothing where there is none.
+
+    Z-Image-Turbo's own card is passed over: this bot's defaults for it are chosen.
+    """
+    file = folder / CARD
+    text = file.read_text("utf-8", errors="replace") if file.exists() else ""
+    steps = re.search(r"num_inference_steps\s*[=:]\s*(\d+)", text)
+    guidance = re.search(r"(?:guidance|true_cfg)_scale\s*[=:]\s*(\d+(?:\.\d+)?)", text)
+    if steps is None or guidance is None:
+        return {}
+    count, scale = int(steps[1]), min(max(float(guidance[1]), 1.0), MOST_GUIDANCE)
+    index = folder / hub.INDEX
+    kind = str(shards.json_object(index).get("_class_name", "")) if index.exists() else ""
+    if count <= FEW_STEPS and (not kind or kind.startswith("ZImage")):
+        return {}
+    return {
+        "steps": min(max(count, 1), MOST_STEPS), "guidance_scale": scale,
+        "source": f"the example in its {CARD}",
+        **({} if count <= FEW_STEPS else _UNDISTILLED),
+    }  # fmt: skip
 
 
 def _trained_size(folder: Path) -> dict[str, int]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.models.zimage.drawing import Drawing
-from engine.models.zimage.pipeline import GUIDED_SHARE, ZImagePipeline
+from engine.models.zimage.pipeline import ZImagePipeline
 from engine.pictures.codec import read
 from engine.types import Generate, PromptReady
 from lab.judge.judge import Judge, truth
@@ -37,7 +37,7 @@ class Manner:
     height: int
     steps: int = 8
     cfg: float = 1.8
-    share: float = GUIDED_SHARE
+    share: float = 0.25
 
 
 def draw(pipeline: ZImagePipeline, prompts: list[str], seeds: list[int], manner: Manner) -> list[Bytes]:

@@ -71,6 +71,11 @@ def test_a_unet_model_draws_the_size_it_was_trained_at(tmp_path: Path) -> None:
         ("stabilityai/sdxl-turbo", 4, 1.0),
         ("black-forest-labs/FLUX.1-schnell", 4, 1.0),
         ("SimianLuo/LCM_Dreamshaper_v7", 4, 5.0),
+        ("Tongyi-MAI/Z-Image", 28, 4.0),
+        ("black-forest-labs/FLUX.2-klein-4B", 4, 1.0),
+        ("Qwen/Qwen-Image-2.1-Turbo", 8, 1.0),
+        ("krea/Krea-2-Turbo", 8, 1.0),
+        ("stabilityai/stable-diffusion-3.5-large-turbo", 4, 1.0),
     ],
 )
 def test_a_model_tells_the_steps_and_guidance_it_was_made_for(
@@ -82,6 +87,39 @@ def test_a_model_tells_the_steps_and_guidance_it_was_made_for(
 def test_a_directory_may_tell_its_steps_and_guidance(tmp_path: Path) -> None:
     (tmp_path / "profile.json").write_text('{"steps": 2, "guidance_scale": 1}')
     assert (profile(str(tmp_path)).steps, profile(str(tmp_path)).guidance_scale) == (2, 1)
+
+
+CARD = """```py
+image = pipe(prompt, num_inference_steps={steps}, guidance_scale={guidance}).images[0]
+```"""
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "steps", "guidance", "expected"),
+    [
+        ("FluxPipeline", 20, 3.5, (20, 3.5, 1.0)),
+        ("ZImagePipeline", 50, 4, (50, 4.0, 1.0)),
+        ("SanaPipeline", 2, 0.0, (2, 1.0, 0.25)),
+        ("SanaPipeline", 999, 30, (50, 5.0, 1.0)),
+        ("ZImagePipeline", 9, 0.0, (8, 1.8, 0.25)),
+    ],
+)
+def test_a_model_nobody_knows_is_drawn_as_the_example_in_its_card(
+    pipeline: str, steps: int, guidance: float, expected: tuple[int, float, float], tmp_path: Path
+) -> None:
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": pipeline}))
+    (tmp_path / "README.md").write_text(CARD.format(steps=steps, guidance=guidance))
+    found = profile(str(tmp_path))
+    assert (found.steps, found.guidance_scale, found.guided_share) == expected
+    assert ("README.md" in found.source) is (found.steps != 8)
+    (tmp_path / "profile.json").write_text('{"steps": 3}')
+    assert (profile(str(tmp_path)).steps, profile(str(tmp_path)).source) == (3, "profile.json")
+
+
+def test_what_is_known_of_a_models_licence_is_part_of_its_profile() -> None:
+    assert "no commercial use" in profile("Qwen/Qwen-Image-2.1-Turbo").licence
+    assert profile("someone/something").licence == ""
+    assert profile("someone/something").source.startswith("the same as for Z-Image-Turbo")
 
 
 WRONG = [

@@ -46,8 +46,6 @@ from engine.types import (
 from engine.upscale import upscale
 from engine.upscale.redraw import Redrawing
 
-GUIDED_SHARE = 0.25
-"""The share of the steps guidance acts on; the first steps decide what is drawn and where."""
 MOST_TOKENS = 4096
 """Image tokens in one forward: a square of 1024 pixels, or four of 512."""
 
@@ -57,7 +55,8 @@ log = logging.getLogger(__name__)
 class ZImagePipeline:
     """The worker's pipeline for one loaded model on one device.
 
-    `guided_share` in [0, 1] is the share of the steps that guidance acts on, 1 meaning every step; `speed`
+    `guided_share` in [0, 1] is the share of the steps that guidance acts on, 1 meaning every step, by default
+    the profile's: the first steps decide what is drawn and where; `speed`
     says which speed-ups are used, by default those that suit the device; `options` how pictures are sampled;
     `loras` are the LoRA files that tasks may name. Those of one batch name the same.
     """
@@ -65,7 +64,7 @@ class ZImagePipeline:
     def __init__(
         self,
         components: Components,
-        guided_share: float = GUIDED_SHARE,
+        guided_share: float | None = None,
         speed: Speed | None = None,
         options: SamplingOptions | None = None,
         loras: Loras | None = None,
@@ -74,7 +73,7 @@ class ZImagePipeline:
         self.loras = Loras(None, components.transformer) if loras is None else loras
         self.options = SamplingOptions() if options is None else options
         self.speed = Speed.of(components.device.type) if speed is None else speed
-        self.guided_share = guided_share
+        self.guided_share = components.profile.guided_share if guided_share is None else guided_share
         self.text = TextEncoder(components.tokenizer, components.text_encoder)
         self.denoiser = Denoiser(components.transformer, self.speed)
         self.vae = Vae(components.vae, self.speed.lean_decoder)
