@@ -161,8 +161,8 @@ def test_a_plan_with_another_form_is_loaded_from_what_the_files_hold(hub: Path, 
     plain, other = (loaded(tmp_path, form).components.transformer for form in ("plain", "4bit"))
     block, packed = plain.layers[0].feed_forward.w1, other.layers[0].feed_forward.w1
     source = loaded(tmp_path, "int8").components.transformer.layers[0].feed_forward.w1
-    assert torch.equal(block.weight, source.unpacked(torch.bfloat16))
-    assert torch.equal(packed.packed, Packed.of(source.unpacked(torch.float32), "4bit").values)
+    assert torch.equal(block.weight, source.kept.unpacked(torch.bfloat16))
+    assert torch.equal(packed.packed, Packed.of(source.kept.unpacked(torch.float32), "4bit").values)
 
 
 def test_fewer_bits_are_refused_for_other_models_and_for_what_has_them_already(
