@@ -32,6 +32,10 @@ GRACE = 90.0
 log = logging.getLogger(__name__)
 
 
+class WorkersOnly(BrokerError):
+    """Who asks is a worker, and may not know who else is there."""
+
+
 def access(config: Config) -> Access:
     """Return how the broker is reached; raises `ConfigError`."""
     url, name = urlsplit(config.cluster.url), config.cluster.credentials
@@ -123,7 +127,10 @@ async def _announce(worker: ClusterWorker, joined: Callable[[], None]) -> None:
 
 
 async def present(config: Config) -> list[Present]:
-    """Return who is there, of every lane; raises `BrokerError` where the broker cannot be reached."""
+    """Return who is there, of every lane.
+
+    Raises `BrokerError` where the broker cannot be reached, `WorkersOnly` for a worker.
+    """
     connection = Connection(access(config), "bot")
     roster = Roster(asyncio.get_running_loop().time)
 
@@ -139,6 +146,8 @@ async def present(config: Config) -> list[Present]:
             raise BrokerError(f"the broker {config.cluster.url} cannot be reached: {reason}") from None
         await connection.subscribe("here.>", heard)
         await asyncio.sleep(1.5 * BEAT)
+        if "permissions violation" in connection.trouble.lower():
+            raise WorkersOnly("a worker's credentials do not show who is present; ask on the bot's machine")
     finally:
         await connection.close()
     return sorted(roster, key=lambda each: (each.lane, each.name))
@@ -175,16 +184,17 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 async def examine(config: Config, profile: ModelProfile) -> list[Finding]:
     """Say in doctor whether the broker can be used, and who is present."""
-    try:
-        workers = await present(config)
-    except (BrokerError, ConfigError) as error:
-        return [Finding("problem", "cluster", str(error), "see docs/scaling.md; is the broker running?")]
     own = lane_of(config, profile)
-    ours = [each.name for each in workers if each.lane == own]
     if config.cluster.url.startswith(("nats:", "ws:")):
         way = Finding("note", "cluster", f"{config.cluster.url} is not encrypted; tls:// and wss:// are")
     else:
         way = Finding("ok", "cluster", f"{config.cluster.url} answers over TLS")
+    try:
+        ours = [each.name for each in await present(config) if each.lane == own]
+    except WorkersOnly as note:
+        return [way, Finding("note", "cluster", f"{note}; this one draws for {own}")]
+    except (BrokerError, ConfigError) as error:
+        return [Finding("problem", "cluster", str(error), "see docs/scaling.md; is the broker running?")]
     if not ours:
         fix = "start one with `python -m bot worker` and the same model"
         return [way, Finding("problem", "cluster", f"no worker draws for {own}", fix)]

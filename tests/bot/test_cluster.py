@@ -285,6 +285,15 @@ async def test_nobody_may_say_or_hear_more_than_they_need(site: Site) -> None:
 
 
 @needs_broker
+async def test_a_worker_is_told_that_it_cannot_see_who_is_present(site: Site) -> None:
+    credentials = str(site.folder / "credentials" / "gpu1.toml")
+    config = Config(cluster=ClusterConfig(site.tls, credentials))
+    with pytest.raises(BrokerError, match="ask on the bot's machine"):
+        await cluster.present(config)
+    assert [finding.grade for finding in await cluster.examine(config, PROFILE)] == ["ok", "note"]
+
+
+@needs_broker
 async def test_a_stranger_and_a_wrong_password_are_not_let_in(site: Site) -> None:
     ours = site.access("gpu1")
     for access in (Access(site.tls, "gpu1", "wrong", ours.ca), Access(site.tls, ca=ours.ca)):
