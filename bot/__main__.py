@@ -37,7 +37,7 @@ from bot.storage.pictures import PictureFolder
 from bot.types import Refused
 from engine import output
 from engine.files import hub
-from engine.models import profiles
+from engine.models import profiles, sources
 from engine.progress import bars
 from engine.runtime.process import EngineState, ProcessEngine
 from engine.types import EngineError, ModelProfile, Optimize, Worker, image_tokens
@@ -442,7 +442,7 @@ async def _examine(settings: Config, file: Path | None) -> "list[Finding]":
     """Examine the machine, the files and, as far as they can be asked, the platforms."""
     from bot.setup import doctor
 
-    where = profiles.locate(settings.model.name)
+    where = _model_folder(settings)
     questions = [
         _ask_platform(name, getattr(settings, name))
         for name in ("discord", "telegram")
@@ -514,13 +514,22 @@ async def _rewrite(settings: Config, prompt: str) -> str:
         await engine.close()
 
 
+def _model_folder(settings: Config) -> Path | None:
+    """Return the folder of the model's own layout where all of the model is on this machine, else None."""
+    with suppress(EngineError):
+        files = sources.here(build.engine_settings(settings))
+        return files.base if files else None
+    return None
+
+
 def _profile(settings: Config) -> ModelProfile:
     """Describe the model; raises `UsageError` for what is neither on this machine nor a name on the hub."""
     name = settings.model.name
     try:
-        if profiles.locate(name) is None and (hub.folder(name) or hub.is_path(name)):
+        is_file = hub.single(name) is not None
+        if not is_file and profiles.locate(name) is None and (hub.folder(name) or hub.is_path(name)):
             raise UsageError(f"model.name = {name!r}: there is no such folder; {hub.ADVICE}")
-        return profiles.profile(name, settings.model.size)
+        return profiles.profile(name, settings.model.size, settings.model.base)
     except EngineError as error:
         raise UsageError(f"model.name: {error}") from None
 

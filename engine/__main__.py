@@ -10,7 +10,7 @@ from engine import output
 from engine.models import convert
 from engine.models.registry import OURS, kind
 from engine.progress import bars
-from engine.types import EngineError
+from engine.types import EngineError, EngineSettings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,7 +39,7 @@ def _find(model: str) -> Path:
     if kind(model) in OURS:
         from engine.models.zimage.load import find
 
-        return find(model)
+        return find(EngineSettings(model=model)).base
     from engine.models.diffusers.load import fetch
 
     return fetch(model)

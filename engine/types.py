@@ -205,8 +205,10 @@ PromptLanguage = Literal["auto", "english", "own"]
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """How a model is run.
+    """What a model is put together from, and how it is run.
 
+    `text_encoder` and `vae` are files or directories in place of the model's own parts; what a single file
+    lacks and these don't name comes from `base`, a directory or a hub id, empty for Z-Image-Turbo.
     `device` and `dtype` are `auto` or torch's names; `threads` is the number of CPU threads (0: all but one,
     so that the bot stays answerable); `weights` is the form the large matrices are kept in: `auto`, plain,
     bfloat16, int8, float8 or 4bit; `optimizer` is what writes prompts: `auto`, rules, text-encoder, or a chat
@@ -215,6 +217,9 @@ class ModelSettings:
     `prompt_language` says when Chinese prompts stay Chinese.
     """
 
+    text_encoder: str = ""
+    vae: str = ""
+    base: str = ""
     device: str = "auto"
     dtype: str = "auto"
     threads: int = 0
@@ -230,7 +235,8 @@ class ModelSettings:
 class EngineSettings(ModelSettings):
     """The settings of an engine.
 
-    `model` is `embedded`, a directory or a hub id in `ZImagePipeline` layout; `classifier` is a directory or
+    `model` is `embedded`, a directory or a hub id in `ZImagePipeline` layout, or a transformer of Z-Image in
+    one `.gguf` or `.safetensors` file: its path, or OWNER/REPOSITORY/FILE; `classifier` is a directory or
     hub id of a `transformers` image-classification model that scores every picture in
     `Picture.report["scores"]`, empty for none; `loader` names the function that builds the pipeline in the
     child, as `module:function`; `compiled` is the folder of the compiler's work, empty for torch's own.

@@ -5,7 +5,8 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import NamedTuple
 
 from engine.files import shards
 from engine.pulse import PULSE
@@ -30,9 +31,31 @@ MODEL_FILES = (
 LEFT_OUT = ("*.fp16.*", "*.non_ema*", "safety_checker/*", "*onnx*")
 WANTED = "give the folder of a model in diffusers layout, or a hub id such as Tongyi-MAI/Z-Image-Turbo"
 ADVICE = f"use embedded, or {WANTED}"
+CONFIGS = (INDEX, "profile.json", "*/*.json", "*/*.txt", "*/*.jinja", "preview.safetensors")
+"""What is downloaded of a model whose weights come from elsewhere."""
 ANSWER_WITHIN = 10.0
 """Seconds for the hub to answer a question about a model."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class RemoteFile(NamedTuple):
+    """A file of a repository on the hub; `sha256` is empty where only the hub knows it, `size` 0."""
+
+    repository: str
+    file: str
+    size: int = 0
+    sha256: str = ""
+
+    def here(self) -> Path | None:
+        """Return the file where it was downloaded before; uses no network."""
+        from huggingface_hub import try_to_load_from_cache
+
+        found = try_to_load_from_cache(self.repository, self.file)
+        return Path(found) if isinstance(found, str) else None
+
+    def fetch(self) -> Path:
+        """Return the file, downloaded where it isn't here; raises as `download_file` does."""
+        return self.here() or download_file(self.repository, self.file, self.sha256)
 
 
 def folder(name: str, advice: str = WANTED) -> Path | None:
@@ -51,6 +74,27 @@ def folder(name: str, advice: str = WANTED) -> Path | None:
         kind = SINGLE.get(path.suffix.lower())
         raise EngineError("model_missing", f"{name} is a file{f' ({kind})' if kind else ''}; {advice}")
     return None
+
+
+def single(name: str) -> Path | RemoteFile | None:
+    """Return the single file that a name means: here, or OWNER/REPOSITORY/FILE on the hub; None for neither.
+
+    Raises `EngineError("model_missing")` for what can be nothing but a file, and isn't there.
+    """
+    if not single_name(name):
+        return None
+    if (path := Path(name).expanduser()).is_file():
+        return path
+    owner, repository, file = (*name.split("/", 2), "", "")[:3]
+    if file and is_id(f"{owner}/{repository}"):
+        return RemoteFile(f"{owner}/{repository}", file)
+    raise EngineError("model_missing", f"there is no file {name}; give its path, or OWNER/REPOSITORY/FILE")
+
+
+def single_name(name: str) -> str:
+    """Return a single file's name without its suffix, empty for what is none, by the name alone."""
+    path = PurePath(name)
+    return path.stem if path.suffix.lower() in SINGLE and not Path(name).expanduser().is_dir() else ""
 
 
 def cached(name: str, file: str) -> Path | None:

@@ -18,6 +18,10 @@ BESIDE = (".input_scale", ".scale_input", ".output_scale", ".k_scale", ".v_scale
 """Tensors for rounding activations, which are not rounded here, and notes on how a file was made."""
 MARK = "scaled_fp8"
 FLOATS = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
+GGUF = (
+    *("Q8_0", "Q6_K", "Q5_K", "Q4_K", "Q3_K", "Q2_K", "Q5_1", "Q5_0", "Q4_1", "Q4_0", "IQ4_NL", "IQ4_XS"),
+)
+"""The quantized types of GGUF that are read, by its names."""
 SCALED = ("F8_E4M3", "F8_E5M2", "I8")
 _METHODS = {
     "bitsandbytes": (
@@ -93,7 +97,7 @@ def loaded(source: object, count: int, info: Mapping[str, Any]) -> list[str]:
 
 def refuse_dtype(part: Part, name: str, entry: Entry) -> None:
     """Refuse a weight of whole numbers that nothing explains."""
-    if entry.dtype not in FLOATS:
+    if entry.dtype not in FLOATS + GGUF:
         raise refusal(part.folder, f"({name} is {entry.dtype} and no scale is known for it)")
 
 

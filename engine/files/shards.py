@@ -33,20 +33,25 @@ Shape = tuple[int, ...]
 
 
 class Entry(NamedTuple):
-    """A tensor's file, dtype and shape."""
+    """A tensor's file, dtype (GGUF's types by their names, such as Q4_K), shape and name in the file.
+
+    Where other programs keep several matrices in one, `first` is the row at which it begins there.
+    """
 
     file: Path
     dtype: str
     shape: Shape
+    name: str
+    first: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """A part of a model. `tensors` are all that is read of it.
 
-    `variant` is that of the file names, such as fp16; `index` the file that names the shards, None for one
-    file. `unread` are other weights files of the folder, `unlisted` tensors of the shards that the index does
-    not have there.
+    `folder` may be a single file. `variant` is that of the file names, such as fp16; `index` the file that
+    names the shards, None for one file. `unread` are other weights files of the folder, `unlisted` tensors of
+    the shards that the index does not have there.
     """
 
     folder: Path
@@ -60,6 +65,11 @@ class Part:
     def files(self) -> list[Path]:
         """The files that hold the tensors."""
         return sorted({entry.file for entry in self.tensors.values()})
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it is one file of another program, and no folder."""
+        return self.files == [self.folder]
 
     @property
     def remarks(self) -> list[str]:
@@ -88,7 +98,9 @@ def read(folder: Path) -> Part:
         if tensor not in headers[file]:
             raise missing(f"{folder / file} lacks {tensor}, which {name} has there")
     tensors = {
-        tensor: Entry(folder / file, headers[file][tensor]["dtype"], tuple(headers[file][tensor]["shape"]))
+        tensor: Entry(
+            folder / file, headers[file][tensor]["dtype"], tuple(headers[file][tensor]["shape"]), tensor
+        )
         for tensor, file in listed.items()
     }
     unread = tuple(file for file in names if file.endswith(SUFFIX) and file not in files)

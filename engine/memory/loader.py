@@ -1,4 +1,4 @@
-"""Safetensors files into a module, tensor by tensor, each straight to its device and form.
+"""Model files into a module, tensor by tensor, each straight to its device and form.
 
 Main memory holds one tensor at a time beside what stays there: a file is memory-mapped, and a tensor that is
 already in its form, packed or not, is used from the map.
@@ -7,18 +7,19 @@ already in its form, packed or not, is used from the map.
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from engine.files import quantized, shards
+from engine.files import gguf, quantized, shards
 from engine.files.shards import Entry, Part, Shape
 from engine.memory.sizes import PACKED, SCALE, WEIGHT, Weights
 from engine.memory.weights import Packed, PackedLinear, possible
@@ -27,6 +28,9 @@ from engine.pulse import PULSE
 Place = Callable[[str], torch.device]
 Form = Callable[[str, torch.Size], Weights]
 _MATRICES = (nn.Linear, nn.Embedding)
+_GGUF_DTYPES = {
+    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
+}  # fmt: skip
 MODEL = "model."
 """What a language model's file puts before the names of its body."""
 
@@ -43,18 +47,18 @@ def empty(build: Callable[[], Any]) -> Any:
 
 def fill(
     module: nn.Module,
-    folder: Path,
+    part: Part,
     dtype: torch.dtype,
     device: torch.device,
     place: Place,
     form: Form,
     joined: Iterable[Sequence[str]] = (),
 ) -> None:
-    """Give every parameter of `module` its value from the files of `folder`; raises what `match` raises.
+    """Give every parameter of `module` its value from the files of `part`; raises what `match` raises.
 
     The other arguments are those of `put`.
     """
-    matched = match(module, folder)
+    matched = match(module, part)
     for remark in matched.remarks:
         log.warning("%s", remark)
     put(module, matched.values(), dtype, device, place, form, joined)
@@ -84,10 +88,14 @@ def put(
         chosen = form(name, expected) if leaf == "weight" and isinstance(owner, _MATRICES) else "plain"
         if isinstance(tensor, Packed) and tensor.form != possible(chosen, expected[-1]):
             tensor = tensor.unpacked(dtype if chosen == "plain" else torch.float32)
+        elif chosen == "gguf" and isinstance(tensor, Tensor):
+            # What a GGUF file has not quantized.
+            chosen = "bfloat16" if (tensor.dtype, dtype) == (torch.bfloat16, torch.float32) else "plain"
         if isinstance(tensor, Packed):
             _pack(module, path, tensor, chosen, device, place(name))
         elif chosen == "plain" or isinstance(owner, nn.Embedding):
             kept = torch.bfloat16 if chosen == "bfloat16" else dtype
+            tensor = tensor.reshape(expected)
             value = rows.filled(name, tensor, place(name), kept)
             value = tensor.to(place(name), kept) if value is None else value
             owner._parameters[leaf] = nn.Parameter(value, requires_grad=False)
@@ -116,32 +124,28 @@ class _Rows:
         return self._whole[names][rows].copy_(value)
 
 
-class Located(NamedTuple):
-    """A tensor of a file: its name there, and its entry."""
-
-    name: str
-    entry: Entry
-
-
 class Source(NamedTuple):
     """What a parameter is read from: a tensor, and the one by which it is scaled."""
 
-    value: Located
-    scale: Located | None
+    value: Entry
+    scale: Entry | None
 
     @property
     def shape(self) -> Shape:
         """The shape of what it stands for."""
-        *rows, columns = self.value.entry.shape or (1,)
-        halves = self.value.name.endswith(PACKED) and self.value.entry.dtype == "U8"
-        return (*rows, 2 * columns) if halves else self.value.entry.shape
+        *rows, columns = self.value.shape or (1,)
+        halves = self.value.name.endswith(PACKED) and self.value.dtype == "U8"
+        return (*rows, 2 * columns) if halves else self.value.shape
 
     def read(self, open_file: Callable[[Path], Any]) -> Tensor | Packed:
         """Return the value from files that `open_file` opens."""
-        value: Tensor = open_file(self.value.entry.file).get_tensor(self.value.name)
+        value = _tensor(self.value, open_file)
+        if self.value.dtype in quantized.GGUF:
+            rows, columns = self.value.shape
+            return Packed(value, None, "gguf", (rows, columns), self.value.dtype)
         if self.scale is None:
             return value
-        scale: Tensor = open_file(self.scale.entry.file).get_tensor(self.scale.name)
+        scale = _tensor(self.scale, open_file)
         if self.value.name.endswith(PACKED):
             return Packed.from_file(value, scale)
         return value.float() * scale.float().reshape(-1, *(1,) * (value.ndim - 1))
@@ -157,22 +161,48 @@ class Matched:
     def values(self) -> Iterator[tuple[str, Tensor | Packed]]:
         """Yield every parameter's name and value, file by file."""
         with ExitStack() as files:
-            open_file = cache(lambda file: files.enter_context(safe_open(file, framework="pt")))
-            for name, source in sorted(
-                self.sources.items(), key=lambda each: (each[1].value.entry.file, each[0])
-            ):
+            open_file = cache(lambda file: files.enter_context(_opened(file)))
+            for name, source in sorted(self.sources.items(), key=lambda each: (each[1].value.file, each[0])):
                 yield name, source.read(open_file)
 
 
-def match(module: nn.Module, folder: Path) -> Matched:
-    """Find the tensors in `folder` for every parameter of `module`, by names, shapes and dtypes alone.
+def _opened(file: Path) -> Any:
+    """Return what reads tensors by their names, as a context manager."""
+    with file.open("rb") as stream:
+        is_gguf = stream.read(len(gguf.MAGIC)) == gguf.MAGIC
+    return nullcontext(GgufTensors(file)) if is_gguf else safe_open(file, framework="pt")
+
+
+def _tensor(entry: Entry, open_file: Callable[[Path], Any]) -> Tensor:
+    tensor: Tensor = open_file(entry.file).get_tensor(entry.name)
+    return tensor if entry.first is None else tensor[entry.first : entry.first + entry.shape[0]]
+
+
+class GgufTensors:
+    """The tensors of a GGUF file, from its map. Of quantized ones each row is its bytes."""
+
+    def __init__(self, file: Path) -> None:
+        # A private copy is written, never the file; torch wants memory that can be.
+        self._bytes = torch.from_numpy(np.memmap(file, dtype=np.uint8, mode="c"))
+        self._stored = gguf.read(file).tensors
+
+    def get_tensor(self, name: str) -> Tensor:
+        """Return a tensor by its name."""
+        type, shape, offset, length = self._stored[name]
+        content = self._bytes[offset : offset + length]
+        if type in _GGUF_DTYPES:
+            return content.view(_GGUF_DTYPES[type]).view(shape)
+        return content.view(*shape[:-1], -1)
+
+
+def match(module: nn.Module, part: Part) -> Matched:
+    """Find the tensors of `part` for every parameter of `module`, by names, shapes and dtypes alone.
 
     Names may carry the prefix `model.`. A matrix that was prepared in fewer bits stands for its weight, and
     one in eight bits is read with its scale, per tensor or per row. Raises `EngineError("model_missing")` for
     a tensor that is not there or has another shape, for weights that were quantized otherwise, and for files
     of which too much would not be used.
     """
-    part = shards.read(folder)
     expected = {name: tuple(parameter.shape) for name, parameter in module.named_parameters()}
     found = _found(part)
     sources = {name: source for name in expected if (source := _source(name, found)) is not None}
@@ -187,23 +217,23 @@ def match(module: nn.Module, folder: Path) -> Matched:
                 part.folder, f"({quantized.method(name) or 'in an unknown way'}: {entry})"
             )
     for name, source in sources.items():
-        _check(part, source, expected[name], found)
+        _check(part, name, source, expected[name], found)
     lacking = expected.keys() - sources.keys()
-    remarks = shards.judged(folder, len(part.tensors), lacking, unused.values())
+    remarks = shards.judged(part.folder, len(part.tensors), lacking, unused.values())
     return Matched(sources, [*part.remarks, *remarks])
 
 
-def _found(part: Part) -> dict[str, Located]:
+def _found(part: Part) -> dict[str, Entry]:
     """Return the tensors of a part by their names in a module."""
-    found: dict[str, Located] = {}
+    found: dict[str, Entry] = {}
     for name, entry in part.tensors.items():
-        other = found.setdefault(name.removeprefix(MODEL), Located(name, entry)).name
-        if other != name:
-            raise shards.missing(f"{part.folder} holds both {other} and {name}")
+        other = found.setdefault(name.removeprefix(MODEL), entry)
+        if other is not entry:
+            raise shards.missing(f"{part.folder} holds both {other.name} and {entry.name}")
     return found
 
 
-def _source(name: str, found: Mapping[str, Located]) -> Source | None:
+def _source(name: str, found: Mapping[str, Entry]) -> Source | None:
     """Return what a parameter is read from, None where nothing is there for it."""
     owner = name.removesuffix(WEIGHT)
     if name in found:
@@ -214,19 +244,19 @@ def _source(name: str, found: Mapping[str, Located]) -> Source | None:
     return None
 
 
-def _check(part: Part, source: Source, expected: Shape, found: Mapping[str, Located]) -> None:
-    """Refuse a tensor that is not what a parameter needs."""
-    (name, entry), scale = source
-    if name.endswith(PACKED):
+def _check(part: Part, name: str, source: Source, expected: Shape, found: Mapping[str, Entry]) -> None:
+    """Refuse a tensor that is not what the parameter `name` needs; sides of 1 may be left out."""
+    entry, scale = source
+    if entry.name.endswith(PACKED):
         entry = entry._replace(shape=source.shape)
     elif scale is None:
-        quantized.refuse_dtype(part, name, entry)
-    elif entry.dtype not in quantized.SCALED or not quantized.is_plain(scale.entry.shape, entry.shape):
+        quantized.refuse_dtype(part, entry.name, entry)
+    elif entry.dtype not in quantized.SCALED or not quantized.is_plain(scale.shape, entry.shape):
         raise quantized.refusal(part.folder, f"({scale.name} is no scale per tensor or row)")
-    elif entry.dtype == "I8" and name.removesuffix(WEIGHT).removeprefix(MODEL) + quantized.RECIPE in found:
-        raise quantized.refusal(part.folder, f"by ComfyUI ({name} is I8)")
-    if entry.shape != expected:
-        raise shards.missing(f"{part.folder}: {name} is {entry.shape}, its config.json says {expected}")
+    elif entry.dtype == "I8" and name.removesuffix(WEIGHT) + quantized.RECIPE in found:
+        raise quantized.refusal(part.folder, f"by ComfyUI ({entry.name} is I8)")
+    if [side for side in entry.shape if side != 1] != [side for side in expected if side != 1]:
+        raise shards.missing(f"{part.folder}: {entry.name} is {entry.shape}, its config.json says {expected}")
 
 
 def _is_spare(name: str) -> bool:

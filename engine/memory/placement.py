@@ -10,7 +10,7 @@ from torch import nn
 
 from engine.memory import allocator, strips
 from engine.memory.plan import Plan, spread
-from engine.memory.sizes import BLOCK, Weights, is_linear
+from engine.memory.sizes import BLOCK, Weights, is_linear, keeps_gguf
 from engine.memory.streaming import Streamer
 from engine.types import GRID, EngineError
 
@@ -132,7 +132,7 @@ def form_for(plan: Plan, stack: str, name: str, shape: Sequence[int]) -> Weights
     form = plan.form(stack)
     if form.weights == "plain":
         return "plain"
-    if is_linear(name, tuple(shape)):
+    if is_linear(name, tuple(shape)) or (form.weights == "gguf" and keeps_gguf(name, tuple(shape))):
         return form.weights
     around = "embed_tokens" in name or ("refiner." in name and "adaLN" not in name)
     return "bfloat16" if around and form.dtype == "float32" else "plain"

@@ -40,11 +40,15 @@ class Form(NamedTuple):
 
     def outside(self, stack: Stack) -> float:
         """Bytes around the blocks; where those are kept in fewer bits, these are kept in bfloat16."""
+        if self.weights == "gguf" and stack.gguf is not None:
+            return stack.gguf.rest + stack.gguf.rest_other * 2
         return stack.rest * (DTYPE_BYTES[self.dtype] if self.weights == "plain" else 2)
 
     def block(self, stack: Stack) -> float:
         """Bytes of one block."""
         wide = DTYPE_BYTES[self.dtype]
+        if self.weights == "gguf" and stack.gguf is not None:
+            return stack.gguf.block + stack.gguf.block_other * wide
         return stack.linear * _WEIGHT_BYTES.get(self.weights, wide) + stack.other * wide
 
     def whole(self, stack: Stack) -> float:
@@ -64,7 +68,8 @@ class PlanRequest:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A layout. `dtype` is what is computed in, `weights` the form the blocks' matrices are kept in.
+    """A layout. `dtype` is what is computed in, `weights` the form the blocks' matrices are kept in, where
+    their files are not GGUF: those stay as they are, unless the configuration insists.
 
     `resident_blocks` of the transformer's `blocks` stay on the device, the others are streamed from main
     memory. A streamed text encoder leaves the device after every prompt; its embedding is kept. `peak` and
@@ -90,14 +95,14 @@ class Plan:
     @property
     def plain(self) -> bool:
         """Whether every matrix of the transformer is on the device in the form it is multiplied in."""
-        return self.weights == "plain" and not self.streams
+        return self.form("transformer").weights == "plain" and not self.streams
 
     def report(self, width: int, height: int) -> dict[str, str | int]:
         """Return the layout in short, with the bytes expected on the device for such a picture."""
         there = replace(self, request=replace(self.request, width=width, height=height))
         return {
             "dtype": self.dtype,
-            "weights": self.weights,
+            "weights": self.form("transformer").weights,
             "blocks": f"{self.resident_blocks} of {self.blocks} resident",
             "text_encoder": f"{self.text_encoder} in {self.form('text_encoder').dtype}",
             "decode": self.decode,
@@ -109,9 +114,11 @@ class Plan:
 
         Qwen3 leaves the range of float16, so it computes in float32 from the bfloat16 it was trained in.
         """
+        stack = self.sizes.text_encoder if part == "text_encoder" else self.sizes.transformer
+        weights = "gguf" if stack.gguf is not None and self.request.weights == "auto" else self.weights
         if part == "text_encoder" and self.dtype == "float16":
-            return Form("float32", "bfloat16" if self.weights == "plain" else self.weights)
-        return Form(self.dtype, self.weights)
+            return Form("float32", "bfloat16" if weights == "plain" else weights)
+        return Form(self.dtype, weights)
 
     @property
     def peak(self) -> int:
@@ -174,7 +181,9 @@ class Plan:
 
     def describe(self) -> str:
         """Return the layout in one line."""
-        kept = "" if self.weights == "plain" else f", weights kept in {self.weights}"
+        forms = dict.fromkeys((self.form("transformer").weights, self.weights))
+        names = " and ".join("GGUF" if form == "gguf" else form for form in forms if form != "plain")
+        kept = f", weights kept in {names}" if names else ""
         blocks = "the transformer stays"
         if self.streams:
             blocks = f"{self.resident_blocks} of {self.blocks} blocks stay"

@@ -78,7 +78,7 @@ def _candidates(facts: Facts, sizes: Sizes, request: PlanRequest) -> Iterator[Pl
     """Yield plans from the best to the smallest; decoding in tiles, which shows, is the last resort."""
     dtype = compute_dtype(facts, request.dtype)
     last: list[Plan] = []
-    for weights in _forms(facts, dtype, request.weights, sizes.weights):
+    for weights in _forms(facts, dtype, request.weights, sizes):
         whole = Plan(
             kind=facts.kind,
             dtype=dtype,
@@ -104,8 +104,11 @@ def _candidates(facts: Facts, sizes: Sizes, request: PlanRequest) -> Iterator[Pl
     yield from last
 
 
-def _forms(facts: Facts, dtype: str, requested: str, prepared: Weights) -> list[Weights]:
+def _forms(facts: Facts, dtype: str, requested: str, sizes: Sizes) -> list[Weights]:
     """Return the forms to try in turn; wider ones than the files were prepared in bring nothing back."""
+    prepared = sizes.weights
+    if requested == "auto" and sizes.transformer.gguf and sizes.text_encoder.gguf:
+        return ["gguf"]
     # Every other device converts float8 in software where it has no unit for it.
     if requested == "float8" and facts.kind == "mps":
         raise EngineError("bad_input", f"{facts.name} does not hold float8; use weights auto, int8 or 4bit")
@@ -133,6 +136,8 @@ def _why(plan: Plan, facts: Facts) -> str:
         return f"{free}: everything fits"
     if plan.streams:
         return f"{free}: the transformer does not fit whole, main memory holds the rest"
+    if "gguf" in (plan.weights, plan.form("transformer").weights):
+        return f"{free}: weights stay as the GGUF files have them"
     if plan.weights == plan.request.weights:
         return f"{free}: model.weights is set to {plan.weights}"
     if plan.weights == plan.sizes.weights != "plain":

@@ -1,29 +1,39 @@
-"""How large a model's parts are, from the headers of its safetensors files; no weight is read."""
+"""How large a model's parts are, from the headers of its files; no weight is read."""
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
-from engine.files import shards
-from engine.files.shards import Shape
+from engine.files import quantized, shards
+from engine.files.parts import PARTS, ModelFiles
+from engine.files.shards import Entry, Part, Shape
 
 BLOCK = re.compile(r"(?:^|\.)layers\.(\d+)\.")
 WEIGHT, PACKED, SCALE = ".weight", ".packed", ".scale"
 """How a matrix's name ends, and those of the two tensors that stand for it in fewer bits."""
 _UP = re.compile(r"^decoder\.up_blocks\.(\d+)\.resnets\.0\.conv1\.weight$")
 
-Weights = Literal["plain", "bfloat16", "int8", "float8", "4bit"]
-"""The form in which large matrices are kept."""
+Weights = Literal["plain", "bfloat16", "int8", "float8", "4bit", "gguf"]
+"""The form in which large matrices are kept; `gguf` is whatever blocks the file has."""
+
+
+class GgufSizes(NamedTuple):
+    """What stays quantized of a GGUF part, in bytes, and the numbers that don't, in a block and around."""
+
+    block: int
+    block_other: int
+    rest: int
+    rest_other: int
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
     """A part with equal blocks, in parameters: a block's `linear` matrices and what else it holds.
 
-    `rest` is everything outside the blocks; `embedding` the share of it that is a token table.
+    `rest` is everything outside the blocks; `embedding` the share of it that is a token table. `gguf` is
+    there where the files are GGUF and quantized.
     """
 
     blocks: int
@@ -31,6 +41,7 @@ class Stack:
     other: int
     rest: int
     embedding: int = 0
+    gguf: GgufSizes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +70,18 @@ Z_IMAGE = Sizes(
 """Z-Image-Turbo, for a plan before it is downloaded."""
 
 
-def read(folder: Path) -> Sizes:
-    """Measure the model in `folder`; raises `EngineError("model_missing")` for an unreadable file."""
-    measured = of(*(dict(shapes(folder / part)) for part in ("transformer", "text_encoder", "vae")))
-    prepared = {shards.metadata(file).get("weights") for file in shards.read(folder / "transformer").files}
+def read(files: ModelFiles) -> Sizes:
+    """Measure a model; raises `EngineError("model_missing")` for an unreadable file."""
+    transformer, text_encoder, vae = map(files.read, PARTS)
+    measured = of(*(dict(shapes(part)) for part in (transformer, text_encoder, vae)))
+    measured = replace(
+        measured,
+        transformer=replace(measured.transformer, gguf=_gguf(transformer, measured.transformer.blocks)),
+        text_encoder=replace(measured.text_encoder, gguf=_gguf(text_encoder, measured.text_encoder.blocks)),
+    )
+    if transformer.is_single:
+        return measured
+    prepared = {shards.metadata(file).get("weights") for file in transformer.files}
     return replace(measured, weights=next((form for form in get_args(Weights) if form in prepared), "plain"))
 
 
@@ -79,12 +98,12 @@ def of(transformer: dict[str, Shape], text_encoder: dict[str, Shape], vae: dict[
     )
 
 
-def shapes(folder: Path) -> Iterator[tuple[str, Shape]]:
-    """Yield name and shape of every tensor that is read of the part in `folder`.
+def shapes(part: Part) -> Iterator[tuple[str, Shape]]:
+    """Yield name and shape of every tensor that is read of a part.
 
     A packed matrix counts by its unpacked shape.
     """
-    tensors = shards.read(folder).tensors
+    tensors = part.tensors
     for name, entry in tensors.items():
         owner = name.removesuffix(PACKED).removesuffix(SCALE)
         if owner + PACKED not in tensors:
@@ -100,6 +119,44 @@ def is_linear(name: str, shape: Shape) -> bool:
     The modulation (adaLN) is small and sensitive, and stays as it is.
     """
     return len(shape) == 2 and BLOCK.search(name) is not None and "adaLN" not in name
+
+
+def keeps_gguf(name: str, shape: Shape) -> bool:
+    """Say whether a tensor that is quantized in a GGUF file stays so: a block's or a refiner's matrix."""
+    return is_linear(name, shape) or (len(shape) == 2 and "refiner." in name and "adaLN" not in name)
+
+
+def _gguf(part: Part, blocks: int) -> GgufSizes | None:
+    kept = {
+        name: entry
+        for name, entry in part.tensors.items()
+        if entry.dtype in quantized.GGUF and keeps_gguf(name, entry.shape)
+    }
+    if not kept:
+        return None
+    others = {name: entry for name, entry in part.tensors.items() if name not in kept}
+
+    def inside(entries: dict[str, Entry], is_inside: bool, size: Callable[[Entry], int]) -> int:
+        found = (size(entry) for name, entry in entries.items() if bool(BLOCK.search(name)) == is_inside)
+        return sum(found)
+
+    def numbers(entry: Entry) -> int:
+        return math.prod(entry.shape)
+
+    each = max(blocks, 1)
+    return GgufSizes(
+        inside(kept, True, _packed_bytes) // each,
+        inside(others, True, numbers) // each,
+        inside(kept, False, _packed_bytes),
+        inside(others, False, numbers),
+    )
+
+
+def _packed_bytes(entry: Entry) -> int:
+    from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
+
+    block, size = GGML_QUANT_SIZES[GGMLQuantizationType[entry.dtype]]
+    return math.prod(entry.shape) // int(block) * int(size)
 
 
 def _stack(tensors: dict[str, Shape]) -> Stack:

@@ -1,8 +1,9 @@
 """Linear layers whose matrix is kept in fewer bits and unpacked for each product.
 
-The forms are bfloat16 (exact for weights that were trained in it), int8 and float8 with a scale per row, and
-4 bits with a scale per 64 weights. Works on every device torch runs on and needs no other library. It costs
-reading the matrix once more per product, which at 1024×1024 is small beside the product.
+The forms are bfloat16 (exact for weights that were trained in it), int8 and float8 with a scale per row,
+4 bits with a scale per 64 weights, and the blocks of GGUF files, which diffusers' functions unpack. Works on
+every device torch runs on. It costs reading the matrix once more per product, which at 1024×1024 is small
+beside the product.
 """
 
 from functools import cache
@@ -15,6 +16,8 @@ from torch.nn import functional
 from engine.memory.sizes import Weights
 
 GROUP = 64
+AT_ONCE = 2**23
+"""Numbers of a GGUF matrix that are unpacked at a time: four float32 copies are alive meanwhile."""
 _FORMS: dict[torch.dtype, Weights] = {torch.int8: "int8", torch.float8_e4m3fn: "float8", torch.uint8: "4bit"}
 _LARGEST_FLOAT8 = 448.0
 # NormalFloat4: the quantiles of a normal distribution (Dettmers et al. 2023, arXiv:2305.14314, appendix E).
@@ -39,12 +42,16 @@ _NORMAL_FLOAT = (
 
 
 class Packed(NamedTuple):
-    """A matrix of `shape` (out, in) kept as `form`, as `pack` returns it."""
+    """A matrix of `shape` (out, in) kept as `form`, as `pack` returns it.
+
+    Of a GGUF file's, `values` are the bytes of each row, and `quant` is its name for them, such as Q4_K.
+    """
 
     values: Tensor
     scale: Tensor | None
     form: Weights
     shape: tuple[int, int]
+    quant: str = ""
 
     @classmethod
     def of(cls, weight: Tensor, form: Weights) -> "Packed":
@@ -72,7 +79,7 @@ class Packed(NamedTuple):
 
     def unpacked(self, dtype: torch.dtype) -> Tensor:
         """Return the matrix (out, in) in `dtype`."""
-        return unpack(self.values, self.scale, self.form, dtype).view(self.shape)
+        return unpack(self.values, self.scale, self.form, dtype, self.quant).view(self.shape)
 
 
 def possible(form: Weights, columns: int) -> Weights:
@@ -93,6 +100,7 @@ class PackedLinear(nn.Module):
         super().__init__()
         kept = weight if isinstance(weight, Packed) else Packed.of(weight, form)
         self.form: Weights = kept.form
+        self.quant = kept.quant
         self.out_features, self.in_features = kept.shape
         self.register_buffer("packed", kept.values)
         self.register_buffer("scale", kept.scale)
@@ -105,7 +113,8 @@ class PackedLinear(nn.Module):
     @property
     def kept(self) -> Packed:
         """The matrix as it is kept."""
-        return Packed(self.packed, self.scale, self.form, (self.out_features, self.in_features))
+        shape = (self.out_features, self.in_features)
+        return Packed(self.packed, self.scale, self.form, shape, self.quant)
 
 
 def pack_linears(model: nn.Module, form: Weights, device: torch.device, but: nn.Module | None = None) -> None:
@@ -132,8 +141,15 @@ def pack(weight: Tensor, form: Weights) -> tuple[Tensor, Tensor | None]:
     return scaled.round().to(torch.int8) if form == "int8" else scaled.to(torch.float8_e4m3fn), scale
 
 
-def unpack(packed: Tensor, scale: Tensor | None, form: Weights, dtype: torch.dtype) -> Tensor:
-    """Return the rounded input of `pack` in `dtype`; 4 bits come back as groups of 64."""
+def unpack(
+    packed: Tensor, scale: Tensor | None, form: Weights, dtype: torch.dtype, quant: str = ""
+) -> Tensor:
+    """Return the rounded input of `pack` in `dtype`; 4 bits come back as groups of 64.
+
+    GGUF's blocks of a `quant` are multiplied by their scales in float32, as llama.cpp does.
+    """
+    if form == "gguf":
+        return _unpack_gguf(packed, quant, dtype)
     if scale is None:
         return packed.to(dtype)
     if form != "4bit":
@@ -144,6 +160,23 @@ def unpack(packed: Tensor, scale: Tensor | None, form: Weights, dtype: torch.dty
     pairs = (_pairs if torch.compiler.is_compiling() else _kept_pairs)(packed.device, dtype)
     pairs = pairs.index_select(0, packed.flatten().int())
     return pairs.view(-1, GROUP) * scale.to(dtype)
+
+
+def _unpack_gguf(packed: Tensor, quant: str, dtype: torch.dtype) -> Tensor:
+    """Return the matrix (out, in) whose rows' bytes are `packed`."""
+    from diffusers.quantizers.gguf.utils import dequantize_functions
+    from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
+
+    kind = GGMLQuantizationType[quant]
+    (block, size), unpack_blocks = GGML_QUANT_SIZES[kind], dequantize_functions[kind]
+    rows, columns = len(packed), packed.shape[1] // size * block
+    matrix = torch.empty((rows, columns), dtype=dtype, device=packed.device)
+    step = max(1, AT_ONCE // columns)
+    for first in range(0, rows, step):
+        part = packed[first : first + step]
+        numbers = unpack_blocks(part.reshape(-1, size), block, size, torch.float32)
+        matrix[first : first + step] = numbers.view(len(part), columns)
+    return matrix
 
 
 def _pack_four_bits(groups: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,10 +1,5 @@
-"""Device facts and a plan as JSON: `python -m engine.models.describe MODEL [DEVICE DTYPE WEIGHTS OPTIMIZER]`.
+"""Device facts, and the plan of a model in memory."""
 
-Runs in a process of its own, so that the caller needs no torch.
-"""
-
-import json
-import sys
 from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
@@ -19,16 +14,15 @@ from engine.memory.planner import choose_largest
 from engine.memory.probe import Facts, probe
 from engine.memory.residency import free_memory
 from engine.memory.sizes import Z_IMAGE, Sizes
-from engine.models.profiles import EMBEDDED, locate, profile
+from engine.models import sources
+from engine.models.profiles import EMBEDDED, profile
 from engine.models.registry import OURS, kind
 from engine.models.zimage.load import DTYPES, threads
 from engine.prompts.llm import choose, presets
-from engine.types import EngineError, ModelProfile
+from engine.types import EngineError, EngineSettings, ModelProfile
 
 
-def describe(
-    model: str, device: str = "auto", dtype: str = "auto", weights: str = "auto", optimizer: str = "auto"
-) -> dict[str, Any]:
+def describe(settings: EngineSettings) -> dict[str, Any]:
     """Return the facts, `model`, its name in reports, and `plan`, `peak`, `host`, `why`, `side`, `dtype`.
 
     Also its own `steps` and `guidance`, their `source` and its `licence`; `forward`, the seconds of one at
@@ -37,27 +31,26 @@ def describe(
     empty where it fits no memory, `writer_refusal` why it cannot; `writer_chosen` is what `auto` chose beside
     an encoder that does not write, `writer_better` what would write better, or "".
     """
-    facts = probe(device)
-    return asdict(facts) | {"device": facts.kind} | _planned(facts, model, device, dtype, weights, optimizer)
+    facts = probe(settings.device)
+    return asdict(facts) | {"device": facts.kind} | _planned(facts, settings)
 
 
-def _planned(
-    facts: Facts, model: str, device: str, dtype: str, weights: str, optimizer: str
-) -> dict[str, Any]:
+def _planned(facts: Facts, settings: EngineSettings) -> dict[str, Any]:
+    model, device = settings.model, settings.device
     try:
-        described = profile(model)
+        described = profile(model, base=settings.base)
         side = described.base_size
-        measured = _sizes(model)
+        measured = _sizes(settings)
         if measured is None:
             return {"model": described.name} | _defaults(described)
-        plan = choose_largest(facts, measured, PlanRequest(side, side, dtype, weights))
+        plan = choose_largest(facts, measured, PlanRequest(side, side, settings.dtype, settings.weights))
     except EngineError as error:
         return {"refusal": str(error)}
     found = {"plan": plan.describe(), "peak": plan.peak, "host": plan.host, "why": plan.why}
     found |= {"model": described.name, "side": plan.request.width, "dtype": plan.dtype}
     found |= _defaults(described)
     if model != EMBEDDED:
-        found |= _writer(optimizer, plan, facts)
+        found |= _writer(settings.optimizer, plan, facts)
     return found | _speed(plan, torch.device(device if device.startswith(facts.kind) else facts.kind))
 
 
@@ -94,17 +87,13 @@ def _speed(plan: Plan, device: torch.device) -> dict[str, float]:
     return {}
 
 
-def _sizes(model: str) -> Sizes | None:
+def _sizes(settings: EngineSettings) -> Sizes | None:
     """Return the sizes of a Z-Image model on this machine; before a download, by a name that contains
     z-image.
 
     Other models have no plan: diffusers' own offloading is all there is for them.
     """
-    folder = locate(model)
-    if folder is not None:
-        return sizes.read(folder) if kind(model) in OURS else None
-    return Z_IMAGE if "z-image" in model.casefold() else None
-
-
-if __name__ == "__main__":
-    json.dump(describe(*sys.argv[1:]), sys.stdout)
+    files = sources.here(settings)
+    if files is not None:
+        return sizes.read(files) if kind(settings.model) in OURS else None
+    return Z_IMAGE if "z-image" in settings.model.casefold() else None

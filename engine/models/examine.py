@@ -14,9 +14,8 @@ import torch
 
 from engine.fake import striped
 from engine.files import hub, shards
-from engine.models import classifier
+from engine.models import classifier, sources
 from engine.models.describe import describe
-from engine.models.profiles import locate
 from engine.models.registry import OURS, kind
 from engine.models.zimage.lora import Loras, lora_folder
 from engine.pictures import codec
@@ -52,7 +51,7 @@ def examine(settings: EngineSettings) -> dict[str, Any]:
     ):
         if getattr(settings, subject):
             checks += _checked(subject, look, settings)
-    found = describe(settings.model, settings.device, settings.dtype, settings.weights, settings.optimizer)
+    found = describe(settings)
     if found.get("refusal") in [check.text for check in checks]:
         del found["refusal"]
     return found | {"checks": [check._asdict() for check in checks]}
@@ -68,27 +67,31 @@ def _checked(subject: str, look: Look, settings: EngineSettings) -> Iterator[Che
 def check_model(settings: EngineSettings) -> Iterator[Check]:
     """Look at the model's files, where there are any."""
     SamplingOptions.of(settings.experimental)
-    folder = hub.folder(settings.model) or locate(settings.model)
-    if folder is None:
+    files = sources.here(settings)
+    if files is None:
         return
     if kind(settings.model) in OURS:
         from engine.models.zimage.load import check
+
+        remarks = check(files)
     else:
-        from engine.models.diffusers.load import check
-    for remark in check(folder):
+        from engine.models.diffusers.load import check as check_generic
+
+        remarks = check_generic(files.base)
+    for remark in remarks:
         yield Check("note", "model", remark)
 
 
 def check_writer(settings: EngineSettings) -> Iterator[Check]:
     """Check the chat model for models of other families; for Z-Image the plan says how it fits."""
-    if locate(settings.model) is not None and kind(settings.model) not in OURS:
+    if sources.here(settings) is not None and kind(settings.model) not in OURS:
         choose.look_apart(settings.optimizer)
     yield from ()
 
 
 def check_loras(settings: EngineSettings) -> Iterator[Check]:
     """Read every LoRA file for the model."""
-    folder, found = lora_folder(settings.loras), locate(settings.model)
+    folder, found = lora_folder(settings.loras), sources.here(settings)
     if found is None or kind(settings.model) not in OURS:
         return
     from engine.models.zimage.load import outline

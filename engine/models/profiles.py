@@ -16,6 +16,7 @@ from engine.types import GRID, MOST_GUIDANCE, MOST_STEPS, EngineError, ModelProf
 EMBEDDED = embedded.NAME
 EMBEDDED_WEIGHTS = embedded.WEIGHTS
 FILE = "profile.json"
+Z_IMAGE = "Tongyi-MAI/Z-Image-Turbo"
 
 WORLD_PROMPTS = {
     "a red sailboat on the sea at sunset": "夕阳下海上的一艘红色帆船",
@@ -90,14 +91,17 @@ _TRAINED = "what it was trained for"
 CARD = "README.md"
 
 
-def profile(model: str, size: int = 0) -> ModelProfile:
-    """Describe `embedded`, a model directory or a hub id; `size` replaces its native side, 0 leaves it.
+def profile(model: str, size: int = 0, base: str = "") -> ModelProfile:
+    """Describe `embedded`, a model directory, a hub id, or a single file by the `base` of its other parts.
+
+    `size` replaces the native side, 0 leaves it.
 
     A directory may carry a `profile.json` with any of name, base_size, max_size, suggestions, world, steps,
     guidance_scale, negatives and reads; what it leaves out is as for Z-Image. Raises
     `EngineError("bad_input")` when that file is wrong.
     """
-    described = _described(model)
+    file = hub.single_name(model)
+    described = replace(_described(base or Z_IMAGE), name=file) if file else _described(model)
     side = min(size, described.max_size) // GRID * GRID
     return replace(described, base_size=side) if size else described
 

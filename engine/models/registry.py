@@ -35,7 +35,7 @@ def kind(model: str) -> str:
 
     Raises `EngineError("model_missing")` for a model that can't be had.
     """
-    if model == EMBEDDED:
+    if model == EMBEDDED or hub.single_name(model):
         return OURS[0]
     file = (hub.folder(model) or locate(model) or hub.download(model, [INDEX])) / INDEX
     if not file.exists():

@@ -44,11 +44,11 @@ def main() -> None:
 
 
 def _results(args: argparse.Namespace) -> Iterator[tuple[str, Row]]:
-    settings = EngineSettings(args.model, args.device, args.dtype, args.threads)
+    settings = EngineSettings(model=args.model, device=args.device, dtype=args.dtype, threads=args.threads)
     torch.set_num_threads(args.threads)
     yield "machine", machine(settings)
     if args.inject:
-        generic = load_generic(settings, find(settings.model))
+        generic = load_generic(settings, find(settings).base)
         yield from _named("inject", inject(ours(settings), args.inject, generic=generic))
     elif args.sampling_study:
         teacher = ours(replace(settings, model=args.teacher)).components if args.teacher else None
@@ -144,9 +144,8 @@ def small_sides(settings: EngineSettings) -> Sides:
 
 
 def _components(settings: EngineSettings) -> Components:
-    folder = find(settings.model)
-    device = use_device(settings.device)
-    return read(folder, settings.model, device, planned(settings, folder))
+    files, device = find(settings), use_device(settings.device)
+    return read(files, settings, device, planned(settings, files))
 
 
 def full_sides(settings: EngineSettings, what: Architecture | None = None) -> Sides:

@@ -84,7 +84,7 @@ def test_a_problem_is_told_once(model: Path) -> None:
 @pytest.mark.parametrize("name", ["model.gguf", "model.safetensors"])
 def test_a_file_is_a_problem_and_so_is_a_folder_with_one(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
-    assert "is a file (" in checks_of(model=str(tmp_path / name))[0][2]
+    assert "cannot be read" in checks_of(model=str(tmp_path / name))[0][2]
     assert f"holds {name}, a single file of another program" in checks_of(model=str(tmp_path))[0][2]
 
 

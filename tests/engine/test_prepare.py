@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from engine.__main__ import main
 from engine.embedded import WEIGHTS
 from engine.files import shards
+from engine.files.parts import ModelFiles
 from engine.memory import sizes
 from engine.memory.sizes import Weights
 from engine.memory.weights import Packed, PackedLinear
@@ -141,8 +142,8 @@ def test_a_model_in_fewer_bits_is_measured_as_whole_and_takes_its_share_of_the_d
     hub: Path, tmp_path: Path, form: Weights, share: float
 ) -> None:
     lines_of(hub, tmp_path, form)
-    assert sizes.read(tmp_path) == replace(sizes.read(hub), weights=form)
-    stack, taken = sizes.read(hub).transformer, 0
+    assert sizes.read(ModelFiles(tmp_path)) == replace(sizes.read(ModelFiles(hub)), weights=form)
+    stack, taken = sizes.read(ModelFiles(hub)).transformer, 0
     for file in (tmp_path / "transformer").glob("*.safetensors"):
         with safe_open(file, framework="pt") as opened:
             assert opened.metadata() == {"format": "pt", "weights": form}
@@ -151,7 +152,7 @@ def test_a_model_in_fewer_bits_is_measured_as_whole_and_takes_its_share_of_the_d
                 taken += entry["data_offsets"][1] - entry["data_offsets"][0]
     assert taken < share * 2 * stack.blocks * stack.linear
     index = json.loads(next((tmp_path / "transformer").glob("*.index.json")).read_bytes())
-    named = [name for name, _ in sizes.shapes(tmp_path / "transformer")]
+    named = [name for name, _ in sizes.shapes(shards.read(tmp_path / "transformer"))]
     assert len(index["weight_map"]) > len(named)
     assert "is there already" in lines_of(hub, tmp_path, form)[-1]
 

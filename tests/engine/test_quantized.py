@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from engine.embedded import WEIGHTS
+from engine.files.parts import ModelFiles
 from engine.models import convert
 from engine.models.diffusers import load as generic
 from engine.models.registry import load
@@ -48,7 +49,7 @@ def refused(model: Path) -> str:
     with pytest.raises(EngineError) as caught:
         weight(model)
     with pytest.raises(EngineError) as looked:
-        check(model)
+        check(ModelFiles(model))
     assert str(looked.value) == str(caught.value)
     assert caught.value.code == "model_missing"
     return str(caught.value)
@@ -81,7 +82,7 @@ def test_a_scale_per_tensor_or_row_is_applied(model: Path, dtype: torch.dtype, r
     found = weight(model)
     assert torch.equal(found, narrow.float() * scale)
     assert (found - original).abs().max() < 0.07 * original.abs().max()
-    assert check(model) == []
+    assert check(ModelFiles(model)) == []
 
 
 @pytest.mark.parametrize("shape", [(192,), (192, 1), (1,), (), (1, 1)])

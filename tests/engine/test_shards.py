@@ -11,6 +11,7 @@ from torch import Tensor
 
 from engine.embedded import WEIGHTS
 from engine.files import shards
+from engine.files.parts import ModelFiles
 from engine.models import convert
 from engine.models.registry import load
 from engine.models.zimage.load import check
@@ -58,7 +59,7 @@ def refused(folder: Path) -> str:
     with pytest.raises(EngineError) as caught:
         loaded(folder)
     with pytest.raises(EngineError) as looked:
-        check(folder)
+        check(ModelFiles(folder))
     assert caught.value.code == looked.value.code == "model_missing"
     assert str(looked.value) == str(caught.value)
     assert "\n" not in str(caught.value)
@@ -72,7 +73,7 @@ def test_only_the_shards_an_index_names_are_read(model: Path) -> None:
     save_file(old, part / "zz-other-checkpoint.safetensors")
     (part / f"._{STEM}-00001-of-00002.safetensors").write_bytes(b"macOS")
     assert is_the_embedded_model(model)
-    [remark] = check(model)
+    [remark] = check(ModelFiles(model))
     assert "not read, because no index names it: diffusion_pytorch_model-00003-of-00003.safetensors" in remark
     assert "._" not in remark
 
@@ -108,7 +109,7 @@ def test_a_tensor_in_two_shards_is_read_from_the_one_the_index_has_it_in(model: 
     name = next(iter(load_file(first)))
     save_file({**load_file(second), name: torch.randn(load_file(first)[name].shape)}, second)
     assert is_the_embedded_model(model)
-    assert name in check(model)[0]
+    assert name in check(ModelFiles(model))[0]
 
 
 def test_links_into_a_store_are_followed_and_a_link_to_nothing_is_a_missing_shard(model: Path) -> None:
@@ -249,14 +250,14 @@ def test_a_block_the_configuration_does_not_know_is_refused(model: Path) -> None
 
 def test_a_leftover_of_training_is_only_remarked_on(model: Path) -> None:
     changed(model, "vae", weights(model / "vae") | {"global_step": torch.tensor([3])})
-    assert check(model) == [f"{model / 'vae'}: not used: global_step"]
+    assert check(ModelFiles(model)) == [f"{model / 'vae'}: not used: global_step"]
 
 
 def test_a_whole_language_model_is_a_text_encoder_with_its_head_left_out(model: Path) -> None:
     tensors = {f"model.{name}": t for name, t in weights(model / "text_encoder").items()}
     head = {"lm_head.weight": tensors["model.embed_tokens.weight"].clone()}
     changed(model, "text_encoder", tensors | head)
-    assert check(model) == []
+    assert check(ModelFiles(model)) == []
     assert is_the_embedded_model(model)
 
 
@@ -271,5 +272,5 @@ def test_a_prepared_model_holds_what_the_index_names_and_nothing_else(model: Pat
     save_file({"old": torch.ones(1)}, part / "zz-old.safetensors")
     convert.prepare(model, tmp_path / "out", "fp16", lambda line: None)
     assert not (tmp_path / "out" / "transformer" / "zz-old.safetensors").exists()
-    assert check(tmp_path / "out") == []
+    assert check(ModelFiles(tmp_path / "out")) == []
     assert is_the_embedded_model(tmp_path / "out")

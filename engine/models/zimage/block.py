@@ -258,7 +258,8 @@ def _kept(layer: Any) -> Layer:
     if _plain([layer]):
         weight: Tensor = layer.weight.data
         return weight
-    if type(layer) is PackedLinear and layer.bias is None and untouched(layer):
+    # What unpacks GGUF's blocks is diffusers' and not compiled.
+    if type(layer) is PackedLinear and layer.form != "gguf" and layer.bias is None and untouched(layer):
         return layer.kept
     module: nn.Module = layer
     return module

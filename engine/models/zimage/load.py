@@ -1,7 +1,7 @@
-"""A model directory or hub id in `ZImagePipeline` layout → a `ZImagePipeline` on a device.
+"""A model in `ZImagePipeline` layout, or in other programs' single files → a `ZImagePipeline` on a device.
 
-Reads safetensors only. Heavy modules are imported inside the functions, so that nothing is loaded before it
-is needed.
+Reads safetensors and GGUF only. Heavy modules are imported inside the functions, so that nothing is loaded
+before it is needed.
 """
 
 import logging
@@ -16,6 +16,7 @@ import torch
 
 from engine import guards
 from engine.files import hub, quantized, shards
+from engine.files.parts import PARTS, ModelFiles, PartName
 from engine.memory import loader, placement, sizes
 from engine.memory.placement import Placement
 from engine.memory.plan import Plan, PlanRequest
@@ -23,7 +24,8 @@ from engine.memory.planner import choose_largest
 from engine.memory.probe import probe
 from engine.memory.residency import FreeMemory, free_memory
 from engine.memory.weights import PackedLinear
-from engine.models.profiles import EMBEDDED, EMBEDDED_WEIGHTS, profile
+from engine.models import sources
+from engine.models.profiles import EMBEDDED, profile
 from engine.models.zimage.block import side_by_side
 from engine.models.zimage.components import Components
 from engine.models.zimage.lora import Loras, lora_folder
@@ -37,7 +39,7 @@ from engine.types import EngineError, EngineSettings
 from engine.upscale import detail
 from engine.upscale.plan import UpscalePlan
 
-PARTS = ("tokenizer", "text_encoder", "transformer", "vae", "scheduler")
+FOLDERS = ("tokenizer", "text_encoder", "transformer", "vae", "scheduler")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 log = logging.getLogger(__name__)
@@ -54,11 +56,11 @@ def load(settings: EngineSettings) -> ZImagePipeline:
     device, options = use_device(settings.device), SamplingOptions.of(settings.experimental)
     lora_folder(settings.loras)
     torch.set_num_threads(settings.threads or threads())
-    folder = find(settings.model)
-    plan = planned(settings, folder)
+    files = find(settings)
+    plan = planned(settings, files)
     log.info("plan for %s: %s (%s)", settings.model, plan.describe(), plan.why)
     with guards.oom_as(f"{settings.model} does not fit on {device}; free memory there or use the cpu"):
-        components = read(folder, settings.model, device, plan)
+        components = read(files, settings, device, plan)
         return _pipeline(settings, components, plan, options)
 
 
@@ -100,12 +102,12 @@ def _writer(settings: EngineSettings, components: Components, plan: Plan) -> Wri
     return choose.choose(settings.optimizer, encoder, tokenizer, device, plan, free, settings.threads)
 
 
-def planned(settings: EngineSettings, folder: Path) -> Plan:
-    """Return how the model in `folder` is to be laid out on the device there is now."""
+def planned(settings: EngineSettings, files: ModelFiles) -> Plan:
+    """Return how a model is to be laid out on the device there is now."""
     choose_device(settings.device)
-    side = profile(settings.model).base_size
+    side = profile(settings.model, base=settings.base).base_size
     request = PlanRequest(side, side, settings.dtype, settings.weights)
-    return choose_largest(probe(settings.device), sizes.read(folder), request)
+    return choose_largest(probe(settings.device), sizes.read(files), request)
 
 
 def choose_device(name: str) -> torch.device:
@@ -133,15 +135,16 @@ def threads() -> int:
     return max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) - 1))
 
 
-def find(model: str) -> Path:
-    """Return the folder of `embedded`, a directory or a hub id; a hub id is downloaded once."""
-    folder = EMBEDDED_WEIGHTS if model == EMBEDDED else hub.folder(model) or hub.download(model)
-    _whole(folder)
-    return folder
+def find(settings: EngineSettings) -> ModelFiles:
+    """Return the files of the model that the settings name; what is on the hub is downloaded once."""
+    files = sources.find(settings)
+    _whole(files)
+    return files
 
 
-def _whole(folder: Path) -> None:
-    missing = [part for part in PARTS if not (folder / part).is_dir()]
+def _whole(files: ModelFiles) -> None:
+    folder = files.base
+    missing = [part for part in FOLDERS if not (folder / part).is_dir()]
     if missing:
         others = [file.name for file in sorted(folder.glob("[!.]*")) if file.suffix in hub.SINGLE]
         held = f" and holds {shards.some(others)}, a single file of another program" if others else ""
@@ -151,27 +154,30 @@ def _whole(folder: Path) -> None:
         )
 
 
-def check(folder: Path) -> list[str]:
+def check(files: ModelFiles) -> list[str]:
     """Read everything but the weights' values as `read` does; return remarks on the files.
 
     Raises `EngineError("model_missing")` for what would not be read.
     """
-    _whole(folder)
+    _whole(files)
     remarks = [
-        remark for part in BUILT for remark in loader.match(outline(folder, part), folder / part).remarks
+        remark for part in PARTS for remark in loader.match(outline(files, part), files.read(part)).remarks
     ]
-    _small(folder)
+    _small(files.base)
     return remarks
 
 
-def read(folder: Path, model: str, device: torch.device, plan: Plan) -> Components:
-    """Read every component of `folder` as `plan` says, each tensor straight to its place."""
+def read(files: ModelFiles, settings: EngineSettings, device: torch.device, plan: Plan) -> Components:
+    """Read every component of a model as `plan` says, each tensor straight to its place."""
 
-    def filled(part: str) -> Any:
-        module, where = outline(folder, part), partial(placement.place_for, plan, device, part)
+    def filled(part: PartName) -> Any:
+        module, where = outline(files, part), partial(placement.place_for, plan, device, part)
         form, dtype = partial(placement.form_for, plan, part), DTYPES[plan.form(part).dtype]
         joined = side_by_side(module) if part == "transformer" else ()
-        _readable(folder / part, lambda place: loader.fill(module, place, dtype, device, where, form, joined))
+        _readable(
+            files.place(part),
+            lambda place: loader.fill(module, files.read(part), dtype, device, where, form, joined),
+        )
         for owner in module.modules():
             for name, buffer in owner.named_buffers(recurse=False):
                 if not isinstance(owner, PackedLinear):
@@ -182,9 +188,9 @@ def read(folder: Path, model: str, device: torch.device, plan: Plan) -> Componen
     placement.table_for(encoder, device)
     denoiser, vae = filled("transformer"), filled("vae")
     placed = Placement(plan, device, denoiser, encoder, vae)
-    tokenizer, scheduler, preview = _small(folder)
+    tokenizer, scheduler, preview = _small(files.base)
     return Components(
-        profile=profile(model),
+        profile=profile(settings.model, base=settings.base),
         device=device,
         dtype=DTYPES[plan.dtype],
         tokenizer=tokenizer,
@@ -193,7 +199,7 @@ def read(folder: Path, model: str, device: torch.device, plan: Plan) -> Componen
         vae=vae,
         scheduler=scheduler,
         preview=preview,
-        world=embedded_world() if model == EMBEDDED else None,
+        world=embedded_world() if EMBEDDED in (settings.model, settings.base) else None,
         tighten=placed.tighter,
         make_room=placed.make_room,
         layout=placed.report,
@@ -219,13 +225,17 @@ def _vae(place: Path) -> Any:
     return AutoencoderKL.from_config(AutoencoderKL.load_config(place))
 
 
-BUILT = {"text_encoder": _text_encoder, "transformer": _transformer, "vae": _vae}
+BUILT: dict[PartName, Callable[[Path], Any]] = {
+    "text_encoder": _text_encoder,
+    "transformer": _transformer,
+    "vae": _vae,
+}
 
 
-def outline(folder: Path, part: str) -> Any:
+def outline(files: ModelFiles, part: PartName) -> Any:
     """Build a part from its config.json, without values."""
-    quantized.refuse_configured(folder / part, shards.json_object(folder / part / "config.json"))
-    return _readable(folder / part, lambda place: loader.empty(lambda: BUILT[part](place)))
+    quantized.refuse_configured(files.place(part), files.config_values(part))
+    return _readable(files.config(part), lambda place: loader.empty(lambda: BUILT[part](place)))
 
 
 def _small(folder: Path) -> tuple[Any, dict[str, Any], PreviewMap | None]:

@@ -258,7 +258,7 @@ def find(name: str) -> Path:
 def measure(folder: Path, config: Any) -> ModelSize:
     """The size of the chat model in `folder`, from its files' headers."""
     quantized.refuse(shards.read(folder), {})
-    shapes = list(sizes.shapes(folder))
+    shapes = list(sizes.shapes(shards.read(folder)))
     linear = sum(math.prod(shape) for name, shape in shapes if sizes.is_linear(name, shape))
     return ModelSize(linear, sum(math.prod(shape) for _, shape in shapes) - linear, cached(config))
 

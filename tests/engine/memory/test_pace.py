@@ -6,11 +6,13 @@ import pytest
 import torch
 
 from engine.embedded import WEIGHTS
+from engine.files.parts import ModelFiles
 from engine.memory import estimate
 from engine.memory.plan import GIB, PlanRequest
 from engine.memory.planner import choose
 from engine.memory.sizes import Z_IMAGE, read
 from engine.models.describe import describe
+from engine.types import EngineSettings
 from tests.engine.memory.test_plan import card
 
 
@@ -36,8 +38,10 @@ def test_the_ceiling_is_the_best_of_a_few_products(monkeypatch: pytest.MonkeyPat
 def test_a_model_is_told_with_its_plan_and_its_least_time() -> None:
     threads = torch.get_num_threads()
     try:
-        found = describe("embedded", "cpu")
+        found = describe(EngineSettings(device="cpu"))
     finally:
         torch.set_num_threads(threads)
     assert (found["model"], found["side"], found["dtype"]) == ("embedded", 256, "float32")
-    assert found["forward"] == pytest.approx(estimate.operations(read(WEIGHTS), 256, 256) / found["ceiling"])
+    assert found["forward"] == pytest.approx(
+        estimate.operations(read(ModelFiles(WEIGHTS)), 256, 256) / found["ceiling"]
+    )

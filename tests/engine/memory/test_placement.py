@@ -11,6 +11,8 @@ from PIL import Image
 from torch import nn
 
 from engine.embedded import WEIGHTS
+from engine.files import shards
+from engine.files.parts import ModelFiles
 from engine.memory import allocator, loader, placement
 from engine.memory.allocator import Reading
 from engine.memory.placement import Placement
@@ -22,7 +24,7 @@ from engine.memory.weights import PackedLinear
 from engine.models.zimage import load
 from engine.models.zimage.block import side_by_side
 from engine.models.zimage.pipeline import ZImagePipeline
-from engine.types import EngineError, Generate, Picture, PromptReady
+from engine.types import EngineError, EngineSettings, Generate, Picture, PromptReady
 
 CPU = torch.device("cpu")
 TASK = Generate("a red sailboat on the sea at sunset", width=64, height=64, steps=2, seed=7)
@@ -30,12 +32,12 @@ TASK = Generate("a red sailboat on the sea at sunset", width=64, height=64, step
 
 def planned(**changes: object) -> Plan:
     facts = Facts("cpu", "CPU", 8 * GIB, 8 * GIB, False, 8 * GIB, 8 * GIB)
-    plan = choose(facts, read(WEIGHTS), PlanRequest(128, 128))
+    plan = choose(facts, read(ModelFiles(WEIGHTS)), PlanRequest(128, 128))
     return replace(plan, **changes)  # type: ignore[arg-type]
 
 
 def pipeline(plan: Plan) -> ZImagePipeline:
-    return ZImagePipeline(load.read(WEIGHTS, "embedded", CPU, plan))
+    return ZImagePipeline(load.read(ModelFiles(WEIGHTS), EngineSettings(), CPU, plan))
 
 
 def drawn(pipeline: ZImagePipeline) -> tuple[torch.Tensor, Picture]:
@@ -151,17 +153,19 @@ def test_a_tensor_of_another_shape_or_a_missing_one_is_named() -> None:
     with pytest.raises(
         EngineError, match=r"embed_tokens.weight is \(1024, 224\), its config.json says \(3, 4\)"
     ):
-        loader.fill(module, WEIGHTS / "text_encoder", torch.float32, CPU, where, form)
+        loader.fill(module, shards.read(WEIGHTS / "text_encoder"), torch.float32, CPU, where, form)
     other = loader.empty(lambda: nn.Linear(3, 4))
     with pytest.raises(
         EngineError, match="lacks 2 tensors: bias, weight, and has others such as embed_tokens"
     ):
-        loader.fill(other, WEIGHTS / "text_encoder", torch.float32, CPU, where, form)
+        loader.fill(other, shards.read(WEIGHTS / "text_encoder"), torch.float32, CPU, where, form)
 
 
 @pytest.mark.parametrize("resident", [8, 3])
 def test_weights_that_are_multiplied_as_one_lie_side_by_side_from_the_start(resident: int) -> None:
-    parts = load.read(WEIGHTS, "embedded", CPU, planned(kind="cuda", resident_blocks=resident))
+    parts = load.read(
+        ModelFiles(WEIGHTS), EngineSettings(), CPU, planned(kind="cuda", resident_blocks=resident)
+    )
     before = {name: value.data_ptr() for name, value in parts.transformer.named_parameters()}
     ZImagePipeline(parts)
     assert {name: value.data_ptr() for name, value in parts.transformer.named_parameters()} == before

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from engine.embedded import WEIGHTS
+from engine.files.parts import ModelFiles
 from engine.memory import sizes
 from engine.types import EngineError
 
 
 def test_a_model_is_measured_from_its_headers() -> None:
-    found = sizes.read(WEIGHTS)
+    found = sizes.read(ModelFiles(WEIGHTS))
     assert (found.transformer.blocks, found.text_encoder.blocks) == (8, 3)
     # Attention and SwiGLU of width 192, hidden 512.
     assert found.transformer.linear == 4 * 192**2 + 3 * 192 * 512
@@ -32,4 +33,4 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "transformer" / "config.json").write_text("{}")
     (tmp_path / "transformer" / "model.safetensors").write_bytes(b"\xff" * 16)
     with pytest.raises(EngineError, match="longer than the file"):
-        sizes.read(tmp_path)
+        sizes.read(ModelFiles(tmp_path))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from engine.embedded import WEIGHTS
+from engine.files.parts import ModelFiles
 from engine.memory.plan import Plan
 from engine.memory.weights import PackedLinear
 from engine.models.zimage import load
@@ -82,7 +83,7 @@ def test_streamed_blocks_stay_within_float16_as_well(
     pipeline: ZImagePipeline, task: Task, weights: str
 ) -> None:
     plan = _planned(kind="cuda", resident_blocks=2, text_encoder="streamed", weights=weights)
-    small = ZImagePipeline(load.read(WEIGHTS, "embedded", CPU, plan))
+    small = ZImagePipeline(load.read(ModelFiles(WEIGHTS), EngineSettings(), CPU, plan))
     for block in small.components.transformer.layers:
         layer = block.feed_forward.w3
         if isinstance(layer, PackedLinear):

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.files.parts import ModelFiles
 from engine.guards import NO_MEMORY
 from engine.memory.plan import PlanRequest
 from engine.memory.planner import choose
@@ -17,7 +18,7 @@ from engine.types import EngineError, EngineSettings
 def test_a_directory_that_is_no_model_is_named_with_what_it_lacks(tmp_path: Path) -> None:
     (tmp_path / "vae").mkdir()
     with pytest.raises(EngineError, match="lacks tokenizer, text_encoder, transformer, scheduler") as caught:
-        load.find(str(tmp_path))
+        load.find(EngineSettings(model=str(tmp_path)))
     assert caught.value.code == "model_missing"
 
 
@@ -28,7 +29,7 @@ def test_weights_that_are_not_there_are_a_clear_line(tmp_path: Path) -> None:
         Facts("cpu", "CPU", 2**36, 2**36, False, 2**36, 2**36), Z_IMAGE, PlanRequest(weights="4bit")
     )
     with pytest.raises(EngineError, match="cannot be read") as caught:
-        load.read(tmp_path, str(tmp_path), torch.device("cpu"), plan)
+        load.read(ModelFiles(tmp_path), EngineSettings(model=str(tmp_path)), torch.device("cpu"), plan)
     assert caught.value.code == "model_missing"
     assert "\n" not in str(caught.value)
 
@@ -54,14 +55,14 @@ def test_a_hub_model_without_a_network_is_one_line_that_says_what_to_do(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(EngineError, match="check the network") as caught:
-        load.find("Tongyi-MAI/Z-Image-Turbo")
+        load.find(EngineSettings(model="Tongyi-MAI/Z-Image-Turbo"))
     assert caught.value.code == "model_missing"
     assert "\n" not in str(caught.value)
 
 
 def test_a_name_that_can_be_no_model_is_refused() -> None:
     with pytest.raises(EngineError, match="neither a directory nor on the hub") as caught:
-        load.find("no such/directory/here")
+        load.find(EngineSettings(model="no such/directory/here"))
     assert caught.value.code == "model_missing"
 
 

@@ -62,5 +62,7 @@ def test_a_picture_takes_no_more_than_its_plan_expects(card: ZImagePipeline, tas
     before = allocator.read(device).allocated
     torch.cuda.reset_peak_memory_stats(device)
     drawn(card, task(width=256, height=256))
-    plan = load.planned(EngineSettings(device="cuda", dtype="float32"), load.find("embedded"))
+    plan = load.planned(
+        EngineSettings(device="cuda", dtype="float32"), load.find(EngineSettings(model="embedded"))
+    )
     assert torch.cuda.max_memory_allocated(device) - before <= plan.transient(256, 256)

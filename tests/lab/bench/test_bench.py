@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from engine.embedded import WEIGHTS
+from engine.files.parts import ModelFiles
 from engine.memory import estimate, sizes
 from engine.memory.plan import GIB
 from engine.models.diffusers.load import load as load_generic
@@ -96,7 +97,7 @@ def test_the_operations_counted_are_those_of_the_floor(sides: Sides) -> None:
 
 def test_a_plan_counts_from_file_headers_what_the_modules_do_but_for_the_refiners(sides: Sides) -> None:
     whole = operations(sides.components.transformer, 256, estimate.CAPTION, 1)
-    assert 0.7 < estimate.operations(sizes.read(WEIGHTS), 256, 256) / whole < 1
+    assert 0.7 < estimate.operations(sizes.read(ModelFiles(WEIGHTS)), 256, 256) / whole < 1
 
 
 def test_every_table_can_be_made(sides: Sides, monkeypatch: pytest.MonkeyPatch) -> None:
