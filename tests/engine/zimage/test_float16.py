@@ -45,7 +45,7 @@ def _off(found: Tensor, expected: Tensor) -> float:
 
 
 def _planned(**changes: object) -> Plan:
-    return replace(load.planned(HALF, WEIGHTS), **changes)  # type: ignore[arg-type]
+    return replace(load.planned(HALF, ModelFiles(WEIGHTS)), **changes)  # type: ignore[arg-type]
 
 
 def test_the_transformer_is_loaded_in_float16_and_the_encoder_computes_in_float32(
