@@ -1,4 +1,4 @@
-"""The command line and the only wiring: config → store → engine → platforms → core. Nobody imports it."""
+"""The command line: each command with its help, what it prints and how it ends. Nobody imports it."""
 
 import signal
 
@@ -7,45 +7,31 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import asyncio
-import importlib.util
-import locale
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from getpass import getpass
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.core import Core
-from bot.locales.texts import DEFAULT, Texts
-from bot.platform import Platform
-from bot.replies.replies import Replies
-from bot.setup import backup, build, config, imagine, redact
-from bot.setup.config import Config, DiscordConfig, TelegramConfig
-from bot.setup.serving import OutOfService, Service
+from bot import wiring
+from bot.locales.texts import Texts
+from bot.setup import backup, config, imagine, redact
+from bot.setup.config import Config
 from bot.storage import lock
-from bot.storage.database import DATABASE, UnusableDatabaseError, explained
-from bot.storage.jobs import JobStore
-from bot.storage.pictures import PictureFolder
-from bot.types import Refused
+from bot.storage.database import UnusableDatabaseError
+from bot.wiring import CommandError, UsageError
 from engine import output
 from engine.files import hub
-from engine.models import profiles, sources
-from engine.progress import bars
-from engine.runtime.process import EngineState, ProcessEngine
-from engine.types import EngineError, ModelProfile, Optimize, Worker, image_tokens
+from engine.types import EngineError
 
 if TYPE_CHECKING:
     from bot.setup import wizard
-    from bot.setup.doctor import Finding
-    from engine.cluster.engine import ClusterEngine
 
 BAD_USE = 2
 
@@ -63,14 +49,6 @@ ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="The configuration; without it ./config.toml, if there."),
 ]
-
-
-class UsageError(Exception):
-    """The command line, or the place the bot was started in, cannot be used; the message is one line."""
-
-
-class CommandError(Exception):
-    """The command was understood and could not be done; the message is one line."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -111,7 +89,7 @@ def _start(
 @app.command("run")
 def _run(context: typer.Context, file: ConfigFile = None) -> None:
     """Start the bot, until Ctrl+C."""
-    asyncio.run(_serve(_settings(context, file, serves=True)))
+    asyncio.run(wiring.serve(_settings(context, file, serves=True)))
 
 
 @app.command("setup")
@@ -124,7 +102,7 @@ def _setup(context: typer.Context, file: ConfigFile = None) -> None:
         raise UsageError(f"{path}: nothing can be written there; name another place by --config")
     settings = config.load(path) if path.exists() else Config()
     _log(settings, serves=False)
-    questions = wizard.Wizard(_outside(settings), texts := Texts(), language := _locale())
+    questions = wizard.Wizard(_outside(settings), texts := Texts(), language := wiring.terminal_locale())
     if changes := asyncio.run(questions.run(settings)):
         wizard.write(path, changes)
         print(texts.say(language, "setup-written", file=str(path)))
@@ -140,7 +118,7 @@ def _setup(context: typer.Context, file: ConfigFile = None) -> None:
 def _doctor(context: typer.Context, file: ConfigFile = None) -> None:
     """Check this machine and the configuration."""
     settings = _settings(context, file)
-    findings = asyncio.run(_examine(settings, file or context.obj))
+    findings = asyncio.run(wiring.examine(settings, file or context.obj))
     print("\n".join(map(str, findings)))
     if any(finding.grade == "problem" for finding in findings):
         raise typer.Exit(1)
@@ -171,7 +149,7 @@ def _imagine(
     if not out.is_dir() and out.suffix.lower() not in imagine.FORMS:
         forms = ", ".join(filter(None, imagine.FORMS))
         raise UsageError(f"--out {out}: pictures are written as {forms}, not as {out.suffix}")
-    pictures = asyncio.run(_draw(settings, prompt, out))
+    pictures = asyncio.run(wiring.draw(settings, prompt, out))
     print(output.json_text(pictures) if as_json else "\n".join(map(_line, pictures)))
 
 
@@ -185,7 +163,7 @@ def _optimize(
     settings, prompt = _settings(context, file), " ".join(words)
     if not prompt.strip():
         raise UsageError("optimize needs a prompt")
-    print(asyncio.run(_rewrite(settings, prompt)))
+    print(asyncio.run(wiring.rewrite(settings, prompt)))
 
 
 @app.command("info")
@@ -233,7 +211,7 @@ def _restore(
 @app.command("worker")
 def _worker(context: typer.Context, file: ConfigFile = None) -> None:
     """Draw for a bot on another machine, until Ctrl+C; [cluster] says for which."""
-    asyncio.run(_work(_in_cluster(_settings(context, file, serves=True))))
+    asyncio.run(wiring.work(_in_cluster(_settings(context, file, serves=True))))
 
 
 fleet = typer.Typer(
@@ -250,7 +228,7 @@ def _cluster(context: typer.Context, file: ConfigFile = None) -> None:
     from bot.setup import cluster
     from engine.cluster.broker import BrokerError
 
-    profile = _profile(settings)
+    profile = wiring.profile_of(settings)
     try:
         workers = asyncio.run(cluster.present(settings))
     except BrokerError as error:
@@ -269,7 +247,7 @@ def _cluster_init(
 
     Run again on the same folder, it adds workers, and with --host it makes a new certificate.
     """
-    _has_cluster_extra()
+    wiring.check_cluster_extra()
     from bot.setup import cluster_files
 
     print(cluster_files.init(folder, host, bot, worker))
@@ -281,31 +259,8 @@ def _in_cluster(settings: Config) -> Config:
         raise UsageError(
             "cluster.url is not set: it names the broker, as in tls://HOST:4222 (docs/scaling.md)"
         )
-    _has_cluster_extra()
+    wiring.check_cluster_extra()
     return settings
-
-
-def _has_cluster_extra() -> None:
-    missing = [name for name in ("nats", "cryptography") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise UsageError("the cluster needs more packages: pip install 'zimage-bot[cluster]'")
-
-
-async def _work(settings: Config) -> None:
-    from bot.setup import cluster, doctor
-    from engine.cluster.broker import BrokerError
-
-    profile = _profile(settings)
-    found, stop = await doctor.probe(settings), _stop_signal()
-    model = _engine(settings, profile)
-    try:
-        device = str(found.get("name", ""))
-        joined = partial(print, "ready:", flush=True)
-        await cluster.work(settings, profile, model, device, stop.wait, joined)
-    except BrokerError as error:
-        raise CommandError(str(error)) from None
-    finally:
-        await model.close()
 
 
 def _outside(settings: Config) -> "wizard.Outside":
@@ -313,7 +268,7 @@ def _outside(settings: Config) -> "wizard.Outside":
 
     def fault(name: str) -> str:
         try:
-            _profile(replace(settings, model=replace(settings.model, name=name)))
+            wiring.profile_of(replace(settings, model=replace(settings.model, name=name)))
         except UsageError as error:
             return str(error)
         return ""
@@ -325,8 +280,10 @@ def _outside(settings: Config) -> "wizard.Outside":
         fault=fault,
         size=lambda name: asyncio.to_thread(hub.download_size, name),
         check={
-            "discord": lambda token: _ask_platform("discord", replace(settings.discord, token=token)),
-            "telegram": lambda token: _ask_platform("telegram", replace(settings.telegram, token=token)),
+            "discord": lambda token: wiring.ask_platform("discord", replace(settings.discord, token=token)),
+            "telegram": lambda token: wiring.ask_platform(
+                "telegram", replace(settings.telegram, token=token)
+            ),
         },
     )
 
@@ -364,258 +321,6 @@ def _log(settings: Config, serves: bool) -> None:
     logging.getLogger("httpx").setLevel(max(level, logging.WARNING))
     logging.getLogger("telegram.request").setLevel(logging.CRITICAL)
     redact.install(settings.secrets())
-
-
-async def _serve(settings: Config) -> None:
-    """Serve until a signal says stop."""
-    profile = _profile(settings)
-    banned_words = build.banned_words(settings)
-    async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(JobStore.open(settings.data_dir))
-        engine, workers = _drawing(settings, profile)
-        replies = Replies(profile)
-        platforms = _platforms(settings, replies, lambda: _phase(engine.state))
-        stack.push_async_callback(engine.close)
-        engine.start()
-        core = Core(
-            store=store,
-            images=PictureFolder(settings.data_dir / "pictures"),
-            engine=engine,
-            replies=replies,
-            banned_words=banned_words,
-            settings=build.core_settings(settings, profile),
-            platforms={platform.name: platform for platform in platforms},
-            workers=workers,
-        )
-        with explained(settings.data_dir / DATABASE):
-            await core.recover()
-        await _keep_serving(core, platforms)
-
-
-def _stop_signal() -> asyncio.Event:
-    """Return what is set once a signal asks this process to end."""
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError):  # Windows has no signal handlers on the loop; Ctrl+C raises there
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
-
-
-async def _keep_serving(core: Core, platforms: Sequence[Platform]) -> None:
-    stop = _stop_signal()
-    service = Service(core, platforms)
-    try:
-        async with asyncio.TaskGroup() as group:
-            parts = (core.run(), *service.parts(), _ready(platforms, service))
-            tasks = [group.create_task(part) for part in parts]
-            await stop.wait()
-            for task in tasks:
-                task.cancel()
-    except* OutOfService as errors:
-        raise CommandError(str(errors.exceptions[0])) from None
-
-
-def _phase(state: EngineState) -> str:
-    """Return what the engine is doing; loading once more after it failed is `recovering`."""
-    return "recovering" if state.phase == "loading" and state.message else state.phase
-
-
-async def _ready(platforms: Sequence[Platform], service: Service) -> None:
-    """Print where the bot serves: the web chat's addresses once it listens, else the other platforms."""
-    from adapters.web import WebPlatform
-
-    served = ", ".join(one.name for one in platforms if not isinstance(one, WebPlatform))
-    for web in (one for one in platforms if isinstance(one, WebPlatform)):
-        listening = asyncio.create_task(web.started())
-        failing = asyncio.create_task(service.until_out(web))
-        try:
-            await asyncio.wait({listening, failing}, return_when=asyncio.FIRST_COMPLETED)
-            served = listening.result() if listening.done() else served
-        finally:
-            listening.cancel()
-            failing.cancel()
-    also = [f"also: {url}" for web in platforms if isinstance(web, WebPlatform) for url in web.elsewhere]
-    print("\n".join((f"ready: {served}", *also)), flush=True)
-
-
-async def _examine(settings: Config, file: Path | None) -> "list[Finding]":
-    """Examine the machine, the files and, as far as they can be asked, the platforms."""
-    from bot.setup import doctor
-
-    where = _model_folder(settings)
-    questions = [
-        _ask_platform(name, getattr(settings, name))
-        for name in ("discord", "telegram")
-        if getattr(settings, name).token
-    ]
-    if settings.cluster.url:
-        questions.append(_or_problem("cluster", _ask_cluster(settings), settings.secrets()))
-    asking = asyncio.gather(*questions)
-    device = await doctor.probe(settings)
-    size = None if where else await asyncio.to_thread(hub.download_size, settings.model.name)
-    asked = [finding for findings in await asking for finding in findings]
-    return doctor.examine(device, settings, where, file, size, asked)
-
-
-async def _ask_platform(name: str, settings: DiscordConfig | TelegramConfig) -> "list[Finding]":
-    async def ask() -> "list[Finding]":
-        found: list[Finding] = await import_module(f"adapters.{name}.examine").examine(settings)
-        return found
-
-    return await _or_problem(name, ask(), [settings.token])
-
-
-async def _or_problem(
-    name: str, asking: "Awaitable[list[Finding]]", secrets: Sequence[str]
-) -> "list[Finding]":
-    """Return the findings of a service, or what keeps its library from asking it, without the secrets."""
-    from bot.setup.doctor import Finding
-
-    try:
-        return await asking
-    except UsageError as error:
-        return [Finding("problem", name, str(error))]
-    except Exception as error:  # noqa: BLE001 - a service's library may raise anything
-        reason = redact.Redactor(secrets)(repr(error))
-        return [Finding("problem", name, f"its library cannot be used: {reason}")]
-
-
-async def _ask_cluster(settings: Config) -> "list[Finding]":
-    _has_cluster_extra()
-    from bot.setup import cluster
-
-    return await cluster.examine(settings, _profile(settings))
-
-
-async def _draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
-    profile = _profile(settings)
-    engine = _engine(settings, profile)
-    try:
-        with bars() as show:
-            return await imagine.imagine(engine, profile, text, build.defaults(settings, profile), out, show)
-    except Refused as refused:
-        raise CommandError(Replies(profile).refused(refused, _locale()).text) from None
-    except OSError as error:
-        raise CommandError(f"--out {out}: {error.strerror}; choose another place for the picture") from None
-    finally:
-        await engine.close()
-
-
-async def _rewrite(settings: Config, prompt: str) -> str:
-    from engine.prompts import ruled
-
-    profile = _profile(settings)
-    if by_rules := ruled(build.engine_settings(settings), profile):
-        return by_rules.prepare(Optimize(prompt)).used
-    engine = _engine(settings, profile)
-    try:
-        return (await imagine.optimize(engine, prompt)).used
-    finally:
-        await engine.close()
-
-
-def _model_folder(settings: Config) -> Path | None:
-    """Return the folder of the model's own layout where all of the model is on this machine, else None."""
-    with suppress(EngineError):
-        files = sources.here(build.engine_settings(settings))
-        return files.base if files else None
-    return None
-
-
-def _profile(settings: Config) -> ModelProfile:
-    """Describe the model; raises `UsageError` for what is neither on this machine nor a name on the hub."""
-    name = settings.model.name
-    try:
-        is_file = hub.single(name) is not None
-        if not is_file and profiles.locate(name) is None and (hub.folder(name) or hub.is_path(name)):
-            raise UsageError(f"model.name = {name!r}: there is no such folder; {hub.ADVICE}")
-        return profiles.profile(name, settings.model.size, settings.model.base)
-    except EngineError as error:
-        raise UsageError(f"model.name: {error}") from None
-
-
-def _drawing(
-    settings: Config, profile: ModelProfile
-) -> "tuple[ProcessEngine | ClusterEngine, Callable[[], Sequence[Worker]]]":
-    """Return what draws for a bot that serves, this machine or its cluster, and what names the workers."""
-    if not settings.cluster.url:
-        return _engine(settings, profile), tuple
-    _has_cluster_extra()
-    from bot.setup import cluster
-
-    engine = cluster.engine(settings, profile)
-    return engine, lambda: cluster.workers(engine, profile)
-
-
-def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine:
-    one_picture = image_tokens(profile.base_size, profile.base_size)
-    idle = 60 * settings.model.idle_minutes
-    return ProcessEngine(build.engine_settings(settings), one_picture, idle=idle)
-
-
-def _platforms(settings: Config, replies: Replies, phase: Callable[[], str]) -> list[Platform]:
-    """Return what is served: the web chat unless it is off, and every service with a token.
-
-    A client library is imported only where it is used: each costs half a second of every start. One that
-    cannot be used is left out.
-    """
-    wanted: dict[str, Callable[[Config, Replies], Platform]] = {}
-    if settings.web.enabled:
-        wanted["web"] = partial(_web, phase)
-    if settings.discord.token:
-        wanted["discord"] = _discord
-    if settings.telegram.token:
-        wanted["telegram"] = _telegram
-    if not wanted:
-        raise UsageError("web.enabled = false leaves no platform to serve: switch it on, or set a token")
-    found = []
-    for name, make in wanted.items():
-        try:
-            found.append(make(settings, replies))
-        except config.ConfigError:
-            raise
-        except Exception:
-            log.exception("%s cannot be used and is left out", name)
-    if not found:
-        raise CommandError(f"{' and '.join(wanted)} cannot be used; the log above says why")
-    return found
-
-
-def _discord(settings: Config, replies: Replies) -> Platform:
-    from adapters.discord import DiscordPlatform
-
-    return DiscordPlatform(settings.discord, settings.data_dir, replies)
-
-
-def _telegram(settings: Config, replies: Replies) -> Platform:
-    from adapters.telegram import TelegramPlatform
-
-    return TelegramPlatform(settings.telegram, replies, settings.access.admins)
-
-
-def _web(phase: Callable[[], str], settings: Config, replies: Replies) -> Platform:
-    from adapters.web import WebPlatform
-
-    try:
-        folder = Path(settings.model.loras)
-        files = folder.rglob("*.safetensors") if settings.model.loras else ()
-        loras = sorted(file.relative_to(folder).with_suffix("").as_posix() for file in files)
-        return WebPlatform(settings.web, settings.data_dir, replies, engine=phase, loras=loras)
-    except ValueError as error:
-        raise config.ConfigError(str(error)) from None
-
-
-def _locale() -> str:
-    """Return the language to print in: the terminal's or the system's, where the terminal has its letters."""
-    named = filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG")))
-    found = (next(named, None) or locale.getlocale()[0] or DEFAULT).partition(".")[0].replace("_", "-")
-    # Windows says "Chinese (Simplified)_China".
-    tag = {"Chinese": "zh", "Japanese": "ja"}.get(found.partition("-")[0].partition(" ")[0], found)
-    try:
-        Texts().say(tag, "help-intro").encode(sys.stdout.encoding)
-    except UnicodeEncodeError:
-        return DEFAULT
-    return tag
 
 
 def _line(picture: dict[str, Any]) -> str:

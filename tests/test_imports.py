@@ -35,7 +35,12 @@ TORCH_FREE = {
     *(f"pictures/{name}.py" for name in ("chunks", "codec", "comfy", "foreign", "metadata", "values")),
 }
 SEEN_ABOVE = {"engine.types", "engine.pictures.codec", "engine.pictures.metadata", "engine.cjk", "engine.lru"}
-WIRING = {Path("bot/__main__.py"), Path("bot/setup/cluster.py"), Path("bot/setup/cluster_files.py")}
+WIRING = {
+    Path("bot/__main__.py"),
+    Path("bot/wiring.py"),
+    Path("bot/setup/cluster.py"),
+    Path("bot/setup/cluster_files.py"),
+}
 
 
 def _sources(package: str) -> list[Path]:

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from bot import __main__
+from bot import __main__, wiring
 from bot.replies.shrink import encoded
 from bot.setup import doctor, imagine
 from bot.setup.config import Config, load
@@ -186,7 +186,7 @@ def test_the_version_is_printed(bot: Bot) -> None:
 
 
 def test_rules_write_prompts_without_a_model(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(__main__, "_engine")
+    monkeypatch.delattr(wiring, "_engine")
     done = bot("optimize", "夕阳下海上的一艘红色帆船")
     assert done == (0, "a red sailboat on the sea at sunset\n", "")
     done = bot("optimize", "夕阳下的猫", MODEL__NAME="an/absent-model", MODEL__OPTIMIZER="rules")
@@ -230,7 +230,7 @@ def test_no_character_stops_the_output(
 def test_a_picture_is_written_as_its_name_says(
     bot: Bot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, suffix: str, form: str
 ) -> None:
-    monkeypatch.setattr(__main__, "_engine", lambda *_: FakeEngine(16))
+    monkeypatch.setattr(wiring, "_engine", lambda *_: FakeEngine(16))
     file = tmp_path / f"cat{suffix}"
     assert bot("imagine", "a red boat", "--seed", "7", "--size", "64x64", "--out", str(file)).status == 0
     with Image.open(file) as image:
@@ -343,13 +343,13 @@ class Interrupted(FakeEngine):
 
 
 def test_ctrl_c_is_silent(bot: Bot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(__main__, "_engine", lambda *_: Interrupted(16))
+    monkeypatch.setattr(wiring, "_engine", lambda *_: Interrupted(16))
     assert bot("imagine", "a red boat", "--out", str(tmp_path)) == (130, "", "")
 
 
 @has_full_disk
 def test_a_disk_that_is_full_is_one_line(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(__main__, "_engine", lambda *_: FakeEngine(16))
+    monkeypatch.setattr(wiring, "_engine", lambda *_: FakeEngine(16))
     words = ("a red boat", "--steps", "1", "--size", "64x64", "--out", "/dev/full")
     done = bot("imagine", *words, LOG_LEVEL="error")
     assert done.status == 1

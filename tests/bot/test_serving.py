@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from bot import __main__
+from bot import wiring
 from bot.fake import FakePlatform
 from bot.replies.replies import Replies
 from bot.setup.config import Config, ConfigError, DiscordConfig, TelegramConfig, WebConfig
@@ -141,14 +141,14 @@ def test_a_library_that_cannot_even_be_used_is_left_out(
     def broken(settings: Config, replies: Replies) -> Any:
         raise ImportError("no such library")
 
-    monkeypatch.setattr(__main__, "_discord", broken)
+    monkeypatch.setattr(wiring, "_discord", broken)
     settings = Config(data_dir=tmp_path, discord=DiscordConfig("x"), telegram=TelegramConfig("1:x"))
-    served = __main__._platforms(settings, Replies(PROFILE), lambda: "ready")
+    served = wiring.platforms_of(settings, Replies(PROFILE), lambda: "ready")
     assert [one.name for one in served] == ["web", "telegram"]
     assert "discord cannot be used and is left out" in caplog.text
     alone = Config(web=WebConfig(enabled=False), discord=DiscordConfig("x"))
-    with pytest.raises(__main__.CommandError, match="discord cannot be used"):
-        __main__._platforms(alone, Replies(PROFILE), lambda: "ready")
+    with pytest.raises(wiring.CommandError, match="discord cannot be used"):
+        wiring.platforms_of(alone, Replies(PROFILE), lambda: "ready")
 
 
 @pytest.mark.torch
@@ -189,11 +189,11 @@ async def test_every_address_on_the_networks_is_announced_where_the_page_listens
     ]
     async with house(tmp_path / "home") as home:
         settings = Config(data_dir=tmp_path, web=WebConfig(host="0.0.0.0", port=0, token="a long token"))
-        platforms = __main__._platforms(settings, Replies(PROFILE), lambda: "ready")
+        platforms = wiring.platforms_of(settings, Replies(PROFILE), lambda: "ready")
         service = Service(home.core, platforms)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(part) for part in service.parts()]
-            await __main__._ready(platforms, service)
+            await wiring.ready(platforms, service)
             for task in tasks:
                 task.cancel()
     first, *others = capsys.readouterr().out.splitlines()
@@ -207,7 +207,7 @@ async def test_every_address_on_the_networks_is_announced_where_the_page_listens
      (EngineState("failed", "no memory"), "failed"), (EngineState("ready"), "ready")],
 )  # fmt: skip
 def test_health_tells_the_first_loading_from_one_after_a_failure(state: EngineState, phase: str) -> None:
-    assert __main__._phase(state) == phase
+    assert wiring.phase(state) == phase
 
 
 async def test_others_are_announced_where_the_web_chats_port_is_taken(
@@ -216,11 +216,11 @@ async def test_others_are_announced_where_the_web_chats_port_is_taken(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         async with house(tmp_path / "home") as home:
             settings = Config(data_dir=tmp_path, web=WebConfig(port=taken.getsockname()[1]))
-            platforms = [*__main__._platforms(settings, Replies(PROFILE), lambda: "ready"), Failing("chat")]
+            platforms = [*wiring.platforms_of(settings, Replies(PROFILE), lambda: "ready"), Failing("chat")]
             service = Service(home.core, platforms)
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(part) for part in service.parts()]
-                await __main__._ready(platforms, service)
+                await wiring.ready(platforms, service)
                 for task in tasks:
                     task.cancel()
     assert capsys.readouterr().out == "ready: chat\n"

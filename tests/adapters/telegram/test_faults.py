@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.telegram import TelegramPlatform
-from bot import __main__
+from bot import wiring
 from bot.setup.config import Config, ConfigError, WebConfig
 from engine.fake import FakeEngine
 from tests.adapters.telegram.chats import ANN, BOB, GROUP
@@ -37,9 +37,9 @@ async def test_a_bad_token_ends_a_bot_that_serves_nobody_else(
 ) -> None:
     settings = Config(web=WebConfig(enabled=False), telegram=config(server, token=token))
     async with town(server, tmp_path) as here:
-        with pytest.raises(__main__.CommandError, match=r"telegram\.token"):
-            await __main__._keep_serving(
-                here.home.core, __main__._platforms(settings, here.home.replies, lambda: "ready")
+        with pytest.raises(wiring.CommandError, match=r"telegram\.token"):
+            await wiring.keep_serving(
+                here.home.core, wiring.platforms_of(settings, here.home.replies, lambda: "ready")
             )
 
 

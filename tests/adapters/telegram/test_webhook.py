@@ -9,7 +9,7 @@ from aiohttp import ClientSession
 
 from adapters.telegram import TelegramPlatform
 from adapters.telegram.webhook import HEADER
-from bot import __main__
+from bot import wiring
 from bot.setup.config import Config, ConfigError, WebConfig
 from engine.fake import striped
 from tests.adapters.telegram.chats import ANN, Json
@@ -100,9 +100,9 @@ async def test_an_address_in_use_is_one_line_that_names_the_setting(
     with socket.create_server((host, int(port))):
         async with town(server, tmp_path) as here:
             settings = Config(web=WebConfig(enabled=False), telegram=config(server, webhook=listening))
-            with pytest.raises(__main__.CommandError, match=r"telegram\.webhook_listen, or stop"):
-                await __main__._keep_serving(
-                    here.home.core, __main__._platforms(settings, here.home.replies, lambda: "ready")
+            with pytest.raises(wiring.CommandError, match=r"telegram\.webhook_listen, or stop"):
+                await wiring.keep_serving(
+                    here.home.core, wiring.platforms_of(settings, here.home.replies, lambda: "ready")
                 )
 
 
