@@ -18,7 +18,7 @@ from bot.fake import FakePlatform
 from bot.types import Address, Reply, User
 from engine.fake import FakeEngine
 from engine.types import Event, Task
-from tests.bot.house import TOKENS, House, house
+from tests.bot.harness import TOKENS, BotHarness, bot_harness
 
 WAITING = (30, 300, 3000, 10_000)
 JOBS_EACH = 10
@@ -64,7 +64,7 @@ async def measure(directory: Path, waiting: int) -> Measured:
     """Return what a job costs while `waiting` others wait."""
     engine, platform = SlowEngine(), CountingPlatform()
     people = waiting // JOBS_EACH
-    async with house(directory, engine=engine, platform=platform, run=False) as home:
+    async with bot_harness(directory, engine=engine, platform=platform, run=False) as home:
         asks = [await _ask(home, at, people) for at in range(waiting)]
         await home.settled()
         home.run()
@@ -80,7 +80,7 @@ async def measure(directory: Path, waiting: int) -> Measured:
     return Measured(asks[-ROUNDS:], rounds, busy, len(set(served)) == len(served))
 
 
-async def _ask(home: House, at: int, people: int) -> float:
+async def _ask(home: BotHarness, at: int, people: int) -> float:
     begun, name = time.perf_counter(), str(at % people)
     await home.ask(f"a picture for {name}", User("fake", name, name))
     return 1000 * (time.perf_counter() - begun)

@@ -29,9 +29,9 @@ from bot.storage.jobs import JobStore
 from bot.storage.pictures import PictureFolder
 from bot.types import Params
 from engine.fake import FakeEngine
+from tests.adapters.discord.harness import FREE, PROFILE
 from tests.adapters.discord.people import Chat
 from tests.adapters.discord.rest import TOKEN, Discord, running
-from tests.adapters.discord.studio import FREE, PROFILE
 from tests.running import ROOT
 
 PEOPLE = 50

@@ -24,7 +24,7 @@ from bot.policy.access import Access
 from bot.policy.limits import DAY, Rule
 from bot.storage.retention import Retention
 from bot.types import Action, User
-from tests.bot.house import ANN, BOB, House, house
+from tests.bot.harness import ANN, BOB, BotHarness, bot_harness
 
 NOW = 1_800_000_000.0
 SPANS = {"day": DAY, "year": 365 * DAY}
@@ -39,10 +39,10 @@ RULE = Rule(per_minute=0, per_day=10**9, waiting=0, queue=0, max_count=4, max_me
 PROMPT = "a red sailboat on the sea at sunset, oil on canvas, by an old master"
 
 
-def opened(directory: Path, days: float = 0.0) -> AbstractAsyncContextManager[House]:
+def opened(directory: Path, days: float = 0.0) -> AbstractAsyncContextManager[BotHarness]:
     """Open the bot without drawing; pictures and prompts are kept for so many days."""
     access = Access(admins=frozenset({"fake:user:9"}))
-    return house(directory, run=False, rule=RULE, access=access, retention=Retention(days, days))
+    return bot_harness(directory, run=False, rule=RULE, access=access, retention=Retention(days, days))
 
 
 async def build(directory: Path, rows: int, span: float) -> None:
@@ -123,7 +123,7 @@ async def _median(work: Callable[[], Awaitable[object]]) -> float:
     return statistics.median(took)
 
 
-async def _beside(home: House, work: Callable[[], Awaitable[object]]) -> tuple[float, float]:
+async def _beside(home: BotHarness, work: Callable[[], Awaitable[object]]) -> tuple[float, float]:
     """Return how long `work` takes, and the longest that one of a stranger's asks takes until it is done.
 
     An ask is counted from when it should have been made: the loop may be blocked then.

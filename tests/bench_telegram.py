@@ -16,8 +16,8 @@ from statistics import median, quantiles
 from engine.fake import FakeEngine, striped
 from engine.types import Generate
 from tests.adapters.telegram.chats import ANN, BOB, GROUP
+from tests.adapters.telegram.harness import TelegramHarness, telegram_harness
 from tests.adapters.telegram.server import Telegram, telegram
-from tests.adapters.telegram.town import Town, town
 
 ASKS = 40
 PEOPLE = 12
@@ -25,19 +25,19 @@ FLOOD = 30
 DRAWING = 0.5
 
 
-async def flooded(here: Town, server: Telegram) -> None:
+async def flooded(here: TelegramHarness, server: Telegram) -> None:
     """Let a group answer every message with a flood error, and ask there."""
     server.floods[GROUP] = FLOOD
     await here.chats.says("/imagine a boat", chat=GROUP)
 
 
-async def hanging(here: Town, server: Telegram) -> None:
+async def hanging(here: TelegramHarness, server: Telegram) -> None:
     """Let a file never come that somebody wants painted over."""
     server.hanging.add("getFile")
     await here.chats.says("as a painting", photo=striped("x", 64, 64))
 
 
-async def others(trouble: Callable[[Town, Telegram], Awaitable[None]] | None) -> list[float]:
+async def others(trouble: Callable[[TelegramHarness, Telegram], Awaitable[None]] | None) -> list[float]:
     """Return how many seconds each of another user's commands waits for its answer."""
     async with telegram() as server, started(server) as here:
         if trouble is not None:
@@ -73,14 +73,16 @@ async def group() -> list[float]:
         return waits
 
 
-def pictures(here: Town) -> int:
+def pictures(here: TelegramHarness) -> int:
     return len([message for message in here.chats.of_bot(GROUP) if message.get("photo")])
 
 
-def started(server: Telegram, engine: FakeEngine | None = None) -> AbstractAsyncContextManager[Town]:
+def started(
+    server: Telegram, engine: FakeEngine | None = None
+) -> AbstractAsyncContextManager[TelegramHarness]:
     """Return a bot in an empty folder that waits as long as it says."""
     folder = tempfile.mkdtemp()
-    return town(server, Path(folder), asyncio.sleep, engine=engine or FakeEngine(64))
+    return telegram_harness(server, Path(folder), asyncio.sleep, engine=engine or FakeEngine(64))
 
 
 async def main() -> None:

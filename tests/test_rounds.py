@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.adapters.discord import rest as discord
+from tests.adapters.discord.fake_discord import Interaction, Message
 from tests.adapters.discord.people import Chat, words
-from tests.adapters.discord.world import Interaction, Message
 from tests.adapters.telegram.chats import ANN, Json
 from tests.adapters.telegram.server import TOKEN, Telegram, telegram
 from tests.running import running

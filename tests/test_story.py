@@ -17,8 +17,8 @@ from engine.runtime.messages import RunTask, TaskEvent
 from engine.runtime.process import ProcessEngine
 from engine.runtime.worker import Worker
 from engine.types import EngineSettings, Generate, Picture, image_tokens
+from tests.adapters.telegram.harness import telegram_harness
 from tests.adapters.telegram.server import telegram
-from tests.adapters.telegram.town import town
 
 ROOT = Path(__file__).parents[1]
 FEWEST, MOST = 30, 39
@@ -72,7 +72,7 @@ async def test_a_message_passes_the_functions_that_are_told_of(tmp_path: Path) -
     engine = ProcessEngine(EngineSettings(), image_tokens(256, 256))
     engine.start()
     try:
-        async with telegram() as server, town(server, tmp_path, engine=engine) as here:
+        async with telegram() as server, telegram_harness(server, tmp_path, engine=engine) as here:
             with noting(passed):
                 assert (await here.said("a red boat at night --size 64x64 --steps 2"))["photo"]
     finally:

@@ -12,9 +12,9 @@ import pytest
 from adapters.discord.platform import SocksConnector
 from adapters.proxy import Proxy, find_proxy
 from bot.setup.config import ConfigError
-from tests.adapters.discord.studio import opened
+from tests.adapters.discord.harness import opened
+from tests.adapters.telegram.harness import telegram_harness
 from tests.adapters.telegram.server import telegram
-from tests.adapters.telegram.town import town
 
 SERVER = "https://api.telegram.org/bot"
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -62,7 +62,11 @@ async def socks() -> AsyncIterator[tuple[str, list[str]]]:
 
 
 async def test_telegram_is_reached_through_a_socks_proxy(tmp_path: Path) -> None:
-    async with socks() as (proxy, hosts), telegram() as server, town(server, tmp_path, proxy=proxy) as here:
+    async with (
+        socks() as (proxy, hosts),
+        telegram() as server,
+        telegram_harness(server, tmp_path, proxy=proxy) as here,
+    ):
         assert (await here.said("a boat"))["photo"]
     assert hosts
 
@@ -145,7 +149,7 @@ async def test_a_machines_proxy_that_cannot_be_used_stops_only_its_platform(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", "ftp://127.0.0.1:1")
-    async with telegram() as server, town(server, tmp_path) as here:
+    async with telegram() as server, telegram_harness(server, tmp_path) as here:
         with pytest.raises(ConfigError, match="ALL_PROXY"):
             await here.serving
         assert (await here.home.ask()).id

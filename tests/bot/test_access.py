@@ -11,7 +11,7 @@ from bot.policy.limits import DAY, Rule
 from bot.policy.role_limits import LimitRules, RoleLimits
 from bot.types import Action, Job, Refused, Reply, User, Verb
 from engine.fake import FakeEngine
-from tests.bot.house import ANN, BOB, FREE, TOKENS, Gate, House, house
+from tests.bot.harness import ANN, BOB, FREE, TOKENS, BotHarness, StepGate, bot_harness
 
 HERE = ("fake:server:1", "fake:channel:2", "fake:role:5")
 MEMBER = replace(ANN, groups=HERE)
@@ -37,7 +37,7 @@ ADMINS = Access(admins=frozenset(["fake:user:9"]))
 async def test_lists_let_in_or_keep_out_and_block_wins(
     tmp_path: Path, allow: tuple[str, ...], block: tuple[str, ...], comes_in: bool
 ) -> None:
-    async with house(tmp_path, access=Access(frozenset(allow), frozenset(block))) as home:
+    async with bot_harness(tmp_path, access=Access(frozenset(allow), frozenset(block))) as home:
         if comes_in:
             home.core.check_access(MEMBER)
             await home.ask(user=MEMBER)
@@ -54,7 +54,7 @@ async def test_lists_let_in_or_keep_out_and_block_wins(
 
 
 async def test_a_person_without_a_place_is_named_to_the_operator_by_themselves(tmp_path: Path) -> None:
-    async with house(tmp_path, access=Access(allow=frozenset(["fake:server:1"]))) as home:
+    async with bot_harness(tmp_path, access=Access(allow=frozenset(["fake:server:1"]))) as home:
         with pytest.raises(Refused) as caught:
             home.core.check_access(ANN)
         assert caught.value.values == {"place": "fake:user:1"}
@@ -81,7 +81,7 @@ async def test_a_person_without_a_place_is_named_to_the_operator_by_themselves(t
 async def test_who_may_press_a_button(
     tmp_path: Path, verb: Verb, user: User, anyone: bool, may: bool
 ) -> None:
-    async with house(tmp_path, access=replace(ADMINS, anyone_may_press=anyone)) as home:
+    async with bot_harness(tmp_path, access=replace(ADMINS, anyone_may_press=anyone)) as home:
         job = await home.ask(user=MEMBER)
         await home.core.idle()
         if may:
@@ -94,7 +94,7 @@ async def test_who_may_press_a_button(
 
 
 async def test_who_presses_owns_what_comes_of_it_and_reads_it_in_their_language(tmp_path: Path) -> None:
-    async with house(tmp_path, access=Access(anyone_may_press=True)) as home:
+    async with bot_harness(tmp_path, access=Access(anyone_may_press=True)) as home:
         job = await home.ask(user=MEMBER)
         await home.core.idle()
         reader = replace(NEIGHBOUR, locale="zh-CN")
@@ -111,8 +111,8 @@ async def test_who_presses_owns_what_comes_of_it_and_reads_it_in_their_language(
 
 
 async def test_a_moderator_cancels_what_another_is_having_drawn(tmp_path: Path) -> None:
-    gate = Gate()
-    async with house(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
+    gate = StepGate()
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
         job = await home.ask(user=MEMBER)
         await gate.reached()
         await home.press("cancel", job, user=replace(NEIGHBOUR, moderator=True))
@@ -145,7 +145,7 @@ def test_limits_are_for_others_than_who_is_alone_at_the_machine() -> None:
 async def test_roles_raise_limits_and_turns(tmp_path: Path) -> None:
     role_limits = (RoleLimits(frozenset(["fake:role:5"]), per_minute=9, max_count=4, priority=1),)
     rule = replace(FREE, per_minute=2, max_count=2)
-    async with house(tmp_path, rule=rule, role_limits=role_limits, run=False) as home:
+    async with bot_harness(tmp_path, rule=rule, role_limits=role_limits, run=False) as home:
         with pytest.raises(Refused, match="too-many"):
             await home.ask(count=4)
         await home.ask("m", MEMBER, count=4)
@@ -160,13 +160,13 @@ async def test_roles_raise_limits_and_turns(tmp_path: Path) -> None:
         assert len(counts.options) == 2
 
 
-async def administered(home: House, command: str, rest: str = "") -> str:
+async def administered(home: BotHarness, command: str, rest: str = "") -> str:
     return (await home.told(command, rest, CHIEF)).text
 
 
 @pytest.mark.parametrize("command", ["pause", "resume", "drain", "stats", "ban", "unban"])
 async def test_only_administrators_operate_the_bot(tmp_path: Path, command: str) -> None:
-    async with house(tmp_path, access=ADMINS) as home:
+    async with bot_harness(tmp_path, access=ADMINS) as home:
         with pytest.raises(Refused, match="admins-only"):
             await home.told(command, "#1")
         assert f"/{command}" not in (await home.told("help")).text
@@ -174,7 +174,7 @@ async def test_only_administrators_operate_the_bot(tmp_path: Path, command: str)
 
 
 async def test_paused_nothing_starts_and_who_waits_is_told(tmp_path: Path) -> None:
-    async with house(tmp_path, access=ADMINS) as home:
+    async with bot_harness(tmp_path, access=ADMINS) as home:
         await administered(home, "pause")
         job = await home.ask()
         await home.settled()
@@ -186,8 +186,8 @@ async def test_paused_nothing_starts_and_who_waits_is_told(tmp_path: Path) -> No
 
 
 async def test_where_no_machine_is_there_nothing_starts_and_everybody_is_told(tmp_path: Path) -> None:
-    gate = Gate()
-    async with house(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
+    gate = StepGate()
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
         drawn, job = await home.ask(), await home.ask(user=BOB)
         await gate.reached(1)
         home.engine.resize()
@@ -202,7 +202,7 @@ async def test_where_no_machine_is_there_nothing_starts_and_everybody_is_told(tm
 
 
 async def test_drained_what_waits_is_made_and_nothing_new_is_taken(tmp_path: Path) -> None:
-    async with house(tmp_path, access=ADMINS, run=False) as home:
+    async with bot_harness(tmp_path, access=ADMINS, run=False) as home:
         job = await home.ask()
         assert "1 job is waiting" in await administered(home, "drain")
         with pytest.raises(Refused, match="draining"):
@@ -216,14 +216,14 @@ async def test_drained_what_waits_is_made_and_nothing_new_is_taken(tmp_path: Pat
 
 async def test_a_ban_shuts_a_person_out_for_its_days_on_every_linked_account(tmp_path: Path) -> None:
     elsewhere = User("other", "7", "Annie")
-    async with house(tmp_path, access=ADMINS) as home:
+    async with bot_harness(tmp_path, access=ADMINS) as home:
         job = await home.ask()
         code = (await home.told("link")).prompt.removeprefix("/link ")
         await home.told("link", code, elsewhere)
         await home.core.idle()
         said = await administered(home, "ban", f"#{job.id} 2 too much spam")
         assert said == "fake:user:1 is shut out for 2 days."
-    async with house(tmp_path, access=ADMINS) as home:
+    async with bot_harness(tmp_path, access=ADMINS) as home:
         for user in (ANN, elsewhere):
             with pytest.raises(Refused) as caught:
                 home.core.check_access(user)
@@ -239,7 +239,7 @@ async def test_a_ban_shuts_a_person_out_for_its_days_on_every_linked_account(tmp
 
 
 async def test_a_ban_without_days_lasts_until_it_is_lifted(tmp_path: Path) -> None:
-    async with house(tmp_path, access=ADMINS) as home:
+    async with bot_harness(tmp_path, access=ADMINS) as home:
         assert await administered(home, "ban", "fake:user:2 spam") == "fake:user:2 is shut out for good."
         await administered(home, "ban", "other:user:3 5d")
         assert (await administered(home, "ban")).splitlines() == [
@@ -259,7 +259,7 @@ async def test_a_ban_without_days_lasts_until_it_is_lifted(tmp_path: Path) -> No
 
 
 async def test_the_numbers_of_the_day_are_those_of_the_rows(tmp_path: Path) -> None:
-    async with house(tmp_path, access=ADMINS) as home:
+    async with bot_harness(tmp_path, access=ADMINS) as home:
         await asyncio.gather(home.ask(count=2), home.ask("fail:", user=BOB), home.ask("lost once:"))
         await home.core.idle()
         lines = (await home.told("stats", user=CHIEF)).text.splitlines()

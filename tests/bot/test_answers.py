@@ -8,11 +8,11 @@ from bot.policy.limits import left
 from bot.requests.commands import Command
 from bot.types import Refused
 from engine.fake import FakeEngine
-from tests.bot.house import ANN, BOB, FREE, TOKENS, Gate, house
+from tests.bot.harness import ANN, BOB, FREE, TOKENS, StepGate, bot_harness
 
 
 async def test_help_history_and_quota_answer_for_the_person_who_asks(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         replies, core = home.replies, home.core
         job = await home.ask()
         await core.idle()
@@ -25,7 +25,7 @@ async def test_help_history_and_quota_answer_for_the_person_who_asks(tmp_path: P
 
 
 async def test_queue_names_ones_own_places_and_how_many_wait(tmp_path: Path) -> None:
-    async with house(tmp_path, run=False) as home:
+    async with bot_harness(tmp_path, run=False) as home:
         await home.ask(user=BOB)
         mine = await home.ask()
         expected = home.replies.queue("en", [(await home.row(mine), 2)], 2)
@@ -33,7 +33,7 @@ async def test_queue_names_ones_own_places_and_how_many_wait(tmp_path: Path) -> 
 
 
 async def test_show_and_info_take_a_number_or_the_newest_job(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         first, second = await home.ask(), await home.ask("a house")
         await home.core.idle()
         newest = await home.message(second)
@@ -62,7 +62,7 @@ async def test_show_and_info_take_a_number_or_the_newest_job(tmp_path: Path) -> 
     ],
 )
 async def test_what_cannot_be_answered_is_refused(tmp_path: Path, name: str, rest: str, code: str) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         with pytest.raises(Refused) as caught:
             await home.core.answer(ANN, Command(name, rest))
         assert caught.value.code == code
@@ -70,7 +70,7 @@ async def test_what_cannot_be_answered_is_refused(tmp_path: Path, name: str, res
 
 @pytest.mark.parametrize("rest", ["", "all", "全部", "すべて"])
 async def test_cancel_ends_one_job_or_all_and_answers_with_what_is_left(tmp_path: Path, rest: str) -> None:
-    async with house(tmp_path, run=False) as home:
+    async with bot_harness(tmp_path, run=False) as home:
         jobs = [await home.ask() for _ in range(3)]
         answer = await home.core.answer(ANN, Command("cancel", str(jobs[1].id)))
         waiting = [(await home.row(job), place) for job, place in ((jobs[0], 1), (jobs[2], 2))]
@@ -81,8 +81,8 @@ async def test_cancel_ends_one_job_or_all_and_answers_with_what_is_left(tmp_path
 
 
 async def test_cancelling_all_begins_none_of_them(tmp_path: Path) -> None:
-    gate = Gate()
-    async with house(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
+    gate = StepGate()
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
         for number in range(6):
             await home.ask(f"boat {number}")
         await gate.reached()

@@ -15,7 +15,7 @@ from bot.types import Action, Address, Job, Refused, Reply, User
 from engine.fake import striped
 from engine.pictures import metadata
 from engine.types import Generate, Optimize, Upscale
-from tests.bot.house import ANN, BOB, House, house
+from tests.bot.harness import ANN, BOB, BotHarness, bot_harness
 
 PLAIN = striped("x", 64, 64)
 OURS = metadata.write(PLAIN, metadata.Parameters("a boat"))
@@ -24,7 +24,7 @@ OURS = metadata.write(PLAIN, metadata.Parameters("a boat"))
 class Asker:
     """One user of a whole bot in small; `places` counts how often a message was begun for a job."""
 
-    def __init__(self, home: House) -> None:
+    def __init__(self, home: BotHarness) -> None:
         self.home = home
         self.places = 0
         self._events = 0
@@ -63,7 +63,7 @@ class Asker:
 
 @pytest.fixture
 async def asker(tmp_path: Path) -> AsyncIterator[Asker]:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         yield Asker(home)
 
 

@@ -15,7 +15,7 @@ from bot.storage.accounts import Ban
 from bot.storage.attached import UNUSED
 from bot.types import Action, Refused
 from engine.fake import FakeEngine
-from tests.bot.house import ANN, CHIEF, FREE, TOKENS, Gate, house
+from tests.bot.harness import ANN, CHIEF, FREE, TOKENS, StepGate, bot_harness
 
 
 def picture(color: str = "red", size: tuple[int, int] = (64, 64)) -> bytes:
@@ -45,8 +45,8 @@ async def unfetched() -> bytes:
 async def test_a_picture_is_not_even_fetched_for_an_ask_beyond_the_limits(
     tmp_path: Path, rule: Any, said: dict[str, str], code: str
 ) -> None:
-    gate = Gate()
-    async with house(tmp_path, engine=FakeEngine(TOKENS, gate), rule=rule) as home:
+    gate = StepGate()
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate), rule=rule) as home:
         await home.ask()
         with pytest.raises(Refused, match=code):
             await home.ask(fetch=unfetched, **said)
@@ -67,7 +67,7 @@ async def test_a_picture_is_not_even_fetched_for_an_ask_beyond_the_limits(
 async def test_a_picture_is_not_decoded_where_its_size_says_enough(
     tmp_path: Path, rule: Any, said: dict[str, Any], code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with house(tmp_path, rule=rule) as home:
+    async with bot_harness(tmp_path, rule=rule) as home:
         await home.ask(steps=8)
         await home.core.idle()
         monkeypatch.setattr(pictures, "_upright_png", lambda *_: pytest.fail("the picture was decoded"))
@@ -77,7 +77,7 @@ async def test_a_picture_is_not_decoded_where_its_size_says_enough(
 
 
 async def test_nor_is_it_for_who_was_shut_out_or_while_nothing_is_accepted(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         await home.told("drain", user=CHIEF)
         with pytest.raises(Refused, match="draining"):
             await home.ask(fetch=unfetched)
@@ -98,7 +98,7 @@ async def test_pictures_are_decoded_one_at_a_time(tmp_path: Path, monkeypatch: p
         return png
 
     monkeypatch.setattr(pictures, "_upright_png", counted)
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         colors = ("red", "lime", "blue", "white", "black", "teal")
         await asyncio.gather(*(home.ask(image=picture(color, (900, 900))) for color in colors))
         assert most == 1
@@ -106,8 +106,8 @@ async def test_pictures_are_decoded_one_at_a_time(tmp_path: Path, monkeypatch: p
 
 
 async def test_of_twelve_at_once_only_those_within_the_limit_leave_a_picture(tmp_path: Path) -> None:
-    gate = Gate()
-    async with house(tmp_path, engine=FakeEngine(TOKENS, gate), rule=replace(FREE, waiting=2)) as home:
+    gate = StepGate()
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate), rule=replace(FREE, waiting=2)) as home:
         asked = (home.ask(image=picture(size=(64, 64 + each))) for each in range(12))
         done = await asyncio.gather(*asked, return_exceptions=True)
         assert sum(isinstance(each, Refused) for each in done) == 10
@@ -117,14 +117,14 @@ async def test_of_twelve_at_once_only_those_within_the_limit_leave_a_picture(tmp
 
 
 async def test_a_picture_whose_own_prompt_is_refused_leaves_no_file(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         with pytest.raises(Refused, match="nothing-to-redraw"):
             await home.ask("", kind="upscale", image=picture(), method="redraw")
         assert inputs(tmp_path) == []
 
 
 async def test_a_refusal_keeps_the_same_picture_of_an_earlier_job(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await home.ask(image=picture())
         with pytest.raises(Refused, match="nothing-to-redraw"):
             await home.ask("", kind="upscale", image=picture(), method="redraw")
@@ -134,7 +134,7 @@ async def test_a_refusal_keeps_the_same_picture_of_an_earlier_job(tmp_path: Path
 async def test_pictures_of_asks_that_died_with_the_bot_are_swept_and_those_under_way_are_not(
     tmp_path: Path,
 ) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await home.ask(image=picture())
         await home.core.idle()
         lost, new = await home.images.keep(picture("lime")), await home.images.keep(picture("blue"))
@@ -148,7 +148,7 @@ async def test_pictures_of_asks_that_died_with_the_bot_are_swept_and_those_under
 
 
 async def test_forgetting_leaves_no_picture_behind(tmp_path: Path) -> None:
-    async with house(tmp_path, rule=replace(FREE, per_minute=2)) as home:
+    async with bot_harness(tmp_path, rule=replace(FREE, per_minute=2)) as home:
         asked = (home.ask(image=picture(size=(64, 64 + each))) for each in range(9))
         await asyncio.gather(*asked, return_exceptions=True)
         await home.core.idle()

@@ -12,13 +12,13 @@ from bot.__main__ import main
 from bot.setup.backup import BackupError, backup, restore
 from bot.storage.database import DATABASE, newest_version
 from bot.storage.lock import DirectoryBusy
-from tests.bot.house import ANN, house
+from tests.bot.harness import ANN, bot_harness
 
 
 @pytest.fixture
 async def archive(tmp_path: Path) -> Path:
     """A backup that was taken while a bot ran, with one finished job in it."""
-    async with house(tmp_path / "a") as home:
+    async with bot_harness(tmp_path / "a") as home:
         await home.ask("a boat")
         await home.core.idle()
         backup(tmp_path / "a", tmp_path / "bot.zip")
@@ -27,18 +27,18 @@ async def archive(tmp_path: Path) -> Path:
 
 async def test_a_bot_goes_on_from_a_backup_that_was_taken_while_it_ran(archive: Path, tmp_path: Path) -> None:
     assert restore(tmp_path / "b", archive) is None
-    async with house(tmp_path / "b") as home:
+    async with bot_harness(tmp_path / "b") as home:
         [job] = await home.store.history(ANN.person, 2, None)
         assert await home.images.read(job.pictures[0].file)
 
 
 async def test_what_was_there_before_is_set_aside(archive: Path, tmp_path: Path) -> None:
-    async with house(tmp_path / "b") as home:
+    async with bot_harness(tmp_path / "b") as home:
         await home.ask("a house")
         await home.core.idle()
     before = restore(tmp_path / "b", archive)
     assert before is not None
-    async with house(before) as home:
+    async with bot_harness(before) as home:
         [job] = await home.store.history(ANN.person, 2, None)
         assert job.request.params.prompt == "a house"
 
@@ -58,7 +58,7 @@ async def test_only_its_owner_reads_a_backup(archive: Path) -> None:
 
 
 async def test_nothing_is_restored_into_a_bot_that_runs(archive: Path, tmp_path: Path) -> None:
-    async with house(tmp_path / "b"):
+    async with bot_harness(tmp_path / "b"):
         with pytest.raises(DirectoryBusy):
             restore(tmp_path / "b", archive)
 

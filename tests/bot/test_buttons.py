@@ -8,17 +8,17 @@ from bot.types import Action, Job, Refused, Reply, Verb
 from engine.fake import FakeEngine, striped
 from engine.pictures import metadata
 from engine.types import Generate, Upscale
-from tests.bot.house import ANN, BOB, TOKENS, Gate, House, house
+from tests.bot.harness import ANN, BOB, TOKENS, BotHarness, StepGate, bot_harness
 
 
-async def drawn(home: House, **said: object) -> Job:
+async def drawn(home: BotHarness, **said: object) -> Job:
     job = await home.ask(**said)
     await home.core.idle()
     return await home.row(job)
 
 
 async def test_a_reroll_is_a_new_job_in_a_message_of_its_own(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await drawn(home)
         again = await home.pressed("reroll", job)
         assert again.id != job.id
@@ -31,7 +31,7 @@ async def test_a_reroll_is_a_new_job_in_a_message_of_its_own(tmp_path: Path) -> 
 
 
 async def test_the_same_press_twice_is_one_job(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await drawn(home)
         first, second = await home.press("reroll", job, event="p"), await home.press("reroll", job, event="p")
         assert isinstance(first, Job)
@@ -42,7 +42,7 @@ async def test_the_same_press_twice_is_one_job(tmp_path: Path) -> None:
 
 
 async def test_vary_takes_one_picture_of_a_grid(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await drawn(home, count=4)
         varied = await home.pressed("vary", job, 2)
         tasks = [task for task in home.engine.tasks[-4:] if isinstance(task, Generate)]
@@ -53,7 +53,7 @@ async def test_vary_takes_one_picture_of_a_grid(tmp_path: Path) -> None:
 
 
 async def test_upscale_enlarges_that_picture_and_can_be_upscaled_again(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await drawn(home, count=4)
         large = await home.pressed("upscale", job, 3)
         task = home.engine.tasks[-1]
@@ -65,7 +65,7 @@ async def test_upscale_enlarges_that_picture_and_can_be_upscaled_again(tmp_path:
 
 
 async def test_a_picture_with_its_prompt_is_redrawn_where_it_is_said(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await drawn(home)
         file = home.images.path(job.pictures[0].file)
         file.write_bytes(metadata.write(file.read_bytes(), metadata.Parameters("a fine boat")))
@@ -77,7 +77,7 @@ async def test_a_picture_with_its_prompt_is_redrawn_where_it_is_said(tmp_path: P
 
 
 async def test_a_picture_is_enlarged_by_the_factor_and_the_method_that_are_said(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await drawn(home)
         await home.act(Action("upscale", job.id, 0, "x4 sr"))
         await home.core.idle()
@@ -89,7 +89,7 @@ async def test_a_picture_is_enlarged_by_the_factor_and_the_method_that_are_said(
 
 
 async def test_a_redraw_needs_the_pictures_prompt_and_that_prompt_is_judged(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await drawn(home)
         with pytest.raises(Refused, match="nothing-to-redraw"):
             await home.act(Action("upscale", job.id, 0, "redraw"))
@@ -99,7 +99,7 @@ async def test_a_redraw_needs_the_pictures_prompt_and_that_prompt_is_judged(tmp_
 
 
 async def test_reroll_and_vary_under_an_upscaled_picture_mean_the_drawing_behind_it(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await drawn(home, count=2)
         large = await home.pressed("upscale", await home.pressed("upscale", job, 1))
         assert (await home.pressed("reroll", large)).request.parent == job.id
@@ -114,7 +114,7 @@ async def test_reroll_and_vary_under_an_upscaled_picture_mean_the_drawing_behind
 async def test_an_optimized_prompt_can_be_used_or_left(
     tmp_path: Path, verb: Verb, prompt: str, original: str
 ) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await drawn(home, prompt="boat", kind="optimize")
         await home.pressed(verb, job)
         task = home.engine.tasks[-1]
@@ -123,7 +123,7 @@ async def test_an_optimized_prompt_can_be_used_or_left(
 
 
 async def test_info_and_edit_are_private_and_make_no_job(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await drawn(home)
         for verb in ("info", "edit"):
             reply = await home.press(verb, job)  # type: ignore[arg-type]
@@ -133,7 +133,7 @@ async def test_info_and_edit_are_private_and_make_no_job(tmp_path: Path) -> None
 
 
 async def test_delete_removes_the_files_and_says_so_in_the_message(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await drawn(home, count=2)
         assert await home.press("delete", job) is None
         assert await home.press("delete", job) is None
@@ -148,7 +148,7 @@ async def test_delete_removes_the_files_and_says_so_in_the_message(tmp_path: Pat
 
 
 async def test_only_the_jobs_own_person_may_press(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await drawn(home)
         shows = len(home.platform.shows)
         verbs: tuple[Verb, ...] = ("reroll", "vary", "upscale", "edit", "info", "delete", "cancel")
@@ -159,8 +159,8 @@ async def test_only_the_jobs_own_person_may_press(tmp_path: Path) -> None:
 
 
 async def test_a_button_of_an_unknown_job_or_an_unfinished_picture_is_refused(tmp_path: Path) -> None:
-    gate = Gate()
-    async with house(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
+    gate = StepGate()
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
         job = await home.ask()
         await gate.reached()
         refusals: tuple[Verb, ...] = ("vary", "upscale", "delete", "use")
@@ -170,21 +170,21 @@ async def test_a_button_of_an_unknown_job_or_an_unfinished_picture_is_refused(tm
         await home.core.cancel(ANN)
         await home.core.idle()
         gate.open()
-        async with house(tmp_path / "other") as other:
+        async with bot_harness(tmp_path / "other") as other:
             with pytest.raises(Refused, match="no-such-job"):
                 await other.press("reroll", job)
 
 
 async def test_a_failed_job_can_be_rerolled(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await drawn(home, prompt="fail:")
         assert (await home.pressed("reroll", job)).state == "failed"
 
 
 async def test_an_upscale_that_was_cancelled_is_tried_again_as_it_was(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await drawn(home, count=2)
-    async with house(tmp_path, run=False) as home:
+    async with bot_harness(tmp_path, run=False) as home:
         waiting = await home.act(Action("upscale", job.id, 1, "x4 sr"))
         await home.core.cancel(ANN)
         assert isinstance(waiting, Job)
@@ -196,10 +196,10 @@ async def test_an_upscale_that_was_cancelled_is_tried_again_as_it_was(tmp_path: 
 
 
 async def test_an_upscale_whose_picture_was_deleted_while_it_waited_fails_uncharged(tmp_path: Path) -> None:
-    gate = Gate()
-    async with house(tmp_path) as home:
+    gate = StepGate()
+    async with bot_harness(tmp_path) as home:
         job = await drawn(home)
-    async with house(tmp_path, engine=FakeEngine(TOKENS, gate), run=False) as home:
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate), run=False) as home:
         waiting = await home.press("upscale", job)
         assert isinstance(waiting, Job)
         await home.press("delete", job)

@@ -140,7 +140,10 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
             ("prompt_language", "zh", "english", "own"),
         ),
         ({"ZIMAGE_BOT_LOG_LEVEL": "loud"}, ("log_level", "loud", "warning")),
-        ({"ZIMAGE_BOT_ACCESS__ALLOW": "discord:server:1,House"}, ("access.allow", "House", "discord:role:5")),
+        (
+            {"ZIMAGE_BOT_ACCESS__ALLOW": "discord:server:1,BotHarness"},
+            ("access.allow", "BotHarness", "discord:role:5"),
+        ),
         ({"ZIMAGE_BOT_DISCORD__COMMAND": "Paint it"}, ("discord.command", "Paint it", "a–z")),
         ({"ZIMAGE_BOT_WEB": "1"}, ("web", "table")),
         ({"ZIMAGE_BOT_WEB__HOSTS": "https://x.example"}, ("web.hosts", "without scheme and port")),

@@ -11,11 +11,11 @@ from bot.policy.limits import Rule
 from bot.types import Job, Refused, Reply
 from engine.fake import FakeEngine
 from engine.types import Generate, Upscale
-from tests.bot.house import ANN, BOB, TOKENS, Gate, house
+from tests.bot.harness import ANN, BOB, TOKENS, StepGate, bot_harness
 
 
 async def test_a_prompt_becomes_a_picture_in_its_message(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await home.ask()
         await home.core.idle()
         row = await home.row(job)
@@ -27,7 +27,7 @@ async def test_a_prompt_becomes_a_picture_in_its_message(tmp_path: Path) -> None
 
 
 async def test_the_first_reply_gives_the_place_and_the_message_keeps_its_address(tmp_path: Path) -> None:
-    async with house(tmp_path, run=False) as home:
+    async with bot_harness(tmp_path, run=False) as home:
         first, second = await home.ask(), await home.ask()
         expected = home.replies.waiting(await home.row(second), 2)
         assert (await home.message(second)).text == expected.text
@@ -38,8 +38,8 @@ async def test_the_first_reply_gives_the_place_and_the_message_keeps_its_address
 
 
 async def test_places_are_brought_up_to_date_when_the_line_moves(tmp_path: Path) -> None:
-    gate = Gate()
-    async with house(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
+    gate = StepGate()
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
         jobs = [await home.ask() for _ in range(4)]
         await gate.reached()
         await home.core.cancel(ANN, jobs[2].id)
@@ -50,8 +50,8 @@ async def test_places_are_brought_up_to_date_when_the_line_moves(tmp_path: Path)
 
 
 async def test_progress_is_shown_while_a_picture_is_drawn(tmp_path: Path) -> None:
-    gate = Gate(step=3)
-    async with house(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
+    gate = StepGate(step=3)
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
         job = await home.ask(steps=4)
         await gate.reached()
         reply = await home.core.reply(await home.row(job))
@@ -62,7 +62,7 @@ async def test_progress_is_shown_while_a_picture_is_drawn(tmp_path: Path) -> Non
 
 
 async def test_four_pictures_are_one_job_with_one_grid(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await home.ask(count=4)
         await home.core.idle()
         row = await home.row(job)
@@ -72,7 +72,7 @@ async def test_four_pictures_are_one_job_with_one_grid(tmp_path: Path) -> None:
 
 
 async def test_the_same_event_twice_is_one_job_and_one_picture(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         jobs = await asyncio.gather(*(home.ask(event="e1") for _ in range(5)))
         await home.core.idle()
         assert len({job.id for job in jobs}) == 1
@@ -80,7 +80,7 @@ async def test_the_same_event_twice_is_one_job_and_one_picture(tmp_path: Path) -
 
 
 async def test_twenty_submits_at_once_never_exceed_the_rule(tmp_path: Path) -> None:
-    async with house(tmp_path, rule=Rule(per_minute=7)) as home:
+    async with bot_harness(tmp_path, rule=Rule(per_minute=7)) as home:
         results = await asyncio.gather(*(home.ask() for _ in range(20)), return_exceptions=True)
         assert sum(isinstance(result, Job) for result in results) == 7
         await home.core.idle()
@@ -98,7 +98,7 @@ async def test_twenty_submits_at_once_never_exceed_the_rule(tmp_path: Path) -> N
     ],
 )
 async def test_a_refused_ask_leaves_no_trace(tmp_path: Path, said: dict[str, object], code: str) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         with pytest.raises(Refused) as caught:
             await home.ask(**said)
         assert caught.value.code == code
@@ -107,7 +107,7 @@ async def test_a_refused_ask_leaves_no_trace(tmp_path: Path, said: dict[str, obj
 
 
 async def test_a_submit_goes_on_when_its_caller_is_cancelled(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         asking = asyncio.ensure_future(home.ask())
 
         async def state(wanted: str = "") -> bool:
@@ -121,7 +121,7 @@ async def test_a_submit_goes_on_when_its_caller_is_cancelled(tmp_path: Path) -> 
 
 
 async def test_an_optimized_prompt_with_a_banned_word_fails_uncharged(tmp_path: Path) -> None:
-    async with house(tmp_path, banned=["sunset"]) as home:
+    async with bot_harness(tmp_path, banned=["sunset"]) as home:
         job = await home.ask("a boat")
         await home.core.idle()
         row = await home.row(job)
@@ -134,7 +134,7 @@ async def test_an_optimized_prompt_with_a_banned_word_fails_uncharged(tmp_path: 
 async def test_a_task_the_engine_cannot_do_fails_uncharged_and_the_next_works(
     tmp_path: Path, code: str
 ) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         bad, good = await home.ask(f"fail {code}:", count=3), await home.ask()
         await home.core.idle()
         row = await home.row(bad)
@@ -149,7 +149,7 @@ async def test_a_bug_in_one_job_does_not_stop_the_line(tmp_path: Path) -> None:
         if "odd" in task.prompt:
             raise ZeroDivisionError
 
-    async with house(tmp_path, engine=FakeEngine(TOKENS, stumble)) as home:
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, stumble)) as home:
         odd, good = await home.ask("odd"), await home.ask()
         await home.core.idle()
         assert ((await home.row(odd)).state, (await home.row(odd)).error) == ("failed", "internal")
@@ -157,7 +157,7 @@ async def test_a_bug_in_one_job_does_not_stop_the_line(tmp_path: Path) -> None:
 
 
 async def test_cancelling_a_waiting_job_costs_nothing_and_only_ones_own(tmp_path: Path) -> None:
-    async with house(tmp_path, run=False) as home:
+    async with bot_harness(tmp_path, run=False) as home:
         mine, other = await home.ask(), await home.ask(user=BOB)
         assert await home.core.cancel(ANN, other.id) == 0
         assert await home.core.cancel(ANN) == 1
@@ -169,8 +169,8 @@ async def test_cancelling_a_waiting_job_costs_nothing_and_only_ones_own(tmp_path
 
 
 async def test_cancelling_a_running_job_stops_the_engine_and_costs_the_steps_done(tmp_path: Path) -> None:
-    gate = Gate(step=3)
-    async with house(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
+    gate = StepGate(step=3)
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
         job = await home.ask(steps=8)
         await gate.reached()
         assert await home.press("cancel", job) is None
@@ -184,7 +184,7 @@ async def test_cancelling_a_running_job_stops_the_engine_and_costs_the_steps_don
 
 
 async def test_people_take_turns_though_one_has_ordered_many(tmp_path: Path) -> None:
-    async with house(tmp_path, run=False) as home:
+    async with bot_harness(tmp_path, run=False) as home:
         for _ in range(2):
             await home.ask("ann", count=4)
         await home.ask("bob", user=BOB)
@@ -194,7 +194,7 @@ async def test_people_take_turns_though_one_has_ordered_many(tmp_path: Path) -> 
 
 
 async def test_the_last_word_is_repeated_until_the_platform_takes_it(tmp_path: Path) -> None:
-    async with house(tmp_path, run=False) as home:
+    async with bot_harness(tmp_path, run=False) as home:
         job = await home.ask()
         home.platform.fail(7)
         home.run()
@@ -206,7 +206,7 @@ async def test_the_last_word_is_repeated_until_the_platform_takes_it(tmp_path: P
 async def test_a_platform_that_misses_the_first_reply_still_gets_the_picture(tmp_path: Path) -> None:
     platform = FakePlatform()
     platform.fail(1)
-    async with house(tmp_path, platform=platform) as home:
+    async with bot_harness(tmp_path, platform=platform) as home:
         job = await home.ask()
         await home.core.idle()
         assert (await home.row(job)).state == "delivered"
@@ -214,7 +214,7 @@ async def test_a_platform_that_misses_the_first_reply_still_gets_the_picture(tmp
 
 
 async def test_an_optimize_job_ends_with_its_words(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await home.ask("boat", kind="optimize")
         await home.core.idle()
         row = await home.row(job)
@@ -223,7 +223,7 @@ async def test_an_optimize_job_ends_with_its_words(tmp_path: Path) -> None:
 
 
 async def test_an_attached_picture_starts_the_drawing_with_its_aspect(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         drawn = await home.ask(width=128, height=64)
         await home.core.idle()
         job = await home.ask(image=(await home.message(drawn)).images[0].data)
@@ -234,7 +234,7 @@ async def test_an_attached_picture_starts_the_drawing_with_its_aspect(tmp_path: 
 
 
 async def test_an_attached_picture_can_be_upscaled(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         drawn = await home.ask()
         await home.core.idle()
         job = await home.ask("", kind="upscale", image=(await home.message(drawn)).images[0].data)
@@ -244,7 +244,7 @@ async def test_an_attached_picture_can_be_upscaled(tmp_path: Path) -> None:
 
 
 async def test_a_person_sees_only_their_own_jobs(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await home.ask()
         await home.core.idle()
         with pytest.raises(Refused, match="no-such-job"):
@@ -257,7 +257,7 @@ async def test_a_person_sees_only_their_own_jobs(tmp_path: Path) -> None:
 
 
 async def test_old_pictures_are_swept_away_and_the_message_says_so(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await home.ask()
         await home.core.idle()
         home.time += 2 * 86_400
@@ -269,7 +269,7 @@ async def test_old_pictures_are_swept_away_and_the_message_says_so(tmp_path: Pat
 
 
 async def test_replies_of_one_message_never_go_back_in_time(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await home.ask(steps=6, count=2)
         await home.core.idle()
         steps = [reply.progress[0] for _, reply in home.platform.shows if reply.progress]
@@ -282,7 +282,7 @@ async def test_who_waits_is_told_when_theirs_is_due_once_the_pace_is_known(tmp_p
     async def slowly(task: Generate, step: int) -> None:
         home.time += 3.0
 
-    async with house(tmp_path, engine=FakeEngine(TOKENS, slowly), run=False) as home:
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, slowly), run=False) as home:
         jobs = [await home.ask(user=user) for user in (ANN, BOB, ANN, BOB)]
         assert (await home.message(jobs[3])).eta is None
         home.run()

@@ -4,13 +4,13 @@ from pathlib import Path
 
 from bot.replies.replies import Replies
 from engine.fake import FakeEngine
-from tests.bot.house import ANN, PROFILE, TOKENS, Gate, house
+from tests.bot.harness import ANN, PROFILE, TOKENS, StepGate, bot_harness
 from tests.bot.jobs import job, picture
 
 
 async def test_progress_counts_the_steps_a_fast_picture_really_takes(tmp_path: Path) -> None:
-    gate = Gate(step=3)
-    async with house(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
+    gate = StepGate(step=3)
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
         job = await home.ask(steps=12, fast=True)
         await gate.reached()
         gate.open()

@@ -12,7 +12,7 @@ from bot.storage.database import DATABASE
 from bot.storage.jobs import BATCH, JobStore
 from bot.storage.retention import Retention
 from bot.types import Action, User
-from tests.bot.house import ANN, BOB, CHIEF, House, house
+from tests.bot.harness import ANN, BOB, CHIEF, BotHarness, bot_harness
 
 WHOLE = re.compile(
     r"SCAN (jobs|pictures|spent)(?! USING (COVERING )?INDEX jobs_(open|unshown|favourite|to_\w+))"
@@ -20,7 +20,7 @@ WHOLE = re.compile(
 BY_HAND = re.compile(r"^\s*(SELECT|UPDATE|DELETE|INSERT|REPLACE)\b", re.IGNORECASE)
 
 
-async def traced(home: House) -> list[str]:
+async def traced(home: BotHarness) -> list[str]:
     """Return a list that every statement of a bot is added to, values filled in."""
     said: list[str] = []
     for connection in (home.store._db.connection, home.store._db._reader):
@@ -39,7 +39,7 @@ def whole_scans(directory: Path, statements: list[str]) -> list[str]:
     return [step for step in steps if WHOLE.match(step)]
 
 
-async def fill(home: House) -> None:
+async def fill(home: BotHarness) -> None:
     for user in (ANN, BOB):
         for _ in range(3):
             await home.ask(user=user)
@@ -51,7 +51,7 @@ async def fill(home: House) -> None:
     ["ask", "history", "favourites", "open", "newest", "quota", "stats", "press", "sweep", "forget", "start"],
 )
 async def test_nothing_reads_a_whole_table(tmp_path: Path, deed: str) -> None:
-    async with house(tmp_path, retention=Retention(1.0, 1.0)) as home:
+    async with bot_harness(tmp_path, retention=Retention(1.0, 1.0)) as home:
         await fill(home)
         said = await traced(home)
         match deed:
@@ -87,7 +87,7 @@ async def test_nothing_reads_a_whole_table(tmp_path: Path, deed: str) -> None:
 
 
 async def test_a_page_of_history_is_found_in_order(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         await fill(home)
         said = await traced(home)
         await home.core.jobs(ANN, 20, before=5)
@@ -98,7 +98,7 @@ async def test_a_page_of_history_is_found_in_order(tmp_path: Path) -> None:
 
 
 async def test_a_day_of_a_person_is_at_most_a_row_a_minute(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         for at in range(30):
             home.time = 6000.0 + 2 * at
             await home.ask()
@@ -108,7 +108,7 @@ async def test_a_day_of_a_person_is_at_most_a_row_a_minute(tmp_path: Path) -> No
 
 
 async def test_what_a_job_does_not_cost_after_all_is_not_spent(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         await home.ask("fail:")
         await home.ask()
         await home.core.idle()
@@ -116,7 +116,7 @@ async def test_what_a_job_does_not_cost_after_all_is_not_spent(tmp_path: Path) -
 
 
 async def test_linked_people_have_spent_what_both_did(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         await fill(home)
         await home.store.accounts.link(ANN, BOB)
         for user in (ANN, BOB):

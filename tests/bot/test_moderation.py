@@ -11,7 +11,7 @@ from bot.policy.moderation import BannedWords, PictureFilter
 from bot.types import Refused
 from engine.fake import FakeEngine, striped
 from engine.types import EngineError, Event, Progress, Task
-from tests.bot.house import ANN, TOKENS, Gate, house
+from tests.bot.harness import ANN, TOKENS, StepGate, bot_harness
 
 
 class Previewing(FakeEngine):
@@ -64,7 +64,7 @@ async def test_an_unfit_picture_fails_uncharged_leaves_no_file_and_was_never_pre
     tmp_path: Path,
 ) -> None:
     picture_filter = PictureFilter({"nsfw": 0.8})
-    async with house(tmp_path, engine=Previewing(TOKENS), picture_filter=picture_filter) as home:
+    async with bot_harness(tmp_path, engine=Previewing(TOKENS), picture_filter=picture_filter) as home:
         bad, good = await home.ask("unfit: boat", enhance=False, count=2), await home.ask()
         await home.core.idle()
         row = await home.row(bad)
@@ -77,8 +77,8 @@ async def test_an_unfit_picture_fails_uncharged_leaves_no_file_and_was_never_pre
 
 async def test_where_people_are_exempt_every_picture_is_shown_with_its_previews(tmp_path: Path) -> None:
     picture_filter = PictureFilter({"nsfw": 0.8}, frozenset(["fake:age-restricted"]))
-    gate = Gate(step=2)
-    async with house(tmp_path, engine=Previewing(TOKENS, gate), picture_filter=picture_filter) as home:
+    gate = StepGate(step=2)
+    async with bot_harness(tmp_path, engine=Previewing(TOKENS, gate), picture_filter=picture_filter) as home:
         job = await home.ask("unfit: boat", user=replace(ANN, groups=("fake:age-restricted",)))
         await gate.reached()
         assert (await home.core.reply(await home.row(job))).images != ()

@@ -11,18 +11,18 @@ from bot.storage.retention import Retention
 from bot.types import Action, Job, Params, Refused, Reply, User
 from engine.fake import FakeEngine
 from engine.types import Generate
-from tests.bot.house import ANN, BOB, FREE, TOKENS, Gate, House, house
+from tests.bot.harness import ANN, BOB, FREE, TOKENS, BotHarness, StepGate, bot_harness
 
 ANN_ELSEWHERE = User("other", "7", "Annie", "zh-CN")
 
 
-async def setting(home: House, change: str, user: User = ANN) -> Reply:
+async def setting(home: BotHarness, change: str, user: User = ANN) -> Reply:
     reply = await home.act(Action("set", 0, 0, change), user)
     assert isinstance(reply, Reply)
     return reply
 
 
-async def linked(home: House, one: User = ANN, other: User = ANN_ELSEWHERE) -> Reply:
+async def linked(home: BotHarness, one: User = ANN, other: User = ANN_ELSEWHERE) -> Reply:
     code = (await home.told("link", user=one)).prompt.removeprefix("/link ")
     return await home.told("link", code, other)
 
@@ -35,7 +35,7 @@ def chosen(reply: Reply) -> dict[str, list[str]]:
 
 
 async def test_the_settings_panel_shows_what_holds_and_every_option_is_a_press(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         panel = await home.told("settings")
         assert (panel.private, panel.actions) == (True, ())
         assert {name: found for name, [found] in chosen(panel).items()} == {
@@ -54,10 +54,10 @@ async def test_the_settings_panel_shows_what_holds_and_every_option_is_a_press(t
 
 
 async def test_settings_hold_where_nothing_is_said_survive_and_can_be_reset(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         for change in ("steps=12", "aspect=3:2", "optimize=off"):
             await setting(home, change)
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         mine = Params("", steps=12, aspect="3:2", optimize=False)
         assert await home.core.defaults(ANN) == mine
         assert await home.core.defaults(BOB) == Params("")
@@ -68,7 +68,7 @@ async def test_settings_hold_where_nothing_is_said_survive_and_can_be_reset(tmp_
 
 
 async def test_a_setting_like_the_operators_default_follows_it_when_that_changes(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         await setting(home, "steps=12")
         await setting(home, "steps=8")
         assert await home.store.accounts.settings(ANN.person) == {}
@@ -76,7 +76,7 @@ async def test_a_setting_like_the_operators_default_follows_it_when_that_changes
 
 @pytest.mark.parametrize("change", ["steps=99", "seed=5", "steps", ""])
 async def test_what_the_panel_does_not_offer_is_refused(tmp_path: Path, change: str) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         with pytest.raises(Refused):
             await setting(home, change)
         assert await home.core.defaults(ANN) == Params("")
@@ -84,14 +84,14 @@ async def test_what_the_panel_does_not_offer_is_refused(tmp_path: Path, change: 
 
 async def test_a_count_set_under_a_role_that_is_lost_is_cut_to_what_is_allowed(tmp_path: Path) -> None:
     role_limits = (RoleLimits(frozenset(["fake:role:5"]), max_count=4),)
-    async with house(tmp_path, rule=replace(FREE, max_count=2), role_limits=role_limits) as home:
+    async with bot_harness(tmp_path, rule=replace(FREE, max_count=2), role_limits=role_limits) as home:
         member = replace(ANN, groups=("fake:role:5",))
         await setting(home, "count=4", member)
         assert [(await home.core.defaults(user)).count for user in (member, ANN)] == [4, 2]
 
 
 async def test_an_edited_command_leaves_out_what_ones_own_settings_say(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await home.ask(seed=None, steps=12)
         await home.core.idle()
         await setting(home, "steps=12")
@@ -101,7 +101,7 @@ async def test_an_edited_command_leaves_out_what_ones_own_settings_say(tmp_path:
 
 
 async def test_a_favourite_stands_first_in_the_history_and_outlives_the_sweep(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         kept, gone = await home.ask("kept"), await home.ask("gone")
         await home.core.idle()
         said = await home.press("favourite", kept)
@@ -120,7 +120,7 @@ async def test_a_favourite_stands_first_in_the_history_and_outlives_the_sweep(tm
 
 
 async def test_old_prompts_are_erased_but_those_of_favourites(tmp_path: Path) -> None:
-    async with house(tmp_path, retention=Retention(prompt_days=3)) as home:
+    async with bot_harness(tmp_path, retention=Retention(prompt_days=3)) as home:
         kept, old = await home.ask("kept boat"), await home.ask("old boat", negative_prompt="dogs")
         await home.core.idle()
         await home.press("favourite", kept)
@@ -140,7 +140,7 @@ async def test_old_prompts_are_erased_but_those_of_favourites(tmp_path: Path) ->
 
 
 async def test_linked_accounts_share_history_quota_and_settings_and_can_be_separated(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await home.ask()
         await home.core.idle()
         await setting(home, "steps=4")
@@ -151,7 +151,7 @@ async def test_linked_accounts_share_history_quota_and_settings_and_can_be_separ
         assert isinstance(await home.press("reroll", job, user=ANN_ELSEWHERE), Job)
         await home.core.idle()
         assert len(await home.core.jobs(ANN)) == 2
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         assert len(await home.core.jobs(ANN)) == 2
         await home.told("link", "off", ANN_ELSEWHERE)
         assert [row.id for row in await home.core.jobs(ANN)] == [job.id]
@@ -161,7 +161,7 @@ async def test_linked_accounts_share_history_quota_and_settings_and_can_be_separ
 
 
 async def test_linked_people_take_one_turn(tmp_path: Path) -> None:
-    async with house(tmp_path, run=False) as home:
+    async with bot_harness(tmp_path, run=False) as home:
         await linked(home)
         for name, user in (("a", ANN), ("b", ANN_ELSEWHERE), ("c", BOB)):
             await home.ask(name, user)
@@ -171,7 +171,7 @@ async def test_linked_people_take_one_turn(tmp_path: Path) -> None:
 
 
 async def test_a_code_works_once_for_another_and_not_for_long(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         code = (await home.told("link")).prompt.removeprefix("/link ")
         with pytest.raises(Refused, match="own-code"):
             await home.told("link", code)
@@ -185,7 +185,7 @@ async def test_a_code_works_once_for_another_and_not_for_long(tmp_path: Path) ->
 
 
 async def test_guessing_codes_ends_after_a_few_tries(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         codes = []
         for _ in range(7):
             with pytest.raises(Refused) as caught:
@@ -198,7 +198,7 @@ async def test_guessing_codes_ends_after_a_few_tries(tmp_path: Path) -> None:
 
 
 async def test_forgetting_asks_first_and_can_be_declined(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await home.ask()
         await home.core.idle()
         question = await home.told("forget")
@@ -209,8 +209,8 @@ async def test_forgetting_asks_first_and_can_be_declined(tmp_path: Path) -> None
 
 
 async def test_after_forgetting_nothing_is_left_but_what_the_limits_need(tmp_path: Path) -> None:
-    gate = Gate()
-    async with house(tmp_path, engine=FakeEngine(TOKENS, gate), rule=replace(FREE, per_day=3)) as home:
+    gate = StepGate()
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate), rule=replace(FREE, per_day=3)) as home:
         await linked(home)
         gate.open()
         done, other = await home.ask("a lighthouse", steps=8), await home.ask(user=BOB)
@@ -239,7 +239,7 @@ async def test_after_forgetting_nothing_is_left_but_what_the_limits_need(tmp_pat
 
 
 async def test_forgetting_is_no_way_around_the_limits(tmp_path: Path) -> None:
-    async with house(tmp_path, rule=Rule(0, 1, 0, 0, 4, 1.0)) as home:
+    async with bot_harness(tmp_path, rule=Rule(0, 1, 0, 0, 4, 1.0)) as home:
         await home.ask(steps=8)
         await home.core.idle()
         await home.act(Action("forget", 0, 0, "yes"))
@@ -248,8 +248,8 @@ async def test_forgetting_is_no_way_around_the_limits(tmp_path: Path) -> None:
 
 
 async def test_forgetting_stops_what_is_being_drawn_and_clears_its_message(tmp_path: Path) -> None:
-    gate = Gate()
-    async with house(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
+    gate = StepGate()
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
         job = await home.ask()
         await gate.reached()
         address = (await home.row(job)).request.address
@@ -260,7 +260,7 @@ async def test_forgetting_stops_what_is_being_drawn_and_clears_its_message(tmp_p
 
 
 async def test_a_picture_asked_for_as_a_spoiler_is_covered_from_the_preview_on(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await home.ask(spoiler=True)
         await home.core.idle()
         again = await home.pressed("reroll", job)
@@ -270,7 +270,7 @@ async def test_a_picture_asked_for_as_a_spoiler_is_covered_from_the_preview_on(t
 
 
 async def test_another_wording_is_another_job_until_there_is_no_other(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await home.ask("boat", kind="optimize")
         await home.core.idle()
         words = [(await home.row(job)).used_prompt]

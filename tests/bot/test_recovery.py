@@ -13,10 +13,10 @@ from bot.fake import FakePlatform
 from bot.types import Address, Job, User
 from engine.fake import FakeEngine
 from engine.types import Generate
-from tests.bot.house import ANN, TOKENS, Gate, House, house
+from tests.bot.harness import ANN, TOKENS, BotHarness, StepGate, bot_harness
 
 
-async def crash(home: House) -> None:
+async def crash(home: BotHarness) -> None:
     """End a bot as a kill does: nothing is written any more. (Its lock goes when the store is closed.)"""
     await home.store._db.connection.close()
     await home.stop()
@@ -26,20 +26,20 @@ def pictures_shown(platform: FakePlatform) -> Counter[Address]:
     return Counter(address for address, reply in platform.shows if reply.images)
 
 
-async def states(home: House) -> set[str]:
+async def states(home: BotHarness) -> set[str]:
     return {job.state for job in await home.core.jobs(ANN)}
 
 
 @pytest.mark.parametrize("step", [1, 2])
 async def test_after_a_crash_every_job_is_drawn_once_into_its_message(tmp_path: Path, step: int) -> None:
-    platform, gate = FakePlatform(), Gate(step)
-    async with house(tmp_path, engine=FakeEngine(TOKENS, gate), platform=platform) as home:
+    platform, gate = FakePlatform(), StepGate(step)
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate), platform=platform) as home:
         for _ in range(10):
             await home.ask()
         await gate.reached()
         await crash(home)
     messages = set(platform.latest)
-    async with house(tmp_path, platform=platform) as home:
+    async with bot_harness(tmp_path, platform=platform) as home:
         await home.core.idle()
         assert await states(home) == {"delivered"}
         assert len(home.engine.tasks) == 10
@@ -48,17 +48,17 @@ async def test_after_a_crash_every_job_is_drawn_once_into_its_message(tmp_path: 
 
 
 async def test_after_a_crash_only_the_missing_pictures_of_a_job_are_drawn(tmp_path: Path) -> None:
-    class Third(Gate):
+    class Third(StepGate):
         async def __call__(self, task: Generate, step: int) -> None:
             if task.seed == 7:
                 await super().__call__(task, step)
 
     gate = Third()
-    async with house(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
         job = await home.ask(count=4)
         await gate.reached()
         await crash(home)
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         await home.core.idle()
         assert [task.seed for task in home.engine.tasks] == [7, 8]
         row = await home.row(job)
@@ -69,7 +69,7 @@ async def test_a_finished_job_nobody_was_shown_is_shown_after_the_restart_and_no
     tmp_path: Path,
 ) -> None:
     platform = FakePlatform()
-    async with house(tmp_path, platform=platform, run=False) as home:
+    async with bot_harness(tmp_path, platform=platform, run=False) as home:
         jobs = [await home.ask(), await home.ask("fail:")]
         platform.fail(10**9)
         home.run()
@@ -80,7 +80,7 @@ async def test_a_finished_job_nobody_was_shown_is_shown_after_the_restart_and_no
         await home.until(ended)
         await crash(home)
     platform.failures.clear()
-    async with house(tmp_path, platform=platform) as home:
+    async with bot_harness(tmp_path, platform=platform) as home:
         await home.core.idle()
         assert home.engine.tasks == []
         assert [(await home.row(job)).state for job in jobs] == ["delivered", "failed"]
@@ -89,15 +89,15 @@ async def test_a_finished_job_nobody_was_shown_is_shown_after_the_restart_and_no
 
 
 async def test_a_shutdown_puts_running_jobs_back_and_a_restart_goes_on_in_order(tmp_path: Path) -> None:
-    gate = Gate()
-    async with house(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
+    gate = StepGate()
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
         jobs = [await home.ask(str(at)) for at in range(3)]
         await gate.reached()
         await home.stop()
         assert await states(home) == {"queued"}
         assert home.engine.running == 0
     platform = FakePlatform()
-    async with house(tmp_path, platform=platform, run=False) as home:
+    async with bot_harness(tmp_path, platform=platform, run=False) as home:
         await home.settled()
         expected = home.replies.waiting(await home.row(jobs[2]), 3)
         assert (await home.message(jobs[2])).text == expected.text
@@ -107,8 +107,8 @@ async def test_a_shutdown_puts_running_jobs_back_and_a_restart_goes_on_in_order(
 
 
 async def test_after_the_engine_is_lost_everything_is_drawn_once(tmp_path: Path) -> None:
-    gate = Gate()
-    async with house(tmp_path, engine=FakeEngine(4 * TOKENS, gate)) as home:
+    gate = StepGate()
+    async with bot_harness(tmp_path, engine=FakeEngine(4 * TOKENS, gate)) as home:
         jobs = [await home.ask() for _ in range(6)] + [await home.ask(count=2)]
         await gate.reached(4)
         home.engine.lose()
@@ -120,7 +120,7 @@ async def test_after_the_engine_is_lost_everything_is_drawn_once(tmp_path: Path)
 
 
 async def test_a_poisonous_task_fails_alone_after_three_attempts(tmp_path: Path) -> None:
-    async with house(tmp_path, engine=Fragile()) as home:
+    async with bot_harness(tmp_path, engine=Fragile()) as home:
         jobs = [await home.ask("poison" if at == 2 else "a boat") for at in range(5)]
         await home.core.idle()
         rows = [await home.row(job) for job in jobs]
@@ -144,7 +144,7 @@ class Fragile(FakeEngine):
 
 
 async def test_a_task_lost_once_is_drawn_at_the_second_try(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await home.ask("lost once: a boat", count=3)
         await home.core.idle()
         row = await home.row(job)
@@ -152,25 +152,25 @@ async def test_a_task_lost_once_is_drawn_at_the_second_try(tmp_path: Path) -> No
 
 
 async def test_a_cancelled_job_stays_cancelled_over_a_restart(tmp_path: Path) -> None:
-    gate = Gate()
-    async with house(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
+    gate = StepGate()
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
         job = await home.ask()
         await gate.reached()
         await home.core.cancel(ANN)
         await crash(home)
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         await home.core.idle()
         assert (await home.row(job)).state == "cancelled"
         assert home.engine.tasks == []
 
 
 async def test_jobs_of_a_platform_that_is_not_served_wait_until_it_is(tmp_path: Path) -> None:
-    async with house(tmp_path, run=False) as home:
+    async with bot_harness(tmp_path, run=False) as home:
         job = await home.ask()
-    async with house(tmp_path, platform=FakePlatform("other")) as home:
+    async with bot_harness(tmp_path, platform=FakePlatform("other")) as home:
         await home.core.idle()
         assert (await home.row(job)).state == "queued"
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         await home.core.idle()
         assert (await home.row(job)).state == "delivered"
 
@@ -178,7 +178,7 @@ async def test_jobs_of_a_platform_that_is_not_served_wait_until_it_is(tmp_path: 
 VICTIM = """
 import asyncio, sys
 from pathlib import Path
-from tests.bot.house import TOKENS, Gate, house
+from tests.bot.harness import TOKENS, StepGate, bot_harness
 from engine.fake import FakeEngine
 
 async def main() -> None:
@@ -193,7 +193,7 @@ async def main() -> None:
             await asyncio.Event().wait()
         await asyncio.sleep(0)
 
-    async with house(Path(sys.argv[1]), engine=FakeEngine(TOKENS, pace), run=False) as home:
+    async with bot_harness(Path(sys.argv[1]), engine=FakeEngine(TOKENS, pace), run=False) as home:
         for _ in range(10):
             await home.ask(count=2)
         home.run()
@@ -213,7 +213,7 @@ async def test_after_kill_9_ten_jobs_end_exactly_once(tmp_path: Path, steps: int
     assert await victim.stdout.readline() == b"ready\n"
     victim.send_signal(signal.SIGKILL)
     await victim.wait()
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         before = {job.id: job for job in await home.core.jobs(ANN)}
         await home.core.idle()
         after = await home.core.jobs(ANN)
@@ -228,7 +228,7 @@ async def test_three_hundred_jobs_of_thirty_people_are_served_in_turn_and_each_s
     tmp_path: Path,
 ) -> None:
     people = [User("fake", f"p{at}", f"P{at}") for at in range(30)]
-    async with house(tmp_path, engine=FakeEngine(4 * TOKENS), run=False) as home:
+    async with bot_harness(tmp_path, engine=FakeEngine(4 * TOKENS), run=False) as home:
         jobs: list[Job] = [await home.ask(user.id, user, steps=1) for user in people for _ in range(10)]
         home.run()
         await home.core.idle()

@@ -18,7 +18,7 @@ from bot.setup.config import Config, ConfigError, DiscordConfig, TelegramConfig,
 from bot.setup.serving import FIRST_PAUSE, LAST_PAUSE, STEADY, OutOfService, Service
 from engine.runtime.process import EngineState
 from tests.adapters.telegram.server import TOKEN, telegram
-from tests.bot.house import PROFILE, house
+from tests.bot.harness import PROFILE, bot_harness
 from tests.running import running
 
 
@@ -187,7 +187,7 @@ async def test_every_address_on_the_networks_is_announced_where_the_page_listens
         for address in addresses
         if address.family == socket.AF_INET and not address.address.startswith(("127.", "169.254."))
     ]
-    async with house(tmp_path / "home") as home:
+    async with bot_harness(tmp_path / "home") as home:
         settings = Config(data_dir=tmp_path, web=WebConfig(host="0.0.0.0", port=0, token="a long token"))
         platforms = wiring.platforms_of(settings, Replies(PROFILE), lambda: "ready")
         service = Service(home.core, platforms)
@@ -214,7 +214,7 @@ async def test_others_are_announced_where_the_web_chats_port_is_taken(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        async with house(tmp_path / "home") as home:
+        async with bot_harness(tmp_path / "home") as home:
             settings = Config(data_dir=tmp_path, web=WebConfig(port=taken.getsockname()[1]))
             platforms = [*wiring.platforms_of(settings, Replies(PROFILE), lambda: "ready"), Failing("chat")]
             service = Service(home.core, platforms)

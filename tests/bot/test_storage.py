@@ -18,7 +18,7 @@ from bot.storage.pictures import PictureFolder
 from bot.storage.retention import Retention, hourly
 from bot.types import Action, Job, Refused
 from engine.fake import FakeEngine
-from tests.bot.house import ANN, TOKENS, Gate, House, house
+from tests.bot.harness import ANN, TOKENS, BotHarness, StepGate, bot_harness
 
 
 @contextmanager
@@ -30,12 +30,12 @@ def locked(directory: Path) -> Iterator[None]:
         other.execute("ROLLBACK")
 
 
-async def impatient(home: House) -> None:
+async def impatient(home: BotHarness) -> None:
     """Have the bot's own writes give up at once on a lock."""
     await home.store._db.connection.execute("PRAGMA busy_timeout = 0")
 
 
-async def refused_writes(home: House, times: int) -> None:
+async def refused_writes(home: BotHarness, times: int) -> None:
     """Wait until the line has slept so often between two tries of a write."""
     seen = home.sleeps
     while home.sleeps < seen + times:  # noqa: ASYNC110  (the bot has no event for it)
@@ -46,8 +46,8 @@ async def refused_writes(home: House, times: int) -> None:
 async def test_a_job_that_ends_while_the_database_is_locked_ends_when_it_is_free(
     tmp_path: Path, prompt: str
 ) -> None:
-    gate = Gate(1 if prompt == "a boat" else 0)
-    async with house(tmp_path, engine=FakeEngine(TOKENS, gate), run=False) as home:
+    gate = StepGate(1 if prompt == "a boat" else 0)
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate), run=False) as home:
         await impatient(home)
         jobs = [await home.ask(prompt) for _ in range(3)]
         with locked(tmp_path):
@@ -60,8 +60,8 @@ async def test_a_job_that_ends_while_the_database_is_locked_ends_when_it_is_free
 
 
 async def test_a_picture_that_comes_while_the_database_is_locked_is_kept(tmp_path: Path) -> None:
-    gate = Gate(2)
-    async with house(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
+    gate = StepGate(2)
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
         await impatient(home)
         job = await home.ask()
         await gate.reached()
@@ -75,7 +75,7 @@ async def test_a_picture_that_comes_while_the_database_is_locked_is_kept(tmp_pat
 async def test_a_picture_for_which_the_disk_has_no_room_fails_free_of_charge(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         with monkeypatch.context() as patch:
             patch.setattr("os.fsync", no_room)
             job = await home.ask()
@@ -104,8 +104,8 @@ async def test_a_half_written_file_of_a_killed_bot_is_gone_at_the_next_start(tmp
 
 
 async def test_a_job_that_the_store_had_ended_already_leaves_the_line(tmp_path: Path) -> None:
-    gate = Gate(1)
-    async with house(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
+    gate = StepGate(1)
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
         job = await home.ask("fail internal: a boat")
         await home.core.idle()
         other = await home.ask()
@@ -117,8 +117,8 @@ async def test_a_job_that_the_store_had_ended_already_leaves_the_line(tmp_path: 
 
 
 async def test_the_last_word_of_a_lost_message_is_recorded_when_the_database_is_free(tmp_path: Path) -> None:
-    platform, gate = FakePlatform(), Gate(1)
-    async with house(tmp_path, engine=FakeEngine(TOKENS, gate), platform=platform) as home:
+    platform, gate = FakePlatform(), StepGate(1)
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate), platform=platform) as home:
         await impatient(home)
         job = await home.ask()
         await gate.reached()
@@ -131,14 +131,14 @@ async def test_the_last_word_of_a_lost_message_is_recorded_when_the_database_is_
 
 
 async def test_a_stop_during_a_lock_is_orderly(tmp_path: Path) -> None:
-    gate = Gate(1)
-    async with house(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
+    gate = StepGate(1)
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
         await impatient(home)
         job = await home.ask()
         await gate.reached()
         with locked(tmp_path):
             await home.stop()
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         await home.core.idle()
         assert (await home.row(job)).state == "delivered"
 
@@ -162,14 +162,14 @@ async def test_a_sweep_that_fails_is_followed_by_the_next(caplog: pytest.LogCapt
 async def test_nobody_sees_a_finished_job_without_its_picture(tmp_path: Path) -> None:
     seen: list[Job] = []
 
-    async def watch(home: House, job: Job) -> None:
+    async def watch(home: BotHarness, job: Job) -> None:
         while True:
             row = await home.row(job)
             if row.state in ("finished", "delivered"):
                 seen.append(row)
                 return
 
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         jobs = [await home.ask() for _ in range(8)]
         async with asyncio.TaskGroup() as group:
             for job in jobs:
@@ -199,17 +199,17 @@ def spoil(directory: Path, sql: str) -> None:
     ],
 )
 async def test_one_broken_row_takes_no_list_down(tmp_path: Path, change: str) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         jobs = [await home.ask() for _ in range(3)]
         await home.core.idle()
     spoil(tmp_path, f"UPDATE jobs SET {change} WHERE id = {jobs[1].id}")
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         assert [job.id for job in await home.core.jobs(ANN)] == [jobs[2].id, jobs[0].id]
         assert "#1" in (await home.told("history")).text
 
 
 async def test_a_broken_report_of_a_picture_takes_no_list_down(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         for _ in range(2):
             await home.ask()
         await home.core.idle()
@@ -221,7 +221,7 @@ async def test_a_broken_report_of_a_picture_takes_no_list_down(tmp_path: Path) -
 async def test_a_broken_row_is_erased_with_age_and_forgotten_like_any_other(
     tmp_path: Path, change: str
 ) -> None:
-    async with house(tmp_path, retention=Retention(1.0, 1.0)) as home:
+    async with bot_harness(tmp_path, retention=Retention(1.0, 1.0)) as home:
         await home.ask()
         await home.core.idle()
         spoil(tmp_path, f"UPDATE jobs SET {change}")
@@ -232,17 +232,17 @@ async def test_a_broken_row_is_erased_with_age_and_forgotten_like_any_other(
 
 
 async def test_an_open_job_whose_row_is_broken_ends_at_the_next_start(tmp_path: Path) -> None:
-    async with house(tmp_path, run=False) as home:
+    async with bot_harness(tmp_path, run=False) as home:
         jobs = [await home.ask() for _ in range(2)]
     spoil(tmp_path, f"UPDATE jobs SET params = '[]' WHERE id = {jobs[0].id}")
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         await home.core.idle()
         usage = await home.usage(ANN)
         assert (usage.waiting, (await home.row(jobs[1])).state) == (0, "delivered")
 
 
 async def test_flags_of_any_length_are_told_in_a_reply(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await home.ask(ignored=("--sref http://" + "a" * 50_000,))
         await home.core.idle()
         assert len((await home.message(job)).note) < 1000
@@ -254,7 +254,7 @@ async def test_an_answer_that_cannot_be_worded_is_given_in_plain_words(
     def broken(*_: object) -> str:
         raise LookupError("no such message")
 
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         monkeypatch.setattr("bot.replies.format.small_print", broken)
         job = await home.ask()
         await home.core.idle()
@@ -266,7 +266,7 @@ async def test_an_answer_that_cannot_be_worded_is_given_in_plain_words(
 
 @pytest.mark.parametrize("damage", [b"", b"\x89PNG\r\n\x1a\n", None])
 async def test_a_broken_picture_of_a_grid_leaves_the_others(tmp_path: Path, damage: bytes | None) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await home.ask(count=4)
         await home.core.idle()
         file = tmp_path / "pictures" / f"{job.id}-2.png"
@@ -276,7 +276,7 @@ async def test_a_broken_picture_of_a_grid_leaves_the_others(tmp_path: Path, dama
 
 
 async def test_a_job_whose_pictures_are_all_broken_says_that_they_are_gone(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await home.ask(count=2)
         await home.core.idle()
         for file in (tmp_path / "pictures").glob("*.png"):
@@ -293,23 +293,23 @@ def lose_database(directory: Path) -> None:
 
 
 async def test_a_lost_database_never_numbers_a_job_like_a_picture_that_is_there(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         for _ in range(3):
             await home.ask()
         await home.core.idle()
     before = {file: file.read_bytes() for file in (tmp_path / "pictures").glob("*.png")}
     lose_database(tmp_path)
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         assert (await home.ask("something else")).id == 4
         await home.core.idle()
     assert {file: file.read_bytes() for file in before} == before
 
 
 async def test_a_restored_older_database_numbers_on_above_the_newest_picture(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         await home.ask()
     (tmp_path / "pictures" / "41-3.png").write_bytes(b"a picture of a day that was not backed up")
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         assert (await home.ask()).id == 42
 
 
@@ -336,7 +336,7 @@ def test_a_file_that_is_no_database_is_told_with_the_remedy(tmp_path: Path, cont
 
 
 async def test_a_damaged_page_in_the_middle_is_found_at_the_start(tmp_path: Path) -> None:
-    async with house(tmp_path, run=False) as home:
+    async with bot_harness(tmp_path, run=False) as home:
         for _ in range(60):
             await home.ask("a very long prompt " * 50)
     file = tmp_path / DATABASE
@@ -375,7 +375,7 @@ async def opened(directory: Path) -> None:
 
 
 async def test_after_the_clock_was_set_back_nobody_waits_for_the_old_time(tmp_path: Path) -> None:
-    async with house(tmp_path, rule=Rule(per_minute=2, per_day=2)) as home:
+    async with bot_harness(tmp_path, rule=Rule(per_minute=2, per_day=2)) as home:
         home.time += 4 * DAY
         for _ in range(2):
             await home.ask()
@@ -388,8 +388,8 @@ async def test_after_the_clock_was_set_back_nobody_waits_for_the_old_time(tmp_pa
 
 
 async def test_a_job_over_which_the_clock_was_set_back_took_no_negative_time(tmp_path: Path) -> None:
-    gate = Gate(1)
-    async with house(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
+    gate = StepGate(1)
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
         job = await home.ask(count=2)
         await gate.reached()
         home.time -= 3 * DAY
@@ -404,11 +404,11 @@ async def test_a_job_over_which_the_clock_was_set_back_took_no_negative_time(tmp
 async def test_settings_that_cannot_be_read_or_are_no_longer_allowed_stop_nobody(
     tmp_path: Path, said: str
 ) -> None:
-    async with house(tmp_path):
+    async with bot_harness(tmp_path):
         pass
     with closing(sqlite3.connect(tmp_path / DATABASE)) as connection, connection:
         connection.execute("INSERT INTO settings VALUES (?, ?)", (ANN.person, said))
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         steps = (await home.core.defaults(ANN)).steps
         assert steps == (6 if said == '{"steps": "6"}' else home.core._settings.defaults.steps)
         assert (await home.told("settings")).choices
@@ -420,7 +420,7 @@ async def test_pictures_that_cannot_be_removed_yet_are_removed_by_a_later_sweep(
     def held(*_: object, **__: object) -> None:
         raise PermissionError("another program has it open")
 
-    async with house(tmp_path) as home:
+    async with bot_harness(tmp_path) as home:
         job = await home.ask()
         await home.core.idle()
         with monkeypatch.context() as patch:

@@ -6,7 +6,7 @@ from typing import Any
 import discord
 import pytest
 
-from tests.adapters.discord.studio import Studio, opened
+from tests.adapters.discord.harness import DiscordHarness, opened
 
 LONG = 1.0
 SHORT = 0.01
@@ -35,6 +35,6 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def studio(tmp_path: Path) -> AsyncIterator[Studio]:
+async def studio(tmp_path: Path) -> AsyncIterator[DiscordHarness]:
     async with opened(tmp_path) as found:
         yield found

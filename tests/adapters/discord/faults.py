@@ -13,10 +13,10 @@ from pathlib import Path
 
 from engine.fake import FakeEngine
 from engine.types import Event, Picture, Task
+from tests.adapters.discord.fake_discord import Message
+from tests.adapters.discord.harness import DiscordHarness, living, opened
 from tests.adapters.discord.rest import CUT, running
-from tests.adapters.discord.studio import Studio, living, opened
-from tests.adapters.discord.world import Message
-from tests.bot.house import Gate
+from tests.bot.harness import StepGate
 
 QUARTER = 901.0
 HEAVY = 2 * 1024**2
@@ -43,7 +43,7 @@ class HeavyEngine(FakeEngine):
                 yield replace(event, png=event.png + bytes(HEAVY)) if isinstance(event, Picture) else event
 
 
-async def alone(studio: Studio) -> Message:
+async def alone(studio: DiscordHarness) -> Message:
     """Assert that there is one message with one picture, delivered, whatever happened on the way."""
     await studio.core.idle()
     (message,) = studio.ann.sees()
@@ -155,7 +155,7 @@ async def repeated_event(folder: Path) -> None:
 
 
 async def stopped(folder: Path) -> None:
-    gate = Gate()
+    gate = StepGate()
     async with running() as small:
         async with living(small, folder, engine=FakeEngine(64, gate)) as studio:
             asked = await studio.ann.slash("imagine", prompt="a boat", steps=2)
@@ -201,9 +201,11 @@ async def deleted_message(folder: Path) -> None:
 
 
 @asynccontextmanager
-async def gated(folder: Path, engine: type[FakeEngine] = FakeEngine) -> AsyncIterator[tuple[Studio, Gate]]:
+async def gated(
+    folder: Path, engine: type[FakeEngine] = FakeEngine
+) -> AsyncIterator[tuple[DiscordHarness, StepGate]]:
     """A job that stands at a gate with its message shown."""
-    gate = Gate()
+    gate = StepGate()
     async with opened(folder, engine=engine(64, gate)) as studio:
         asked = await studio.ann.slash("imagine", prompt="a boat", steps=2)
         await gate.reached()
@@ -211,7 +213,7 @@ async def gated(folder: Path, engine: type[FakeEngine] = FakeEngine) -> AsyncIte
         yield studio, gate
 
 
-async def _ends_unseen(studio: Studio) -> None:
+async def _ends_unseen(studio: DiscordHarness) -> None:
     """Assert that a job ends whose message is out of reach, and waits at `/show`."""
     await studio.core.idle()
     job = await studio.newest()

@@ -20,12 +20,12 @@ from engine.fake import FakeEngine
 from engine.models import profiles
 from engine.runtime.process import ProcessEngine
 from engine.types import EngineSettings, image_tokens
+from tests.adapters.discord.fake_discord import Message
 from tests.adapters.discord.gallery_page import Shot, page, text
+from tests.adapters.discord.harness import DiscordHarness, living
 from tests.adapters.discord.people import Chat, words
 from tests.adapters.discord.rest import running
-from tests.adapters.discord.studio import Studio, living
-from tests.adapters.discord.world import Message
-from tests.bot.house import Gate
+from tests.bot.harness import StepGate
 
 LOCALES = {"en": "en-US", "zh": "zh-CN"}
 NAMES = {"en": ("Ann", "Ben", "Cho"), "zh": ("小安", "阿本", "小曹")}
@@ -55,7 +55,7 @@ class Album:
         self.shots.append(Shot(title, {}, [], True, window))
 
 
-async def drawn_by_the_model(album: Album, studio: Studio) -> None:
+async def drawn_by_the_model(album: Album, studio: DiscordHarness) -> None:
     """Everything around pictures, drawn by the small model."""
     people = [studio.person(name, LOCALES[album.language]) for name in NAMES[album.language]]
     ann, ben, cho = people
@@ -93,7 +93,7 @@ async def drawn_by_the_model(album: Album, studio: Studio) -> None:
     album.take("Deleted", first)
 
 
-async def said_in_words(album: Album, studio: Studio, gate: Gate) -> None:
+async def said_in_words(album: Album, studio: DiscordHarness, gate: StepGate) -> None:
     """Refusals, failures and panels, for which nothing need be drawn."""
     ann = studio.ann = studio.person(NAMES[album.language][0], LOCALES[album.language])
     wish, other = WISHES[album.language]
@@ -125,7 +125,9 @@ async def _private(album: Album, who: Chat, title: str, asking: Awaitable[object
     album.take(title, who.whispers()[-1])
 
 
-async def staged(album: Album, scenes: Callable[[Album, Studio], Any], folder: Path, **said: Any) -> None:
+async def staged(
+    album: Album, scenes: Callable[[Album, DiscordHarness], Any], folder: Path, **said: Any
+) -> None:
     """Play scenes on a small Discord where everybody is an administrator."""
     async with running() as discord:
         everybody = frozenset({f"discord:server:{discord.world.guild}"})
@@ -134,7 +136,7 @@ async def staged(album: Album, scenes: Callable[[Album, Studio], Any], folder: P
 
 
 async def _album(language: str) -> Album:
-    album, gate = Album(language), Gate()
+    album, gate = Album(language), StepGate()
     profile = profiles.profile("embedded")
     engine = ProcessEngine(EngineSettings(), image_tokens(profile.base_size, profile.base_size))
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from tests.adapters.discord.world import EVERYTHING, Json, World
+from tests.adapters.discord.fake_discord import EVERYTHING, FakeDiscord, Json
 
 PRIVILEGED = 1 << 1 | 1 << 8 | 1 << 15
 
@@ -47,7 +47,7 @@ class Session:
 class Gateway:
     """All sessions. `identified` and `resumed` count how connections began."""
 
-    def __init__(self, world: World, token: str) -> None:
+    def __init__(self, world: FakeDiscord, token: str) -> None:
         self.closes_with = 0
         self.world = world
         self.token = token
@@ -151,11 +151,11 @@ class Gateway:
         return session
 
 
-def guild_json(world: World) -> Json:
+def guild_json(world: FakeDiscord) -> Json:
     """The server as the gateway tells it; its first role is everybody's."""
     roles = [role_json(number, bits) for number, bits in ((world.guild, EVERYTHING), *world.roles.items())]
     return {
-        "id": str(world.guild), "name": "House", "owner_id": "1", "roles": roles, "emojis": [],
+        "id": str(world.guild), "name": "BotHarness", "owner_id": "1", "roles": roles, "emojis": [],
         "features": [], "members": [], "member_count": 2, "voice_states": [], "presences": [], "threads": [],
         "stickers": [],
         "channels": [channel_json(channel) for channel in world.channels.values() if channel.kind == 0],

@@ -6,9 +6,9 @@ import secrets
 import time
 from typing import Any
 
+from tests.adapters.discord.fake_discord import LOADING, Interaction, Json, Message, Person
 from tests.adapters.discord.gateway import channel_json
 from tests.adapters.discord.rest import Discord
-from tests.adapters.discord.world import LOADING, Interaction, Json, Message, Person
 
 KINDS: dict[type, int] = {str: 3, int: 4, bool: 5, Person: 6, float: 10, bytes: 11}
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.adapters.discord import fake_discord as bits
 from tests.adapters.discord import rules, spec
-from tests.adapters.discord import world as bits
+from tests.adapters.discord.fake_discord import Channel, FakeDiscord, Message, Wrong
 from tests.adapters.discord.gateway import Gateway, channel_json
-from tests.adapters.discord.world import Channel, Message, World, Wrong
 
 TOKEN = "loopback-token"
 CUT = 0
@@ -44,7 +44,7 @@ class Discord:
     """A small Discord on loopback."""
 
     def __init__(self, token: str = TOKEN) -> None:
-        self.world = World()
+        self.world = FakeDiscord()
         self.gateway = Gateway(self.world, token)
         self.faults: list[Fault] = []
         self.token = token

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tests.adapters.discord.world import LOADING, Message, Wrong
+from tests.adapters.discord.fake_discord import LOADING, Message, Wrong
 
 if TYPE_CHECKING:
-    from tests.adapters.discord.world import Json, World
+    from tests.adapters.discord.fake_discord import FakeDiscord, Json
 
 
-def check(world: "World", message: Message, body: "Json", files: list[bytes], limit: int) -> None:
+def check(world: "FakeDiscord", message: Message, body: "Json", files: list[bytes], limit: int) -> None:
     """Refuse what Discord refuses; note what it takes but this bot must not send."""
     _words(body)
     _components(body.get("components") or [])

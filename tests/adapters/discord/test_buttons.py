@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from engine.fake import FakeEngine
+from tests.adapters.discord.fake_discord import Message
+from tests.adapters.discord.harness import DiscordHarness, living, opened
 from tests.adapters.discord.people import words
 from tests.adapters.discord.rest import running
-from tests.adapters.discord.studio import Studio, living, opened
-from tests.adapters.discord.world import Message
-from tests.bot.house import Gate
+from tests.bot.harness import StepGate
 
 
-async def second(studio: Studio, first: Message) -> Message:
+async def second(studio: DiscordHarness, first: Message) -> Message:
     """The next picture after one, whoever sent it."""
 
     def others() -> list[Message]:
@@ -22,7 +22,7 @@ async def second(studio: Studio, first: Message) -> Message:
     return await studio.finished(others()[-1])
 
 
-async def test_reroll_is_a_new_message_with_buttons_of_its_own(studio: Studio) -> None:
+async def test_reroll_is_a_new_message_with_buttons_of_its_own(studio: DiscordHarness) -> None:
     first = await studio.draw(seed=5)
     again = await studio.drawn(await studio.ann.press(first, "reroll"))
     assert again.files != first.files
@@ -32,7 +32,7 @@ async def test_reroll_is_a_new_message_with_buttons_of_its_own(studio: Studio) -
     assert f"zi-{studio.core.database}:reroll:3:0" in larger.custom_ids
 
 
-async def test_the_numbered_buttons_of_a_grid_mean_their_picture(studio: Studio) -> None:
+async def test_the_numbered_buttons_of_a_grid_mean_their_picture(studio: DiscordHarness) -> None:
     grid = await studio.draw(count=4, seed=10)
     larger = await studio.drawn(await studio.ann.press(grid, "upscale", 2))
     assert (await studio.job(larger)).request.index == 2
@@ -47,7 +47,9 @@ async def test_buttons_work_after_a_restart(tmp_path: Path) -> None:
             assert again.files
 
 
-async def test_a_strangers_press_is_refused_before_anybody_sees_an_answer_begin(studio: Studio) -> None:
+async def test_a_strangers_press_is_refused_before_anybody_sees_an_answer_begin(
+    studio: DiscordHarness,
+) -> None:
     first = await studio.draw()
     bob = studio.person("Bob")
     await bob.press(first, "reroll")
@@ -58,14 +60,14 @@ async def test_a_strangers_press_is_refused_before_anybody_sees_an_answer_begin(
     assert first.files
 
 
-async def test_info_is_for_the_presser_only(studio: Studio) -> None:
+async def test_info_is_for_the_presser_only(studio: DiscordHarness) -> None:
     first = await studio.draw(seed=5)
     await studio.ann.press(first, "info")
     assert "seed 5" in await studio.ann.told()
     assert len(studio.person("Bob").sees()) == 1
 
 
-async def test_the_edit_window_holds_the_command_and_draws_what_is_sent_off(studio: Studio) -> None:
+async def test_the_edit_window_holds_the_command_and_draws_what_is_sent_off(studio: DiscordHarness) -> None:
     first = await studio.draw("a red boat", aspect="16:9", seed=5)
     asked = await studio.ann.press(first, "edit")
     await studio.world.until(lambda: asked.modal)
@@ -77,7 +79,7 @@ async def test_the_edit_window_holds_the_command_and_draws_what_is_sent_off(stud
     assert (job.request.params.prompt, job.request.params.aspect) == ("a blue boat", "16:9")
 
 
-async def test_minus_one_throws_the_dice_and_the_words_take_every_seed(studio: Studio) -> None:
+async def test_minus_one_throws_the_dice_and_the_words_take_every_seed(studio: DiscordHarness) -> None:
     thrown = await studio.job(await studio.draw("a red boat", seed=-1, cfg=0.0))
     assert (thrown.request.params.seed, thrown.request.params.guidance_scale) == (None, 1.0)
     said = await studio.job(await studio.draw(f"a red boat --seed {2**64 - 1}"))
@@ -94,14 +96,14 @@ async def test_an_edit_window_may_be_sent_off_after_a_restart(tmp_path: Path) ->
             assert (await studio.drawn(await ann.send_off(asked, "a house"))).files
 
 
-async def test_bad_words_in_the_edit_window_are_refused_privately(studio: Studio) -> None:
+async def test_bad_words_in_the_edit_window_are_refused_privately(studio: DiscordHarness) -> None:
     asked = await studio.ann.press(await studio.draw(), "edit")
     await studio.world.until(lambda: asked.modal)
     await studio.ann.send_off(asked, "a cat --zoom 2")
     assert "--zoom" in await studio.ann.told()
 
 
-async def test_delete_takes_the_picture_away_from_every_message_that_shows_it(studio: Studio) -> None:
+async def test_delete_takes_the_picture_away_from_every_message_that_shows_it(studio: DiscordHarness) -> None:
     first = await studio.draw()
     copy = await studio.drawn(await studio.ann.slash("show", job=1))
     await studio.ann.press(copy, "delete")
@@ -111,7 +113,7 @@ async def test_delete_takes_the_picture_away_from_every_message_that_shows_it(st
 
 
 async def test_cancel_ends_a_running_job_in_its_own_message(tmp_path: Path) -> None:
-    gate = Gate()
+    gate = StepGate()
     async with opened(tmp_path, engine=FakeEngine(64, gate)) as studio:
         asked = await studio.ann.slash("imagine", prompt="a boat", steps=2)
         message = await studio.ann.answered(asked)
@@ -122,7 +124,7 @@ async def test_cancel_ends_a_running_job_in_its_own_message(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("emoji", ["🔄", "🎲", "⬆️", "⬆"])
-async def test_a_reaction_draws_again_or_larger(studio: Studio, emoji: str) -> None:
+async def test_a_reaction_draws_again_or_larger(studio: DiscordHarness, emoji: str) -> None:
     first = await studio.draw()
     await studio.ann.react(first, emoji)
     made = await second(studio, first)
@@ -130,14 +132,14 @@ async def test_a_reaction_draws_again_or_larger(studio: Studio, emoji: str) -> N
     assert made.files
 
 
-async def test_a_cross_under_a_finished_picture_deletes_it(studio: Studio) -> None:
+async def test_a_cross_under_a_finished_picture_deletes_it(studio: DiscordHarness) -> None:
     first = await studio.draw()
     await studio.ann.react(first, "❌")
     await studio.world.until(lambda: "Deleted." in words(first))
 
 
 async def test_a_cross_under_a_running_job_stops_it(tmp_path: Path) -> None:
-    gate = Gate()
+    gate = StepGate()
     async with opened(tmp_path, engine=FakeEngine(64, gate)) as studio:
         message = await studio.ann.answered(await studio.ann.slash("imagine", prompt="a boat", steps=2))
         await studio.world.until(lambda: message.custom_ids)
@@ -146,7 +148,7 @@ async def test_a_cross_under_a_running_job_stops_it(tmp_path: Path) -> None:
         await studio.world.until(lambda: "Cancelled" in message.text)
 
 
-async def test_an_envelope_brings_the_picture_with_its_seed_and_number_by_dm(studio: Studio) -> None:
+async def test_an_envelope_brings_the_picture_with_its_seed_and_number_by_dm(studio: DiscordHarness) -> None:
     first = await studio.draw(seed=5)
     await studio.ann.react(first, "✉️")
     sent = await second(studio, first)
@@ -156,7 +158,7 @@ async def test_an_envelope_brings_the_picture_with_its_seed_and_number_by_dm(stu
     assert sent.files == first.files
 
 
-async def test_a_star_keeps_a_picture_and_taking_it_back_lets_it_go(studio: Studio) -> None:
+async def test_a_star_keeps_a_picture_and_taking_it_back_lets_it_go(studio: DiscordHarness) -> None:
     first = await studio.draw()
     await studio.ann.react(first, "⭐")
     kept = await studio.world.until(lambda: [each for each in studio.ann.sees() if "⭐" in each.text])
@@ -167,7 +169,7 @@ async def test_a_star_keeps_a_picture_and_taking_it_back_lets_it_go(studio: Stud
     await studio.world.until(lambda: any("no longer a favourite" in each.text for each in studio.ann.sees()))
 
 
-async def test_a_star_beside_a_star_takes_nothing_back(studio: Studio) -> None:
+async def test_a_star_beside_a_star_takes_nothing_back(studio: DiscordHarness) -> None:
     first = await studio.draw()
     for _ in range(2):
         await studio.ann.react(first, "⭐")
@@ -175,14 +177,14 @@ async def test_a_star_beside_a_star_takes_nothing_back(studio: Studio) -> None:
     assert (await studio.job(first)).favourite
 
 
-async def test_a_cross_under_a_copy_takes_the_copy_away_too(studio: Studio) -> None:
+async def test_a_cross_under_a_copy_takes_the_copy_away_too(studio: DiscordHarness) -> None:
     first = await studio.draw()
     copy = await studio.drawn(await studio.ann.slash("show", job=1))
     await studio.ann.react(copy, "❌")
     await studio.world.until(lambda: not first.files and not copy.files)
 
 
-async def test_another_wording_is_a_message_of_its_own(studio: Studio) -> None:
+async def test_another_wording_is_a_message_of_its_own(studio: DiscordHarness) -> None:
     offer = await studio.drawn(await studio.ann.slash("optimize", prompt="a cat"))
     other = await studio.drawn(await studio.ann.press(offer, "another"))
     assert other is not offer
@@ -190,7 +192,7 @@ async def test_another_wording_is_a_message_of_its_own(studio: Studio) -> None:
 
 
 async def test_what_was_cancelled_leaves_the_list_it_was_cancelled_in(tmp_path: Path) -> None:
-    gate = Gate()
+    gate = StepGate()
     async with opened(tmp_path, engine=FakeEngine(64, gate)) as studio:
         await studio.ann.slash("imagine", prompt="a boat", steps=2)
         await gate.reached()
@@ -202,7 +204,7 @@ async def test_what_was_cancelled_leaves_the_list_it_was_cancelled_in(tmp_path: 
         assert listed.custom_ids == []
 
 
-async def test_the_reactions_of_others_mean_nothing(studio: Studio) -> None:
+async def test_the_reactions_of_others_mean_nothing(studio: DiscordHarness) -> None:
     first = await studio.draw()
     await studio.person("Bob").react(first, "❌")
     await studio.ann.react(first, "🎈")

@@ -13,10 +13,10 @@ from bot.requests.commands import parse
 from bot.requests.flag_table import FLAGS
 from bot.types import Image as Shown
 from engine.pictures.metadata import Parameters, read, write
+from tests.adapters.discord.fake_discord import ATTACH, EVERYTHING, SEND
+from tests.adapters.discord.harness import DiscordHarness, living, opened
 from tests.adapters.discord.people import words
 from tests.adapters.discord.rest import running
-from tests.adapters.discord.studio import Studio, living, opened
-from tests.adapters.discord.world import ATTACH, EVERYTHING, SEND
 
 
 def png(side: int = 64) -> bytes:
@@ -25,7 +25,9 @@ def png(side: int = 64) -> bytes:
     return file.getvalue()
 
 
-async def test_a_command_becomes_a_picture_in_the_message_that_acknowledged_it(studio: Studio) -> None:
+async def test_a_command_becomes_a_picture_in_the_message_that_acknowledged_it(
+    studio: DiscordHarness,
+) -> None:
     asked = await studio.ann.slash("imagine", prompt="a boat", steps=2, seed=5)
     message = await studio.drawn(asked)
     assert asked.answer == 5
@@ -37,7 +39,7 @@ async def test_a_command_becomes_a_picture_in_the_message_that_acknowledged_it(s
     assert message.custom_ids == [f"zi-{studio.core.database}:{verb}:1:0" for verb in verbs]
 
 
-async def test_options_and_flags_in_the_text_mean_the_same(studio: Studio) -> None:
+async def test_options_and_flags_in_the_text_mean_the_same(studio: DiscordHarness) -> None:
     await studio.draw(
         "a boat", aspect="16:9", seed=7, cfg=2.5, negative="text", enhance=False, optimize=False
     )
@@ -49,7 +51,7 @@ async def test_options_and_flags_in_the_text_mean_the_same(studio: Studio) -> No
     assert (one.request.params.aspect, one.request.params.negative_prompt) == ("16:9", "text")
 
 
-async def test_steps_win_over_fast_wherever_they_are_said(studio: Studio) -> None:
+async def test_steps_win_over_fast_wherever_they_are_said(studio: DiscordHarness) -> None:
     await studio.drawn(await studio.ann.slash("imagine", prompt="a boat", fast=True))
     await studio.draw("a boat", fast=True, steps=6)
     await studio.draw("a boat --fast", steps=6)
@@ -64,14 +66,14 @@ async def test_steps_win_over_fast_wherever_they_are_said(studio: Studio) -> Non
     ]
 
 
-async def test_several_pictures_are_one_grid_with_a_button_for_each(studio: Studio) -> None:
+async def test_several_pictures_are_one_grid_with_a_button_for_each(studio: DiscordHarness) -> None:
     message = await studio.draw(count=4)
     assert len(message.files) == 1
     assert [len(row["components"]) for row in message.body["components"]] == [4, 4, 5]
 
 
 async def test_an_attached_picture_is_fetched_after_the_acknowledgement_and_drawn_over(
-    studio: Studio,
+    studio: DiscordHarness,
 ) -> None:
     message = await studio.draw(image=png(), strength=0.5)
     job = await studio.job(message)
@@ -79,7 +81,7 @@ async def test_an_attached_picture_is_fetched_after_the_acknowledgement_and_draw
     assert job.request.params.strength == 0.5
 
 
-async def test_an_unreadable_attachment_is_refused_for_the_askers_eyes_only(studio: Studio) -> None:
+async def test_an_unreadable_attachment_is_refused_for_the_askers_eyes_only(studio: DiscordHarness) -> None:
     bob = studio.person("Bob")
     await studio.ann.slash("imagine", prompt="a boat", image=b"no picture")
     assert "can't read that picture" in await studio.ann.told()
@@ -90,7 +92,7 @@ async def test_an_unreadable_attachment_is_refused_for_the_askers_eyes_only(stud
     ("prompt", "said"),
     [("a cat --zoom 2", "--zoom"), ("a cat --steps 99", "1–50"), ("something forbidden", "aren't allowed")],
 )
-async def test_a_refusal_reaches_only_the_asker(studio: Studio, prompt: str, said: str) -> None:
+async def test_a_refusal_reaches_only_the_asker(studio: DiscordHarness, prompt: str, said: str) -> None:
     bob = studio.person("Bob")
     await studio.ann.slash("imagine", prompt=prompt)
     assert said in await studio.ann.told()
@@ -105,7 +107,7 @@ async def test_a_limit_is_refused_for_the_askers_eyes_only(tmp_path: Path) -> No
         assert len(studio.person("Bob").sees()) == 1
 
 
-async def test_answers_come_in_the_language_of_the_client(studio: Studio) -> None:
+async def test_answers_come_in_the_language_of_the_client(studio: DiscordHarness) -> None:
     mei = studio.person("Mei", "zh-TW")
     message = await studio.draw("一只猫", mei)
     assert "画好了" in message.text
@@ -115,7 +117,7 @@ async def test_answers_come_in_the_language_of_the_client(studio: Studio) -> Non
 
 @pytest.mark.parametrize(("bit", "said"), [(ATTACH, "Attach Files"), (SEND, "Send Messages")])
 async def test_missing_permissions_are_named_before_anything_is_queued(
-    studio: Studio, bit: int, said: str
+    studio: DiscordHarness, bit: int, said: str
 ) -> None:
     studio.ann.channel.permissions = EVERYTHING & ~(1 << bit)
     await studio.ann.slash("imagine", prompt="a boat")
@@ -123,14 +125,16 @@ async def test_missing_permissions_are_named_before_anything_is_queued(
     assert await studio.store.job(1) is None
 
 
-async def test_a_thread_needs_the_permission_of_threads(studio: Studio) -> None:
+async def test_a_thread_needs_the_permission_of_threads(studio: DiscordHarness) -> None:
     thread = studio.world.add_channel(11, permissions=EVERYTHING & ~(1 << 38))
     studio.ann.channel = thread
     await studio.ann.slash("imagine", prompt="a boat")
     assert "Send Messages in Threads" in await studio.ann.told()
 
 
-async def test_who_installed_the_bot_for_themselves_needs_no_permission_anywhere(studio: Studio) -> None:
+async def test_who_installed_the_bot_for_themselves_needs_no_permission_anywhere(
+    studio: DiscordHarness,
+) -> None:
     studio.ann.installed = False
     studio.ann.channel = studio.world.add_channel(0, guild=studio.world.id(), permissions=0)
     message = await studio.draw()
@@ -155,7 +159,9 @@ async def test_pictures_are_covered_in_channels_for_spoilers(tmp_path: Path) -> 
     assert second.body["attachments"][0]["filename"] == "2-0.png"
 
 
-async def test_a_picture_too_large_for_the_server_is_sent_smaller_and_kept_whole(studio: Studio) -> None:
+async def test_a_picture_too_large_for_the_server_is_sent_smaller_and_kept_whole(
+    studio: DiscordHarness,
+) -> None:
     studio.ann.limit = 300
     message = await studio.draw(aspect="21:9")
     assert len(message.files[0]) <= 300
@@ -163,7 +169,7 @@ async def test_a_picture_too_large_for_the_server_is_sent_smaller_and_kept_whole
     assert (await studio.core.picture(job.request.user, job.id, 0)).read_bytes().startswith(b"\x89PNG")
 
 
-async def test_optimize_offers_the_prompt_and_use_draws_it(studio: Studio) -> None:
+async def test_optimize_offers_the_prompt_and_use_draws_it(studio: DiscordHarness) -> None:
     asked = await studio.ann.slash("optimize", prompt="一只猫")
     offer = await studio.drawn(asked)
     assert "> a picture of 一只猫" in words(offer)
@@ -177,14 +183,14 @@ async def test_optimize_offers_the_prompt_and_use_draws_it(studio: Studio) -> No
      ("quota", "Pictures in the last 24 hours"), ("help", "--seed"), ("cancel", "nothing waiting")],
 )  # fmt: skip
 async def test_a_question_is_answered_for_the_askers_eyes_only(
-    studio: Studio, command: str, said: str
+    studio: DiscordHarness, command: str, said: str
 ) -> None:
     await studio.draw()
     await studio.ann.slash(command)
     assert said in (await studio.ann.told()).replace("\\", "")
 
 
-async def test_show_puts_a_job_with_its_buttons_before_everybody_again(studio: Studio) -> None:
+async def test_show_puts_a_job_with_its_buttons_before_everybody_again(studio: DiscordHarness) -> None:
     first = await studio.draw()
     again = await studio.drawn(await studio.ann.slash("show", job=1))
     assert again is not first
@@ -192,14 +198,14 @@ async def test_show_puts_a_job_with_its_buttons_before_everybody_again(studio: S
     assert again.custom_ids == first.custom_ids
 
 
-async def test_reroll_draws_the_latest_picture_again(studio: Studio) -> None:
+async def test_reroll_draws_the_latest_picture_again(studio: DiscordHarness) -> None:
     await studio.ann.slash("reroll")
     assert "haven't made anything" in await studio.ann.told()
     first = await studio.draw()
     assert (await studio.drawn(await studio.ann.slash("reroll"))).files != first.files
 
 
-async def test_a_number_that_is_not_ones_own_is_refused(studio: Studio) -> None:
+async def test_a_number_that_is_not_ones_own_is_refused(studio: DiscordHarness) -> None:
     await studio.draw()
     bob = studio.person("Bob")
     await bob.slash("show", job=1)
@@ -208,7 +214,7 @@ async def test_a_number_that_is_not_ones_own_is_refused(studio: Studio) -> None:
     assert "Only the person" in await bob.told(2)
 
 
-async def test_upscale_takes_an_attachment_a_job_or_nothing_else(studio: Studio) -> None:
+async def test_upscale_takes_an_attachment_a_job_or_nothing_else(studio: DiscordHarness) -> None:
     larger = await studio.drawn(await studio.ann.slash("upscale", image=png(32)))
     assert "enlarged to 64×64" in larger.text
     await studio.draw(aspect="1:1")
@@ -217,7 +223,7 @@ async def test_upscale_takes_an_attachment_a_job_or_nothing_else(studio: Studio)
     assert "Attach a picture" in await studio.ann.told()
 
 
-async def test_upscale_takes_a_factor_and_a_method(studio: Studio) -> None:
+async def test_upscale_takes_a_factor_and_a_method(studio: DiscordHarness) -> None:
     attached = await studio.drawn(await studio.ann.slash("upscale", image=png(32), factor=4, method="sr"))
     assert "enlarged to 128×128" in attached.text
     assert (await studio.job(attached)).request.params.method == "sr"
@@ -226,7 +232,9 @@ async def test_upscale_takes_a_factor_and_a_method(studio: Studio) -> None:
     assert (await studio.job(larger)).request.params.method == "lanczos"
 
 
-async def test_the_menus_of_a_message_enlarge_its_picture_and_read_its_parameters(studio: Studio) -> None:
+async def test_the_menus_of_a_message_enlarge_its_picture_and_read_its_parameters(
+    studio: DiscordHarness,
+) -> None:
     post = await studio.ann.post(write(png(), Parameters("a red fox", seed=77, steps=8, width=64, height=64)))
     larger = await studio.drawn(await studio.ann.menu("Upscale picture", post))
     assert "128×128" in larger.text
@@ -236,21 +244,21 @@ async def test_the_menus_of_a_message_enlarge_its_picture_and_read_its_parameter
     assert "seed 77" in told
 
 
-async def test_a_picture_without_parameters_says_so(studio: Studio) -> None:
+async def test_a_picture_without_parameters_says_so(studio: DiscordHarness) -> None:
     await studio.ann.menu("Picture info", await studio.ann.post(png()))
     assert "carries no parameters" in await studio.ann.told()
 
 
 @pytest.mark.parametrize("menu", ["Picture info", "Upscale picture"])
 async def test_a_message_without_a_picture_says_so(
-    studio: Studio, menu: str, caplog: pytest.LogCaptureFixture
+    studio: DiscordHarness, menu: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     await studio.ann.menu(menu, await studio.ann.post(b"a song", "audio/ogg"))
     assert "no picture in this message" in await studio.ann.told()
     assert "exception" not in caplog.text
 
 
-async def test_a_smaller_file_still_tells_how_it_was_made(studio: Studio) -> None:
+async def test_a_smaller_file_still_tells_how_it_was_made(studio: DiscordHarness) -> None:
     noise = Image.effect_noise((256, 256), 90).convert("RGB")
     file = io.BytesIO()
     noise.save(file, "PNG")
@@ -262,13 +270,13 @@ async def test_a_smaller_file_still_tells_how_it_was_made(studio: Studio) -> Non
     assert (found.prompt, found.seed) == ("一只狐狸", 77)
 
 
-async def test_a_command_is_called_by_a_word_one_can_type_in_every_language(studio: Studio) -> None:
+async def test_a_command_is_called_by_a_word_one_can_type_in_every_language(studio: DiscordHarness) -> None:
     for command in studio.world.commands:
         for word in (command["name"], *command["name_localizations"].values()):
             assert command["type"] != 1 or parse(f"/{word}").name == command["name"]
 
 
-async def test_every_flag_with_values_is_an_option_in_their_range(studio: Studio) -> None:
+async def test_every_flag_with_values_is_an_option_in_their_range(studio: DiscordHarness) -> None:
     [imagine] = [command for command in studio.world.commands if command["name"] == "imagine"]
     options = {option["name"]: option for option in imagine["options"]}
     for flag in FLAGS:
@@ -286,13 +294,13 @@ async def test_every_flag_with_values_is_an_option_in_their_range(studio: Studio
     ids=["attached without a type", "forwarded", "forwarded without a type", "embedded"],
 )
 async def test_a_menu_finds_the_picture_wherever_a_message_has_it(
-    studio: Studio, kind: str | None, where: str
+    studio: DiscordHarness, kind: str | None, where: str
 ) -> None:
     post = await studio.ann.post(png(), kind, where)
     assert (await studio.drawn(await studio.ann.menu("Upscale picture", post))).files
 
 
-async def test_tags_in_a_prompt_become_the_names_that_people_see(studio: Studio) -> None:
+async def test_tags_in_a_prompt_become_the_names_that_people_see(studio: DiscordHarness) -> None:
     bob = studio.person("Bob")
     await studio.draw("a boat", who=bob)
     channel, role = studio.world.channel.id, 123456789012345678
@@ -304,7 +312,7 @@ async def test_tags_in_a_prompt_become_the_names_that_people_see(studio: Studio)
     assert job.request.params.prompt == "Bob with pepe hat and wave in studio after imagine"
 
 
-async def test_each_choice_in_braces_is_a_message_of_its_own(studio: Studio) -> None:
+async def test_each_choice_in_braces_is_a_message_of_its_own(studio: DiscordHarness) -> None:
     await studio.ann.slash("imagine", prompt="a {red, blue} boat", steps=2)
     await studio.world.until(lambda: len(studio.ann.sees()) == 2)
     await studio.core.idle()

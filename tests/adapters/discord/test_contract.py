@@ -8,11 +8,11 @@ import pytest
 
 from bot.types import Address
 from engine.fake import FakeEngine
+from tests.adapters.discord.fake_discord import Message
+from tests.adapters.discord.harness import DiscordHarness, living
 from tests.adapters.discord.people import words
 from tests.adapters.discord.rest import Discord, running
-from tests.adapters.discord.studio import Studio, living
-from tests.adapters.discord.world import Message
-from tests.bot.house import Gate
+from tests.bot.harness import StepGate
 from tests.contracts.platform_contract import PlatformContract, Seen
 
 
@@ -23,7 +23,7 @@ class DiscordStage:
         self._small = small
         self._directory = directory
         self._life = AsyncExitStack()
-        self._studio: Studio
+        self._studio: DiscordHarness
 
     async def begin(self, engine: FakeEngine | None = None) -> None:
         life = living(self._small, self._directory, engine=engine)
@@ -66,7 +66,7 @@ class DiscordStage:
         await self.begin()
 
     async def interrupted(self, prompt: str) -> None:
-        gate = Gate()
+        gate = StepGate()
         await self.end()
         await self.begin(FakeEngine(64, gate))
         asked = await self._ann.slash("imagine", prompt=prompt)

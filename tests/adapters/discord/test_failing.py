@@ -13,12 +13,12 @@ import pytest
 from adapters.discord import responder
 from bot.storage.database import DATABASE
 from engine.fake import striped
+from tests.adapters.discord.fake_discord import Message
+from tests.adapters.discord.harness import DiscordHarness, opened
 from tests.adapters.discord.people import words
-from tests.adapters.discord.studio import Studio, opened
-from tests.adapters.discord.world import Message
 
 SORRY = "Something went wrong on our side; please try again."
-Do = Callable[[Studio, Message], Any]
+Do = Callable[[DiscordHarness, Message], Any]
 
 ASKS: dict[str, Do] = {
     "a command that draws": lambda studio, picture: studio.ann.slash("imagine", prompt="a boat"),
@@ -39,7 +39,7 @@ def locked(folder: Path) -> Iterator[None]:
         writer.close()
 
 
-async def prepared(studio: Studio) -> Message:
+async def prepared(studio: DiscordHarness) -> Message:
     """A bot that does not wait for locks, so that a test need not, and a picture of Ann's."""
     await studio.store._db.connection.execute("PRAGMA busy_timeout = 0")
     picture = await studio.draw()
@@ -126,6 +126,6 @@ async def test_a_database_that_takes_longer_than_discord_waits_is_answered_too(
             await holding
 
 
-async def test_a_number_that_no_job_has_is_answered(studio: Studio) -> None:
+async def test_a_number_that_no_job_has_is_answered(studio: DiscordHarness) -> None:
     await studio.ann.slash("show", job=2**53 - 1)
     assert "You have no job" in await studio.ann.told()

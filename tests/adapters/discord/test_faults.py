@@ -11,8 +11,8 @@ from adapters.discord import DiscordPlatform
 from bot.replies.replies import Replies
 from bot.setup.config import ConfigError, DiscordConfig
 from tests.adapters.discord.faults import ROWS, Row
+from tests.adapters.discord.harness import PROFILE, DiscordHarness, living, opened
 from tests.adapters.discord.rest import running
-from tests.adapters.discord.studio import PROFILE, Studio, living, opened
 
 ROOT = Path(__file__).parents[3]
 
@@ -22,7 +22,9 @@ async def test_a_fault_comes_out_as_the_table_says(row: Row, tmp_path: Path) -> 
     await row.trial(tmp_path)
 
 
-async def test_a_refusal_after_a_lost_acknowledgement_still_reaches_only_the_asker(studio: Studio) -> None:
+async def test_a_refusal_after_a_lost_acknowledgement_still_reaches_only_the_asker(
+    studio: DiscordHarness,
+) -> None:
     studio.discord.fail("POST", "/callback", 502, late=True)
     await studio.ann.slash("imagine", prompt="something forbidden")
     assert "aren't allowed" in await studio.ann.told()
@@ -30,7 +32,7 @@ async def test_a_refusal_after_a_lost_acknowledgement_still_reaches_only_the_ask
 
 
 async def test_an_interaction_that_comes_too_late_makes_no_job(
-    studio: Studio, caplog: pytest.LogCaptureFixture
+    studio: DiscordHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     studio.world.deadline = -1.0
     await studio.ann.slash("imagine", prompt="a boat")
@@ -48,7 +50,7 @@ async def test_fifty_people_at_once_are_all_acknowledged_in_time(tmp_path: Path)
         await studio.world.until(lambda: all(each.answer == 5 for each in asked))
 
 
-async def test_everybody_is_heard_before_anybody_is_told_more(studio: Studio) -> None:
+async def test_everybody_is_heard_before_anybody_is_told_more(studio: DiscordHarness) -> None:
     studio.discord.fail("POST", "/callback", 429)
     people = [studio.person("Ann"), studio.person("Bob")]
     asked = await asyncio.gather(*(each.slash("imagine", prompt="a boat", steps=1) for each in people))

@@ -8,12 +8,12 @@ import pytest
 from engine.fake import FakeEngine
 from tests.adapters.discord.gallery import LOCALES, RULE, Album, said_in_words, staged
 from tests.adapters.discord.gallery_page import page, text
-from tests.bot.house import Gate
+from tests.bot.harness import StepGate
 
 
 @pytest.mark.parametrize("language", LOCALES)
 async def test_every_panel_and_refusal_has_its_words_on_the_page(language: str, tmp_path: Path) -> None:
-    album, gate = Album(language), Gate()
+    album, gate = Album(language), StepGate()
     scenes = partial(said_in_words, gate=gate)
     await staged(album, scenes, tmp_path, engine=FakeEngine(64, gate), rule=RULE)
     shown = page(album.shots, language)

@@ -5,16 +5,16 @@ from pathlib import Path
 
 from bot.locales.texts import DEFAULT, LANGUAGES, TAIWAN, Texts
 from engine.fake import FakeEngine
+from tests.adapters.discord.fake_discord import EVERYTHING, Message
+from tests.adapters.discord.harness import DiscordHarness, living, opened
 from tests.adapters.discord.people import Chat
 from tests.adapters.discord.rest import running
-from tests.adapters.discord.studio import Studio, living, opened
-from tests.adapters.discord.world import EVERYTHING, Message
-from tests.bot.house import Gate
+from tests.bot.harness import StepGate
 
 QUARTER = 901.0
 
 
-async def begun(studio: Studio, gate: Gate, who: Chat | None = None) -> Message:
+async def begun(studio: DiscordHarness, gate: StepGate, who: Chat | None = None) -> Message:
     """A job that stands at the gate, its message shown."""
     who = who or studio.ann
     message = await who.answered(await who.slash("imagine", prompt="a boat", steps=2))
@@ -24,7 +24,7 @@ async def begun(studio: Studio, gate: Gate, who: Chat | None = None) -> Message:
 
 
 async def test_after_fifteen_minutes_the_bot_itself_goes_on_in_the_same_message(tmp_path: Path) -> None:
-    gate = Gate()
+    gate = StepGate()
     async with opened(tmp_path, engine=FakeEngine(64, gate)) as studio:
         message = await begun(studio, gate)
         studio.world.shift += QUARTER
@@ -37,7 +37,7 @@ async def test_after_fifteen_minutes_the_bot_itself_goes_on_in_the_same_message(
 
 
 async def test_where_the_bot_may_not_write_any_more_the_picture_comes_by_dm_once(tmp_path: Path) -> None:
-    gate = Gate()
+    gate = StepGate()
     async with opened(tmp_path, engine=FakeEngine(64, gate)) as studio:
         message = await begun(studio, gate)
         studio.world.shift += QUARTER
@@ -54,7 +54,7 @@ async def test_where_the_bot_may_not_write_any_more_the_picture_comes_by_dm_once
 
 
 async def test_who_takes_no_messages_finds_the_picture_at_show(tmp_path: Path) -> None:
-    gate = Gate()
+    gate = StepGate()
     async with opened(tmp_path, engine=FakeEngine(64, gate)) as studio:
         message = await begun(studio, gate)
         studio.world.shift += QUARTER
@@ -67,7 +67,7 @@ async def test_who_takes_no_messages_finds_the_picture_at_show(tmp_path: Path) -
 
 
 async def test_a_deleted_message_is_the_end_of_it_and_no_second_one_comes(tmp_path: Path) -> None:
-    gate = Gate()
+    gate = StepGate()
     async with opened(tmp_path, engine=FakeEngine(64, gate)) as studio:
         message = await begun(studio, gate)
         studio.world.remove(message)
@@ -78,7 +78,7 @@ async def test_a_deleted_message_is_the_end_of_it_and_no_second_one_comes(tmp_pa
 
 
 async def test_after_a_restart_the_job_goes_on_in_the_same_message(tmp_path: Path) -> None:
-    gate = Gate()
+    gate = StepGate()
     async with running() as discord:
         async with living(discord, tmp_path, engine=FakeEngine(64, gate)) as studio:
             message = await begun(studio, gate)
@@ -89,7 +89,7 @@ async def test_after_a_restart_the_job_goes_on_in_the_same_message(tmp_path: Pat
 
 
 async def test_after_a_late_restart_too(tmp_path: Path) -> None:
-    gate = Gate()
+    gate = StepGate()
     async with running() as discord:
         async with living(discord, tmp_path, engine=FakeEngine(64, gate)) as studio:
             message = await begun(studio, gate)
@@ -122,7 +122,9 @@ async def test_commands_are_named_in_every_language_and_work_everywhere(tmp_path
     assert "画图" in json.dumps(imagine["description_localizations"], ensure_ascii=False)
 
 
-async def test_everything_is_told_in_every_language_and_taiwans_is_traditional(studio: Studio) -> None:
+async def test_everything_is_told_in_every_language_and_taiwans_is_traditional(
+    studio: DiscordHarness,
+) -> None:
     texts = Texts()
     tags = {texts.say(language, "language-tag") for language in LANGUAGES} - {DEFAULT} | {TAIWAN}
     for command in studio.world.commands:

@@ -6,15 +6,15 @@ import pytest
 
 from bot.policy.access import Access
 from bot.types import User
+from tests.adapters.discord.fake_discord import MANAGE_MESSAGES
+from tests.adapters.discord.harness import DiscordHarness, living, opened
 from tests.adapters.discord.people import words
 from tests.adapters.discord.rest import running
-from tests.adapters.discord.studio import Studio, living, opened
-from tests.adapters.discord.world import MANAGE_MESSAGES
 
 TOGETHER = Access(anyone_may_press=True)
 
 
-async def asker(studio: Studio) -> User:
+async def asker(studio: DiscordHarness) -> User:
     """The person as the newest job knows them."""
     await studio.draw()
     return (await studio.newest()).request.user
@@ -41,7 +41,7 @@ async def test_a_thread_is_its_channel_too_with_its_age_restriction(tmp_path: Pa
     assert {f"discord:channel:{parent.id}", "discord:age-restricted"} <= set(groups)
 
 
-async def test_a_direct_message_is_no_place_of_a_server(studio: Studio) -> None:
+async def test_a_direct_message_is_no_place_of_a_server(studio: DiscordHarness) -> None:
     studio.ann.channel = studio.world.dm(studio.ann.person)
     assert (await asker(studio)).groups == (f"discord:channel:{studio.ann.channel.id}",)
 
@@ -112,7 +112,9 @@ async def test_where_anyone_may_press_others_may_edit_and_react(tmp_path: Path) 
         assert (await studio.newest()).request.user.id == str(bob.person.id)
 
 
-async def test_the_operators_commands_are_hidden_from_members_and_refused_to_them(studio: Studio) -> None:
+async def test_the_operators_commands_are_hidden_from_members_and_refused_to_them(
+    studio: DiscordHarness,
+) -> None:
     told = {command["name"]: command for command in studio.world.commands}
     for name in ("pause", "resume", "drain", "stats", "ban", "unban"):
         assert told[name]["default_member_permissions"] == 1 << 5
@@ -121,7 +123,7 @@ async def test_the_operators_commands_are_hidden_from_members_and_refused_to_the
     assert "Only administrators" in await studio.ann.told()
 
 
-async def test_forgetting_asks_first_and_deletes_only_after_yes(studio: Studio) -> None:
+async def test_forgetting_asks_first_and_deletes_only_after_yes(studio: DiscordHarness) -> None:
     await studio.draw()
     await studio.ann.slash("forget")
     await studio.ann.told()
@@ -138,7 +140,7 @@ async def test_forgetting_asks_first_and_deletes_only_after_yes(studio: Studio) 
     assert "You have no job #1" in await studio.ann.told(3)
 
 
-async def test_a_code_joins_two_people_and_off_separates_them(studio: Studio) -> None:
+async def test_a_code_joins_two_people_and_off_separates_them(studio: DiscordHarness) -> None:
     bob = studio.person("Bob")
     await studio.draw()
     await studio.ann.slash("link")

@@ -10,12 +10,12 @@ from adapters.discord.platform import REMEDIES
 from adapters.discord.sync import FILE
 from bot.setup.config import ConfigError
 from engine.fake import FakeEngine
+from tests.adapters.discord.fake_discord import Wrong
 from tests.adapters.discord.faults import QUARTER, HeavyEngine, gated
+from tests.adapters.discord.harness import DiscordHarness, living, opened
 from tests.adapters.discord.people import words
 from tests.adapters.discord.rest import running
-from tests.adapters.discord.studio import Studio, living, opened
-from tests.adapters.discord.world import Wrong
-from tests.bot.house import Gate
+from tests.bot.harness import StepGate
 
 HOUR = 3600.0
 
@@ -31,7 +31,7 @@ HOUR = 3600.0
     ],
 )
 async def test_a_picture_that_discord_refuses_is_replaced_by_words(
-    studio: Studio, refusal: Wrong, told: str
+    studio: DiscordHarness, refusal: Wrong, told: str
 ) -> None:
     studio.world.refused_files = refusal
     message = await studio.draw()
@@ -47,7 +47,7 @@ async def test_a_picture_that_is_too_large_after_all_is_sent_smaller(tmp_path: P
         assert 0 < len(message.files[0]) <= 2**20
 
 
-def by_dm(studio: Studio) -> list[int]:
+def by_dm(studio: DiscordHarness) -> list[int]:
     """Return how many files each direct message to Ann has."""
     dm = studio.world.dm(studio.ann.person)
     return [len(each.files) for each in studio.world.messages.values() if each.channel is dm]
@@ -84,7 +84,7 @@ async def test_a_message_whose_picture_went_elsewhere_says_where(tmp_path: Path)
 async def test_an_answer_for_ones_own_eyes_goes_by_direct_message_once_its_token_is_dead(
     tmp_path: Path,
 ) -> None:
-    gate = Gate()
+    gate = StepGate()
     async with opened(tmp_path, engine=FakeEngine(64, gate)) as studio:
         studio.world.channel.hides = True
         await studio.ann.slash("imagine", prompt="a boat", steps=2)
@@ -104,7 +104,7 @@ async def test_a_clock_that_is_hours_off_changes_nothing(tmp_path: Path, hours: 
 
 
 async def test_a_clock_that_jumps_ahead_costs_no_answer(tmp_path: Path) -> None:
-    gate = Gate()
+    gate = StepGate()
     async with opened(tmp_path, engine=FakeEngine(64, gate)) as studio:
         studio.world.channel.hides = True
         asked = await studio.ann.slash("imagine", prompt="a boat", steps=2)
@@ -145,7 +145,7 @@ async def test_a_button_of_another_database_is_left_to_the_program_that_has_it(
             assert len(second.ann.sees()) == 3
 
 
-async def test_buttons_of_an_older_version_still_work(studio: Studio) -> None:
+async def test_buttons_of_an_older_version_still_work(studio: DiscordHarness) -> None:
     message = await studio.draw()
     for item in message.items:
         item["custom_id"] = item["custom_id"].replace(f"zi-{studio.core.database}:", "zi:")
@@ -170,7 +170,9 @@ async def test_commands_that_discord_has_are_not_registered_again(tmp_path: Path
         assert len([method for method, _, _ in discord.world.calls if method == "PUT"]) == 1
 
 
-async def test_a_command_that_the_bot_does_not_have_makes_it_tell_discord_its_own(studio: Studio) -> None:
+async def test_a_command_that_the_bot_does_not_have_makes_it_tell_discord_its_own(
+    studio: DiscordHarness,
+) -> None:
     old = {"id": str(studio.world.id()), "name": "paint", "type": 1, "options": []}
     studio.world.commands.append(old)
     await studio.ann.slash("paint")

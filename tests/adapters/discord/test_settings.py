@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from tests.adapters.discord.fake_discord import Json, Message
+from tests.adapters.discord.harness import DiscordHarness, living
 from tests.adapters.discord.people import Chat, words
 from tests.adapters.discord.rest import running
-from tests.adapters.discord.studio import Studio, living
-from tests.adapters.discord.world import Json, Message
 
 
-async def panel(studio: Studio, who: Chat | None = None) -> Message:
+async def panel(studio: DiscordHarness, who: Chat | None = None) -> Message:
     """A person's panel."""
     who = who or studio.ann
     await who.slash("settings")
@@ -30,7 +30,7 @@ def button(message: Message, name: str) -> Json:
     return next(item for item in message.items if item.get("label", "").startswith(name))
 
 
-async def test_the_panel_is_four_selects_and_a_row_of_toggles(studio: Studio) -> None:
+async def test_the_panel_is_four_selects_and_a_row_of_toggles(studio: DiscordHarness) -> None:
     message = await panel(studio)
     assert [len(row["components"]) for row in message.body["components"]] == [1, 1, 1, 1, 3]
     assert chosen(message, "steps") == "Steps · 8"
@@ -39,7 +39,9 @@ async def test_the_panel_is_four_selects_and_a_row_of_toggles(studio: Studio) ->
     assert studio.person("Bob").sees() == []
 
 
-async def test_a_picked_option_changes_the_panel_and_holds_for_the_next_picture(studio: Studio) -> None:
+async def test_a_picked_option_changes_the_panel_and_holds_for_the_next_picture(
+    studio: DiscordHarness,
+) -> None:
     message = await panel(studio)
     await studio.ann.pick(message, "steps", "4")
     await studio.world.until(lambda: chosen(message, "steps") == "Steps · 4")
@@ -48,7 +50,7 @@ async def test_a_picked_option_changes_the_panel_and_holds_for_the_next_picture(
     assert studio.ann.whispers() == [message]
 
 
-async def test_a_toggle_flips_and_flips_back(studio: Studio) -> None:
+async def test_a_toggle_flips_and_flips_back(studio: DiscordHarness) -> None:
     message = await panel(studio)
     await studio.ann.press(message, "set", value="enhance=off")
     await studio.world.until(lambda: button(message, "Add light")["label"].endswith("Off"))
@@ -56,7 +58,7 @@ async def test_a_toggle_flips_and_flips_back(studio: Studio) -> None:
     await studio.world.until(lambda: button(message, "Add light")["label"].endswith("On"))
 
 
-async def test_reset_stands_in_the_row_of_toggles_and_takes_everything_back(studio: Studio) -> None:
+async def test_reset_stands_in_the_row_of_toggles_and_takes_everything_back(studio: DiscordHarness) -> None:
     message = await panel(studio)
     await studio.ann.pick(message, "aspect", "16:9")
     await studio.world.until(lambda: chosen(message, "aspect") == "Aspect ratio · 16:9")
@@ -76,13 +78,13 @@ async def test_a_panel_works_after_a_restart(tmp_path: Path) -> None:
             await studio.world.until(lambda: button(message, "Cover")["label"].endswith("On"))
 
 
-async def test_the_panel_speaks_the_language_of_the_client(studio: Studio) -> None:
+async def test_the_panel_speaks_the_language_of_the_client(studio: DiscordHarness) -> None:
     message = await panel(studio, studio.person("Mei", "zh-CN"))
     assert chosen(message, "steps") == "步数 · 8"
     assert "按这些设置" in words(message)
 
 
-async def test_covered_pictures_are_set_asked_for_or_both(studio: Studio) -> None:
+async def test_covered_pictures_are_set_asked_for_or_both(studio: DiscordHarness) -> None:
     plain = await studio.draw()
     by_option, by_flag = await studio.draw(spoiler=True), await studio.draw("a boat --spoiler")
     names = [each.body["attachments"][0]["filename"] for each in (plain, by_option, by_flag)]

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.adapters.telegram.harness import TelegramHarness, telegram_harness
 from tests.adapters.telegram.server import Telegram, telegram
-from tests.adapters.telegram.town import Town, town
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +22,6 @@ async def server() -> AsyncIterator[Telegram]:
 
 
 @pytest.fixture
-async def here(server: Telegram, tmp_path: Path) -> AsyncIterator[Town]:
-    async with town(server, tmp_path) as found:
+async def here(server: Telegram, tmp_path: Path) -> AsyncIterator[TelegramHarness]:
+    async with telegram_harness(server, tmp_path) as found:
         yield found

@@ -16,9 +16,9 @@ from typing import Any
 from engine.fake import FakeEngine, striped
 from tests.adapters.discord.faults import HeavyEngine
 from tests.adapters.telegram.chats import ANN, GROUP, TOPIC, Json
+from tests.adapters.telegram.harness import TelegramHarness, telegram_harness
 from tests.adapters.telegram.server import Fault, Telegram, telegram
-from tests.adapters.telegram.town import Town, town
-from tests.bot.house import Gate
+from tests.bot.harness import StepGate
 
 WAITED = "waits as long as Telegram says, then makes the same call again; sends no message about it"
 AGAIN = "tries again, ever more slowly"
@@ -58,7 +58,7 @@ async def upload(folder: Path) -> None:
 async def start(folder: Path, method: str, faults: Sequence[Fault]) -> None:
     async with telegram() as server:
         server.fail(method, *faults)
-        async with town(server, folder) as here:
+        async with telegram_harness(server, folder) as here:
             await here.chats.says("a boat")
             await here.settled()
             alone(here)
@@ -93,12 +93,12 @@ async def repeated(folder: Path) -> None:
 
 async def stopped(folder: Path) -> None:
     async with telegram() as server:
-        gate = Gate()
-        async with town(server, folder, engine=FakeEngine(16, gate)) as before:
+        gate = StepGate()
+        async with telegram_harness(server, folder, engine=FakeEngine(16, gate)) as before:
             await before.chats.says("a boat")
             await gate.reached()
             await server.until(lambda: "Getting ready" in server.chats.of_bot()[-1].get("text", ""))
-        async with town(server, folder) as after:
+        async with telegram_harness(server, folder) as after:
             await after.settled()
             alone(after)
 
@@ -113,10 +113,10 @@ async def unhandled(folder: Path) -> None:
 
     async with telegram() as server:
         server.fail("getFile", "gateway")
-        async with town(server, folder, sleep=hang) as before:
+        async with telegram_harness(server, folder, sleep=hang) as before:
             await before.chats.says("as a painting", photo=striped("x", 64, 64))
             await tried.wait()
-        async with town(server, folder) as after:
+        async with telegram_harness(server, folder) as after:
             await after.settled()
             alone(after)
 
@@ -181,7 +181,7 @@ async def too_old(folder: Path) -> None:
         assert left["photo"][0]["file_id"] != before
 
 
-def alone(here: Town, messages: int = 1) -> Json:
+def alone(here: TelegramHarness, messages: int = 1) -> Json:
     """Assert that one picture was made and that the newest message shows it; return that message."""
     found = here.chats.of_bot()
     assert len(found) == messages
@@ -191,17 +191,17 @@ def alone(here: Town, messages: int = 1) -> Json:
 
 
 @asynccontextmanager
-async def opened(folder: Path, **more: Any) -> AsyncIterator[Town]:
+async def opened(folder: Path, **more: Any) -> AsyncIterator[TelegramHarness]:
     """A bot on a Telegram of its own."""
-    async with telegram() as server, town(server, folder, **more) as here:
+    async with telegram() as server, telegram_harness(server, folder, **more) as here:
         yield here
         _check(server)
 
 
 @asynccontextmanager
-async def _late(folder: Path, chat: int | None = None) -> AsyncIterator[tuple[Town, Gate]]:
+async def _late(folder: Path, chat: int | None = None) -> AsyncIterator[tuple[TelegramHarness, StepGate]]:
     """A job that stands at a gate with its message shown."""
-    gate = Gate()
+    gate = StepGate()
     async with opened(folder, engine=FakeEngine(16, gate)) as here:
         await here.chats.says("/imagine a boat --steps 1", chat=chat)
         await gate.reached()

@@ -25,9 +25,9 @@ from engine.runtime.process import ProcessEngine
 from engine.types import EngineSettings, Optimize, image_tokens
 from tests.adapters.telegram.chats import ANN, BOB, GROUP, Json
 from tests.adapters.telegram.gallery_page import Shot, page, text
+from tests.adapters.telegram.harness import TelegramHarness, telegram_harness
 from tests.adapters.telegram.server import telegram
-from tests.adapters.telegram.town import Town, town
-from tests.bot.house import Gate
+from tests.bot.harness import StepGate
 
 CODES = {"en": "en", "zh": "zh-hans"}
 NAMES = {"en": ("Ann", "Ben"), "zh": ("小安", "阿本")}
@@ -49,7 +49,7 @@ class Album:
     """The shots of one language, in order."""
 
     language: str
-    here: Town
+    here: TelegramHarness
     shots: list[Shot] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -109,7 +109,7 @@ async def drawn_by_the_model(album: Album) -> None:
     await album.pressed("Deleted", first, "delete:1:0")
 
 
-async def said_in_words(album: Album, gate: Gate) -> None:
+async def said_in_words(album: Album, gate: StepGate) -> None:
     """Refusals, failures and panels, for which nothing need be drawn."""
     here, (wish, other) = album.here, WISHES[album.language]
     await here.chats.says(wish, album.ann)
@@ -154,7 +154,7 @@ async def _queue(album: Album) -> Json:
     return found[-1]
 
 
-def _at_least(here: Town, count: int) -> list[Json]:
+def _at_least(here: TelegramHarness, count: int) -> list[Json]:
     found = here.chats.of_bot()
     return found if len(found) >= count else []
 
@@ -172,7 +172,7 @@ async def _album(language: str) -> list[Shot]:
 
 async def in_words(language: str) -> list[Shot]:
     """Return what needs no picture."""
-    gate = Gate()
+    gate = StepGate()
     scenes = partial(said_in_words, gate=gate)
     profile = profiles.profile("embedded")
     return await _with(language, scenes, engine=FakeEngine(64, gate), profile=profile, rule=RULE)
@@ -183,7 +183,7 @@ async def _with(language: str, scenes: Callable[[Album], Awaitable[None]], **sai
     with tempfile.TemporaryDirectory() as folder:
         async with telegram() as server:
             hurried = partial(_hurried, time.monotonic())
-            async with town(server, Path(folder), clock=hurried, access=access, **said) as here:
+            async with telegram_harness(server, Path(folder), clock=hurried, access=access, **said) as here:
                 album = Album(language, here)
                 ticking = asyncio.create_task(_tick(here))
                 await scenes(album)
@@ -191,7 +191,7 @@ async def _with(language: str, scenes: Callable[[Album], Awaitable[None]], **sai
                 return album.shots
 
 
-async def _tick(here: Town) -> None:
+async def _tick(here: TelegramHarness) -> None:
     """Let time pass in the house, so that it can be foretold."""
     while True:
         here.home.time = time.time()

@@ -11,9 +11,9 @@ from adapters.telegram.address import Place
 from bot.types import Address
 from engine.fake import FakeEngine
 from tests.adapters.telegram.chats import ANN, BOB, Json
+from tests.adapters.telegram.harness import TelegramHarness, telegram_harness
 from tests.adapters.telegram.server import Telegram, telegram
-from tests.adapters.telegram.town import Town, town
-from tests.bot.house import Gate
+from tests.bot.harness import StepGate
 from tests.contracts.platform_contract import PlatformContract, Seen
 
 
@@ -24,10 +24,12 @@ class TelegramStage:
         self._server = server
         self._directory = directory
         self._life = AsyncExitStack()
-        self._town: Town
+        self._town: TelegramHarness
 
     async def begin(self, **more: Any) -> None:
-        self._town = await self._life.enter_async_context(town(self._server, self._directory, **more))
+        self._town = await self._life.enter_async_context(
+            telegram_harness(self._server, self._directory, **more)
+        )
         self.platform = self._town.platform
 
     async def end(self) -> None:
@@ -62,7 +64,7 @@ class TelegramStage:
 
     async def interrupted(self, prompt: str) -> None:
         await self.end()
-        gate = Gate()
+        gate = StepGate()
         await self.begin(engine=FakeEngine(16, gate))
         await self._server.chats.says(prompt)
         await gate.reached()

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from adapters.telegram import examine
+from tests.adapters.telegram.harness import config
 from tests.adapters.telegram.server import telegram
-from tests.adapters.telegram.town import config
 
 
 async def test_a_good_token_is_one_line_with_the_bots_address() -> None:

@@ -13,9 +13,9 @@ from adapters.telegram import intake, webhook
 from bot.storage.database import DATABASE
 from engine.fake import striped
 from tests.adapters.telegram.chats import ANN, BOB, GROUP
+from tests.adapters.telegram.harness import TelegramHarness, telegram_harness
 from tests.adapters.telegram.server import Telegram
 from tests.adapters.telegram.test_webhook import listening, sent, written
-from tests.adapters.telegram.town import Town, town
 
 SORRY = "Something went wrong on our side; please try again."
 __all__ = ["listening"]
@@ -52,9 +52,9 @@ class Lock:
 
 
 @asynccontextmanager
-async def opened(server: Telegram, folder: Path, lock: Lock, **more: Any) -> AsyncIterator[Town]:
+async def opened(server: Telegram, folder: Path, lock: Lock, **more: Any) -> AsyncIterator[TelegramHarness]:
     """A bot that does not wait for locks, so that a test need not."""
-    async with town(server, folder, sleep=lock.sleep, **more) as here:
+    async with telegram_harness(server, folder, sleep=lock.sleep, **more) as here:
         await here.home.store._db.connection.execute("PRAGMA busy_timeout = 0")
         await here.home.core.sweep()  # and with it the one that every start begins with
         await server.until(lambda: server.offsets or server.made("setWebhook"))  # the start writes as well
@@ -116,7 +116,7 @@ async def test_others_are_served_while_an_ask_is_tried_again(server: Telegram, t
         await asyncio.Event().wait()
 
     server.fail("getFile", "gateway")
-    async with town(server, tmp_path, sleep=hang) as here:
+    async with telegram_harness(server, tmp_path, sleep=hang) as here:
         await here.chats.says("as a painting", photo=striped("x", 64, 64))
         await tried.wait()
         await here.chats.says("a boat", BOB)
@@ -184,19 +184,19 @@ async def test_telegram_is_asked_to_send_what_is_not_kept_again(
 @pytest.mark.parametrize(
     "text", ["/show 99999999999999999999", "/info #" + "9" * 20, "/cancel " + "9" * 20, "/show ²"]
 )
-async def test_a_number_that_no_job_has_is_answered(here: Town, text: str) -> None:
+async def test_a_number_that_no_job_has_is_answered(here: TelegramHarness, text: str) -> None:
     assert "You have no job" in (await here.said(text))["text"]
 
 
 @pytest.mark.parametrize("text", ["/upscale " + "9" * 20, "/ban #" + "9" * 20, "/unban #" + "9" * 20])
-async def test_any_other_number_is_answered_too(here: Town, text: str) -> None:
+async def test_any_other_number_is_answered_too(here: TelegramHarness, text: str) -> None:
     assert (await here.said(text))["text"] != SORRY
 
 
 @pytest.mark.parametrize(
     "data", [f"info:{'9' * 20}:0", f"file:{'9' * 20}", f"set:{'9' * 50}:0", "info:1:" + "9" * 50]
 )
-async def test_a_forged_press_is_answered(here: Town, data: str) -> None:
+async def test_a_forged_press_is_answered(here: TelegramHarness, data: str) -> None:
     picture = await here.said("a boat")
     picture["reply_markup"]["inline_keyboard"].append([{"text": "x", "callback_data": data}])
     assert (await here.pressed(picture, "x")).get("text") != SORRY

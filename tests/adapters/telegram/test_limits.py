@@ -12,8 +12,8 @@ from telegram.error import RetryAfter
 from adapters.telegram.limiter import PER_GROUP, RESERVE, RETRIES, ChatLimiter
 from engine.fake import striped
 from tests.adapters.telegram.chats import ANN, BOB, GROUP, Json
+from tests.adapters.telegram.harness import TelegramHarness, telegram_harness
 from tests.adapters.telegram.server import Telegram
-from tests.adapters.telegram.town import Town, town
 
 FLOOD = 30
 
@@ -58,7 +58,7 @@ async def flood(limiter: ChatLimiter, chat: int, seconds: int = FLOOD) -> None:
         await limiter.process_request(refused, (), {}, "editMessageText", {"chat_id": chat}, True)
 
 
-def photos(here: Town, chat: int) -> list[Json]:
+def photos(here: TelegramHarness, chat: int) -> list[Json]:
     return [message for message in here.chats.of_bot(chat) if message.get("photo")]
 
 
@@ -134,7 +134,7 @@ async def test_a_call_that_is_refused_at_every_try_raises_what_telegram_said() -
 
 async def test_a_flooded_group_holds_up_nobody_elsewhere(server: Telegram, tmp_path: Path) -> None:
     clock = Clock(patience=FLOOD - 1)
-    async with town(server, tmp_path, sleep=clock.sleep) as here:
+    async with telegram_harness(server, tmp_path, sleep=clock.sleep) as here:
         server.floods[GROUP] = FLOOD
         await here.chats.says("/imagine a boat", chat=GROUP)
         await here.chats.says("a house", BOB)
@@ -144,7 +144,7 @@ async def test_a_flooded_group_holds_up_nobody_elsewhere(server: Telegram, tmp_p
 
 async def test_a_picture_is_shown_once_its_flooded_chat_takes_it(server: Telegram, tmp_path: Path) -> None:
     clock = Clock()
-    async with town(server, tmp_path, sleep=clock.sleep, clock=clock) as here:
+    async with telegram_harness(server, tmp_path, sleep=clock.sleep, clock=clock) as here:
         server.fail("editMessageMedia", "flood")
         assert (await here.said("a boat"))["photo"]
         assert 1.0 in [round(seconds, 3) for seconds in clock.slept]
@@ -154,7 +154,7 @@ async def test_a_picture_is_shown_once_its_flooded_chat_takes_it(server: Telegra
 async def test_twelve_people_in_a_group_see_their_pictures_and_few_edits_before(
     server: Telegram, tmp_path: Path
 ) -> None:
-    async with town(server, tmp_path, clock=lambda: 1000.0) as here:
+    async with telegram_harness(server, tmp_path, clock=lambda: 1000.0) as here:
         for number in range(12):
             account = ANN | {"id": 1000 + number}
             await here.chats.says(f"/imagine a boat {number}", account, chat=GROUP)
@@ -165,7 +165,7 @@ async def test_twelve_people_in_a_group_see_their_pictures_and_few_edits_before(
 
 async def test_a_file_that_never_comes_holds_up_nobody_else(server: Telegram, tmp_path: Path) -> None:
     server.hanging.add("getFile")
-    async with town(server, tmp_path) as here:
+    async with telegram_harness(server, tmp_path) as here:
         await here.chats.says("as a painting", photo=striped("x", 64, 64))
         await here.chats.says("/queue", BOB)
         await server.until(lambda: here.chats.of_bot(BOB["id"]))
@@ -175,7 +175,7 @@ async def test_a_file_that_never_comes_holds_up_nobody_else(server: Telegram, tm
 
 async def test_somebody_elses_file_holds_up_nobody_in_a_group(server: Telegram, tmp_path: Path) -> None:
     server.hanging.add("getFile")
-    async with town(server, tmp_path) as here:
+    async with telegram_harness(server, tmp_path) as here:
         await here.chats.says("/imagine as a painting", photo=striped("x", 64, 64), chat=GROUP)
         await here.chats.says("/queue", BOB, chat=GROUP)
         await server.until(lambda: here.chats.of_bot(GROUP))
@@ -185,17 +185,17 @@ async def test_an_update_that_was_being_handled_is_handled_after_the_next_start(
     server: Telegram, tmp_path: Path
 ) -> None:
     server.hanging.add("getFile")
-    async with town(server, tmp_path) as here:
+    async with telegram_harness(server, tmp_path) as here:
         await here.chats.says("as a painting", photo=striped("x", 64, 64))
         await server.until(lambda: here.server.offsets and not here.chats.updates)
     server.hanging.clear()
-    async with town(server, tmp_path) as here:
+    async with telegram_harness(server, tmp_path) as here:
         await server.until(lambda: photos(here, ANN["id"]))
         await here.settled()
         assert await here.home.store.kept_updates.left("telegram") == []
 
 
-async def test_a_group_that_lets_nobody_write_is_answered_in_private(here: Town) -> None:
+async def test_a_group_that_lets_nobody_write_is_answered_in_private(here: TelegramHarness) -> None:
     here.chats.muted.add(GROUP)
     await here.chats.says("/imagine a boat", chat=GROUP)
     await here.settled()
@@ -203,7 +203,7 @@ async def test_a_group_that_lets_nobody_write_is_answered_in_private(here: Town)
     assert picture["photo"]
 
 
-async def test_nothing_more_is_drawn_for_a_group_that_lets_nobody_write(here: Town) -> None:
+async def test_nothing_more_is_drawn_for_a_group_that_lets_nobody_write(here: TelegramHarness) -> None:
     here.chats.muted.add(GROUP)
     await here.chats.says("/imagine a boat", chat=GROUP)
     await here.settled()
@@ -213,7 +213,7 @@ async def test_nothing_more_is_drawn_for_a_group_that_lets_nobody_write(here: To
     assert len(here.home.engine.tasks) == 1
 
 
-async def test_a_group_that_lets_the_bot_write_again_is_served_again(here: Town) -> None:
+async def test_a_group_that_lets_the_bot_write_again_is_served_again(here: TelegramHarness) -> None:
     here.chats.muted.add(GROUP)
     await here.chats.says("/imagine a boat", chat=GROUP)
     await here.settled()
@@ -224,7 +224,7 @@ async def test_a_group_that_lets_the_bot_write_again_is_served_again(here: Town)
 async def test_a_webhook_of_another_program_is_named_and_taken_back(
     server: Telegram, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with town(server, tmp_path) as here:
+    async with telegram_harness(server, tmp_path) as here:
         await here.said("a boat")
         with caplog.at_level(logging.WARNING):
             server.foreign_webhook = "https://other.example.org/secret-path"
@@ -239,7 +239,7 @@ async def test_a_webhook_of_another_program_is_named_and_taken_back(
 async def test_a_call_that_is_never_answered_holds_up_nobody_else(
     server: Telegram, tmp_path: Path, method: str
 ) -> None:
-    async with town(server, tmp_path) as here:
+    async with telegram_harness(server, tmp_path) as here:
         picture = await here.said("/imagine a boat --steps 1", chat=GROUP)
         server.hanging.add(method)
         await here.chats.presses(picture, "🗑", BOB)
@@ -250,5 +250,5 @@ async def test_a_call_that_is_never_answered_holds_up_nobody_else(
 
 async def test_nobody_waits_for_the_menu_of_commands(server: Telegram, tmp_path: Path) -> None:
     server.hanging.add("setMyCommands")
-    async with town(server, tmp_path) as here:
+    async with telegram_harness(server, tmp_path) as here:
         assert (await here.said("a boat"))["photo"]

@@ -10,8 +10,8 @@ from bot.types import Action, Button, Gone, Image, Reply
 from engine.fake import striped
 from engine.pictures.metadata import Parameters, write
 from tests.adapters.telegram.chats import ANN, BOB, GROUP
+from tests.adapters.telegram.harness import TelegramHarness, buttons, telegram_harness
 from tests.adapters.telegram.server import Telegram
-from tests.adapters.telegram.town import Town, buttons, town
 
 CANCEL = ((Button(Action("cancel", 17), "✖️", "Cancel"),),)
 PREVIEW = Image("17-preview.jpg", striped("half", 8, 16), "image/jpeg", 8, 16)
@@ -39,7 +39,7 @@ async def test_a_preview_takes_the_place_of_the_words_and_the_picture_that_of_th
     server: Telegram, tmp_path: Path
 ) -> None:
     clock = Clock()
-    async with town(server, tmp_path, clock=clock, sleep=clock.sleep) as here:
+    async with telegram_harness(server, tmp_path, clock=clock, sleep=clock.sleep) as here:
         address = Place(ANN["id"], "e").address()
         for reply, seconds in ((WAITING, 0), (DRAWING, 0), (DRAWING, 5)):
             clock.now += seconds
@@ -54,7 +54,7 @@ async def test_a_preview_takes_the_place_of_the_words_and_the_picture_that_of_th
 
 async def test_previews_keep_a_pace_and_words_change_between_them(server: Telegram, tmp_path: Path) -> None:
     clock = Clock()
-    async with town(server, tmp_path, clock=clock, sleep=clock.sleep) as here:
+    async with telegram_harness(server, tmp_path, clock=clock, sleep=clock.sleep) as here:
         address = Place(ANN["id"], "e").address()
         for step in range(9):
             drawing = Reply(
@@ -71,11 +71,11 @@ async def test_a_preview_stays_when_its_job_waits_again_and_goes_when_it_is_canc
     server: Telegram, tmp_path: Path
 ) -> None:
     clock = Clock()
-    async with town(server, tmp_path, clock=clock, sleep=clock.sleep) as here:
+    async with telegram_harness(server, tmp_path, clock=clock, sleep=clock.sleep) as here:
         address = await here.platform.show(Place(ANN["id"], "e").address(), DRAWING)
         clock.now += 5
         address = await here.platform.show(address, DRAWING)
-    async with town(server, tmp_path) as here:
+    async with telegram_harness(server, tmp_path) as here:
         address = await here.platform.show(address, WAITING)
         [message] = here.chats.of_bot()
         assert message["photo"]
@@ -90,7 +90,7 @@ async def test_a_chat_without_photos_keeps_the_words_while_it_is_drawn(
 ) -> None:
     clock = Clock()
     server.no_photos = True
-    async with town(server, tmp_path, clock=clock, sleep=clock.sleep) as here:
+    async with telegram_harness(server, tmp_path, clock=clock, sleep=clock.sleep) as here:
         address = await here.platform.show(Place(ANN["id"], "e").address(), DRAWING)
         clock.now += 5
         await here.platform.show(
@@ -101,27 +101,29 @@ async def test_a_chat_without_photos_keeps_the_words_while_it_is_drawn(
 
 
 @pytest.mark.parametrize(("lang", "words"), [("en", "about 2 minutes"), ("zh-hans", "约 2 分钟")])
-async def test_who_waits_reads_when_it_is_due_in_their_language(here: Town, lang: str, words: str) -> None:
+async def test_who_waits_reads_when_it_is_due_in_their_language(
+    here: TelegramHarness, lang: str, words: str
+) -> None:
     await here.said("/help")
     waiting = Reply("In line", eta=here.home.time + 121, actions=CANCEL, final=False)
     await here.platform.show(Place(ANN["id"], "e", lang=lang).address(), waiting)
     assert words in here.chats.of_bot()[-1]["text"]
 
 
-async def test_the_language_stays_with_the_message(here: Town) -> None:
+async def test_the_language_stays_with_the_message(here: TelegramHarness) -> None:
     await here.said("一艘船", BOB)
     [job] = await here.home.store.history("telegram:8", 1, None)
     assert read(job.request.address).lang == "zh-hans"
 
 
-async def test_a_covered_picture_is_covered_everywhere(here: Town) -> None:
+async def test_a_covered_picture_is_covered_everywhere(here: TelegramHarness) -> None:
     assert (await here.said("a boat --spoiler"))["has_media_spoiler"] is True
     assert (await here.said("/show"))["has_media_spoiler"] is True
     assert (await here.said("a boat"))["has_media_spoiler"] is False
 
 
 @pytest.mark.parametrize("there", [False, True])
-async def test_a_chat_that_is_no_more_is_gone(here: Town, there: bool) -> None:
+async def test_a_chat_that_is_no_more_is_gone(here: TelegramHarness, there: bool) -> None:
     address = Place(ANN["id"], "e").address()
     if there:
         address = await here.platform.show(address, WAITING)
@@ -130,13 +132,13 @@ async def test_a_chat_that_is_no_more_is_gone(here: Town, there: bool) -> None:
         await here.platform.show(address, DONE)
 
 
-async def test_an_original_that_was_sent_as_a_file_is_a_picture_to_draw_over(here: Town) -> None:
+async def test_an_original_that_was_sent_as_a_file_is_a_picture_to_draw_over(here: TelegramHarness) -> None:
     await here.pressed(await here.said("a boat"), "PNG")
     await here.said("at night", reply_to=here.chats.of_bot()[-1])
     assert here.home.engine.tasks[-1].init_image
 
 
-async def test_any_file_tells_its_parameters_and_a_photo_says_why_not(here: Town) -> None:
+async def test_any_file_tells_its_parameters_and_a_photo_says_why_not(here: TelegramHarness) -> None:
     file = write(striped("x", 64, 64), Parameters("a boat", seed=5, width=64, height=64, steps=8))
     told = await here.said("/info", file=file)
     assert "a boat" in told["text"]
@@ -147,7 +149,7 @@ async def test_any_file_tells_its_parameters_and_a_photo_says_why_not(here: Town
     assert "no parameters" in (await here.said("/info", file=striped("x", 64, 64)))["text"]
 
 
-async def test_another_wording_is_a_message_of_its_own(here: Town) -> None:
+async def test_another_wording_is_a_message_of_its_own(here: TelegramHarness) -> None:
     prompt = await here.said("/optimize a boat")
     await here.pressed(prompt, "Reword")
     assert buttons(here.chats.of_bot()[-1])[0] == "🎨 Draw this"

@@ -35,7 +35,7 @@ GUARDED = WebConfig(port=0, token=TOKEN, hosts=("pictures.example",))
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
-class Easel(FakeEngine):
+class GatedEngine(FakeEngine):
     """A fake engine that shows previews, knows no dragon and, told to, holds its brush before step `hold`."""
 
     def __init__(self) -> None:
@@ -84,7 +84,7 @@ class Site:
     url: str
     core: Core
     store: JobStore
-    easel: Easel
+    easel: GatedEngine
     web: WebPlatform
     client: aiohttp.ClientSession
 
@@ -116,7 +116,7 @@ async def serving(
     loras: Sequence[str] = (),
 ) -> AsyncIterator[Site]:
     """Run the web chat in `directory`, then stop it; `sleep` is how the page's grace is waited for."""
-    easel = Easel()
+    easel = GatedEngine()
     replies = Replies(PROFILE)
     web = WebPlatform(settings, directory, replies, sleep=sleep, loras=loras)
     async with JobStore.open(directory) as store:

@@ -109,7 +109,7 @@ class Interaction:
     modal: Json | None = None
 
 
-class World:
+class FakeDiscord:
     """All of it. `now` may be moved by tests; `broken` are rules that were broken without being refused."""
 
     def __init__(self) -> None:

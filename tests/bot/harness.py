@@ -28,7 +28,7 @@ BOB = User("fake", "2", "Bob")
 CHIEF = User("web", "local", "local", groups=("web:local",))
 
 
-class Gate:
+class StepGate:
     """Holds every picture before a chosen step until it is opened: time stops in mid-picture."""
 
     def __init__(self, step: int = 1) -> None:
@@ -50,7 +50,7 @@ class Gate:
         self._open.set()
 
 
-class House:
+class BotHarness:
     """One life of a bot over `directory`."""
 
     def __init__(
@@ -160,7 +160,7 @@ class House:
 
 
 @asynccontextmanager
-async def house(
+async def bot_harness(
     directory: Path,
     *,
     engine: Any = None,
@@ -169,7 +169,7 @@ async def house(
     banned: Sequence[str] = ("forbidden",),
     run: bool = True,
     **said: Any,
-) -> AsyncIterator[House]:
+) -> AsyncIterator[BotHarness]:
     """Open a bot, pick up what an earlier life left, and stop it in order at the end.
 
     What else is `said` are fields of its `CoreSettings`.
@@ -179,7 +179,7 @@ async def house(
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(JobStore.open(directory))
         engine, platform = engine or FakeEngine(TOKENS), platform or FakePlatform()
-        home = House(store, directory, engine, platform, settings, banned)
+        home = BotHarness(store, directory, engine, platform, settings, banned)
         stack.push_async_callback(home.stop)
         await home.core.recover()
         if run:

@@ -20,16 +20,16 @@ from bot.storage.pictures import PictureFolder
 from bot.types import Job, Params
 from engine.fake import FakeEngine
 from engine.types import ModelProfile
+from tests.adapters.discord.fake_discord import Interaction, Message
 from tests.adapters.discord.people import Chat
 from tests.adapters.discord.rest import TOKEN, Discord, running
-from tests.adapters.discord.world import Interaction, Message
 
 PROFILE = ModelProfile("small", base_size=64, max_size=256)
 EVERYWHERE = Access()
 FREE = Rule(0, 0, 0, 0, 4, 1.0)
 
 
-class Studio:
+class DiscordHarness:
     """One life of the bot, and the Discord it lives on."""
 
     def __init__(
@@ -94,7 +94,7 @@ async def living(
     hurried: bool = True,
     clock_off: float = 0.0,
     **said: Any,
-) -> AsyncIterator[Studio]:
+) -> AsyncIterator[DiscordHarness]:
     """Let the bot live on a small Discord; it stops in order at the end, and what it broke is told.
 
     `hurried`, it waits a hundredth of a second wherever it would wait a second or longer. Its clock is
@@ -133,7 +133,7 @@ async def living(
                 await discord.world.until(lambda: tasks[1].done() or discord.gateway.ready(shards))
                 if tasks[1].done():
                     await tasks[1]
-            yield Studio(discord, platform, core, store, replies.texts)
+            yield DiscordHarness(discord, platform, core, store, replies.texts)
         finally:
             for task in tasks:
                 task.cancel()
@@ -142,7 +142,7 @@ async def living(
 
 
 @asynccontextmanager
-async def opened(directory: Path, **said: Any) -> AsyncIterator[Studio]:
+async def opened(directory: Path, **said: Any) -> AsyncIterator[DiscordHarness]:
     """A small Discord with the bot on it."""
     async with running() as discord, living(discord, directory, **said) as studio:
         yield studio

@@ -13,16 +13,16 @@ from bot.replies.replies import Replies
 from bot.setup.config import TelegramConfig
 from tests.adapters.telegram.chats import ANN, Json
 from tests.adapters.telegram.server import TOKEN, Telegram
-from tests.bot.house import PROFILE, House, house
+from tests.bot.harness import PROFILE, BotHarness, bot_harness
 
 Sleep = Callable[[float], Awaitable[None]]
 
 
-class Town:
+class TelegramHarness:
     """One life of a bot that serves `server`."""
 
     def __init__(
-        self, server: Telegram, home: House, platform: TelegramPlatform, serving: "asyncio.Task[None]"
+        self, server: Telegram, home: BotHarness, platform: TelegramPlatform, serving: "asyncio.Task[None]"
     ) -> None:
         self.server = server
         self.serving = serving
@@ -65,7 +65,7 @@ async def _at_once(seconds: float) -> None:
 
 
 @asynccontextmanager
-async def town(
+async def telegram_harness(
     server: Telegram,
     directory: Path,
     sleep: Sleep = _at_once,
@@ -74,7 +74,7 @@ async def town(
     webhook: tuple[str, str] = ("", ""),
     proxy: str = "",
     **more: Any,
-) -> AsyncIterator[Town]:
+) -> AsyncIterator[TelegramHarness]:
     """Start a bot on `server` and stop it at the end; the same directory again is the same bot restarted."""
     platform = TelegramPlatform(
         config(server, webhook, proxy=proxy),
@@ -84,8 +84,8 @@ async def town(
         sleep,
         lambda: home.time,
     )
-    async with house(directory, platform=platform, access=access or Access(), **more) as home:
-        here = Town(server, home, platform, asyncio.create_task(platform.run(home.core)))
+    async with bot_harness(directory, platform=platform, access=access or Access(), **more) as home:
+        here = TelegramHarness(server, home, platform, asyncio.create_task(platform.run(home.core)))
         try:
             yield here
         finally:
