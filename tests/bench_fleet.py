@@ -23,6 +23,7 @@ from engine.types import EngineError, Event, Generate, Optimize, Picture, Progre
 from tests.contracts.engine_contract import played
 from tests.engine.cluster.fleet import (
     LEASE,
+    ROOT,
     SMALL,
     Link,
     Server,
@@ -94,6 +95,35 @@ def pictures_of_half_a_second_with(count: int) -> Callable[[Server], Coroutine[A
             await asyncio.gather(*(played(engine, small(seed)) for seed in range(count)))
             tasks = [played(engine, small(seed)) for seed in range(10 * count)]
             return f"{10 * count / await timed(asyncio.gather(*tasks)):.2f} a second"
+
+    return measure
+
+
+def pictures_of_the_small_model_with(count: int) -> Callable[[Server], Coroutine[Any, Any, str]]:
+    async def measure(server: Server) -> str:
+        settings = {"ZIMAGE_BOT_CLUSTER__URL": server.url, "ZIMAGE_BOT_MODEL__THREADS": "1"}
+        starting = (
+            asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "bot", "worker"),
+                cwd=ROOT,
+                env=os.environ | settings,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            for _ in range(count)
+        )
+        processes = await asyncio.gather(*starting)
+        async with cluster(server.url, lane="v1-embedded") as engine:
+            await until(engine, lambda: len(engine.rooms) == count)
+            tasks = [Generate("a red boat", width=256, height=256, seed=seed) for seed in range(8 * count)]
+            await asyncio.gather(*(played(engine, task) for task in tasks[: 2 * count]))
+            seconds = await timed(asyncio.gather(*(played(engine, task) for task in tasks)))
+        for process in processes:
+            process.terminate()
+            await process.communicate()
+        return (
+            f"{len(tasks) / seconds:.2f} a second (load {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores)"
+        )
 
     return measure
 
@@ -248,6 +278,7 @@ MEASURED: dict[str, Callable[[Server], Coroutine[Any, Any, str]]] = {
     "an empty round trip": an_empty_round_trip,
     "behind a link of 40 ms": behind_a_link_of_40_ms,
     **{f"pictures of 0.5 s, {n} workers": pictures_of_half_a_second_with(n) for n in (1, 2, 3)},
+    **{f"the small model on one thread, {n} workers": pictures_of_the_small_model_with(n) for n in (1, 2, 3)},
     "a worker killed (SIGKILL)": a_worker_killed,
     "a worker frozen (SIGSTOP)": a_worker_frozen,
     "a worker asked to leave (SIGTERM) with 8 running": a_worker_asked_to_leave_with_8_running,

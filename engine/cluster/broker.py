@@ -41,6 +41,8 @@ LARGEST_FILE = 256 << 20
 """Bytes; an upscaled picture of 8192×8192 pixels has up to 200 MB."""
 PENDING = 64 << 20
 """Bytes that wait for a broker that is away."""
+SENT = 5.0
+"""Seconds in which a message is on its way, or kept for a broker that is away."""
 SLOWEST = 50_000
 """Bytes a second; whoever's files pass more slowly is taken for gone."""
 UNREACHED = (NatsError, TimeoutError, ConnectionError)
@@ -141,13 +143,14 @@ class Connection:
 
     async def close(self) -> None:
         """Send what is pending and end the connection."""
-        if self.client.is_connected:
-            try:
-                await self.client.flush(2)
-            except UNREACHED as error:
-                log.debug("not everything was sent: %r", error)
-        if not self.client.is_closed:
-            await self.client.close()
+        try:
+            async with asyncio.timeout(SENT):
+                if self.client.is_connected:
+                    await self.client.flush(2)
+                if not self.client.is_closed:
+                    await self.client.close()
+        except UNREACHED as error:  # nats-py still wants to send what the broker, which is away, never got
+            log.debug("not everything was sent: %r", error)
 
     async def subscribe(self, subject: str, heard: Callable[[Msg], Awaitable[None]]) -> None:
         """Have every message of a subject handled, one after the other."""
@@ -158,7 +161,8 @@ class Connection:
     ) -> None:
         """Send a message to whoever listens; while the broker is away it is kept, up to a limit."""
         try:
-            await self.client.publish(subject, data, reply, headers)
+            async with asyncio.timeout(SENT):
+                await self.client.publish(subject, data, reply, headers)
         except UNREACHED as error:
             log.debug("%s was not sent: %r", subject, error)
 
@@ -166,7 +170,9 @@ class Connection:
         self, subject: str, data: bytes = b"", headers: dict[str, str] | None = None, timeout: float = 5.0
     ) -> bytes:
         """Send a message and return the answer; raises one of `UNREACHED` where there is none."""
-        return bytes((await self.client.request(subject, data, timeout=timeout, headers=headers)).data)
+        async with asyncio.timeout(SENT + timeout):
+            answer = await self.client.request(subject, data, timeout=timeout, headers=headers)
+        return bytes(answer.data)
 
     async def api(self, call: str, **body: Any) -> dict[str, Any]:
         """Call JetStream; raises one of `UNREACHED`, or `BrokerError`, `args[1]` the code of a refusal."""

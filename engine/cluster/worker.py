@@ -19,6 +19,7 @@ from engine.cluster.broker import (
     GROUP,
     LEASE,
     PIECE,
+    SENT,
     SLOWEST,
     STREAM,
     UNREACHED,
@@ -213,7 +214,8 @@ class ClusterWorker:
                 await self._take(message)
             elif status not in ("404", "408"):  # other than that nothing came: no stream yet, or no broker
                 await asyncio.sleep(0.5)
-        await answers.unsubscribe()
+        with suppress(*UNREACHED):
+            await answers.unsubscribe()
 
     def _has_room(self) -> bool:
         """Say whether one more task like the largest of those that run would fit beside them."""
@@ -360,7 +362,8 @@ class ClusterWorker:
     async def _answer(self, answer: Coroutine[Any, Any, None]) -> None:
         """Answer the broker; what it does not hear, it asks again when the lease ends."""
         with suppress(*UNREACHED):
-            await answer
+            async with asyncio.timeout(SENT):
+                await answer
 
     # What bots say
 

@@ -132,6 +132,16 @@ async def test_a_broker_that_is_killed_keeps_every_task(server: Server) -> None:
         assert pictures(await asyncio.gather(*runs)) == [1] * 12
 
 
+async def test_bot_and_worker_end_in_order_while_the_broker_is_away(server: Server) -> None:
+    started = asyncio.Event()
+    async with cluster(server.url) as engine, working(server.url, sleeping(0.02)):
+        run = asyncio.create_task(begun(engine, small(steps=50), started))
+        await started.wait()
+        await server.kill()
+    with pytest.raises(EngineLost):
+        await run
+
+
 async def test_what_a_broker_with_a_new_disk_has_lost_is_published_again(server: Server) -> None:
     async with cluster(server.url) as engine, working(server.url, sleeping(0.02)):
         await present(engine, 1)
