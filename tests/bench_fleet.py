@@ -113,14 +113,18 @@ def pictures_of_the_small_model_with(count: int) -> Callable[[Server], Coroutine
             for _ in range(count)
         )
         processes = await asyncio.gather(*starting)
-        async with cluster(server.url, lane="v1-embedded") as engine:
-            await until(engine, lambda: len(engine.rooms) == count)
-            tasks = [Generate("a red boat", width=256, height=256, seed=seed) for seed in range(8 * count)]
-            await asyncio.gather(*(played(engine, task) for task in tasks[: 2 * count]))
-            seconds = await timed(asyncio.gather(*(played(engine, task) for task in tasks)))
-        for process in processes:
-            process.terminate()
-            await process.communicate()
+        try:
+            async with cluster(server.url, lane="v1-embedded") as engine:
+                await until(engine, lambda: len(engine.rooms) == count)
+                tasks = [
+                    Generate("a red boat", width=256, height=256, seed=seed) for seed in range(8 * count)
+                ]
+                await asyncio.gather(*(played(engine, task) for task in tasks[: 2 * count]))
+                seconds = await timed(asyncio.gather(*(played(engine, task) for task in tasks)))
+        finally:
+            for process in processes:
+                process.terminate()
+                await process.communicate()
         return (
             f"{len(tasks) / seconds:.2f} a second (load {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores)"
         )
