@@ -69,6 +69,7 @@ def test_every_setting_of_the_engine_reaches_it(tmp_path: Path) -> None:
     file.write_text(
         '[model]\nname = "m"\ndevice = "cpu"\ndtype = "float32"\nthreads = 3\nweights = "int8"\n'
         'optimizer = "rules"\nupscalers = "u"\nloras = "l"\n'
+        'text_encoder = "t"\nvae = "v"\nbase = "b"\n'
         'experimental = ["reuse-balanced", "detail"]\nprompt_language = "own"\n'
         '[moderation]\nclassifier = "c"\n'
     )
