@@ -117,7 +117,8 @@ async def test_two_workers_that_are_asked_to_leave_one_by_one_lose_nothing(
 
 
 async def talking(process: Process, stack: AsyncExitStack) -> Bot:
-    """Wait until a bot serves, and return it."""
+    """Wait until a bot serves, and return it; it ends with the stack at the latest."""
+    stack.callback(lambda: process.kill() if process.returncode is None else None)
     line = await first_line(process)
     assert line.startswith("ready: "), line
     url = line.removeprefix("ready: ")
