@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+"""The environment without what a `make` above hands down, which would write lines of its own."""
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
 
@@ -32,7 +34,7 @@ def test_what_a_python_lacks_is_one_line_and_leaves_no_environment(
         shutil.copy(ROOT / name, tmp_path)
     done = subprocess.run(
         ["make", "run", f"PYTHON={python}"],
-        cwd=tmp_path, env=os.environ | {"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False,
+        cwd=tmp_path, env=OUTSIDE | {"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode != 0
     assert done.stdout.count("\n") == bool(line)
@@ -47,5 +49,7 @@ def test_half_an_environment_is_named(tmp_path: Path) -> None:
     python.chmod(0o755)
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
-    done = subprocess.run(["make", "run"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["make", "run"], cwd=tmp_path, env=OUTSIDE, capture_output=True, text=True, check=False
+    )
     assert done.stdout == ".venv is not whole: delete it and try again\n"

@@ -188,7 +188,8 @@ class ClusterEngine:
             await connection.open()
         is_first = not self._open.is_set()
         with suppress(*UNREACHED):
-            await connection.request(f"event.{user}.ping", timeout=1)
+            # Where nobody has the name, the broker says so at once.
+            await connection.request(f"event.{user}.ping")
             raise BrokerError(f"another bot is {user} already: give each its own [cluster] credentials")
         self._roster = Roster(asyncio.get_running_loop().time)
         await connection.prepare(self._lane, self._lease)
