@@ -1,6 +1,7 @@
 """A running bot put together: config → store → engine → platforms → core.
 
-Nobody but the command line imports it."""
+Nobody but the command line imports it.
+"""
 
 import asyncio
 import importlib.util
@@ -49,12 +50,14 @@ class CommandError(Exception):
 
 
 def check_cluster_extra() -> None:
+    """Raise `UsageError` where the packages that a cluster needs are not installed."""
     missing = [name for name in ("nats", "cryptography") if importlib.util.find_spec(name) is None]
     if missing:
         raise UsageError("the cluster needs more packages: pip install 'zimage-bot[cluster]'")
 
 
 async def work(settings: Config) -> None:
+    """Draw for a cluster until a signal says stop; raises `CommandError` for one that cannot be used."""
     from bot.setup import cluster, doctor
     from engine.cluster.broker import BrokerError
 
@@ -107,6 +110,7 @@ def _stop_signal() -> asyncio.Event:
 
 
 async def keep_serving(core: Core, platforms: Sequence[Platform]) -> None:
+    """Run core and platforms until a signal says stop; raises `CommandError` once no platform is left."""
     stop = _stop_signal()
     service = Service(core, platforms)
     try:

@@ -1,11 +1,14 @@
 """What Discord writes as `<@7>` or `<:pepe:8>` in a text, by the names that people see."""
 
+import asyncio
 import re
 
 import discord
 
 from adapters.discord.permissions import Interaction
 
+PATIENCE = 1.0
+"""Seconds in which Discord must say who is mentioned."""
 _TAG = re.compile(
     r"<(?:a?:(?P<emoji>\w{1,40}):[0-9]{15,20}|(?P<kind>@[!&]?|#)(?P<id>[0-9]{15,20})"
     r"|/(?P<command>[^:>]{1,100}):[0-9]{15,20}|t:-?[0-9]{1,15}(?::[a-zA-Z])?|id:\w{1,20})>"
@@ -16,8 +19,9 @@ async def named(text: str, interaction: Interaction) -> str:
     """Return the text with names in place of Discord's tags; what has no name goes."""
     if not _TAG.search(text):
         return text
-    names = [await _name(tag, interaction) for tag in _TAG.finditer(text)]
-    return " ".join(_TAG.sub(lambda tag: names.pop(0), text).split())
+    names = await asyncio.gather(*(_name(tag, interaction) for tag in _TAG.finditer(text)))
+    left = iter(names)
+    return " ".join(_TAG.sub(lambda tag: next(left), text).split())
 
 
 async def _name(tag: re.Match[str], interaction: Interaction) -> str:
@@ -35,7 +39,9 @@ async def _name(tag: re.Match[str], interaction: Interaction) -> str:
         role = guild and guild.get_role(number)
         return role.name if role else ""
     try:
-        user: discord.User = await interaction.client.fetch_user(number)
-    except discord.HTTPException:
+        # Nothing is acknowledged yet, and Discord waits for three seconds only.
+        async with asyncio.timeout(PATIENCE):
+            user: discord.User = await interaction.client.fetch_user(number)
+    except (discord.HTTPException, TimeoutError):
         return ""
     return user.display_name

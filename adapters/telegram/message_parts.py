@@ -16,11 +16,12 @@ LONG = 4000
 
 
 class MessageParts:
-    """Holds parts from their arrival until the first of them is handled."""
+    """Holds parts from their arrival on; a first one that is handled again finds them again."""
 
     def __init__(self, sleep: Callable[[float], Awaitable[None]]) -> None:
         self._sleep = sleep
         self._open: dict[Hashable, list[Message]] = {}
+        self._whole: LruDict[Hashable, list[Message]] = LruDict()
         self._keys: LruDict[tuple[int, int], Hashable] = LruDict()
 
     def add(self, message: Message) -> None:
@@ -37,7 +38,7 @@ class MessageParts:
             return
         known = (message.chat.id, message.message_id) in self._keys
         self._keys[message.chat.id, message.message_id] = key
-        if not known:
+        if not known and key not in self._whole:
             self._open.setdefault(key, []).append(message)
 
     async def complete(self, message: Message) -> list[Message]:
@@ -45,11 +46,13 @@ class MessageParts:
         key = self._keys.get((message.chat.id, message.message_id))
         if key is None:
             return [message]
-        parts = self._open.get(key)
-        if parts is None or parts[0].message_id != message.message_id:
+        parts = self._whole.get(key) or self._open.get(key, [])
+        if not parts or parts[0].message_id != message.message_id:
             return []
-        await self._sleep(WINDOW)
-        return self._open.pop(key)
+        if key in self._open:
+            await self._sleep(WINDOW)
+            self._whole[key] = self._open.pop(key)
+        return parts
 
 
 def _sender(message: Message) -> int:

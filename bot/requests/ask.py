@@ -133,7 +133,7 @@ async def _draw(core: Jobs, invocation: Invocation, kind: Literal["imagine", "op
     if invocation.bare and invocation.replied_to is not None and invocation.picture is None:
         job = await core.job_for_action(invocation.user, Action("edit", invocation.replied_to))
         if job.request.kind != "optimize" and job.request.params.prompt:
-            return await _submit(core, invocation, kind, _changed(job, text), image=_image(job))
+            return await _submit(core, invocation, kind, *_changed(job, text), image=_image(job))
     return await _submit(core, invocation, kind, *await _params(core, invocation))
 
 
@@ -158,10 +158,10 @@ async def _submit(
 
 async def _params(core: Jobs, invocation: Invocation) -> list[Params]:
     text = invocation.command.rest
-    said = flags.names_in(text) | invocation.options.keys()
+    names = flags.names_in(text) | invocation.options.keys()
     defaults = _assigned(await core.defaults(invocation.user), invocation.presets)
     return [
-        flags.steps_over_fast(_assigned(params, invocation.options), said)
+        flags.steps_over_fast(_assigned(params, invocation.options), names)
         for params in flags.parse_all(text, defaults)
     ]
 
@@ -177,8 +177,8 @@ def _image(job: Job) -> str | None:
     return job.request.image if job.request.kind == "imagine" else None
 
 
-def _changed(job: Job, text: str) -> Params:
-    """Return a job's parameters with `text` behind its own prompt and with its seed.
+def _changed(job: Job, text: str) -> list[Params]:
+    """Return a job's parameters with `text` behind its own prompt and with its seed, for each request in it.
 
     Where the prompt was optimized, the user's own wording is extended and optimized again.
     """
@@ -186,4 +186,4 @@ def _changed(job: Job, text: str) -> Params:
     own = job.request.original or params.prompt
     params = replace(params, prompt="", optimize=params.optimize or own != params.prompt)
     comma = "，" if _CHINESE.search(own + text) else ", "
-    return flags.parse(f"{own}{comma}{text}", params)
+    return flags.parse_all(f"{own}{comma}{text}", params)

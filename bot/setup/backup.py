@@ -4,7 +4,6 @@ Knows files and SQLite's own copying; knows no table.
 """
 
 import os
-import shutil
 import sqlite3
 import tempfile
 import time
@@ -17,7 +16,12 @@ from bot.storage import lock
 from bot.storage.database import CHECK, DATABASE, newest_version
 
 PICTURES = "pictures"
-PASSED_OVER = (lock.NAME, f"{DATABASE}-wal", f"{DATABASE}-shm")
+UNPACKED = "restore-"
+BEFORE = "before-restore-"
+"""How the folders begin of what is being put back, and of what was there."""
+PASSED_OVER = (lock.NAME, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
+ARCHIVES = (".zip", ".part", ".bak")
+"""Suffixes of what is itself a copy, perhaps the very archive that is being written."""
 
 
 class BackupError(Exception):
@@ -57,32 +61,45 @@ def restore(directory: Path, file: Path) -> Path | None:
     Raises `BackupError` for a file that is no backup of a version up to this one, `lock.UnusableDirectory`
     where the bot runs, and OSError; then nothing has changed.
     """
-    with lock.exclusive(directory):
-        new = directory / "restore.part"
-        shutil.rmtree(new, ignore_errors=True)
+    with (
+        lock.exclusive(directory),
+        tempfile.TemporaryDirectory(prefix=UNPACKED, dir=directory, ignore_cleanup_errors=True) as folder,
+    ):
+        new = Path(folder)
         try:
             with zipfile.ZipFile(file) as archive:
                 _check_names(archive, file)
                 archive.extractall(new)
-            _check_database(new / DATABASE, file)
         except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError) as error:
-            shutil.rmtree(new, ignore_errors=True)
             raise BackupError(f"{file} is not a whole backup: {error}") from None
-        except BaseException:
-            shutil.rmtree(new, ignore_errors=True)
-            raise
-        before = directory / time.strftime("before-restore-%Y%m%d-%H%M%S")
-        old = [path for path in directory.iterdir() if path not in (new, directory / lock.NAME)]
-        old = [path for path in old if not path.name.startswith("before-restore-")]
+        _check_database(new / DATABASE, file)
+        (new / DATABASE).chmod(0o600)
+        old = [
+            path for path in directory.iterdir() if not path.name.startswith((UNPACKED, BEFORE, lock.NAME))
+        ]
+        before = directory / time.strftime(f"{BEFORE}%Y%m%d-%H%M%S")
         if old:
             before.mkdir(mode=0o700)
-        for path in old:
-            path.rename(before / path.name)
-        for path in list(new.iterdir()):
-            path.rename(directory / path.name)
-        new.rmdir()
-        (directory / DATABASE).chmod(0o600)
+        _move([(path, before / path.name) for path in old])
+        try:
+            _move([(path, directory / path.name) for path in new.iterdir()])
+        except OSError:
+            _move([(before / path.name, path) for path in old])
+            raise
         return before if old else None
+
+
+def _move(moves: list[tuple[Path, Path]]) -> None:
+    """Make all of these moves, or none where one raises OSError."""
+    made: list[tuple[Path, Path]] = []
+    try:
+        for source, target in moves:
+            source.rename(target)
+            made.append((source, target))
+    except OSError:
+        for source, target in reversed(made):
+            target.rename(source)
+        raise
 
 
 def _copy_database(source: Path, target: Path) -> None:
@@ -96,8 +113,7 @@ def _copy_database(source: Path, target: Path) -> None:
 def _files(directory: Path, pictures: bool) -> Iterator[Path]:
     """Yield what belongs to the bot beside its database: keys, pictures and what users attached."""
     for path in sorted(directory.iterdir()):
-        is_backup = path.name.startswith(f"{DATABASE}.v")
-        if path.is_file() and path.name != DATABASE and path.name not in PASSED_OVER and not is_backup:
+        if path.is_file() and path.name not in PASSED_OVER and path.suffix not in ARCHIVES:
             yield path
     if pictures:
         yield from (path for path in sorted((directory / PICTURES).rglob("*.png")) if path.is_file())

@@ -42,13 +42,17 @@ async def imagine(
     Raises `Refused` for a prompt or flags that cannot be used, `EngineError` where drawing fails,
     OSError for a file that cannot be written; nothing half of it stays.
     """
-    request = Request(_USER, _ADDRESS, "cli", "imagine", flags.parse(text, defaults))
-    resolved = tasks.resolve(request, profile, None, tasks.random_seed)
-    job = Job(1, request, "running", 0.0, resolved.width, resolved.height, resolved.seed, resolved.cost)
-    todo, out = tasks.tasks(job, None), place(out, job.seed)
+    jobs = [_job(profile, params) for params in flags.parse_all(text, defaults)]
+    todo, out = [task for job in jobs for task in tasks.tasks(job, None)], place(out, jobs[0].seed)
     numbers = range(1, len(todo) + 1)
     files = [out] if len(todo) == 1 else [out.with_name(f"{out.stem}-{n}{out.suffix}") for n in numbers]
     return [await _draw(engine, task, file, show) for task, file in zip(todo, files, strict=True)]
+
+
+def _job(profile: ModelProfile, params: Params) -> Job:
+    request = Request(_USER, _ADDRESS, "cli", "imagine", params)
+    resolved = tasks.resolve(request, profile, None, tasks.random_seed)
+    return Job(1, request, "running", 0.0, resolved.width, resolved.height, resolved.seed, resolved.cost)
 
 
 async def optimize(engine: Engine, prompt: str) -> PromptReady:

@@ -269,3 +269,11 @@ async def test_what_is_attached_without_use_is_reported(asker: Asker) -> None:
     job = await asker.ask("a boat", unused=("🖼 2",))
     assert isinstance(job, Job)
     assert job.request.params.ignored == ("🖼 2",)
+
+
+async def test_choices_in_a_reply_to_a_picture_change_it_once_for_each(asker: Asker) -> None:
+    job = await asker.ask("a boat")
+    assert isinstance(job, Job)
+    await asker.ask("at {night, noon}", replied_to=job.id)
+    await asker.home.core.idle()
+    assert [task.prompt for task in asker.home.engine.tasks[1:]] == ["a boat, at night", "a boat, at noon"]

@@ -52,6 +52,12 @@ def mode(path: Path) -> int:
     return path.stat().st_mode
 
 
+async def test_a_backup_in_the_data_folder_holds_no_backup(archive: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        backup(tmp_path / "a", tmp_path / "a" / "bot.zip")
+    assert [name for name in zipfile.ZipFile(tmp_path / "a" / "bot.zip").namelist() if "zip" in name] == []
+
+
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such bits")
 async def test_only_its_owner_reads_a_backup(archive: Path) -> None:
     assert mode(archive) & 0o077 == 0
@@ -61,6 +67,30 @@ async def test_nothing_is_restored_into_a_bot_that_runs(archive: Path, tmp_path:
     async with bot_harness(tmp_path / "b"):
         with pytest.raises(DirectoryBusy):
             restore(tmp_path / "b", archive)
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3])
+async def test_a_file_that_cannot_be_moved_leaves_everything_as_it_was(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    there = tmp_path / "b"
+    there.mkdir()
+    for name in ("bot.db", "web.key"):
+        (there / name).write_text(name)
+    real, moves = Path.rename, iter(range(1, 100))
+
+    def rename(self: Path, target: Path) -> Path:
+        if next(moves) == failing:
+            raise PermissionError(13, "in use", str(self))
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(PermissionError):
+        restore(there, archive)
+    assert {name: (there / name).read_text() for name in ("bot.db", "web.key")} == {
+        "bot.db": "bot.db",
+        "web.key": "web.key",
+    }
 
 
 def newer(path: Path) -> None:

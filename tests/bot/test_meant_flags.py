@@ -187,7 +187,10 @@ def test_words_about_steps_are_no_generation_data() -> None:
     [
         ("{red, blue} bird", ["red bird", "blue bird"]),
         ("a {b, {c, d}} e", ["a b e", "a c e", "a d e"]),
-        ("｛红，蓝｝鸟", ["｛红，蓝｝鸟"]),
+        ("｛红，蓝｝鸟", ["红鸟", "蓝鸟"]),
+        ('a sign "{a, b}"', ['a sign "{a, b}"']),
+        ("写着「{甲，乙}」的{红，蓝}牌子", ["写着「{甲，乙}」的红牌子", "写着「{甲，乙}」的蓝牌子"]),
+        ('{a "b, c" d, e} f', ['a "b, c" d f', "e f"]),
         ("{红，蓝}鸟", ["红鸟", "蓝鸟"]),
         ("{a, b} {c, d}", ["a c", "a d", "b c", "b d"]),
         ("a cat --ar {3:4, 1:1}", ["a cat --ar 3:4", "a cat --ar 1:1"]),

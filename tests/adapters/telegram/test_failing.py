@@ -84,6 +84,15 @@ async def test_an_ask_is_not_confirmed_while_it_is_not_kept(server: Telegram, tm
     assert update["update_id"] + 1 in server.offsets
 
 
+async def test_an_album_during_a_lock_is_drawn_when_it_is_over(server: Telegram, tmp_path: Path) -> None:
+    lock = Lock(tmp_path, pauses=6)
+    async with opened(server, tmp_path, lock) as here:
+        lock.take()
+        await here.chats.album(striped("x", 64, 64), striped("y", 64, 64), text="as a painting")
+        await here.settled()
+        assert [bool(message.get("photo")) for message in here.chats.of_bot()] == [True]
+
+
 async def test_who_asks_while_a_lock_lasts_is_told_so_in_their_language(
     server: Telegram, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
