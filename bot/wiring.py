@@ -162,8 +162,8 @@ async def examine(settings: Config, file: Path | None) -> "list[Finding]":
     asking = asyncio.gather(*questions)
     device = await doctor.probe(settings)
     size = None if where else await asyncio.to_thread(hub.download_size, settings.model.name)
-    asked = [finding for findings in await asking for finding in findings]
-    return doctor.examine(device, settings, where, file, size, asked)
+    answers = [finding for findings in await asking for finding in findings]
+    return doctor.examine(device, settings, where, file, size, answers)
 
 
 async def ask_platform(name: str, settings: DiscordConfig | TelegramConfig) -> "list[Finding]":

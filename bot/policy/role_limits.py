@@ -51,10 +51,10 @@ class LimitRules:
         if ALONE in names and not any(ALONE in limits.match for limits in self.role_limits):
             return Rule(0, 0, 0, 0, 0, 0.0, self.standard.priority)
         granted = [limits for limits in self.role_limits if not limits.match.isdisjoint(names)]
-        said: dict[str, Any] = {}
+        changes: dict[str, Any] = {}
         for field in fields(RoleLimits)[1:]:
             values = [value for limits in granted if (value := getattr(limits, field.name)) is not None]
             if values:
                 open_end = field.name in ZERO_IS_UNLIMITED and UNLIMITED in values
-                said[field.name] = UNLIMITED if open_end else max(values)
-        return replace(self.standard, **said) if said else self.standard
+                changes[field.name] = UNLIMITED if open_end else max(values)
+        return replace(self.standard, **changes) if changes else self.standard

@@ -163,17 +163,17 @@ def table(workers: Sequence[Present], profile: ModelProfile, own: str) -> str:
 
 
 def _row(worker: Present, profile: ModelProfile) -> tuple[str, ...]:
-    said = worker.presence
-    seconds = said.seconds(profile)
+    presence = worker.presence
+    seconds = presence.seconds(profile)
     return (
         worker.name,
-        said.device or "?",
-        said.model,
-        " + ".join(map(str, said.rooms)),
-        str(said.running),
-        str(said.drawn),
+        presence.device or "?",
+        presence.model,
+        " + ".join(map(str, presence.rooms)),
+        str(presence.running),
+        str(presence.drawn),
         f"{seconds:.1f} s" if seconds else "?",
-        said.version,
+        presence.version,
     )
 
 

@@ -54,13 +54,13 @@ def examine(
     where: Path | None,
     file: Path | None = None,
     download: int | None = None,
-    asked: Sequence[Finding] = (),
+    platforms: Sequence[Finding] = (),
 ) -> list[Finding]:
     """Return every finding.
 
     `device` is what `probe` returned; `where` is the model's directory on this machine, None when it is not
     here; `file` is the configuration's; `download` is how many bytes the first start downloads, where known;
-    `asked` is what the platforms with a token said.
+    `platforms` are the findings of the platforms with a token.
     """
     return [
         _python(),
@@ -75,7 +75,7 @@ def examine(
         *_secrets(config, file),
         _disk(config),
         *_platforms(config),
-        *asked,
+        *platforms,
     ]
 
 

@@ -132,15 +132,15 @@ class AccountStore:
             self._settings[person] = _settings(rows[0]["said"]) if rows else {}
         return self._settings[person]
 
-    async def set(self, person: str, said: Mapping[str, str]) -> None:
+    async def set(self, person: str, settings: Mapping[str, str]) -> None:
         """Keep what a person has set."""
-        await self._db.write("REPLACE INTO settings VALUES (?, ?)", (person, json.dumps(dict(said))))
-        self._settings[person] = dict(said)
+        await self._db.write("REPLACE INTO settings VALUES (?, ?)", (person, json.dumps(dict(settings))))
+        self._settings[person] = dict(settings)
 
     async def link(self, one: User, other: User) -> None:
         """Make two members one person: one history, one quota. `one`'s settings win."""
         account = one.account or other.account or f"account:{secrets.token_hex(8)}"
-        said = await self.settings(one.person) or await self.settings(other.person)
+        settings = await self.settings(one.person) or await self.settings(other.person)
         joined = {user_key(user) for user in (one, other)}
         joined |= {*self.members(one.account), *self.members(other.account)}
         async with self._db.transaction():
@@ -151,7 +151,7 @@ class AccountStore:
                 await self._db.execute("DELETE FROM settings WHERE person = ?", (person,))
                 self._settings.pop(person, None)
         self._links |= dict.fromkeys(joined, account)
-        await self.set(account, said)
+        await self.set(account, settings)
 
     async def unlink(self, user: User) -> bool:
         """Separate a member from their account, with their own jobs; False when there is none."""
@@ -159,14 +159,14 @@ class AccountStore:
         staying = [name for name in self.members(user.account) if name not in leaving]
         if len(staying) == 1:
             leaving += staying
-        said = await self.settings(user.person)
+        settings = await self.settings(user.person)
         async with self._db.transaction():
             for name in leaving:
                 await self._db.execute("DELETE FROM links WHERE member = ?", (name,))
                 await self._db.execute(_REKEY, (_person(name), user.account, name))
         for name in leaving:
             del self._links[name]
-            await self.set(_person(name), said)
+            await self.set(_person(name), settings)
         return bool(leaving)
 
     async def usage(self, person: str, now: float, event: tuple[str, str] = ("", "")) -> tuple[Usage, bool]:
@@ -178,8 +178,8 @@ class AccountStore:
         """
         platform, name = event
         hashes = json.dumps(self.hashes(person))
-        asked = {"person": person, "now": now, "hashes": hashes, "platform": platform, "event": name}
-        [row] = await self._db.rows(_USAGE, asked)
+        values = {"person": person, "now": now, "hashes": hashes, "platform": platform, "event": name}
+        [row] = await self._db.rows(_USAGE, values)
         usage = Usage(
             requests=tuple(json.loads(row["requests"])),
             charges=tuple((time, charge) for time, charge in json.loads(row["charges"])),

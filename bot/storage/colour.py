@@ -83,8 +83,8 @@ def _coded(data: bytes) -> bytes | None:
 def _told(image: Image.Image) -> bytes | None:
     """Return the profile for PNG's gamma and chromaticities; None for sRGB's own or what makes no sense."""
     gamma: float = image.info.get("gamma", _USUAL_GAMMA)
-    told = image.info.get("chromaticity", ())
-    primaries = next((found for known, found in _CHROMATICITIES if _is_near(told[2:], known)), _SRGB)
+    chromaticity = image.info.get("chromaticity", ())
+    primaries = next((found for known, found in _CHROMATICITIES if _is_near(chromaticity[2:], known)), _SRGB)
     is_usual = abs(gamma - _USUAL_GAMMA) < 0.005
     if not is_usual and not 0.1 <= gamma <= 2:
         return None
@@ -94,8 +94,10 @@ def _told(image: Image.Image) -> bytes | None:
     return _profile(primaries, usual if is_usual else (1 / gamma,))
 
 
-def _is_near(told: Sequence[float], known: Sequence[float]) -> bool:
-    return len(told) == len(known) and all(abs(a - b) < 0.005 for a, b in zip(told, known, strict=True))
+def _is_near(chromaticity: Sequence[float], known: Sequence[float]) -> bool:
+    return len(chromaticity) == len(known) and all(
+        abs(a - b) < 0.005 for a, b in zip(chromaticity, known, strict=True)
+    )
 
 
 def _is_adobe(exif: Image.Exif) -> bool:

@@ -83,8 +83,8 @@ def _signed(seed: int) -> int:
     return seed - SEEDS if seed >= _SIGNED else seed
 
 
-def _to_picture(told: dict[str, Any]) -> JobPicture:
-    return JobPicture(**{**told, "seed": told["seed"] % SEEDS})
+def _to_picture(values: dict[str, Any]) -> JobPicture:
+    return JobPicture(**{**values, "seed": values["seed"] % SEEDS})
 
 
 def _to_request(row: sqlite3.Row) -> Request:
@@ -102,20 +102,20 @@ def _to_request(row: sqlite3.Row) -> Request:
     )
 
 
-def _to_params(told: dict[str, Any]) -> Params:
-    loras = tuple((name, weight) for name, weight in told.get("loras", ()))
-    return Params(**{**told, "ignored": tuple(told["ignored"]), "loras": loras})
+def _to_params(values: dict[str, Any]) -> Params:
+    loras = tuple((name, weight) for name, weight in values.get("loras", ()))
+    return Params(**{**values, "ignored": tuple(values["ignored"]), "loras": loras})
 
 
 def _to_user(row: sqlite3.Row) -> User:
     """Return who asked; whom they count as may have changed since, and the column says."""
-    told = json.loads(row["user"])
-    user = User(**{**told, "groups": tuple(told.get("groups", ()))})
+    values = json.loads(row["user"])
+    user = User(**{**values, "groups": tuple(values.get("groups", ()))})
     return user if row["person"] == user.person else replace(user, account=row["person"])
 
 
-def _to_variation(told: dict[str, Any] | None) -> Variation | None:
-    return Variation(**{**told, "base": _to_variation(told["base"])}) if told else None
+def _to_variation(values: dict[str, Any] | None) -> Variation | None:
+    return Variation(**{**values, "base": _to_variation(values["base"])}) if values else None
 
 
 def _dump(value: object) -> str:

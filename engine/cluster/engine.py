@@ -151,7 +151,7 @@ class ClusterEngine:
         """Connect, then watch over workers and open tasks until cancelled; a lost connection is made anew."""
         await self._until_open()
         loop = asyncio.get_running_loop()
-        compared = asked = loop.time()
+        compared = greeted = loop.time()
         while True:
             await asyncio.sleep(BEAT / 2)
             assert self._roster is not None
@@ -165,8 +165,8 @@ class ClusterEngine:
             if loop.time() > compared + COMPARED:
                 compared = loop.time()
                 self._begin(self._compare())
-            if loop.time() > asked + WHO:
-                asked = loop.time()
+            if loop.time() > greeted + WHO:
+                greeted = loop.time()
                 await self._ask_who()
 
     async def _until_open(self) -> None:
@@ -359,8 +359,13 @@ class ClusterEngine:
                 self._lane,
             )
             return
-        said = present.presence
-        log.info("worker %s is there: %s, rooms %s", present.name, said.device or said.model, said.rooms)
+        presence = present.presence
+        log.info(
+            "worker %s is there: %s, rooms %s",
+            present.name,
+            presence.device or presence.model,
+            presence.rooms,
+        )
         for what in ("model", "version", "classifier", "loras") if self._expected else ():
             theirs, ours = getattr(present.presence, what), getattr(self._expected, what)
             if theirs != ours:

@@ -139,8 +139,8 @@ def is_cut(text: str, chinese: bool) -> bool:
 
 def leaks(prompt: str, wish: str, secret: str) -> bool:
     """Whether a run of words of the instructions that the wish does not have itself is in a prompt."""
-    told = _runs(prompt)
-    return bool(told & _runs(secret) - _runs(wish))
+    repeated = _runs(prompt)
+    return bool(repeated & _runs(secret) - _runs(wish))
 
 
 def _speaking(text: str) -> set[str]:
@@ -163,12 +163,14 @@ def _keeps_quotes(wish: str, prompt: str) -> bool:
 
     A text in capitals is there in any letters.
     """
-    said = [span[1:-1] for span in quoted(prompt)]
-    asked = [span[1:-1] for span in quoted(wish)]
+    written = [span[1:-1] for span in quoted(prompt)]
+    wanted = [span[1:-1] for span in quoted(wish)]
     shouted = [run for run in CAPITALS.findall(wish) if " " in run]
     if any(run.casefold() not in prompt.casefold() for run in shouted):
         return False
-    return all(span in said for span in asked) and all(span.casefold() in wish.casefold() for span in said)
+    return all(span in written for span in wanted) and all(
+        span.casefold() in wish.casefold() for span in written
+    )
 
 
 def _runs(text: str) -> set[tuple[str, ...]]:
