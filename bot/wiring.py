@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot.core import Core
-from bot.locales.texts import DEFAULT, Texts
+from bot.locales.texts import DEFAULT, Texts, answer_locale
 from bot.platform import Platform
+from bot.replies import format
 from bot.replies.replies import Replies
 from bot.setup import build, config, imagine, redact
 from bot.setup.config import Config, DiscordConfig, TelegramConfig
@@ -32,7 +33,7 @@ from engine.files import hub
 from engine.models import profiles, sources
 from engine.progress import bars
 from engine.runtime.process import EngineState, ProcessEngine
-from engine.types import EngineError, ModelProfile, Optimize, Worker, image_tokens
+from engine.types import EngineError, ModelProfile, Optimize, PromptReady, Worker, image_tokens
 
 if TYPE_CHECKING:
     from bot.setup.doctor import Finding
@@ -201,9 +202,10 @@ async def draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
     engine = _engine(settings, profile)
     try:
         with bars() as show:
-            return await imagine.imagine(engine, profile, text, build.defaults(settings, profile), out, show)
+            defaults, explain = build.defaults(settings, profile), Explain(profile)
+            return await imagine.imagine(engine, profile, text, defaults, out, show, explain)
     except Refused as refused:
-        raise CommandError(Replies(profile).refused(refused, terminal_locale()).text) from None
+        raise CommandError(Replies(profile).refused(refused, terminal_locale(text)).text) from None
     except OSError as error:
         raise CommandError(f"--out {out}: {error.strerror}; choose another place for the picture") from None
     finally:
@@ -215,12 +217,29 @@ async def rewrite(settings: Config, prompt: str) -> str:
 
     profile = profile_of(settings)
     if by_rules := ruled(build.engine_settings(settings), profile):
-        return by_rules.prepare(Optimize(prompt)).used
-    engine = _engine(settings, profile)
-    try:
-        return (await imagine.optimize(engine, prompt)).used
-    finally:
-        await engine.close()
+        ready = by_rules.prepare(Optimize(prompt))
+    else:
+        engine = _engine(settings, profile)
+        try:
+            ready = await imagine.optimize(engine, prompt)
+        finally:
+            await engine.close()
+    Explain(profile)(ready)
+    return ready.used
+
+
+class Explain:
+    """Says on stderr what became of the words of a prompt, in their language; the same only once."""
+
+    def __init__(self, profile: ModelProfile) -> None:
+        self._profile = profile
+        self._explained = ""
+
+    def __call__(self, ready: PromptReady) -> None:
+        text = format.explained(Texts(), self._profile, ready, terminal_locale(ready.original))
+        if text and text != self._explained:
+            print(text, file=sys.stderr)
+        self._explained = text
 
 
 def model_folder(settings: Config) -> Path | None:
@@ -314,12 +333,16 @@ def _web(phase: Callable[[], str], settings: Config, replies: Replies) -> Platfo
         raise config.ConfigError(str(error)) from None
 
 
-def terminal_locale() -> str:
-    """Return the language to print in: the terminal's or the system's, where the terminal has its letters."""
+def terminal_locale(text: str = "") -> str:
+    """Return the language to print in: the terminal's or the system's, where the terminal has its letters.
+
+    What is said of a `text` is in that one's language, as in a chat.
+    """
     named = filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG")))
     found = (next(named, None) or locale.getlocale()[0] or DEFAULT).partition(".")[0].replace("_", "-")
     # Windows says "Chinese (Simplified)_China".
     tag = {"Chinese": "zh", "Japanese": "ja"}.get(found.partition("-")[0].partition(" ")[0], found)
+    tag = answer_locale(text, tag)
     try:
         Texts().say(tag, "help-intro").encode(sys.stdout.encoding)
     except UnicodeEncodeError:

@@ -392,6 +392,7 @@ note-enhanced = 補いました：{ $words }。
 note-kept = 分からない語があるため、中国語のまま使います：{ $words }。
 note-left-out = 分からない語は省きました：{ $words }。
 note-nearest = この小さなモデルが知らないものは、いちばん近いもので描きます：{ $words }。
+note-unread = このモデルは中国語を読めず、次の語は訳せませんでした：{ $words }。英語でお試しください。
 note-optimizer-failed = 言語モデルが動かなかったので、ルールで書き直しました。
 note-optimizer-language-model = 言語モデルが書き直しました。
 note-optimizer-loading = 言語モデルはまだダウンロード中なので、ルールで書き直しました。

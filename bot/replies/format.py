@@ -13,14 +13,14 @@ from bot.requests import flags
 from bot.requests.tasks import most_steps
 from bot.types import Job
 from engine.cjk import HAN, KANA
-from engine.types import ModelProfile
+from engine.types import ModelProfile, PromptReady
 
 SHOWN_PROMPT = 400
 SHOWN_PROMPT_IN_FULL = 1500
 SHOWN_PROMPT_IN_LIST = 60
 SUGGESTED = 3
 
-MISSED = ("outside-world", "nearest", "left-out", "world-count")
+MISSED = ("outside-world", "unread", "nearest", "left-out", "world:count")
 """Codes of the notes on what was not drawn as asked, which are said first."""
 _WORD = re.compile(rf"[a-z]{{3,}}|[{HAN}]|[{KANA}]")
 _NOTED_METHODS = ("lanczos", "redraw")
@@ -39,6 +39,11 @@ def original(job: Job) -> str:
 def used(job: Job) -> str:
     """Return the words the model is given, as far as they are known."""
     return job.used_prompt or job.request.params.prompt
+
+
+def ready(job: Job) -> PromptReady:
+    """Return what became of a job's words."""
+    return PromptReady(original(job), used(job), job.negative_used, job.notes)
 
 
 def title(texts: Texts, locale: str, job: Job) -> str:
@@ -60,7 +65,7 @@ def small_print(texts: Texts, job: Job) -> str:
         lines.append(say(locale, "note-original", words=cut(original(job))))
     if job.request.kind == "optimize" and job.negative_used:
         lines.append(say(locale, "info-negative", words=cut(job.negative_used)))
-    sentences = _sentences(texts, job, [note for note in job.notes if _code(note) not in MISSED])
+    sentences = _sentences(texts, locale, [note for note in job.notes if _code(note) not in MISSED])
     methods = {picture.report.get("method") for picture in job.pictures}
     sentences += [say(locale, f"note-{method}") for method in _NOTED_METHODS if method in methods]
     if sentences:
@@ -72,20 +77,28 @@ def small_print(texts: Texts, job: Job) -> str:
     return "\n".join(lines)
 
 
-def missed(texts: Texts, job: Job, suggestions: Sequence[str] = ()) -> str:
-    """Return what of the words could not be drawn and what was drawn in its place, in one line.
+def explained(texts: Texts, profile: ModelProfile, ready: PromptReady, locale: str) -> str:
+    """Return what became of the words, for whoever sees nothing but the prompt: one fact a line."""
+    refused = (
+        texts.say(locale, "info-negative", words=cut(ready.negative_used)) if ready.negative_used else ""
+    )
+    done = _sentences(texts, locale, [note for note in ready.notes if _code(note) not in MISSED])
+    return "\n".join(filter(None, (missed(texts, profile, ready, locale), refused, *done)))
 
-    `suggestions` are prompts for whoever named nothing that the model knows.
-    """
-    sentences = _sentences(texts, job, [note for note in job.notes if _code(note) in MISSED], suggestions)
-    return texts.say(job.request.user.locale, "language-gap").join(sentences)
+
+def missed(texts: Texts, profile: ModelProfile, ready: PromptReady, locale: str) -> str:
+    """Return what of the words could not be drawn and what was drawn in its place, in one line."""
+    notes = [note for note in ready.notes if _code(note) in MISSED]
+    sentences = _sentences(texts, locale, notes, near(profile, ready, locale))
+    return texts.say(locale, "language-gap").join(sentences)
 
 
-def near(job: Job, suggestions: Sequence[str]) -> tuple[str, ...]:
-    """Return prompts the model does well, for a job of which it missed something: the nearest ones."""
-    if not any(_code(note) in MISSED for note in job.notes):
+def near(profile: ModelProfile, ready: PromptReady, locale: str) -> tuple[str, ...]:
+    """Return prompts the model does well, for words of which it missed something: the nearest ones."""
+    if not any(_code(note) in MISSED for note in ready.notes):
         return ()
-    words = set(_WORD.findall(f"{original(job)} {used(job)}".casefold()))
+    _, suggestions = introduced(profile, locale)
+    words = set(_WORD.findall(f"{ready.original} {ready.used}".casefold()))
     common = {each: len(words & set(_WORD.findall(each.casefold()))) for each in suggestions}
     return tuple(sorted(suggestions, key=lambda each: -common[each])[:SUGGESTED])
 
@@ -152,12 +165,12 @@ def _code(note: str) -> str:
     return note.partition("=")[0]
 
 
-def _sentences(texts: Texts, job: Job, notes: Sequence[str], suggestions: Sequence[str] = ()) -> list[str]:
+def _sentences(texts: Texts, locale: str, notes: Sequence[str], suggestions: Sequence[str] = ()) -> list[str]:
     """Return the sentences for those of the notes that have one."""
     named = {"suggestions": " / ".join(suggestions)}
     found = []
     for code, _, words in (note.partition("=") for note in notes):
         key = f"note-{code.replace(':', '-')}"
         if texts.has(key):
-            found.append(texts.say(job.request.user.locale, key, words=cut(words), **named))
+            found.append(texts.say(locale, key, words=cut(words), **named))
     return found

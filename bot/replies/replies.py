@@ -256,12 +256,13 @@ class Replies:
 
     def _missed_first(self, job: Job, text: str) -> str:
         """Return the text below what of the user's words could not be drawn."""
-        return "\n".join(filter(None, (format.missed(self.texts, job, self._near(job)), text)))
+        return "\n".join(filter(None, (self._missed(job), text)))
+
+    def _missed(self, job: Job) -> str:
+        return format.missed(self.texts, self.profile, format.ready(job), job.request.user.locale)
 
     def _near(self, job: Job) -> tuple[str, ...]:
-        """Return prompts near the user's words that the model does well, where it missed some of these."""
-        _, suggestions = format.introduced(self.profile, job.request.user.locale)
-        return format.near(job, suggestions)
+        return format.near(self.profile, format.ready(job), job.request.user.locale)
 
     def _working(self, job: Job, step: int, steps: int) -> str:
         count = self._count(job)
@@ -288,8 +289,10 @@ class Replies:
         changed = format.used(job) != format.original(job)
         repeated = REPEATED in job.notes
         key = "finished-optimize" if changed else "finished-optimize-same"
+        text = self._say(job, "finished-optimize-repeated" if repeated else key)
         return Reply(
-            self._missed_first(job, self._say(job, "finished-optimize-repeated" if repeated else key)),
+            # A prompt of which nothing is known stays as it is, but it is not fine.
+            self._missed_first(job, text) if changed or repeated else self._missed(job) or text,
             format.cut(format.used(job), format.SHOWN_PROMPT_IN_FULL),
             self._small_print(job),
             actions=self._keys.prompt(job, changed, more=not repeated),

@@ -33,11 +33,17 @@ class Unreadable(Exception):
 
 
 async def imagine(
-    engine: Engine, profile: ModelProfile, text: str, defaults: Params, out: Path, show: Show
+    engine: Engine,
+    profile: ModelProfile,
+    text: str,
+    defaults: Params,
+    out: Path,
+    show: Show,
+    explain: Callable[[PromptReady], None],
 ) -> list[dict[str, Any]]:
     """Draw `text` (a prompt with flags) into `out`, numbered when several; return how each was drawn.
 
-    The suffix of `out`, one of `FORMS`, says in which format.
+    The suffix of `out`, one of `FORMS`, says in which format. `explain` takes each prompt before it is drawn.
 
     Raises `Refused` for a prompt or flags that cannot be used, `EngineError` where drawing fails,
     OSError for a file that cannot be written; nothing half of it stays.
@@ -46,7 +52,7 @@ async def imagine(
     todo, out = [task for job in jobs for task in tasks.tasks(job, None)], place(out, jobs[0].seed)
     numbers = range(1, len(todo) + 1)
     files = [out] if len(todo) == 1 else [out.with_name(f"{out.stem}-{n}{out.suffix}") for n in numbers]
-    return [await _draw(engine, task, file, show) for task, file in zip(todo, files, strict=True)]
+    return [await _draw(engine, task, file, show, explain) for task, file in zip(todo, files, strict=True)]
 
 
 def _job(profile: ModelProfile, params: Params) -> Job:
@@ -93,12 +99,15 @@ def place(out: Path, seed: int) -> Path:
     return next(file for file in map(out.joinpath, names) if not file.exists())
 
 
-async def _draw(engine: Engine, task: Task, file: Path, show: Show) -> dict[str, Any]:
+async def _draw(
+    engine: Engine, task: Task, file: Path, show: Show, explain: Callable[[PromptReady], None]
+) -> dict[str, Any]:
     ready, picture = PromptReady("", ""), None
     async for event in _events(engine, task):
         match event:
             case PromptReady():
                 ready = event
+                explain(ready)
             case Progress():
                 show(str(file), event.step, event.steps)
             case Picture():

@@ -320,7 +320,7 @@ async def test_a_picture_that_does_not_fit_on_the_disk_leaves_no_half(tmp_path: 
     full.symlink_to("/dev/full")
     profile = ModelProfile("small", base_size=64, max_size=256)
     with pytest.raises(OSError, match="No space left"):
-        await imagine.imagine(FakeEngine(16), profile, "a cat", Params("", steps=1), full, print)
+        await imagine.imagine(FakeEngine(16), profile, "a cat", Params("", steps=1), full, print, print)
 
 
 @pytest.mark.torch
@@ -330,7 +330,7 @@ def test_a_picture_is_drawn_into_a_folder_and_reported_as_json(bot: Bot, tmp_pat
     assert (done.status, [file.name for file in tmp_path.iterdir()]) == (0, ["zimage-7.png"])
     [drawn] = json.loads(done.out)
     assert (drawn["prompt"], drawn["seed"], drawn["width"]) == ("a red boat", 7, 64)
-    assert done.err == ""
+    assert done.err.splitlines() == ["Added a place.", "Added a time of day.", "Added light."]
 
 
 class Interrupted(FakeEngine):

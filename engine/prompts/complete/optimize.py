@@ -55,7 +55,7 @@ def optimize(prompt: str, world: World | None = None, target: Target = ENGLISH) 
     For None, a model that draws anything: the person's own words without request phrases, vague words and
     orders to the program, in the language of `target`; what stands in quotation marks stays as it is. What is
     not understood of Chinese stays as it is (`kept=`, with the words) or, for a model that reads no Chinese
-    and without a translator, is left out (`left-out=`).
+    and without a translator, is left out (`left-out=`); where nothing is understood, all stays (`unread=`).
 
     Idempotent in `text`. Notes: `optimized` and `optimizer:rules` where the text changed, and those of
     `sanitize`.
@@ -104,7 +104,8 @@ def _free(text: str, target: Target) -> tuple[str, str, tuple[str, ...]]:
         rewritten, denied, unknown = _once(text, target)
         refused += () if refused and target.reads_chinese else denied
         if unknown:
-            code = "kept" if HAN.search(masked(rewritten)[0]) else "left-out"
+            untranslated = "kept" if target.reads_chinese else "unread"
+            code = untranslated if HAN.search(masked(rewritten)[0]) else "left-out"
             notes.append(named(code, unknown))
         if rewritten == text:
             break

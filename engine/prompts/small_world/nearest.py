@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from engine.prompts.data import HAN, phrases, table
 from engine.prompts.small_world.lexicon import Item, World
+from engine.prompts.translate.certain import certain
 from engine.prompts.translate.lexicon import NOUNS, Entry, bilingual_lexicon
 
 PLACES = frozenset({"nature", "building", "interior", "place"})
@@ -19,7 +20,7 @@ def unknown_things(items: Sequence[Item]) -> Iterator[tuple[str, Entry | None]]:
         if item.kind not in {"unknown", "other"}:
             continue
         if HAN.search(item.text):
-            tokens = bilingual_lexicon().segment(item.text)
+            tokens = certain(bilingual_lexicon().segment(item.text))
             named = [
                 (token.text, token.of(NOUNS)) for token in tokens if token.of(NOUNS) or not token.entries
             ]

@@ -38,6 +38,11 @@ async def test_optimize_puts_the_precise_prompt_into_the_box_and_says_what_was_a
     await expect(visitor.page.locator(".turn")).to_have_count(0)
 
 
+async def test_optimize_says_what_stands_for_what_in_the_box(visitor: Visitor) -> None:
+    await optimize(visitor, "a dragon")
+    await expect(visitor.page.locator("#optimized")).to_contain_text("small model knows: dragon → bird.")
+
+
 async def test_what_was_optimized_in_the_box_is_drawn_as_it_stands(site: Site, visitor: Visitor) -> None:
     await optimize(visitor, "a cat")
     await visitor.text.press("Enter")
