@@ -3,6 +3,7 @@
 `engine.runtime.watchdog`, in the bot's process, decides what takes too long.
 """
 
+import io
 import itertools
 import threading
 import time
@@ -64,16 +65,26 @@ class Pulse:
             for thread in [mine] if mine in self._doing else list(self._doing):
                 self._doing[thread] = _on(self._doing[thread])
 
-    def bar(self) -> type[Any]:
-        """Return a progress bar for downloads, whose every move is a sign of life."""
+    def bar(self, show: Callable[[float, float], None] | None = None) -> type[Any]:
+        """Return a progress bar for downloads, whose every move is a sign of life.
+
+        `show` gets what is done and all there is, in place of a terminal.
+        """
         from huggingface_hub.utils.tqdm import tqdm
 
         beat = self.beat
 
         class Bar(tqdm):
+            def __init__(self, *args: Any, **named: Any) -> None:
+                kept = {"file": io.StringIO(), "disable": False} if show else {}
+                super().__init__(*args, **named | kept)  # type: ignore[no-untyped-call]
+
             def update(self, n: float | None = 1) -> Any:
                 beat()
-                return super().update(n)
+                moved = super().update(n)
+                if show:
+                    show(self.n, self.total or 0)
+                return moved
 
         return Bar
 

@@ -2,13 +2,19 @@
 
 import errno
 import hashlib
+import importlib.util
 import re
+import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path, PurePath
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from filelock import FileLock, Timeout
 
 from engine.files import shards
+from engine.progress import Show
 from engine.pulse import PULSE
 from engine.types import EngineError
 
@@ -35,27 +41,53 @@ CONFIGS = (INDEX, "profile.json", "*/*.json", "*/*.txt", "*/*.jinja", "preview.s
 """What is downloaded of a model whose weights come from elsewhere."""
 ANSWER_WITHIN = 10.0
 """Seconds for the hub to answer a question about a model."""
+LARGE = 50e6
+"""Bytes of a file that is worth going on with where its download broke off."""
+PART = ".part"
+"""What the name of a file that is being downloaded ends in."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class RemoteFile(NamedTuple):
-    """A file of a repository on the hub; `sha256` is empty where only the hub knows it, `size` 0."""
+    """A file of a repository on the hub; a Python `package` may bring it as well.
+
+    `sha256` is empty where only the hub knows it, `size` in bytes 0.
+    """
 
     repository: str
     file: str
     size: int = 0
     sha256: str = ""
+    package: str = ""
 
     def here(self) -> Path | None:
-        """Return the file where it was downloaded before; uses no network."""
+        """Return the file where it is on this machine; uses no network."""
         from huggingface_hub import try_to_load_from_cache
 
+        spec = importlib.util.find_spec(self.package) if self.package else None
+        for folder in (spec and spec.submodule_search_locations) or ():
+            if (file := Path(folder, self.file)).is_file():
+                return file
         found = try_to_load_from_cache(self.repository, self.file)
         return Path(found) if isinstance(found, str) else None
 
-    def fetch(self) -> Path:
+    def fetch(self, show: Show | None = None) -> Path:
         """Return the file, downloaded where it isn't here; raises as `download_file` does."""
-        return self.here() or download_file(self.repository, self.file, self.sha256)
+        return self.here() or download_file(self.repository, self.file, self.sha256, show)
+
+    def remove(self) -> int:
+        """Delete what was downloaded of the file and any download of its repository that broke off.
+
+        Returns the bytes on the disk that this frees.
+        """
+        folder = _repository(self.repository)
+        links = [*folder.glob(f"snapshots/*/{self.file}")]
+        parts = [*folder.glob(f"blobs/*{PART}")]
+        stored = {*(link.resolve() for link in links), *parts}
+        freed = sum(file.stat().st_size for file in stored if file.exists())
+        for file in (*links, *stored):
+            file.unlink(missing_ok=True)
+        return freed
 
 
 def folder(name: str, advice: str = WANTED) -> Path | None:
@@ -127,6 +159,12 @@ def is_id(name: str) -> bool:
 
 def download_size(name: str) -> int | None:
     """Return the bytes that `download` takes for a hub id; None where the hub cannot say."""
+    found = _sizes(name, MODEL_FILES).values()
+    return None if not found or None in found else sum(filter(None, found))
+
+
+def _sizes(name: str, files: Sequence[str]) -> dict[str, int | None]:
+    """Return the bytes of each file of a hub id that matches; nothing where the hub cannot say."""
     from huggingface_hub import HfApi, errors
     from huggingface_hub.utils import filter_repo_objects  # type: ignore[attr-defined]
 
@@ -134,10 +172,9 @@ def download_size(name: str) -> int | None:
         listed = HfApi().model_info(name, files_metadata=True, timeout=ANSWER_WITHIN).siblings or []
         sizes = {file.rfilename: file.size for file in listed}
     except (errors.HTTPError, errors.HFValidationError, *shards.UNREADABLE):  # type: ignore[attr-defined]
-        return None
-    wanted = filter_repo_objects(sizes, allow_patterns=list(MODEL_FILES), ignore_patterns=list(LEFT_OUT))
-    found = [sizes[file] for file in wanted]
-    return None if not found or None in found else sum(filter(None, found))
+        return {}
+    wanted = filter_repo_objects(sizes, allow_patterns=list(files), ignore_patterns=list(LEFT_OUT))
+    return {file: sizes[file] for file in wanted}
 
 
 def download(name: str, files: Sequence[str] = MODEL_FILES, advice: str = ADVICE) -> Path:
@@ -147,6 +184,10 @@ def download(name: str, files: Sequence[str] = MODEL_FILES, advice: str = ADVICE
     """
     from huggingface_hub import snapshot_download
 
+    for file, size in _sizes(name, files).items():
+        # The hub's client begins what broke off anew.
+        if size and size > LARGE:
+            download_file(name, file)
     with _explained(name, "set the model to embedded or to a directory that holds it", advice):
         return Path(
             snapshot_download(
@@ -155,27 +196,104 @@ def download(name: str, files: Sequence[str] = MODEL_FILES, advice: str = ADVICE
         )
 
 
-def download_file(name: str, file: str, sha256: str = "") -> Path:
-    """Return one file of a hub id, downloaded once and compared with `sha256`, or the hub's own checksum.
+def download_file(name: str, file: str, sha256: str = "", show: Show | None = None) -> Path:
+    """Return one file of a hub id, downloaded and compared with `sha256`, or the hub's own checksum.
 
-    Raises `EngineError("model_missing")` where it cannot be had or is another file.
+    What broke off goes on where it was: the hub's client begins such a file anew. `show` gets the file's
+    name, the bytes that are here and all there are. Raises `EngineError("model_missing")` where the file
+    cannot be had or is another one.
     """
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
-    with _explained(name, "give a file that is on this machine"):
-        path = Path(hf_hub_download(name, file, tqdm_class=PULSE.bar()))
-        # The hub names what it keeps by its checksum.
-        stored = path.resolve()
-        wanted = sha256 or (stored.name if re.fullmatch("[0-9a-f]{64}", stored.name) else "")
-        with stored.open("rb") as stream:
-            is_other = wanted and hashlib.file_digest(stream, "sha256").hexdigest() != wanted
-        if is_other:
-            stored.unlink()
-            path.unlink(missing_ok=True)
+    with _explained(f"{name}/{file}", "give a file that is on this machine"):
+        found = get_hf_file_metadata(hf_hub_url(name, file), timeout=ANSWER_WITHIN)
+        etag, commit = found.etag or "", found.commit_hash
+        if not commit or not etag or PurePath(etag).name != etag:
+            raise ValueError("it names no version of the file")
+        published = etag if re.fullmatch("[0-9a-f]{64}", etag) else ""
+        if sha256 and published and published != sha256:
             raise EngineError(
-                "model_missing", f"{name}/{file} came with other bytes than were published; fetch it again"
+                "model_missing",
+                f"{name}/{file} was replaced by another file since its checksum was noted; "
+                "choose another form, or give a file that is on this machine",
             )
-    return path
+        blobs = _repository(name) / "blobs"
+        blobs.mkdir(parents=True, exist_ok=True)
+        with _locked(part := blobs / f"{etag}{PART}"):
+            if not (blob := blobs / etag).exists():
+                url = hf_hub_url(name, file, revision=commit)
+                _continue(url, part, found.size, PULSE.bar(show and partial(show, file)))
+                _compare(part, sha256 or published, f"{name}/{file}")
+                part.replace(blob)
+        return Path(hf_hub_download(name, file))
+
+
+def _repository(name: str) -> Path:
+    """Return the folder that the hub's client keeps a repository in."""
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}"
+
+
+@contextmanager
+def _locked(part: Path) -> Iterator[None]:
+    """Let one process at a time download a file."""
+    lock = FileLock(f"{part}.lock")
+    while not lock.is_locked:
+        with suppress(Timeout):
+            lock.acquire(timeout=1)
+        PULSE.beat()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _continue(url: str, part: Path, size: int | None, bar: type[Any]) -> None:
+    """Download what is missing of a file of `size` bytes; a longer one than that is begun anew."""
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils._headers import build_hf_headers
+
+    here = part.stat().st_size if part.exists() else 0
+    if size is not None and here > size:
+        part.unlink()
+        here = 0
+    ensure_room((size or 0) - here)
+    # Compressed on the way, it would have another length.
+    headers = build_hf_headers() | {"Accept-Encoding": "identity"}
+    with part.open("r+b" if here else "wb") as stream:
+        stream.seek(here)
+        http_get(url, stream, resume_size=here, headers=headers, expected_size=size, tqdm_class=bar)
+
+
+def _compare(part: Path, sha256: str, name: str) -> None:
+    with part.open("rb") as stream:
+        is_other = sha256 and hashlib.file_digest(stream, "sha256").hexdigest() != sha256
+    if is_other:
+        part.unlink()
+        raise EngineError(
+            "model_missing", f"{name} came with other bytes than were published; fetch it again"
+        )
+
+
+def free_space() -> tuple[Path, int]:
+    """Return where downloads go, and how many bytes are free there."""
+    from huggingface_hub import constants
+
+    place = Path(constants.HF_HUB_CACHE)
+    there = next(folder for folder in (place, *place.parents) if folder.exists())
+    return place, shutil.disk_usage(there).free
+
+
+def ensure_room(size: int) -> None:
+    """Raise `EngineError("model_missing")` where the disk has no room for so many bytes more."""
+    place, free = free_space()
+    if size > free:
+        raise EngineError(
+            "model_missing",
+            f"the download takes {size / 1e9:.1f} GB and {free / 1e9:.1f} GB are free at {place}; "
+            "free some space, or set HF_HOME",
+        )
 
 
 @contextmanager
@@ -192,6 +310,8 @@ def _explained(name: str, instead: str, advice: str = ADVICE) -> Iterator[None]:
             "model_missing",
             f"model {name!r} is gated: accept its terms on its page of the hub, and set HF_TOKEN",
         ) from error
+    except errors.RemoteEntryNotFoundError as error:
+        raise EngineError("model_missing", f"{name} is not on the hub (any more); {instead}") from error
     except (errors.HFValidationError, errors.RepositoryNotFoundError) as error:
         raise EngineError(
             "model_missing",
@@ -221,5 +341,5 @@ def _reason(error: BaseException) -> str:
     if getattr(error, "errno", None) in (errno.EACCES, errno.EROFS):
         return f"{constants.HF_HUB_CACHE} cannot be written; change its permissions, or set HF_HOME"
     if isinstance(error, OSError | errors.HTTPError):  # type: ignore[attr-defined]
-        return f"{constants.ENDPOINT} cannot be reached or breaks off; check the network"
+        return f"{constants.ENDPOINT} cannot be reached or breaks off; check the network and try again"
     return f"what {constants.ENDPOINT} answered is no hub's; check HF_ENDPOINT, a proxy, a sign-in page"

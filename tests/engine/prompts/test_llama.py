@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from engine.files import gguf
+from engine.files.hub import RemoteFile
 from engine.memory.plan import GIB, PlanRequest
 from engine.memory.planner import choose as planned
 from engine.memory.probe import Facts
@@ -22,7 +23,7 @@ from engine.prompts import Optimizer
 from engine.prompts.llm import choose, llama, presets
 from engine.prompts.llm.chat import CachedWriter
 from engine.prompts.llm.llama import IDLE, LlamaModel
-from engine.prompts.llm.presets import PRESETS, Preset
+from engine.prompts.llm.presets import PRESETS
 from engine.types import EngineError, Generate
 from tests.engine.prompts.tiny import run
 
@@ -246,7 +247,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setattr(os, "cpu_count", lambda: cores)
         monkeypatch.setattr(presets, "RUNTIME", "json" if runtime else "no_such_module")
         files = {PRESETS[name].file: Path(name) for name in here}
-        monkeypatch.setattr(Preset, "here", lambda self: files.get(self.file))
+        monkeypatch.setattr(RemoteFile, "here", lambda self: files.get(self.file))
 
     return there
 
@@ -301,7 +302,7 @@ def test_the_doctor_hears_what_auto_chose_and_what_writes_better(machine: Callab
 
 
 def test_a_file_of_the_hub_is_named_by_its_repository() -> None:
-    assert presets.preset("some/repository-GGUF/model-Q4_0.gguf") == Preset(
+    assert presets.preset("some/repository-GGUF/model-Q4_0.gguf") == RemoteFile(
         "some/repository-GGUF", "model-Q4_0.gguf"
     )
     assert presets.preset("/models/model.gguf") is None

@@ -88,7 +88,7 @@ def test_a_real_model_of_the_kind_translates(tmp_path: Path, caplog: pytest.LogC
     made = tmp_path / "made"
     files = ["source.spm", "target.spm"]
     TransformersConverter(str(folder), copy_files=files).convert(str(made), quantization="int8")
-    assert {file.name for file in made.iterdir()} >= set(translator.FILES)
+    assert {file.name for file in made.iterdir()} >= {each.file for each in translator.FILES}
     (english,) = translator.opened(made, 1)(["一只红色的狐狸"])
     assert isinstance(english, str)
 
