@@ -103,7 +103,7 @@ def _python() -> Finding:
 
 
 def _packages() -> Iterator[Finding]:
-    names = ("torch", "diffusers", "transformers", "accelerate", "aiohttp", "aiosqlite", "discord.py")
+    names = ("torch", "diffusers", "transformers", "accelerate", "aiohttp", "discord.py")
     missing = [name for name in names if not _version(name)]
     if missing:
         yield Finding(

@@ -9,6 +9,7 @@ import hmac
 import json
 import logging
 import secrets
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
@@ -36,8 +37,7 @@ _USAGE = f"""SELECT
         UNION ALL SELECT created, charge {_FORGOTTEN} > :now - {DAY} AND charge > 0
         ORDER BY time)) AS charges,
     (SELECT count(*) FROM jobs WHERE state IN ('queued', 'running') AND person = :person) AS waiting,
-    (SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')) AS queue,
-    EXISTS (SELECT 1 FROM jobs WHERE platform = :platform AND event_id = :event) AS known"""
+    (SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')) AS queue"""
 
 
 log = logging.getLogger(__name__)
@@ -143,13 +143,18 @@ class AccountStore:
         settings = await self.settings(one.person) or await self.settings(other.person)
         joined = {user_key(user) for user in (one, other)}
         joined |= {*self.members(one.account), *self.members(other.account)}
-        async with self._db.transaction():
+        persons = one.person, other.person
+
+        def join(connection: sqlite3.Connection) -> None:
             for name in joined:
-                await self._db.execute("REPLACE INTO links VALUES (?, ?)", (name, account))
-            for person in (one.person, other.person):
-                await self._db.execute("UPDATE jobs SET person = ? WHERE person = ?", (account, person))
-                await self._db.execute("DELETE FROM settings WHERE person = ?", (person,))
-                self._settings.pop(person, None)
+                connection.execute("REPLACE INTO links VALUES (?, ?)", (name, account))
+            for person in persons:
+                connection.execute("UPDATE jobs SET person = ? WHERE person = ?", (account, person))
+                connection.execute("DELETE FROM settings WHERE person = ?", (person,))
+
+        await self._db.transaction(join)
+        for person in persons:
+            self._settings.pop(person, None)
         self._links |= dict.fromkeys(joined, account)
         await self.set(account, settings)
 
@@ -160,33 +165,36 @@ class AccountStore:
         if len(staying) == 1:
             leaving += staying
         settings = await self.settings(user.person)
-        async with self._db.transaction():
+
+        def separate(connection: sqlite3.Connection) -> None:
             for name in leaving:
-                await self._db.execute("DELETE FROM links WHERE member = ?", (name,))
-                await self._db.execute(_REKEY, (_person(name), user.account, name))
+                connection.execute("DELETE FROM links WHERE member = ?", (name,))
+                connection.execute(_REKEY, (_person(name), user.account, name))
+
+        await self._db.transaction(separate)
         for name in leaving:
             del self._links[name]
             await self.set(_person(name), settings)
         return bool(leaving)
 
-    async def usage(self, person: str, now: float, event: tuple[str, str] = ("", "")) -> tuple[Usage, bool]:
-        """Return what a person asked for in the day before `now`, and whether a platform's event has a job.
+    async def usage(self, person: str, now: float) -> Usage:
+        """Return what a person asked for in the day before `now`, as `usage_in` does."""
+        return await self._db.read(lambda connection: self.usage_in(connection, person, now))
 
-        One question to the database instead of three: each waits for a thread. Charges are in token-steps, by
-        the minute, which counts until its end is a day old. What is dated after `now` does not count: the
-        clock has been set back since.
+    def usage_in(self, connection: sqlite3.Connection, person: str, now: float) -> Usage:
+        """Return what a person asked for in the day before `now`, as a connection sees it.
+
+        Charges are in token-steps, by the minute, which counts until its end is a day old. What is dated
+        after `now` does not count: the clock has been set back since.
         """
-        platform, name = event
-        hashes = json.dumps(self.hashes(person))
-        values = {"person": person, "now": now, "hashes": hashes, "platform": platform, "event": name}
-        [row] = await self._db.rows(_USAGE, values)
-        usage = Usage(
+        values = {"person": person, "now": now, "hashes": json.dumps(self.hashes(person))}
+        row = connection.execute(_USAGE, values).fetchone()
+        return Usage(
             requests=tuple(json.loads(row["requests"])),
             charges=tuple((time, charge) for time, charge in json.loads(row["charges"])),
             waiting=row["waiting"],
             queue=row["queue"],
         )
-        return usage, bool(row["known"])
 
     async def forget(self, user: User) -> None:
         """Drop settings and links; a ban stays, on every account, or forgetting would be a way around it."""
@@ -194,9 +202,12 @@ class AccountStore:
         for ban in [self._bans[name] for name in accounts if name in self._bans][:1]:
             for name in accounts:
                 await self.ban(name, self._bans.get(name, ban))
-        async with self._db.transaction():
-            await self._db.execute("DELETE FROM settings WHERE person = ?", (user.person,))
-            await self._db.execute("DELETE FROM links WHERE account = ?", (user.account,))
+
+        def drop(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM settings WHERE person = ?", (user.person,))
+            connection.execute("DELETE FROM links WHERE account = ?", (user.account,))
+
+        await self._db.transaction(drop)
         await self._db.flush()
         self._settings.pop(user.person, None)
         for name in accounts:

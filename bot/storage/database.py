@@ -1,26 +1,28 @@
 """The SQLite database: opened, checked, migrated and closed here; one connection writes, one reads.
 
-A second coroutine on the same connection would join or break a transaction, so every write takes `writing`.
-Whoever only reads has a connection of its own and sees what was committed, never half of a transaction, and
-never waits for a long write. Knows no table; `bot.storage.jobs` and `bot.storage.accounts` do.
+Each connection has a thread. What waits to be written while a write is under way is committed together after
+it. Whoever only reads sees what was committed, never half of a transaction, and never waits for a long write.
+Knows no table; `bot.storage.jobs` and `bot.storage.accounts` do.
 """
 
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Self
-
-import aiosqlite
+from typing import Any, Self, TypeVar
 
 from bot.storage import lock
 from bot.storage.rows import Value
 
-Values = Iterable[Value] | Mapping[str, Value]
+Values = Sequence[Value] | Mapping[str, Value]
+T = TypeVar("T")
 
 DATABASE = "bot.db"
 CHECK = "PRAGMA quick_check(1)"
@@ -49,14 +51,91 @@ class NewerDatabaseError(UnusableDatabaseError):
     """The database was written by a newer bot."""
 
 
+@dataclass(slots=True, eq=False)
+class _Call:
+    """Work that waits for a connection, and what came of it."""
+
+    work: Callable[[sqlite3.Connection], Any]
+    future: "asyncio.Future[Any]"
+    outcome: Any = None
+    error: BaseException | None = None
+
+
+_Calls = list[_Call]
+
+
+class _Thread:
+    """A connection and the one thread that uses it. What waits together is done together, in its order.
+
+    A call to another thread costs more than most statements, and a commit more than what it commits.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, together: Callable[[sqlite3.Connection, _Calls], None]
+    ) -> None:
+        self.connection = connection
+        self._together = together
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix=DATABASE)
+        self._calls: _Calls = []
+        self._busy = False
+
+    async def __call__(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what `work` returns; raises what it raises."""
+        call = _Call(work, asyncio.get_running_loop().create_future())
+        self._calls.append(call)
+        if not self._busy:
+            self._busy = True
+            # What else this turn of the loop wants comes along.
+            asyncio.get_running_loop().call_soon(self._begin)
+        result: T = await call.future
+        return result
+
+    async def alone(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what `work` returns, which is called outside of every transaction."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, self.connection)
+
+    def close(self) -> None:
+        """Finish what was begun, and close the connection."""
+        self._pool.shutdown()
+        self.connection.close()
+
+    def _begin(self) -> None:
+        calls, self._calls = [call for call in self._calls if not call.future.cancelled()], []
+        try:
+            self._pool.submit(self._do, calls, asyncio.get_running_loop())
+        except RuntimeError as error:  # it is closed
+            for call in calls:
+                call.error = error
+            self._end(calls)
+
+    def _do(self, calls: _Calls, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            self._together(self.connection, calls)
+        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+            for call in calls:
+                call.error = call.error or error
+        loop.call_soon_threadsafe(self._end, calls)
+
+    def _end(self, calls: _Calls) -> None:
+        for call in calls:
+            if call.future.done():
+                continue
+            if call.error is None:
+                call.future.set_result(call.outcome)
+            else:
+                call.future.set_exception(call.error)
+        self._busy = bool(self._calls)
+        if self._busy:
+            self._begin()
+
+
 class Database:
     """Statements on a database; open it with `Database.open`."""
 
-    def __init__(self, writer: aiosqlite.Connection, reader: aiosqlite.Connection, directory: Path) -> None:
-        self.connection = writer
+    def __init__(self, writer: _Thread, reader: _Thread, directory: Path) -> None:
+        self._writer = writer
         self._reader = reader
         self._directory = directory
-        self.writing = asyncio.Lock()
 
     @classmethod
     @asynccontextmanager
@@ -65,37 +144,36 @@ class Database:
 
         Raises `lock.UnusableDirectory` and `UnusableDatabaseError`.
         """
-        with lock.exclusive(directory):
+        with lock.exclusive(directory), ExitStack() as stack:
             path = directory / DATABASE
             _make_private(path)
-            async with _connected(path) as writer, _connected(path) as reader:
-                with explained(path):
-                    for setting in _SETTINGS:
-                        await writer.execute(setting)
-                    [found] = await writer.execute_fetchall(CHECK)
-                    check(found)
-                    await _migrate(writer, directory)
-                    await writer.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-                    await reader.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-                    await reader.execute("PRAGMA query_only = ON")
-                yield cls(writer, reader, directory)
+            writer = stack.enter_context(closing(_Thread(_connected(path), _write)))
+            reader = stack.enter_context(closing(_Thread(_connected(path), _read)))
+            with explained(path):
+                await writer.alone(partial(_prepare, directory=directory))
+                await reader.alone(lambda connection: connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}"))
+                await reader.alone(lambda connection: connection.execute("PRAGMA query_only = ON"))
+            yield cls(writer, reader, directory)
 
     async def rows(self, sql: str, values: Values = ()) -> list[sqlite3.Row]:
         """Return the rows of a query over what was committed."""
-        return list(await self._reader.execute_fetchall(sql, values))
+        return await self.read(lambda connection: connection.execute(sql, values).fetchall())
 
-    async def returned(self, sql: str, values: Values = ()) -> list[sqlite3.Row]:
-        """Run a statement inside a lock that is already held; return the rows it gives."""
-        return list(await self.connection.execute_fetchall(sql, values))
-
-    async def execute(self, sql: str, values: Values = ()) -> int:
-        """Run a statement inside a lock that is already held; return how many rows it changed."""
-        return (await self.connection.execute(sql, values)).rowcount
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what `work`, called in another thread, returns of what was committed."""
+        return await self._reader(work)
 
     async def write(self, sql: str, values: Values = ()) -> int:
         """Run one statement as a write of its own; return how many rows it changed."""
-        async with self.writing:
-            return await self.execute(sql, values)
+        return await self.transaction(lambda connection: connection.execute(sql, values).rowcount)
+
+    async def transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what `work` returns once all it has written is committed; where it raises, nothing is.
+
+        It is called in another thread, with no other write in between. Those that wait at the same time are
+        committed together.
+        """
+        return await self._writer(work)
 
     def drop_backups(self, before: float) -> None:
         """Delete the backups of older versions made before then: they hold what people had deleted since."""
@@ -105,20 +183,37 @@ class Database:
 
     async def flush(self) -> None:
         """Move what was written into the database file and empty the log: nothing deleted is left."""
-        async with self.writing:
-            await self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        await self._writer.alone(lambda connection: connection.execute("PRAGMA wal_checkpoint(TRUNCATE)"))
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[None]:
-        """Hold the lock and one transaction: all of it is written, or nothing."""
-        async with self.writing:
+
+def _write(connection: sqlite3.Connection, calls: _Calls) -> None:
+    """Do all calls in one transaction; what fails leaves no trace, and the others as they are."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for call in calls:
+            connection.execute("SAVEPOINT call")
             try:
-                await self.connection.execute("BEGIN IMMEDIATE")
-                yield
-                await self.connection.commit()
-            except BaseException:
-                await self.connection.rollback()
-                raise
+                call.outcome = call.work(connection)
+            except Exception as error:
+                if not connection.in_transaction:  # SQLite has rolled all of it back, as on a full disk
+                    raise
+                call.error = error
+                connection.execute("ROLLBACK TO call")
+            connection.execute("RELEASE call")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _read(connection: sqlite3.Connection, calls: _Calls) -> None:
+    """Do all calls, each for itself."""
+    for call in calls:
+        try:
+            call.outcome = call.work(connection)
+        except Exception as error:  # noqa: BLE001 - whoever waits gets it
+            call.error = error
 
 
 def _make_private(path: Path) -> None:
@@ -132,12 +227,13 @@ def _make_private(path: Path) -> None:
         ) from error
 
 
-@asynccontextmanager
-async def _connected(path: Path) -> AsyncIterator[aiosqlite.Connection]:
-    async with aiosqlite.connect(path, isolation_level=None) as connection:
-        connection.row_factory = sqlite3.Row
-        connection.text_factory = lambda text: text.decode(errors="replace")
-        yield connection
+def _connected(path: Path) -> sqlite3.Connection:
+    """Connect to a database; nothing is begun or committed by itself."""
+    with explained(path):
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    connection.text_factory = lambda text: text.decode(errors="replace")
+    return connection
 
 
 @contextmanager
@@ -181,9 +277,18 @@ def _scripts() -> list[Traversable]:
     )
 
 
-async def _migrate(connection: aiosqlite.Connection, directory: Path) -> None:
+def _prepare(connection: sqlite3.Connection, directory: Path) -> None:
+    """Set up the connection that writes, and check and migrate the database."""
+    for setting in _SETTINGS:
+        connection.execute(setting)
+    check(connection.execute(CHECK).fetchone())
+    _migrate(connection, directory)
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+
+
+def _migrate(connection: sqlite3.Connection, directory: Path) -> None:
     """Bring the database to the newest version, a transaction a step, after a backup of an older one."""
-    ((version,),) = await connection.execute_fetchall("PRAGMA user_version")
+    ((version,),) = connection.execute("PRAGMA user_version")
     scripts = _scripts()
     if version > len(scripts):
         raise NewerDatabaseError(
@@ -192,8 +297,8 @@ async def _migrate(connection: aiosqlite.Connection, directory: Path) -> None:
     if 0 < version < len(scripts):
         backup_path = directory / f"{DATABASE}.v{version}.bak"
         _make_private(backup_path)
-        async with aiosqlite.connect(backup_path) as backup:
-            await connection.backup(backup)
+        with closing(sqlite3.connect(backup_path)) as backup:
+            connection.backup(backup)
     for number, script in enumerate(scripts[version:], start=version + 1):
         sql = script.read_text(encoding="utf-8")
-        await connection.executescript(f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;")
+        connection.executescript(f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;")

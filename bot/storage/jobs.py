@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import Self
@@ -68,21 +69,21 @@ class JobStore:
         whatever `judge` raises leaves no trace.
         """
         event = request.user.platform, request.event_id
-        async with self._db.writing:
-            usage, known = await self.accounts.usage(request.user.person, now, event)
-            if not known:
-                judge(usage)
-                row = request_row(request, resolved, now)
-                [job] = await self._written(f"INSERT INTO jobs {_values(row)} RETURNING {_COLUMNS}", row)
-                return job, True
-        found = await self.by_event(*event)
-        assert found is not None
-        return found, False
+        row = request_row(request, resolved, now)
+
+        def insert(connection: sqlite3.Connection) -> tuple[Job, bool]:
+            known = _select(connection, "platform = ? AND event_id = ?", event)
+            if known:
+                return known[0], False
+            judge(self.accounts.usage_in(connection, request.user.person, now))
+            [job] = _written(connection, f"INSERT INTO jobs {_values(row)} RETURNING {_COLUMNS}", row)
+            return job, True
+
+        return await self._db.transaction(insert)
 
     async def usage(self, person: str, now: float) -> Usage:
         """Return what `person` asked for in the day before `now`; charges are in token-steps."""
-        usage, _ = await self.accounts.usage(person, now)
-        return usage
+        return await self.accounts.usage(person, now)
 
     async def job(self, job_id: int) -> Job | None:
         """Return a job with its pictures; a button may name a number that no job can have."""
@@ -150,12 +151,11 @@ class JobStore:
 
     async def start(self, job_id: int, now: float) -> Job | None:
         """Mark an open job running and return it; None when it has ended meanwhile."""
-        async with self._db.writing:
-            jobs = await self._written(
-                "UPDATE jobs SET state = 'running', started = coalesce(started, ?) "
-                f"WHERE id = ? AND state IN {_OPEN} RETURNING {_COLUMNS}",
-                (now, job_id),
-            )
+        sql = (
+            "UPDATE jobs SET state = 'running', started = coalesce(started, ?) "
+            f"WHERE id = ? AND state IN {_OPEN} RETURNING {_COLUMNS}"
+        )
+        jobs = await self._db.transaction(lambda connection: _written(connection, sql, (now, job_id)))
         return next(iter(jobs), None)
 
     async def prompt_ready(self, job_id: int, ready: PromptReady) -> None:
@@ -168,8 +168,10 @@ class JobStore:
     async def add_picture(self, job_id: int, picture: JobPicture, count: int, now: float) -> Job | None:
         """Record a picture of a running job; its `count`th finishes it. None when it was not running."""
         row = picture_row(job_id, picture)
-        async with self._db.transaction():
-            jobs = await self._written(
+
+        def add(connection: sqlite3.Connection) -> list[Job]:
+            jobs = _written(
+                connection,
                 "UPDATE jobs SET "
                 "state = CASE WHEN made + 1 >= :count THEN 'finished' ELSE state END, "
                 "finished = CASE WHEN made + 1 >= :count THEN :now END "
@@ -177,26 +179,25 @@ class JobStore:
                 f"WHERE id = :id AND state = 'running' RETURNING {_COLUMNS}",
                 {"id": job_id, "count": count, "now": now},
             )
-            if not jobs:
-                return None
-            await self._db.execute(f"INSERT INTO pictures {_values(row)}", row)
-        [job] = jobs
-        return replace(job, pictures=tuple(sorted((*job.pictures, picture), key=attrgetter("index"))))
+            if jobs:
+                connection.execute(f"INSERT INTO pictures {_values(row)}", row)
+            return jobs
+
+        for job in await self._db.transaction(add):
+            return replace(job, pictures=tuple(sorted((*job.pictures, picture), key=attrgetter("index"))))
+        return None
 
     async def finish(self, job_id: int, now: float) -> bool:
         """End a running job that makes no picture; False when it was not running."""
-        async with self._db.writing:
-            return await self._end(job_id, "finished", now)
+        return await self._end(job_id, "finished", now)
 
     async def fail(self, job_id: int, code: str, detail: str, now: float) -> bool:
         """End an open job with an error; it costs nothing. False when it had ended already."""
-        async with self._db.writing:
-            return await self._end(job_id, "failed", now, charge=0, error=code, error_detail=detail)
+        return await self._end(job_id, "failed", now, charge=0, error=code, error_detail=detail)
 
     async def cancel(self, job_id: int, charge: int, now: float, reason: str = "") -> bool:
         """End an open job for its person at the cost of what was done; False when it had ended already."""
-        async with self._db.writing:
-            return await self._end(job_id, "cancelled", now, charge=charge, error=reason or None)
+        return await self._end(job_id, "cancelled", now, charge=charge, error=reason or None)
 
     async def lost(self, job_id: int, attempts: int) -> None:
         """Count an attempt that ended with the engine; tasks of one job lost together count once."""
@@ -211,32 +212,35 @@ class JobStore:
 
         Only a job that the model had begun is held against: one with a used prompt.
         """
-        async with self._db.transaction():
-            await self._db.execute(
+
+        def requeue(connection: sqlite3.Connection) -> None:
+            connection.execute(
                 "UPDATE jobs SET state = 'queued', crashes = crashes + (used_prompt <> '') "
                 f"WHERE state = 'running' AND state IN {_OPEN}"
             )
-            await self._db.execute(
+            connection.execute(
                 "UPDATE jobs SET state = 'failed', error = 'lost', charge = 0, finished = ? "
                 f"WHERE state = 'queued' AND state IN {_OPEN} AND crashes >= ?",
                 (now, MAX_CRASHES),
             )
 
+        await self._db.transaction(requeue)
+
     async def fail_unreadable(self, now: float) -> None:
         """End the open jobs whose rows cannot be read, free of charge: nobody could draw or answer them."""
         for row in await self._db.rows(f"SELECT {_COLUMNS} FROM jobs WHERE state IN {_OPEN}"):
             if _readable(row) is None:
-                async with self._db.writing:
-                    await self._end(row["id"], "failed", now, charge=0, error="internal", shown=1)
+                await self._end(row["id"], "failed", now, charge=0, error="internal", shown=1)
 
     async def never_again(self, job_id: int) -> None:
         """Number the jobs from above this one on: its pictures are there, though its row is lost."""
-        async with self._db.transaction():
-            changed = await self._db.execute(
-                "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'jobs'", (job_id,)
-            )
-            if not changed:
-                await self._db.execute("INSERT INTO sqlite_sequence VALUES ('jobs', ?)", (job_id,))
+
+        def count_on(connection: sqlite3.Connection) -> None:
+            sql = "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'jobs'"
+            if not connection.execute(sql, (job_id,)).rowcount:
+                connection.execute("INSERT INTO sqlite_sequence VALUES ('jobs', ?)", (job_id,))
+
+        await self._db.transaction(count_on)
 
     async def moved(self, job_id: int, address: Address) -> None:
         """Record where the job's message lives now."""
@@ -256,9 +260,12 @@ class JobStore:
 
     async def delete_pictures(self, job_id: int) -> None:
         """Mark a job's pictures deleted, their files for the trash; its message has to be shown anew."""
-        async with self._db.transaction():
-            await self._discard("SELECT ?", (job_id,))
-            await self._db.execute("UPDATE jobs SET shown = 0 WHERE id = ?", (job_id,))
+
+        def delete(connection: sqlite3.Connection) -> None:
+            _discard(connection, "SELECT ?", (job_id,))
+            connection.execute("UPDATE jobs SET shown = 0 WHERE id = ?", (job_id,))
+
+        await self._db.transaction(delete)
 
     async def expire(self, before: float) -> None:
         """Mark the pictures of jobs that ended before then deleted, save favourites."""
@@ -266,13 +273,13 @@ class JobStore:
             "SELECT id FROM jobs WHERE expired = 0 AND favourite = 0 AND finished < ? "
             f"ORDER BY finished LIMIT {BATCH}"
         )
-        changed = BATCH
-        while changed == BATCH:
-            async with self._db.transaction():
-                await self._discard(aged, (before,))
-                changed = await self._db.execute(
-                    f"UPDATE jobs SET expired = 1 WHERE id IN ({aged})", (before,)
-                )
+
+        def expire(connection: sqlite3.Connection) -> int:
+            _discard(connection, aged, (before,))
+            return connection.execute(f"UPDATE jobs SET expired = 1 WHERE id IN ({aged})", (before,)).rowcount
+
+        while await self._db.transaction(expire) == BATCH:
+            pass
 
     async def erase_prompts(self, before: float) -> None:
         """Empty the texts of jobs that ended before then, save favourites."""
@@ -309,29 +316,27 @@ class JobStore:
 
         What they cost in the day before `now` stays, under the keyed hash of who asked.
         """
-        deleted = BATCH
-        while deleted == BATCH:
-            deleted = await self._forget_batch(person, now)
+        while await self._db.transaction(partial(self._forget_batch, person, now)) == BATCH:
+            pass
 
-    async def _forget_batch(self, person: str, now: float) -> int:
+    def _forget_batch(self, person: str, now: float, connection: sqlite3.Connection) -> int:
         mine = f"SELECT id FROM jobs WHERE person = ? AND state NOT IN {_OPEN} ORDER BY id LIMIT {BATCH}"
         name = "platform || ':user:' || iif(json_valid(user), coalesce(json_extract(user, '$.id'), ''), '')"
-        async with self._db.transaction():
-            members = await self._db.returned(
-                f"SELECT DISTINCT {name} FROM jobs WHERE id IN ({mine})", (person,)
+        members = connection.execute(
+            f"SELECT DISTINCT {name} FROM jobs WHERE id IN ({mine})", (person,)
+        ).fetchall()
+        for (member,) in members:
+            # Requests of the last minute one by one, since they are counted; older ones by the minute.
+            connection.execute(
+                "INSERT INTO forgotten SELECT ?, max(created), sum(charge) FROM jobs "
+                f"WHERE id IN ({mine}) AND {name} = ? AND created > ? "
+                "GROUP BY iif(created > ?, id, -CAST(created / 60 AS INTEGER))",
+                (self.accounts.hashed(member), person, member, now - DAY, now - MINUTE),
             )
-            for (member,) in members:
-                # Requests of the last minute one by one, since they are counted; older ones by the minute.
-                await self._db.execute(
-                    "INSERT INTO forgotten SELECT ?, max(created), sum(charge) FROM jobs "
-                    f"WHERE id IN ({mine}) AND {name} = ? AND created > ? "
-                    "GROUP BY iif(created > ?, id, -CAST(created / 60 AS INTEGER))",
-                    (self.accounts.hashed(member), person, member, now - DAY, now - MINUTE),
-                )
-            await self._discard(mine, (person,))
-            inputs = f"SELECT image, 1 FROM jobs WHERE id IN ({mine}) AND image IS NOT NULL"
-            await self._db.execute(f"INSERT OR IGNORE INTO trash {inputs}", (person,))
-            return await self._db.execute(f"DELETE FROM jobs WHERE id IN ({mine})", (person,))
+        _discard(connection, mine, (person,))
+        inputs = f"SELECT image, 1 FROM jobs WHERE id IN ({mine}) AND image IS NOT NULL"
+        connection.execute(f"INSERT OR IGNORE INTO trash {inputs}", (person,))
+        return connection.execute(f"DELETE FROM jobs WHERE id IN ({mine})", (person,)).rowcount
 
     async def forget_costs(self, before: float) -> None:
         """Drop what people spent before then."""
@@ -348,37 +353,41 @@ class JobStore:
 
     async def emptied(self, files: Iterable[tuple[str, bool]]) -> None:
         """Record that files of the trash are gone."""
-        async with self._db.transaction():
-            for file in files:
-                await self._db.execute("DELETE FROM trash WHERE file = ? AND input = ?", file)
-
-    async def _discard(self, jobs: str, values: tuple[Value, ...]) -> None:
-        """Mark the pictures of the jobs that a query names deleted, inside a transaction."""
-        await self._db.execute(
-            f"INSERT OR IGNORE INTO trash SELECT file, 0 FROM pictures WHERE job IN ({jobs})", values
-        )
-        await self._db.execute(
-            f"UPDATE pictures SET deleted = 1 WHERE deleted = 0 AND job IN ({jobs})", values
-        )
+        sql, gone = "DELETE FROM trash WHERE file = ? AND input = ?", list(files)
+        await self._db.transaction(lambda connection: connection.executemany(sql, gone))
 
     async def _end(self, job_id: int, state: State, now: float, **columns: Value) -> bool:
         changes: dict[str, Value] = {"id": job_id, "state": state, "finished": now, **columns}
         assignments = ", ".join(f"{name} = :{name}" for name in changes if name != "id")
-        changed = await self._db.execute(
+        changed = await self._db.write(
             f"UPDATE jobs SET {assignments} WHERE id = :id AND state IN {_OPEN}", changes
         )
         return changed == 1
 
-    async def _job(self, where: str, values: Iterable[Value]) -> Job | None:
+    async def _job(self, where: str, values: Values) -> Job | None:
         return next(iter(await self._jobs(where, values)), None)
 
-    async def _jobs(self, where: str, values: Iterable[Value] = ()) -> list[Job]:
-        rows = await self._db.rows(f"SELECT {_COLUMNS} FROM jobs WHERE {where}", values)
-        return [job for row in rows if (job := _readable(row)) is not None]
+    async def _jobs(self, where: str, values: Values = ()) -> list[Job]:
+        return await self._db.read(lambda connection: _select(connection, where, values))
 
-    async def _written(self, sql: str, values: Values) -> list[Job]:
-        """Run a statement that returns the jobs it wrote, inside a lock that is already held."""
-        return [to_job(row) for row in await self._db.returned(sql, values)]
+
+def _written(connection: sqlite3.Connection, sql: str, values: Values) -> list[Job]:
+    """Run a statement that returns the jobs it wrote."""
+    return [to_job(row) for row in connection.execute(sql, values).fetchall()]
+
+
+def _select(connection: sqlite3.Connection, where: str, values: Values) -> list[Job]:
+    """Return the jobs for which a condition holds, without those whose rows are broken."""
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM jobs WHERE {where}", values).fetchall()
+    return [job for row in rows if (job := _readable(row)) is not None]
+
+
+def _discard(connection: sqlite3.Connection, jobs: str, values: tuple[Value, ...]) -> None:
+    """Mark the pictures of the jobs that a query names deleted, their files for the trash."""
+    connection.execute(
+        f"INSERT OR IGNORE INTO trash SELECT file, 0 FROM pictures WHERE job IN ({jobs})", values
+    )
+    connection.execute(f"UPDATE pictures SET deleted = 1 WHERE deleted = 0 AND job IN ({jobs})", values)
 
 
 def _readable(row: sqlite3.Row) -> Job | None:

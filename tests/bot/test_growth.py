@@ -23,8 +23,8 @@ BY_HAND = re.compile(r"^\s*(SELECT|UPDATE|DELETE|INSERT|REPLACE)\b", re.IGNORECA
 async def traced(home: BotHarness) -> list[str]:
     """Return a list that every statement of a bot is added to, values filled in."""
     said: list[str] = []
-    for connection in (home.store._db.connection, home.store._db._reader):
-        await connection.set_trace_callback(said.append)
+    for thread in (home.store._db._writer, home.store._db._reader):
+        thread.connection.set_trace_callback(said.append)
     return said
 
 
@@ -149,8 +149,9 @@ async def test_more_than_a_batch_ages(tmp_path: Path) -> None:
 
 async def many(store: JobStore, user: User, count: int) -> None:
     """Store delivered jobs with a picture each, as one statement."""
-    async with store._db.writing:
-        await store._db.execute(
+
+    def insert(connection: sqlite3.Connection) -> None:
+        connection.execute(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
             "INSERT INTO jobs (platform, event_id, person, user, address_platform, place, kind, params, "
             "picture, original, state, created, finished, width, height, seed, cost, charge, shown) "
@@ -164,8 +165,10 @@ async def many(store: JobStore, user: User, count: int) -> None:
                 '{"prompt":"a boat","count":1,"ignored":[]}',
             ),
         )
-        await store._db.execute(
+        connection.execute(
             "INSERT INTO pictures SELECT id, 0, id || '-0.png', 64, 64, 5, 1.0, '{}', 0 FROM jobs "
             "WHERE person = ?",
             (user.person,),
         )
+
+    await store._db.transaction(insert)

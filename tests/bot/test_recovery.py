@@ -18,7 +18,7 @@ from tests.bot.harness import ANN, TOKENS, BotHarness, StepGate, bot_harness
 
 async def crash(home: BotHarness) -> None:
     """End a bot as a kill does: nothing is written any more. (Its lock goes when the store is closed.)"""
-    await home.store._db.connection.close()
+    home.store._db._writer.connection.close()
     await home.stop()
 
 

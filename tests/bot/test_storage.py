@@ -32,7 +32,7 @@ def locked(directory: Path) -> Iterator[None]:
 
 async def impatient(home: BotHarness) -> None:
     """Have the bot's own writes give up at once on a lock."""
-    await home.store._db.connection.execute("PRAGMA busy_timeout = 0")
+    await home.store._db.write("PRAGMA busy_timeout = 0")
 
 
 async def refused_writes(home: BotHarness, times: int) -> None:

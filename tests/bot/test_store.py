@@ -312,3 +312,53 @@ async def test_a_database_of_a_newer_bot_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(NewerDatabaseError, match="newer bot"):
         async with JobStore.open(tmp_path):
             pass
+
+
+async def test_what_waits_together_is_committed_together(tmp_path: Path) -> None:
+    async with JobStore.open(tmp_path) as store:
+        said: list[str] = []
+        store._db._writer.connection.set_trace_callback(said.append)
+        await asyncio.gather(*(admitted(store, f"e{number}") for number in range(20)))
+        assert said.count("COMMIT") == 1
+
+
+async def test_a_write_that_fails_leaves_no_trace_and_the_others_stand(tmp_path: Path) -> None:
+    def refuse(usage: Usage) -> None:
+        raise Refused("burst")
+
+    def half(connection: sqlite3.Connection) -> None:
+        connection.execute("UPDATE jobs SET favourite = 1")
+        connection.execute("INSERT INTO nowhere VALUES (1)")
+
+    async with JobStore.open(tmp_path) as store:
+        found = await asyncio.gather(
+            admitted(store, "e1"),
+            store._db.transaction(half),
+            store.admit(asked("e2"), SIZE, 0.0, refuse),
+            admitted(store, "e3"),
+            return_exceptions=True,
+        )
+        assert [type(one) for one in found] == [Job, sqlite3.OperationalError, Refused, Job]
+        jobs = await store.history(ANN.person, 9, None)
+        assert [(job.request.event_id, job.favourite) for job in jobs] == [("e3", False), ("e1", False)]
+
+
+async def test_where_sqlite_takes_all_of_it_back_everybody_who_waited_is_told(tmp_path: Path) -> None:
+    def lose(connection: sqlite3.Connection) -> None:
+        connection.execute("ROLLBACK")
+        raise sqlite3.OperationalError("database or disk is full")
+
+    async with JobStore.open(tmp_path) as store:
+        found = await asyncio.gather(
+            admitted(store, "e1"), store._db.transaction(lose), return_exceptions=True
+        )
+        assert [str(one) for one in found] == ["database or disk is full"] * 2
+        assert await store.history(ANN.person, 9, None) == []
+        await admitted(store, "e1")
+
+
+async def test_nobody_waits_for_a_database_that_is_closed(tmp_path: Path) -> None:
+    async with JobStore.open(tmp_path) as store:
+        pass
+    with pytest.raises(RuntimeError):
+        await store.job(1)

@@ -41,7 +41,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 async def prepared(studio: DiscordHarness) -> Message:
     """A bot that does not wait for locks, so that a test need not, and a picture of Ann's."""
-    await studio.store._db.connection.execute("PRAGMA busy_timeout = 0")
+    await studio.store._db.write("PRAGMA busy_timeout = 0")
     picture = await studio.draw()
     await studio.core.idle()
     return picture
@@ -114,10 +114,8 @@ async def test_a_database_that_takes_longer_than_discord_waits_is_answered_too(
     monkeypatch.setattr(responder, "SOON", 0.05)
     goes_on = threading.Event()
     async with opened(tmp_path) as studio:
-        await studio.store._db.connection.execute("PRAGMA busy_timeout = 0")
-        connection = studio.store._db.connection
-        await connection.create_function("hold", 0, goes_on.wait)
-        holding = asyncio.ensure_future(connection.execute_fetchall("SELECT hold()"))
+        await studio.store._db.write("PRAGMA busy_timeout = 0")
+        holding = asyncio.ensure_future(studio.store._db.transaction(lambda _: goes_on.wait()))
         try:
             await studio.ann.slash("link", code="off")
             assert await studio.ann.told() == SORRY

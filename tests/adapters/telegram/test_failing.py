@@ -55,7 +55,7 @@ class Lock:
 async def opened(server: Telegram, folder: Path, lock: Lock, **more: Any) -> AsyncIterator[TelegramHarness]:
     """A bot that does not wait for locks, so that a test need not."""
     async with telegram_harness(server, folder, sleep=lock.sleep, **more) as here:
-        await here.home.store._db.connection.execute("PRAGMA busy_timeout = 0")
+        await here.home.store._db.write("PRAGMA busy_timeout = 0")
         await here.home.core.sweep()  # and with it the one that every start begins with
         await server.until(lambda: server.offsets or server.made("setWebhook"))  # the start writes as well
         lock.server = server

@@ -18,7 +18,7 @@ ASK = {"text": "a red sailboat"}
 
 async def test_an_ask_that_a_locked_database_cannot_take_is_told_to_come_again(tmp_path: Path) -> None:
     async with serving(tmp_path) as site:
-        await site.core._store._db.connection.execute("PRAGMA busy_timeout = 0")
+        await site.core._store._db.write("PRAGMA busy_timeout = 0")
         with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             status, answer = await site.post("/api/messages", ASK, headers={"Accept-Language": "zh-CN"})
@@ -42,7 +42,7 @@ async def test_a_picture_for_which_there_is_no_room_is_told_to_come_again(
 async def test_healthz_says_that_the_database_takes_nothing_until_it_does(tmp_path: Path) -> None:
     async with serving(tmp_path) as site:
         site.easel.hold = 2
-        await site.core._store._db.connection.execute("PRAGMA busy_timeout = 0")
+        await site.core._store._db.write("PRAGMA busy_timeout = 0")
         await site.post("/api/messages", ASK)
         with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
