@@ -33,7 +33,7 @@ from bot.requests import followups, tasks
 from bot.requests.commands import Command
 from bot.storage import retention
 from bot.storage.jobs import JobStore
-from bot.storage.pictures import PictureFolder
+from bot.storage.pictures import PictureFolder, file_name
 from bot.storage.retention import Retention
 from bot.types import (
     Action,
@@ -278,7 +278,8 @@ class Core:
         """Go on where the last run stopped: show final replies that no platform took, and queue what is open.
 
         Jobs of a platform that is not served now wait for the run that serves it again. Where the database
-        was lost or is an older one, new jobs are numbered above every picture that is there.
+        was lost or is an older one, new jobs are numbered above every picture that is there. A file that the
+        last run wrote and did not record is removed: its job may yet be cancelled.
         """
         if self._images.newest_job:
             await self._store.never_again(self._images.newest_job)
@@ -287,7 +288,14 @@ class Core:
         for job in await self._store.unshown():
             if job.request.address.platform in self._platforms:
                 self._runner.show_final(job)
-        for job in await self._store.open_jobs():
+        open_jobs = await self._store.open_jobs()
+        await self._images.delete(
+            file_name(job.id, index)
+            for job in open_jobs
+            for index in range(tasks.count(job.request))
+            if index not in {picture.index for picture in job.pictures}
+        )
+        for job in open_jobs:
             if job.request.address.platform in self._platforms:
                 self._runner.enqueue(job)
 

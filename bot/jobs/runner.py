@@ -269,7 +269,12 @@ class JobRunner:
         )
         live = self._open[job_id]
         count = params.count(live.job.request)
-        job = await self._stored(lambda: self._store.add_picture(job_id, row, count, self._now()))
+        try:
+            job = await self._stored(lambda: self._store.add_picture(job_id, row, count, self._now()))
+        except asyncio.CancelledError:
+            if job_id not in self._open:  # it was cancelled; at the bot's own end the row may yet be written
+                await self._images.delete([file])
+            raise
         if job is None:
             await self._images.delete([file])
         elif job.state == "finished":

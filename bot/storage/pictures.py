@@ -76,9 +76,18 @@ class PictureFolder:
         return self._pictures / name
 
     async def write(self, job: int, index: int, png: bytes) -> str:
-        """Write picture `index` of a job so that it is there whole or not at all; return its name."""
-        name = f"{job}-{index}.png"
-        await asyncio.to_thread(_write, self._pictures / name, png)
+        """Write picture `index` of a job so that it is there whole or not at all; return its name.
+
+        Cancelled meanwhile, it leaves no file.
+        """
+        name = file_name(job, index)
+        path = self._pictures / name
+        writing = asyncio.ensure_future(asyncio.to_thread(_write, path, png))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            writing.add_done_callback(lambda _: path.unlink(missing_ok=True))
+            raise
         return name
 
     async def read(self, name: str) -> bytes:
@@ -152,6 +161,11 @@ class PictureFolder:
         ]
         _remove(old)
         return len(old)
+
+
+def file_name(job: int, index: int) -> str:
+    """Return the name of a finished picture's file."""
+    return f"{job}-{index}.png"
 
 
 def _older(folder: Path, before: float) -> list[str]:
@@ -249,7 +263,8 @@ def _size(path: Path) -> tuple[int, int]:
 
 def _read_and_touch(path: Path) -> bytes:
     data = path.read_bytes()
-    path.touch()
+    with suppress(OSError):  # a folder that can only be read is not swept either
+        path.touch()
     return data
 
 

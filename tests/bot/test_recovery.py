@@ -164,6 +164,20 @@ async def test_a_cancelled_job_stays_cancelled_over_a_restart(tmp_path: Path) ->
         assert home.engine.tasks == []
 
 
+async def test_a_picture_that_a_killed_bot_wrote_and_did_not_record_is_gone_at_the_next_start(
+    tmp_path: Path,
+) -> None:
+    gate = StepGate()
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
+        job = await home.ask()
+        await gate.reached()
+        await crash(home)
+    file = tmp_path / "pictures" / f"{job.id}-0.png"
+    file.write_bytes(b"whole")
+    async with bot_harness(tmp_path, run=False):
+        assert not file.exists()
+
+
 async def test_jobs_of_a_platform_that_is_not_served_wait_until_it_is(tmp_path: Path) -> None:
     async with bot_harness(tmp_path, run=False) as home:
         job = await home.ask()

@@ -2,7 +2,9 @@
 
 import asyncio
 import errno
+import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.fake import FakePlatform
+from bot.jobs.runner import FIRST_RETRY
 from bot.policy.limits import DAY, Rule
 from bot.storage.database import DATABASE, UnusableDatabaseError
 from bot.storage.jobs import JobStore
@@ -17,7 +20,7 @@ from bot.storage.lock import UnusableDirectory
 from bot.storage.pictures import PictureFolder
 from bot.storage.retention import Retention, hourly
 from bot.types import Action, Job, Refused
-from engine.fake import FakeEngine
+from engine.fake import FakeEngine, striped
 from tests.bot.harness import ANN, TOKENS, BotHarness, StepGate, bot_harness
 
 
@@ -93,6 +96,69 @@ def no_room(_: int) -> None:
 
 def names(directory: Path, pattern: str) -> list[str]:
     return [file.name for file in directory.glob(pattern)]
+
+
+async def test_a_job_cancelled_while_its_picture_waits_for_the_database_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = asyncio.Event()
+
+    async def wait(home: BotHarness, seconds: float) -> None:
+        if seconds == FIRST_RETRY:
+            refused.set()
+        if seconds:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(BotHarness, "_sleep", wait)
+    gate = StepGate(2)
+    async with bot_harness(tmp_path, engine=FakeEngine(TOKENS, gate)) as home:
+        await impatient(home)
+        job = await home.ask()
+        await gate.reached()
+        with locked(tmp_path):
+            gate.open()
+            await refused.wait()
+        assert names(tmp_path, "pictures/*.*") != []
+        await home.core.cancel(ANN)
+        assert (await home.row(job)).state == "cancelled"
+    assert names(tmp_path, "pictures/*.*") == []
+
+
+async def test_a_job_cancelled_while_its_picture_is_written_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing, go_on, written = asyncio.Event(), threading.Event(), threading.Event()
+    loop, sync = asyncio.get_running_loop(), os.fsync
+
+    def slow(descriptor: int) -> None:
+        loop.call_soon_threadsafe(writing.set)
+        go_on.wait()
+        sync(descriptor)
+        written.set()
+
+    async with bot_harness(tmp_path) as home:
+        with monkeypatch.context() as patch:
+            patch.setattr("os.fsync", slow)
+            await home.ask()
+            await writing.wait()
+            await home.core.cancel(ANN)
+            go_on.set()
+            await asyncio.to_thread(written.wait)
+    assert names(tmp_path, "pictures/*.*") == []
+
+
+async def test_an_input_in_a_folder_that_can_only_be_read_is_drawn_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(self: Path) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    async with bot_harness(tmp_path, run=False) as home:
+        job = await home.ask(image=striped("a boat", 64, 64))
+        monkeypatch.setattr(Path, "touch", read_only)
+        home.run()
+        await home.core.idle()
+        assert (await home.row(job)).state == "delivered"
 
 
 async def test_a_half_written_file_of_a_killed_bot_is_gone_at_the_next_start(tmp_path: Path) -> None:
