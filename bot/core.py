@@ -136,12 +136,19 @@ class Core:
         `fetch` brings a picture to start from. Raises `Refused` before anything is stored or shown. Once
         stored, a job goes on even if the caller is cancelled.
         """
-        known = await self._store.by_event(request.user.platform, request.event_id)
+        event = request.user.platform, request.event_id
+        known = await self._store.by_event(*event) if fetch else None
         if known is not None:
             return known
         request = replace(request, user=self._members.linked(request.user))
-        self._members.check_access(request.user)
-        return await self._protect(self._admit(request, fetch))
+        try:
+            self._members.check_access(request.user)
+            return await self._protect(self._admit(request, fetch))
+        except Refused:
+            known = await self._store.by_event(*event)
+            if known is None:
+                raise
+            return known
 
     async def press(self, user: User, action: Action, address: Address, event_id: str) -> Job | Reply | None:
         """Do what a button says: a new job at `address`, a private reply, or None when the message changes.

@@ -72,8 +72,8 @@ async def test_a_message_passes_the_functions_that_are_told_of(tmp_path: Path) -
     engine = ProcessEngine(EngineSettings(), image_tokens(256, 256))
     engine.start()
     try:
-        async with telegram() as server, telegram_harness(server, tmp_path, engine=engine) as here:
-            with noting(passed):
+        with noting(passed):  # also in the threads of the database, which begin with it
+            async with telegram() as server, telegram_harness(server, tmp_path, engine=engine) as here:
                 assert (await here.said("a red boat at night --size 64x64 --steps 2"))["photo"]
     finally:
         await engine.close()

@@ -201,8 +201,7 @@ class JobRunner:
     async def _consume(self, ticket: Ticket) -> bool:
         """Run one ticket to its end; True where it succeeded. The row of a cancelled one says why already."""
         try:
-            job = await self._stored(lambda: self._store.start(ticket.job, self._now()))
-            return job is not None and await self._draw(job, ticket)
+            return await self._draw(self._open[ticket.job].job, ticket)
         except EngineError as error:
             await self._fail(ticket.job, error.code, str(error))
         except Refused as refused:
@@ -216,14 +215,17 @@ class JobRunner:
         return False
 
     async def _draw(self, job: Job, ticket: Ticket) -> bool:
+        begun = self._now()
         source = await self._stored(lambda: sources.source(self._store, self._images, job.request))
         task = params.task(job, ticket.index, source)
+        if job.request.kind == "upscale":  # it makes no prompt ready
+            await self._stored(lambda: self._store.start(job.id, begun))
         try:
             async with aclosing(self._engine.run(task)) as events:
                 async for event in events:
                     match event:
                         case PromptReady():
-                            await self._prompt_ready(job.id, event)
+                            await self._prompt_ready(job.id, event, begun)
                         case Progress():
                             self._stepped(job.id, ticket.index, event)
                         case Picture():
@@ -233,16 +235,22 @@ class JobRunner:
             return False
         return True
 
-    async def _prompt_ready(self, job_id: int, ready: PromptReady) -> None:
+    async def _prompt_ready(self, job_id: int, ready: PromptReady, begun: float) -> None:
         self._throughput.first_step()
         self._banned_words.check(ready.used)
         live = self._open[job_id]
         if await self._stored(lambda: sources.is_repeated(self._store, live.job, ready.used)):
             ready = replace(ready, notes=(*ready.notes, REPEATED))
-        await self._stored(lambda: self._store.prompt_ready(job_id, ready))
-        live.job = replace(
-            live.job, used_prompt=ready.used, negative_used=ready.negative_used, notes=ready.notes
-        )
+        before = live.job.state, live.job.used_prompt, live.job.negative_used, live.job.notes
+        if before != ("running", ready.used, ready.negative_used, ready.notes):  # it is the first picture
+            await self._stored(lambda: self._store.start(job_id, begun, ready))
+            live.job = replace(
+                live.job,
+                state="running",
+                used_prompt=ready.used,
+                negative_used=ready.negative_used,
+                notes=ready.notes,
+            )
         if live.job.request.kind != "optimize":
             self._offer(live)
         elif await self._stored(lambda: self._store.finish(job_id, self._now())):
@@ -293,6 +301,7 @@ class JobRunner:
             raise lost
         live = self._open[job.id]
         live.steps.pop(ticket.index, None)
+        live.job = replace(live.job, attempts=attempts)
         self._queue.retry_alone(ticket)
         self._offer(live)
 

@@ -149,20 +149,16 @@ class JobStore:
         """Return the ended jobs whose last reply no platform has confirmed."""
         return await self._jobs(f"shown = 0 AND state NOT IN {_OPEN} ORDER BY id")
 
-    async def start(self, job_id: int, now: float) -> Job | None:
-        """Mark an open job running and return it; None when it has ended meanwhile."""
-        sql = (
-            "UPDATE jobs SET state = 'running', started = coalesce(started, ?) "
-            f"WHERE id = ? AND state IN {_OPEN} RETURNING {_COLUMNS}"
-        )
-        jobs = await self._db.transaction(lambda connection: _written(connection, sql, (now, job_id)))
-        return next(iter(jobs), None)
-
-    async def prompt_ready(self, job_id: int, ready: PromptReady) -> None:
-        """Record what the model is given."""
+    async def start(self, job_id: int, now: float, ready: PromptReady | None = None) -> None:
+        """Mark an open job running, first begun `now` at the latest; record what the model is given."""
+        given = {} if ready is None else {
+            "used_prompt": ready.used, "negative_used": ready.negative_used, "notes": json.dumps(ready.notes)
+        }  # fmt: skip
+        assignments = "".join(f", {name} = :{name}" for name in given)
         await self._db.write(
-            "UPDATE jobs SET used_prompt = ?, negative_used = ?, notes = ? WHERE id = ?",
-            (ready.used, ready.negative_used, json.dumps(ready.notes), job_id),
+            f"UPDATE jobs SET state = 'running', started = coalesce(started, :now){assignments} "
+            f"WHERE id = :id AND state IN {_OPEN}",
+            {"id": job_id, "now": now, **given},
         )
 
     async def add_picture(self, job_id: int, picture: JobPicture, count: int, now: float) -> Job | None:

@@ -124,8 +124,7 @@ async def test_usage_charges_what_was_made_and_counts_every_request(tmp_path: Pa
 async def test_a_job_is_finished_with_its_last_picture_and_delivered_when_shown(tmp_path: Path) -> None:
     async with JobStore.open(tmp_path) as store:
         job = await admitted(store, "e1")
-        await store.start(job.id, 5)
-        await store.prompt_ready(job.id, PromptReady("a boat", "a fine boat", "fog", ("enhanced:time",)))
+        await store.start(job.id, 5, PromptReady("a boat", "a fine boat", "fog", ("enhanced:time",)))
         half = await store.add_picture(job.id, picture(1), 2, 6)
         done = await store.add_picture(job.id, picture(0), 2, 7)
         assert half is not None
@@ -153,7 +152,7 @@ async def test_an_ended_job_stays_as_it_ended(tmp_path: Path) -> None:
         assert not await store.cancel(job.id, 9, 6)
         assert not await store.fail(job.id, "internal", "", 6)
         assert not await store.finish(job.id, 6)
-        assert await store.start(job.id, 6) is None
+        await store.start(job.id, 6)
         assert await store.add_picture(job.id, picture(0), 2, 6) is None
         ended = await store.job(job.id)
         assert ended is not None
@@ -175,7 +174,7 @@ async def test_a_job_the_bot_died_with_too_often_fails_but_a_waiting_one_never(t
             assert {job.id for job in await store.open_jobs()} == {poison.id, patient.id}, crash
             for job in (poison, patient):
                 await store.start(job.id, 1)
-            await store.prompt_ready(poison.id, PromptReady("a boat", "a boat"))
+            await store.start(poison.id, 1, PromptReady("a boat", "a boat"))
             await store.requeue_crashed(2)
         assert [job.id for job in await store.open_jobs()] == [patient.id]
         failed = await store.job(poison.id)
