@@ -28,6 +28,10 @@ class Variation:
         return (*(self.base.layers() if self.base else ()), self)
 
 
+Mask = Literal["", "part", "around", "beside"]
+"""What is drawn where a picture is transparent: a part of it, what is around it, or beside it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Generate:
     """One picture. `guidance_scale` follows the standard convention: 1.0 is off.
@@ -36,6 +40,7 @@ class Generate:
     `original` is the user's text where `prompt` was already rewritten; empty where `prompt` is that text.
     `wording` asks for another wording of an optimized or enhanced prompt, as that of `Optimize` does.
     With `fast` the prompt's complexity chooses the steps, from `FAST_STEPS` and never more than `steps`.
+    With a `mask` only what is transparent in `init_image` is drawn anew; what is half so changes less.
     """
 
     prompt: str
@@ -50,6 +55,7 @@ class Generate:
     variation: Variation | None = None
     init_image: bytes | None = None
     strength: float = 0.6
+    mask: Mask = ""
     original: str = ""
     loras: tuple[tuple[str, float], ...] = ()
     wording: int = 0
@@ -173,7 +179,8 @@ class ModelProfile:
     `guidance_scale` are what it was made for, as `source` says; guidance acts on `guided_share` of the steps.
     `licence` is its licence in short where it is known, `negatives` terms for its pictures' negative prompt.
     `composes` is the side of the largest square that it can compose, 0 for any; larger pictures begin at that
-    area. `reads` are the languages of its text encoder.
+    area. A model `inpaints` where it draws parts of a picture anew, and `edits` where it changes one as words
+    say. `reads` are the languages of its text encoder.
     """
 
     name: str
@@ -187,6 +194,8 @@ class ModelProfile:
     guidance_scale: float = 1.8
     negatives: tuple[str, ...] = ()
     composes: int = 0
+    inpaints: bool = False
+    edits: bool = False
     reads: tuple[str, ...] = ("en",)
     guided_share: float = 0.25
     licence: str = ""

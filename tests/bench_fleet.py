@@ -114,7 +114,7 @@ def pictures_of_the_small_model_with(count: int) -> Callable[[Server], Coroutine
         )
         processes = await asyncio.gather(*starting)
         try:
-            async with cluster(server.url, lane="v1-embedded") as engine:
+            async with cluster(server.url, lane="v2-embedded") as engine:
                 await until(engine, lambda: len(engine.rooms) == count)
                 tasks = [
                     Generate("a red boat", width=256, height=256, seed=seed) for seed in range(8 * count)

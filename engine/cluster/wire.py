@@ -14,7 +14,7 @@ import msgspec
 from engine.runtime.messages import Failed
 from engine.types import Event, Generate, Optimize, Picture, Progress, PromptReady, Task, Upscale
 
-VERSION = 1
+VERSION = 2
 """Grows with every change after which machines of two versions do not understand each other."""
 FILES: dict[type, str] = {Generate: "init_image", Upscale: "image", Progress: "preview", Picture: "png"}
 """The field of each kind that is sent raw."""

@@ -58,6 +58,11 @@ READ_CHINESE = ("Qwen", "ChatGLM", "Bert", "HunYuan", "MT5")
 
 _UNDISTILLED: dict[str, Any] = {"guided_share": 1.0}
 """A model that was not distilled needs its guidance at every step."""
+EDITORS = (
+    "Flux2KleinPipeline", "Flux2Pipeline", "LongCatImageEditPipeline", "QwenImageEditPipeline",
+    "QwenImageEditPlusPipeline",
+)  # fmt: skip
+"""The pipelines that change a picture as words say."""
 FEW_STEPS = 12
 """What distilled models are made for, at most."""
 _UNGUIDED: dict[str, Any] = {"steps": 4, "guidance_scale": 1.0}
@@ -69,9 +74,19 @@ _HUB: dict[str, dict[str, Any]] = {
         "base_size": 768, "max_size": 1024, "steps": 4, "guidance_scale": MOST_GUIDANCE,
     },
     "black-forest-labs/flux.1-schnell": {**_UNGUIDED, "licence": "Apache 2.0"},
-    "black-forest-labs/flux.2-klein-4b": {**_UNGUIDED, "licence": "Apache 2.0"},
-    "tongyi-mai/z-image-turbo": {"licence": "Apache 2.0", "source": "this bot's own choice"},
-    "tongyi-mai/z-image": {**_UNDISTILLED, "steps": 28, "guidance_scale": 4.0, "licence": "Apache 2.0"},
+    "black-forest-labs/flux.2-klein-4b": {**_UNGUIDED, "licence": "Apache 2.0", "edits": True},
+    "tongyi-mai/z-image-turbo": {
+        "licence": "Apache 2.0", "inpaints": True, "source": "this bot's own choice",
+    },
+    "tongyi-mai/z-image": {
+        **_UNDISTILLED, "steps": 28, "guidance_scale": 4.0, "inpaints": True, "licence": "Apache 2.0",
+    },
+    "meituan-longcat/longcat-image-edit-turbo": {
+        "guidance_scale": 1.0, "licence": "Apache 2.0", "edits": True,
+    },
+    "qwen/qwen-image-edit": {
+        **_UNDISTILLED, "steps": 50, "guidance_scale": 4.0, "licence": "Apache 2.0", "edits": True,
+    },
     "qwen/qwen-image-2.1-turbo": {
         "guidance_scale": 1.0, "licence": "Qwen's research licence: no commercial use",
     },
@@ -112,14 +127,15 @@ def _described(model: str) -> ModelProfile:
     folder = hub.folder(model)
     if folder is None:
         known = dict(_HUB.get(model.casefold(), {}))
-        known = ({"source": _KNOWN} if known else {}) | known | _languages(locate(model))
+        known = ({"source": _KNOWN} if known else {}) | known | _languages(located := locate(model))
+        known |= _abilities(located) if located else {}
         return ModelProfile(**(_DEFAULTS | {"name": model.rpartition("/")[2]} | known))
     values = _read_profile(folder / FILE)
     try:
         limits = {
             "max_size": min(_DEFAULTS["max_size"], _longest_side(folder / "transformer" / "config.json"))
         }
-        limits |= _trained_size(folder) | _languages(folder)
+        limits |= _trained_size(folder) | _languages(folder) | _abilities(folder)
     except (TypeError, ValueError, LookupError) as error:
         raise shards.missing(f"{folder} has a config.json that makes no sense ({error})") from error
     card = _by_card(folder)
@@ -157,8 +173,9 @@ def _embedded() -> ModelProfile:
     prompts, chinese = tuple(WORLD_PROMPTS), tuple(WORLD_PROMPTS.values())
     worlds = {"zh": world_zh, "ja": world_ja}
     return ModelProfile(
-        EMBEDDED, 256, 512, prompts, world, worlds, {"zh": chinese}, composes=256, source=_TRAINED
-    )
+        EMBEDDED, 256, 512, prompts, world, worlds, {"zh": chinese}, composes=256, inpaints=True,
+        source=_TRAINED,
+    )  # fmt: skip
 
 
 def _either(words: tuple[str, ...]) -> str:
@@ -229,6 +246,13 @@ def _languages(folder: Path | None) -> dict[str, Any]:
     parts = shards.json_object(index) if index and index.exists() else {}
     encoders = [str(kind[1]) for name, kind in parts.items() if name.startswith("text_encoder") and kind[1]]
     return {"reads": ("en", "zh")} if any(name.startswith(READ_CHINESE) for name in encoders) else {}
+
+
+def _abilities(folder: Path) -> dict[str, bool]:
+    """Return what a model does with pictures, by its pipeline; what names none is Z-Image."""
+    index = folder / hub.INDEX
+    kind = str(shards.json_object(index).get("_class_name", "")) if index.exists() else ""
+    return {"inpaints": not kind or kind.startswith("ZImage"), "edits": kind in EDITORS}
 
 
 def _longest_side(config: Path) -> int:

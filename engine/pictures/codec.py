@@ -25,17 +25,22 @@ def read(data: bytes) -> Image.Image:
 
     Raises `EngineError("bad_input")` for anything else, for damaged files and for more than `LARGEST_PIXELS`.
     """
+    upright = opened(data)
+    ground = Image.new("RGBA", upright.size, "white")
+    return Image.alpha_composite(ground, upright).convert("RGB")
+
+
+def opened(data: bytes) -> Image.Image:
+    """Return an encoded picture as upright RGBA; raises as `read` does."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(BytesIO(data), formats=FORMATS)
             if image.width * image.height > LARGEST_PIXELS:
                 raise _too_large(image)
-            upright = eight_bit(ImageOps.exif_transpose(image)).convert("RGBA")
+            return eight_bit(ImageOps.exif_transpose(image)).convert("RGBA")
     except (*BROKEN_FILE, Image.DecompressionBombError) as error:
         raise EngineError("bad_input", "the picture cannot be read; send a PNG, JPEG or WebP file") from error
-    ground = Image.new("RGBA", upright.size, "white")
-    return Image.alpha_composite(ground, upright).convert("RGB")
 
 
 def fit(image: Image.Image, width: int, height: int) -> Image.Image:

@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo, putchunk
 
 from engine.pictures import foreign
 from engine.pictures.chunks import SIGNATURE, chunks, read_texts
-from engine.types import SEEDS, Variation
+from engine.types import SEEDS, Mask, Variation
 
 FOREIGN = "parameters"
 OWN = "zimage-bot"
@@ -25,7 +25,8 @@ OWN = "zimage-bot"
 class Parameters:
     """Everything needed to draw a picture again; `prompt` is the model's, `original` the user's.
 
-    `strength` is None for text-to-image. `upscaler` names the method that upscaled it to `width`×`height`.
+    `strength` is None for text-to-image, `mask` says what of a picture was drawn anew. `upscaler` names the
+    method that upscaled it to `width`×`height`.
     `loras` are names of LoRA files and their weights. `steps` were taken, with image-to-image those of the
     whole schedule; with `fast` the prompt's complexity chose them. `program` names another program that wrote
     the parameters, `foreign.UNKNOWN` one that cannot be read; without a prompt, it was
@@ -43,6 +44,7 @@ class Parameters:
     model: str = ""
     variation: Variation | None = None
     strength: float | None = None
+    mask: Mask = ""
     upscaler: str = ""
     notes: tuple[str, ...] = ()
     loras: tuple[tuple[str, float], ...] = ()
@@ -95,6 +97,8 @@ def to_text(parameters: Parameters) -> str:
         settings["Prompt noise"] = parameters.variation.prompt_noise
     if parameters.strength is not None:
         settings["Denoising strength"] = parameters.strength
+    if parameters.mask:
+        settings["Mask"] = parameters.mask
     if parameters.upscaler:
         settings["Upscaler"] = parameters.upscaler
     tags = (f"<lora:{name}:{weight}>" for name, weight in parameters.loras)

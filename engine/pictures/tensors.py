@@ -14,6 +14,11 @@ def to_pixels(image: Image.Image) -> Tensor:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 127.5 - 1
 
 
+def to_levels(image: Image.Image) -> Tensor:
+    """Grey picture `L` → `(1, height, width)` in [0, 1]."""
+    return torch.from_numpy(np.array(image))[None].float() / 255
+
+
 def to_image(pixels: Tensor) -> Image.Image:
     """`(3, height, width)` in [-1, 1], clamped → RGB picture."""
     levels = ((pixels.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)

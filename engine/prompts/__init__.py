@@ -4,6 +4,7 @@ Rules by default, a language model where one is handed in; no torch here. Word l
 """
 
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from time import monotonic
 
 from engine import embedded
@@ -14,6 +15,7 @@ from engine.prompts.complete.prepare import completed, in_other_words, refusing
 from engine.prompts.llm.fallback import DEADLINE, PATIENCE, RewriterWithFallback
 from engine.prompts.llm.writer import Writer
 from engine.prompts.small_world.lexicon import World, embedded_world
+from engine.prompts.small_world.surroundings import surroundings
 from engine.prompts.text.sanitize import Rewritten, sanitize
 from engine.types import EngineSettings, Generate, ModelProfile, Optimize, PromptReady
 
@@ -88,6 +90,8 @@ class Optimizer:
         )
         if optimized:
             done = in_other_words(done, self._world, task.wording)
+        if self._world and isinstance(task, Generate) and task.mask in ("around", "beside"):
+            done = replace(done, text=surroundings(done.text, self._world, task.mask == "around"))
         if isinstance(task, Optimize):
             return PromptReady(task.prompt, done.text, ready.negative, done.notes)
         return PromptReady(task.original or task.prompt, done.text, done.negative, done.notes)

@@ -88,8 +88,8 @@ def test_machines_of_another_model_classifier_or_version_have_another_lane(tmp_p
     lanes = [cluster.lane_of(config, PROFILE) for config in configs]
     lanes.append(cluster.lane_of(plain, ModelProfile("Z-Image Turbo", 1024, 2048)))
     assert len(set(lanes)) == 4
-    assert (lanes[0], lanes[3]) == ("v1-embedded", "v1-Z-Image-Turbo")
-    assert cluster.lane_of(Config(cluster=ClusterConfig(lane="mine")), PROFILE) == "v1-mine"
+    assert (lanes[0], lanes[3]) == ("v2-embedded", "v2-Z-Image-Turbo")
+    assert cluster.lane_of(Config(cluster=ClusterConfig(lane="mine")), PROFILE) == "v2-mine"
 
 
 def test_doctor_names_a_broker_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +108,7 @@ async def test_doctor_names_the_workers_of_this_bot(tmp_path: Path) -> None:
         async with working(server.url, FakeEngine(), lane=lane, user="gpu1"):
             _, workers = await cluster.examine(config, PROFILE)
     assert workers.grade == "ok"
-    assert "1 draw for v1-embedded: gpu1." in workers.text
+    assert "1 draw for v2-embedded: gpu1." in workers.text
 
 
 @needs_broker
@@ -123,7 +123,7 @@ async def test_a_worker_draws_until_it_is_asked_to_stop(tmp_path: Path) -> None:
         model: Any = Model()
         work = cluster.work(config, PROFILE, model, "a card", stop.wait, joined.put_nowait)
         running = asyncio.create_task(work)
-        assert await joined.get() == f"{server.url} v1-embedded"
+        assert await joined.get() == f"{server.url} v2-embedded"
         engine = cluster.engine(config, PROFILE)
         assert isinstance(await picture(engine, Generate("a cat", width=128, height=128)), Picture)
         assert [(each.device, each.drawn) for each in cluster.workers(engine, PROFILE)] == [("a card", 0)]
@@ -134,13 +134,13 @@ async def test_a_worker_draws_until_it_is_asked_to_stop(tmp_path: Path) -> None:
 
 def test_who_is_present_is_a_line_each() -> None:
     said = Presence((1024, 512), "RTX 4090", "embedded", "0.1.0", running=2, drawn=30, speed=1024.0)
-    present = [Present("gpu1.ab", "v1-embedded", said, 0.0), Present("old.cd", "v0-embedded", said, 0.0)]
-    assert cluster.table(present, PROFILE, "v1-embedded").splitlines() == [
+    present = [Present("gpu1.ab", "v2-embedded", said, 0.0), Present("old.cd", "v0-embedded", said, 0.0)]
+    assert cluster.table(present, PROFILE, "v2-embedded").splitlines() == [
         "worker   device    model     rooms       drawing  drawn  a picture  version",
         "gpu1.ab  RTX 4090  embedded  1024 + 512  2        30     2.0 s      0.1.0",
-        "old.cd draws for v0-embedded, not for v1-embedded",
+        "old.cd draws for v0-embedded, not for v2-embedded",
     ]
-    assert cluster.table([], PROFILE, "v1-embedded") == "no worker draws for v1-embedded"
+    assert cluster.table([], PROFILE, "v2-embedded") == "no worker draws for v2-embedded"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such bits")
@@ -226,8 +226,8 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 @pytest.mark.parametrize("scheme", ["tls", "wss"])
 async def test_what_init_writes_is_enough_to_draw(site: Site, scheme: str) -> None:
     url = getattr(site, scheme)
-    engine = ClusterEngine(site.access("bot", url), "v1-test", lease=LEASE)
-    worker = ClusterWorker(site.access("gpu1", url), "v1-test", FakeEngine(), Presence(()), lease=LEASE)
+    engine = ClusterEngine(site.access("bot", url), "v2-test", lease=LEASE)
+    worker = ClusterWorker(site.access("gpu1", url), "v2-test", FakeEngine(), Presence(()), lease=LEASE)
     running = asyncio.create_task(worker.run())
     made = await picture(
         engine, Generate("a cat", width=1024, height=1024, init_image=b"\x89PNG" + bytes(1 << 20))
@@ -239,10 +239,10 @@ async def test_what_init_writes_is_enough_to_draw(site: Site, scheme: str) -> No
 
 
 FORBIDDEN = [
-    ("gpu1", "publish", "task.v1-test.bot.1"),
+    ("gpu1", "publish", "task.v2-test.bot.1"),
     ("gpu1", "publish", "drop.bot.all"),
-    ("gpu1", "publish", "who.v1-test"),
-    ("gpu1", "publish", "here.v1-test.gpu2.1"),
+    ("gpu1", "publish", "who.v2-test"),
+    ("gpu1", "publish", "here.v2-test.gpu2.1"),
     ("gpu1", "publish", "file.gpu2.1.1.0"),
     ("gpu1", "publish", "$JS.API.STREAM.PURGE.TASKS"),
     ("gpu1", "publish", "$JS.API.STREAM.MSG.GET.TASKS"),
@@ -254,7 +254,7 @@ FORBIDDEN = [
     ("gpu1", "subscribe", "file.bot.>"),
     ("gpu1", "subscribe", "_INBOX.gpu2.>"),
     ("gpu1", "subscribe", ">"),
-    ("bot", "publish", "task.v1-test.other.1"),
+    ("bot", "publish", "task.v2-test.other.1"),
     ("bot", "publish", "drop.other.all"),
     ("bot", "publish", "event.other.1"),
     ("bot", "publish", "$JS.API.STREAM.DELETE.TASKS"),

@@ -53,6 +53,31 @@ def test_a_directory_may_tell_its_own_profile(tmp_path: Path) -> None:
     assert found.negatives == ("banding",)
 
 
+@pytest.mark.parametrize(
+    ("pipeline", "inpaints", "edits"),
+    [
+        ("ZImagePipeline", True, False),
+        ("Flux2KleinPipeline", False, True),
+        ("QwenImageEditPlusPipeline", False, True),
+        ("LongCatImageEditPipeline", False, True),
+        ("StableDiffusionPipeline", False, False),
+    ],
+)
+def test_a_models_pipeline_says_what_it_does_with_pictures(
+    pipeline: str, inpaints: bool, edits: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": pipeline}))
+    found = profile(str(tmp_path))
+    assert (found.inpaints, found.edits) == (inpaints, edits)
+
+
+def test_the_known_models_say_what_they_do_with_pictures_before_they_are_there() -> None:
+    found = {name: profile(name) for name in ("embedded", profiles.Z_IMAGE, "Qwen/Qwen-Image-Edit")}
+    assert [(each.inpaints, each.edits) for each in found.values()] == [
+        (True, False), (True, False), (False, True),
+    ]  # fmt: skip
+
+
 def test_a_unet_model_draws_the_size_it_was_trained_at(tmp_path: Path) -> None:
     for part, config in (("unet", {"sample_size": 64}), ("vae", {"block_out_channels": [1, 2, 4, 4]})):
         (tmp_path / part).mkdir()

@@ -91,6 +91,10 @@ class GenericPipeline:
         check(task, self.profile)
         if task.loras:
             raise EngineError("bad_input", "LoRA files work with Z-Image models only; leave --lora out")
+        if task.mask:
+            raise EngineError(
+                "bad_input", f"{self.profile.name} draws no part of a picture anew; leave the mask out"
+            )
         if task.init_image is not None and self.image_pipe is None:
             raise EngineError(
                 "bad_input", f"{self.profile.name} cannot start from a picture; send words only"

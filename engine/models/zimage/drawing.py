@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from engine.sampling.inpaint import Kept
 from engine.sampling.reuse import Reuse
 from engine.types import Generate, PromptReady, image_tokens
 
@@ -16,7 +17,7 @@ class Drawing:
     `task.steps` is how many steps the whole schedule has, chosen by the prompt for `fast` tasks. `latents`
     and `estimate` (the final latents they are heading for) are `(16, h, w)` float32; `broken` says why its
     numbers are of no more use; `actions` say what the guards did, `skipped` the steps of them that were made
-    without a prediction.
+    without a prediction; `kept` is what stays where only a part is drawn.
     """
 
     task: Generate
@@ -28,6 +29,7 @@ class Drawing:
     negative: Tensor | None
     guided: int
     broken: str | None
+    kept: Kept | None = None
     reuse: Reuse = field(default_factory=Reuse)
     step: int = 0
     forwards: int = 0

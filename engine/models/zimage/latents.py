@@ -12,9 +12,10 @@ from torch.nn import functional
 
 from engine.models.zimage.drawing import Drawing
 from engine.models.zimage.vae import Vae
-from engine.pictures import codec
-from engine.pictures.tensors import to_pixels
-from engine.sampling import flow
+from engine.pictures import codec, masks
+from engine.pictures.tensors import to_levels, to_pixels
+from engine.sampling import flow, inpaint
+from engine.sampling.inpaint import Kept
 from engine.types import GRID, EngineError, Generate, ModelProfile
 
 GROWN_AT = 0.5
@@ -33,23 +34,30 @@ def initial(
     sigma: float,
     device: torch.device,
     actions: list[str],
-) -> Tensor:
-    """Return `(16, h, w)` at noise level `sigma`: noise alone, or over the task's picture.
+) -> tuple[Tensor, Kept | None]:
+    """Return `(16, h, w)` at noise level `sigma`: noise alone, or over the task's picture, and what stays.
 
     Raises `EngineError("numerics")` for a picture of which the VAE makes no numbers.
     """
     source = flow.generator(task.seed)
     clean = None
     if task.init_image is not None:
-        image = codec.fit(codec.read(task.init_image), task.width, task.height)
-        clean = _encoded(vae, to_pixels(image).to(device), source, actions)
+        image, mask = masks.split(task.init_image) if task.mask else (codec.read(task.init_image), None)
+        picture = to_pixels(codec.fit(image, task.width, task.height)).to(device)
+        clean = _encoded(vae, picture, source, actions)
         if clean is None:
             raise EngineError("numerics", "the model makes no numbers of the picture given; send another one")
     noise = flow.noise(*first_size(task, profile), source)
     for layer in task.variation.layers() if task.variation else ():
         noise = flow.turn_noise(noise, layer.seed, layer.latent_noise)
     noise = noise.to(device)
-    return noise if clean is None else flow.add_noise(clean, noise, sigma)
+    if clean is None:
+        return noise, None
+    kept = None
+    if mask is not None:
+        change = inpaint.softened(to_levels(codec.fit(mask, task.width, task.height)).to(device))
+        kept = Kept(picture, clean, noise, change)
+    return flow.add_noise(clean, noise, sigma), kept
 
 
 def first_size(task: Generate, profile: ModelProfile) -> tuple[int, int]:

@@ -201,7 +201,7 @@ class ZImagePipeline:
         guided = flow.guided_steps(len(sigmas) - 1, task.guidance_scale, self.guided_share)
         layers = task.variation.layers() if task.variation else ()
         profile, device, actions = self.components.profile, self.components.device, list[str]()
-        latents = initial(task, profile, self.vae, sigmas[0], device, actions)
+        latents, kept = initial(task, profile, self.vae, sigmas[0], device, actions)
         drawing = Drawing(
             task,
             ready,
@@ -212,6 +212,7 @@ class ZImagePipeline:
             negative=self._caption(ready.negative_used) if guided else None,
             guided=guided,
             broken=None,
+            kept=kept,
             reuse=Reuse.of(self.options.reuse, len(sigmas) - 1),
             actions=actions,
         )
@@ -257,7 +258,8 @@ class ZImagePipeline:
         def decode() -> Tensor:
             # Entered anew at each attempt: making room moves and exchanges the modules it widens.
             with self.vae.in_float32() if safely else nullcontext():
-                return self.vae.decode(drawing.latents)
+                picture = self.vae.decode(drawing.latents)
+                return picture if drawing.kept is None else drawing.kept.pasted(picture)
 
         return guards.retry_on_oom(decode, self._fallbacks(), too_large(drawing.task))
 

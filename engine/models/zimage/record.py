@@ -22,6 +22,7 @@ def parameters(task: Generate, ready: PromptReady, model: str) -> metadata.Param
         model=model,
         variation=task.variation,
         strength=None if task.init_image is None else task.strength,
+        mask=task.mask,
         notes=ready.notes,
         loras=task.loras,
         fast=task.fast,

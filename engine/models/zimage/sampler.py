@@ -31,6 +31,10 @@ def advance(denoiser: Denoiser, drawings: Sequence[Drawing]) -> None:
             sigma, following = drawing.sigmas[drawing.step], drawing.sigmas[drawing.step + 1]
             drawing.estimate = flow.euler(drawing.latents, chosen, sigma, 0.0)
             drawing.latents = flow.euler(drawing.latents, chosen, sigma, following)
+            if drawing.kept is not None:
+                done = (drawing.step + 1) / drawing.steps
+                drawing.latents = drawing.kept.held(drawing.latents, following, done)
+                drawing.estimate = drawing.kept.held(drawing.estimate, 0.0, done)
 
 
 def _predict(

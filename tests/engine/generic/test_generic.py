@@ -151,6 +151,8 @@ def test_what_this_backend_cannot_do_is_refused_before_a_step(unet: GenericPipel
         begin(unet, replace(TASK, loras=(("ink", 1.0),)))
     with pytest.raises(EngineError, match="multiple of 16"):
         begin(unet, replace(TASK, width=100))
+    with pytest.raises(EngineError, match="draws no part of a picture anew"):
+        begin(unet, replace(TASK, init_image=upload(), mask="part"))
 
 
 def test_redrawing_is_refused_with_what_to_use_instead(unet: GenericPipeline) -> None:

@@ -24,6 +24,7 @@ from engine.memory.weights import PackedLinear
 from engine.models.zimage import load
 from engine.models.zimage.block import side_by_side
 from engine.models.zimage.pipeline import ZImagePipeline
+from engine.pictures import codec, masks
 from engine.types import EngineError, EngineSettings, Generate, Picture, PromptReady
 
 CPU = torch.device("cpu")
@@ -40,8 +41,8 @@ def pipeline(plan: Plan) -> ZImagePipeline:
     return ZImagePipeline(load.read(ModelFiles(WEIGHTS), EngineSettings(), CPU, plan))
 
 
-def drawn(pipeline: ZImagePipeline) -> tuple[torch.Tensor, Picture]:
-    drawing = pipeline.start(TASK, PromptReady(TASK.prompt, TASK.prompt))
+def drawn(pipeline: ZImagePipeline, task: Generate = TASK) -> tuple[torch.Tensor, Picture]:
+    drawing = pipeline.start(task, PromptReady(task.prompt, task.prompt))
     while drawing.step < drawing.steps:
         pipeline.step([drawing])
     return drawing.latents, pipeline.finish(drawing)()
@@ -63,6 +64,15 @@ def test_streamed_blocks_and_encoder_give_the_same_latents_and_strips_the_same_p
     latents, picture = drawn(pipeline(plan))
     assert torch.allclose(latents, whole[0], atol=1e-5)
     assert np.abs(pixels(picture) - pixels(whole[1])).max() <= 1
+
+
+def test_a_part_drawn_anew_is_the_same_with_the_model_streamed() -> None:
+    view = masks.moved(codec.png(Image.linear_gradient("L").resize((64, 64)).convert("RGB")), zoom=2.0)
+    task = replace(TASK, init_image=view, mask="around", strength=1.0)
+    plan = planned(kind="cuda", resident_blocks=2, text_encoder="streamed", decode="strips")
+    (latents, picture), (whole, other) = drawn(pipeline(plan), task), drawn(pipeline(planned()), task)
+    assert torch.allclose(latents, whole, atol=1e-5)
+    assert np.abs(pixels(picture) - pixels(other)).max() <= 1
 
 
 def test_tightening_at_run_time_step_by_step_changes_no_latent(whole: tuple[torch.Tensor, Picture]) -> None:
