@@ -31,7 +31,8 @@ fuzz: $(VENV)/.installed-dev
 	FUZZ_EXAMPLES=4000 FUZZ_REQUESTS=20000 $(BIN)/python -m pytest --timeout 3600 \
 		tests/engine/prompts/test_any_text.py tests/bot/test_flags.py tests/adapters/web/test_any_request.py
 
-# Sixty seeds of faults around a running bot (docs/faults.md); as root, so that a disk can be full. About an hour.
+# Two hundred seeds of faults around the whole program (docs/faults.md); as root, so that a disk can be full. About half
+# an hour on two cores.
 crash: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.crash
 

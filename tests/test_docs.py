@@ -24,6 +24,7 @@ from engine.types import LONGEST_UPSCALED, ErrorCode
 from tests import settings_page
 from tests.adapters.discord import faults as discord
 from tests.adapters.telegram import faults as telegram
+from tests.crash import faults as crash
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(str(page.relative_to(ROOT)) for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")))
@@ -152,6 +153,11 @@ def test_the_fault_tables_are_those_that_are_tried() -> None:
     rows = re.findall(r"^\| (.+) \| (.+) \| (.+) \|$", tables, re.MULTILINE)
     tried = [(row.fault, row.where, row.outcome) for row in (*discord.ROWS, *telegram.ROWS)]
     assert [row for row in rows if row[0] != "fault"] == tried
+    kinds = re.findall(r"^\| (.+) \| (.+) \|$", others.partition("## The bot itself")[0], re.MULTILINE)
+    happening = crash.OF_PROGRAMS | crash.AROUND | crash.OF_A_CLUSTER
+    assert dict(kinds[1:]) == {
+        name: " ".join((fault.__doc__ or "").split()).rstrip(".") for name, fault in happening.items()
+    }
     tests = Path(__file__).parent
     for name in re.findall(r"`((?:bot|engine|web|discord|telegram)/[\w/]+\.py)`", others):
         assert list(tests.glob(f"{name}")) or list(tests.glob(f"adapters/{name}")), name

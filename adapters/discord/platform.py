@@ -47,6 +47,14 @@ REMEDIES = {
 log = logging.getLogger(__name__)
 
 
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Have the library say of a lost connection what went wrong, without a traceback each time."""
+    if record.exc_info and str(record.msg).startswith("Attempting a reconnect"):
+        record.msg, record.args = f"{record.getMessage()}: {record.exc_info[1]!r}", ()
+        record.exc_info = None
+    return True
+
+
 class DiscordPlatform:
     """A Discord bot. `data_dir` keeps which commands Discord has; `now` is Unix seconds."""
 
@@ -73,6 +81,7 @@ class DiscordPlatform:
         if not TOKEN.fullmatch(self.settings.token):
             raise ConfigError(BAD_TOKEN)
         point(self.settings)
+        logging.getLogger("discord.client").addFilter(_in_one_line)
         async for _ in self._attempts():
             try:
                 await self._serve(core)

@@ -1,36 +1,31 @@
-"""One trial: a script made from a seed, played to a bot, and what it came to in the end."""
+"""One trial: a script made from a seed, played to a house, and what it came to in the end."""
 
 import asyncio
 import random
 import sqlite3
-import subprocess
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import AsyncExitStack, closing, suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from signal import SIGKILL, SIGSTOP, SIGTERM
+from signal import SIGTERM
 
-import psutil
+from nats.errors import Error as NatsError
 
+from engine.cluster.broker import STREAM, Access, BrokerError, Connection
+from tests.adapters.discord.rest import running
+from tests.adapters.telegram.chats import Json
 from tests.adapters.telegram.server import telegram
-from tests.crash.house import House
-from tests.crash.people import PEOPLE, Ask, Town
+from tests.crash.faults import AROUND, OF_A_CLUSTER, OF_PROGRAMS, Fault, Scene, small_disk
+from tests.crash.house import House, house
+from tests.crash.people import ENDED, PEOPLE, Ask, Town
+from tests.engine.cluster.fleet import BINARY, serving
 
-KINDS = ("kill", "stop", "lock", "full", "hang", "clock")
-MAY_FAIL = {"full": ("storage",)}
-"""The reasons for which a job of a kind may fail, free of charge; nothing else may."""
-MAY_REFUSE = ("lock", "full")
-"""The kinds in which somebody may be told no before anything was accepted."""
-WORDS = ("a red sailboat on the sea at sunset", "a blue house in the snow", "夕阳下海上的一艘红色帆船")
-ENDED = ("finished", "delivered", "failed")
-MOMENTS = (("queued", "running", *ENDED), ("running", *ENDED), ENDED)
-"""A fault comes when the page's newest job is in one of these; by the last the model has been loaded."""
-DISK = "24m"
-PER_MINUTE = 4
-"""Nobody asks more often between two settings of the clock."""
-
-Fault = Callable[[House], Awaitable[object]]
+JOBS = "SELECT *, (SELECT count(*) FROM pictures WHERE job = jobs.id AND deleted) AS removed FROM jobs"
+DISK = "12m"
+SLEEPING = "tests.crash.model:load"
+REAL = "engine.models.registry:load"
+LOUD = ("Traceback", "never retrieved", "Exception in callback", "was destroyed but it is pending")
 
 
 @dataclass
@@ -38,145 +33,234 @@ class Trial:
     """What came of one seed: the asks with their fates, what was left over, and what else was seen."""
 
     seed: int
+    kinds: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
     asks: list[Ask] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
     notes: set[str] = field(default_factory=set)
-    skipped: str = ""
+    tolerated: set[str] = field(default_factory=set)
+    has_cluster: bool = False
     log: str = ""
-
-    @property
-    def kind(self) -> str:
-        """What kind of fault it is that happens."""
-        return KINDS[self.seed % len(KINDS)]
 
     def wrong(self) -> list[str]:
         """Return a line for everything that must not be."""
-        lines = [f"{ask.fate} {ask.why}: {ask.words}" for ask in self.asks if not self._fine(ask)]
-        return [f"seed {self.seed}, {self.kind}: {line}" for line in (*lines, *self.leftovers, *self.notes)]
+        lines = [
+            f"{ask.fate} {ask.why}: {ask.who} {ask.words} ({ask.event})"
+            for ask in self.asks
+            if not self._fine(ask)
+        ]
+        where = "cluster" if self.has_cluster else "one machine"
+        head = f"seed {self.seed}, {where}, {', '.join(self.kinds)}"
+        return [f"{head}: {line}" for line in (*lines, *self.leftovers, *sorted(self.notes))]
 
     def _fine(self, ask: Ask) -> bool:
-        if ask.fate == "failed":
-            return ask.why in MAY_FAIL.get(self.kind, ())
-        return ask.fate == "delivered" or (ask.fate == "refused" and self.kind in MAY_REFUSE)
+        match ask.fate:
+            case "delivered" | "gone":
+                return True
+            case "cancelled":
+                return ask.cancelled
+            case "failed":
+                return ask.why == "storage" and "storage" in self.tolerated
+            case "refused":
+                return "refused" in self.tolerated or ask.words in ("reroll", "vary", "upscale")
+            case "unheard":
+                return "unheard" in self.tolerated
+        return False
 
 
-async def trial(seed: int, long: bool) -> Trial:
-    """Play the script of a seed to a bot in a folder of its own; nothing of it stays."""
-    found = Trial(seed)
-    with ExitStack() as stack:
+async def trial(seed: int, long: bool, real: bool = False) -> Trial:
+    """Play the script of a seed to a house in a folder of its own; nothing of it stays.
+
+    Long: more faults for longer. `real`: with the embedded model in place of one that sleeps.
+    """
+    found = Trial(seed, has_cluster=seed % 2 == 1 and BINARY is not None)
+    async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crash-")))
         (folder / "data").mkdir()
-        if found.kind == "full":
+        script = _script(found, long)
+        if "full" in found.kinds:
             try:
-                stack.enter_context(_small_disk(folder / "data"))
-            except PermissionError as error:
-                found.skipped = str(error)
-                return found
-        async with telegram() as server:
-            house = House(folder, server, PER_MINUTE if found.kind == "clock" else 0)
-            try:
-                await _play(found, house, Town(house, server), long)
-            except TimeoutError:
-                found.notes.add("could not be met for two minutes")
-            finally:
-                await house.close()
-        found.notes |= house.notes
-        found.log = (folder / "log.txt").read_text("utf-8", "replace")
+                stack.enter_context(small_disk(folder / "data", DISK))
+            except PermissionError:
+                found.kinds.remove("full")
+                found.skipped.append("full")
+        server = await stack.enter_async_context(telegram())
+        small = await stack.enter_async_context(running())
+        broker = None
+        if found.has_cluster:
+            (folder / "broker").mkdir()
+            broker = await stack.enter_async_context(serving(folder / "broker"))
+        there = await stack.enter_async_context(
+            house(folder, server, small, broker, REAL if real else SLEEPING)
+        )
+        town = Town(there, seed)
+        stack.push_async_callback(town.close)
+        try:
+            await _play(found, script, there, town, long)
+        except TimeoutError as error:
+            found.notes.add(f"could not be met for two minutes: {error}")
+        found.notes |= there.notes
+        found.asks, found.tolerated = town.asks, there.tolerated
+        found.log = "\n".join(there.log)
+        found.notes |= {
+            f"Discord: {each}" for each in small.world.broken if "called again before" not in each
+        }
+        found.notes |= {f"the log: {line}" for line in _loud(there.log, there.tolerated)}
     return found
 
 
-@contextmanager
-def _small_disk(folder: Path) -> Iterator[None]:
-    """Mount one; raises PermissionError where that is not allowed."""
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "crash", str(folder)]
-    done = subprocess.run(mount, capture_output=True, text=True)
-    if done.returncode:
-        raise PermissionError(done.stderr)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
+def _loud(log: list[str], tolerated: set[str]) -> list[str]:
+    """Return the lines of a log that only a mistake writes."""
+    lines = [line for line in log if "in the above exception" not in line]
+    found = [(before, line) for before, line in pairwise(["", *lines]) if any(loud in line for loud in LOUD)]
+    passing = ("an interaction went wrong",) if "refused" in tolerated else ()
+    return [f"{b[:200]} / {line[:200]}" for b, line in found if b and not any(each in b for each in passing)]
 
 
-async def _play(found: Trial, house: House, town: Town, long: bool) -> None:
-    dice = random.Random(found.seed)
-    found.asks = town.asks
-    for fault in _faults(found.kind, dice, long):
-        async with asyncio.timeout(120):
-            await house.up.wait()
-        await _ask(town, dice, 2 if long or found.kind == "clock" else 1)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(20):
-                # A model may load for long: that this hangs is noticed after minutes, not in a test.
-                await town.begun(*dice.choice(MOMENTS[-1:] if found.kind == "hang" else MOMENTS))
-        await asyncio.sleep(dice.uniform(0.0, 0.5))
-        happening = asyncio.ensure_future(fault(house))
-        await _ask(town, dice, 1)
-        await happening
-    async with asyncio.timeout(360):
-        await town.settle(240 if long else 120)
+def _script(found: Trial, long: bool) -> tuple[list[Fault], list[Fault]]:
+    """Return what happens to the programs, and around them meanwhile, each one after the other.
+
+    The first kinds of each go round with the seeds, so that a few seeds have all of them.
+    """
+    dice = random.Random(f"{found.seed} script")
+    around = OF_A_CLUSTER | dict(reversed(AROUND.items())) if found.has_cluster else AROUND
+    nth = found.seed // 2
+    chosen: list[list[str]] = []
+    for kinds, most in ((OF_PROGRAMS, 3), (around, 4)):
+        names = [*kinds]
+        more = dice.choices(names, k=dice.randint(1, most - 1) if long else 0)
+        chosen.append([names[nth % len(names)], *more])
+    found.kinds = [*chosen[0], *chosen[1]]
+    both = OF_PROGRAMS | around
+    first, second = ([both[name] for name in names] for names in chosen)
+    return first, second
+
+
+async def _play(
+    found: Trial, script: tuple[list[Fault], list[Fault]], there: House, town: Town, long: bool
+) -> None:
+    dice = random.Random(f"{found.seed} play")
+    async with asyncio.timeout(120):
+        await there.bot.up.wait()
+        if there.worker is not None and dice.random() < 0.7:  # else people come before the first worker
+            await there.worker.up.wait()
+        await there.discord.world.until(
+            lambda: there.discord.world.commands and there.discord.gateway.ready()
+        )
+    seconds = 12.0 if long else 3.0
+    scene = Scene(there, town, dice, long)
+
+    async def happen(faults: list[Fault], moments: list[float]) -> None:
+        for fault, moment in zip(faults, moments, strict=True):
+            await asyncio.sleep(moment)
+            await fault(scene)
+
+    moments = [[dice.uniform(0.2, seconds / len(faults)) for _ in faults] for faults in script]
+    async with asyncio.TaskGroup() as group:
+        for who in PEOPLE:
+            group.create_task(town.live(who, seconds, 5 if long else 3))
+        for faults, when in zip(script, moments, strict=True):
+            group.create_task(happen(faults, when))
+    await _settle(there, town, 180 if long else 90)
+    async with asyncio.timeout(60):
+        await town.judge(_rows(there.data))
+    if there.broker is not None:
+        there.notes |= await _left_at_broker(there)
+        if dice.random() < 0.3:
+            await there.broker.kill()
+        elif dice.random() < 0.3:
+            there.links["bot"].flows.clear()
+            there.links["worker"].flows.clear()
+    programs = [each for each in (there.bot, there.worker) if each is not None]
+    await asyncio.gather(*(program.end(SIGTERM) for program in programs))
+    found.leftovers = await asyncio.to_thread(_leftovers, there, town)
+
+
+async def _settle(there: House, town: Town, seconds: float) -> None:
+    """Wait until nothing that was asked for is open, or for so long."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(10):
-            while _open_rows(house.data):  # noqa: ASYNC110  (another process)
+        async with asyncio.timeout(seconds):
+            while _unsettled(there, town):  # noqa: ASYNC110  (another process)
                 await asyncio.sleep(0.1)
-    await house.end(SIGTERM)
-    found.leftovers = await asyncio.to_thread(_leftovers, house, town.asks)
 
 
-async def _ask(town: Town, dice: random.Random, times: int) -> None:
-    for who in PEOPLE * times:
-        size, steps, count = dice.choice((128, 160)), dice.randint(1, 3), dice.randint(1, 2)
-        town.ask(who, f"{dice.choice(WORDS)} --size {size}x{size} --steps {steps}", count)
-        await asyncio.sleep(dice.uniform(0.0, 0.3))
+def _unsettled(there: House, town: Town) -> bool:
+    try:
+        rows = _rows(there.data)
+        with closing(_database(there.data)) as db:
+            [[kept]] = db.execute("SELECT count(*) FROM kept_updates")
+    except sqlite3.OperationalError:
+        return True
+    waiting = there.telegram.chats.updates
+    is_open = any(row["state"] not in ENDED or not row["shown"] for row in rows.values())
+    unknown = any(ask.platform == "web" and ask.answered is None for ask in town.asks)
+    return bool(waiting or kept or is_open or unknown)
 
 
-def _faults(kind: str, dice: random.Random, long: bool) -> list[Fault]:
-    """Return what happens to the bot, in this order. Long: for longer, or for good, and restarts besides."""
-    seconds, pause = dice.uniform(2.0, 45.0 if long else 5.0), dice.uniform(2.0, 6.0)
-    days, how = dice.sample((-3.0, 3.0), 2), dice.choice((SIGKILL, SIGTERM))
-    faults: dict[str, list[Fault]] = {
-        "kill": [lambda house: house.again(SIGKILL), lambda house: house.signal(house.bot.engine(), SIGKILL)],
-        "stop": [lambda house: house.again(SIGTERM)],
-        "lock": [lambda house: house.lock(seconds)],
-        "full": [lambda house: house.fill(pause)],
-        "hang": [
-            lambda house: house.signal(house.bot.process, SIGSTOP, pause),
-            lambda house: house.signal(house.bot.engine(), SIGSTOP, 0 if long else pause),
-        ],
-        "clock": [lambda house: house.set_clock(days[0]), lambda house: house.again(SIGTERM, days[1])],
-    }
-    chosen = dice.sample(faults[kind], len(faults[kind]))
-    if not long or kind == "clock":
-        return chosen
-    if kind in ("lock", "full") and dice.random() < 0.4:
-        [fault] = chosen
-        return [lambda house: asyncio.gather(fault(house), house.again(how))]
-    chosen.insert(dice.randint(0, len(chosen)), lambda house: house.again(how))
-    return chosen
+def _database(data: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(f"file:{data / 'bot.db'}?mode=ro", uri=True)
+    db.row_factory = sqlite3.Row
+    return db
 
 
-def _open_rows(data: Path) -> int:
-    with closing(sqlite3.connect(data / "bot.db")) as db:
-        [[found]] = db.execute("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running', 'finished')")
-    return int(found)
+def _rows(data: Path) -> dict[tuple[str, str], Json]:
+    with closing(_database(data)) as db:
+        return {(row["platform"], row["event_id"]): dict(row) for row in db.execute(JOBS)}
 
 
-def _leftovers(house: House, asks: list[Ask]) -> list[str]:
-    """Return what an ended bot should not leave behind, and give failed asks the reason that is on record."""
-    with closing(sqlite3.connect(house.data / "bot.db")) as db:
-        kept = {file for (file,) in db.execute("SELECT file FROM pictures WHERE NOT deleted")}
-        failures = db.execute("SELECT id, error, charge FROM jobs WHERE state = 'failed'")
-        failed = {job: (error, charge) for job, error, charge in failures}
+async def _left_at_broker(there: House) -> set[str]:
+    """Return what the broker still keeps though every job has ended."""
+    assert there.broker is not None
+    connection = Connection(Access(there.broker.url), "inspector")
+    try:
+        async with asyncio.timeout(20):
+            await connection.open()
+            while (await connection.api(f"STREAM.INFO.{STREAM}"))["state"]["messages"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        return {"the broker still keeps tasks"}
+    except (BrokerError, NatsError) as error:
+        return {f"the broker cannot be asked: {error!r}"}
+    finally:
+        await connection.close()
+    return set()
+
+
+def _leftovers(there: House, town: Town) -> list[str]:
+    """Return what ended programs should not leave behind, and what is charged wrongly."""
+    rows = _rows(there.data)
+    with closing(_database(there.data)) as db:
+        kept = {row["file"] for row in db.execute("SELECT file FROM pictures WHERE NOT deleted")}
         [[sound]] = db.execute("PRAGMA integrity_check(1)")
+        spent = {
+            row["person"]: row["sum"]
+            for row in db.execute("SELECT person, sum(charge) AS sum FROM spent GROUP BY person")
+        }
+        [[trash]] = db.execute("SELECT count(*) FROM trash")
+        [[updates]] = db.execute("SELECT count(*) FROM kept_updates")
     found = [] if sound == "ok" else [f"the database is damaged: {sound}"]
-    for ask in asks:
-        if ask.fate == "failed" and ask.job in failed:
-            ask.why, charge = failed[ask.job]
-            found += ["a failed job was charged for"] if charge else []
-    if rows := _open_rows(house.data):
-        found.append(f"{rows} rows are still open")
-    there = {path.name for path in (house.data / "pictures").glob("*.*")}
-    found += [f"{name} belongs to no job" for name in sorted(there - kept)]
-    found += [f"{name} is missing" for name in sorted(kept - there)]
-    _, alive = psutil.wait_procs(house.alive(), timeout=10)
-    return found + [f"a process still runs: {process}" for process in alive]
+    found += [f"{updates} updates are still kept"] if updates else []
+    found += [f"{trash} files are still in the trash"] if trash else []
+    charged: dict[str, int] = {}
+    for row in rows.values():
+        charged[row["person"]] = charged.get(row["person"], 0) + row["charge"]
+        allowed = {"delivered": (row["cost"],) * 2, "cancelled": (0, row["cost"])}.get(row["state"], (0, 0))
+        if not allowed[0] <= row["charge"] <= allowed[1]:
+            found.append(f"job {row['id']}, {row['state']}, of {row['cost']} costs {row['charge']}")
+        if row["state"] not in ENDED or not row["shown"]:
+            found.append(f"job {row['id']} is still {row['state']}, shown {row['shown']}")
+    counted = {person: charge for person, charge in spent.items() if charge}
+    if "uncounted" not in there.tolerated and counted != {who: sum_ for who, sum_ in charged.items() if sum_}:
+        found.append(f"charged {charged}, counted {spent}")
+    asked = {(ask.platform, ask.event) for ask in town.asks}
+    found += [
+        f"nobody asked for job {row['id']}: {event}" for event, row in rows.items() if event not in asked
+    ]
+    pictures = there.data / "pictures"
+    files = {path.name for path in pictures.iterdir() if path.is_file()}
+    found += [f"{name} belongs to no job" for name in sorted(files - kept)]
+    found += [f"{name} is missing" for name in sorted(kept - files)]
+    found += [f"{path.name} is half a file" for path in there.data.rglob("*.part")]
+    if "stale" not in there.tolerated:
+        found += town.promises({row["id"] for row in rows.values()})
+    return found

@@ -104,3 +104,17 @@ async def test_a_bad_token_ends_a_program_that_serves_nobody_else_with_one_line(
     assert "discord.token is not accepted" in said.decode().splitlines()[-1]
     assert "Traceback" not in said.decode()
     assert "wrong" not in said.decode()
+
+
+async def test_a_lost_gateway_is_one_line_in_the_log_each_time(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(tmp_path) as studio:
+        studio.discord.gateway_down = True
+        await studio.discord.gateway.drop()
+        await studio.world.until(lambda: studio.discord.turned_away)
+        studio.discord.gateway_down = False
+        await studio.world.until(studio.discord.gateway.ready)
+    said = [record for record in caplog.records if record.name == "discord.client"]
+    assert any("reconnect" in record.getMessage() and "503" in record.getMessage() for record in said)
+    assert [record for record in said if record.exc_info] == []

@@ -61,6 +61,10 @@ class Telegram:
         """Let the next calls of `method` fail, one after the other."""
         self._faults[method] += faults
 
+    def forgive(self) -> None:
+        """Let no call fail any more."""
+        self._faults.clear()
+
     def made(self, *methods: str) -> list[Json]:
         """Return what the calls of these methods carried."""
         return [said for method, said in self.calls if method in methods]

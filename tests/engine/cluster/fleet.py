@@ -112,49 +112,66 @@ async def until(engine: ClusterEngine, condition: Callable[[], bool]) -> None:
 
 
 class Link:
-    """A way to a broker that can be cut and healed, and that delays what passes by `seconds`."""
+    """A way to a server that can be cut and healed, held up, and that delays what passes by `seconds`."""
 
     def __init__(self, port: int, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+        self.flows = asyncio.Event()
+        self.flows.set()
         self._port = port
-        self._seconds = seconds
         self._cut = False
         self._pipes: set[asyncio.StreamWriter] = set()
 
     async def open(self) -> str:
         """Listen; return the address of the broker behind it."""
+        return f"nats://127.0.0.1:{await self.listen()}"
+
+    async def listen(self) -> int:
+        """Listen; return the port."""
         self._server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
-        return f"nats://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
 
     def cut(self) -> None:
         """End every connection and let none through."""
         self._cut = True
         for pipe in self._pipes:
             pipe.transport.abort()
+        self._pipes.clear()
 
     def heal(self) -> None:
         """Let connections through again."""
         self._cut = False
 
     async def close(self) -> None:
+        self.flows.set()
         self.cut()
         self._server.close()
         await self._server.wait_closed()
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._pipes.add(writer)
         if self._cut:
             writer.transport.abort()
             return
-        there, back = await asyncio.open_connection("127.0.0.1", self._port)
-        self._pipes.add(back)
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", self._port)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._pipes |= {writer, back}
         await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
+        self._pipes -= {writer, back}
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         loop = asyncio.get_running_loop()
+        due = 0.0
         with suppress(ConnectionError):
             while data := await reader.read(1 << 16):
-                loop.call_later(self._seconds, writer.write, data)
-        writer.close()
+                await self.flows.wait()
+                # Of two timers of one moment the later one may come first.
+                due = max(due + 1e-6, loop.time() + self.seconds)
+                loop.call_at(due, writer.write, data)
+        loop.call_at(max(due + 1e-6, loop.time()), writer.close)
 
 
 @asynccontextmanager
