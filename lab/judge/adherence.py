@@ -15,7 +15,8 @@ from engine.models.zimage.drawing import Drawing
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.pictures.codec import read
 from engine.types import Generate, PromptReady
-from lab.judge.judge import Judge, truth
+from lab.judge.judge import Judge, truth, truth_order
+from lab.render.book.scene import BookScene
 from lab.render.scene import Scene
 
 ALWAYS = ("subject", "colour", "place", "time")
@@ -62,9 +63,23 @@ def draw(pipeline: ZImagePipeline, prompts: list[str], seeds: list[int], manner:
 def heads_for(scene: Scene) -> tuple[str, ...]:
     """The judge's questions that a scene's prompt answers."""
     stated = [name for name, usual in USUAL.items() if getattr(scene, name) != usual]
+    if isinstance(scene, BookScene):
+        return _heads_for_book(scene, stated)
     if scene.companion is None:
         return (*ALWAYS, *stated)
     return (*ALWAYS, *SECOND, "count", *(name for name in stated if name != "position"))
+
+
+def _heads_for_book(scene: BookScene, stated: list[str]) -> tuple[str, ...]:
+    """A subject's own colour is no question; a count is one where there are more."""
+    first, *others = truth_order(scene)
+    heads = ["subject", *["colour"] * bool(first.colour), "place", "time"]
+    if scene.count > 1:
+        heads.append("count")
+    for other in others:
+        heads += ["second subject", *["second colour"] * bool(other.colour), "relation"]
+        stated = [name for name in stated if name != "position"]
+    return (*heads, *stated)
 
 
 def adherence(judge: Judge, pictures: list[Bytes], scenes: Sequence[Scene]) -> dict[str, float]:
@@ -77,7 +92,7 @@ def adherence(judge: Judge, pictures: list[Bytes], scenes: Sequence[Scene]) -> d
     rows = list(zip(seen, asks, strict=True))
     names = dict.fromkeys(name for ask in asks for name in ask)
     found = {name: _share(right[name] for right, ask in rows if name in ask) for name in names}
-    pairs = [all(right[name] for name in PAIR) for right, ask in rows if SECOND[0] in ask]
+    pairs = [all(right[name] for name in PAIR if name in ask) for right, ask in rows if SECOND[0] in ask]
     if pairs:
         found[BOTH] = _share(pairs)
     return found | {ALL: _share(all(right[name] for name in ask) for right, ask in rows)}

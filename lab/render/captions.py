@@ -5,13 +5,15 @@ from random import Random
 from engine.embedded.vocabulary import (
     DISTANCE_WORDS,
     LIGHT_PHRASES,
-    PLACE_WORDS,
     POSITION_WORDS,
     STYLE_WORDS,
-    SUBJECT_WORDS,
     TIME_WORDS,
     WEATHER_WORDS,
 )
+from lab.render.book.scene import BookScene
+from lab.render.book.subjects import plural
+from lab.render.book.vocabulary import NUMBERS, PLACE_WORDS, RELATIONS
+from lab.render.book.vocabulary import STANDING as IN_MORE_PLACES
 from lab.render.scene import Scene, Thing, article, opposite
 
 COLOUR_WORDS: dict[str, tuple[str, ...]] = {
@@ -29,6 +31,7 @@ STANDING: dict[str, tuple[str, ...]] = {
     "forest": ("stands in the forest", "is in the woods", "rests among the trees"),
     "island": ("stands on an island", "is on the beach", "rests under the palms"),
     "garden": ("stands in a garden", "is in the garden", "rests among the flower beds"),
+    **IN_MORE_PLACES,
 }
 WEATHER_SENTENCES: dict[str, tuple[str, ...]] = {
     "clear": ("The weather is fine.",),
@@ -88,9 +91,9 @@ def stated(scene: Scene, text: str) -> frozenset[str]:
     }
     found = {what for what, phrases in ways.items() if any(f"{phrase} " in low for phrase in phrases)}
     found.add("subject")
-    if scene.companion is None:
+    if scene.companion is None or not scene.is_beside:
         found.add("side")
-    if all(any(f" {word} " in low for word in words) for words in colours):
+    if all(not colour[0] or any(f" {word} " in low for word in colour) for colour in colours):
         found.add("colour")
     return frozenset(found)
 
@@ -112,6 +115,7 @@ class _Telling:
 
     def __init__(self, scene: Scene, rng: Random, complete: bool) -> None:
         self.rng, self.scene = rng, scene
+        self.count = scene.count if isinstance(scene, BookScene) else 1
         self.where = self._maybe(rng.choice(PLACE_WORDS[scene.place]), complete, 0.86)
         self.when = self._maybe(rng.choice(TIME_WORDS[scene.time]), complete, 0.82)
         self.weather = self._maybe(rng.choice(WEATHER_WORDS[scene.weather]), scene.weather != "clear", 0.06)
@@ -141,7 +145,7 @@ class _Telling:
         """One sentence, or two when the weather or the style gets its own."""
         subject, rng = self._opening("a") + self.nouns, self.rng
         standing = rng.choice(STANDING[self.scene.place]) if self.where else rng.choice(("is here", "waits"))
-        if self.scene.companion:
+        if (self.scene.companion and self.scene.is_beside) or self.count > 1:
             standing = _plural(standing)
         own = bool(self.weather) and rng.random() < 0.4
         tail = [standing, self.distance, "" if own else self.weather, self.light]
@@ -166,9 +170,12 @@ class _Telling:
 
     def _noun(self, thing: Thing, complete: bool) -> str:
         colour = self.rng.choice(COLOUR_WORDS.get(thing.colour, (thing.colour,)))
-        spoken = f"{colour} " if complete or self.rng.random() < 0.95 else ""
+        is_spoken = complete or isinstance(self.scene, BookScene) or self.rng.random() < 0.95
+        spoken = f"{colour} " if colour and is_spoken else ""
         size = self.rng.choice(ADJECTIVES[self.scene.distance])
-        name = self.rng.choice(SUBJECT_WORDS[thing.subject])
+        name = self.rng.choice(self.scene.words[thing.subject])
+        if self.count > 1:
+            return f"{NUMBERS[self.count]} {spoken}{plural(name)}"
         return f"{spoken}{name}" if size.strip() in name.split() else f"{size}{spoken}{name}"
 
     def _single(self, complete: bool) -> str:
@@ -178,6 +185,8 @@ class _Telling:
 
     def _pair(self, complete: bool) -> str:
         first, second = (self._noun(thing, complete) for thing in self.scene.things)
+        if isinstance(self.scene, BookScene) and not self.scene.is_beside:
+            return f"{first} {RELATIONS[self.scene.relation]} {article(second)} {second}"
         here, there = self.scene.position, opposite(self.scene.position)
         kind = self.rng.random()
         if complete or kind < 0.35:
@@ -190,7 +199,9 @@ class _Telling:
 
     def _opening(self, always: str = "") -> str:
         chosen = always or self.rng.choice(("a", "a", "the", ""))
-        if chosen == "a":
+        if self.count > 1:
+            chosen = ""
+        elif chosen == "a":
             chosen = article(self.nouns)
         return f"{chosen} " if chosen else ""
 

@@ -1,6 +1,7 @@
 """A scene of the small world, and the split of all scenes between training and evaluation."""
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -8,21 +9,48 @@ from engine.embedded.vocabulary import (
     COLOURS,
     DISTANCE_PHRASES,
     DISTANCES,
-    PLACE_PHRASES,
     PLACES,
     POSITION_PHRASES,
     POSITIONS,
     STYLE_PHRASES,
     STYLES,
+    SUBJECT_WORDS,
     SUBJECTS,
     TIME_PHRASES,
     TIMES,
     WEATHER_PHRASES,
     WEATHERS,
 )
+from lab.render.book.vocabulary import PLACE_PHRASES
 
 SKIES, BACKDROPS, MODELS = 3, 3, 2
 """How many skies there are, how many sets of each place, and how many models of each subject."""
+
+MANY = frozenset(
+    [
+        "pancakes",
+        "fries",
+        "blueberries",
+        "cherries",
+        "grapes",
+        "headphones",
+        "sunglasses",
+        "scissors",
+        "noodles",
+        "fireworks",
+        "popcorn",
+        "spaghetti",
+        "sushi",
+        "honey",
+        "ice",
+        "bread",
+        "broccoli",
+        "corn",
+        "fire",
+        "yarn",
+    ]
+)
+"""Names of things of which one says `some`."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +62,9 @@ class Thing:
 
     @property
     def noun(self) -> str:
-        """E.g. `a red sailboat`."""
-        return f"{article(self.colour)} {self.colour} {self.subject}"
+        """E.g. `a red sailboat`, or `a sailboat` in the colour that it has."""
+        words = f"{self.colour} {self.subject.replace('-', ' ')}".strip()
+        return f"{article(words)} {words}"
 
 
 @dataclass(frozen=True)
@@ -55,6 +84,16 @@ class Scene:
     position: str = "middle"
     distance: str = "middle"
     companion: Thing | None = None
+
+    @property
+    def words(self) -> Mapping[str, tuple[str, ...]]:
+        """What captions call each subject."""
+        return SUBJECT_WORDS
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether each of two subjects has a side."""
+        return True
 
     @property
     def things(self) -> tuple[Thing, ...]:
@@ -100,7 +139,9 @@ def opposite(position: str) -> str:
 
 
 def article(words: str) -> str:
-    """`a` or `an`, whichever goes before `words`."""
+    """`a`, `an` or `some`, whichever goes before `words`."""
+    if words.rpartition(" ")[2] in MANY:
+        return "some"
     return "an" if words[0] in "aeiou" else "a"
 
 

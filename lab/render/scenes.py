@@ -1,5 +1,6 @@
 """From a scene to its picture: sky, place, ground, subjects, weather, style."""
 
+from collections.abc import Callable
 from random import Random
 
 import numpy as np
@@ -33,18 +34,23 @@ WATERS = frozenset({"sea", "lake"})
 def render(scene: Scene, width: int = 128, height: int | None = None) -> Image.Image:
     """The picture of a scene, `width` by `height` pixels, square without; the same each time."""
     brush = Brush(width, height or width)
-    setting = _setting(scene, brush)
+    setting = setting_of(scene, brush)
     _draw_all(brush, scene, setting)
-    draw_front(brush, scene.place, setting, _chance("front", scene.backdrop, scene.place))
-    falling = _chance("weather", scene.sky)
+    return finished(brush, scene, setting, width, height or width)
+
+
+def finished(brush: Brush, scene: Scene, setting: Setting, width: int, height: int) -> Image.Image:
+    """The picture with what is nearest, the weather, and in its style."""
+    draw_front(brush, scene.place, setting, chance("front", scene.backdrop, scene.place))
+    falling = chance("weather", scene.sky)
     if scene.style == "ink":
-        drawn = Brush(width, height or width)
+        drawn = Brush(width, height)
         drawn.replace(ink(brush.image, brush.oversample).resize(drawn.image.size, Image.Resampling.BILINEAR))
         draw_weather(drawn, setting, falling, inked=True)
         return flat(drawn.image, brush.oversample)
     draw_weather(brush, setting, falling, inked=False)
     if scene.style == "watercolour":
-        return watercolour(brush.image, brush.oversample, _chance("paper", scene.sky))
+        return watercolour(brush.image, brush.oversample, chance("paper", scene.sky))
     return flat(brush.image, brush.oversample)
 
 
@@ -59,7 +65,7 @@ def silhouettes(scene: Scene, width: int = 128, height: int | None = None) -> ND
     Things in the order of `scene.things`; the second is empty where there is one.
     """
     brush = Brush(width // CELL, (height or width) // CELL)
-    covers = _draw_all(brush, scene, _setting(scene, brush))
+    covers = _draw_all(brush, scene, setting_of(scene, brush))
     cells = np.zeros(
         (2, brush.image.height // brush.oversample, brush.image.width // brush.oversample), np.uint8
     )
@@ -68,22 +74,28 @@ def silhouettes(scene: Scene, width: int = 128, height: int | None = None) -> ND
     return cells
 
 
-def _chance(what: str, choice: int, *words: str) -> Random:
+def chance(what: str, choice: int, *words: str) -> Random:
     """The chances that make one piece of scenery: each piece looks the same in every scene that picks it."""
     return Random(f"{what}/{choice}/{'/'.join(words)}")
 
 
 def _draw_all(brush: Brush, scene: Scene, setting: Setting) -> list[Image.Image]:
     """Sky, place and things; what each thing covers."""
-    draw_sky(brush, setting, _chance("sky", scene.sky))
-    draw_place(brush, scene.place, setting, _chance("place", scene.backdrop, scene.place))
-    draw_mist(brush, setting, _chance("mist", scene.sky))
+    backdrop(brush, scene, setting)
     across = opposite(scene.position) if scene.companion else ""
     stood = zip(scene.things, scene.models, (scene.position, across), strict=False)
     return [_draw_thing(brush, scene, thing, model, position, setting) for thing, model, position in stood]
 
 
-def _setting(scene: Scene, brush: Brush) -> Setting:
+def backdrop(brush: Brush, scene: Scene, setting: Setting) -> None:
+    """Paint the sky, the place and the mist before it."""
+    draw_sky(brush, setting, chance("sky", scene.sky))
+    draw_place(brush, scene.place, setting, chance("place", scene.backdrop, scene.place))
+    draw_mist(brush, setting, chance("mist", scene.sky))
+
+
+def setting_of(scene: Scene, brush: Brush) -> Setting:
+    """Time, weather, light and horizon of a scene on a canvas."""
     by = light(scene.time, scene.weather)
     glow = GLOWS[scene.sky] * brush.wide
     return Setting(scene.time, scene.weather, by, glow, HORIZONS[scene.place] * brush.high)
@@ -93,13 +105,8 @@ def _draw_thing(
     brush: Brush, scene: Scene, thing: Thing, model: int, position: str, setting: Setting
 ) -> Image.Image:
     """One thing where it belongs, looking into the picture; what it covers of the canvas."""
-    rng = _chance("thing", model, thing.subject)
-    side = brush.scale / brush.oversample
-    step: float = max(1, round(side / GRID)) / side
-
-    def snapped(length: float) -> float:
-        return step * round(length / step)
-
+    rng = chance("thing", model, thing.subject)
+    snapped = snapping(brush)
     size = PAIRED if scene.companion else SIZES[scene.distance]
     height = snapped(size * min(1.0, brush.wide * 1.1))
     foot = snapped(FEET[scene.distance] * brush.high)
@@ -118,6 +125,13 @@ def _draw_thing(
     if watery:
         _lapping(brush, figure, (x, foot), setting)
     return cover(brush, figure, stand)
+
+
+def snapping(brush: Brush) -> Callable[[float], float]:
+    """What moves a length to the nearest place of the grid that things stand on."""
+    side = brush.scale / brush.oversample
+    step: float = max(1, round(side / GRID)) / side
+    return lambda length: step * round(length / step)
 
 
 def _inside(x: float, subject: str, height: float, wide: float) -> float:

@@ -1,4 +1,4 @@
-"""Trains the embedded model: `python -m lab.train`.
+"""Trains the embedded model: `python -m lab.train`, or the picture book with `--world book`.
 
 Each stage resumes from its checkpoint and ends annealed when its minutes are up.
 """
@@ -12,8 +12,10 @@ from pathlib import Path
 import torch
 
 from engine.embedded import WEIGHTS
+from lab.render.book import drawings
+from lab.render.world import BOOK, SMALL_WORLD, WORLDS, World
 from lab.train import parallel
-from lab.train.dataset import SMALL
+from lab.train.dataset import sets_of
 from lab.train.export import FLOWS, export
 from lab.train.latents import encode_all
 from lab.train.loop import Plan, minutes_spent
@@ -23,6 +25,7 @@ from lab.train.train_flow import train_flow, train_large, train_polish, word
 from lab.train.train_vae import train_vae
 
 MINUTES = {"vae": 40.0, "flow": 42.0, "large": 155.0, "polish": 50.0, "distill": 33.0, "decoder": 10.0}
+BOOK_MINUTES = {"vae": 60.0, "flow": 480.0, "large": 480.0, "polish": 120.0, "distill": 60.0, "decoder": 30.0}
 MINUTES_ON_A_GPU = {"vae": 4.0, "flow": 9.0, "large": 6.0, "polish": 4.0, "distill": 5.0, "decoder": 3.0}
 STAGES: dict[str, Callable[[Plan], None]] = {
     "vae": train_vae,
@@ -45,14 +48,23 @@ def main() -> None:
     if args.threads:
         torch.set_num_threads(args.threads)
     torch.set_float32_matmul_precision("high")
-    plan = Plan(args.out, 0.0, args.device, args.scenes, warm=None if args.fresh else args.warm)
+    world = WORLDS[args.world]
+    if world is BOOK:
+        drawings.fetch()
+    out = args.out or _folder(world)
+    warm, sets = None if args.fresh else args.warm, sets_of(world)
+    plan = Plan(out, 0.0, args.device, args.scenes, warm=warm, sets=sets)
     if args.minutes and not args.stage:
         session(plan, args.minutes)
         return
     for name in (args.stage,) if args.stage in STAGES else STAGES if not args.stage else ():
         run(name, replace(plan, minutes=usual_minutes(plan)[name], session=args.minutes))
     if args.stage in {None, "export"}:
-        export(plan, args.weights, FLOWS[1:] if args.undistilled else FLOWS)
+        export(
+            plan,
+            args.weights or (WEIGHTS if world is SMALL_WORLD else out / "weights"),
+            FLOWS[1:] if args.undistilled else FLOWS,
+        )
 
 
 def session(plan: Plan, minutes: float) -> None:
@@ -63,7 +75,7 @@ def session(plan: Plan, minutes: float) -> None:
         name = _unfinished(begun[-1], plan)
         run(name, replace(plan, minutes=usual_minutes(plan)[name], session=minutes))
         return
-    few = replace(plan, out=plan.out / "session", scenes=FEW_SCENES, sets=(SMALL,), gently=True)
+    few = replace(plan, out=plan.out / "session", scenes=FEW_SCENES, sets=(plan.small,), gently=True)
     for name in SHORT:
         run(name, replace(few, minutes=minutes_spent(name, few) + minutes, session=minutes))
 
@@ -76,17 +88,29 @@ def _unfinished(name: str, plan: Plan) -> str:
 
 
 def usual_minutes(plan: Plan) -> dict[str, float]:
-    """Minutes of every stage on the plan's device."""
-    return dict.fromkeys(STAGES, 1.0) | (MINUTES if plan.device == "cpu" else MINUTES_ON_A_GPU)
+    """Minutes of every stage on the plan's device; the picture book's on a GPU have never been tried."""
+    on_a_cpu = BOOK_MINUTES if plan.world is BOOK else MINUTES
+    return dict.fromkeys(STAGES, 1.0) | (on_a_cpu if plan.device == "cpu" else MINUTES_ON_A_GPU)
+
+
+def _folder(world: World) -> Path:
+    """The checkpoint folder of a world where none is named."""
+    if world is SMALL_WORLD:
+        return Path(os.environ.get("EMBEDDED_CHECKPOINTS", "checkpoints/embedded"))
+    return Path("checkpoints/world")
 
 
 def run(name: str, plan: Plan) -> None:
-    """One stage and the data it needs."""
+    """One stage and the data it needs; `flow` sees the small pictures only."""
+    if name == "flow":
+        plan = replace(plan, sets=plan.sets[:1])
     for part in plan.sets:
         part.pictures(plan.scenes, plan.out)
         if name in TOLD:
             word(plan, part)
             part.silhouettes(plan.scenes, plan.out)
+    if name in TOLD:
+        parallel.spread(plan.device, encode_all, plan)
     parallel.spread(plan.device, STAGES[name], plan)
 
 
@@ -98,9 +122,11 @@ def _arguments() -> argparse.Namespace:
         type=float,
         help="train this long and stop; go on with the next call, from the checkpoint",
     )
-    default = os.environ.get("EMBEDDED_CHECKPOINTS", "checkpoints/embedded")
-    parser.add_argument("--out", type=Path, default=Path(default), help="checkpoint folder")
-    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="where the finished model is written")
+    parser.add_argument("--world", choices=WORLDS, default="small", help="what it is taught")
+    parser.add_argument("--out", type=Path, help="checkpoint folder")
+    parser.add_argument(
+        "--weights", type=Path, help="where the finished model is written; the book's into --out"
+    )
     parser.add_argument("--undistilled", action="store_true", help="export the teacher, to compare with")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, help="CPU threads")

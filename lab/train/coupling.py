@@ -13,25 +13,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from engine.embedded.vocabulary import COLOURS, PLACES, SUBJECTS, TIMES
-from lab.render.scene import BACKDROPS, MODELS, SKIES, Scene
+from lab.render.scene import Scene
+from lab.render.world import TELLABLE, World
 from lab.train.flow import Taps
 
-TELLABLE = ("subject", "colour", "place", "time", "side")
-"""What a caption may leave unsaid."""
-GROUPS = (len(SUBJECTS), len(COLOURS), len(PLACES), len(TIMES), 2, SKIES, BACKDROPS, MODELS, MODELS)
-"""Values of the first patch that each choice is read from: the tellable ones, then the scenery."""
 
-
-def choices(scenes: list[Scene]) -> torch.Tensor:
-    """What each scene chose, (N, `len(GROUPS)`)."""
-    return torch.tensor([_choices(scene) for scene in scenes])
-
-
-def _choices(scene: Scene) -> tuple[int, ...]:
-    words = (SUBJECTS.index(scene.subject), COLOURS.index(scene.colour), PLACES.index(scene.place))
-    side = int(scene.position == "right")
-    return (*words, TIMES.index(scene.time), side, scene.sky, scene.backdrop, *scene.models)
+def choices(scenes: list[Scene], world: World) -> torch.Tensor:
+    """What each scene chose, (N, `len(world.groups)`)."""
+    return torch.tensor([world.choices(scene) for scene in scenes])
 
 
 def stated_bits(stated: frozenset[str]) -> int:
@@ -39,23 +28,25 @@ def stated_bits(stated: frozenset[str]) -> int:
     return sum(1 << bit for bit, what in enumerate(TELLABLE) if what in stated)
 
 
-def stated_flags(stated: torch.Tensor) -> torch.Tensor:
-    """Bits of `stated` (B,) as flags of every choice (B, `len(GROUPS)`); scenery is never stated."""
-    bits = torch.arange(len(GROUPS))
+def stated_flags(stated: torch.Tensor, count: int) -> torch.Tensor:
+    """Bits of `stated` (B,) as flags of every choice (B, `count`); scenery is never stated."""
+    bits = torch.arange(count)
     return (stated.long()[:, None] >> bits & 1).bool()
 
 
-def couple(noise: torch.Tensor, chosen: torch.Tensor, free: torch.Tensor) -> torch.Tensor:
-    """Noise (B, C, H, W) whose first patch encodes the choices (B, `len(GROUPS)`), but for the `free` ones.
+def couple(
+    noise: torch.Tensor, chosen: torch.Tensor, free: torch.Tensor, groups: tuple[int, ...]
+) -> torch.Tensor:
+    """Noise (B, C, H, W) whose first patch encodes the choices (B, `len(groups)`), but for the `free` ones.
 
-    In each group the largest value changes places with the one at the choice, so that the noise stays
-    Gaussian where choices are even.
+    Each group is as many values of the patch as its choice has options. In each the largest value changes
+    places with the one at the choice, so that the noise stays Gaussian where choices are even.
     """
     noise, chosen, free = noise.clone(), chosen.to(noise.device), free.to(noise.device)
     corner = noise[:, :, :2, :2].flatten(1)
     rows = torch.arange(len(noise), device=noise.device)
     start = 0
-    for group, count in enumerate(GROUPS):
+    for group, count in enumerate(groups):
         values = corner[:, start : start + count]
         largest = values.argmax(1)
         target = torch.where(free[:, group], largest, chosen[:, group])
@@ -67,16 +58,18 @@ def couple(noise: torch.Tensor, chosen: torch.Tensor, free: torch.Tensor) -> tor
     return noise
 
 
-def build_reader(width: int) -> nn.Linear:
+def build_reader(width: int, groups: tuple[int, ...]) -> nn.Linear:
     """From a token's `width` features to a logit for every option of every choice."""
-    reader = nn.Linear(width, sum(GROUPS))
+    reader = nn.Linear(width, sum(groups))
     nn.init.zeros_(reader.weight)
     nn.init.zeros_(reader.bias)
     return reader
 
 
-def reading_loss(reader: nn.Module, taps: Taps, chosen: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-    """Cross entropy of the choices (B, `len(GROUPS)`) named from what tokens hold, summed over choices.
+def reading_loss(
+    reader: nn.Module, taps: Taps, chosen: torch.Tensor, known: torch.Tensor, groups: tuple[int, ...]
+) -> torch.Tensor:
+    """Cross entropy of the choices (B, `len(groups)`) named from what tokens hold, summed over choices.
 
     A third of it is the first token's, which must understand the noise, a third the caption's tokens', which
     share its place, a third all the picture's, which must be predicted from them.
@@ -86,7 +79,7 @@ def reading_loss(reader: nn.Module, taps: Taps, chosen: torch.Tensor, known: tor
     chosen, known = chosen.to(held.device), known.to(held.device)
     weights = torch.cat([held.new_full((part.shape[1],), 1 / part.shape[1]) for part in taps]) / len(taps)
     loss = torch.zeros((), device=held.device)
-    for group, logits in enumerate(reader(held).float().split(GROUPS, -1)):
+    for group, logits in enumerate(reader(held).float().split(groups, -1)):
         target = chosen[:, group, None].expand(logits.shape[:2])
         each = functional.cross_entropy(logits.transpose(1, 2), target, reduction="none")
         loss = loss + (each @ weights * known).mean()

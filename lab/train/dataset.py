@@ -6,7 +6,7 @@ Only scenes of the training side of the split.
 import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -16,8 +16,9 @@ import torch
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from lab.render.scene import Scene, sample_scene
-from lab.render.scenes import CELL, render_array, silhouettes
+from lab.render.scene import Scene
+from lab.render.scenes import CELL
+from lab.render.world import SMALL_WORLD, Draw, World
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class PictureSet:
     height: int
     share: float
     seed: int
+    world: World = SMALL_WORLD
 
     def count(self, total: int) -> int:
         """How many scenes the set has where a plan has `total`."""
@@ -37,17 +39,17 @@ class PictureSet:
     def scenes(self, total: int) -> list[Scene]:
         """The set's scenes; the same on every machine, longer plans only add."""
         rng = Random(self.seed)
-        return [sample_scene(rng) for _ in range(self.count(total))]
+        return [self.world.sample(rng, False) for _ in range(self.count(total))]
 
     def pictures(self, total: int, folder: Path) -> NDArray[np.uint8]:
         """The set's pictures (N, height, width, 3), drawn first where the file is missing."""
-        draw = partial(render_array, width=self.width, height=self.height)
+        draw = partial(_drawn, self.world.picture, self.width, self.height)
         return _kept(self.scenes(total), folder / f"{self.name}.npy", (self.height, self.width, 3), draw)
 
     def silhouettes(self, total: int, folder: Path) -> NDArray[np.uint8]:
         """Where the things of each scene stand (N, 2, height / 4, width / 4), 255 on them; as `pictures`."""
         shape = (2, self.height // CELL, self.width // CELL)
-        draw = partial(silhouettes, width=self.width, height=self.height)
+        draw = partial(_drawn, self.world.silhouettes, self.width, self.height)
         return _kept(self.scenes(total), folder / f"{self.name}-silhouettes.npy", shape, draw)
 
 
@@ -61,6 +63,11 @@ LARGE = (
     PictureSet("big", 384, 384, 0.02, seed=26),
 )
 SETS = (SMALL, *LARGE)
+
+
+def sets_of(world: World) -> tuple[PictureSet, ...]:
+    """The sets of training pictures of a world, the small ones first."""
+    return tuple(replace(part, world=world) for part in SETS)
 
 
 def to_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:
@@ -84,6 +91,10 @@ def _kept(
     if len(arrays) != len(scenes):
         raise ValueError(f"{path} holds {len(arrays)} pictures, not {len(scenes)}; delete the file")
     return arrays
+
+
+def _drawn(draw: Draw, width: int, height: int, scene: Scene) -> NDArray[np.uint8]:
+    return draw(scene, width, height)
 
 
 def _draw_into(

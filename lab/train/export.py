@@ -11,8 +11,6 @@ from diffusers import ZImagePipeline
 from safetensors.torch import save_file
 
 from engine.embedded import WEIGHTS
-from lab.render.scenes import render_array
-from lab.train.dataset import SMALL
 from lab.train.latents import encode, latent_scaling, preview_map
 from lab.train.loop import Plan
 from lab.train.model import build_scheduler
@@ -30,8 +28,8 @@ def export(plan: Plan, folder: Path = WEIGHTS, flows: tuple[str, ...] = FLOWS) -
     vae, scale = load_vae(plan, "decoder", "vae"), latent_scaling(plan)
     state_spread(vae)
     vae.register_to_config(scaling_factor=scale.scale, shift_factor=scale.shift)
-    scenes = SMALL.scenes(plan.scenes)[:PREVIEW_PICTURES]
-    pictures = np.stack([render_array(scene, SMALL.width, SMALL.height) for scene in scenes])
+    scenes = plan.small.scenes(plan.scenes)[:PREVIEW_PICTURES]
+    pictures = np.stack([plan.world.picture(scene, plan.small.width, plan.small.height) for scene in scenes])
     latents = (encode(vae, pictures).float() - scale.shift) * scale.scale
     weight, bias = preview_map(latents, pictures)
     models = load_flow(plan, *flows)
@@ -39,7 +37,7 @@ def export(plan: Plan, folder: Path = WEIGHTS, flows: tuple[str, ...] = FLOWS) -
         scheduler=build_scheduler(),
         vae=vae.half(),
         text_encoder=models["text_encoder"].half(),
-        tokenizer=kept_tokenizer(plan.out),
+        tokenizer=kept_tokenizer(plan.out, plan.world),
         transformer=models["transformer"].half(),
     )
     shutil.rmtree(folder, ignore_errors=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from lab.train import parallel
-from lab.train.dataset import SMALL, PictureSet, to_tensor
+from lab.train.dataset import PictureSet, to_tensor
 from lab.train.loop import Plan
 from lab.train.train_vae import load_vae
 
@@ -55,7 +55,7 @@ def encode(
     return torch.cat(parts)
 
 
-def load_latents(plan: Plan, part: PictureSet = SMALL) -> torch.Tensor:
+def load_latents(plan: Plan, part: PictureSet) -> torch.Tensor:
     """Raw latents of one set's pictures, (N, 16, H/8, W/8); `encode_all` has made the files."""
     files = [_file(part, index, plan) for index in range(_chunks(part, plan))]
     return torch.from_numpy(np.concatenate([np.load(file) for file in files]))
@@ -66,7 +66,7 @@ def latent_scaling(plan: Plan) -> Scaling:
     if plan.warm and not (plan.out / "vae.pt").exists():
         config = json.loads((plan.warm / "vae" / "config.json").read_text("utf-8"))
         return Scaling(config["shift_factor"], config["scaling_factor"])
-    return scaling(torch.from_numpy(np.load(_file(SMALL, 0, plan))))
+    return scaling(torch.from_numpy(np.load(_file(plan.small, 0, plan))))
 
 
 def scaling(latents: torch.Tensor) -> Scaling:

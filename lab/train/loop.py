@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from engine.progress import bars
+from lab.render.world import World
 from lab.train import parallel
 from lab.train.dataset import SETS, PictureSet
 
@@ -41,6 +42,16 @@ class Plan:
     session: float | None = None
     gently: bool = False
     sets: tuple[PictureSet, ...] = SETS
+
+    @property
+    def small(self) -> PictureSet:
+        """The set of small pictures."""
+        return self.sets[0]
+
+    @property
+    def world(self) -> World:
+        """The world whose pictures these are."""
+        return self.small.world
 
     @property
     def scale(self) -> int:

@@ -9,11 +9,10 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3Model
 
 from lab.render.captions import caption, long_caption
-from lab.render.scene import sample_scene
+from lab.render.world import SMALL_WORLD, World
 
 LATENT_CHANNELS = 16
 TEXT_WIDTH = 224
-VOCABULARY = 1024
 SPECIAL_TOKENS: tuple[str, ...] = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 CHAT_TEMPLATE = (
     "{%- for message in messages %}"
@@ -66,7 +65,7 @@ def build_transformer(**changes: Any) -> ZImageTransformer2DModel:
 def build_text_encoder(**changes: Any) -> Qwen3Model:
     """The text encoder; `hidden_states[-2]`, the output of all layers but the last, is the conditioning."""
     sizes: dict[str, Any] = {
-        "vocab_size": VOCABULARY,
+        "vocab_size": SMALL_WORLD.vocabulary,
         "hidden_size": TEXT_WIDTH,
         "intermediate_size": 576,
         "num_hidden_layers": 3,
@@ -88,19 +87,21 @@ def build_scheduler() -> FlowMatchEulerDiscreteScheduler:
 
 
 @cache
-def build_tokenizer(captions: int = 6_000) -> PreTrainedTokenizerFast:
+def build_tokenizer(world: World = SMALL_WORLD, captions: int = 6_000) -> PreTrainedTokenizerFast:
     """A byte-level BPE tokenizer learnt from captions; any text encodes, nothing is unknown."""
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
+        vocab_size=world.vocabulary,
         special_tokens=list(SPECIAL_TOKENS),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     rng = Random(0)
-    wordings = [rng.choice((caption, caption, long_caption))(sample_scene(rng), rng) for _ in range(captions)]
+    wordings = [
+        rng.choice((caption, caption, long_caption))(world.sample(rng, False), rng) for _ in range(captions)
+    ]
     core.train_from_iterator(
         [f"user\n{text}\nassistant\n<think>\n\n</think>\n\n" for text in wordings], trainer
     )

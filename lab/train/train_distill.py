@@ -79,8 +79,9 @@ def distill_loss(
         tokens, valid = ids[places, :size].to(device), _valid(lengths[places], size).to(device)
         latents = material.latents[picks[places].to(device)].float()
         high, low = _window(len(latents), device)
-        free = stated_flags(stated[places]) | is_loose(high.flatten())[:, None]
-        noise = couple(torch.randn_like(latents), material.chosen[picks[places]], free)
+        groups = material.world.groups
+        free = stated_flags(stated[places], len(groups)) | is_loose(high.flatten())[:, None]
+        noise = couple(torch.randn_like(latents), material.chosen[picks[places]], free, groups)
         start = (1 - high) * latents + high * noise
         end = _follow(_read(teacher, tokens, valid, material.wordings), start, high, low)
         at = torch.rand(len(latents), device=device)[:, None, None, None]

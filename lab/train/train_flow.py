@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from lab.render.world import World
 from lab.train import parallel
 from lab.train.coupling import build_reader, choices, couple, reading_loss, stated_flags
-from lab.train.dataset import SMALL, PictureSet
+from lab.train.dataset import PictureSet
 from lab.train.flow import encode_text, flow_loss, sample_sigmas
 from lab.train.latents import latent_scaling, load_latents
 from lab.train.loop import Average, Plan, Stage, set_rate
@@ -74,6 +75,7 @@ class Material:
     silhouettes: torch.Tensor
     subjects: torch.Tensor
     chosen: torch.Tensor
+    world: World
 
     @property
     def weight(self) -> float:
@@ -81,10 +83,10 @@ class Material:
         return self.latents.shape[2] * self.latents.shape[3] / 4 / TOKENS
 
 
-def build_flow() -> nn.ModuleDict:
+def build_flow(world: World) -> nn.ModuleDict:
     """Transformer and text encoder, every gate a little open, and the head for where things are."""
     torch.manual_seed(5)
-    transformer, encoder = build_transformer(), build_text_encoder()
+    transformer, encoder = build_transformer(), build_text_encoder(vocab_size=world.vocabulary)
     for name, parameter in transformer.named_parameters():
         if "adaLN_modulation" in name or name.startswith("all_final_layer"):
             nn.init.normal_(parameter, std=0.01)
@@ -97,8 +99,8 @@ def build_flow() -> nn.ModuleDict:
         {
             "transformer": transformer,
             "text_encoder": encoder,
-            "where": build_head(transformer.dim),
-            "reader": build_reader(transformer.dim),
+            "where": build_head(transformer.dim, world),
+            "reader": build_reader(transformer.dim, world.groups),
         }
     )
 
@@ -106,7 +108,7 @@ def build_flow() -> nn.ModuleDict:
 def train_flow(plan: Plan, batch: int = BATCH) -> None:
     """Rectified flow on the small pictures."""
     course = replace(FLOW, peak=GENTLE) if plan.gently else FLOW
-    _train("flow", plan, (SMALL,), batch, course)
+    _train("flow", plan, (plan.small,), batch, course)
 
 
 def train_large(plan: Plan, batch: int = BATCH) -> None:
@@ -127,17 +129,18 @@ def prepare(plan: Plan, part: PictureSet) -> Material:
     return Material(
         latents,
         word(plan, part),
-        SMALL_SHARE if part is SMALL else part.share,
+        SMALL_SHARE if part is plan.small else part.share,
         torch.from_numpy(np.array(part.silhouettes(plan.scenes, plan.out))),
-        subject_indices(scenes),
-        choices(scenes),
+        subject_indices(scenes, plan.world),
+        choices(scenes, plan.world),
+        plan.world,
     )
 
 
 def word(plan: Plan, part: PictureSet) -> Wordings:
     """The wordings of a set's scenes."""
     path = plan.out / f"{part.name}-wordings.npy"
-    return worded(part.scenes(plan.scenes), kept_tokenizer(plan.out), path, part.seed)
+    return worded(part.scenes(plan.scenes), kept_tokenizer(plan.out, plan.world), path, part.seed)
 
 
 def _train(
@@ -210,13 +213,17 @@ def batch_loss(
         noised = sigmas[places.to(device)]
         kept = tokens_to_keep(covers, kept_share)
         chosen, loose = material.chosen[picks[places]], is_loose(noised)
-        noise = couple(torch.randn_like(latents), chosen, stated_flags(stated[places]) | loose[:, None])
+        groups = material.world.groups
+        free = stated_flags(stated[places], len(groups)) | loose[:, None]
+        noise = couple(torch.randn_like(latents), chosen, free, groups)
         model = models["transformer"]
         loss, taps = flow_loss(model, latents, noise, features, valid, noised, weights, kept)
         if care:
             subjects = material.subjects[picks[places]].to(device)
-            loss = loss + care * HINT * hint_loss(models["where"], taps.tokens, covers, subjects, kept)
-            loss = loss + care * READING * reading_loss(models["reader"], taps, chosen, ~loose)
+            loss = loss + care * HINT * hint_loss(
+                models["where"], taps.tokens, covers, subjects, material.world, kept
+            )
+            loss = loss + care * READING * reading_loss(models["reader"], taps, chosen, ~loose, groups)
         total = total + loss * len(places) / count
     return total
 
@@ -243,11 +250,11 @@ def build_optimizers(models: nn.ModuleDict, scale: float = 1.0) -> list[torch.op
 
 def fresh_flow(plan: Plan) -> nn.ModuleDict:
     """Untrained models, with whatever fits of the plan's earlier weights."""
-    models = build_flow()
+    models = build_flow(plan.world)
     if plan.warm:
         warm_start(models["transformer"], plan.warm / "transformer")
         warm_start(models["text_encoder"], plan.warm / "text_encoder")
-        warm_embeddings(models["text_encoder"], plan.warm, kept_tokenizer(plan.out))
+        warm_embeddings(models["text_encoder"], plan.warm, kept_tokenizer(plan.out, plan.world))
     return models
 
 

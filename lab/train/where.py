@@ -11,16 +11,16 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from engine.embedded.vocabulary import SUBJECTS
 from lab.render.scene import Scene
+from lab.render.world import World
 from lab.train.flow import MULTIPLE, gather
 
 EMPHASIS = 8.0
 """How much more than the background a subject's latents weigh, at most."""
 HINT = 0.5
 """Weight of the head's cross entropy beside the flow's error."""
-CELLS = 16
-"""Cells of 4 by 4 pixels in a token of the transformer, which is 16 by 16 pixels."""
+FINEST = 4
+"""Cells a side in a token of the transformer, which is 16 by 16 pixels; a world may have fewer."""
 LIKELIER = 7.0
 """How much likelier a token that a subject covers is kept than one of the background."""
 SURELY = 1e9
@@ -28,18 +28,18 @@ RARE = -4.0
 """The head's first guess as a logit: nothing stands here."""
 
 
-def build_head(width: int) -> nn.Linear:
+def build_head(width: int, world: World) -> nn.Linear:
     """From a token's `width` features to a logit for every subject and cell of it."""
-    head = nn.Linear(width, len(SUBJECTS) * CELLS)
+    head = nn.Linear(width, len(world.subjects) * world.cells**2)
     nn.init.zeros_(head.weight)
     nn.init.constant_(head.bias, RARE)
     return head
 
 
-def subject_indices(scenes: list[Scene]) -> torch.Tensor:
+def subject_indices(scenes: list[Scene], world: World) -> torch.Tensor:
     """Each scene's subjects as places in the vocabulary, (N, 2); a scene of one has it twice."""
     return torch.tensor(
-        [[SUBJECTS.index(scene.things[place].subject) for place in (0, -1)] for scene in scenes]
+        [[world.subjects.index(scene.things[place].subject) for place in (0, -1)] for scene in scenes]
     )
 
 
@@ -67,6 +67,7 @@ def hint_loss(
     tapped: torch.Tensor,
     covers: torch.Tensor,
     subjects: torch.Tensor,
+    world: World,
     kept: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Cross entropy of the subjects named for each cell, summed over subjects.
@@ -74,12 +75,14 @@ def hint_loss(
     `tapped` (B, T, D) are tokens, `covers` (B, 2, 4h, 4w) silhouettes in [0, 1] of `subjects` (B, 2); `kept`
     (B, T) says which tokens of the picture these are where they are not all.
     """
+    side = world.cells
+    covers = functional.avg_pool2d(covers, FINEST // side)
     batch, _, height, width = covers.shape
-    cells = covers.view(batch, 2, height // 4, 4, width // 4, 4).permute(0, 2, 4, 1, 3, 5)
+    cells = covers.view(batch, 2, height // side, side, width // side, side).permute(0, 2, 4, 1, 3, 5)
     cells = cells.flatten(4).flatten(1, 2)
     if kept is not None:
         cells = gather(cells, kept)
-    target = cells.new_zeros(batch, cells.shape[1], len(SUBJECTS), CELLS)
+    target = cells.new_zeros(batch, cells.shape[1], len(world.subjects), side**2)
     places = subjects[:, None, :, None].expand_as(cells)
     target = target.scatter_reduce(2, places, cells, "amax")
     logits = head(tapped).float().view_as(target)

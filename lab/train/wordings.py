@@ -11,6 +11,7 @@ from transformers import PreTrainedTokenizerFast
 
 from lab.render.captions import caption, long_caption, stated
 from lab.render.scene import Scene
+from lab.render.world import World
 from lab.train.coupling import stated_bits
 from lab.train.flow import MULTIPLE, tokenize
 from lab.train.model import build_tokenizer
@@ -51,11 +52,11 @@ def by_length(lengths: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
     return [(int(size), (padded == size).nonzero()[:, 0]) for size in padded.unique()]
 
 
-def kept_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+def kept_tokenizer(folder: Path, world: World) -> PreTrainedTokenizerFast:
     """The tokenizer of a training folder: learnt once, because every later token id rests on it."""
     kept = folder / "tokenizer"
     if not kept.exists():
-        build_tokenizer().save_pretrained(kept)
+        build_tokenizer(world).save_pretrained(kept)
     return PreTrainedTokenizerFast.from_pretrained(kept)
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from engine.sampling.flow import Schedule
+from lab.render.world import SMALL_WORLD
 from lab.train import train_distill
-from lab.train.coupling import GROUPS
 from lab.train.model import build_scheduler, build_text_encoder, build_transformer
 from lab.train.train_distill import WINDOWS, distill_loss, edges
 from lab.train.train_flow import Material
@@ -34,8 +34,8 @@ def material(words: torch.Tensor) -> Material:
     lengths = torch.full((2, PLAIN + 1), len(words), dtype=torch.int16)
     wordings = Wordings(ids, lengths, torch.zeros(2, PLAIN + 1, dtype=torch.int16), torch.tensor([5, 6]))
     nowhere, nobody = torch.zeros(2, 2, 32, 32, dtype=torch.uint8), torch.zeros(2, 2, dtype=torch.long)
-    chosen = torch.zeros(2, len(GROUPS), dtype=torch.long)
-    return Material(torch.randn(2, 16, 16, 16), wordings, 1.0, nowhere, nobody, chosen)
+    chosen = torch.zeros(2, len(SMALL_WORLD.groups), dtype=torch.long)
+    return Material(torch.randn(2, 16, 16, 16), wordings, 1.0, nowhere, nobody, chosen, SMALL_WORLD)
 
 
 def test_the_windows_meet_at_the_steps_of_the_shortest_schedule() -> None:

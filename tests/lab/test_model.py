@@ -14,7 +14,7 @@ from lab.train.muon import orthogonal
 
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerFast:
-    return build_tokenizer(3000)
+    return build_tokenizer(captions=3000)
 
 
 @pytest.mark.parametrize("text", ["a red sailboat", "红色的帆船 🚀", "Ünïcödé\n\ttabs", "\x00<|", "🦊" * 40])

@@ -12,7 +12,7 @@ from lab.train.wordings import LONGEST, PLAIN, by_length, worded
 
 def test_every_scene_has_its_wordings_and_none_is_cut(tmp_path: Path) -> None:
     """Each scene has several wordings that decode to whole captions and are kept for the next time."""
-    tokenizer, scenes = build_tokenizer(3000), SMALL.scenes(12)
+    tokenizer, scenes = build_tokenizer(captions=3000), SMALL.scenes(12)
     words = worded(scenes, tokenizer, tmp_path / "words.npy", seed=1)
     assert words.ids.shape == (len(scenes), PLAIN + 1, LONGEST)
     for row, length in zip(words.ids.flatten(0, 1), words.lengths.flatten(), strict=True):
@@ -25,7 +25,7 @@ def test_every_scene_has_its_wordings_and_none_is_cut(tmp_path: Path) -> None:
 
 def test_some_captions_of_a_batch_are_empty(tmp_path: Path) -> None:
     """About a tenth of the captions picked say nothing, for guidance."""
-    words = worded(SMALL.scenes(4), build_tokenizer(3000), tmp_path / "words.npy", seed=1)
+    words = worded(SMALL.scenes(4), build_tokenizer(captions=3000), tmp_path / "words.npy", seed=1)
     ids, lengths, stated = words.pick(torch.zeros(400, dtype=torch.long), Random(3))
     empty = (lengths == len(words.empty)) & (ids[:, : len(words.empty)] == words.empty).all(1)
     assert 15 < int(empty.sum()) < 80

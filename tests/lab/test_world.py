@@ -5,13 +5,14 @@ from random import Random
 
 from engine.embedded import vocabulary
 from engine.embedded.vocabulary import COLOURS, PLACES, SUBJECTS, TIMES
-from lab.judge.judge import JUDGE_SETS
+from lab.judge.judge import judge_sets
 from lab.render.scene import Scene, Thing, is_evaluation, is_held_out, sample_pair, sample_scene
+from lab.render.world import SMALL_WORLD
 
 
 def test_no_training_set_holds_a_held_out_combination() -> None:
     """Whatever model and judge learn from, no subject in it is a held-out combination."""
-    for part in JUDGE_SETS:
+    for part in judge_sets(SMALL_WORLD):
         for scene in part.scenes(3000):
             for thing in scene.things:
                 assert not is_held_out(thing.subject, thing.colour, scene.place, scene.time)

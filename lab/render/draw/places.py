@@ -1,16 +1,17 @@
-"""The ten places: what lies between the sky and the subject, and what stands before it."""
+"""The places: what lies between the sky and the subject, and what stands before it."""
 
 import math
 from collections.abc import Callable
 from random import Random
 
-from lab.render.draw import props, town, water
+from lab.render.draw import indoors, props, town, water
 from lab.render.draw.brush import Brush, Colour, Point, curve, mix
 from lab.render.draw.palette import Setting
 
 HORIZONS: dict[str, float] = {
     "sea": 0.56, "lake": 0.56, "mountains": 0.64, "meadow": 0.60, "forest": 0.62,
     "desert": 0.60, "city": 0.66, "snowfield": 0.60, "island": 0.55, "garden": 0.60,
+    "castle": 0.60, "kitchen": 0.68, "room": 0.66, "space": 0.70, "street": 0.64, "underwater": 0.74,
 }  # fmt: skip
 
 
@@ -22,7 +23,7 @@ def draw_place(brush: Brush, place: str, setting: Setting, rng: Random) -> None:
 def draw_front(brush: Brush, place: str, setting: Setting, rng: Random) -> None:
     """Paint what is nearest, in the lower corners, over the feet of whatever stands there."""
     for side in (0, 1):
-        if rng.random() < 0.75:
+        if rng.random() < 0.75 and place in _FRONTS:
             x = rng.uniform(0.0, 0.13) * brush.wide
             foot = (x if side == 0 else brush.wide - x, brush.high + 0.01)
             _FRONTS[place](brush, foot, setting, rng)
@@ -217,6 +218,12 @@ _PAINTERS: dict[str, Callable[[Brush, Setting, Random], None]] = {
     "snowfield": _snowfield,
     "island": water.island,
     "garden": _garden,
+    "castle": indoors.castle,
+    "kitchen": indoors.kitchen,
+    "room": indoors.room,
+    "space": indoors.space,
+    "street": indoors.street,
+    "underwater": indoors.underwater,
 }
 _FRONTS: dict[str, Callable[[Brush, Point, Setting, Random], None]] = {
     "sea": water.front_foam,
@@ -229,4 +236,6 @@ _FRONTS: dict[str, Callable[[Brush, Point, Setting, Random], None]] = {
     "snowfield": _front_drift,
     "island": _front_grass,
     "garden": _front_blossoms,
+    "castle": _front_blossoms,
+    "street": town.front_lamp,
 }

@@ -1,0 +1,213 @@
+"""Facts about the picture-book world, with simple shapes in place of the free drawings."""
+
+import io
+import json
+import re
+import subprocess
+import tarfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from engine.embedded.vocabulary import COLOURS
+from lab.judge.judge import load_judge, train_judge
+from lab.render.book import drawings
+from lab.render.book.drawings import PACKAGES, archive, drawing, fetch, recoloured
+from lab.render.book.scene import BookScene, sample_book
+from lab.render.book.scenes import render_array, silhouettes
+from lab.render.book.subjects import SUBJECTS, plural
+from lab.render.book.vocabulary import PLACES
+from lab.render.captions import COLOUR_WORDS, caption
+from lab.render.scene import Thing, is_evaluation
+from lab.render.world import BOOK
+from lab.train import train_flow
+from lab.train.dataset import sets_of
+from lab.train.latents import encode_all
+from lab.train.loop import Plan
+from lab.train.model import build_text_encoder, build_transformer
+from lab.train.train_vae import train_vae
+
+MOODS = {"orange", "pink", "blue", "green"}
+"""Colours that captions say of light and places."""
+CAT = BookScene("cat", "blue", "desert", "noon", seed=5)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Packages in which every subject is an ellipse with a dark line, in a colour of its own."""
+    folder = tmp_path_factory.mktemp("drawings")
+    icons = {}
+    for subject in SUBJECTS.values():
+        hue = zlib.crc32(subject.name.encode()) % 360
+        ellipse = f'<ellipse cx="16" cy="16" rx="14" ry="11" fill="hsl({hue},80%,55%)" stroke="#222" />'
+        icons[subject.drawing] = {"body": ellipse}
+    packed = json.dumps({"icons": icons, "width": 32, "height": 32}).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drawings, "FOLDER", folder)
+        for source in "fn":
+            with tarfile.open(archive(source), "w:gz") as file:
+                member = tarfile.TarInfo("package/icons.json")
+                member.size = len(packed)
+                file.addfile(member, io.BytesIO(packed))
+        yield folder
+    for cached in (drawings.drawing, drawings._bounds, drawings._icons):
+        cached.cache_clear()
+
+
+def test_the_book_has_hundreds_of_subjects_and_sixteen_places() -> None:
+    """At least 240 subjects stand in sixteen places."""
+    assert len(SUBJECTS) >= 240
+    assert len(PLACES) == 16
+
+
+def test_a_scene_of_the_book_always_renders_to_the_same_picture() -> None:
+    """A scene renders to the same picture each time, in any shape; another seed gives another."""
+    assert np.array_equal(render_array(CAT, 64, 48), render_array(CAT, 64, 48))
+    assert render_array(CAT, 64, 48).shape == (48, 64, 3)
+    assert not np.array_equal(render_array(CAT, 64, 48), render_array(replace(CAT, seed=6), 64, 48))
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_every_place_of_the_book_looks_different(place: str) -> None:
+    """A place differs clearly from every other one at the same time."""
+    seen = render_array(replace(CAT, place=place), 64).astype(float)
+    for other in PLACES:
+        if other != place:
+            assert np.abs(render_array(replace(CAT, place=other), 64) - seen).mean() > 6, other
+
+
+def test_a_recoloured_drawing_has_the_colour_and_keeps_its_lines() -> None:
+    """An orange disc with a black line becomes blue with the same line."""
+    picture = np.zeros((8, 8, 4), np.uint8)
+    picture[...] = (250, 140, 30, 255)
+    picture[4] = (10, 10, 10, 255)
+    red, green, blue, alpha = np.asarray(recoloured(Image.fromarray(picture, "RGBA"), "blue"))[0, 0]
+    assert blue > 2 * max(red, green)
+    assert alpha == 255
+    assert (np.asarray(recoloured(Image.fromarray(picture, "RGBA"), "blue"))[4, 4, :3] == 10).all()
+
+
+def test_a_white_drawing_can_be_recoloured_too() -> None:
+    """What is mostly white becomes the colour as well."""
+    white = Image.fromarray(np.full((8, 8, 4), 250, np.uint8), "RGBA")
+    red, green, blue, _ = np.asarray(recoloured(white, "green"))[0, 0]
+    assert green > 1.5 * max(red, blue)
+
+
+def test_a_drawing_is_cut_to_what_it_shows() -> None:
+    """Of a drawing with a wide margin only the shape is left, filling all of its size."""
+    alpha = np.asarray(drawing("cat", 0, 40, 30))[..., 3]
+    assert alpha[:, 20].all()
+    assert alpha[15].all()
+
+
+def test_silhouettes_of_the_book_lie_where_things_are_drawn() -> None:
+    """Two kinds have a silhouette each; three of one kind share the first, in three columns."""
+    pair = BookScene("cat", "red", "desert", "noon", position="left", companion=Thing("dog", "blue"))
+    first, second = silhouettes(pair).astype(float)
+    assert first[:, :16].sum() > 10 * first[:, 16:].sum()
+    assert second[:, 16:].sum() > 10 * second[:, :16].sum()
+    three, none = silhouettes(replace(CAT, count=3))
+    columns = (three > 128).any(0)
+    assert (np.diff(columns.astype(int)) == 1).sum() == 3
+    assert not none.any()
+
+
+def test_what_is_over_something_is_drawn_above_it() -> None:
+    """Of a cat under an umbrella the umbrella covers the upper cells."""
+    below, above = silhouettes(replace(CAT, relation="under", companion=Thing("umbrella", "")))
+    assert np.flatnonzero(above.any(1)).mean() < np.flatnonzero(below.any(1)).mean() - 4
+
+
+def test_the_split_holds_in_the_book() -> None:
+    """Training scenes have no held-out combination, evaluation scenes have one."""
+    rng = Random(1)
+    for held_out in (False, True):
+        assert all(is_evaluation(sample_book(rng, held_out)) == held_out for _ in range(300))
+
+
+def test_captions_name_a_colour_where_a_subject_has_not_its_own() -> None:
+    """Every colour that was given is named, and none where the drawing keeps its own."""
+    rng = Random(2)
+    for _ in range(300):
+        scene = sample_book(rng)
+        words = set(re.findall(r"[a-z]+", caption(scene, rng).lower()))
+        given = {word for thing in scene.things for word in COLOUR_WORDS.get(thing.colour, (thing.colour,))}
+        unspoken = {*COLOURS, "gray", "teal"} - given - MOODS
+        assert not words & unspoken
+        assert all(words & {*COLOUR_WORDS.get(t.colour, (t.colour,))} for t in scene.things if t.colour)
+
+
+@pytest.mark.parametrize(
+    ("one", "many"),
+    [
+        ("bowl of noodles", "bowls of noodles"),
+        ("fox", "foxes"),
+        ("puppy", "puppies"),
+        ("sheep", "sheep"),
+        ("old man", "old men"),
+    ],
+)
+def test_several_are_named_in_the_plural(one: str, many: str) -> None:
+    """A subject's words in the plural."""
+    assert plural(one) == many
+
+
+def test_the_books_prompts_read_like_sentences() -> None:
+    """Counts, relations and things in their own colour are named."""
+    assert replace(CAT, count=3).prompt == "three blue cats in the desert at noon"
+    under = replace(CAT, colour="", relation="under", companion=Thing("umbrella", "red"))
+    assert under.prompt == "a cat under a red umbrella in the desert at noon"
+    fries = BookScene("french-fries", "", "kitchen", "dawn")
+    assert fries.prompt == "some french fries on a kitchen table at dawn"
+
+
+def test_every_choice_of_a_scene_is_among_its_groups() -> None:
+    """Each choice of a scene lies below the number of its options, and all of them fit the first patch."""
+    rng = Random(3)
+    assert sum(BOOK.groups) <= 64
+    for _ in range(200):
+        choices = BOOK.choices(sample_book(rng))
+        assert all(0 <= choice < count for choice, count in zip(choices, BOOK.groups, strict=True))
+
+
+def test_another_package_than_the_expected_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file whose checksum differs is deleted and reported."""
+
+    def npm(command: list[str], cwd: Path, check: bool) -> None:
+        source = next(key for key, (package, _) in PACKAGES.items() if package == command[-1])
+        archive(source).write_bytes(b"something else")
+
+    monkeypatch.setattr(drawings, "FOLDER", tmp_path)
+    monkeypatch.setattr(subprocess, "run", npm)
+    with pytest.raises(ValueError, match="is not the package it was"):
+        fetch()
+    assert not list(tmp_path.iterdir())
+
+
+def test_flow_and_judge_learn_from_the_book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step of the flow and of the judge on scenes of the book; both resume with the book's own words."""
+    monkeypatch.setattr(train_flow, "build_transformer", partial(build_transformer, n_layers=1))
+    monkeypatch.setattr(train_flow, "build_text_encoder", partial(build_text_encoder, num_hidden_layers=2))
+    small = sets_of(BOOK)[:1]
+    plan = Plan(tmp_path, minutes=5, scenes=6, max_steps=1, sets=small)
+    train_vae(plan)
+    encode_all(plan)
+    for part in small:
+        part.silhouettes(plan.scenes, plan.out)
+    train_flow.train_flow(plan, batch=2)
+    assert torch.load(tmp_path / "flow.pt", weights_only=True)["step"] == 1
+    train_judge(plan, tmp_path / "judge.safetensors", batch=2)
+    found = load_judge(tmp_path / "judge.safetensors", BOOK).verdicts([render_array(CAT, 64)])[0]
+    assert found["subject"] in SUBJECTS
+    assert "relation" in found
