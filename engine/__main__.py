@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from engine import output
+from engine.files import hub
+from engine.files.published import form_of
 from engine.models import convert
 from engine.models.registry import OURS, kind
 from engine.progress import bars
@@ -36,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _find(model: str) -> Path:
+    if hub.single_name(model) or form_of(model) is not None:
+        raise EngineError("bad_input", f"{model} is no whole model to convert; {hub.WANTED}")
     if kind(model) in OURS:
         from engine.models.zimage.load import find
 

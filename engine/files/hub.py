@@ -45,6 +45,8 @@ LARGE = 50e6
 """Bytes of a file that is worth going on with where its download broke off."""
 PART = ".part"
 """What the name of a file that is being downloaded ends in."""
+CHUNK = 16 * 1024**2
+"""Bytes between two signs of life while a file is read."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -252,7 +254,7 @@ def _locked(part: Path) -> Iterator[None]:
 def _continue(url: str, part: Path, size: int | None, bar: type[Any]) -> None:
     """Download what is missing of a file of `size` bytes; a longer one than that is begun anew."""
     from huggingface_hub.file_download import http_get
-    from huggingface_hub.utils._headers import build_hf_headers
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
     here = part.stat().st_size if part.exists() else 0
     if size is not None and here > size:
@@ -267,9 +269,12 @@ def _continue(url: str, part: Path, size: int | None, bar: type[Any]) -> None:
 
 
 def _compare(part: Path, sha256: str, name: str) -> None:
+    digest = hashlib.sha256()
     with part.open("rb") as stream:
-        is_other = sha256 and hashlib.file_digest(stream, "sha256").hexdigest() != sha256
-    if is_other:
+        while chunk := stream.read(CHUNK):
+            digest.update(chunk)
+            PULSE.beat()
+    if sha256 and digest.hexdigest() != sha256:
         part.unlink()
         raise EngineError(
             "model_missing", f"{name} came with other bytes than were published; fetch it again"

@@ -70,6 +70,25 @@ Z_IMAGE = Sizes(
 """Z-Image-Turbo, for a plan before it is downloaded."""
 
 
+_REFINERS = 4 * Z_IMAGE.transformer.linear
+"""Numbers of Z-Image's matrices outside its blocks that stay quantized."""
+
+
+def of_gguf(transformer: int, text_encoder: int) -> Sizes:
+    """Return Z-Image-Turbo's sizes with parts in GGUF files of so many bytes, before they are downloaded."""
+
+    def quantized_stack(stack: Stack, size: int, refiners: int = 0) -> Stack:
+        each = size / (stack.blocks * (stack.linear + stack.other) + stack.rest)
+        gguf = GgufSizes(int(each * stack.linear), stack.other, int(each * refiners), stack.rest - refiners)
+        return replace(stack, gguf=gguf)
+
+    return replace(
+        Z_IMAGE,
+        transformer=quantized_stack(Z_IMAGE.transformer, transformer, _REFINERS),
+        text_encoder=quantized_stack(Z_IMAGE.text_encoder, text_encoder),
+    )
+
+
 def read(files: ModelFiles) -> Sizes:
     """Measure a model; raises `EngineError("model_missing")` for an unreadable file."""
     transformer, text_encoder, vae = map(files.read, PARTS)

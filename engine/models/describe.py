@@ -8,17 +8,19 @@ import torch
 
 from engine import guards
 from engine.files import shards
+from engine.files.published import FORMS, form_of
 from engine.memory import estimate, sizes
 from engine.memory.plan import Plan, PlanRequest
 from engine.memory.planner import choose_largest
 from engine.memory.probe import Facts, probe
 from engine.memory.residency import free_memory
-from engine.memory.sizes import Z_IMAGE, Sizes
-from engine.models import sources
+from engine.memory.sizes import Sizes
+from engine.models import presets, sources
 from engine.models.profiles import EMBEDDED, profile
 from engine.models.registry import OURS, kind
 from engine.models.zimage.load import DTYPES, threads
-from engine.prompts.llm import choose, presets
+from engine.prompts.llm import choose
+from engine.prompts.llm import presets as writers
 from engine.types import EngineError, EngineSettings, ModelProfile
 
 
@@ -27,12 +29,21 @@ def describe(settings: EngineSettings) -> dict[str, Any]:
 
     Also its own `steps` and `guidance`, their `source` and its `licence`; `forward`, the seconds of one at
     best, and `ceiling`, the operations per second it was derived from, where a matrix product finds room. In
-    place of all that `refusal` where no plan fits. Where a chat model is to write prompts, `writer` is how,
+    place of all that `refusal` where no plan fits. For the preset, `form` is the one that is taken, `size`
+    its bytes and `missing` those that aren't here. Where a chat model is to write prompts, `writer` is how,
     empty where it fits no memory, `writer_refusal` why it cannot; `writer_chosen` is what `auto` chose beside
     an encoder that does not write, `writer_better` what would write better, or "".
     """
     facts = probe(settings.device)
-    return asdict(facts) | {"device": facts.kind} | _planned(facts, settings)
+    found = asdict(facts) | {"device": facts.kind}
+    try:
+        if form_of(settings.model) is not None:
+            form = form_of(settings.model) or presets.chosen(settings, lambda: facts)
+            found |= {"form": form, "size": FORMS[form].size, "missing": FORMS[form].missing}
+        settings = presets.expanded(settings, lambda: facts)
+    except EngineError as error:
+        return found | {"refusal": str(error)}
+    return found | _planned(facts, settings)
 
 
 def _planned(facts: Facts, settings: EngineSettings) -> dict[str, Any]:
@@ -68,7 +79,7 @@ def _writer(optimizer: str, plan: Plan, facts: Facts) -> dict[str, str]:
     left, host = facts.free - plan.peak + transient, facts.host_free - plan.host
     free = free_memory(replace(facts, free=left, host_free=host), transient, plan.form("text_encoder").dtype)
     if optimizer == "auto" and not choose.stays(plan, facts.kind):
-        chosen, better = presets.best(free, facts.kind)
+        chosen, better = writers.best(free, facts.kind)
         return {"writer_chosen": chosen, "writer_better": better}
     if optimizer in ("auto", "rules", "text-encoder"):
         return {}
@@ -96,4 +107,4 @@ def _sizes(settings: EngineSettings) -> Sizes | None:
     files = sources.here(settings)
     if files is not None:
         return sizes.read(files) if kind(settings.model) in OURS else None
-    return Z_IMAGE if "z-image" in settings.model.casefold() else None
+    return presets.sizes_before(settings)

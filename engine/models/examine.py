@@ -8,13 +8,15 @@ check is the code that loading runs; nothing is downloaded and nothing is drawn.
 import json
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
 import torch
 
 from engine.fake import striped
 from engine.files import hub, shards
-from engine.models import classifier, sources
+from engine.memory.probe import probe
+from engine.models import classifier, presets, sources
 from engine.models.describe import describe
 from engine.models.registry import OURS, kind
 from engine.models.zimage.lora import Loras, lora_folder
@@ -43,6 +45,9 @@ Look = Callable[[EngineSettings], Iterator[Check]]
 
 def examine(settings: EngineSettings) -> dict[str, Any]:
     """Return the device's facts and the plan as `describe` does, and `checks`."""
+    found = describe(settings)
+    with suppress(EngineError):
+        settings = presets.expanded(settings, lambda: probe(settings.device))
     checks = [*_checked("model", check_model, settings), *_checked("prompts", check_writer, settings)]
     for subject, look in (
         ("loras", check_loras),
@@ -51,7 +56,6 @@ def examine(settings: EngineSettings) -> dict[str, Any]:
     ):
         if getattr(settings, subject):
             checks += _checked(subject, look, settings)
-    found = describe(settings)
     if found.get("refusal") in [check.text for check in checks]:
         del found["refusal"]
     return found | {"checks": [check._asdict() for check in checks]}

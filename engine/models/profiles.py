@@ -11,6 +11,7 @@ from typing import Any
 from engine import embedded
 from engine.embedded.vocabulary import COLOURS, PLACES, SUBJECTS, TIMES
 from engine.files import hub, shards
+from engine.files.published import form_of
 from engine.types import GRID, MOST_GUIDANCE, MOST_STEPS, EngineError, ModelProfile
 
 EMBEDDED = embedded.NAME
@@ -107,7 +108,7 @@ CARD = "README.md"
 
 
 def profile(model: str, size: int = 0, base: str = "") -> ModelProfile:
-    """Describe `embedded`, a model directory, a hub id, or a single file by the `base` of its other parts.
+    """Describe `embedded`, the preset, a directory, a hub id, or a single file by its other parts' `base`.
 
     `size` replaces the native side, 0 leaves it.
 
@@ -115,8 +116,13 @@ def profile(model: str, size: int = 0, base: str = "") -> ModelProfile:
     guidance_scale, negatives and reads; what it leaves out is as for Z-Image. Raises
     `EngineError("bad_input")` when that file is wrong.
     """
-    file = hub.single_name(model)
-    described = replace(_described(base or Z_IMAGE), name=file) if file else _described(model)
+    if (form := form_of(model)) is not None:
+        described = _described(Z_IMAGE)
+        described = replace(described, name=f"{described.name} {form}".strip())
+    elif file := hub.single_name(model):
+        described = replace(_described(base or Z_IMAGE), name=file)
+    else:
+        described = _described(model)
     side = min(size, described.max_size) // GRID * GRID
     return replace(described, base_size=side) if size else described
 

@@ -6,7 +6,7 @@ The backends themselves are imported when they are needed.
 import logging
 from typing import Any
 
-from engine.files import hub, shards
+from engine.files import hub, published, shards
 from engine.models.profiles import EMBEDDED, locate
 from engine.types import EngineSettings
 
@@ -35,7 +35,7 @@ def kind(model: str) -> str:
 
     Raises `EngineError("model_missing")` for a model that can't be had.
     """
-    if model == EMBEDDED or hub.single_name(model):
+    if model == EMBEDDED or hub.single_name(model) or published.form_of(model) is not None:
         return OURS[0]
     file = (hub.folder(model) or locate(model) or hub.download(model, [INDEX])) / INDEX
     if not file.exists():

@@ -24,7 +24,7 @@ from engine.memory.planner import choose_largest
 from engine.memory.probe import probe
 from engine.memory.residency import FreeMemory, free_memory
 from engine.memory.weights import PackedLinear
-from engine.models import sources
+from engine.models import presets, sources
 from engine.models.profiles import EMBEDDED, profile
 from engine.models.zimage.block import side_by_side
 from engine.models.zimage.components import Components
@@ -55,6 +55,7 @@ def load(settings: EngineSettings) -> ZImagePipeline:
     """
     device, options = use_device(settings.device), SamplingOptions.of(settings.experimental)
     lora_folder(settings.loras)
+    settings = presets.expanded(settings, lambda: probe(settings.device))
     torch.set_num_threads(settings.threads or threads())
     files = find(settings)
     plan = planned(settings, files)

@@ -104,6 +104,17 @@ def test_headers_have_the_numbers_of_the_published_models(headers: Headers) -> N
         assert stack.gguf.block == known.linear // block * size
 
 
+@pytest.mark.parametrize("quant", ["Q8_0", "Q6_K", "Q4_K", "Q2_K"])
+def test_before_a_download_the_files_lengths_say_nearly_what_their_headers_say(
+    headers: Headers, quant: str
+) -> None:
+    guessed = sizes.of_gguf(*(file.stat().st_size for file in headers.files(quant)))
+    for gib in (6, 8, 12, 16):
+        before, after = choose(card(gib), guessed, PlanRequest()), headers.plan(quant, gib)
+        assert before.peak == pytest.approx(after.peak, rel=0.1)
+        assert before.streamed_bytes == pytest.approx(after.streamed_bytes, abs=0.6 * GIB)
+
+
 def test_fewer_bits_never_take_more(headers: Headers) -> None:
     peaks = [choose(card(24), headers.sizes(quant), PlanRequest()).peak for quant in ("Q8_0", "Q5_K", "Q2_K")]
     assert peaks == sorted(peaks, reverse=True)
