@@ -27,7 +27,7 @@ from bot.storage import lock
 from bot.storage.database import UnusableDatabaseError
 from bot.wiring import CommandError, UsageError
 from engine import output
-from engine.files import hub
+from engine.progress import bars
 from engine.types import EngineError
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ def _setup(context: typer.Context, file: ConfigFile = None) -> None:
         raise UsageError(f"{path}: nothing can be written there; name another place by --config")
     settings = config.load(path) if path.exists() else Config()
     _log(settings, serves=False)
+    _use_mirror(settings)
     questions = wizard.Wizard(_outside(settings), texts := Texts(), language := wiring.terminal_locale())
     if changes := asyncio.run(questions.run(settings)):
         wizard.write(path, changes)
@@ -253,6 +254,50 @@ def _cluster_init(
     print(cluster_files.init(folder, host, bot, worker))
 
 
+catalogue = typer.Typer(
+    help="List what draws and writes prompts, download it, remove it.", invoke_without_command=True
+)
+app.add_typer(catalogue, name="models")
+Form = Annotated[
+    str, typer.Option(metavar="FORM", help="A form of z-image-turbo, such as q4_k; without it what suits.")
+]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="As the list has it, or OWNER/REPOSITORY/FILE.")]
+
+
+@catalogue.callback()
+def _models(context: typer.Context, file: ConfigFile = None) -> None:
+    context.obj = file or context.obj
+    if context.invoked_subcommand is None:
+        from bot.setup import models
+
+        print(models.table(asyncio.run(models.listed(_settings(context, None)))))
+
+
+@catalogue.command("fetch")
+def _models_fetch(context: typer.Context, name: Name, form: Form = "", file: ConfigFile = None) -> None:
+    """Download a model beforehand; what broke off goes on where it was."""
+    settings = _settings(context, file)
+    from bot.setup import models
+
+    named = f"{name}:{form}" if form else name
+    offer = asyncio.run(models.wanted(settings, named))
+    print(models.amount(offer), file=sys.stderr)
+    # Not in asyncio, where Ctrl+C would wait for the end of the download.
+    with bars() as show:
+        models.fetch(offer, show)
+    key = "name" if offer.does == "draws" else "optimizer"
+    print(f'[model] {key} = "{named.casefold()}"' if offer.does else f"{offer.name} is here")
+
+
+@catalogue.command("remove")
+def _models_remove(context: typer.Context, name: Name, form: Form = "", file: ConfigFile = None) -> None:
+    """Delete what was downloaded; what another form that is here needs stays."""
+    _settings(context, file)
+    from bot.setup import models
+
+    print(f"{models.remove(f'{name}:{form}' if form else name) / 1e9:.1f} GB freed")
+
+
 def _in_cluster(settings: Config) -> Config:
     """Return the settings of a machine in a cluster; raises `UsageError` for any other."""
     if not settings.cluster.url:
@@ -264,7 +309,11 @@ def _in_cluster(settings: Config) -> Config:
 
 
 def _outside(settings: Config) -> "wizard.Outside":
-    from bot.setup import doctor, wizard
+    from bot.setup import doctor, models, wizard
+
+    async def size() -> int | None:
+        chosen = [row for row in await models.listed(settings) if row.get("is_chosen")]
+        return chosen[0]["size"] if chosen else None
 
     def fault(name: str) -> str:
         try:
@@ -278,7 +327,7 @@ def _outside(settings: Config) -> "wizard.Outside":
         show=print,
         look=lambda name: doctor.probe(replace(settings, model=replace(settings.model, name=name))),
         fault=fault,
-        size=lambda name: asyncio.to_thread(hub.download_size, name),
+        size=size,
         check={
             "discord": lambda token: wiring.ask_platform("discord", replace(settings.discord, token=token)),
             "telegram": lambda token: wiring.ask_platform(
@@ -306,9 +355,16 @@ def _settings(context: typer.Context, file: Path | None, serves: bool = False) -
     file = file or context.obj
     settings = config.load(file)
     _log(settings, serves)
+    _use_mirror(settings)
     if exposed := config.exposed(file, settings):
         log.warning(exposed)
     return settings
+
+
+def _use_mirror(settings: Config) -> None:
+    """Have the hub's client, which reads its address when it is imported, ask another server."""
+    if settings.model.mirror:
+        os.environ.setdefault("HF_ENDPOINT", settings.model.mirror)
 
 
 def _log(settings: Config, serves: bool) -> None:

@@ -30,6 +30,8 @@ class LoopbackHub(ThreadingHTTPServer):
         self.silent_after: float | None = None
         """The share of a file after which nothing more comes, as long as `silence` isn't set."""
         self.silence = threading.Event()
+        self.reached = threading.Event()
+        """Set where nothing more comes."""
         self.refuses: tuple[int, str] | None = None
         """A status and the hub's code for it, for every question."""
         self.ranges: list[str] = []
@@ -135,6 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(rest)
             self.wfile.flush()
         if hub.silent_after is not None:
+            hub.reached.set()
             hub.silence.wait()
         self.close_connection = len(rest) < len(content) - start
 

@@ -40,6 +40,7 @@ WIRING = {
     Path("bot/wiring.py"),
     Path("bot/setup/cluster.py"),
     Path("bot/setup/cluster_files.py"),
+    Path("bot/setup/models.py"),
 }
 
 

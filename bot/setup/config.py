@@ -61,13 +61,15 @@ _LIMITS = {
     "max_megapixels": between(0.0, 100.0),
     "priority": between(0, 10),
 }
-_SERVER = matching(r"https?://[\w.-]+\S*|https?://\[[0-9a-fA-F:]+\]\S*", "an https:// address")
+_SERVER_PATTERN = r"https?://[\w.-]+\S*|https?://\[[0-9a-fA-F:]+\]\S*"
+_SERVER = matching(_SERVER_PATTERN, "an https:// address")
 CHECKS: Mapping[str, Check] = {
     "log_level": one_of("debug", "info", "warning", "error"),
     "model.device": matching(r"auto|cpu|mps|cuda(:\d+)?", "auto, cpu, mps, cuda or cuda:N"),
     "model.dtype": one_of("auto", "float32", "bfloat16", "float16"),
     "model.threads": between(0, 1024),
     "model.weights": one_of("auto", "plain", "bfloat16", "int8", "float8", "4bit"),
+    "model.mirror": matching(rf"|{_SERVER_PATTERN}", "an https:// address, or empty"),
     "model.size": between(0, 4096),
     "model.idle_minutes": between(0.0, 10_000.0),
     "model.experimental": each_matching("|".join(EXPERIMENTS), ", ".join(EXPERIMENTS)),
@@ -106,9 +108,13 @@ CHECKS: Mapping[str, Check] = {
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig(ModelSettings):
-    """What draws, and on what. `size` is the side of the square drawn by default, 0 for the model's own."""
+    """What draws, and on what. `size` is the side of the square drawn by default, 0 for the model's own.
+
+    `mirror` is the address of a server in the hub's place, "" for the hub or `HF_ENDPOINT`.
+    """
 
     name: str = "embedded"
+    mirror: str = ""
     size: int = 0
     idle_minutes: float = 0.0
 

@@ -84,17 +84,21 @@ async def probe(config: Config) -> dict[str, Any]:
 
     Empty when torch does not start.
     """
-    settings = json.dumps(asdict(engine_settings(config)))
+    found: dict[str, Any] = await ask("engine.models.examine", json.dumps(asdict(engine_settings(config))))
+    return found or {}
+
+
+async def ask(module: str, argument: str) -> Any:
+    """Return what a module of the engine says as JSON, in a process of its own; None where it cannot run."""
     child = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "engine.models.examine", settings),
+        *("-m", module, argument),
         env=os.environ | {"HF_HUB_OFFLINE": "1"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
     answer, _ = await child.communicate()
-    found: dict[str, Any] = json.loads(answer) if child.returncode == 0 else {}
-    return found
+    return json.loads(answer) if child.returncode == 0 else None
 
 
 def _python() -> Finding:
@@ -232,13 +236,24 @@ def files(
     """Report what loading would say of the model and of the other files in the configuration."""
     found_in_files = checks(found)
     if not any(each.grade == "problem" and each.subject == "model" for each in found_in_files):
-        yield _model(config, where, download)
+        yield _preset(found, config) if "form" in found else _model(config, where, download)
     yield from found_in_files
 
 
 def checks(found: dict[str, Any]) -> list[Finding]:
     """Return what loading would say of the files."""
     return [Finding(each["grade"], each["subject"], each["text"]) for each in found.get("checks", ())]
+
+
+def _preset(found: dict[str, Any], config: Config) -> Finding:
+    name = f"{config.model.name} as {found['form']}"
+    if not found["missing"]:
+        return Finding("ok", "model", f"{name}, {found['size'] / 1e9:.1f} GB on disk")
+    fix = (
+        f"the first start downloads it ({found['missing'] / 1e9:.1f} GB); "
+        f"or beforehand: `python -m bot models fetch {config.model.name}`"
+    )
+    return Finding("note", "model", f"{name} is not on this machine yet", fix)
 
 
 def _model(config: Config, where: Path | None, download: int | None) -> Finding:

@@ -18,11 +18,11 @@ from bot.setup import config, doctor
 from bot.setup.config import Config
 from bot.setup.doctor import Finding
 
-LARGE = "Tongyi-MAI/Z-Image-Turbo"
+LARGE = "z-image-turbo"
 OFFERED = {"1": "embedded", "2": LARGE}
 """The models that a number chooses."""
-LARGE_BYTES = 33e9
-"""What the hub has of it, where it cannot be asked."""
+LARGE_BYTES = 20.7e9
+"""Its largest form, where torch cannot say which one suits."""
 BYTES_A_SECOND = 100e6 / 8
 """The connection for which the time of a download is told."""
 REMOVE = "-"
@@ -39,14 +39,15 @@ class Outside:
 
     `ask` returns the answer to a question, and one that is `hidden` shows it to nobody. `look` finds what
     `doctor.probe` finds for a model, `fault` says what stands against a model's name, "" for nothing, `size`
-    returns the bytes of a download or None. `check` asks a platform whether a token is good.
+    returns the bytes of the large model in the form that suits, or None. `check` asks a platform whether a
+    token is good.
     """
 
     ask: Callable[[str, bool], str]
     show: Callable[[str], None]
     look: Callable[[str], Awaitable[dict[str, Any]]]
     fault: Callable[[str], str]
-    size: Callable[[str], Awaitable[int | None]]
+    size: Callable[[], Awaitable[int | None]]
     check: Mapping[str, Callable[[str], Awaitable[list[Finding]]]]
 
 
@@ -67,7 +68,7 @@ class Wizard:
         return changes
 
     async def _model(self, current: Config) -> Changes:
-        seconds = (size := await self._outside.size(LARGE) or LARGE_BYTES) / BYTES_A_SECOND
+        seconds = (size := await self._outside.size() or LARGE_BYTES) / BYTES_A_SECOND
         duration = format.about(self._texts, self._locale, seconds)
         self._tell("setup-model", large=LARGE, gigabytes=round(size / 1e9), duration=duration)
         while answer := self._ask("setup-which", now=current.model.name):

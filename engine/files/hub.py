@@ -36,7 +36,7 @@ MODEL_FILES = (
 """What is downloaded of a model in diffusers layout, but for `LEFT_OUT`."""
 LEFT_OUT = ("*.fp16.*", "*.non_ema*", "safety_checker/*", "*onnx*")
 WANTED = "give the folder of a model in diffusers layout, or a hub id such as Tongyi-MAI/Z-Image-Turbo"
-ADVICE = f"use embedded, or {WANTED}"
+ADVICE = f"use embedded or z-image-turbo, or {WANTED}"
 CONFIGS = (INDEX, "profile.json", "*/*.json", "*/*.txt", "*/*.jinja", "preview.safetensors")
 """What is downloaded of a model whose weights come from elsewhere."""
 ANSWER_WITHIN = 10.0

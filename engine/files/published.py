@@ -4,7 +4,6 @@ Sizes and checksums are as several programs that download these files have them;
 compared with what the hub says. All of them are under the Apache licence 2.0.
 """
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from engine.files import hub
@@ -57,7 +56,7 @@ class Form(NamedTuple):
         return self.transformer.file.endswith(".gguf")
 
 
-FORMS: Mapping[str, Form] = {
+FORMS: dict[str, Form] = {
     "bf16": Form(
         RemoteFile(
             _COMFY,

@@ -1,22 +1,25 @@
 """The preset `z-image-turbo`: which form of its published files suits a machine, and what takes their place.
 
-Also what there is to download by name. Knows device facts; imports no torch.
+Also what there is to download by name: `python -m engine.models.presets DEVICE` lists it as JSON, for callers
+without torch.
 """
 
+import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from engine.embedded import NAME as EMBEDDED
 from engine.files import hub, published
 from engine.files.hub import RemoteFile
 from engine.files.published import FORMS, PRESET, Form, form_of
 from engine.memory import sizes
-from engine.memory.plan import GIB, Plan, PlanRequest
+from engine.memory.plan import GIB, Plan, PlanRequest, gib
 from engine.memory.planner import choose, choose_largest
-from engine.memory.probe import Facts
+from engine.memory.probe import Facts, probe
 from engine.memory.sizes import Sizes
 from engine.prompts.llm import presets as writers
 from engine.prompts.llm import translator
@@ -24,10 +27,11 @@ from engine.types import EngineError, EngineSettings
 
 STREAMED = GIB
 """Bytes that may cross to the device in every step: about 0.05 s over PCIe 4, less than a step computes."""
+NARROW = ("int8", "float8", "4bit")
 CARDS = (6, 8, 12, 16, 24)
 _DRIVER, _MAIN_MEMORY = GIB // 2, 28 * GIB
 """Bytes that a card's driver is taken to use, and of main memory beside a card that nobody looked at."""
-Does = Literal["draws", "writes prompts", "translates"]
+Does = Literal["draws", "writes prompts", "translates", ""]
 
 
 class Offer(NamedTuple):
@@ -159,7 +163,7 @@ def sizes_before(settings: EngineSettings) -> Sizes | None:
 
 
 def _suits(form: Form, plan: Plan) -> bool:
-    is_narrowed = plan.weights in ("int8", "float8", "4bit") and plan.weights != plan.request.weights
+    is_narrowed = plan.weights in NARROW and plan.weights != plan.request.weights
     if not form.is_gguf:
         return not plan.streams and plan.text_encoder == "resident" and not is_narrowed
     return plan.streamed_bytes <= STREAMED and plan.decode != "tiles" and not is_narrowed
@@ -197,3 +201,40 @@ def _completed(settings: EngineSettings, facts: Callable[[], Facts] | None) -> E
     if here or facts is None:
         return _filled(settings, here[0] if here else FORMS["q4_k"])
     return _filled(settings, FORMS[suited(facts(), _request(settings))])
+
+
+def listed(facts: Facts | None) -> list[dict[str, Any]]:
+    """Return every offer in plain values: `name`, `does`, `licence`, `size`, `missing`, whether it `is_here`.
+
+    For what draws, `cards` says how it lies on each of `CARDS` and `machine` how on this one; `is_chosen` is
+    the form that the preset's plain name takes here.
+    """
+    taken = ""
+    if facts is not None:
+        with suppress(EngineError):
+            taken = f"{PRESET}:{chosen(EngineSettings(model=PRESET), lambda: facts)}"
+    rows = []
+    for offer in offers():
+        row = {
+            "name": offer.name, "does": offer.does, "licence": offer.licence,
+            "size": offer.size, "missing": offer.missing, "is_here": offer.is_here,
+        }  # fmt: skip
+        if offer.does == "draws":
+            form = offer.name.partition(":")[2]
+            row["cards"] = [in_short(plan) for plan in on_cards(form)]
+            row["machine"] = in_short(on(facts, form)) if facts else ""
+            row["is_chosen"] = offer.name == taken
+        rows.append(row)
+    return rows
+
+
+def in_short(plan: Plan | None) -> str:
+    """Say of a layout whether the transformer stays `whole`, or what is streamed a step; "" for none."""
+    if plan is None:
+        return ""
+    narrowed = f" in {plan.weights}" if plan.weights in NARROW else ""
+    return (gib(plan.streamed_bytes) if plan.streams else "whole") + narrowed
+
+
+if __name__ == "__main__":
+    json.dump(listed(probe(sys.argv[1])), sys.stdout)

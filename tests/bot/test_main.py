@@ -4,22 +4,19 @@ import asyncio
 import io
 import json
 import locale
-import logging
 import os
 import signal
 import socket
 import sys
-import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from bot import __main__, wiring
+from bot import wiring
 from bot.replies.shrink import encoded
 from bot.setup import doctor, imagine
 from bot.setup.config import Config, load
@@ -28,10 +25,10 @@ from bot.storage.jobs import JobStore
 from bot.storage.lock import exclusive
 from bot.types import Params
 from engine.fake import FakeEngine
-from engine.files import hub
 from engine.models import profiles
 from engine.pictures.metadata import Parameters, write
 from engine.types import Event, ModelProfile, Progress, Task
+from tests.bot.conftest import Bot
 
 has_full_disk = pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
 
@@ -41,36 +38,6 @@ def blank() -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (16, 16), "teal").save(file, "PNG")
     return file.getvalue()
-
-
-class Done(NamedTuple):
-    """How a command ended."""
-
-    status: object
-    out: str
-    err: str
-
-
-Bot = Callable[..., Done]
-
-
-@pytest.fixture
-def bot(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Bot:
-    """Run commands in this process; its log and its hooks for uncaught errors are put back afterwards."""
-    monkeypatch.setattr(logging.root, "handlers", [])
-    for logger in (logging.root, logging.getLogger("httpx"), logging.getLogger("telegram.request")):
-        monkeypatch.setattr(logger, "level", logger.level)
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-
-    def command(*words: str, **environment: str) -> Done:
-        for name, value in environment.items():
-            monkeypatch.setenv(f"ZIMAGE_BOT_{name}", value)
-        with pytest.raises(SystemExit) as ended:
-            __main__.main(words)
-        return Done(ended.value.code, *capfd.readouterr())
-
-    return command
 
 
 @pytest.mark.parametrize(
@@ -84,6 +51,8 @@ def bot(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> B
         (["optimize", "--help"], ["PROMPT", "--config"]),
         (["info", "--help"], ["FILE", "--config"]),
         (["doctor", "--help"], ["--config"]),
+        (["models", "--help"], ["fetch", "remove", "--config"]),
+        (["models", "fetch", "--help"], ["NAME", "--form", "--config"]),
     ],
 )
 def test_every_command_has_its_help(bot: Bot, words: list[str], named: list[str]) -> None:
@@ -423,6 +392,10 @@ def test_a_platform_whose_library_cannot_be_used_is_a_problem(
     assert "✗ discord   its library cannot be used: RuntimeError('no SOCKS here for [redacted]')" in done.out
 
 
+async def unasked(module: str, argument: str) -> None:
+    """Stand for an engine that says nothing."""
+
+
 @pytest.mark.parametrize(
     ("language", "line"),
     [("C", "Written: "), ("zh_CN.UTF-8", "已写入 "), ("ja_JP.UTF-8", "に書き込みました")],
@@ -437,7 +410,7 @@ def test_setup_writes_what_was_typed(
     monkeypatch.setenv("LC_ALL", language)
     monkeypatch.setattr(sys, "stdin", io.StringIO("\n\n123456:abc\n"))
     monkeypatch.setattr("adapters.telegram.examine.examine", good)
-    monkeypatch.setattr(hub, "download_size", lambda name: None)
+    monkeypatch.setattr(doctor, "ask", unasked)
     done = bot("setup", "--config", str(file))
     assert done.status == 0
     assert line in done.out
@@ -456,7 +429,7 @@ def test_ctrl_c_at_a_question_changes_nothing(
             raise AssertionError("the question waits for the end of the line")
 
     monkeypatch.setattr(sys, "stdin", Keyboard())
-    monkeypatch.setattr(hub, "download_size", lambda name: None)
+    monkeypatch.setattr(doctor, "ask", unasked)
     done = bot("setup", "--config", str(tmp_path / "config.toml"))
     assert (done.status, done.err) == (130, "")
     assert list(tmp_path.iterdir()) == []
@@ -468,6 +441,6 @@ def test_setup_without_a_person_changes_nothing(
     file = tmp_path / "config.toml"
     file.write_text("log_level = 'error'")
     monkeypatch.setattr(sys, "stdin", io.StringIO())
-    monkeypatch.setattr(hub, "download_size", lambda name: None)
+    monkeypatch.setattr(doctor, "ask", unasked)
     assert "Nothing was changed" in bot("setup", "--config", str(file)).out
     assert file.read_text() == "log_level = 'error'"

@@ -53,7 +53,7 @@ class Answers:
     def _fault(self, name: str) -> str:
         return "no such folder" if name.startswith("/") else ""
 
-    async def _size(self, name: str) -> int | None:
+    async def _size(self) -> int | None:
         return None
 
     async def _check(self, token: str) -> list[Finding]:
@@ -77,7 +77,7 @@ async def test_a_model_and_two_tokens_are_asked_for() -> None:
         ("telegram", "token"): "good",
     }
     assert len(person.hidden) == 2
-    assert "33 GB to download, about 44 minutes" in "".join(person.printed)
+    assert "21 GB to download, about 28 minutes" in "".join(person.printed)
     assert "bfloat16; all stays" in "".join(person.printed)
 
 

@@ -1,9 +1,9 @@
 """The preset of public files: which form suits a machine, and what stands in the settings for it."""
 
+import re
 from collections import namedtuple
 from collections.abc import Iterator
 from pathlib import Path
-from types import MappingProxyType
 
 import pytest
 
@@ -11,7 +11,7 @@ from engine.embedded import WEIGHTS
 from engine.files import hub, published
 from engine.files.hub import RemoteFile
 from engine.files.published import FORMS, Form
-from engine.memory.plan import PlanRequest
+from engine.memory.plan import GIB, PlanRequest
 from engine.memory.probe import Facts
 from engine.models import presets, sources
 from engine.models.describe import describe
@@ -22,6 +22,7 @@ from tests.engine.memory.test_plan import card, cpu
 from tests.loopback_hub import LoopbackHub, serving
 
 PRESET = EngineSettings(model="z-image-turbo")
+ROOT = Path(__file__).parents[2]
 Usage = namedtuple("Usage", "total used free")
 
 
@@ -34,18 +35,13 @@ def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback
 
 def fetched(remote: LoopbackHub, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Have the files of these forms here, small ones in place of the published."""
-    small = {}
     for name, form in FORMS.items():
-        files = []
         for file in form:
             remote.files[file.repository, file.file] = f"{name} {file.file}".encode()
-            files.append(file._replace(sha256=""))
-        small[name] = Form(*files)
-    monkeypatch.setattr(presets, "FORMS", MappingProxyType(small))
-    monkeypatch.setattr(published, "FORMS", MappingProxyType(small))
+        monkeypatch.setitem(FORMS, name, Form(*(file._replace(sha256="") for file in form)))
     for name in names:
-        for file in small[name]:
-            file._replace(size=0).fetch()
+        for file in FORMS[name]:
+            file.fetch()
 
 
 def facts(gib: float, host: float = 28) -> Facts:
@@ -176,3 +172,19 @@ def test_every_published_file_has_its_size_and_all_but_one_a_checksum() -> None:
     assert all(file.size > 3e8 for file in files)
     assert [file.file for file in files if len(file.sha256) != 64] == ["z_image_turbo-Q2_K.gguf"]
     assert published.known(RemoteFile(*FORMS["q8_0"].vae[:2])) == FORMS["q8_0"].vae
+
+
+@pytest.mark.parametrize(
+    "line",
+    re.findall(r"^\| `(?:bf16|q\d\w+)` .*$", (ROOT / "docs/models.md").read_text("utf-8"), re.MULTILINE),
+)
+def test_the_documents_table_of_forms_is_what_is_planned(line: str) -> None:
+    name, download, by_itself, streamed = (cell.strip() for cell in line.strip("|").split("|"))
+    form = name.strip("`")
+    assert download == f"{FORMS[form].size / 1e9:.1f} GB"
+    plans = presets.on_cards(form)[:3]
+    assert (
+        streamed == ", ".join(f"{round(plan.streamed_bytes / GIB, 1):g}" for plan in plans if plan) + " GiB"
+    )
+    for gib in map(int, re.findall(r"\d+", by_itself)):
+        assert presets.suited(facts(gib), PlanRequest()) == form
