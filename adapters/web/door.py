@@ -5,6 +5,7 @@ field where a token opens it. Knows no job.
 """
 
 import logging
+import re
 import socket
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -15,7 +16,7 @@ from aiohttp.typedefs import Handler
 
 from adapters.web import bodies
 from adapters.web.identity import Gate, Shut, locale_of
-from adapters.web.pages import FOLDER, Pages
+from adapters.web.pages import Pages
 from bot.locales.texts import Texts
 from bot.replies.format import cut
 
@@ -23,6 +24,9 @@ STALLED_MS = 60_000
 """How long a reader may take nothing of an answer before the connection is closed."""
 LONGEST_FORM = 4_000
 SHOWN_PATH = 80
+WORTH_COMPRESSING = 1_000
+"""Bytes of a text from which on compressing it saves more than it costs."""
+TEXTS = ("text/html", "text/css", "text/javascript", "application/json", "image/svg+xml")
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
@@ -102,14 +106,6 @@ class Door:
         return web.json_response({"error": sentence, "code": CODES[shut.status]}, status=shut.status)
 
 
-async def file(request: web.Request) -> web.StreamResponse:
-    """One file that a page loads."""
-    name = request.match_info["file"]
-    if name not in {path.name for path in FOLDER.iterdir() if path.suffix != ".html"}:
-        raise web.HTTPNotFound
-    return web.FileResponse(FOLDER / name)
-
-
 def expected(handler: Answers) -> Answers:
     """Refuse what no client expects before aiohttp does, outside of every middleware and in its own words."""
 
@@ -126,6 +122,28 @@ async def secure(_: web.Request, response: web.StreamResponse) -> None:
     """Give an answer the headers that keep a page safe."""
     response.headers.update(SECURITY_HEADERS)
     response.headers.setdefault("Cache-Control", "no-cache")
+
+
+@web.middleware
+async def compress(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Compress an answer's text where that saves something and the client takes it; no stream."""
+    response = await handler(request)
+    if not isinstance(response, web.Response) or not isinstance(response.body, bytes):
+        return response
+    if len(response.body) >= WORTH_COMPRESSING and response.content_type in TEXTS:
+        response.headers["Vary"] = "Accept-Encoding"
+        if takes_gzip(request.headers.get("Accept-Encoding", "")):
+            # aiohttp's own choice reads "gzip;q=0", which forbids it, as a wish for it.
+            response.enable_compression(web.ContentCoding.gzip)
+    return response
+
+
+def takes_gzip(accepted: str) -> bool:
+    """Return whether an Accept-Encoding header allows gzip."""
+    codings = (each.partition(";q=") for each in accepted.replace(" ", "").lower().split(","))
+    weights = {name: weight for name, _, weight in codings}
+    weight = weights.get("gzip", weights.get("*", "0"))
+    return not re.fullmatch(r"0(\.0*)?", weight)
 
 
 def _limit_stalling(request: web.Request) -> None:

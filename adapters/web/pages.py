@@ -5,15 +5,15 @@ Knows templates, words and limits; knows no request.
 
 import html
 import json
-from pathlib import Path
+import re
 from string import Template
 
 from aiohttp import web
 
+from adapters.web.assets import FOLDER, script
 from bot.locales.texts import Texts
 from engine.types import MOST_GUIDANCE, MOST_STEPS
 
-FOLDER = Path(__file__).parent / "page"
 PREFIX = "page-"
 BLANKS = {name: f"{{{name}}}" for name in ("job", "when", "limit")}
 """What the page's scripts fill in themselves."""
@@ -25,6 +25,7 @@ class Pages:
 
     def __init__(self, texts: Texts) -> None:
         self._texts = texts
+        self._scripted = sorted(set(re.findall(r"\bstrings\.(\w+)", script())))
         self._templates = {path.stem: Template(path.read_text("utf-8")) for path in FOLDER.glob("*.html")}
 
     def show(self, name: str, locale: str, status: int = 200, **values: str) -> web.Response:
@@ -34,7 +35,8 @@ class Pages:
             for key in self._texts.keys(PREFIX)
         }
         # A "<" would end the script that the words stand in.
-        strings = json.dumps(words, ensure_ascii=False).replace("<", "\\u003c")
+        scripted = {key: words[key] for key in self._scripted}
+        strings = json.dumps(scripted, ensure_ascii=False).replace("<", "\\u003c")
         blanks = {key: html.escape(text) for key, text in (words | values).items()}
         tag = self._texts.say(locale, "language-tag")
         page = self._templates[name].substitute(blanks, **LIMITS, language=tag, strings=strings)

@@ -11,7 +11,8 @@ from aiohttp import web
 
 from adapters.web.address import read_place
 from adapters.web.api import Api
-from adapters.web.door import Door, expected, file, secure
+from adapters.web.assets import Assets
+from adapters.web.door import Door, compress, expected, secure
 from adapters.web.events import Hub
 from adapters.web.identity import Gate, load_key
 from adapters.web.presence import GRACE, Presence
@@ -104,12 +105,12 @@ class WebPlatform:
         presence = Presence(lambda person: api.left(person), self._grace, self._sleep)
         api = Api(core, self._replies, self._gate, self.hub, presence, self._loras)
         door = Door(self._gate, self._replies.texts)
-        app = web.Application(middlewares=[door.guard, api.refusals])
+        app = web.Application(middlewares=[compress, door.guard, api.refusals])
         app.add_routes(api.routes())
         app.router.add_get("/", door.page)
         app.router.add_post("/", door.enter)
         app.router.add_get("/healthz", partial(self._health, core))
-        app.router.add_get("/page/{file}", file)
+        app.router.add_get("/page/{file}", Assets().file)
 
         async def stop(_: web.Application) -> None:
             presence.close()

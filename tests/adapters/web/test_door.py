@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapters.web.pages import FOLDER
+from adapters.web.assets import FOLDER
 from bot.jobs.history import History
 from tests.adapters.web.site import BEARER, GUARDED, TOKEN, Site, passing, serving
 

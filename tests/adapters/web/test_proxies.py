@@ -90,6 +90,20 @@ async def test_steps_are_told_while_it_draws(tmp_path: Path, front: str, recipe:
 
 
 @documented
+@pytest.mark.parametrize("accepted", ["gzip", "identity", "br, gzip;q=0"])
+async def test_a_page_is_whole_compressed_or_not(
+    tmp_path: Path, front: str, recipe: str, root: str, accepted: str
+) -> None:
+    async with proxied(tmp_path, front, recipe) as (_, proxy):
+        for path in ("page/app.js", "api/hello"):
+            asked = BEARER | {"Accept-Encoding": accepted}
+            status, answer, body = await proxy.ask("GET", root + path, headers=asked)
+            assert (status, body[:1] in (b"{", b"c")) == (200, True)
+            assert answer.headers.get("Content-Encoding") == ("gzip" if accepted == "gzip" else None)
+            assert answer.headers["Vary"] == "Accept-Encoding"
+
+
+@documented
 async def test_a_picture_as_large_as_promised_passes(
     tmp_path: Path, front: str, recipe: str, root: str
 ) -> None:
