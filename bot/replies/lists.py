@@ -33,8 +33,9 @@ def help_text(texts: Texts, profile: ModelProfile, locale: str, admin: bool) -> 
     lines += [say(locale, "help-try", example=example) for example in examples]
     lines += ["", say(locale, "help-commands")]
     for command in [entry for entry in COMMANDS if admin or not entry.admins]:
+        names = dict.fromkeys((command.name, texts.words(locale, f"command-{command.name}.words")[0]))
         meaning = say(locale, f"command-{command.name}")
-        lines.append(say(locale, "help-line", name=f"/{command.name}", meaning=meaning))
+        lines.append(say(locale, "help-line", name=" ".join(f"/{name}" for name in names), meaning=meaning))
     lines += ["", say(locale, "help-flags")]
     for flag in FLAGS:
         if not flag.ignored:

@@ -11,6 +11,7 @@ import { Leaving } from "./leaving.js";
 import { Optimizer } from "./optimize.js";
 import { Viewer } from "./viewer.js";
 import { Menu } from "./menu.js";
+import { rove } from "./rove.js";
 import { strings } from "./strings.js";
 
 const SUGGESTIONS = 6;
@@ -36,6 +37,7 @@ const menu = new Menu(byId("menu"), {
 const leaving = new Leaving(byId("leaving"));
 let before; // the number that earlier jobs are below, undefined before the first answer
 
+for (const id of ["suggestions", "places", "rewriting", "additions"]) rove(byId(id));
 byId("earlier").addEventListener("click", earlier);
 addEventListener("keydown", shortcut);
 addEventListener("pagehide", () => chat.end());
@@ -59,7 +61,7 @@ function shortcut(event) {
   }
   if (target.matches("input, textarea, select") || document.querySelector("dialog[open]")) return;
   if (event.ctrlKey || event.metaKey || altKey) return;
-  const does = { "/": () => composer.text.focus(), g: () => gallery.open(), m: () => byId("open-menu").click(), "?": () => show(byId("keys")) }[key];
+  const does = { "/": () => composer.text.focus(), g: () => gallery.open(), m: () => menu.open(), "?": () => show(byId("keys")) }[key];
   if (!does) return;
   event.preventDefault();
   does();

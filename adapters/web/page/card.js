@@ -1,6 +1,7 @@
 // One answer of the bot: its pictures, words, progress and buttons, changed in place so that focus stays.
 
 import { here } from "./net.js";
+import { rove } from "./rove.js";
 import { strings } from "./strings.js";
 
 const SHOWN = 512;
@@ -35,7 +36,7 @@ export class Card {
     this.choices = element("div", { className: "choices", hidden: true });
     this.actions = element("div", { className: "actions", role: "toolbar", hidden: true });
     this.actions.setAttribute("aria-label", strings.actions);
-    this.actions.addEventListener("keydown", (event) => this.move(event));
+    for (const group of [this.frame, this.suggestions, this.actions]) rove(group);
     const parts = [this.parent, this.head, this.eta, this.bar, this.prompt, this.note, this.suggestions, this.choices, this.actions];
     const body = element("div", { className: "body" }, ...parts);
     this.element = element("div", { className: "card", hidden: true, tabIndex: -1 }, this.frame, body);
@@ -190,19 +191,7 @@ export class Card {
     this.buttons = buttons;
     this.actions.hidden = !rows.length;
     this.actions.replaceChildren(...rows.map((row) => element("div", { className: "row" }, ...row.map((each) => this.button(each)))));
-    const [first, ...others] = this.actions.querySelectorAll("button");
-    for (const button of others) button.tabIndex = -1;
-    if (focused) first?.focus();
-  }
-
-  /** One Tab reaches the buttons, the arrow keys go on among them. */
-  move({ key, target }) {
-    const buttons = [...this.actions.querySelectorAll("button")];
-    const by = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[key];
-    if (!by) return;
-    const next = buttons.at((buttons.indexOf(target) + by) % buttons.length);
-    [target.tabIndex, next.tabIndex] = [-1, 0];
-    next.focus();
+    if (focused) this.actions.querySelector("button")?.focus();
   }
 
   button(action) {

@@ -186,11 +186,13 @@ export class Chat {
     return Math.max(0, Math.min(scrollHeight - clientHeight, top));
   }
 
-  /** Who scrolls up looks at something else; who comes back to the newest turn follows again. */
+  /** Who scrolls away looks at something else; who comes back to the newest turn follows again. */
   scrolled() {
     const { scrollTop } = this.scroll;
-    if (scrollTop >= this.goal() - NEAR) this.following = true;
-    else if (scrollTop < this.last) this.following = false;
+    const away = scrollTop - this.goal();
+    if (Math.abs(away) <= NEAR) this.following = true;
+    // Further up or further down a turn that is higher than the window; else what grew has moved the goal.
+    else if (away > 0 || scrollTop < this.last) this.following = false;
     this.last = scrollTop;
   }
 

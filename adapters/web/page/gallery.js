@@ -3,6 +3,7 @@
 import { element } from "./card.js";
 import { show } from "./dialogs.js";
 import { ask, here } from "./net.js";
+import { rove } from "./rove.js";
 import { strings } from "./strings.js";
 
 const PAUSE = 250;
@@ -24,11 +25,16 @@ export class Gallery {
     dialog.querySelector("#leave").addEventListener("click", () => dialog.close());
     this.more.addEventListener("click", () => this.load());
     new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && this.load()).observe(this.more);
-    this.grid.addEventListener("keydown", (event) => this.move(event));
+    rove(this.grid, () => {
+      const across = getComputedStyle(this.grid).gridTemplateColumns.split(" ").length;
+      return { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -across, ArrowDown: across };
+    });
   }
 
   open() {
     show(this.dialog);
+    // On a touch screen a focused field would cover half of the pictures with a keyboard.
+    if (matchMedia("(pointer: coarse)").matches) this.dialog.querySelector("#leave").focus();
     this.search();
   }
 
@@ -71,16 +77,5 @@ export class Gallery {
     button.dataset.star = favourite ? "★" : "";
     button.addEventListener("click", () => this.viewer.open(this.pictures, picture));
     return element("li", {}, button);
-  }
-
-  /** The arrow keys go from picture to picture. */
-  move(event) {
-    const buttons = [...this.grid.querySelectorAll("button")];
-    const across = getComputedStyle(this.grid).gridTemplateColumns.split(" ").length;
-    const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -across, ArrowDown: across }[event.key];
-    const next = by && buttons[buttons.indexOf(document.activeElement) + by];
-    if (!next) return;
-    event.preventDefault();
-    next.focus();
   }
 }

@@ -27,6 +27,12 @@ export class Menu {
     });
   }
 
+  /** Open it by the keyboard. */
+  open() {
+    this.panel.showPopover();
+    this.panel.querySelector("button").focus();
+  }
+
   /** Offer languages, each in its own name. */
   offer(tags) {
     const name = (tag) => new Intl.DisplayNames([tag], { type: "language" }).of(tag.split("-")[0]);

@@ -3,10 +3,15 @@
 import { Card } from "./card.js";
 import { show } from "./dialogs.js";
 import { ask, here } from "./net.js";
+import { rove, UPRIGHT } from "./rove.js";
 import { strings } from "./strings.js";
 
 const SWIPE = 60;
 const COPIED = 1500;
+const PICKED = {
+  upscale: { emoji: "⬆️", label: strings.upscale },
+  vary: { emoji: "✨", label: strings.vary },
+};
 
 export class Viewer {
   constructor(dialog, press) {
@@ -24,6 +29,7 @@ export class Viewer {
     find("#copy-prompt").addEventListener("click", (event) => this.copyPrompt(event.target));
     find("#copy-seed").addEventListener("click", (event) => copy(event.target, this.picture.seed));
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+    for (const group of [this.actions, dialog.querySelector(".bar")]) rove(group, () => UPRIGHT);
     dialog.addEventListener("keydown", (event) => {
       if (event.key === "ArrowLeft") this.step(-1);
       if (event.key === "ArrowRight") this.step(1);
@@ -68,8 +74,11 @@ export class Viewer {
     const { reply } = await ask(`api/jobs/${picture.job}/message`);
     if (this.picture !== picture) return;
     const card = new Card({ press: (action) => this.do(action), enlarge: () => {} });
-    const fitting = reply.actions.flat().filter(({ label, index }) => !/^[UV]\d$/.test(label) || index === picture.index);
-    this.actions.replaceChildren(...fitting.map((action) => card.button(action)));
+    const isPick = ({ label }) => /^[UV]\d$/.test(label);
+    const fitting = reply.actions.flat().filter((action) => !isPick(action) || action.index === picture.index);
+    // "U3" stands for nothing where the grid is not seen.
+    const named = fitting.map((action) => (isPick(action) ? { ...action, ...PICKED[action.verb] } : action));
+    this.actions.replaceChildren(...named.map((action) => card.button(action)));
   }
 
   async do(action) {

@@ -1,5 +1,6 @@
 """The menu, the commands behind a slash, help in plain words, and the gallery with its viewer."""
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -108,6 +109,39 @@ async def test_the_gallery_finds_pictures_by_words_shape_and_star(site: Site, vi
     await expect(pictures).to_have_count(1)
     await visitor.page.get_by_label("Search in prompts").fill("zebra")
     await expect(visitor.page.locator("#none")).to_have_text("No pictures found.")
+
+
+async def test_the_gallery_finds_pictures_by_their_date(site: Site, visitor: Visitor) -> None:
+    await site.draw("a cat")
+    await visitor.page.clock.set_fixed_time(time.time() + 3 * 24 * 3600)
+    await choose(visitor, "Gallery")
+    pictures, days = visitor.page.locator("#pictures button"), visitor.page.get_by_label("Any time")
+    await expect(pictures).to_have_count(1)
+    await days.select_option("1")
+    await expect(pictures).to_have_count(0)
+    await days.select_option("7")
+    await expect(pictures).to_have_count(1)
+
+
+async def test_a_swipe_of_a_finger_goes_on_in_the_viewer(site: Site, browser: Browser) -> None:
+    for words in ("a cat", "a dog"):
+        await site.draw(words)
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    async with visiting(browser, site.url, **phone) as visitor:
+        await visitor.page.locator("#open-menu").tap()
+        await visitor.page.locator("#menu [name=gallery]").tap()
+        await expect(visitor.page.get_by_label("Search in prompts")).not_to_be_focused()
+        await visitor.page.locator("#pictures button").first.tap()
+        await expect(visitor.page.locator("#shown")).to_have_text("a dog")
+        fingers = await visitor.page.context.new_cdp_session(visitor.page)
+        for kind, points in (
+            ("touchStart", [{"x": 300, "y": 300}]),
+            ("touchMove", [{"x": 200, "y": 300}]),
+            ("touchMove", [{"x": 100, "y": 300}]),
+            ("touchEnd", []),
+        ):
+            await fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        await expect(visitor.page.locator("#shown")).to_have_text("a cat")
 
 
 async def test_the_viewer_goes_on_by_key_and_back_closes_it_and_then_the_gallery(

@@ -136,6 +136,14 @@ async def test_info_is_a_notice_one_can_dismiss(visitor: Visitor) -> None:
     await expect(card.locator(".notice")).to_have_count(0)
 
 
+async def test_what_a_button_of_a_high_card_answers_is_in_view(site: Site, browser: Browser) -> None:
+    async with visiting(browser, site.url, viewport={"width": 390, "height": 700}) as visitor:
+        card = await visitor.say("a dragon --count 4")
+        await visitor.picture(card)
+        await visitor.press(card, "info")
+        await expect(card.locator(".notice .text")).to_be_in_viewport()
+
+
 async def test_a_picture_opens_in_full_size_and_escape_closes_it(visitor: Visitor) -> None:
     card = await visitor.say("a cat")
     address = await visitor.picture(card)
@@ -169,7 +177,7 @@ async def test_a_phone_never_scrolls_sideways(site: Site, browser: Browser, widt
         assert await visitor.page.evaluate("document.querySelector('main').scrollWidth") <= width
 
 
-async def test_every_control_has_a_name_and_tab_reaches_them_in_order(visitor: Visitor) -> None:
+async def test_every_control_has_a_name(visitor: Visitor) -> None:
     card = await visitor.say("a cat")
     await visitor.picture(card)
     nameless = await visitor.page.evaluate(
@@ -178,12 +186,6 @@ async def test_every_control_has_a_name_and_tab_reaches_them_in_order(visitor: V
                 && !el.textContent.trim() && !el.title && !el.hasAttribute('alt')).map(el => el.outerHTML)"""
     )
     assert nameless == []
-    reached = []
-    await visitor.text.focus()
-    for _ in range(5):
-        await visitor.page.keyboard.press("Tab")
-        reached.append(await visitor.page.evaluate("document.activeElement.id"))
-    assert reached == ["attach", "more", "enhance", "steps", "cfg"]
     await expect(visitor.page.get_by_role("log", name="Conversation")).to_be_visible()
 
 
