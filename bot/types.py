@@ -14,15 +14,17 @@ Kind = Literal["imagine", "optimize", "upscale"]
 State = Literal["queued", "running", "finished", "delivered", "failed", "cancelled"]
 Verb = Literal[
     "reroll", "vary", "upscale", "edit", "info", "delete", "cancel", "favourite",
-    "use", "original", "another", "set", "forget",
+    "use", "original", "another", "set", "forget", "zoom", "pan",
 ]  # fmt: skip
+Edit = Literal["", "zoom 1.5", "zoom 2", "pan left", "pan right", "pan up", "pan down", "brush"]
+"""What a picture's own pixels are used for; nothing where there is none, or where it is drawn over."""
 Shape = Literal["", "square", "wide", "tall"]
 Fetch = Callable[[], Awaitable[bytes]]
 """Brings an attached file from where it lies."""
 RefusalCode = Literal[
     "admins-only", "bad-code", "bad-image", "bad-name", "bad-value", "banned",
     "banned-words", "burst", "draining", "empty-prompt", "flag-needs-value", "image-too-large", "internal",
-    "link-not-fetched", "too-many-requests",
+    "link-not-fetched", "too-many-requests", "bad-mask", "no-inpainting", "view-of-upload",
     "missing-permissions", "needs-image", "no-job-yet", "no-parameters", "no-picture", "no-such-job",
     "not-banned", "not-finished", "not-here", "not-linked", "not-yours", "nothing-to-cancel",
     "nothing-to-redraw", "own-code", "per-day", "picture-gone", "prompt-gone", "prompt-too-long",
@@ -77,8 +79,9 @@ class Params:
     """Everything a user can choose about a picture. None means that the model or chance decides.
 
     `factor` and `method` are of an upscale. `reword` is the operator's choice: a reroll rewrites the prompt
-    anew. `repeat` is how often a message's request is made; what is `pasted` was read
-    from another program's generation data. With `fast` the prompt's complexity chooses at most `steps` steps.
+    anew. `repeat` is how often a message's request is made; what is `pasted` was read from another program's
+    generation data; `edit` says what of an image is drawn anew. With `fast` the prompt's complexity chooses
+    at most `steps` steps.
     """
 
     prompt: str
@@ -102,6 +105,7 @@ class Params:
     repeat: int = 1
     pasted: bool = False
     ignored: tuple[str, ...] = ()
+    edit: Edit = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +192,7 @@ class Action:
     """All a button ever carries. Packed form: `verb:job:index`, then `:value` if any; at most 64 bytes.
 
     `set` says `name=value` or `reset`, `forget` says `yes` or `no`, `favourite` may say `on` or `off`,
-    `upscale` may say how: `x4 redraw`.
+    `upscale` may say how: `x4 redraw`, `zoom` and `pan` how far and whither.
     """
 
     verb: Verb

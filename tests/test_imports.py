@@ -32,9 +32,19 @@ TORCH_FREE = {
             "worker",
         )
     ),
-    *(f"pictures/{name}.py" for name in ("chunks", "codec", "comfy", "foreign", "metadata", "values")),
+    *(
+        f"pictures/{name}.py"
+        for name in ("chunks", "codec", "comfy", "foreign", "masks", "metadata", "values")
+    ),
 }
-SEEN_ABOVE = {"engine.types", "engine.pictures.codec", "engine.pictures.metadata", "engine.cjk", "engine.lru"}
+SEEN_ABOVE = {
+    "engine.types",
+    "engine.pictures.codec",
+    "engine.pictures.masks",
+    "engine.pictures.metadata",
+    "engine.cjk",
+    "engine.lru",
+}
 WIRING = {
     Path("bot/__main__.py"),
     Path("bot/wiring.py"),

@@ -13,6 +13,7 @@ from discord.app_commands import Range, locale_str
 from adapters.discord.permissions import Interaction
 from bot.locales.texts import LANGUAGES, TAIWAN, Texts
 from bot.requests.commands import COMMANDS, Command
+from bot.requests.edits import VALUES, ViewVerb
 from bot.requests.flag_syntax import PROMPT_LIMIT
 from bot.requests.flag_table import FLAGS, MOST_PICTURES, Values
 from bot.requests.upscale_options import METHODS, UpscaleOptions
@@ -62,6 +63,8 @@ OPTIONS = {
         "asker": NUMBER,
         "picture": Range[int, 1, MOST_PICTURES],
         "factor": Literal[UPSCALE_FACTORS],
+        "zoom": Literal[tuple(VALUES["zoom"])],
+        "direction": Literal[tuple(VALUES["pan"])],
         "method": Literal[("auto", *METHODS)],
         "code": WORD,
         "person": discord.User,
@@ -119,6 +122,19 @@ def _commands(responder: "Responder") -> dict[str, tuple[Callback, Iterable[str]
         command = Command("upscale", _rest(job, job and picture, how))
         await responder.make(interaction, command, image, _flag_values(flags))
 
+    def view(verb: ViewVerb) -> Callback:
+        async def seen(
+            interaction: Interaction,
+            job: int | None = None,
+            picture: int | None = None,
+            zoom: str | None = None,
+            direction: str | None = None,
+        ) -> None:
+            value = zoom and f"x{zoom}"
+            await responder.make(interaction, Command(verb, _rest(job, job and picture, value, direction)))
+
+        return seen
+
     async def reroll(interaction: Interaction) -> None:
         await responder.make(interaction, Command("reroll", ""))
 
@@ -153,6 +169,8 @@ def _commands(responder: "Responder") -> dict[str, tuple[Callback, Iterable[str]
         "imagine": (imagine, drawn),
         "optimize": (optimize, ("prompt", "spoiler")),
         "upscale": (upscale, ("image", "job", "picture", "factor", "method", "spoiler")),
+        "zoom": (view("zoom"), ("job", "picture", "zoom")),
+        "pan": (view("pan"), ("job", "picture", "direction")),
         "reroll": (reroll, ()),
         "cancel": (answer("cancel"), ("job",)),
         "show": (answer("show"), ("job",)),

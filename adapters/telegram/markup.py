@@ -45,7 +45,13 @@ def plain(reply: Reply, limit: int = ALERT) -> str:
 
 def keyboard(reply: Reply) -> InlineKeyboardMarkup | None:
     """Return the reply's settings and buttons; under finished pictures also the one for their files."""
-    rows = menu.rows(reply.choices) + [[_button(button) for button in row] for row in reply.actions]
+    rows = menu.rows(reply.choices)
+    for row in reply.actions:
+        buttons = [_button(button) for button in row]
+        if rows and not any(button.label for button in row):
+            rows[-1] += buttons  # a phone is narrow, but an emoji is, too
+        else:
+            rows.append(buttons)
     if reply.images and reply.final and reply.job is not None:
         rows.append([InlineKeyboardButton(FILE_LABEL, callback_data=f"{FILE}:{reply.job}")])
     return InlineKeyboardMarkup(rows) if rows else None

@@ -10,7 +10,7 @@ from bot.jobs import sources
 from bot.policy import limits
 from bot.policy.limits import Rule, Usage
 from bot.policy.moderation import BannedWords
-from bot.requests import tasks
+from bot.requests import edits, tasks
 from bot.storage.attached import Attached, Size
 from bot.storage.jobs import JobStore
 from bot.storage.pictures import PictureFolder
@@ -51,6 +51,7 @@ class Admission:
             if not request.params.prompt.strip():
                 raise Refused("empty-prompt")
             self._banned_words.check(request.params.prompt)
+        fetch = fetch or sources.viewed(self._store, self._images, request)
         if fetch is None:
             return await self._store_job(
                 request, await sources.source_size(self._store, self._images, request)
@@ -72,6 +73,8 @@ class Admission:
         return await self._store.admit(request, resolved, now, judge)
 
     def _resolved(self, request: Request, source: Size | None) -> tasks.Resolved:
+        if edits.mask(request.params.edit) and not self._profile.inpaints:
+            raise Refused("no-inpainting")
         resolved = tasks.resolve(request, self._profile, source, self._new_seed)
         if request.kind == "imagine":
             limits.fits(self._rule(request.user), request.params.count, resolved.width, resolved.height)

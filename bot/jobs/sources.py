@@ -3,11 +3,15 @@
 Knows rows and files; decides nothing.
 """
 
+import asyncio
+
+from bot.requests import edits
 from bot.requests.flag_syntax import PROMPT_LIMIT
 from bot.requests.followups import get_job, picture_of
 from bot.storage.jobs import JobStore
 from bot.storage.pictures import PictureFolder
-from bot.types import Job, Refused, Request
+from bot.types import Fetch, Job, Refused, Request
+from engine.pictures import masks
 from engine.pictures.metadata import read
 
 
@@ -37,6 +41,23 @@ async def source(store: JobStore, images: PictureFolder, request: Request) -> by
         return await images.read(picture_of(parent, request.index).file)
     except FileNotFoundError as error:
         raise Refused("picture-gone") from error
+
+
+def viewed(store: JobStore, images: PictureFolder, request: Request) -> Fetch | None:
+    """Return what brings the picture that a request sees from elsewhere; None where it sees none."""
+    view, parent = edits.VIEWS.get(request.params.edit), request.parent
+    if view is None or parent is None or request.image is not None:
+        return None
+
+    async def fetch() -> bytes:
+        picture = picture_of(await get_job(store.job, parent), request.index)
+        try:
+            data = await images.read(picture.file)
+        except FileNotFoundError as error:
+            raise Refused("picture-gone") from error
+        return await asyncio.to_thread(masks.moved, data, view.zoom, view.right, view.down)
+
+    return fetch
 
 
 async def embedded_prompt(store: JobStore, images: PictureFolder, request: Request) -> str:

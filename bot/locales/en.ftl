@@ -58,6 +58,14 @@ note-negative-unknown = Some of what you didn't want is nothing the small model 
 note-negative-unguided = The negative prompt has no effect at --cfg 1; use 1.1 or more.
 note-lanczos = Resized with Lanczos: larger, but no new detail.
 note-redraw = Redrawn by the model: the fine detail is new.
+note-zoom = Zoomed out { $value }×: what is around the picture is new.
+note-pan = Moved by a quarter: { $value ->
+    [left] what is on the left
+    [right] what is on the right
+    [up] what is above
+   *[down] what is below
+} is new.
+note-brush = Only what was painted over is new.
 
 # When it fails
 error-out_of_memory = There wasn't enough memory for this. Try a smaller size.
@@ -101,6 +109,9 @@ refused-queue-full = The line is full ({ $limit } jobs); try again { $when }.
 refused-too-many = { $count } pictures at once are too many; up to { $limit } are allowed.
 refused-too-large = A picture of { $megapixels } megapixels is too large; the limit is { $limit }.
 refused-bad-image = I can't read that picture; send a PNG, JPEG or WebP file.
+refused-bad-mask = Nothing is painted over, so there is nothing to draw anew. Paint over what should change.
+refused-no-inpainting = This model draws whole pictures only, so it can't draw beyond a picture's edge or anew within it.
+refused-view-of-upload = { $command } works on pictures drawn here: give the number of a job, like { $command } 17, or reply to its message.
 refused-too-long = It would be { $side } pixels on its longer side; the limit is { $limit }.
 refused-image-too-large = That picture is too large; the limit is { $limit }.
 refused-needs-image = Attach a picture, or give the number of one of your jobs, like /upscale 17.
@@ -183,6 +194,13 @@ button-vary = Vary
     .hint = Draw a close relative of this picture
 button-upscale = Upscale
     .hint = Make this picture larger
+button-zoom = { $factor }×
+    .hint = Zoom out { $factor } times: draw what is around this picture
+button-pan =
+    .left = Move left by a quarter
+    .right = Move right by a quarter
+    .up = Move up by a quarter
+    .down = Move down by a quarter
 button-edit = Edit
     .hint = Change the prompt and send it again
 button-info = Info
@@ -296,6 +314,10 @@ command-optimize = turn a rough wish into a precise prompt
     .words = optimize
 command-upscale = make a picture larger: x2 or x4, with “sr” or “lanczos”, or “redraw” for new detail
     .words = upscale
+command-zoom = zoom out of a picture: x1.5 or x2
+    .words = zoom
+command-pan = move a picture by a quarter: left, right, up or down
+    .words = pan
 command-reroll = draw your latest again, differently
     .words = reroll
 command-queue = see the line
@@ -380,6 +402,10 @@ typed-all = all
 typed-separate = off
 typed-sr = sr
 typed-redraw = redraw
+typed-left = left
+typed-right = right
+typed-up = up
+typed-down = down
 
 # Telegram
 telegram-ask-imagine = What shall I draw? Answer this message.
@@ -413,6 +439,10 @@ discord-option-factor = how many times larger per side
     .name = factor
 discord-option-method = sr: a network; lanczos: nothing new; redraw: the model draws new detail, slowly
     .name = method
+discord-option-zoom = how many times as far away
+    .name = factor
+discord-option-direction = which way to move
+    .name = direction
 discord-option-code = the code from the other platform, or “off” to separate again
     .name = code
 discord-option-person = somebody on Discord

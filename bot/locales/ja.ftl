@@ -48,6 +48,14 @@ note-negative-unknown = 描きたくないものの一部は、この小さな�
 note-negative-unguided = --cfg 1 ではネガティブプロンプトが効きません。1.1 以上にしてください。
 note-lanczos = Lanczos 法で拡大しました。大きくなりますが、細部は増えません。
 note-redraw = モデルが描き直しました。細部は新しく描かれたものです。
+note-zoom = { $value } 倍に引きました。画像の周りは新しく描いたものです。
+note-pan = 4 分の 1 だけ動かしました。{ $value ->
+    [left] 左側
+    [right] 右側
+    [up] 上側
+   *[down] 下側
+}は新しく描いたものです。
+note-brush = 塗った所だけを描き直しました。
 
 # 失敗したとき
 error-out_of_memory = メモリが足りません。もっと小さいサイズで試してください。
@@ -79,6 +87,9 @@ refused-queue-full = 順番待ちがいっぱいです（{ $limit } 件）。{ $
 refused-too-many = 一度に { $count } 枚は描けません。{ $limit } 枚までです。
 refused-too-large = { $megapixels } メガピクセルの画像は大きすぎます。上限は { $limit } メガピクセルです。
 refused-bad-image = この画像を読み込めません。PNG、JPEG、WebP のいずれかを送ってください。
+refused-bad-mask = 塗られた所がないので、描き直す所がありません。変えたい所を塗ってください。
+refused-no-inpainting = このモデルは画像全体しか描けません。画像の外側や一部だけを描くことはできません。
+refused-view-of-upload = { $command } はここで描いた画像に使えます。{ $command } 17 のように依頼の番号を書くか、そのメッセージに返信してください。
 refused-too-long = 拡大すると長辺が { $side } ピクセルになります。上限は { $limit } ピクセルです。
 refused-image-too-large = 画像が大きすぎます。上限は { $limit } です。
 refused-needs-image = 画像を添付するか、依頼の番号を書いてください。例：/upscale 17
@@ -140,6 +151,13 @@ button-vary = 変化
     .hint = この画像に近い絵を描く
 button-upscale = 拡大
     .hint = この画像を大きくする
+button-zoom = { $factor }×
+    .hint = { $factor } 倍に引いて、画像の周りを描く
+button-pan =
+    .left = 左へ 4 分の 1 動かす
+    .right = 右へ 4 分の 1 動かす
+    .up = 上へ 4 分の 1 動かす
+    .down = 下へ 4 分の 1 動かす
 button-edit = 編集
     .hint = プロンプトを直して送り直す
 button-info = 情報
@@ -246,6 +264,10 @@ command-optimize = おおまかな希望を正確なプロンプトにする
     .words = 推敲
 command-upscale = 画像を拡大する。「4倍」、「超解像」（ネットワーク）、「描き直し」（新しい細部）を付けられます
     .words = 拡大 アップスケール
+command-zoom = 1.5 倍か 2 倍に引いて、画像の周りを描く
+    .words = ズームアウト
+command-pan = 画像を左・右・上・下へ 4 分の 1 動かす
+    .words = 移動
 command-reroll = 直前の画像を、別の絵にして描く
     .words = もう一枚 もう1枚
 command-queue = 順番待ちを見る
@@ -328,6 +350,10 @@ typed-all = 全部 すべて
 typed-separate = 解除 オフ
 typed-sr = 超解像
 typed-redraw = 描き直し
+typed-left = 左 左へ
+typed-right = 右 右へ
+typed-up = 上 上へ
+typed-down = 下 下へ
 
 # Telegram
 telegram-ask-imagine = 何を描きますか？ このメッセージに返信してください。
@@ -361,6 +387,10 @@ discord-option-factor = 一辺を何倍にするか
     .name = 倍率
 discord-option-method = sr：ネットワークで拡大、lanczos：細部は増えない、redraw：モデルが細部を描き直す（時間がかかります）
     .name = 方式
+discord-option-zoom = 何倍に引くか
+    .name = 倍率
+discord-option-direction = どちらへ動かすか
+    .name = 方向
 discord-option-code = もう一方のサービスのコード。off で連携を解除
     .name = コード
 discord-option-person = Discord のユーザー

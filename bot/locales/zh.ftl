@@ -47,6 +47,14 @@ note-negative-folded = 你不想要的内容已经写进提示词里避开。
 note-negative-unknown = 你不想要的内容里，有些这个小模型不认识，不起作用。
 note-negative-unguided = --cfg 为 1 时负面提示词不起作用，请用 1.1 或更高。
 note-redraw = 由模型重绘：细节是新画的。
+note-zoom = 镜头拉远到 { $value } 倍，图片四周是新画的。
+note-pan = 画面移动了四分之一，{ $value ->
+    [left] 左边
+    [right] 右边
+    [up] 上边
+   *[down] 下边
+}是新画的。
+note-brush = 只有涂抹过的地方是新画的。
 note-lanczos = 用 Lanczos 算法放大：尺寸变大，不会多出细节。
 
 # 失败
@@ -79,6 +87,9 @@ refused-queue-full = 队列满了（{ $limit } 个任务），请{ $when }再试
 refused-too-many = 一次画 { $count } 张太多了，最多 { $limit } 张。
 refused-too-large = { $megapixels } 百万像素的图太大了，上限是 { $limit } 百万像素。
 refused-bad-image = 这张图片读不出来，请发 PNG、JPEG 或 WebP 格式。
+refused-bad-mask = 没有涂抹任何地方，所以没有可以重画的。请涂抹要改的部分。
+refused-no-inpainting = 这个模型只会画整张图，画不了图片边缘以外，也不能只重画一部分。
+refused-view-of-upload = { $command } 只用于在这里画的图：请写任务编号，比如 { $command } 17，或者回复那条消息。
 refused-too-long = 放大后长边会有 { $side } 像素，上限是 { $limit }。
 refused-image-too-large = 图片太大了，上限是 { $limit }。
 refused-needs-image = 请附上一张图片，或者写上任务编号，比如 /upscale 17。
@@ -140,6 +151,13 @@ button-vary = 变化
     .hint = 画一张相近的图
 button-upscale = 放大
     .hint = 把这张图放大
+button-zoom = { $factor }×
+    .hint = 镜头拉远到 { $factor } 倍，画出图片四周
+button-pan =
+    .left = 画面向左移四分之一
+    .right = 画面向右移四分之一
+    .up = 画面向上移四分之一
+    .down = 画面向下移四分之一
 button-edit = 编辑
     .hint = 改一改提示词再发
 button-info = 参数
@@ -246,6 +264,10 @@ command-optimize = 把大概的想法变成准确的提示词
     .words = 润色 优化
 command-upscale = 放大图片；可以加“4倍”，加“超分”用网络放大，加“重绘”会重新画出细节
     .words = 放大
+command-zoom = 镜头拉远，画出图片四周，1.5 倍或 2 倍
+    .words = 拉远
+command-pan = 画面移动四分之一：左、右、上、下
+    .words = 平移
 command-reroll = 把最近一张换个样子重画
     .words = 再来一张
 command-queue = 查看队列
@@ -330,6 +352,10 @@ typed-all = 全部 所有
 typed-separate = 解除 关闭
 typed-sr = 超分 超分辨率 超解析度
 typed-redraw = 重绘
+typed-left = 左 向左 往左 左边
+typed-right = 右 向右 往右 右边
+typed-up = 上 向上 往上 上边
+typed-down = 下 向下 往下 下边
 
 # Telegram
 telegram-ask-imagine = 想画什么？请回复这条消息。
@@ -361,6 +387,10 @@ discord-option-factor = 边长放大几倍
     .name = 倍数
 discord-option-method = sr 用网络放大，lanczos 不加细节，redraw 让模型重新画出细节，用时更长
     .name = 方式
+discord-option-zoom = 拉远几倍
+    .name = 倍数
+discord-option-direction = 往哪边移
+    .name = 方向
 discord-option-picture = 任务里的第几张，从 1 开始
     .name = 第几张
 discord-option-code = 另一个平台给出的绑定码；填 off 可解除绑定

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bot.types import Action, Job, Refused, User, Verb
 
 ANYONE: frozenset[Verb] = frozenset(
-    ("reroll", "vary", "upscale", "info", "edit", "use", "original", "another")
+    ("reroll", "vary", "upscale", "zoom", "pan", "info", "edit", "use", "original", "another")
 )
 MODERATORS: frozenset[Verb] = frozenset(("delete", "cancel"))
 PLACES = ("server", "channel", "chat")

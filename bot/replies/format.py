@@ -66,6 +66,7 @@ def small_print(texts: Texts, job: Job) -> str:
     if job.request.kind == "optimize" and job.negative_used:
         lines.append(say(locale, "info-negative", words=cut(job.negative_used)))
     sentences = _sentences(texts, locale, [note for note in job.notes if _code(note) not in MISSED])
+    sentences += filter(None, [edit_note(texts, job)])
     methods = {picture.report.get("method") for picture in job.pictures}
     sentences += [say(locale, f"note-{method}") for method in _NOTED_METHODS if method in methods]
     if sentences:
@@ -84,6 +85,12 @@ def explained(texts: Texts, profile: ModelProfile, ready: PromptReady, locale: s
     )
     done = _sentences(texts, locale, [note for note in ready.notes if _code(note) not in MISSED])
     return "\n".join(filter(None, (missed(texts, profile, ready, locale), refused, *done)))
+
+
+def edit_note(texts: Texts, job: Job) -> str:
+    """Return what of a picture was drawn anew, in a sentence; "" for a picture drawn whole."""
+    verb, _, value = job.request.params.edit.partition(" ")
+    return texts.say(job.request.user.locale, f"note-{verb}", value=value) if verb else ""
 
 
 def missed(texts: Texts, profile: ModelProfile, ready: PromptReady, locale: str) -> str:

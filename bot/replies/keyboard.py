@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from bot.locales.texts import Texts
 from bot.replies.settings_panel import RESET
-from bot.types import Action, Button, Job, Verb
+from bot.requests import edits
+from bot.types import Action, Button, Edit, Job, Verb
 
 Rows = tuple[tuple[Button, ...], ...]
 
@@ -17,6 +18,7 @@ EMOJIS: dict[str, str] = {
     "vary": "✨",
     "upscale": "⬆️",
     "edit": "✏️",
+    "zoom": "🔍",
     "info": "📋",
     "delete": "🗑️",
     "cancel": "⏹️",
@@ -28,15 +30,17 @@ EMOJIS: dict[str, str] = {
     "forget": "🗑️",
     "keep": "↩️",
 }
+ARROWS = {"left": "⬅️", "right": "➡️", "up": "⬆️", "down": "⬇️"}
 CANCELS_IN_A_ROW = 3
 ROWS = 5
 
 
 class Keyboard:
-    """The buttons, in the language of the job's user."""
+    """The buttons, in the language of the job's user; only a model that `inpaints` draws beyond an edge."""
 
-    def __init__(self, texts: Texts) -> None:
+    def __init__(self, texts: Texts, inpaints: bool = False) -> None:
         self._texts = texts
+        self._views = edits.VIEWS if inpaints else ()
 
     def open(self, job: Job) -> Rows:
         """Return what can be done to a job that waits or runs."""
@@ -47,11 +51,18 @@ class Keyboard:
         if job.request.kind == "upscale" and job.request.image is not None:
             return (self._row(job, "upscale", "info", "delete"),)
         own: tuple[Button, ...] = ()
-        if job.used_prompt and job.used_prompt != (job.request.original or job.request.params.prompt):
+        if (
+            job.used_prompt
+            and not job.request.params.edit
+            and job.used_prompt != (job.request.original or job.request.params.prompt)
+        ):
             own = (self._button(job, "original", "as-written"),)
         if len(job.pictures) == 1:
             row = self._row(job, "edit"), self._row(job, "info", "delete")
-            return self._row(job, "reroll", "vary", "upscale"), (*row[0], *own, *row[1])
+            views = [self._view(job, edit) for edit in self._views]
+            rows = [[view for view in views if view.action.verb == verb] for verb in ("zoom", "pan")]
+            first = self._row(job, "reroll", "vary", "upscale"), (*row[0], *own, *row[1])
+            return (*first, *(tuple(views) for views in rows if views))
         return (
             tuple(self._pick(job, "upscale", "U", picture.index) for picture in job.pictures),
             tuple(self._pick(job, "vary", "V", picture.index) for picture in job.pictures),
@@ -108,6 +119,15 @@ class Keyboard:
         index = job.pictures[0].index if len(job.pictures) == 1 else 0
         label, hint = say(locale, f"button-{name}"), say(locale, f"button-{name}.hint")
         return Button(Action(verb, job.id, index), EMOJIS[name], label, hint)
+
+    def _view(self, job: Job, edit: Edit) -> Button:
+        """Return the button for a view of a job's one picture; an arrow says enough."""
+        say, locale, (verb, value) = self._texts.say, job.request.user.locale, edit.split()
+        action = Action("zoom" if verb == "zoom" else "pan", job.id, job.pictures[0].index, value)
+        if verb == "zoom":
+            hint = say(locale, "button-zoom.hint", factor=value)
+            return Button(action, EMOJIS[verb], say(locale, "button-zoom", factor=value), hint)
+        return Button(action, ARROWS[value], hint=say(locale, f"button-pan.{value}"))
 
     def _pick(self, job: Job, verb: Verb, letter: str, index: int) -> Button:
         say, locale, number = self._texts.say, job.request.user.locale, str(index + 1)

@@ -32,7 +32,7 @@ class Replies:
     def __init__(self, profile: ModelProfile) -> None:
         self.profile = profile
         self.texts = Texts()
-        self._keys = Keyboard(self.texts)
+        self._keys = Keyboard(self.texts, profile.inpaints)
 
     def waiting(
         self,
@@ -318,7 +318,9 @@ class Replies:
             lines = [self._say(job, "info-picture", **sizes, guidance=guidance, seed=seed)]
         if negative := job.negative_used or params.negative_prompt:
             lines.append(self._say(job, "info-negative", words=format.cut(negative)))
-        if request.kind == "imagine" and request.image is not None:
+        if edited := format.edit_note(self.texts, job):
+            lines.append(edited)
+        elif request.kind == "imagine" and request.image is not None:
             lines.append(self._say(job, "info-strength", strength=str(params.strength)))
         if loras := flags.value(params, "lora"):
             lines.append(self._say(job, "info-loras", loras=loras))

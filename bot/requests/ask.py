@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
-from bot.requests import flags, upscale_options
+from bot.requests import edits, flags, upscale_options
 from bot.requests.commands import Command
-from bot.types import Action, Address, Fetch, Job, Kind, Params, Reply, Request, User
+from bot.types import Action, Address, Fetch, Job, Kind, Params, Refused, Reply, Request, User
 from engine.cjk import HAN
 
 Place = Callable[[int, int], Awaitable[Address]]
@@ -94,7 +94,10 @@ async def dispatch(core: Jobs, invocation: Invocation) -> Job | Reply | Question
     Whether the user may ask here is checked before anything they wrote.
     """
     user, command = invocation.user, invocation.command
-    if command.name in ("imagine", "optimize", "upscale", "reroll") or invocation.picture is not None:
+    if (
+        command.name in ("imagine", "optimize", "upscale", "zoom", "pan", "reroll")
+        or invocation.picture is not None
+    ):
         core.check_access(user)
     match command.name:
         case "imagine" | "optimize" as kind:
@@ -109,6 +112,11 @@ async def dispatch(core: Jobs, invocation: Invocation) -> Job | Reply | Question
         case "reroll":
             job = invocation.replied_to or (await core.newest(user, "imagine")).id
             return await _press(core, invocation, Action("reroll", job))
+        case "zoom" | "pan" as verb:
+            if invocation.picture is not None:
+                raise Refused("view-of-upload", command=f"/{verb}")
+            job = invocation.replied_to or (await core.newest(user, "imagine")).id
+            return await _press(core, invocation, edits.read_view(verb, command.rest, job))
         case "info" if invocation.picture is not None:
             return core.describe(user, await invocation.picture())
         case "show" | "info" if not command.rest and invocation.replied_to is not None:

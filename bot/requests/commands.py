@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.locales.texts import phrases, typed
-from bot.requests import flag_syntax, upscale_options
+from bot.requests import edits, flag_syntax, upscale_options
 from bot.types import Refused
 
 SHOWN_NAME = 40
@@ -19,12 +19,13 @@ class Entry:
     """A row: the name, what it takes, and whether it is for `admins` only.
 
     `prompt` is free text, `job` a job number or a word for all, `number` perhaps one, `numbers` a job
-    number and perhaps a picture's, `picture` these and perhaps how to upscale it, `code` one word of letters
-    and digits, `name` a user as the configuration names them and more about them, `nothing` is nothing.
+    number and perhaps a picture's, `picture` these and perhaps how to upscale it, `view` these and whence to
+    see it, `code` one word of letters and digits, `name` a user as the configuration names them and more
+    about them, `nothing` is nothing.
     """
 
     name: str
-    takes: Literal["prompt", "job", "number", "numbers", "picture", "code", "name", "nothing"]
+    takes: Literal["prompt", "job", "number", "numbers", "picture", "view", "code", "name", "nothing"]
     admins: bool = False
 
     @property
@@ -37,6 +38,8 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("imagine", "prompt"),
     Entry("optimize", "prompt"),
     Entry("upscale", "picture"),
+    Entry("zoom", "view"),
+    Entry("pan", "view"),
     Entry("reroll", "nothing"),
     Entry("queue", "nothing"),
     Entry("cancel", "job"),
@@ -128,6 +131,8 @@ def _fits(entry: Entry, rest: str) -> bool:
             return _NUMBERS.fullmatch(plain) is not None
         case "picture":
             return _NUMBERS.fullmatch(upscale_options.without_options(plain).strip()) is not None
+        case "view":
+            return edits.is_view("zoom" if entry.name == "zoom" else "pan", plain)
         case "code":
             return _CODE.fullmatch(plain) is not None
         case "name":

@@ -6,7 +6,7 @@ Knows jobs and their parents; enqueues nothing and shows nothing.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from bot.requests import flags, tasks, upscale_options
+from bot.requests import edits, flags, tasks, upscale_options
 from bot.requests.upscale_options import UpscaleOptions
 from bot.types import Address, Job, JobPicture, Params, Refused, Request, User, Verb
 
@@ -66,6 +66,9 @@ async def request(find: Find, new_seed: tasks.SeedSource, job: Job, click: Click
         return tasks.again(require_prompt(job), user, address, event_id, new_seed)
     source, index = await _drawn(find, job, index)
     require_prompt(source)
+    if click.verb in ("zoom", "pan"):
+        picture_of(source, index)
+        return tasks.view(source, index, user, address, event_id, edits.named(click.verb, click.value))
     if click.verb == "vary":
         picture_of(source, index)
         return tasks.vary(source, index, user, address, event_id, new_seed)

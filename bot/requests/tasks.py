@@ -8,8 +8,9 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from bot.requests import edits
 from bot.requests.upscale_options import TWICE, UpscaleOptions
-from bot.types import Address, Job, Params, Refused, Request, User
+from bot.types import Address, Edit, Job, Params, Refused, Request, User
 from engine.types import (
     FAST_STEPS,
     GRID,
@@ -125,6 +126,7 @@ def task(job: Job, index: int, image: bytes | None) -> Task:
         variation=picture_variation(job, index),
         init_image=image,
         strength=params.strength,
+        mask=edits.mask(params.edit),
         original=job.request.original,
         loras=params.loras,
         wording=_wording(job.request),
@@ -182,6 +184,25 @@ def vary(job: Job, index: int, user: User, address: Address, event_id: str, new_
     )
 
 
+def view(job: Job, index: int, user: User, address: Address, event_id: str, edit: Edit) -> Request:
+    """Return the request for picture `index` zoomed out or moved, drawn with its own prompt.
+
+    Of a view of a view that prompt is the one it was asked for with: a small model draws no more than needed.
+    """
+    params = job.request.params if job.request.params.edit else rewritten(job)
+    strength = edits.VIEWS[edit].strength
+    return replace(
+        _from(job, user, address, event_id),
+        index=index,
+        image=None,
+        params=replace(
+            params, seed=None, count=1, enhance=False, optimize=False, edit=edit, strength=strength
+        ),
+        original=job.request.original or job.request.params.prompt,
+        variation=None,
+    )
+
+
 def upscale(
     job: Job, index: int, user: User, address: Address, event_id: str, options: UpscaleOptions = TWICE
 ) -> Request:
@@ -192,7 +213,7 @@ def upscale(
         kind="upscale",
         index=index,
         image=None,
-        params=options.over(replace(request.params, count=1, seed=picture_seed(job, index))),
+        params=options.over(replace(request.params, count=1, seed=picture_seed(job, index), edit="")),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from bot.requests import edits
 from bot.storage.jobs import JobStore
 from bot.storage.pictures import PictureFolder
 from bot.types import Fetch, Request
@@ -43,7 +44,7 @@ class Attached:
             size = await self._images.measure(data)
             await judge(request, size)
             within = None if request.kind == "upscale" else self._longest
-            name = await self._images.keep(data, within)
+            name = await self._images.keep(data, within, is_masked=bool(edits.mask(request.params.edit)))
             try:
                 yield replace(request, image=name), size
             except BaseException:

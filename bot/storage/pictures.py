@@ -23,7 +23,9 @@ from PIL import Image
 
 from bot.storage import upright
 from bot.types import Refused
+from engine.pictures import masks
 from engine.pictures.metadata import read, write
+from engine.types import EngineError
 
 MAX_PIXELS = 40_000_000
 MAX_BYTES = 20_000_000
@@ -98,16 +100,18 @@ class PictureFolder:
         """Return an attached picture's upright size, from its header; raises as `keep` does."""
         return await asyncio.to_thread(_measure, data)
 
-    async def keep(self, data: bytes, within: int | None = None) -> str:
+    async def keep(self, data: bytes, within: int | None = None, is_masked: bool = False) -> str:
         """Check an attached picture, keep it as an upright sRGB PNG and return its name.
 
         With `within` both its sides need not be longer than that many pixels, and what is much larger is kept
-        smaller. Of what it says beside its pixels only how it was made is kept.
+        smaller. Of what it says beside its pixels only how it was made is kept; where it is transparent it
+        becomes white, unless it `is_masked`: then that says what is to be drawn anew.
 
         Raises `Refused`: `image-too-large` above 20 MB or 40 megapixels, `bad-image` for anything
-        unreadable. Of a picture that moves, the first frame is kept.
+        unreadable, `bad-mask` for a masked one that is nowhere transparent. Of a picture that moves,
+        the first frame is kept.
         """
-        return await asyncio.to_thread(self._keep, data, within)
+        return await asyncio.to_thread(self._keep, data, within, is_masked)
 
     async def read_input(self, name: str) -> bytes:
         """Return a kept input; raises FileNotFoundError. Reading keeps it from being swept."""
@@ -144,8 +148,8 @@ class PictureFolder:
         """Return the names of the inputs last written or read before then."""
         return await asyncio.to_thread(_older, self._inputs, before)
 
-    def _keep(self, data: bytes, within: int | None) -> str:
-        png, made = _upright_png(data, within), read(data)
+    def _keep(self, data: bytes, within: int | None, is_masked: bool) -> str:
+        png, made = (_masked_png if is_masked else _upright_png)(data, within), read(data)
         if made is not None:
             png = write(png, made)
         name = f"{hashlib.sha256(png).hexdigest()[:32]}.png"
@@ -211,6 +215,16 @@ def _measure(data: bytes) -> tuple[int, int]:
 def _upright_png(data: bytes, within: int | None) -> bytes:
     with _opened(data) as image:
         return _encode(upright.decoded(image, data, within), "PNG")
+
+
+def _masked_png(data: bytes, within: int | None) -> bytes:
+    with _opened(data):
+        try:
+            image, mask = masks.split(data)
+        except EngineError as error:
+            raise Refused("bad-mask") from error
+    times = min(image.size) // within if within else 1
+    return masks.joined(image.reduce(max(1, times)), mask.reduce(max(1, times)))
 
 
 def _thumbnail(path: Path, side: int) -> bytes:

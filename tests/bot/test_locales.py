@@ -155,7 +155,7 @@ def test_every_refusal_has_its_text_in_every_language_and_no_text_is_left_over()
         ("command-", {entry.name for entry in COMMANDS}),
         ("flag-", {flag.names[0] for flag in FLAGS if not flag.ignored}),
         ("error-", {*get_args(ErrorCode), "refused", "storage", "free"}),
-        ("button-", {*EMOJIS, "cancel-job", "pick"}),
+        ("button-", {*EMOJIS, "cancel-job", "pan", "pick"}),
     ],
 )
 def test_the_messages_of_a_table_are_its_rows(prefix: str, names: set[str]) -> None:

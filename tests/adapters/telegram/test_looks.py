@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.telegram import markup
 from adapters.telegram.address import Place, read
 from bot.types import Action, Button, Gone, Image, Reply
 from engine.fake import striped
@@ -19,6 +20,13 @@ PICTURE = Image("17-0.png", striped("done", 64, 128), "image/png", 64, 128)
 WAITING = Reply("In line", actions=CANCEL, final=False)
 DRAWING = Reply("step 3 of 8", images=(PREVIEW,), actions=CANCEL, progress=(3, 8), final=False)
 DONE = Reply("Done", images=(PICTURE,), actions=((Button(Action("reroll", 17), "🔄", "Reroll"),),), job=17)
+
+
+def test_buttons_with_an_emoji_alone_end_the_row_above() -> None:
+    zoom, left = Button(Action("zoom", 17, 0, "2"), "🔍", "2×"), Button(Action("pan", 17, 0, "left"), "⬅️")
+    shown = markup.keyboard(Reply("Done", actions=((zoom,), (left,))))
+    assert shown is not None
+    assert [[each.text for each in row] for row in shown.inline_keyboard] == [["🔍 2×", "⬅️"]]
 
 
 class Clock:
