@@ -73,6 +73,8 @@ class FairQueue:
         self._arrivals = 0
         self._placed: set[int] = set()
         self._flying: dict[tuple[int, int], Ticket] = {}
+        self._flying_cost = 0
+        self._flying_alone = 0
         self._changed = asyncio.Event()
         self._paused = False
 
@@ -96,6 +98,8 @@ class FairQueue:
             await self._changed.wait()
         ticket = self._pop()
         self._flying[ticket.job, ticket.index] = ticket
+        self._flying_cost += ticket.cost
+        self._flying_alone += ticket.run_alone
         self._devices.add((ticket.job, ticket.index), ticket.tokens)
         self._changed.set()
         return ticket
@@ -103,6 +107,8 @@ class FairQueue:
     def done(self, ticket: Ticket) -> None:
         """Free the room of a handed-out ticket, however it ended."""
         del self._flying[ticket.job, ticket.index]
+        self._flying_cost -= ticket.cost
+        self._flying_alone -= ticket.run_alone
         self._devices.remove((ticket.job, ticket.index))
         self._changed.set()
 
@@ -121,15 +127,14 @@ class FairQueue:
     def position(self, job: int) -> int:
         """Return a job's place among the waiting jobs, 1 being next; 0 when no ticket of it waits."""
         turns = self._jobs.get(job)
-        return self._firsts.before(turns[0])[0] + 1 if turns else 0
+        return self._firsts.before(turns[0]) + 1 if turns else 0
 
     def ahead(self, job: int) -> int:
         """Return the cost of all that is made until the last waiting ticket of `job` is, that included."""
         if job not in self._jobs:
             return 0
         last = self._jobs[job][-1]
-        flying = sum(ticket.cost for ticket in self._flying.values())
-        return flying + self._turns.before(last)[1] + last.ticket.cost
+        return self._flying_cost + self._turns.weight_before(last) + last.ticket.cost
 
     def waiting(self) -> int:
         """Return how many jobs wait."""
@@ -172,7 +177,7 @@ class FairQueue:
     def _may_go(self) -> bool:
         if self._paused or self.deserted or not self._jobs:
             return False
-        if self._turns.first().tag == SUSPECT or any(ticket.run_alone for ticket in self._flying.values()):
+        if self._turns.first().tag == SUSPECT or self._flying_alone:
             return not self._flying
         return not self._devices.full
 

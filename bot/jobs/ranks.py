@@ -29,11 +29,15 @@ class Ranks(Generic[Item]):
         """Return the least item; there must be one."""
         return self._blocks[0][0]
 
-    def before(self, item: Item) -> tuple[int, int]:
-        """Return how many items come before `item` and what they weigh together."""
+    def before(self, item: Item) -> int:
+        """Return how many items come before `item`."""
         at, place = self._find(item)
-        count = sum(map(len, self._blocks[:at])) + place
-        return count, sum(self._sums[:at]) + sum(self._weights[at][:place])
+        return sum(map(len, self._blocks[:at])) + place
+
+    def weight_before(self, item: Item) -> int:
+        """Return what the items before `item` weigh together."""
+        at, place = self._find(item)
+        return sum(self._sums[:at]) + sum(self._weights[at][:place])
 
     def add(self, item: Item, weight: int = 1) -> None:
         """Put an item in its place."""

@@ -106,9 +106,13 @@ class JobRunner:
         self.show_final(job)
         await empty_trash(self._store, self._images)
 
-    def show_final(self, job: Job) -> None:
-        """Show an ended job's message anew until its platform takes it."""
-        self.delivery.finish(job.id, job.request.address, partial(self._final, job.id))
+    def show_final(self, job: Job, drawn: tuple[Job, bytes] | None = None) -> None:
+        """Show an ended job's message anew until its platform takes it.
+
+        Of a single picture that was just drawn, `drawn` is the job and the file, for the first try.
+        """
+        fresh = [drawn] if drawn else []
+        self.delivery.finish(job.id, job.request.address, partial(self._final, job.id, fresh))
 
     def show_forgotten(self, job: Job) -> None:
         """Show a forgotten job as deleted; its row is gone."""
@@ -286,7 +290,7 @@ class JobRunner:
         if job is None:
             await self._images.delete([file])
         elif job.state == "finished":
-            self._remove(job)
+            self._remove(job, (job, picture.png) if count == 1 else None)
         else:
             _, of = live.steps.get(index, (0, 1))
             live.steps[index] = (of, of)
@@ -329,14 +333,14 @@ class JobRunner:
                 self.refusal = ""
                 return result
 
-    def _remove(self, job: Job) -> None:
+    def _remove(self, job: Job, drawn: tuple[Job, bytes] | None = None) -> None:
         """Take an ended job out of the queue: drop what waits, stop what runs, show the final reply."""
         live = self._open.pop(job.id, None)
         self._queue.remove(job.id)
         for task in live.tasks if live else ():
             if task is not asyncio.current_task():
                 task.cancel()
-        self.show_final(live.job if live else job)
+        self.show_final(live.job if live else job, drawn)
         self._announce()
 
     def _announce(self) -> None:
@@ -353,9 +357,12 @@ class JobRunner:
         live = self._open.get(job_id)
         return None if live is None else self._current(live)
 
-    async def _final(self, job_id: int) -> Reply | None:
-        job = await self._store.job(job_id)
-        return None if job is None else await self.reply(job)
+    async def _final(self, job_id: int, fresh: list[tuple[Job, bytes]]) -> Reply | None:
+        if fresh:
+            job, png = fresh.pop()
+            return await stored.stored(job, self._images, self._replies, png)
+        found = await self._store.job(job_id)
+        return None if found is None else await self.reply(found)
 
     def _current(self, live: LiveJob) -> Reply:
         return stored.worded(live.job, partial(self._progress, live), self._replies)

@@ -90,6 +90,7 @@ def phrases(key: str) -> frozenset[str]:
     )
 
 
+@lru_cache(maxsize=256)
 def language(locale: str) -> str:
     """Return the language of a BCP 47 tag among `LANGUAGES`, the default one for any other."""
     name = locale.lower().partition("-")[0]

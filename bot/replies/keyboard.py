@@ -4,8 +4,9 @@ Knows verbs, emojis and the words on the buttons; knows no sentence and no platf
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
-from bot.locales.texts import Texts
+from bot.locales.texts import REMEMBERED, Texts
 from bot.replies.settings_panel import RESET
 from bot.requests import edits
 from bot.types import Action, Button, Edit, Job, Verb
@@ -41,6 +42,8 @@ class Keyboard:
     def __init__(self, texts: Texts, inpaints: bool = False) -> None:
         self._texts = texts
         self._views = edits.VIEWS if inpaints else ()
+        # A job is shown dozens of times before it ends, each time with the same buttons.
+        self._button_of = lru_cache(maxsize=REMEMBERED)(self._make_button)
 
     def open(self, job: Job) -> Rows:
         """Return what can be done to a job that waits or runs."""
@@ -100,25 +103,23 @@ class Keyboard:
 
     def reset(self, locale: str) -> Rows:
         """Return what takes a settings panel back to the operator's defaults."""
-        return ((self._plain(locale, Action("set", 0, 0, RESET), "reset"),),)
+        return ((self._button_of(locale, Action("set", 0, 0, RESET), "reset"),),)
 
     def forget(self, locale: str) -> Rows:
         """Return the two answers to whether everything shall be forgotten."""
         forget, keep = Action("forget", 0, 0, "yes"), Action("forget", 0, 0, "no")
-        return ((self._plain(locale, forget, "forget"), self._plain(locale, keep, "keep")),)
-
-    def _plain(self, locale: str, action: Action, name: str) -> Button:
-        say = self._texts.say
-        return Button(action, EMOJIS[name], say(locale, f"button-{name}"), say(locale, f"button-{name}.hint"))
+        return ((self._button_of(locale, forget, "forget"), self._button_of(locale, keep, "keep")),)
 
     def _row(self, job: Job, *verbs: Verb) -> tuple[Button, ...]:
         return tuple(self._button(job, verb, verb) for verb in verbs)
 
     def _button(self, job: Job, verb: Verb, name: str) -> Button:
-        say, locale = self._texts.say, job.request.user.locale
         index = job.pictures[0].index if len(job.pictures) == 1 else 0
-        label, hint = say(locale, f"button-{name}"), say(locale, f"button-{name}.hint")
-        return Button(Action(verb, job.id, index), EMOJIS[name], label, hint)
+        return self._button_of(job.request.user.locale, Action(verb, job.id, index), name)
+
+    def _make_button(self, locale: str, action: Action, name: str) -> Button:
+        say = self._texts.say
+        return Button(action, EMOJIS[name], say(locale, f"button-{name}"), say(locale, f"button-{name}.hint"))
 
     def _view(self, job: Job, edit: Edit) -> Button:
         """Return the button for a view of a job's one picture; an arrow says enough."""

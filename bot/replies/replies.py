@@ -259,6 +259,8 @@ class Replies:
         return "\n".join(filter(None, (self._missed(job), text)))
 
     def _missed(self, job: Job) -> str:
+        if not job.notes:
+            return ""
         return format.missed(self.texts, self.profile, format.ready(job), job.request.user.locale)
 
     def _near(self, job: Job) -> tuple[str, ...]:

@@ -13,12 +13,12 @@ from bot.types import Image, Job, Reply
 log = logging.getLogger(__name__)
 
 
-async def stored(job: Job, images: PictureFolder, replies: Replies) -> Reply:
-    """Return the reply for a job as stored, its pictures loaded."""
+async def stored(job: Job, images: PictureFolder, replies: Replies, png: bytes = b"") -> Reply:
+    """Return the reply for a job as stored, its pictures loaded; of a single one `png` may be at hand."""
     shown: Sequence[Image] | None = ()
     if job.state in ("finished", "delivered") and not _is_deleted(job):
         try:
-            shown = await _pictures(job, images)
+            shown = await _pictures(job, images, png)
         except OSError as error:
             shown = None
             log.error("job %d: %s", job.id, error)
@@ -51,7 +51,7 @@ def _is_deleted(job: Job) -> bool:
     return any(picture.deleted for picture in job.pictures)
 
 
-async def _pictures(job: Job, images: PictureFolder) -> list[Image]:
+async def _pictures(job: Job, images: PictureFolder, png: bytes) -> list[Image]:
     """Return a job's picture, or several as one grid."""
     alt = job.request.original or job.request.params.prompt
     if len(job.pictures) > 1:
@@ -60,7 +60,7 @@ async def _pictures(job: Job, images: PictureFolder) -> list[Image]:
     return [
         Image(
             picture.file,
-            await images.read(picture.file),
+            png or await images.read(picture.file),
             "image/png",
             picture.width,
             picture.height,

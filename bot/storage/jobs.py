@@ -8,7 +8,7 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
@@ -76,8 +76,9 @@ class JobStore:
             if known:
                 return known[0], False
             judge(self.accounts.usage_in(connection, request.user.person, now))
-            [job] = _written(connection, f"INSERT INTO jobs {_values(row)} RETURNING {_COLUMNS}", row)
-            return job, True
+            number = connection.execute(f"INSERT INTO jobs {_values(row)}", row).lastrowid
+            assert number is not None
+            return Job(number, request, "queued", now, **asdict(resolved)), True
 
         return await self._db.transaction(insert)
 
