@@ -88,7 +88,7 @@ class Optimize:
 
 
 UpscaleMethod = Literal["auto", "sr", "lanczos", "redraw"]
-UPSCALE_FACTORS = (2, 4)
+UPSCALE_FACTORS = (2, 3, 4)
 LONGEST_UPSCALED = 8192
 """Pixels on the longer side of an upscaled picture, at most."""
 REDRAW_STEPS = 2
@@ -221,9 +221,9 @@ class ModelSettings:
     `device` and `dtype` are `auto` or torch's names; `threads` is the number of CPU threads (0: all but one,
     so that the bot stays answerable); `weights` is the form the large matrices are kept in: `auto`, plain,
     bfloat16, int8, float8 or 4bit; `optimizer` is what writes prompts: `auto`, rules, text-encoder, or a chat
-    model's directory or hub id; `upscalers` is a folder of other super-resolution weights and `loras` one of
-    LoRA files, or empty; `experimental` names those of `EXPERIMENTS` that Z-Image draws with;
-    `prompt_language` says when Chinese prompts stay Chinese.
+    model's directory or hub id; `upscalers` names super-resolution weights or is a folder of them, and
+    `loras` is one of LoRA files, or empty; `experimental` names those of `EXPERIMENTS` that Z-Image draws
+    with; `prompt_language` says when Chinese prompts stay Chinese.
     """
 
     text_encoder: str = ""

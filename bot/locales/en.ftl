@@ -56,6 +56,10 @@ note-negative-truncated = The negative prompt was too long for the model and was
 note-negative-folded = What you didn't want was worked into the prompt.
 note-negative-unknown = Some of what you didn't want is nothing the small model knows; that has no effect.
 note-negative-unguided = The negative prompt has no effect at --cfg 1; use 1.1 or more.
+note-sr = { $network ->
+    [sr] Enlarged by the small built-in network.
+   *[other] Enlarged by { $network }.
+}
 note-lanczos = Resized with Lanczos: larger, but no new detail.
 note-redraw = Redrawn by the model: the fine detail is new.
 note-zoom = Zoomed out { $value }×: what is around the picture is new.
@@ -312,7 +316,7 @@ command-imagine = draw a picture
     .words = imagine
 command-optimize = turn a rough wish into a precise prompt
     .words = optimize
-command-upscale = make a picture larger: x2 or x4, with “sr” or “lanczos”, or “redraw” for new detail
+command-upscale = make a picture larger: x2, x3 or x4, with “sr” or “lanczos”, or “redraw” for new detail
     .words = upscale
 command-zoom = zoom out of a picture: x1.5 or x2
     .words = zoom

@@ -46,6 +46,10 @@ note-negative-truncated = ネガティブプロンプトがモデルには長す
 note-negative-folded = 描きたくないものは、プロンプトの中で避けるようにしました。
 note-negative-unknown = 描きたくないものの一部は、この小さなモデルの知らないものなので効果がありません。
 note-negative-unguided = --cfg 1 ではネガティブプロンプトが効きません。1.1 以上にしてください。
+note-sr = { $network ->
+    [sr] 内蔵の小さなネットワークで拡大しました。
+   *[other] { $network } で拡大しました。
+}
 note-lanczos = Lanczos 法で拡大しました。大きくなりますが、細部は増えません。
 note-redraw = モデルが描き直しました。細部は新しく描かれたものです。
 note-zoom = { $value } 倍に引きました。画像の周りは新しく描いたものです。

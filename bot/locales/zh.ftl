@@ -55,6 +55,10 @@ note-pan = 画面移动了四分之一，{ $value ->
    *[down] 下边
 }是新画的。
 note-brush = 只有涂抹过的地方是新画的。
+note-sr = { $network ->
+    [sr] 由自带的小网络放大。
+   *[other] 由 { $network } 放大。
+}
 note-lanczos = 用 Lanczos 算法放大：尺寸变大，不会多出细节。
 
 # 失败

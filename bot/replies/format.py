@@ -23,7 +23,7 @@ SUGGESTED = 3
 MISSED = ("outside-world", "unread", "nearest", "left-out", "world:count")
 """Codes of the notes on what was not drawn as asked, which are said first."""
 _WORD = re.compile(rf"[a-z]{{3,}}|[{HAN}]|[{KANA}]")
-_NOTED_METHODS = ("lanczos", "redraw")
+_NOTED_METHODS = ("sr", "lanczos", "redraw")
 
 
 def cut(text: str, limit: int = SHOWN_PROMPT) -> str:
@@ -67,8 +67,14 @@ def small_print(texts: Texts, job: Job) -> str:
         lines.append(say(locale, "info-negative", words=cut(job.negative_used)))
     sentences = _sentences(texts, locale, [note for note in job.notes if _code(note) not in MISSED])
     sentences += filter(None, [edit_note(texts, job)])
-    methods = {picture.report.get("method") for picture in job.pictures}
-    sentences += [say(locale, f"note-{method}") for method in _NOTED_METHODS if method in methods]
+    methods = {
+        str(picture.report.get("method")): str(picture.report.get("model")) for picture in job.pictures
+    }
+    sentences += [
+        say(locale, f"note-{method}", network=methods[method])
+        for method in _NOTED_METHODS
+        if method in methods
+    ]
     if sentences:
         lines.append(say(locale, "language-gap").join(sentences))
     if job.request.params.pasted:

@@ -18,7 +18,7 @@ METHODS: dict[UpscaleMethod, tuple[str, ...]] = {
 }
 """The words for each method; who says none of them leaves the choice to the style."""
 
-_CHINESE = {"一": 2, "两": 2, "兩": 2, "二": 2, "四": 4}
+_CHINESE = {"一": 2, "两": 2, "兩": 2, "二": 2, "三": 3, "四": 4}
 """Larger 一倍, "by once itself", is twice as large."""
 _DIGITS = r"[0-9]{1,18}"
 _NUMBER = re.compile(_DIGITS)

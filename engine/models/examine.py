@@ -21,11 +21,13 @@ from engine.models.describe import describe
 from engine.models.registry import OURS, kind
 from engine.models.zimage.lora import Loras, lora_folder
 from engine.pictures import codec
+from engine.pictures.metadata import Parameters, write
 from engine.prompts.llm import choose
 from engine.sampling.steps import SamplingOptions
 from engine.types import EngineError, EngineSettings, Picture, Upscale
 from engine.upscale import upscale
-from engine.upscale.plan import BUILT_IN_NAME, UpscalePlan
+from engine.upscale.plan import UpscalePlan
+from engine.upscale.presets import Preset
 
 Grade = Literal["ok", "note", "problem"]
 SHOWN = 5
@@ -110,19 +112,26 @@ def check_loras(settings: EngineSettings) -> Iterator[Check]:
 
 
 def check_upscalers(settings: EngineSettings) -> Iterator[Check]:
-    """Upscale a small picture with the weights that are used."""
+    """Upscale a small picture with each of the weights that are used and on this machine."""
     plan = UpscalePlan.of(torch.device("cpu"), settings.upscalers)
-    name = plan.network().name
-    if name == BUILT_IN_NAME:
+    weights = plan.weights()
+    if not weights:
         yield Check("note", "upscalers", f"{settings.upscalers} holds no weights; the built-in ones are used")
-        return
-    picture = codec.png(codec.read(striped("upscalers", 64, 64)))
-    *_, larger = upscale(Upscale(picture, 2, "sr"), plan)
-    assert isinstance(larger, Picture)
-    if faults := larger.report.get("guards"):
-        yield Check("problem", "upscalers", f"{faults[0]}; choose other weights for {settings.upscalers}")
-    else:
-        yield Check("ok", "upscalers", f"{name} upscales")
+    for purpose, found in weights.items():
+        if isinstance(found, Preset) and not found.file.is_file():
+            text = f"is not here yet; the first upscale of a {purpose} downloads {found.size / 1e6:.1f} MB"
+            text = f"{found.name} {text} to {found.file}"
+            yield Check("note", "upscalers", text)
+            continue
+        image = codec.png(codec.read(striped("upscalers", 64, 64)))
+        parameters = Parameters("a flat illustration" if purpose == "drawing" else "a photograph")
+        *_, larger = upscale(Upscale(write(image, parameters), 2, "sr"), plan)
+        assert isinstance(larger, Picture)
+        if faults := larger.report.get("guards"):
+            text = f"{faults[0]}; choose other weights for {settings.upscalers}"
+            yield Check("problem", "upscalers", text)
+        else:
+            yield Check("ok", "upscalers", f"{larger.report['model']} upscales {purpose}s")
 
 
 def check_classifier(settings: EngineSettings) -> Iterator[Check]:

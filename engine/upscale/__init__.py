@@ -25,8 +25,8 @@ from engine.types import (
     UpscaleMethod,
 )
 from engine.upscale import style, tiling
-from engine.upscale.plan import BUILT_IN_NAME
 from engine.upscale.plan import UpscalePlan as UpscalePlan
+from engine.upscale.presets import Kind, NotFetched
 
 LOOKED_AT = 512
 """Longest side in pixels at which a result is checked."""
@@ -42,6 +42,7 @@ class Upscaled(NamedTuple):
 
 
 Stage = Generator[Progress, None, Upscaled]
+Stages = Callable[[Image.Image, int, UpscalePlan, Kind], Stage]
 
 
 def upscale(task: Upscale, plan: UpscalePlan) -> Generator[Progress | Picture | Redraw, None, None]:
@@ -59,7 +60,7 @@ def upscale(task: Upscale, plan: UpscalePlan) -> Generator[Progress | Picture | 
         yield (yield from _redraw(image, origin, plan))
     else:
         started = time.perf_counter()
-        upscaled = yield from METHODS[method](image, task.factor, plan)
+        upscaled = yield from METHODS[method](image, task.factor, plan, kind(parameters))
         yield origin.picture(upscaled, time.perf_counter() - started)
 
 
@@ -93,20 +94,25 @@ class _Origin:
 
 
 def choose(method: UpscaleMethod, parameters: metadata.Parameters, plan: UpscalePlan) -> UpscaleMethod:
-    """Return the method meant; `auto` is the network where it suits what drew the picture, else Lanczos."""
+    """Return the method meant; `auto` is a network where one suits the picture, else Lanczos."""
     if method != "auto":
         return method
+    if style.of(parameters.prompt) in FLATTENED:
+        return "lanczos"
+    return "sr" if kind(parameters) == "drawing" or "photograph" in plan.weights() else "lanczos"
+
+
+def kind(parameters: metadata.Parameters) -> Kind:
+    """Return what a picture is: a drawing by its prompt or its model, else a photograph."""
     seen = style.of(parameters.prompt)
-    if plan.network().name != BUILT_IN_NAME:
-        return "lanczos" if seen in FLATTENED else "sr"
-    drawing = seen in DRAWINGS or (seen == "other" and parameters.model == embedded.NAME)
-    return "sr" if drawing else "lanczos"
+    is_drawing = seen in DRAWINGS or (seen == "other" and parameters.model == embedded.NAME)
+    return "drawing" if is_drawing else "photograph"
 
 
 def _checked(task: Upscale) -> Image.Image:
     if task.factor not in UPSCALE_FACTORS:
         raise EngineError(
-            "bad_input", f"factor is {task.factor}; it must be {' or '.join(map(str, UPSCALE_FACTORS))}"
+            "bad_input", f"factor is {task.factor}; it must be one of {', '.join(map(str, UPSCALE_FACTORS))}"
         )
     if task.method not in ("auto", *METHODS, "redraw"):
         raise EngineError(
@@ -122,19 +128,19 @@ def _checked(task: Upscale) -> Image.Image:
     return image
 
 
-def _lanczos(image: Image.Image, factor: int, plan: UpscalePlan) -> Stage:
+def _lanczos(image: Image.Image, factor: int, plan: UpscalePlan, kind: Kind) -> Stage:
     yield from ()
     size = (image.width * factor, image.height * factor)
     return Upscaled(image.resize(size, Image.Resampling.LANCZOS), LANCZOS)
 
 
-def _sr(image: Image.Image, factor: int, plan: UpscalePlan) -> Stage:
-    """Upscale with the network; with Lanczos where what the network makes must not be shown."""
-    network = plan.network()
+def _sr(image: Image.Image, factor: int, plan: UpscalePlan, kind: Kind) -> Stage:
+    """Upscale with the network; with Lanczos where it isn't to be had, or what it makes must not be shown."""
     try:
+        network = plan.network(kind)
         picture = yield from tiling.super_resolved(np.asarray(image), factor, network, plan.side(network))
     except EngineError as error:
-        if error.code != "numerics":
+        if error.code != "numerics" and not isinstance(error, NotFetched):
             raise
         fault: str | None = str(error)
     else:
@@ -143,7 +149,7 @@ def _sr(image: Image.Image, factor: int, plan: UpscalePlan) -> Stage:
         if fault is None:
             return Upscaled(upscaled, network.name)
         fault = f"the weights {network.name} spoil the picture: {fault}"
-    plain = yield from _lanczos(image, factor, plan)
+    plain = yield from _lanczos(image, factor, plan, kind)
     return plain._replace(faults=(f"{fault}; upscaled with Lanczos",))
 
 
@@ -162,7 +168,8 @@ def _redraw(
         missing = "the loaded model cannot" if plan.redraw is None else "the picture carries no prompt to"
         raise EngineError("bad_input", f"{missing} redraw it; use the method sr or lanczos")
     work = plan.redraw.work(image.width * origin.factor, image.height * origin.factor)
-    stage, started, tiles = _sr(image, origin.factor, plan), time.perf_counter(), 0
+    stage = _sr(image, origin.factor, plan, kind(origin.parameters))
+    started, tiles = time.perf_counter(), 0
     while True:
         try:
             progress = next(stage)
@@ -186,11 +193,11 @@ def _redraw(
 
 
 DRAWINGS: frozenset[style.Style] = frozenset({"flat", "ink"})
-"""Styles of which the built-in network makes more than Lanczos does; docs/upscaling.md has the table."""
+"""Styles that networks for drawings know, the built-in one among them; docs/upscaling.md has the table."""
 FLATTENED: frozenset[style.Style] = frozenset({"watercolour", "pixel art"})
 """Styles that any network takes for damage and smooths away."""
 
-METHODS: dict[UpscaleMethod, Callable[[Image.Image, int, UpscalePlan], Stage]] = {
+METHODS: dict[UpscaleMethod, Stages] = {
     "sr": _sr,
     LANCZOS: _lanczos,
 }

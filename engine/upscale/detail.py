@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.upscale import style
-from engine.upscale.plan import BUILT_IN_NAME, UpscalePlan
+from engine.upscale.plan import UpscalePlan
 from engine.upscale.tiling import Pixels, super_resolved
 
 SHARE = 0.5
@@ -37,7 +37,7 @@ def strength(prompt: str, plan: UpscalePlan) -> float:
     seen = style.of(prompt)
     if not plan.detail or seen in PLAIN:
         return 0.0
-    is_drawings_only = seen == "photograph" and plan.network().name == BUILT_IN_NAME
+    is_drawings_only = seen == "photograph" and "photograph" not in plan.weights()
     return 0.0 if is_drawings_only else plan.detail
 
 

@@ -1,8 +1,9 @@
 """Other people's super-resolution weights: files of the ESRGAN family in a folder.
 
-`spandrel` is an extra and imported only when a file needs it: compact networks are read without it.
+`spandrel` is an extra and imported only when a file needs it: compact and RRDB networks are read without it.
 """
 
+import re
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -13,7 +14,8 @@ from torch import Tensor, nn
 
 from engine.files import shards
 from engine.types import EngineError
-from engine.upscale.network import from_state, is_compact
+from engine.upscale import network, rrdb
+from engine.upscale.presets import PAIR, PRESETS, Kind
 from engine.upscale.tiling import Network, measured
 
 SUFFIXES = (".safetensors", ".pth")
@@ -27,25 +29,38 @@ INSTALL = (
 )
 
 
-def find(folder: Path) -> Path | None:
-    """Return the first weights file of a folder by name, None where there is none."""
+_DRAWN = re.compile("anime|manga|cartoon|comic|illustration|drawing|digital.?art", re.IGNORECASE)
+
+
+def find(folder: Path) -> dict[Kind, Path]:
+    """Return the first weights file of a folder, by name, for each kind of picture; a name tells the kind.
+
+    Raises `EngineError("model_missing")` for no folder.
+    """
     if not folder.is_dir():
         raise EngineError(
-            "model_missing", f"the folder {folder} is not there; create it or unset the setting"
+            "model_missing",
+            f"the folder {folder} is not there; create it, unset the setting, or give presets: "
+            f"{PAIR}, {', '.join(PRESETS)}",
         )
-    files = (path for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES and path.is_file())
-    return next((path for path in files if not path.name.startswith(".")), None)
+    found: dict[Kind, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix in SUFFIXES and not path.name.startswith(".") and path.is_file():
+            found.setdefault("drawing" if _DRAWN.search(path.stem) else "photograph", path)
+    return found
 
 
 def load(path: Path, device: torch.device) -> Network:
     """Read a weights file; raises `EngineError("model_missing")` that names what to do."""
     state = _state(path)
-    if is_compact(state):
+    ours = network if network.is_compact(state) else rrdb if rrdb.is_rrdb(state) else None
+    if ours is not None:
         try:
-            module = from_state(state)
+            module = ours.from_state(state)
         except shards.UNREADABLE as error:
             raise _unusable(path, error) from error
-        return _network(path.stem, module, module, module.scale, module.reach, device, half=True)
+        reach = getattr(module, "reach", REACH)
+        return _network(path.stem, module, module, module.scale, reach, device, half=True)
     descriptor = _described(path, state)
     # The descriptor itself is what is called: it pads to the sizes its model needs.
     half = descriptor.supports_half
@@ -56,7 +71,7 @@ def _network(
     name: str, module: Any, layers: nn.Module, scale: int, reach: int, device: torch.device, half: bool
 ) -> Network:
     if scale < 2:
-        raise EngineError("model_missing", f"{name} does not upscale; choose weights for ×2 or ×4")
+        raise EngineError("model_missing", f"{name} does not upscale; choose weights for ×2 to ×4")
     dtype = torch.float16 if half and device.type == "cuda" else torch.float32
     module = module.to(device, dtype).eval()
     return measured(Network(name, module, scale, reach, device, dtype), layers)

@@ -83,7 +83,7 @@ def measured(network: Network, layers: nn.Module) -> Network:
 def super_resolved(
     picture: Pixels, factor: int, network: Network, tile: int
 ) -> Generator[Progress, None, Pixels]:
-    """Run the network until `(h, w, 3)` is `factor` times larger or more, then average down to the factor.
+    """Run the network until `(h, w, 3)` is `factor` times larger or more, then reduce it to the factor.
 
     Out of memory, it begins again with tiles of half the side.
     """
@@ -110,7 +110,9 @@ def _passes(picture: Pixels, factor: int, network: Network, tile: int) -> Genera
     if scales[-1] == factor:
         return picture
     size = (width * factor, height * factor)
-    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
+    # Averages whole pixels where the ratio is whole; in between it would weigh neighbours unevenly.
+    resampling = Image.Resampling.LANCZOS if scales[-1] % factor else Image.Resampling.BOX
+    return np.asarray(Image.fromarray(picture).resize(size, resampling))
 
 
 def upscale_once(

@@ -54,7 +54,7 @@ def test_a_healthy_model_with_everything_beside_it_is_healthy(model: Path, tmp_p
     )
     assert found == [
         ("ok", "loras", f"1 files in {loras}"),
-        ("ok", "upscalers", "x2 upscales"),
+        ("ok", "upscalers", "x2 upscales photographs"),
         ("ok", "classifier", f"{tmp_path / 'classifier'} tells normal, nsfw"),
     ]
 
@@ -139,6 +139,18 @@ def test_upscalers_without_numbers_are_a_problem_and_an_empty_folder_is_a_note(t
     [(grade, _, text)] = checks_of(upscalers=str(tmp_path))
     assert grade == "problem"
     assert "the weights bad give pixels that are no numbers" in text
+
+
+def test_upscalers_that_are_not_here_yet_are_a_note_and_are_not_downloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HOME", str(tmp_path))
+    found = checks_of(upscalers="real-esrgan")
+    assert [(grade, text.partition(";")[0]) for grade, _, text in found] == [
+        ("note", "realesr-general-x4v3 is not here yet"),
+        ("note", "realesr-animevideov3 is not here yet"),
+    ]
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_chat_model_beside_a_model_of_another_kind_is_looked_at(model: Path, tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_files_that_macos_leaves_are_no_weights(tmp_path: Path) -> None:
     (tmp_path / "._x2.safetensors").write_bytes(b"macOS")
     (tmp_path / ".DS_Store").touch()
     (tmp_path / "folder.pth").mkdir()
-    assert find(tmp_path) is None
+    assert find(tmp_path) == {}
 
 
 @pytest.mark.parametrize("content", [[1, 2], {"body.0.weight": torch.ones(8, 3, 3, 3)}, torch.ones(3)])

@@ -13,6 +13,7 @@ from engine.pictures import codec
 from engine.types import EngineError, Picture, Upscale
 from engine.upscale import UpscalePlan, upscale
 from engine.upscale.network import BUILT_IN, SRVGGNetCompact, built_in, from_state
+from engine.upscale.rrdb import RRDBNet
 from lab.evaluate.super_resolution import damaged, held_out, lanczos, psnr, upscaled
 from lab.train.damage import DEGREES
 
@@ -66,6 +67,22 @@ def test_other_compact_weights_in_the_folder_are_used_without_spandrel(tmp_path:
     assert (last.width, last.report["model"]) == (24, Path(form).stem)
 
 
+@pytest.mark.parametrize("scale", [2, 4])
+def test_rrdb_weights_are_used_without_spandrel_on_pictures_of_any_size(tmp_path: Path, scale: int) -> None:
+    torch.manual_seed(0)
+    state = RRDBNet(features=8, growth=4, blocks=2, scale=scale).state_dict()
+    for name, values in state.items():
+        values.mul_(
+            3 if name.endswith("weight") else 1
+        )  # untrained weights draw one colour, which is refused
+    state["conv_last.bias"].fill_(0.5)
+    torch.save({"params_ema": state}, tmp_path / "rrdb.pth")
+    picture = codec.png(Image.linear_gradient("L").resize((13, 9)).convert("RGB"))
+    *_, last = upscale(Upscale(picture, 2, "sr"), UpscalePlan(models=tmp_path))
+    assert isinstance(last, Picture)
+    assert (last.width, last.height, last.report["model"]) == (26, 18, "rrdb")
+
+
 def test_an_empty_folder_leaves_the_built_in_network(tmp_path: Path) -> None:
     assert UpscalePlan(models=tmp_path).network().name == "sr"
 
@@ -96,5 +113,5 @@ def test_other_weights_without_spandrel_say_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "spandrel", None)
-    save_file({"conv_first.weight": torch.zeros(2, 3, 3, 3)}, tmp_path / "esrgan.safetensors")
+    save_file({"model.0.weight": torch.zeros(2, 3, 3, 3)}, tmp_path / "esrgan.safetensors")
     assert "pip install 'zimage-bot[spandrel]'" in unusable(tmp_path)

@@ -14,7 +14,10 @@ from engine.upscale import UpscalePlan, upscale
 
 pytest.importorskip("spandrel", reason="an extra; `make test-spandrel` installs it", exc_type=ImportError)
 
+from spandrel import ModelLoader
 from spandrel.architectures.ESRGAN import ESRGAN
+
+from engine.upscale.rrdb import RRDBNet
 
 
 def tiny(**changes: Any) -> dict[str, torch.Tensor]:
@@ -27,6 +30,16 @@ def tiny(**changes: Any) -> dict[str, torch.Tensor]:
             values.mul_(2)
     state[[name for name in state if name.endswith(".bias")][-1]].fill_(0.5)
     return state
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_our_rrdb_network_computes_what_spandrel_s_does(scale: int) -> None:
+    torch.manual_seed(0)
+    ours = RRDBNet(features=8, growth=4, blocks=2, scale=scale)
+    theirs = ModelLoader().load_from_state_dict(ours.state_dict())
+    picture = torch.rand(1, 3, 12, 10)
+    with torch.inference_mode():
+        assert torch.allclose(ours(picture), theirs.model(picture), atol=1e-6)
 
 
 def result(folder: Path, factor: int) -> Picture:

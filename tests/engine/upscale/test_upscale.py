@@ -28,7 +28,7 @@ def result(task: Upscale, plan: UpscalePlan | None = None) -> Picture:
 
 
 @pytest.mark.parametrize("method", ["auto", "sr", "lanczos"])
-@pytest.mark.parametrize("factor", [2, 4])
+@pytest.mark.parametrize("factor", [2, 3, 4])
 def test_a_picture_becomes_factor_times_larger_and_says_how(factor: int, method: str) -> None:
     source = metadata.write(picture(), Parameters("a cat", model="embedded"))
     larger = result(Upscale(source, factor, method))  # type: ignore[arg-type]
@@ -67,7 +67,7 @@ def test_metadata_travels_with_the_new_size_and_the_method() -> None:
 @pytest.mark.parametrize(
     ("task", "named"),
     [
-        (Upscale(picture(), 3), "factor is 3"),
+        (Upscale(picture(), 5), "factor is 5"),
         (Upscale(b"nothing"), "cannot be read"),
         (Upscale(picture(4100, 1)), "8200×2"),
         (Upscale(picture(), method="magic"), "method is 'magic'"),  # type: ignore[arg-type]
