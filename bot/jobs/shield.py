@@ -1,10 +1,13 @@
 """Work that goes on when its caller is cancelled: a job once stored must enter the line."""
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
+
+log = logging.getLogger(__name__)
 
 
 class Shield:
@@ -18,4 +21,14 @@ class Shield:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_note)
+            raise
+
+
+def _note(task: asyncio.Task[Any]) -> None:
+    """Log what nobody is left to be told."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.warning("what was asked for by somebody who went away was not done: %r", error)

@@ -93,12 +93,13 @@ async def damage(scene: Scene) -> None:
     house.tolerated |= {"stale", "unheard"}
     await house.bot.end(scene.dice.choice((SIGKILL, SIGTERM)))
     database = house.data / "bot.db"
-    if not database.exists():
+    try:
+        with closing(sqlite3.connect(f"file:{database}?mode=rw", uri=True)) as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            roots = [root for (root,) in db.execute("SELECT rootpage FROM sqlite_master WHERE rootpage > 0")]
+    except sqlite3.OperationalError:  # it is not there yet, or its disk is full
         house.bot.start()
         return
-    with closing(sqlite3.connect(database)) as db:
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        roots = [root for (root,) in db.execute("SELECT rootpage FROM sqlite_master WHERE rootpage > 0")]
     whole = database.read_bytes()
     damaged, first = bytearray(whole), PAGE * (scene.dice.choice([1, *roots]) - 1)
     damaged[first : first + PAGE] = scene.dice.randbytes(PAGE)
@@ -114,6 +115,17 @@ async def damage(scene: Scene) -> None:
         database.with_name(name).unlink(missing_ok=True)
     database.write_bytes(whole)
     house.bot.start()
+
+
+async def second(scene: Scene) -> None:
+    """A second bot is begun on the same data: it says that they are in use, and ends."""
+    house = scene.house
+    house.tolerated |= {"stale", "unheard"}
+    await house.bot.up.wait()
+    first = house.bot.life
+    code = await house.second()
+    if code != 2 and house.bot.life is first and house.bot.up.is_set():
+        house.notes.add(f"a second bot ended with {code}")
 
 
 async def lock(scene: Scene) -> None:
@@ -203,17 +215,6 @@ async def errors(scene: Scene) -> None:
     house.telegram.forgive()
 
 
-async def second(scene: Scene) -> None:
-    """A second bot is begun on the same data: it says that they are in use, and ends."""
-    house = scene.house
-    house.tolerated |= {"stale", "unheard"}
-    await house.bot.up.wait()
-    first = house.bot.life
-    code = await house.second()
-    if code != 2 and house.bot.life is first and house.bot.up.is_set():
-        house.notes.add(f"a second bot ended with {code}")
-
-
 async def gateway(scene: Scene) -> None:
     """Discord drops the connection, forgets the session, or asks to come again."""
     scene.house.tolerated |= {"unheard"}
@@ -265,6 +266,7 @@ OF_PROGRAMS: dict[str, Fault] = {
     "engine hangs": hang_engine,
     "clock": clock,
     "damaged": damage,
+    "second bot": second,
 }
 """One of these at a time: each needs the bot as the one before left it."""
 AROUND: dict[str, Fault] = {
@@ -277,7 +279,6 @@ AROUND: dict[str, Fault] = {
     "silent": silent,
     "errors": errors,
     "gateway": gateway,
-    "second bot": second,
     "twice": twice,
 }
 OF_A_CLUSTER: dict[str, Fault] = {
