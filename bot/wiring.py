@@ -30,7 +30,7 @@ from bot.storage.jobs import JobStore
 from bot.storage.pictures import PictureFolder
 from bot.types import Refused
 from engine.files import hub
-from engine.models import profiles, sources
+from engine.models import presets, profiles, sources
 from engine.progress import bars
 from engine.runtime.process import EngineState, ProcessEngine
 from engine.types import EngineError, ModelProfile, Optimize, PromptReady, Worker, image_tokens
@@ -328,7 +328,10 @@ def _web(phase: Callable[[], str], settings: Config, replies: Replies) -> Platfo
         folder = Path(settings.model.loras)
         files = folder.rglob("*.safetensors") if settings.model.loras else ()
         loras = sorted(file.relative_to(folder).with_suffix("").as_posix() for file in files)
-        return WebPlatform(settings.web, settings.data_dir, replies, engine=phase, loras=loras)
+        choices = partial(asyncio.to_thread, presets.listed, None)
+        return WebPlatform(
+            settings.web, settings.data_dir, replies, engine=phase, loras=loras, models=choices
+        )
     except ValueError as error:
         raise config.ConfigError(str(error)) from None
 

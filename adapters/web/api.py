@@ -3,7 +3,7 @@
 Keeps nothing; knows how requests look, not who may send them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -50,6 +50,13 @@ THUMBNAIL = 400
 """Pixels on the longer side, for a screen of twice the density."""
 LONGEST_PAGE = 64
 STREAM_HEADERS = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+Models = Callable[[], Awaitable[Sequence[Json]]]
+"""Returns the models that the operator can choose."""
+
+
+async def no_models() -> Sequence[Json]:
+    """Return nothing to choose."""
+    return ()
 
 
 class Api:
@@ -63,6 +70,7 @@ class Api:
         hub: Hub,
         presence: Presence,
         loras: Sequence[str] = (),
+        models: Models = no_models,
     ) -> None:
         self.core = core
         self.replies = replies
@@ -70,12 +78,14 @@ class Api:
         self.hub = hub
         self.presence = presence
         self.loras = loras
+        self._models = models
 
     def routes(self) -> list[web.RouteDef]:
         """Return every route with its handler."""
         number = "{job:[0-9]+}"
         return [
             web.get("/api/hello", self.hello),
+            web.get("/api/models", self.models),
             web.get("/api/events", self.events),
             web.get("/api/history", self.history),
             web.get("/api/gallery", self.gallery),
@@ -119,6 +129,11 @@ class Api:
                 "languages": [self.replies.texts.say(name, "language-tag") for name in LANGUAGES],
             }
         )
+
+    async def models(self, request: web.Request) -> web.Response:
+        """What the operator can choose, with what it takes to download and to run."""
+        self.gate.user(request)
+        return web.json_response({"models": await self._models()})
 
     def _commands(self, user: User) -> list[Json]:
         """Return what a user may type behind a slash, in their language; `whole` is all there is to type."""

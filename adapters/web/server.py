@@ -10,7 +10,7 @@ import psutil
 from aiohttp import web
 
 from adapters.web.address import read_place
-from adapters.web.api import Api
+from adapters.web.api import Api, Models, no_models
 from adapters.web.assets import Assets
 from adapters.web.door import Door, compress, expected, secure
 from adapters.web.events import Hub
@@ -30,7 +30,7 @@ LINGER = 10.0
 class WebPlatform:
     """The local web chat. `data_dir` keeps the key that signs cookies; `engine` returns its phase.
 
-    `loras` are the LoRA files that the page offers.
+    `loras` are the LoRA files that the page offers; `models` returns what the operator can choose.
     """
 
     name = "web"
@@ -45,11 +45,13 @@ class WebPlatform:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         engine: Callable[[], str] = lambda: "ready",
         loras: Sequence[str] = (),
+        models: Models = no_models,
     ) -> None:
         self.settings = settings
         self._replies = replies
         self._engine = engine
         self._loras = loras
+        self._models = models
         self.hub = Hub()
         self._gate = Gate(settings, load_key(data_dir / "web.key"))
         self._grace = grace
@@ -103,7 +105,7 @@ class WebPlatform:
 
     def _app(self, core: Core) -> web.Application:
         presence = Presence(lambda person: api.left(person), self._grace, self._sleep)
-        api = Api(core, self._replies, self._gate, self.hub, presence, self._loras)
+        api = Api(core, self._replies, self._gate, self.hub, presence, self._loras, self._models)
         door = Door(self._gate, self._replies.texts)
         app = web.Application(middlewares=[compress, door.guard, api.refusals])
         app.add_routes(api.routes())

@@ -9,7 +9,7 @@ from engine.files import hub
 from engine.files.hub import RemoteFile
 from engine.files.published import FORMS, PRESET, form_of
 from engine.models import presets
-from engine.models.presets import CARDS, Offer
+from engine.models.presets import Offer
 from engine.models.profiles import Z_IMAGE
 from engine.progress import Show
 from engine.types import EngineError
@@ -30,20 +30,21 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     drawing = [row for row in rows if row["does"] == "draws"]
     others = [row for row in rows if row["does"] != "draws"]
     place, free = hub.free_space()
+    cards = drawing[0]["cards"]
     held = sum(row["size"] - row["missing"] for row in others) + _held(drawing)
     return "\n".join(
         (
             f"{PRESET} draws anything, in English and Chinese.",
-            f'[model] name = "{PRESET}" takes the form marked *, "{PRESET}:{next(iter(FORMS))}" that one.',
+            f'[model] name = "{PRESET}" takes the form marked *, "{PRESET}:q4_k" that one.',
             "",
             *_aligned(
-                ("", "form", "download", "here", *(f"{card} GB card" for card in CARDS), "this machine"),
+                ("", "form", "download", "here", *(f"{card} card" for card in cards), "this machine"),
                 [
                     (
                         "*" if row["is_chosen"] else "",
                         row["name"].partition(":")[2],
                         *_amounts(row),
-                        *(place or "no" for place in (*row["cards"], row["machine"])),
+                        *(place or "no" for place in (*row["cards"].values(), row["machine"])),
                     )
                     for row in drawing
                 ],

@@ -221,7 +221,9 @@ def listed(facts: Facts | None) -> list[dict[str, Any]]:
         }  # fmt: skip
         if offer.does == "draws":
             form = offer.name.partition(":")[2]
-            row["cards"] = [in_short(plan) for plan in on_cards(form)]
+            row["cards"] = {
+                f"{card} GB": in_short(plan) for card, plan in zip(CARDS, on_cards(form), strict=True)
+            }
             row["machine"] = in_short(on(facts, form)) if facts else ""
             row["is_chosen"] = offer.name == taken
         rows.append(row)

@@ -1,11 +1,13 @@
 """The preset of public files: which form suits a machine, and what stands in the settings for it."""
 
+import hashlib
 import re
 from collections import namedtuple
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
 
 from engine.embedded import WEIGHTS
 from engine.files import hub, published
@@ -17,8 +19,12 @@ from engine.models import presets, sources
 from engine.models.describe import describe
 from engine.models.profiles import profile
 from engine.models.registry import kind
-from engine.types import EngineError, EngineSettings
+from engine.models.zimage.load import load
+from engine.pictures import codec
+from engine.types import EngineError, EngineSettings, Generate
+from tests.engine import single_files as samples
 from tests.engine.memory.test_plan import card, cpu
+from tests.engine.zimage.conftest import drawn
 from tests.loopback_hub import LoopbackHub, serving
 
 PRESET = EngineSettings(model="z-image-turbo")
@@ -188,3 +194,29 @@ def test_the_documents_table_of_forms_is_what_is_planned(line: str) -> None:
     )
     for gib in map(int, re.findall(r"\d+", by_itself)):
         assert presets.suited(facts(gib), PlanRequest()) == form
+
+
+def test_the_preset_is_downloaded_and_draws(
+    remote: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transformer = samples.write_gguf(tmp_path / "z.gguf", samples.comfy(), "Q8_0")
+    encoder = samples.write_encoder(tmp_path / "q.gguf", "Q8_0")
+    save_file(samples.ldm(), tmp_path / "ae.safetensors")
+    small = []
+    for file, content in zip(FORMS["q8_0"], (transformer, encoder, tmp_path / "ae.safetensors"), strict=True):
+        data = content.read_bytes()
+        remote.files[file.repository, file.file] = data
+        small.append(file._replace(size=len(data), sha256=hashlib.sha256(data).hexdigest()))
+    for name, form in FORMS.items():
+        monkeypatch.setitem(FORMS, name, form._replace(vae=small[-1]))
+    monkeypatch.setitem(FORMS, "q8_0", Form(*small))
+    for config in WEIGHTS.rglob("*"):
+        if config.is_file() and config.suffix != ".safetensors":
+            name = config.relative_to(WEIGHTS).as_posix()
+            remote.files["Tongyi-MAI/Z-Image-Turbo", name] = config.read_bytes()
+    pipeline = load(EngineSettings(model="z-image-turbo:q8_0", device="cpu", optimizer="rules"))
+    assert pipeline.components.profile.name == "z_image_turbo-Q8_0"
+    task = Generate("a red sailboat", width=64, height=64, steps=2, optimize=False, enhance=False)
+    assert codec.read(drawn(pipeline, task).png).size == (64, 64)
+    remote.refuses = (500, "")
+    assert sources.here(PRESET) is not None

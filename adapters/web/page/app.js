@@ -1,6 +1,6 @@
 // The page: puts chat, composer and connection together.
 
-import { chip } from "./card.js";
+import { chip, element } from "./card.js";
 import { Chat } from "./chat.js";
 import { Composer } from "./composer.js";
 import { ask, follow, messageId } from "./net.js";
@@ -40,6 +40,7 @@ let before; // the number that earlier jobs are below, undefined before the firs
 for (const id of ["suggestions", "places", "rewriting", "additions"]) rove(byId(id));
 byId("earlier").addEventListener("click", earlier);
 addEventListener("keydown", shortcut);
+byId("about").addEventListener("toggle", choices);
 addEventListener("pagehide", () => chat.end());
 greet();
 follow({
@@ -67,6 +68,22 @@ function shortcut(event) {
   does();
 }
 
+async function choices({ newState }) {
+  if (newState !== "open") return;
+  const { models } = await ask("api/models");
+  const drawing = models.filter(({ does }) => does === "draws");
+  const rows = drawing.map(({ name, size, cards, is_here }) => {
+    const whole = Object.keys(cards).find((card) => cards[card] === "whole");
+    const row = element("tr");
+    const cells = [name, `${(size / 1e9).toFixed(1)} GB`, whole ?? "–", is_here ? "✓" : "–"];
+    row.append(...cells.map((text) => element("td", {}, text)));
+    return row;
+  });
+  const table = byId("about").querySelector("table");
+  table.tBodies[0].replaceChildren(...rows);
+  table.hidden = !rows.length;
+}
+
 function trouble(sentence) {
   byId("connection").textContent = sentence;
   byId("connection").hidden = false;
@@ -82,9 +99,8 @@ async function greet() {
   composer.text.focus();
   composer.largest = hello.largest_picture;
   byId("model").textContent = hello.name;
-  byId("model").disabled = !hello.world;
   byId("world").textContent = hello.world;
-  byId("about").textContent = `${hello.world} ${strings.any_model}`;
+  byId("about").querySelector("p").textContent = `${hello.world} ${strings.any_model}`.trim();
   byId("suggestions").replaceChildren(
     ...hello.suggestions.slice(0, SUGGESTIONS).map((text) => chip(text, () => send(composer.message(text)))),
   );

@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 from PIL import Image
 
+from adapters.web.api import Models, no_models
 from adapters.web.server import WebPlatform
 from bot.core import Core, CoreSettings
 from bot.policy.access import Access
@@ -114,11 +115,12 @@ async def serving(
     rule: Rule | None = None,
     access: Access | None = None,
     loras: Sequence[str] = (),
+    models: Models = no_models,
 ) -> AsyncIterator[Site]:
     """Run the web chat in `directory`, then stop it; `sleep` is how the page's grace is waited for."""
     easel = GatedEngine()
     replies = Replies(PROFILE)
-    web = WebPlatform(settings, directory, replies, sleep=sleep, loras=loras)
+    web = WebPlatform(settings, directory, replies, sleep=sleep, loras=loras, models=models)
     async with JobStore.open(directory) as store:
         core = Core(
             store=store,

@@ -9,7 +9,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, expect
 
 from tests.adapters.web.browser import Visitor, needs_browser, visiting
-from tests.adapters.web.site import GUARDED, Site, serving
+from tests.adapters.web.site import GUARDED, PROFILE, Site, serving
 
 pytestmark = [pytest.mark.browser, needs_browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -162,3 +162,18 @@ async def test_at_400_percent_nothing_is_cut_off_and_the_picture_is_seen(
         assert await visitor.page.evaluate("document.documentElement.scrollWidth") <= 320
         await card.locator(".picture").scroll_into_view_if_needed()
         await expect(card.locator(".picture")).to_be_in_viewport()
+
+
+async def test_models_that_can_be_chosen_stand_there_too(tmp_path: Path, browser: Browser) -> None:
+    async def models() -> list[dict[str, object]]:
+        cards = {"6 GB": "0.7 GiB", "8 GB": "whole"}
+        large = {"name": "large", "does": "draws", "size": 6.7e9, "cards": cards, "is_here": False}
+        small = {"name": "small", "does": "draws", "size": 3e8, "cards": {"6 GB": ""}, "is_here": True}
+        return [{"name": "writer", "does": "writes prompts"}, large, small]
+
+    async with serving(tmp_path, models=models) as site, visiting(browser, site.url) as visitor:
+        await visitor.page.get_by_role("button", name=PROFILE.name, exact=True).click()
+        rows = visitor.page.locator("#about tbody tr")
+        await expect(rows.nth(0).locator("td")).to_have_text(["large", "6.7 GB", "8 GB", "–"])
+        await expect(rows.nth(1).locator("td")).to_have_text(["small", "0.3 GB", "–", "✓"])
+        assert await violations(visitor) == []

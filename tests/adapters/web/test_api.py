@@ -332,3 +332,11 @@ async def test_a_thumbnail_is_a_small_jpeg_of_ones_own(site: Site) -> None:
         assert answer.content_type == "image/jpeg"
         assert max(Image.open(io.BytesIO(await answer.read())).size) <= 400
     assert (await site.get(f"/api/jobs/{job}/images/7.jpg"))[0] == 422
+
+
+async def test_the_models_that_can_be_chosen_are_listed(tmp_path: Path) -> None:
+    async def models() -> list[dict[str, object]]:
+        return [{"name": "large"}]
+
+    async with serving(tmp_path, models=models) as site:
+        assert await site.get("/api/models") == (200, {"models": [{"name": "large"}]})
