@@ -373,6 +373,11 @@ def _log(settings: Config, serves: bool) -> None:
     if level == logging.INFO and not serves:
         level = logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if settings.logging.format == "json":
+        from bot.setup.observed import JsonFormatter
+
+        for handler in logging.root.handlers:
+            handler.setFormatter(JsonFormatter(settings.logging.prompts))
     # These log every single poll, and every proxy's error page with a traceback.
     logging.getLogger("httpx").setLevel(max(level, logging.WARNING))
     logging.getLogger("telegram.request").setLevel(logging.CRITICAL)

@@ -5,12 +5,14 @@ Knows users, jobs and the two ports; knows no chat service, no SQL and no model.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from bot import metrics
 from bot.commands.admin import Admin
 from bot.commands.answers import Answers
 from bot.commands.forget import forget
@@ -50,6 +52,8 @@ from bot.types import (
     User,
 )
 from engine.types import Engine, ModelProfile, Worker
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,11 @@ class Core:
         """What the store last answered to a write that it has not taken yet, empty where it takes all."""
         return self._runner.refusal
 
+    @property
+    def queue(self) -> tuple[int, int]:
+        """How many jobs wait, and how many are being drawn."""
+        return self._runner.waiting(), self._runner.drawing()
+
     async def submit(self, request: Request, fetch: Fetch | None = None) -> Job:
         """Admit a request and show its place in the queue; the same event again is the same job.
 
@@ -144,9 +153,10 @@ class Core:
         try:
             self._members.check_access(request.user)
             return await self._protect(self._admit(request, fetch))
-        except Refused:
+        except Refused as refused:
             known = await self._store.by_event(*event)
             if known is None:
+                metrics.REFUSED.labels(refused.code).inc()
                 raise
             return known
 
@@ -324,6 +334,8 @@ class Core:
     async def _admit(self, request: Request, fetch: Fetch | None = None) -> Job:
         job, new = await self._admission.admit(request, fetch)
         if new:
+            log.info("job %d: accepted", job.id, extra={"prompt": request.params.prompt})
+            metrics.ASKED.labels(request.user.platform, request.kind).inc()
             self._runner.enqueue(job)
             await self._runner.delivery.attempted(job.id)
         return job

@@ -50,7 +50,7 @@ class FakeEngine:
     `lost:` raises `EngineLost` after the first step, and `lost once:` only at its first try. `unfit:` makes a
     picture that scores 0.99 as nsfw in its report, any other 0.01. A fast task takes the fewest steps.
     `rooms` are its devices, one unless `resize` says otherwise. `tasks` are all tasks in the order they came,
-    `most_running` and `most_tokens` the high-water marks of drawing.
+    `most_running` and `most_tokens` the high-water marks of drawing. `report` is added to each picture's.
     """
 
     def __init__(self, room: int = 4096, pace: Pace = _at_once) -> None:
@@ -60,6 +60,7 @@ class FakeEngine:
         self.tokens = 0
         self.most_running = 0
         self.most_tokens = 0
+        self.report: dict[str, Any] = {}
         self._pace = pace
         self._tries: Counter[str] = Counter()
         self._line: dict[asyncio.Future[int], int] = {}
@@ -122,7 +123,8 @@ class FakeEngine:
                     yield Progress(step, steps)
                     self._maybe_lose(task)
                 unfit = task.prompt.startswith("unfit:")
-                report = {"scores": {"nsfw": 0.99 if unfit else 0.01}, "scheduled_steps": steps}
+                scores = {"nsfw": 0.99 if unfit else 0.01}
+                report = {"scores": scores, "scheduled_steps": steps, **self.report}
                 png = striped(repr(task), task.width, task.height)
                 yield Picture(png, task.width, task.height, task.seed, 0.0, report)
             finally:

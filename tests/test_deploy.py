@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from bot.setup import config
+from tests.bot.test_observed import expressions
 
 ROOT = Path(__file__).parents[1]
 UNIT = ROOT / "deploy" / "zimage-bot.service"
@@ -39,6 +40,25 @@ def test_compose_follows_its_specification() -> None:
     assert code == 0, text
 
 
+def test_prometheus_takes_its_configuration_and_the_alerts(tmp_path: Path) -> None:
+    code, text = output(checker("promtool"), "check", "config", "deploy/prometheus.yml")
+    assert code == 0, text
+    asked = [f"({expression})" for expression in expressions()]
+    rules = {"groups": [{"name": "dashboard", "rules": [{"record": f"x{at}", "expr": each}
+             for at, each in enumerate(asked)]}]}  # fmt: skip
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump(rules), "utf-8")
+    code, text = output(checker("promtool"), "check", "rules", str(tmp_path / "rules.yml"))
+    assert code == 0, text
+
+
+def test_every_file_that_a_service_mounts_is_there() -> None:
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))["services"]
+    mounted = [volume.split(":")[0] for service in services.values() for volume in service.get("volumes", ())]
+    files = [name for name in mounted if name.startswith("./deploy")]
+    assert files
+    assert [name for name in files if not (ROOT / name).is_file()] == []
+
+
 def test_systemd_takes_the_unit() -> None:
     # It ends with 0 for unknown keys, and names them.
     code, text = output(checker("systemd-analyze"), "verify", str(UNIT))
@@ -59,7 +79,9 @@ def test_what_the_image_copies_is_there_and_not_ignored() -> None:
 
 
 def test_every_setting_that_the_services_name_is_one() -> None:
-    named = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))["services"]["bot"]["environment"]
-    named = {name: "0.0.0.0" if name.endswith("HOST") else "x" * 20 for name in named}
-    found = config.load(None, named)
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))["services"]
+    named = {name for service in services.values() for name in service.get("environment", ())}
+    values = {"HOST": "0.0.0.0", "LISTEN": "0.0.0.0:9464", "URL": "tls://broker:4222"}
+    found = config.load(None, {name: values.get(re.split("_", name)[-1], "x" * 20) for name in named})
+    assert found.cluster.url
     assert (found.web.host, found.discord.token) == ("0.0.0.0", "x" * 20)

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from bot import metrics
 from bot.types import Address, Display, Gone, Reply
 
 FIRST_RETRY = 1.0
@@ -129,6 +130,7 @@ class Delivery:
         except Exception as error:  # noqa: BLE001 - an adapter may raise anything, and must not stop the rest
             level = logging.WARNING if final else logging.INFO
             log.log(level, "job %d: %s did not take a reply: %r", job, platform.name, error)
+            metrics.FAILED_CALL.labels(platform.name, type(error).__name__).inc()
             lane.failures += final
             pause = min(FIRST_RETRY * 2 ** min(max(0, lane.failures - 1), DOUBLINGS), LAST_RETRY)
             lane.not_before = self._clock() + max(pause, platform.pace)
@@ -142,9 +144,11 @@ class Delivery:
         if reply is None:
             return
         try:
-            lane.address = await platform.show(lane.address, reply)
+            with metrics.CALL.labels(platform.name).time():
+                lane.address = await platform.show(lane.address, reply)
         except Gone as gone:
             log.warning("job %d: its message on %s is out of reach for good: %s", job, platform.name, gone)
+            metrics.FAILED_CALL.labels(platform.name, "Gone").inc()
             self._gone.add(job)
         else:
             await self._shown(job, lane.address, final and lane.render is render)

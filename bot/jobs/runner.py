@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+from bot import metrics
 from bot.jobs import sources
 from bot.jobs.delivery import Delivery, Shown
 from bot.jobs.fair_queue import FairQueue, Ticket
@@ -26,7 +27,7 @@ from bot.requests import tasks as params
 from bot.storage.jobs import JobStore
 from bot.storage.pictures import PictureFolder, dimensions
 from bot.storage.retention import empty_trash
-from bot.types import Address, Image, Job, JobPicture, Refused, Reply, User
+from bot.types import Address, Image, Job, JobPicture, Refused, Reply, State, User
 from engine.types import Engine, EngineError, EngineLost, Picture, Progress, PromptReady
 
 MAX_ATTEMPTS = 3
@@ -98,6 +99,7 @@ class JobRunner:
         if not await self._store.cancel(job.id, charge, self._now(), reason):
             return False
         self._remove(job)
+        _count("cancelled", job.id, reason)
         return True
 
     async def delete_pictures(self, job: Job) -> None:
@@ -248,9 +250,12 @@ class JobRunner:
         before = live.job.state, live.job.used_prompt, live.job.negative_used, live.job.notes
         if before != ("running", ready.used, ready.negative_used, ready.notes):  # it is the first picture
             await self._stored(lambda: self._store.start(job_id, begun, ready))
+            if live.job.started is None:
+                metrics.WAIT.observe(max(0.0, begun - live.job.created))
             live.job = replace(
                 live.job,
                 state="running",
+                started=live.job.started or begun,
                 used_prompt=ready.used,
                 negative_used=ready.negative_used,
                 notes=ready.notes,
@@ -259,6 +264,7 @@ class JobRunner:
             self._offer(live)
         elif await self._stored(lambda: self._store.finish(job_id, self._now())):
             self._remove(live.job)
+            _count("finished", job_id)
 
     def _stepped(self, job_id: int, index: int, progress: Progress) -> None:
         live = self._open[job_id]
@@ -289,8 +295,11 @@ class JobRunner:
             raise
         if job is None:
             await self._images.delete([file])
-        elif job.state == "finished":
+            return
+        metrics.drawn(picture.report)
+        if job.state == "finished":
             self._remove(job, (job, picture.png) if count == 1 else None)
+            _count("finished", job_id)
         else:
             _, of = live.steps.get(index, (0, 1))
             live.steps[index] = (of, of)
@@ -299,6 +308,7 @@ class JobRunner:
 
     async def _retry(self, job: Job, ticket: Ticket, lost: EngineLost) -> None:
         """Queue a ticket again that was lost with the engine, to run alone in case it is the cause."""
+        metrics.LOST.inc()
         attempts = job.attempts + 1
         await self._stored(lambda: self._store.lost(job.id, attempts))
         if attempts >= MAX_ATTEMPTS:
@@ -314,6 +324,7 @@ class JobRunner:
         await self._stored(lambda: self._store.fail(job_id, code, detail, self._now()))
         if live := self._open.get(job_id):
             self._remove(live.job)
+            _count("failed", job_id, detail if code == "refused" else code)
 
     async def _stored(self, write: Callable[[], Awaitable[T]]) -> T:
         """Return what the store answers, retried until it can: what is not written would be stuck or lost.
@@ -378,6 +389,11 @@ class JobRunner:
         )
         due = None if paused or deserted or left is None else round(self._now() + left)
         return self._replies.waiting(job, place, due, paused, deserted)
+
+
+def _count(state: State, job: int, code: str = "") -> None:
+    metrics.ENDED.labels(state, code).inc()
+    log.info("job %d: %s", job, f"{state}, {code}" if code else state)
 
 
 async def _ready(reply: Reply) -> Reply:

@@ -87,6 +87,8 @@ CHECKS: Mapping[str, Check] = {
     "rules.match": _NAMES,
     **{f"limits.{name}": check for name, check in _LIMITS.items()},
     **{f"rules.{name}": check for name, check in _LIMITS.items()},
+    "logging.format": one_of("text", "json"),
+    "metrics.listen": matching(r"|\S+:\d{1,5}", "host:port, or empty"),
     "cluster.url": matching(r"|(nats|tls|wss?)://[^\s/]+", "tls://HOST:PORT, nats://, wss:// or ws://"),
     "cluster.lane": matching(r"|[A-Za-z0-9_-]{1,64}", "1–64 of a–z, 0–9, - and _"),
     "web.port": between(0, 65_535),
@@ -234,6 +236,21 @@ class TelegramConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class LoggingConfig:
+    """How the log is written: `format` text or json; with `prompts`, JSON shows them in place of a hash."""
+
+    format: str = "text"
+    prompts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsConfig:
+    """Where Prometheus reads `/metrics`, without a password: `listen` is host:port, empty for nowhere."""
+
+    listen: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterConfig:
     """Several machines that draw: the broker's address, a file of credentials, what this machine draws for.
 
@@ -259,6 +276,8 @@ class Config:
     moderation: ModerationConfig = field(default_factory=ModerationConfig)
     access: Access = field(default_factory=Access)
     rules: tuple[RoleLimits, ...] = ()
+    logging: LoggingConfig = field(default_factory=LoggingConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
     web: WebConfig = field(default_factory=WebConfig)
     discord: DiscordConfig = field(default_factory=DiscordConfig)
