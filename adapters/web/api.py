@@ -122,6 +122,7 @@ class Api:
                 "world": world,
                 "suggestions": suggestions,
                 "largest_picture": MAX_BYTES,
+                "inpaints": profile.inpaints,
                 "defaults": controls_json(defaults),
                 "choices": reply_json(settings)["choices"],
                 "commands": self._commands(user),
@@ -164,6 +165,7 @@ class Api:
                     partial(_place, user, message.id),
                     message.fetch,
                     presets=message.presets(),
+                    edit="brush" if message.mask else "",
                 ),
             )
             if isinstance(answer, Question):

@@ -1,5 +1,6 @@
 """JSON in and out: what a client may send, and how jobs and replies look on the wire. Asks nobody."""
 
+import asyncio
 import base64
 import re
 import secrets
@@ -11,7 +12,7 @@ from aiohttp import web
 
 from adapters.web import bodies
 from bot.replies.format import cut, steps
-from bot.requests import flags
+from bot.requests import edits, flags
 from bot.requests.tasks import edited
 from bot.types import (
     Action,
@@ -28,6 +29,8 @@ from bot.types import (
     Shape,
     Verb,
 )
+from engine.pictures import masks
+from engine.types import EngineError
 
 Json = dict[str, Any]
 
@@ -72,27 +75,38 @@ SHOWN_VALUE = 60
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a user sent: words, the controls they set, a picture, and the sender's own id for it all."""
+    """What a user sent: words, the controls they set, a picture, and the sender's own id for it all.
+
+    Where `mask` is white the picture is drawn anew.
+    """
 
     id: str
     text: str
     controls: Json
     image: bytes | None
+    mask: bytes | None = None
 
     @property
     def fetch(self) -> Fetch | None:
         """Return what brings the picture, None where there is none."""
-        if (image := self.image) is None:
+        image, mask = self.image, self.mask
+        if image is None:
             return None
 
         async def fetch() -> bytes:
-            return image
+            if mask is None:
+                return image
+            try:
+                return await asyncio.to_thread(masks.painted, image, mask)
+            except EngineError as error:
+                raise Refused("bad-mask") from error
 
         return fetch
 
     def presets(self) -> dict[str, str]:
         """Return the flags that the controls stand for, by their names."""
-        values = {
+        values: Json = {"strength": edits.BRUSH} if self.mask else {}
+        values |= {
             FLAGS[name]: value for name, value in self.controls.items() if name in FLAGS and value != ""
         }
         return {
@@ -118,7 +132,10 @@ async def read_message(request: web.Request) -> Message:
     text = text or controls.get("prompt", "")
     if len(text) > LONGEST_TEXT:
         raise Refused("prompt-too-long", length=len(text), limit=LONGEST_TEXT)
-    return Message(_message_id(body), text, controls, _image(body.get("image")))
+    image, mask = (_image(body.get(name), name) for name in ("image", "mask"))
+    if mask is not None and image is None:
+        raise _bad("mask needs the image that it belongs to.")
+    return Message(_message_id(body), text, controls, image, mask)
 
 
 async def read_action(request: web.Request, job: int) -> tuple[Action, str]:
@@ -220,18 +237,18 @@ def draft_json(job: Job) -> Json:
     """Return what the page's text box and controls hold to change a job.
 
     Flags that no control stands for stay in the text. A `rewritten` text is not optimized again. `image` is
-    the address of the image that was attached.
+    the address of the image that was attached whole.
     """
     params = edited(job)
     seen = {name: getattr(params, name) for name in controls_json(params)}
     text = flags.render(replace(params, ignored=()), replace(Params(""), **seen))
     is_rewritten = job.request.kind == "optimize" or bool(job.request.original and not params.optimize)
-    has_image = job.request.kind == "imagine" and job.request.image is not None
+    is_whole = job.request.kind == "imagine" and not edits.mask(params.edit)
     return {
         "text": text,
         "controls": controls_json(params),
         "rewritten": is_rewritten,
-        "image": f"/api/jobs/{job.id}/input.png" if has_image else None,
+        "image": f"/api/jobs/{job.id}/input.png" if is_whole and job.request.image else None,
     }
 
 
@@ -288,16 +305,16 @@ def _message_id(body: Json) -> str:
     return message
 
 
-def _image(value: object) -> bytes | None:
+def _image(value: object, name: str) -> bytes | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise _bad("image must be a picture file in base64.")
+        raise _bad(f"{name} must be a picture file in base64.")
     text = value.partition(",")[2] if value.startswith("data:") else value
     try:
         return base64.b64decode(text, validate=True)
     except ValueError as error:
-        raise _bad(f"image must be a picture file in base64: {error}.") from error
+        raise _bad(f"{name} must be a picture file in base64: {error}.") from error
 
 
 def _bad(sentence: str) -> web.HTTPUnprocessableEntity:

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 from bot.requests import edits, flags, upscale_options
 from bot.requests.commands import Command
-from bot.types import Action, Address, Fetch, Job, Kind, Params, Refused, Reply, Request, User
+from bot.types import Action, Address, Edit, Fetch, Job, Kind, Params, Refused, Reply, Request, User
 from engine.cjk import HAN
 
 Place = Callable[[int, int], Awaitable[Address]]
@@ -29,7 +29,7 @@ class Invocation:
     `picture` brings the attached file, `unused` names further ones. `replied_to` is the job whose message
     this replies to; a `bare` text, written without a slash, then changes its picture. `edited` is the job
     whose whole text this replaces. Flags by their first names: `options` win over the text, the text over
-    `presets`.
+    `presets`. `edit` says what is done with the picture where that is not to draw over it.
     """
 
     user: User
@@ -43,6 +43,7 @@ class Invocation:
     edited: int | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     presets: Mapping[str, str] = field(default_factory=dict)
+    edit: Edit = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,7 @@ async def _draw(core: Jobs, invocation: Invocation, kind: Literal["imagine", "op
         return Question(kind)
     if invocation.edited is not None:
         job = await core.job_for_action(invocation.user, Action("edit", invocation.edited))
+        invocation = replace(invocation, edit=job.request.params.edit if _image(job) else "")
         return await _submit(core, invocation, kind, *await _params(core, invocation), image=_image(job))
     if invocation.bare and invocation.replied_to is not None and invocation.picture is None:
         job = await core.job_for_action(invocation.user, Action("edit", invocation.replied_to))
@@ -169,7 +171,7 @@ async def _params(core: Jobs, invocation: Invocation) -> list[Params]:
     names = flags.names_in(text) | invocation.options.keys()
     defaults = _assigned(await core.defaults(invocation.user), invocation.presets)
     return [
-        flags.steps_over_fast(_assigned(params, invocation.options), names)
+        flags.steps_over_fast(replace(_assigned(params, invocation.options), edit=invocation.edit), names)
         for params in flags.parse_all(text, defaults)
     ]
 

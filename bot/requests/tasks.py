@@ -280,6 +280,8 @@ def _size(request: Request, profile: ModelProfile, source: tuple[int, int] | Non
         return snapped_size(profile, params.width or params.height or 0, params.height or params.width or 0)
     if params.aspect is not None:
         return aspect_size(profile, params.aspect)
+    if source is not None and edits.mask(params.edit) and max(source) <= profile.max_size:
+        return _snap(source[0], profile), _snap(source[1], profile)
     if source is not None:
         return _by_area(profile, source[0] / source[1])
     return profile.base_size, profile.base_size

@@ -36,6 +36,20 @@ def joined(image: Image.Image, mask: Image.Image) -> bytes:
     return codec.png(masked)
 
 
+def painted(data: bytes, mask: bytes) -> bytes:
+    """Return an encoded picture as a PNG that is transparent where another one of its size is white.
+
+    Raises `EngineError("bad_input")` for another size.
+    """
+    image, white = codec.read(data), codec.read(mask).convert("L")
+    if white.size != image.size:
+        sizes = [f"{width}×{height}" for width, height in (white.size, image.size)]
+        raise EngineError(
+            "bad_input", f"the mask has {sizes[0]} pixels, its picture {sizes[1]}; send equal sizes"
+        )
+    return joined(image, white)
+
+
 def moved(data: bytes, zoom: float = 1.0, right: float = 0.0, down: float = 0.0) -> bytes:
     """Return an encoded picture as a view of the same size sees it: what it shows beyond is transparent.
 

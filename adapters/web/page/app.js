@@ -1,5 +1,6 @@
 // The page: puts chat, composer and connection together.
 
+import { Brush } from "./brush.js";
 import { chip, element } from "./card.js";
 import { Chat } from "./chat.js";
 import { Composer } from "./composer.js";
@@ -24,6 +25,11 @@ const optimizer = new Optimizer(byId("composer"), composer);
 const viewer = new Viewer(byId("viewer"), (action) => {
   if (byId("gallery").open) byId("gallery").close();
   return press(action, chat.cardOf(action.job));
+}, (picture) => brush.open(picture));
+const brush = new Brush(byId("brush"), (image, mask) => {
+  if (byId("gallery").open) byId("gallery").close();
+  composer.attached(image, mask);
+  composer.text.focus();
 });
 const gallery = new Gallery(byId("gallery"), viewer);
 const chat = new Chat({ scroll: byId("scroll"), log: byId("log"), status: byId("status"), viewer, press, changed: welcome });
@@ -98,6 +104,7 @@ async function greet() {
   composer.restore();
   composer.text.focus();
   composer.largest = hello.largest_picture;
+  viewer.paints.hidden = !hello.inpaints;
   byId("model").textContent = hello.name;
   byId("world").textContent = hello.world;
   byId("about").querySelector("p").textContent = `${hello.world} ${strings.any_model}`.trim();
@@ -150,7 +157,7 @@ async function send(message, draft = { text: message.text }) {
   } catch (error) {
     chat.refused(id, error.message, () => {
       composer.fill(draft);
-      if (message.image) composer.attached(message.image);
+      if (message.image) composer.attached(message.image, message.mask);
     });
   }
 }

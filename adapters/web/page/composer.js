@@ -12,6 +12,7 @@ export class Composer {
   constructor(form, send) {
     this.send = send;
     this.image = null;
+    this.mask = null; // what of the image is to be drawn anew
     this.largest = Infinity;
     this.rewritten = false; // by Optimize: it is not done again
     this.standard = null;
@@ -99,7 +100,7 @@ export class Composer {
     const { aspect, count, ...controls } = this.controls();
     if (aspect) Object.assign(controls, { aspect, count }); // not yet known
     if (this.rewritten) controls.optimize = false;
-    return { text, controls, ...(this.image && { image: this.image }) };
+    return { text, controls, ...(this.image && { image: this.image }), ...(this.mask && { mask: this.mask }) };
   }
 
   draft() {
@@ -151,14 +152,18 @@ export class Composer {
     const reader = new FileReader();
     reader.addEventListener("load", () => {
       this.attached(reader.result);
-      keep(reader.result);
       this.text.focus();
     });
     reader.readAsDataURL(file);
   }
 
-  attached(image) {
-    this.image = image;
+  /** Stand by an image, a data URL; with a mask, another one, only what is white there is drawn anew. */
+  attached(image, mask = null) {
+    keep({ image, mask });
+    [this.image, this.mask] = [image, mask];
+    if (mask) this.strength.value = 1;
+    this.attachment.classList.toggle("masked", Boolean(mask));
+    this.attachment.style.setProperty("--mask", `url(${mask})`);
     this.thumbnail.src = image;
     this.thumbnail.alt = strings.attached;
     this.attachment.hidden = false;
@@ -167,7 +172,8 @@ export class Composer {
 
   detach() {
     if (this.image) keep(null);
-    this.image = null;
+    if (this.mask) this.strength.value = this.standard.strength;
+    this.image = this.mask = null;
     this.file.value = "";
     this.thumbnail.removeAttribute("src");
     this.attachment.hidden = true;
@@ -182,8 +188,8 @@ export class Composer {
       this.rewritten = draft.rewritten;
       this.set(draft.controls);
     }
-    const image = await kept();
-    if (image && !this.image) this.attached(image);
+    const found = await kept();
+    if (found && !this.image) this.attached(found.image, found.mask);
   }
 
   acceptDrops() {

@@ -2,20 +2,20 @@
 
 const STORE = "drafts";
 
-/** Keep an image (a data URL), or none. */
-export async function keep(image) {
+/** Keep an image and its mask (data URLs), or nothing. */
+export async function keep(found) {
   sessionStorage.tab ??= String(Math.random());
   const store = await opened("readwrite");
-  if (image) store?.put({ tab: sessionStorage.tab, image }, "image");
+  if (found) store?.put({ tab: sessionStorage.tab, ...found }, "image");
   else store?.delete("image");
 }
 
-/** Return the image that this tab kept. */
+/** Return the image that this tab kept, with its mask. */
 export async function kept() {
   const store = sessionStorage.tab && (await opened("readonly"));
   if (!store) return null;
   const found = await done(store.get("image"));
-  return found?.tab === sessionStorage.tab ? found.image : null;
+  return found?.tab === sessionStorage.tab ? found : null;
 }
 
 async function opened(mode) {

@@ -14,7 +14,7 @@ const PICKED = {
 };
 
 export class Viewer {
-  constructor(dialog, press) {
+  constructor(dialog, press, paint) {
     this.dialog = dialog;
     this.press = press;
     const find = (selector) => dialog.querySelector(selector);
@@ -26,6 +26,11 @@ export class Viewer {
     this.next = find("#next");
     this.previous.addEventListener("click", () => this.step(-1));
     this.next.addEventListener("click", () => this.step(1));
+    this.paints = find("#paint");
+    this.paints.addEventListener("click", () => {
+      this.dialog.close();
+      paint(this.picture);
+    });
     find("#copy-prompt").addEventListener("click", (event) => this.copyPrompt(event.target));
     find("#copy-seed").addEventListener("click", (event) => copy(event.target, this.picture.seed));
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());

@@ -28,7 +28,7 @@ from engine.types import Event, Generate, ModelProfile, Progress, PromptReady, T
 
 PROFILE = ModelProfile(
     "embedded", 128, 256, ("a red sailboat on the sea at sunset", "a white house in the snow at night"),
-    "This small model draws picture-book scenes.",
+    "This small model draws picture-book scenes.", inpaints=True,
 )  # fmt: skip
 TOKEN = "correct horse battery staple"
 LOOPBACK = WebConfig(port=0)
