@@ -19,7 +19,7 @@ from PIL import Image
 
 from engine.embedded.vocabulary import COLOURS
 from lab.judge.judge import load_judge, train_judge
-from lab.render.book import drawings
+from lab.render.book import drawings, names
 from lab.render.book.drawings import PACKAGES, archive, drawing, fetch, recoloured
 from lab.render.book.scene import BookScene, sample_book
 from lab.render.book.scenes import render_array, silhouettes
@@ -40,6 +40,19 @@ MOODS = {"orange", "pink", "blue", "green"}
 CAT = BookScene("cat", "blue", "desert", "noon", seed=5)
 
 
+def write_package(source: str, files: dict[str, bytes]) -> None:
+    """A package of these files where `drawings` looks for it."""
+    with tarfile.open(archive(source), "w:gz") as file:
+        for name, content in files.items():
+            member = tarfile.TarInfo(f"package/{name}")
+            member.size = len(content)
+            file.addfile(member, io.BytesIO(content))
+
+
+def _annotated(table: object) -> bytes:
+    return json.dumps({"annotations": {"annotations": table}}).encode()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Packages in which every subject is an ellipse with a dark line, in a colour of its own."""
@@ -53,10 +66,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(drawings, "FOLDER", folder)
         for source in "fn":
-            with tarfile.open(archive(source), "w:gz") as file:
-                member = tarfile.TarInfo("package/icons.json")
-                member.size = len(packed)
-                file.addfile(member, io.BytesIO(packed))
+            write_package(source, {"icons.json": packed})
         yield folder
     for cached in (drawings.drawing, drawings._bounds, drawings._icons):
         cached.cache_clear()
@@ -193,6 +203,28 @@ def test_another_package_than_the_expected_one_is_refused(
     with pytest.raises(ValueError, match="is not the package it was"):
         fetch()
     assert not list(tmp_path.iterdir())
+
+
+def test_names_come_from_every_language_and_mean_one_thing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name of two things and an English word are left out; a colour is what two shapes share."""
+    cat, dog, disc, square, blue = "🐈", "🐕", "🔴", "🟥", "🔵"
+    tables = {
+        "en": {cat: {"tts": ["cat"], "default": ["gift"]}},
+        "es": {cat: {"tts": ["gato"]}, disc: {"default": ["rojo", "forma"]}, blue: {"default": ["forma"]},
+               square: {"default": ["rojo", "forma"]}},
+        "xx": {cat: {"tts": ["both"]}, dog: {"tts": ["both"]}},
+        "yy": {cat: {"tts": ["gift"]}, dog: {"tts": ["hund"]}},
+    }  # fmt: skip
+    monkeypatch.setattr(drawings, "FOLDER", tmp_path)
+    monkeypatch.setattr(names, "FEWEST", 0)
+    files = {f"annotations/{key}/annotations.json": _annotated(table) for key, table in tables.items()}
+    write_package("cldr", files)
+    for source in "fn":
+        write_package(source, {"chars.json": json.dumps({"1f408": "cat", "1f415": "dog"}).encode()})
+    found = names.collected()
+    assert (found["cat"], found["dog"], found["red"]) == ({"gato"}, {"hund"}, {"rojo"})
 
 
 def test_flow_and_judge_learn_from_the_book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

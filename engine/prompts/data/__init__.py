@@ -1,5 +1,6 @@
-"""The word lists of this package: TOML files, each read once, and the simplified forms of characters."""
+"""The word lists of this package: TOML files, each read once, names in other languages, simplified forms."""
 
+import lzma
 import re
 import tomllib
 from collections.abc import Mapping
@@ -28,6 +29,14 @@ def words(name: str) -> frozenset[str]:
 def phrases() -> Mapping[str, Any]:
     """The contents of phrases.toml."""
     return table("phrases")
+
+
+@cache
+def names() -> Mapping[str, str]:
+    """The English of names of things and colours in other languages, from Unicode's CLDR."""
+    packed = (Path(__file__).parent / "names.txt.xz").read_bytes()
+    lines = [line.split("\t") for line in lzma.decompress(packed).decode().split("\n")]
+    return {name: english for english, *others in lines for name in others}
 
 
 def simplified(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The words a prompt is read with: what each means, and the longest match over Chinese and English text."""
+"""The words a prompt is read with: what each means, and the longest match over any text."""
 
 import re
 import unicodedata
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
 
-from engine.cjk import HAN
-from engine.prompts.data import simplified_forms, table
+from engine.cjk import HAN, HANGUL, KANA
+from engine.prompts.data import names, simplified_forms, table
 
 Kind = Literal[
     "subject", "colour", "place", "time", "light", "weather", "style", "position", "distance",
@@ -23,7 +23,14 @@ LISTS: Mapping[str, Kind] = {
     "other": "other", "vague": "vague", "modifiers": "modifier", "verbs": "verb", "stops": "stop",
     "joiners": "joiner", "counts": "count", "measures": "filler", "fillers": "filler", "negators": "negator",
 }  # fmt: skip
-TOKEN = re.compile(rf"[{HAN}]|(?:[^\W{HAN}_])+(?:'[a-z]+)?|[^\s]")
+SINGLE = HAN + KANA + HANGUL + r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+"""Characters that are tokens of their own: no spaces part words of these scripts, or these have endings."""
+GRAMMAR = (
+    "un une una uno um uma ein eine einen einer einem een het el der das le les il gli "
+    "が に は を の で も い な いる ある です ます 가 이 은 는 을 를 에 의 있다"
+)
+"""What stands beside names in other languages, and means nothing in English."""
+TOKEN = re.compile(rf"[{SINGLE}]|(?:[^\W{SINGLE}_])+(?:'[a-z]+)?|[^\s]")
 REPEATED = re.compile(r"([^\w\s])(?:\s*\1)+")
 
 
@@ -80,7 +87,7 @@ class _Node:
 
 
 class Lexicon:
-    """Words in a tree of tokens: one Chinese character or one Latin word each."""
+    """Words in a tree of tokens: a character of Chinese, Japanese or Korean each, else a word."""
 
     def __init__(self, traditional: Mapping[int, str]) -> None:
         self._root = _Node()
@@ -147,7 +154,25 @@ def lexicon(world: World | None) -> Lexicon:
             words.add(text, Word(kind))
     for measure in data["words"]["measures"]:
         words.add(f"一{measure}", Word("filler"))
+    if world is not None:
+        _add_other_languages(words)
     return words
+
+
+def _add_other_languages(words: Lexicon) -> None:
+    """The names that things and colours have in other languages, as their English ones.
+
+    Chinese characters that a world does not know are left to the bilingual lexicon.
+    """
+    for particle in GRAMMAR.split():
+        words.add(particle, Word("filler"))
+    for name, english in names().items():
+        found = [item.word for item in words.items(english)]
+        is_known = len(found) == 1 and found[0].kind in {"subject", "colour"}
+        if is_known:
+            words.add(name, found[0])
+        elif not re.search(f"[{HAN}]", name):
+            words.add(name, Word("other", english=english))
 
 
 @cache

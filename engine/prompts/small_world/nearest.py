@@ -19,7 +19,10 @@ def unknown_things(items: Sequence[Item]) -> Iterator[tuple[str, Entry | None]]:
     for item in items:
         if item.kind not in {"unknown", "other"}:
             continue
-        if HAN.search(item.text):
+        named: Sequence[tuple[str, Entry | None]]
+        if item.word.english:
+            named = [(item.text, entry) for entry in bilingual_lexicon().things(item.word.english)][:1]
+        elif HAN.search(item.text):
             tokens = certain(bilingual_lexicon().segment(item.text))
             named = [
                 (token.text, token.of(NOUNS)) for token in tokens if token.of(NOUNS) or not token.entries

@@ -136,6 +136,26 @@ def test_a_wish_becomes_its_canonical_prompt(wish: str, prompt: str) -> None:
     assert optimize(wish, embedded_world()).text == prompt
 
 
+@pytest.mark.parametrize(
+    ("wish", "prompt"),
+    [
+        ("un gato negro", "a black cat"),
+        ("赤いネコが海にいる", "a red cat on the sea"),
+        ("une voiture rouge", "a red car"),
+        ("рыжая кошка", "a cat"),
+        ("고양이", "a cat"),
+        ("แมวสีดำ", "a cat"),
+        ("un árbol y una casa", "a tree and a house"),
+    ],
+)
+def test_a_wish_is_read_in_any_language_of_cldr(wish: str, prompt: str) -> None:
+    assert optimize(wish, embedded_world()).text == prompt
+
+
+def test_english_is_read_as_english_where_another_language_has_the_word() -> None:
+    assert optimize("a gift", embedded_world()).notes == ("outside-world",)
+
+
 @pytest.mark.parametrize(("wish", "prompt", "negative"), REFUSALS)
 def test_what_a_wish_refuses_goes_to_the_negative_prompt(wish: str, prompt: str, negative: str) -> None:
     rewritten = optimize(wish, embedded_world())
@@ -150,6 +170,8 @@ def test_what_a_wish_refuses_goes_to_the_negative_prompt(wish: str, prompt: str,
         ("a red submarine at dawn", "a red fish at dawn", "submarine → fish"),
         ("夜晚的城堡", "a house at night", "城堡 → 房子"),
         ("机器人在沙漠里", "a rocket in the desert", "机器人 → 火箭"),
+        ("ein Drache", "a bird", "drache → bird"),
+        ("赤いドラゴン", "a red bird", "ドラゴン → bird"),
     ],
 )
 def test_the_nearest_subject_stands_for_an_unknown_one_and_is_named(

@@ -1,0 +1,66 @@
+"""Does a model of the picture book draw its prompts? `python -m lab.evaluate.book`.
+
+Draws held-out scenes, one picture each with a fixed seed; the book's judge names them, if there is one.
+"""
+
+import argparse
+from pathlib import Path
+
+from lab.evaluate.__main__ import SEED, contact_sheet, drawn, in_turn, loaded
+from lab.judge.adherence import Manner, adherence
+from lab.judge.judge import held_out_scenes, load_judge, render_accuracy, train_judge
+from lab.judge.measures import reconstruction
+from lab.render.world import BOOK
+from lab.train import parallel
+from lab.train.dataset import sets_of
+from lab.train.loop import Plan
+
+SHEET = 48
+FOLDER = Path("checkpoints/world")
+
+
+def main() -> None:
+    """Print how well the autoencoder, the judge and the model do; write a sheet where one is asked for."""
+    args = _arguments()
+    if args.judge_minutes:
+        plan = Plan(args.out, args.judge_minutes, scenes=args.scenes, sets=sets_of(BOOK)[:1])
+        plan.small.pictures(plan.scenes, plan.out)
+        parallel.spread(plan.device, train_judge, plan, args.judge)
+    scenes = held_out_scenes(args.prompts, SEED, BOOK)
+    pipeline = loaded(str(args.weights))
+    ratio = reconstruction(pipeline.components.vae, [BOOK.picture(scene, 256, 256) for scene in scenes[:24]])
+    print(f"autoencoder: {ratio:.1f} dB on held-out scenes")
+    manner = Manner(args.side, args.side, args.steps, args.guidance, 1.0)
+    prompts, pictures = drawn(pipeline, scenes, manner)
+    if args.sheet:
+        first = in_turn([scene.place for scene in scenes])[:SHEET]
+        contact_sheet([pictures[i] for i in first]).save(args.sheet)
+        print(*(prompts[i] for i in first), sep="\n")
+    if args.judge.exists():
+        judge = load_judge(args.judge, BOOK)
+        for name, found in (
+            ("judge on renders", render_accuracy(judge, args.side, world=BOOK)),
+            ("pictures", adherence(judge, pictures, scenes)),
+        ):
+            print(name, "  ".join(f"{head} {share:.1%}" for head, share in found.items()))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m lab.evaluate.book", description=__doc__)
+    parser.add_argument("--out", type=Path, default=FOLDER, help="training folder")
+    parser.add_argument("--weights", type=Path, default=FOLDER / "weights", help="the model's folder")
+    parser.add_argument(
+        "--judge", type=Path, default=FOLDER / "judge.safetensors", help="the judge's weights"
+    )
+    parser.add_argument("--judge-minutes", type=float, help="train the judge first, or on, this long in all")
+    parser.add_argument("--scenes", type=int, default=20_000, help="rendered training scenes, as in training")
+    parser.add_argument("--prompts", type=int, default=1000)
+    parser.add_argument("--side", type=int, default=128, help="pixels")
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--guidance", type=float, default=3.0, help="on every step; 1 for a distilled model")
+    parser.add_argument("--sheet", type=Path, help=f"also write a sheet of {SHEET}, and print its prompts")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
