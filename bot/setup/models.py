@@ -52,7 +52,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
             *_LEGEND,
             "",
             *_aligned(
-                ("", "optimizer", "download", "here", "does", "licence"),
+                ("", "other models", "download", "here", "does", "licence"),
                 [("", row["name"], *_amounts(row), row["does"], row["licence"]) for row in others],
             ),
             "",

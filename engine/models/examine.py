@@ -15,6 +15,7 @@ import torch
 
 from engine.fake import striped
 from engine.files import hub, shards
+from engine.files.upscalers import Preset
 from engine.memory.probe import probe
 from engine.models import classifier, presets, sources
 from engine.models.describe import describe
@@ -27,7 +28,6 @@ from engine.sampling.steps import SamplingOptions
 from engine.types import EngineError, EngineSettings, Picture, Upscale
 from engine.upscale import upscale
 from engine.upscale.plan import UpscalePlan
-from engine.upscale.presets import Preset
 
 Grade = Literal["ok", "note", "problem"]
 SHOWN = 5

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
-from typing import Any, Literal, NamedTuple
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
 
 from engine.embedded import NAME as EMBEDDED
-from engine.files import hub, published
+from engine.files import hub, published, upscalers
 from engine.files.hub import RemoteFile
 from engine.files.published import FORMS, PRESET, Form, form_of
 from engine.memory import sizes
@@ -21,6 +22,7 @@ from engine.memory.plan import GIB, Plan, PlanRequest, gib
 from engine.memory.planner import choose, choose_largest
 from engine.memory.probe import Facts, probe
 from engine.memory.sizes import Sizes
+from engine.progress import Show
 from engine.prompts.llm import presets as writers
 from engine.prompts.llm import translator
 from engine.types import EngineError, EngineSettings
@@ -31,7 +33,23 @@ NARROW = ("int8", "float8", "4bit")
 CARDS = (6, 8, 12, 16, 24)
 _DRIVER, _MAIN_MEMORY = GIB // 2, 28 * GIB
 """Bytes that a card's driver is taken to use, and of main memory beside a card that nobody looked at."""
-Does = Literal["draws", "writes prompts", "translates", ""]
+Does = Literal["draws", "writes prompts", "translates", "upscales", ""]
+
+
+class Download(Protocol):
+    """A file that can be downloaded, of `size` bytes."""
+
+    @property
+    def size(self) -> int: ...
+
+    def here(self) -> Path | None:
+        """Return the file where it is on this machine."""
+
+    def fetch(self, show: Show | None = None) -> Path:
+        """Return the file, downloaded where it isn't here; raises `EngineError("model_missing")`."""
+
+    def remove(self) -> int:
+        """Delete what was downloaded; return the bytes that this frees."""
 
 
 class Offer(NamedTuple):
@@ -39,7 +57,7 @@ class Offer(NamedTuple):
 
     name: str
     does: Does
-    files: tuple[RemoteFile, ...]
+    files: tuple[Download, ...]
     licence: str
 
     @property
@@ -62,7 +80,9 @@ def offers() -> list[Offer]:
     """Return all there is."""
     drawing = [Offer(f"{PRESET}:{name}", "draws", form, published.LICENCE) for name, form in FORMS.items()]
     writing = [Offer(name, "writes prompts", (file,), "Apache 2.0") for name, file in writers.PRESETS.items()]
-    return [*drawing, *writing, Offer(translator.NAME, "translates", translator.FILES, "CC BY 4.0")]
+    translating = Offer(translator.NAME, "translates", translator.FILES, "CC BY 4.0")
+    upscaling = [Offer(name, "upscales", (file,), "BSD-3-Clause") for name, file in upscalers.PRESETS.items()]
+    return [*drawing, *writing, translating, *upscaling]
 
 
 def expanded(settings: EngineSettings, facts: Callable[[], Facts] | None) -> EngineSettings:

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from engine import embedded, guards
+from engine.files.upscalers import Kind, NotFetched
 from engine.pictures import codec, metadata
 from engine.pictures.tensors import to_pixels
 from engine.pipeline import Redraw
@@ -26,7 +27,6 @@ from engine.types import (
 )
 from engine.upscale import style, tiling
 from engine.upscale.plan import UpscalePlan as UpscalePlan
-from engine.upscale.presets import Kind, NotFetched
 
 LOOKED_AT = 512
 """Longest side in pixels at which a result is checked."""

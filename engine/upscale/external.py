@@ -13,9 +13,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from engine.files import shards
+from engine.files.upscalers import PAIR, PRESETS, Kind
 from engine.types import EngineError
 from engine.upscale import network, rrdb
-from engine.upscale.presets import PAIR, PRESETS, Kind
 from engine.upscale.tiling import Network, measured
 
 SUFFIXES = (".safetensors", ".pth")

@@ -11,11 +11,11 @@ from pathlib import Path
 import torch
 
 from engine import guards
+from engine.files.upscalers import Kind, Preset
 from engine.memory import allocator
 from engine.memory.plan import KEPT_FREE
-from engine.upscale import external, presets
+from engine.upscale import external
 from engine.upscale.network import SRVGGNetCompact, built_in
-from engine.upscale.presets import Kind, Preset
 from engine.upscale.redraw import Redrawing
 from engine.upscale.tiling import Network, measured
 
@@ -46,7 +46,7 @@ class UpscalePlan:
     @classmethod
     def of(cls, device: torch.device, upscalers: str, detail: float = 0.0) -> "UpscalePlan":
         """Return the plan for a device and the setting: presets or a folder, empty for neither."""
-        named = presets.named(upscalers)
+        named = named_presets(upscalers)
         folder = Path(upscalers).expanduser() if upscalers and not named else None
         return cls(device, models=folder, presets=named, detail=detail)
 

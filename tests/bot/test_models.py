@@ -14,7 +14,7 @@ import pytest
 
 from bot.setup import doctor
 from bot.setup.config import Config, ModelConfig
-from engine.files import hub
+from engine.files import hub, upscalers
 from engine.files.published import FORMS, Form
 from engine.memory.plan import GIB
 from engine.memory.probe import Facts
@@ -142,6 +142,21 @@ def test_what_is_removed_leaves_what_another_form_needs(bot: Bot) -> None:
     assert not FORMS["q4_k"].missing
     bot("models", "remove", "z-image-turbo")
     assert not [file for form in FORMS.values() for file in form if file.here()]
+
+
+def test_an_upscaler_that_is_here_is_listed_and_removed(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HOME", str(tmp_path))
+    file = upscalers.PRESETS["realesr-animevideov3"].file
+    file.parent.mkdir()
+    file.write_bytes(bytes(4 * 10**7))
+    assert (
+        bot("models", "fetch", "realesr-animevideov3").out == '[model] upscalers = "realesr-animevideov3"\n'
+    )
+    assert line_of(bot("models").out, "realesr-animevideov3")[3:] == ["yes", "upscales", "BSD-3-Clause"]
+    assert bot("models", "remove", "realesr-animevideov3").out == "0.0 GB freed\n"
+    assert not file.exists()
 
 
 def test_a_file_of_any_repository_is_fetched(bot: Bot, remote: LoopbackHub) -> None:

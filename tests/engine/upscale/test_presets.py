@@ -12,11 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
+from engine.files import upscalers as presets
+from engine.files.upscalers import PRESETS, Preset
 from engine.pictures import codec, metadata
 from engine.types import Picture, Upscale
-from engine.upscale import UpscalePlan, choose, presets, upscale
+from engine.upscale import UpscalePlan, choose, upscale
 from engine.upscale.network import SRVGGNetCompact
-from engine.upscale.presets import PRESETS, Preset
 
 CPU = torch.device("cpu")
 

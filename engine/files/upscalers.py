@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 from urllib.request import urlopen
 
 from engine.files import shards
+from engine.progress import Show
 from engine.pulse import PULSE
 from engine.types import EngineError
 
@@ -45,8 +46,18 @@ class Preset(NamedTuple):
 
         return Path(constants.HF_HOME) / "upscalers" / f"{self.name}.pth"
 
-    def fetch(self) -> Path:
-        """Return the file, downloaded where it is not here.
+    def here(self) -> Path | None:
+        """Return the file where it is on this machine."""
+        return self.file if self.file.is_file() else None
+
+    def remove(self) -> int:
+        """Delete what was downloaded; return the bytes that this frees."""
+        freed = self.file.stat().st_size if self.file.is_file() else 0
+        self.file.unlink(missing_ok=True)
+        return freed
+
+    def fetch(self, show: Show | None = None) -> Path:
+        """Return the file, downloaded where it is not here; `show` gets its name, what came and all there is.
 
         Raises `NotFetched`; for ten minutes after a failure without asking again.
         """
@@ -56,7 +67,7 @@ class Preset(NamedTuple):
         if time.monotonic() - when >= TRY_AGAIN:
             try:
                 with PULSE.during(f"downloading {self.name}"):
-                    self._download()
+                    self._download(show)
             except OSError as error:
                 why = shards.reason(error)
                 _failed[self.name] = time.monotonic(), why
@@ -64,7 +75,7 @@ class Preset(NamedTuple):
                 return self.file
         raise NotFetched("model_missing", f"{self.name} could not be downloaded ({why})")
 
-    def _download(self) -> None:
+    def _download(self, show: Show | None) -> None:
         self.file.parent.mkdir(parents=True, exist_ok=True)
         checksum, size = hashlib.sha256(), 0
         handle, name = tempfile.mkstemp(dir=self.file.parent, suffix=".part")
@@ -78,6 +89,8 @@ class Preset(NamedTuple):
                     checksum.update(piece)
                     size += len(piece)
                     PULSE.beat()
+                    if show:
+                        show(self.name, size, self.size)
             if checksum.hexdigest() != self.sha256:
                 raise OSError("other bytes came than were published")
             Path(name).replace(self.file)
