@@ -12,6 +12,7 @@ import torch
 
 from engine import guards
 from engine.files.upscalers import Kind, Preset
+from engine.files.upscalers import named as named_presets
 from engine.memory import allocator
 from engine.memory.plan import KEPT_FREE
 from engine.upscale import external
