@@ -285,7 +285,8 @@ def _drawing(
 def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine:
     one_picture = image_tokens(profile.base_size, profile.base_size)
     idle = 60 * settings.model.idle_minutes
-    return ProcessEngine(build.engine_settings(settings), one_picture, idle=idle)
+    growth = round(settings.model.max_growth_gb * 2**30)
+    return ProcessEngine(build.engine_settings(settings), one_picture, idle=idle, growth=growth)
 
 
 def platforms_of(settings: Config, replies: Replies, phase: Callable[[], str]) -> list[Platform]:

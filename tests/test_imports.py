@@ -25,6 +25,7 @@ TORCH_FREE = {
         for name in (
             "background",
             "child_main",
+            "growth",
             "messages",
             "process",
             "supervisor",

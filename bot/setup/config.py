@@ -72,6 +72,7 @@ CHECKS: Mapping[str, Check] = {
     "model.mirror": matching(rf"|{_SERVER_PATTERN}", "an https:// address, or empty"),
     "model.size": between(0, 4096),
     "model.idle_minutes": between(0.0, 10_000.0),
+    "model.max_growth_gb": between(0.0, 10_000.0),
     "model.experimental": each_matching("|".join(EXPERIMENTS), ", ".join(EXPERIMENTS)),
     "defaults.steps": between(1, MOST_STEPS, or_unset=0),
     "defaults.cfg": between(1.0, MOST_GUIDANCE, or_unset=0),
@@ -119,6 +120,7 @@ class ModelConfig(ModelSettings):
     mirror: str = ""
     size: int = 0
     idle_minutes: float = 0.0
+    max_growth_gb: float = 4.0
 
 
 @dataclass(frozen=True, slots=True)

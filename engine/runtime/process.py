@@ -6,16 +6,20 @@ process, `child_main.py` and `worker.py` what runs inside it. Imports no torch.
 
 import asyncio
 import itertools
+import logging
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.runtime.growth import Growth, held
 from engine.runtime.supervisor import Supervisor
 from engine.runtime.watchdog import USUAL, Patience, Tick, awake
 from engine.types import EngineLost, EngineSettings, Event, Task, image_tokens
 
 CLOSING_GRACE = 3.0
 """Seconds the child may go on with its step when the engine is closed."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,8 @@ class ProcessEngine:
     and is ended, running tasks raise `EngineLost` and the next task starts another one; when the model cannot
     be loaded, the tasks waiting for it raise its `EngineError` and the next one tries again. After `idle`
     seconds without a task, also before the first, the child ends and with it all the memory it has (0:
-    never); the next task loads the model again.
+    never); the next task loads the model again. One whose memory has grown by more than `growth` bytes since
+    it was warm (0: by any) is replaced once what runs has ended; `replaced` says how often that was.
     """
 
     def __init__(
@@ -52,7 +57,9 @@ class ProcessEngine:
         idle: float = 0.0,
         patience: Patience = USUAL,
         tick: Tick = awake,
+        growth: int = 0,
     ) -> None:
+        self.replaced = 0
         self._settings = settings
         self._patience = patience
         self._tick = tick
@@ -62,6 +69,10 @@ class ProcessEngine:
         self._rest: asyncio.TimerHandle | None = None
         self._unloading: asyncio.Task[None] | None = None
         self._child: Supervisor | None = None
+        self._drawing = 0
+        self._most_growth = growth
+        self._growth = Growth(growth)
+        self._grown: asyncio.Event | None = None
         self._room = room
         self._watchers: list[Callable[[], None]] = []
         self._deaths = 0
@@ -119,11 +130,14 @@ class ProcessEngine:
             child = self._living()
             await child.loaded()
             number = next(self._numbers)
+            self._drawing += 1
             try:
                 async for event in child.submit(number, task):
                     yield event
             finally:
                 child.forget(number)
+                self._drawing -= 1
+                self._weigh()
         finally:
             self._ended()
 
@@ -163,8 +177,32 @@ class ProcessEngine:
         if child is not None:
             self._unloading = asyncio.create_task(child.end(CLOSING_GRACE))
 
+    def _weigh(self) -> None:
+        """Look at the child's memory after a task; where it has grown too much, end it after its last one."""
+        if self._grown is None and self.pid is not None and (more := self._growth.beyond(held(self.pid))):
+            self.replaced += 1
+            log.warning(
+                "the engine's process holds %.1f GB more than when it was warm and is replaced (time %d)",
+                more / 2**30,
+                self.replaced,
+            )
+            self._grown = asyncio.Event()
+        if self._grown is not None and not self._drawing:
+            child, self._child = self._child, None
+            if child is not None and not self._closed:
+                self._unloading = asyncio.create_task(self._replace(child))
+            self._grown.set()
+            self._grown = None
+
+    async def _replace(self, child: Supervisor) -> None:
+        await child.end(CLOSING_GRACE)
+        if not self._closed:
+            self._living()
+
     async def _unloaded(self) -> None:
-        """Wait until a child that was idle is gone, so that two models never share the memory."""
+        """Wait until a child that was idle or grew is gone, so that two models never share the memory."""
+        if self._grown is not None:
+            await self._grown.wait()
         if self._unloading is not None:
             await asyncio.shield(self._unloading)
             self._unloading = None
@@ -178,6 +216,7 @@ class ProcessEngine:
             self._deaths = self._deaths + 1 if died else 0
             self._failure = self.state.message
             delay = self._delay(self._deaths)
+            self._growth = Growth(self._most_growth)
             self._child = Supervisor(self._settings, delay, self._patience, self._tick, self._resize)
         return self._child
 
