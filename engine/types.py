@@ -220,10 +220,10 @@ class ModelSettings:
     lacks and these don't name comes from `base`, a directory or a hub id, empty for Z-Image-Turbo.
     `device` and `dtype` are `auto` or torch's names; `threads` is the number of CPU threads (0: all but one,
     so that the bot stays answerable); `weights` is the form the large matrices are kept in: `auto`, plain,
-    bfloat16, int8, float8 or 4bit; `optimizer` is what writes prompts: `auto`, rules, text-encoder, or a chat
-    model's directory or hub id; `upscalers` names super-resolution weights or is a folder of them, and
-    `loras` is one of LoRA files, or empty; `experimental` names those of `EXPERIMENTS` that Z-Image draws
-    with; `prompt_language` says when Chinese prompts stay Chinese.
+    bfloat16, int8, float8, 4bit, int8-fast or float8-fast; `optimizer` is what writes prompts: `auto`, rules,
+    text-encoder, or a chat model's directory or hub id; `upscalers` names super-resolution weights or is a
+    folder of them, and `loras` is one of LoRA files, or empty; `experimental` names those of `EXPERIMENTS`
+    that Z-Image draws with; `prompt_language` says when Chinese prompts stay Chinese.
     """
 
     text_encoder: str = ""

@@ -68,7 +68,9 @@ CHECKS: Mapping[str, Check] = {
     "model.device": matching(r"auto|cpu|mps|cuda(:\d+)?", "auto, cpu, mps, cuda or cuda:N"),
     "model.dtype": one_of("auto", "float32", "bfloat16", "float16"),
     "model.threads": between(0, 1024),
-    "model.weights": one_of("auto", "plain", "bfloat16", "int8", "float8", "4bit"),
+    "model.weights": one_of(
+        "auto", "plain", "bfloat16", "int8", "float8", "4bit", "int8-fast", "float8-fast"
+    ),
     "model.mirror": matching(rf"|{_SERVER_PATTERN}", "an https:// address, or empty"),
     "model.size": between(0, 4096),
     "model.idle_minutes": between(0.0, 10_000.0),

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from engine.memory.plan import GIB, Plan
-from engine.memory.sizes import Sizes
+from engine.memory.sizes import Sizes, Weights
+from engine.memory.weights import FAST, Packed, products
 from engine.types import image_tokens
 
 CAPTION = 32
@@ -37,16 +38,24 @@ def at_best(plan: Plan, width: int, height: int, ceiling: float) -> float:
     return max(operations(plan.sizes, width, height) / ceiling, plan.streamed_bytes * STREAMING)
 
 
-def ceiling(device: torch.device, dtype: torch.dtype) -> float:
-    """Return the operations per second of a large square matrix product, by the clock, the best of a few."""
-    product, count = square(device, dtype)
+def ceiling(device: torch.device, dtype: torch.dtype, weights: Weights = "plain") -> float:
+    """Return the operations per second of a large square matrix product, by the clock, the best of a few.
+
+    Where `weights` are multiplied in eight bits, so is this one.
+    """
+    product, count = square(device, dtype, weights)
     return count / min(_timed(product, device) for _ in range(1 + TURNS))
 
 
-def square(device: torch.device, dtype: torch.dtype) -> tuple[Callable[[], Tensor], int]:
+def square(
+    device: torch.device, dtype: torch.dtype, weights: Weights = "plain"
+) -> tuple[Callable[[], Tensor], int]:
     """Return a large square matrix product and its operations."""
     side = {"cuda": 8192, "mps": 2048}.get(device.type, 512)
     left = torch.randn((side, side), device=device).to(dtype)
+    if weights in FAST:
+        kept = Packed.of(left, weights)
+        return lambda: products(left, [kept])[0], 2 * side**3
     return lambda: left @ left, 2 * side**3
 
 

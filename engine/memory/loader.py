@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from engine.files import gguf, quantized, shards
 from engine.files.shards import Entry, Part, Shape
-from engine.memory.sizes import PACKED, SCALE, WEIGHT, Weights
+from engine.memory.sizes import PACKED, ROTATED, SCALE, WEIGHT, Weights
 from engine.memory.weights import Packed, PackedLinear, possible
 from engine.pulse import PULSE
 
@@ -86,9 +86,10 @@ def put(
         owner = module.get_submodule(path)
         expected = owner.get_parameter(leaf).shape
         chosen = form(name, expected) if leaf == "weight" and isinstance(owner, _MATRICES) else "plain"
-        if isinstance(tensor, Packed) and tensor.form != possible(chosen, expected[-1]):
-            tensor = tensor.unpacked(dtype if chosen == "plain" else torch.float32)
-        elif chosen == "gguf" and isinstance(tensor, Tensor):
+        if isinstance(tensor, Packed):
+            wide = dtype if chosen == "plain" else torch.float32
+            tensor = tensor.kept_as(possible(chosen, expected)) or tensor.unpacked(wide)
+        if chosen == "gguf" and isinstance(tensor, Tensor):
             # What a GGUF file has not quantized.
             chosen = "bfloat16" if (tensor.dtype, dtype) == (torch.bfloat16, torch.float32) else "plain"
         if isinstance(tensor, Packed):
@@ -146,8 +147,8 @@ class Source(NamedTuple):
         if self.scale is None:
             return value
         scale = _tensor(self.scale, open_file)
-        if self.value.name.endswith(PACKED):
-            return Packed.from_file(value, scale)
+        if self.value.name.endswith((PACKED, ROTATED)):
+            return Packed.from_file(value, scale, self.value.name.endswith(ROTATED))
         return value.float() * scale.float().reshape(-1, *(1,) * (value.ndim - 1))
 
 
@@ -239,15 +240,14 @@ def _source(name: str, found: Mapping[str, Entry]) -> Source | None:
     if name in found:
         scales = [owner + end for end in quantized.SCALES if name.endswith(WEIGHT)]
         return Source(found[name], next((found[scale] for scale in scales if scale in found), None))
-    if owner + PACKED in found and owner + SCALE in found:
-        return Source(found[owner + PACKED], found[owner + SCALE])
-    return None
+    values = next((found[owner + end] for end in (PACKED, ROTATED) if owner + end in found), None)
+    return Source(values, found[owner + SCALE]) if values is not None and owner + SCALE in found else None
 
 
 def _check(part: Part, name: str, source: Source, expected: Shape, found: Mapping[str, Entry]) -> None:
     """Refuse a tensor that is not what the parameter `name` needs; sides of 1 may be left out."""
     entry, scale = source
-    if entry.name.endswith(PACKED):
+    if entry.name.endswith((PACKED, ROTATED)):
         entry = entry._replace(shape=source.shape)
     elif scale is None:
         quantized.refuse_dtype(part, entry.name, entry)

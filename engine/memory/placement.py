@@ -10,7 +10,7 @@ from torch import nn
 
 from engine.memory import allocator, strips
 from engine.memory.plan import Plan, spread
-from engine.memory.sizes import BLOCK, Weights, is_linear, keeps_gguf
+from engine.memory.sizes import BLOCK, Weights, form_in_block, is_linear, keeps_gguf
 from engine.memory.streaming import Streamer
 from engine.types import GRID, EngineError
 
@@ -132,10 +132,13 @@ def form_for(plan: Plan, stack: str, name: str, shape: Sequence[int]) -> Weights
     form = plan.form(stack)
     if form.weights == "plain":
         return "plain"
-    if is_linear(name, tuple(shape)) or (form.weights == "gguf" and keeps_gguf(name, tuple(shape))):
-        return form.weights
-    around = "embed_tokens" in name or ("refiner." in name and "adaLN" not in name)
-    return "bfloat16" if around and form.dtype == "float32" else "plain"
+    chosen: Weights = "plain"
+    if is_large := is_linear(name, tuple(shape)) or (
+        form.weights == "gguf" and keeps_gguf(name, tuple(shape))
+    ):
+        chosen = form_in_block(form.weights, name, plan.blocks)
+    around = is_large or "embed_tokens" in name or ("refiner." in name and "adaLN" not in name)
+    return "bfloat16" if around and (chosen, form.dtype) == ("plain", "float32") else chosen
 
 
 def table_for(encoder: Any, device: torch.device) -> None:

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
-from engine.memory.sizes import Sizes, Stack, Weights
+from engine.memory.sizes import STORED, Sizes, Stack, Weights
 from engine.types import image_tokens
 
 Decode = Literal["whole", "strips", "tiles"]
@@ -29,7 +29,9 @@ CAPACITY = 4096
 
 DTYPE_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
 # A scale of four bytes for each row of a few thousand, or for each group of 64.
-_WEIGHT_BYTES: dict[Weights, float] = {"bfloat16": 2.0, "int8": 1.002, "float8": 1.002, "4bit": 0.5625}
+_WEIGHT_BYTES: dict[Weights, float] = {
+    "bfloat16": 2.0, "4bit": 0.5625, **dict.fromkeys(("int8", "float8", "int8-fast", "float8-fast"), 1.002),
+}  # fmt: skip
 
 
 class Form(NamedTuple):
@@ -39,9 +41,14 @@ class Form(NamedTuple):
     weights: Weights
 
     def outside(self, stack: Stack) -> float:
-        """Bytes around the blocks; where those are kept in fewer bits, these are kept in bfloat16."""
+        """Bytes around the blocks; where those are kept in fewer bits, these are kept in bfloat16.
+
+        So is what two blocks take more that stay whole, where the others are multiplied in fewer bits.
+        """
         if self.weights == "gguf" and stack.gguf is not None:
             return stack.gguf.rest + stack.gguf.rest_other * 2
+        if self.weights in STORED:
+            return stack.rest * 2 + min(stack.blocks, 2) * stack.linear * (2 - _WEIGHT_BYTES[self.weights])
         return stack.rest * (DTYPE_BYTES[self.dtype] if self.weights == "plain" else 2)
 
     def block(self, stack: Stack) -> float:
@@ -112,10 +119,13 @@ class Plan:
     def form(self, part: str) -> Form:
         """Return the form of `transformer` or `text_encoder`.
 
-        Qwen3 leaves the range of float16, so it computes in float32 from the bfloat16 it was trained in.
+        Qwen3 leaves the range of float16, so it computes in float32 from the bfloat16 it was trained in. It
+        runs once for a prompt and is not multiplied in fewer bits.
         """
         stack = self.sizes.text_encoder if part == "text_encoder" else self.sizes.transformer
         weights = "gguf" if stack.gguf is not None and self.request.weights == "auto" else self.weights
+        if part == "text_encoder":
+            weights = STORED.get(weights, weights)
         if part == "text_encoder" and self.dtype == "float16":
             return Form("float32", "bfloat16" if weights == "plain" else weights)
         return Form(self.dtype, weights)
@@ -184,6 +194,8 @@ class Plan:
         forms = dict.fromkeys((self.form("transformer").weights, self.weights))
         names = " and ".join("GGUF" if form == "gguf" else form for form in forms if form != "plain")
         kept = f", weights kept in {names}" if names else ""
+        if self.weights in STORED:
+            kept = f", weights multiplied in {STORED[self.weights]}"
         blocks = "the transformer stays"
         if self.streams:
             blocks = f"{self.resident_blocks} of {self.blocks} blocks stay"
@@ -204,10 +216,12 @@ def spread(blocks: int, resident: int) -> list[int]:
     """Return which of `blocks` are streamed where so many are resident: as far apart as can be.
 
     So there is time to copy each while those before it compute. Of fewer resident ones those streamed before
-    are streamed, too, so that a tighter plan moves blocks one way only.
+    are streamed, too, so that a tighter plan moves blocks one way only. The first and the last block, which
+    may be larger, come last.
     """
     golden = (math.sqrt(5) - 1) / 2
-    apart = sorted(range(blocks), key=lambda place: (place + 1) * golden % 1)
+    edges = (0, blocks - 1)
+    apart = sorted(range(blocks), key=lambda place: (place in edges, (place + 1) * golden % 1))
     return sorted(apart[: blocks - min(max(resident, 0), blocks)])
 
 

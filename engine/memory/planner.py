@@ -16,6 +16,8 @@ from engine.types import EngineError
 WORKSPACE = 300 * MIB
 """Matrix libraries' workspaces and what the allocator loses to rounding."""
 SMALLER = (768, 512)
+INT8_SINCE, FLOAT8_SINCE = (7, 5), (8, 9)
+"""The compute capabilities from which on cards multiply in int8 and in float8 with a scale per row."""
 _TWO_BYTES = ("bfloat16", "float16")
 
 
@@ -74,6 +76,20 @@ def compute_dtype(facts: Facts, name: str) -> str:
     return name
 
 
+def lacks(facts: Facts, weights: str) -> str:
+    """Return why a device cannot keep or multiply weights in this form, or ""."""
+    # Every other device converts float8 in software where it has no unit for it.
+    if weights == "float8" and facts.kind == "mps":
+        return f"{facts.name} does not hold float8; use weights auto, int8 or 4bit"
+    has_float8 = (facts.capability or (0, 0)) >= FLOAT8_SINCE and "rocm" not in facts.torch
+    if weights == "float8-fast" and not has_float8:
+        return f"{facts.name} does not multiply in float8; use weights auto or int8-fast"
+    is_too_old = facts.kind == "cuda" and (facts.capability or INT8_SINCE) < INT8_SINCE
+    if weights == "int8-fast" and (is_too_old or facts.kind == "mps"):
+        return f"{facts.name} does not multiply in int8; use weights auto or int8"
+    return ""
+
+
 def _candidates(facts: Facts, sizes: Sizes, request: PlanRequest) -> Iterator[Plan]:
     """Yield plans from the best to the smallest; decoding in tiles, which shows, is the last resort."""
     dtype = compute_dtype(facts, request.dtype)
@@ -109,14 +125,13 @@ def _forms(facts: Facts, dtype: str, requested: str, sizes: Sizes) -> list[Weigh
     prepared = sizes.weights
     if requested == "auto" and sizes.transformer.gguf and sizes.text_encoder.gguf:
         return ["gguf"]
-    # Every other device converts float8 in software where it has no unit for it.
-    if requested == "float8" and facts.kind == "mps":
-        raise EngineError("bad_input", f"{facts.name} does not hold float8; use weights auto, int8 or 4bit")
-    if requested == "auto" and prepared != "plain" and (prepared, facts.kind) != ("float8", "mps"):
+    if lacking := lacks(facts, requested):
+        raise EngineError("bad_input", lacking)
+    if requested == "auto" and prepared != "plain" and not lacks(facts, prepared):
         return [prepared, "4bit"] if prepared != "4bit" else [prepared]
     if requested == "auto":
         return ["plain", "int8", "4bit"] if dtype in _TWO_BYTES else ["plain", "bfloat16", "int8", "4bit"]
-    known: tuple[Weights, ...] = ("plain", "bfloat16", "int8", "float8", "4bit")
+    known: tuple[Weights, ...] = ("plain", "bfloat16", "int8", "float8", "4bit", "int8-fast", "float8-fast")
     for form in known:
         if form == requested:
             return ["plain" if form == dtype else form]

@@ -11,12 +11,16 @@ from engine.files.parts import PARTS, ModelFiles
 from engine.files.shards import Entry, Part, Shape
 
 BLOCK = re.compile(r"(?:^|\.)layers\.(\d+)\.")
-WEIGHT, PACKED, SCALE = ".weight", ".packed", ".scale"
-"""How a matrix's name ends, and those of the two tensors that stand for it in fewer bits."""
+WEIGHT, SCALE = ".weight", ".scale"
+PACKED, ROTATED = ".packed", ".rotated"
+"""How a matrix's name ends where a scale stands beside it in fewer bits: as it is, and rotated first."""
 _UP = re.compile(r"^decoder\.up_blocks\.(\d+)\.resnets\.0\.conv1\.weight$")
 
-Weights = Literal["plain", "bfloat16", "int8", "float8", "4bit", "gguf"]
-"""The form in which large matrices are kept; `gguf` is whatever blocks the file has."""
+Weights = Literal["plain", "bfloat16", "int8", "float8", "4bit", "gguf", "int8-fast", "float8-fast"]
+"""The form in which large matrices are kept; `gguf` is whatever blocks the file has, those that are fast are
+multiplied as they are kept."""
+STORED: dict[Weights, Weights] = {"int8-fast": "int8", "float8-fast": "float8"}
+"""The form that takes as much and is unpacked for each product."""
 
 
 class GgufSizes(NamedTuple):
@@ -124,10 +128,10 @@ def shapes(part: Part) -> Iterator[tuple[str, Shape]]:
     """
     tensors = part.tensors
     for name, entry in tensors.items():
-        owner = name.removesuffix(PACKED).removesuffix(SCALE)
-        if owner + PACKED not in tensors:
+        owner = name.removesuffix(PACKED).removesuffix(ROTATED).removesuffix(SCALE)
+        if owner + PACKED not in tensors and owner + ROTATED not in tensors:
             yield name, entry.shape
-        elif name.endswith(PACKED):
+        elif name.endswith((PACKED, ROTATED)):
             rows, columns = entry.shape
             yield owner + WEIGHT, (rows, columns * (2 if entry.dtype == "U8" else 1))
 
@@ -138,6 +142,16 @@ def is_linear(name: str, shape: Shape) -> bool:
     The modulation (adaLN) is small and sensitive, and stays as it is.
     """
     return len(shape) == 2 and BLOCK.search(name) is not None and "adaLN" not in name
+
+
+def form_in_block(weights: Weights, name: str, blocks: int) -> Weights:
+    """Return the form of a large matrix of one of `blocks` where they are kept as `weights`.
+
+    The first and the last block lose most by products in eight bits and stay whole.
+    """
+    block = BLOCK.search(name)
+    is_edge = block is not None and int(block[1]) in (0, blocks - 1)
+    return "plain" if weights in STORED and is_edge else weights
 
 
 def keeps_gguf(name: str, shape: Shape) -> bool:

@@ -1,11 +1,12 @@
 """Linear layers whose matrix is kept in fewer bits and unpacked for each product.
 
 The forms are bfloat16 (exact for weights that were trained in it), int8 and float8 with a scale per row,
-4 bits with a scale per 64 weights, and the blocks of GGUF files, which diffusers' functions unpack. Works on
-every device torch runs on. It costs reading the matrix once more per product, which at 1024×1024 is small
-beside the product.
+4 bits with a scale per 64 weights, and the blocks of GGUF files, which diffusers' functions unpack. They work
+on every device torch runs on, and cost reading the matrix once more per product, which at 1024×1024 is small
+beside the product. Two forms more are not unpacked but multiplied as they are, see `eight_bit`.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -13,13 +14,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.memory.eight_bit import Rows, rotated
 from engine.memory.sizes import Weights
 
 GROUP = 64
 AT_ONCE = 2**23
 """Numbers of a GGUF matrix that are unpacked at a time: four float32 copies are alive meanwhile."""
 _FORMS: dict[torch.dtype, Weights] = {torch.int8: "int8", torch.float8_e4m3fn: "float8", torch.uint8: "4bit"}
-_LARGEST_FLOAT8 = 448.0
+FAST: dict[Weights, torch.dtype] = {"int8-fast": torch.int8, "float8-fast": torch.float8_e4m3fn}
+"""The forms that are multiplied as they are."""
+_EIGHT_BITS: dict[Weights, torch.dtype] = {"int8": torch.int8, "float8": torch.float8_e4m3fn, **FAST}
 # NormalFloat4: the quantiles of a normal distribution (Dettmers et al. 2023, arXiv:2305.14314, appendix E).
 _NORMAL_FLOAT = (
     -1.0,
@@ -57,22 +61,22 @@ class Packed(NamedTuple):
     def of(cls, weight: Tensor, form: Weights) -> "Packed":
         """Pack `weight` (out, in) as `form`, or as what its width allows of it."""
         rows, columns = weight.shape
-        form = possible(form, columns)
+        form = possible(form, (rows, columns))
         return cls(*pack(weight, form), form, (rows, columns))
 
     @classmethod
-    def from_file(cls, values: Tensor, scale: Tensor) -> "Packed":
+    def from_file(cls, values: Tensor, scale: Tensor, is_rotated: bool = False) -> "Packed":
         """Return what `for_file` gave."""
-        form = _FORMS[values.dtype]
+        form: Weights = "int8-fast" if is_rotated else _FORMS[values.dtype]
         rows, columns = values.shape
         if form != "4bit":
             return cls(values, scale, form, (rows, columns))
         return cls(values.view(-1, GROUP // 2), scale.view(-1, 1), form, (rows, 2 * columns))
 
     def for_file(self) -> tuple[Tensor, Tensor]:
-        """Return values and scales of an int8, float8 or 4bit matrix with a row for each of its rows.
+        """Return values and scales of an eight- or four-bit matrix with a row for each of its rows.
 
-        The values' dtype says which form it is.
+        The values' dtype says which form it is, and whether they are rotated.
         """
         assert self.scale is not None
         return self.values.view(self.shape[0], -1), self.scale.view(self.shape[0], -1)
@@ -81,10 +85,43 @@ class Packed(NamedTuple):
         """Return the matrix (out, in) in `dtype`."""
         return unpack(self.values, self.scale, self.form, dtype, self.quant).view(self.shape)
 
+    def kept_as(self, form: Weights) -> "Packed | None":
+        """Return the matrix in a form that keeps the same numbers, None for any other."""
+        is_same = form == self.form or {form, self.form} == {"float8", "float8-fast"}
+        return self._replace(form=form) if is_same else None
 
-def possible(form: Weights, columns: int) -> Weights:
-    """Return int8 where 4 bits are asked for and the width is no multiple of 64, else `form`."""
-    return "int8" if form == "4bit" and columns % GROUP else form
+
+def possible(form: Weights, shape: Sequence[int]) -> Weights:
+    """Return the nearest to `form` that a matrix of `shape` (out, in) can be kept in.
+
+    4 bits need a width of whole groups of 64; the kernels that multiply in eight bits, sides of whole eights
+    or sixteens.
+    """
+    if form == "4bit":
+        return "int8" if shape[1] % GROUP else form
+    if form == "int8-fast":
+        return "int8" if any(side % 8 for side in shape) else form
+    return "float8" if form == "float8-fast" and any(side % 16 for side in shape) else form
+
+
+def products(values: Tensor, matrices: Sequence[Packed]) -> list[Tensor]:
+    """Return the products of `values` (…, in) and each of `matrices`, in the dtype of `values`.
+
+    What goes into eight bits does so once for all of them.
+    """
+    ready: dict[Weights, Rows] = {}
+    found = []
+    for kept in matrices:
+        if kept.form not in FAST:
+            found.append(functional.linear(values, kept.unpacked(values.dtype)))
+            continue
+        if kept.form not in ready:
+            given = rotated(values) if kept.form == "int8-fast" else values
+            ready[kept.form] = Rows.of(given.flatten(0, -2), FAST[kept.form])
+        assert kept.scale is not None
+        product = ready[kept.form].times(Rows(kept.values, kept.scale)).to(values.dtype)
+        found.append(product.unflatten(0, values.shape[:-1]))
+    return found
 
 
 class PackedLinear(nn.Module):
@@ -107,8 +144,9 @@ class PackedLinear(nn.Module):
         self.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
 
     def forward(self, values: Tensor) -> Tensor:
-        """Multiply `values` (…, in) by the unpacked matrix."""
-        return functional.linear(values, self.kept.unpacked(values.dtype), self.bias)
+        """Multiply `values` (…, in) by the matrix."""
+        (product,) = products(values, [self.kept])
+        return product if self.bias is None else product + self.bias
 
     @property
     def kept(self) -> Packed:
@@ -135,10 +173,7 @@ def pack(weight: Tensor, form: Weights) -> tuple[Tensor, Tensor | None]:
     values = weight.float()
     if form == "4bit":
         return _pack_four_bits(values.reshape(-1, GROUP))
-    top = 127.0 if form == "int8" else _LARGEST_FLOAT8
-    scale = values.abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / top
-    scaled = values / scale
-    return scaled.round().to(torch.int8) if form == "int8" else scaled.to(torch.float8_e4m3fn), scale
+    return Rows.of(rotated(values) if form == "int8-fast" else values, _EIGHT_BITS[form])
 
 
 def unpack(
@@ -154,8 +189,9 @@ def unpack(
         return packed.to(dtype)
     if form != "4bit":
         # A row's scale is a hundredth of its largest weight, which half precision hardly resolves.
-        wide = torch.float32 if dtype == torch.float16 else dtype
-        return (packed.to(wide) * scale.to(wide)).to(dtype)
+        wide = torch.float32 if dtype == torch.float16 or form == "int8-fast" else dtype
+        matrix = packed.to(wide) * scale.to(wide)
+        return (rotated(matrix) if form == "int8-fast" else matrix).to(dtype)
     # The compiler makes the table part of the graph.
     pairs = (_pairs if torch.compiler.is_compiling() else _kept_pairs)(packed.device, dtype)
     pairs = pairs.index_select(0, packed.flatten().int())

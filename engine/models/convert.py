@@ -2,17 +2,17 @@
 
 A safetensors file is eight bytes of header length, a JSON header, raw tensors. Works shard by shard
 and tensor by tensor, so that main memory holds one tensor whatever the model's size. A finished shard has its
-final name, an unfinished one ends in `.part`: run again, only what is missing is done. In int8, float8 and
-4bit the large matrices of transformer and text encoder are packed as `engine.memory.weights` keeps them,
-`name.weight` becoming `name.packed` and `name.scale`; all else is bfloat16, and the header's metadata says
-`weights` with the form.
+final name, an unfinished one ends in `.part`: run again, only what is missing is done. In fewer bits the
+large matrices of transformer and text encoder are packed as `engine.memory.weights` keeps them, `name.weight`
+becoming `name.packed`, or `name.rotated`, and `name.scale`; all else is bfloat16, and the header's metadata
+says `weights` with the form.
 """
 
 import json
 import shutil
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -32,7 +32,6 @@ CODES = {torch.bfloat16: "BF16", torch.float16: "F16", torch.float32: "F32"}
 NARROWED = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 """Dtypes that are converted; integers and other programs' eight-bit floats stay as they are."""
 CONVERTED = ("text_encoder", "transformer", "vae", "unet", "text_encoder_2")
-PACKED_PARTS = ("text_encoder", "transformer")
 PART = ".part"
 
 Say = Callable[[str], None]
@@ -51,27 +50,31 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The target of a conversion: `dtype`, and the form `weights` for the large matrices of equal blocks."""
+    """The target of a conversion: `dtype`, and the form `weights` of the large matrices of equal `blocks`."""
 
     dtype: torch.dtype
     weights: Weights = "plain"
+    blocks: int = 0
 
-    def packs(self, name: str, shape: list[int]) -> bool:
-        """Say whether a tensor that is converted is to be packed."""
-        return self.weights != "plain" and sizes.is_linear(name, tuple(shape)) and name.endswith(sizes.WEIGHT)
+    def form(self, name: str, shape: list[int]) -> Weights:
+        """Return the form of a tensor that is converted."""
+        if not (sizes.is_linear(name, tuple(shape)) and name.endswith(sizes.WEIGHT)):
+            return "plain"
+        return possible(sizes.form_in_block(self.weights, name, self.blocks), shape)
 
     def entries(self, name: str, shape: list[int], code: str, length: int) -> list[Entry]:
         """Return the entries that replace a tensor of this dtype code and `length` bytes."""
         if code not in NARROWED:
             return [Entry(name, code, shape, length)]
-        if not self.packs(name, shape):
+        form = self.form(name, shape)
+        if form == "plain":
             count = int(torch.Size(shape).numel())
             return [Entry(name, CODES[self.dtype], shape, count * self.dtype.itemsize)]
         owner, (rows, columns) = name.removesuffix(sizes.WEIGHT), shape
-        form = possible(self.weights, columns)
         width, groups = (columns // 2, columns // GROUP) if form == "4bit" else (columns, 1)
+        end = sizes.ROTATED if form == "int8-fast" else sizes.PACKED
         return [
-            Entry(owner + sizes.PACKED, _PACKED_CODES[form], [rows, width], rows * width),
+            Entry(owner + end, _PACKED_CODES[form], [rows, width], rows * width),
             Entry(owner + sizes.SCALE, "F32", [rows, groups], 4 * rows * groups),
         ]
 
@@ -79,12 +82,13 @@ class Target:
         """Return the tensors that `entries` describes."""
         if tensor.dtype not in NARROWED.values():
             return [tensor]
-        if self.packs(name, list(tensor.shape)):
-            return list(Packed.of(tensor, self.weights).for_file())
-        return [tensor.to(self.dtype)]
+        form = self.form(name, list(tensor.shape))
+        return [tensor.to(self.dtype)] if form == "plain" else list(Packed.of(tensor, form).for_file())
 
 
-_PACKED_CODES: dict[Weights, str] = {"int8": "I8", "float8": "F8_E4M3", "4bit": "U8"}
+_PACKED_CODES: dict[Weights, str] = {
+    "int8": "I8", "int8-fast": "I8", "float8": "F8_E4M3", "float8-fast": "F8_E4M3", "4bit": "U8",
+}  # fmt: skip
 DTYPES = {
     "bf16": Target(torch.bfloat16),
     "fp16": Target(torch.float16),
@@ -92,6 +96,8 @@ DTYPES = {
     "int8": Target(torch.bfloat16, "int8"),
     "float8": Target(torch.bfloat16, "float8"),
     "4bit": Target(torch.bfloat16, "4bit"),
+    "int8-fast": Target(torch.bfloat16, "int8-fast"),
+    "float8-fast": Target(torch.bfloat16, "float8-fast"),
 }
 
 
@@ -116,8 +122,8 @@ def prepare(source: Path, out: Path, dtype: str, say: Say, show: Show = lambda d
                 "bad_input", f"{source} is in fewer bits already; start from the original model"
             )
         quantized.refuse(part, shards.json_object(part.folder / "config.json"))
-    files = [file for part in parts for file in part.files]
-    lengths = {file: _length(file, _target(file, dtype)) for file in files}
+    targets = {file: _target(part, dtype) for part in parts for file in part.files}
+    lengths = {file: _length(file, kept) for file, kept in targets.items()}
     _room(out, sum(lengths.values()))
     done, total = 0, 2 * sum(lengths.values())
     for file in _others(source, parts):
@@ -126,15 +132,15 @@ def prepare(source: Path, out: Path, dtype: str, say: Say, show: Show = lambda d
         shutil.copyfile(file, target)
     for part in parts:
         if part.index is not None:
-            _write_index(part, out / part.index.relative_to(source), dtype)
-    for file in files:
+            _write_index(part, out / part.index.relative_to(source), _target(part, dtype))
+    for file, kept in targets.items():
         target = out / file.relative_to(source)
-        if target.exists() and _same(file, target, _target(file, dtype)):
+        if target.exists() and _same(file, target, kept):
             done += 2 * lengths[file]
             say(f"{target}: is there already")
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        for length in convert(file, target, _target(file, dtype)):
+        for length in convert(file, target, kept):
             done += length
             show(done, total)
         say(f"{target}: {target.stat().st_size / 2**20:,.0f} MiB")
@@ -214,9 +220,9 @@ def _encoded(header: dict[str, Any]) -> bytes:
     return struct.pack("<Q", len(text)) + text
 
 
-def _write_index(part: Part, target: Path, dtype: str) -> None:
-    plans = {file: _plan(file, _target(file, dtype)) for file in part.files}
-    total = sum(_length(file, _target(file, dtype)) for file in part.files)
+def _write_index(part: Part, target: Path, kept: Target) -> None:
+    plans = {file: _plan(file, kept) for file in part.files}
+    total = sum(_length(file, kept) for file in part.files)
     listed = {
         converted.name: entry.file.name
         for name, entry in part.tensors.items()
@@ -227,10 +233,15 @@ def _write_index(part: Part, target: Path, dtype: str) -> None:
     target.write_text(json.dumps(index, indent=2), "utf-8")
 
 
-def _target(file: Path, dtype: str) -> Target:
-    """Return what the tensors of a file become; only some parts are packed."""
+def _target(part: Part, dtype: str) -> Target:
+    """Return what the tensors of a part become; only some are packed, and one is multiplied so."""
     target = DTYPES[dtype]
-    return target if file.parent.name in PACKED_PARTS else Target(target.dtype)
+    if part.folder.name == "transformer":
+        found = {block[1] for name in part.tensors if (block := sizes.BLOCK.search(name))}
+        return replace(target, blocks=len(found))
+    if part.folder.name == "text_encoder":
+        return replace(target, weights=sizes.STORED.get(target.weights, target.weights))
+    return Target(target.dtype)
 
 
 def _length(source: Path, kept: Target) -> int:

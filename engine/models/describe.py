@@ -92,7 +92,7 @@ def _writer(optimizer: str, plan: Plan, facts: Facts) -> dict[str, str]:
 def _speed(plan: Plan, device: torch.device) -> dict[str, float]:
     torch.set_num_threads(threads())
     with suppress(EngineError), guards.oom_as("there is no memory to measure in"):
-        ceiling = estimate.ceiling(device, DTYPES[plan.dtype])
+        ceiling = estimate.ceiling(device, DTYPES[plan.dtype], plan.form("transformer").weights)
         side = plan.request.width
         return {"ceiling": ceiling, "forward": estimate.at_best(plan, side, side, ceiling)}
     return {}

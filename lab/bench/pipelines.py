@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from engine.memory.sizes import Weights, is_linear
+from engine.memory.sizes import Weights, form_in_block, is_linear
 from engine.memory.weights import PackedLinear
 from engine.models.zimage.components import Components
 from engine.models.zimage.drawing import Drawing
@@ -124,7 +124,10 @@ def ours_packed(components: Components, form: Weights) -> Components:
     for name, module in list(transformer.named_modules()):
         if type(module) is nn.Linear and is_linear(f"{name}.weight", tuple(module.weight.shape)):
             parent, _, child = name.rpartition(".")
-            transformer.get_submodule(parent)._modules[child] = PackedLinear(module.weight, module.bias, form)
+            kept = form_in_block(form, name, len(transformer.layers))
+            if kept != "plain":
+                owner = transformer.get_submodule(parent)
+                owner._modules[child] = PackedLinear(module.weight, module.bias, kept)
     return replace(components, transformer=transformer)
 
 

@@ -11,6 +11,8 @@ from torch import Tensor
 from engine.memory import allocator
 from engine.memory.estimate import square
 from engine.memory.plan import GIB
+from engine.memory.planner import lacks
+from engine.memory.probe import probe
 from engine.memory.sizes import Weights
 from engine.models.zimage.components import Components
 from engine.models.zimage.denoiser import padded
@@ -26,7 +28,7 @@ STEPS = 8
 STAGES = ("encode", "steps", "decode", "png")
 CLOCK = 1e-4
 """Seconds a picture's report resolves."""
-FORMS: tuple[Weights, ...] = ("plain", "int8", "float8")
+FORMS: tuple[Weights, ...] = ("plain", "int8", "float8", "int8-fast", "float8-fast")
 Row = dict[str, Any]
 Runs = dict[str, Callable[[], object]]
 
@@ -157,7 +159,7 @@ def flags_in_vae(sides: Sides, side: int, rounds: int) -> list[Row]:
 
 
 def forms(sides: Sides, side: int, rounds: int) -> list[Row]:
-    """Embeddings to latents with the main blocks' matrices kept in other forms."""
+    """Embeddings to latents with the main blocks' matrices kept in the other forms that the device has."""
     task = pipelines.square_task(side, STEPS, 1.0)
 
     def run(form: Weights) -> Callable[[], object]:
@@ -166,7 +168,8 @@ def forms(sides: Sides, side: int, rounds: int) -> list[Row]:
         pipeline.warm()
         return pipelines.ours_latents(pipeline, task, sides.embedding)
 
-    best = best_of({form: run(form) for form in FORMS}, rounds)
+    facts = probe(sides.components.device.type)
+    best = best_of({form: run(form) for form in FORMS if not lacks(facts, form)}, rounds)
     return [
         {"size": side, "weights": form, "seconds": seconds, "faster": best["plain"] / seconds}
         for form, seconds in best.items()

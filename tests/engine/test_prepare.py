@@ -122,7 +122,7 @@ def test_a_tensor_in_eight_bits_of_other_peoples_stays_as_it_is(tmp_path: Path) 
     }
 
 
-@pytest.mark.parametrize("form", ["int8", "float8", "4bit"])
+@pytest.mark.parametrize("form", ["int8", "float8", "4bit", "int8-fast"])
 def test_a_model_prepared_in_fewer_bits_is_the_one_packed_while_it_is_loaded(
     hub: Path, tmp_path: Path, form: Weights
 ) -> None:
@@ -134,7 +134,9 @@ def test_a_model_prepared_in_fewer_bits_is_the_one_packed_while_it_is_loaded(
         assert all(old[name].dtype == new[name].dtype for name in old)
         assert all(torch.equal(convert._raw(old[name]), convert._raw(new[name])) for name in old)
     forms = [m.form for m in found.transformer.layers.modules() if isinstance(m, PackedLinear)]
-    assert forms == [form] * 7 * len(found.transformer.layers)
+    blocks = len(found.transformer.layers)
+    whole = 2 if form == "int8-fast" else 0
+    assert forms == [form] * 7 * (blocks - whole)
 
 
 @pytest.mark.parametrize(("form", "share"), [("int8", 0.52), ("float8", 0.52), ("4bit", 0.30)])

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.memory.weights import Packed, PackedLinear
+from engine.memory.weights import Packed, PackedLinear, products
 
 FP16_SHIFT = 2.0**-6
 """What half precision is scaled by before the two products that outgrow it; exact, a power of two."""
@@ -72,7 +72,7 @@ def _projected(tokens: Tensor, layers: tuple[Layer, ...]) -> tuple[Tensor, Tenso
         dim = tokens.shape[-1]
         pair, value = _linear(tokens, layers[0]).split([2 * dim, dim], dim=-1)
         return pair, value
-    query, key, value = (_linear(tokens, layer) for layer in layers)
+    query, key, value = _linears(tokens, layers)
     return torch.cat([query, key], dim=-1), value
 
 
@@ -80,13 +80,20 @@ def _gated(tokens: Tensor, layers: tuple[Layer, ...]) -> tuple[Tensor, Tensor]:
     if len(layers) == 1:
         gate, value = _linear(tokens, layers[0]).chunk(2, dim=-1)
         return gate, value
-    gate, value = (_linear(tokens, layer) for layer in layers)
+    gate, value = _linears(tokens, layers)
     return gate, value
+
+
+def _linears(tokens: Tensor, layers: tuple[Layer, ...]) -> list[Tensor]:
+    packed = [layer for layer in layers if isinstance(layer, Packed)]
+    return (
+        products(tokens, packed) if len(packed) == len(layers) else [_linear(tokens, each) for each in layers]
+    )
 
 
 def _linear(tokens: Tensor, layer: Layer) -> Tensor:
     if isinstance(layer, Packed):
-        layer = layer.unpacked(tokens.dtype)
+        return products(tokens, [layer])[0]
     return functional.linear(tokens, layer) if isinstance(layer, Tensor) else layer(tokens)
 
 
@@ -143,7 +150,8 @@ class Block:
     @property
     def kind(self) -> Hashable:
         """What its graph and the way to its weights depend on besides the numbers."""
-        return self.is_whole, type(self.module.attention.to_q)
+        layer = self.module.attention.to_q
+        return self.is_whole, type(layer), getattr(layer, "form", "")
 
     def modulation(self, time: Tensor) -> Tensor:
         """Return the factors `(4, S, dim)` around attention and feed-forward for time embeddings `(S, 256)`.

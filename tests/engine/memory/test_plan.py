@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.memory.placement import form_for
 from engine.memory.plan import GIB, Plan, PlanRequest
 from engine.memory.planner import budget, choose, fits
 from engine.memory.probe import Facts
@@ -150,12 +151,30 @@ def test_a_block_larger_than_what_is_left_is_refused() -> None:
     assert caught.value.code == "out_of_memory"
 
 
+def of(major: int, minor: int) -> Facts:
+    """A card of 24 GiB of that compute capability."""
+    return replace(card(24), capability=(major, minor))
+
+
+def test_what_is_multiplied_in_eight_bits_leaves_two_blocks_and_the_text_encoder_wider() -> None:
+    kept, fast = (choose(of(8, 9), Z_IMAGE, PlanRequest(weights=form)) for form in ("int8", "int8-fast"))
+    more = 2 * Z_IMAGE.transformer.linear
+    assert fast.held - kept.held == pytest.approx(more, rel=0.01)
+    assert fast.form("text_encoder").weights == "int8"
+    assert fast.describe().startswith("bfloat16, weights multiplied in int8; ")
+    assert fast.why.endswith("model.weights is set to int8-fast")
+    names = ["layers.0.attention.to_q.weight", "layers.1.attention.to_q.weight", "layers.29.a.weight"]
+    assert [form_for(fast, "transformer", name, (64, 64)) for name in names] == [
+        "plain", "int8-fast", "plain",
+    ]  # fmt: skip
+
+
 def test_what_the_configuration_insists_on_is_obeyed_or_refused() -> None:
     assert row(card(24), PlanRequest(weights="int8"))[1] == "int8"
     assert row(card(24), PlanRequest(weights="float8"))[1] == "float8"
     assert choose(card(48), Z_IMAGE, PlanRequest(weights="int8")).why.endswith("model.weights is set to int8")
     assert row(card(48), PlanRequest(dtype="float32"))[:2] == ("float32", "plain")
-    with pytest.raises(EngineError, match="auto, plain, bfloat16, int8, float8, 4bit"):
+    with pytest.raises(EngineError, match="auto, plain, bfloat16, int8, float8, 4bit, int8-fast"):
         choose(card(24), Z_IMAGE, PlanRequest(weights="2bit"))
     with pytest.raises(EngineError, match="auto, float32, bfloat16, float16"):
         choose(card(24), Z_IMAGE, PlanRequest(dtype="half"))
@@ -184,6 +203,14 @@ def test_what_the_configuration_insists_on_is_obeyed_or_refused() -> None:
         (cpu(64), PlanRequest(dtype="bfloat16"), ""),
         (cpu(64), PlanRequest(dtype="float16"), ""),
         (cpu(64), PlanRequest(weights="float8"), ""),
+        (cpu(64), PlanRequest(weights="int8-fast"), ""),
+        (cpu(64), PlanRequest(weights="float8-fast"), "CPU does not multiply in float8; use weights auto or"),
+        (apple(64), PlanRequest(weights="int8-fast"), "Apple GPU does not multiply in int8; use weights"),
+        (of(7, 5), PlanRequest(weights="int8-fast"), ""),
+        (of(7, 0), PlanRequest(weights="int8-fast"), "card does not multiply in int8"),
+        (of(8, 9), PlanRequest(weights="float8-fast"), ""),
+        (of(8, 6), PlanRequest(weights="float8-fast"), "card does not multiply in float8"),
+        (replace(of(9, 4), torch="2.13.0+rocm7.1"), PlanRequest(weights="float8-fast"), "does not multiply"),
     ],
 )
 def test_a_dtype_or_form_the_device_lacks_is_refused_with_what_to_use(

@@ -10,6 +10,7 @@ from engine.memory.probe import Facts
 from engine.memory.sizes import Z_IMAGE, Weights
 
 CARD = Facts("cuda", "card", 23 * GIB, 24 * GIB, True, 24 * GIB, 28 * GIB)
+ADA = replace(CARD, capability=(8, 9))
 SMALL = Facts("cuda", "card", 5 * GIB, 6 * GIB, True, 6 * GIB, 8 * GIB)
 APPLE = Facts("mps", "Apple GPU", 40 * GIB, 48 * GIB, True, 40 * GIB, 64 * GIB)
 
@@ -24,6 +25,10 @@ APPLE = Facts("mps", "Apple GPU", 40 * GIB, 48 * GIB, True, 40 * GIB, 64 * GIB)
         (SMALL, "int8", "4bit"),
         (APPLE, "int8", "int8"),
         (APPLE, "float8", "plain"),
+        (ADA, "float8-fast", "float8-fast"),
+        (CARD, "int8-fast", "int8-fast"),
+        (CARD, "float8-fast", "plain"),
+        (APPLE, "int8-fast", "plain"),
     ],
 )
 def test_the_form_the_files_were_prepared_in_is_kept_where_it_fits_and_the_device_has_it(

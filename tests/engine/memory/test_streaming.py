@@ -62,7 +62,7 @@ def test_the_next_block_is_on_its_way_while_one_computes() -> None:
             lambda *_: places.append({slot.place for slot in streamer._slots})
         )
     streamed(torch.randn(3, 8))
-    assert places == [{0, 1}, {1, 3}, {3, 4}, {4, 0}]
+    assert places == [{1, 2}, {2, 3}, {3, 4}, {4, 1}]
 
 
 def test_at_rest_every_parameter_lies_in_main_memory_and_may_be_cast() -> None:

@@ -9,7 +9,7 @@ from torch._inductor import compile_fx
 
 from engine.memory.sizes import Weights
 from engine.memory.streaming import Streamer
-from engine.memory.weights import pack_linears
+from engine.memory.weights import FAST, pack_linears
 from engine.models.zimage.block import Block
 from engine.models.zimage.compiling import Compiled, compiled
 from engine.models.zimage.denoiser import WARM_CAPTIONS, Denoiser
@@ -85,7 +85,11 @@ def packed(form: Weights) -> Callable[[nn.Module], None]:
     return pack
 
 
-@pytest.mark.parametrize("kept", [streamed, unfused, *map(packed, ("bfloat16", "int8", "float8", "4bit"))])
+STORED: tuple[Weights, ...] = ("bfloat16", "int8", "float8", "4bit")
+EXACT, ROUNDING = [streamed, unfused, *map(packed, STORED)], [*map(packed, FAST)]
+
+
+@pytest.mark.parametrize("kept", [*EXACT, *ROUNDING])
 def test_a_block_is_computed_compiled_wherever_and_however_its_weights_are_kept(
     kept: Callable[[nn.Module], object], graphs: list[torch.fx.GraphModule]
 ) -> None:
@@ -98,7 +102,8 @@ def test_a_block_is_computed_compiled_wherever_and_however_its_weights_are_kept(
         tokens, rope, time = inputs(dim=WIDE)
         expected = module(tokens, None, rope, time)
         found = Block(module, real_rope=True, run=run).whole(tokens, rope, time)
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    # Where activations are rounded, one that lies between two numbers may go to either.
+    assert (found - expected).norm() < (1e-4 if kept in ROUNDING else 1e-5) * expected.norm()
     assert len(graphs) == 3
     del holder
 

@@ -15,7 +15,7 @@ from lab.bench import pipelines
 from lab.bench.fullsize import laid_out, under
 from tests.engine.simulated import CARD, simulated
 
-FACTS = Facts("cuda", "a card", 139 * GIB, 140 * GIB, True, 100 * GIB, 128 * GIB)
+FACTS = Facts("cuda", "a card", 139 * GIB, 140 * GIB, True, 100 * GIB, 128 * GIB, (9, 0))
 FORWARDS = 2 + 2 + 1
 BLOCKS = 30 + 2
 
@@ -73,6 +73,8 @@ def drawn(calls: list[object], limit: int, side: int, weights: str) -> Drawn:
         (48, 2048, "auto", 30, "whole"),
         (12, 1024, "auto", 22, "strips"),
         (12, 1024, "int8", 30, "whole"),
+        (8, 1024, "int8-fast", 19, "strips"),
+        (12, 1024, "float8-fast", 30, "whole"),
         (6, 512, "auto", 6, "strips"),
     ],
 )

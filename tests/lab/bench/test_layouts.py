@@ -159,7 +159,7 @@ def test_packed_models_share_all_that_is_not_packed(sides: Sides) -> None:
 def test_weights_in_other_forms_have_a_row_each(sides: Sides, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.bench.speed.STEPS", 1)
     rows = speed.forms(sides, 32, 1)
-    assert [row["weights"] for row in rows] == ["plain", "int8", "float8"]
+    assert [row["weights"] for row in rows] == ["plain", "int8", "float8", "int8-fast"]
 
 
 def test_a_limited_card_is_named_with_its_number_as_torch_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
