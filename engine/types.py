@@ -177,6 +177,7 @@ class ModelProfile:
     `suggestions` are prompts it does well, `world` is a sentence on what a limited model can draw, or empty;
     `suggestions_in` and `worlds` have them in other languages, where somebody wrote them. `steps` and
     `guidance_scale` are what it was made for, as `source` says; guidance acts on `guided_share` of the steps.
+    One that `spares_guidance` has it distilled in: at its own scale only what a prompt refuses is guided.
     `licence` is its licence in short where it is known, `negatives` terms for its pictures' negative prompt.
     `composes` is the side of the largest square that it can compose, 0 for any; larger pictures begin at that
     area. A model `inpaints` where it draws parts of a picture anew, and `edits` where it changes one as words
@@ -198,6 +199,7 @@ class ModelProfile:
     edits: bool = False
     reads: tuple[str, ...] = ("en",)
     guided_share: float = 0.25
+    spares_guidance: bool = False
     licence: str = ""
     source: str = "the same as for Z-Image-Turbo: nothing else is known of it"
 
@@ -248,13 +250,15 @@ class EngineSettings(ModelSettings):
     one `.gguf` or `.safetensors` file: its path, or OWNER/REPOSITORY/FILE; `classifier` is a directory or
     hub id of a `transformers` image-classification model that scores every picture in
     `Picture.report["scores"]`, empty for none; `loader` names the function that builds the pipeline in the
-    child, as `module:function`; `compiled` is the folder of the compiler's work, empty for torch's own.
+    child, as `module:function`; `compiled` is the folder of the compiler's work, empty for torch's own. With
+    `guides_always` guidance is not spared where nothing is refused.
     """
 
     model: str = "embedded"
     classifier: str = ""
     loader: str = "engine.models.registry:load"
     compiled: str = ""
+    guides_always: bool = False
 
 
 class Engine(Protocol):

@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from adapters.web import bodies
-from bot.replies.format import cut, steps
+from bot.replies.format import cut, guidance, steps
 from bot.requests import edits, flags
 from bot.requests.tasks import edited
 from bot.types import (
@@ -192,7 +192,7 @@ def job_json(job: Job) -> Json:
         "width": job.width,
         "height": job.height,
         "steps": steps(job),
-        "guidance_scale": params.guidance_scale,
+        "guidance_scale": guidance(job),
         "seconds": round(seconds, 3),
         "images": [picture_url(job, picture) for picture in kept_pictures(job)],
         "error": job.error,

@@ -146,6 +146,12 @@ def steps(job: Job) -> int:
     return max(scheduled, default=0) or most_steps(job.request.params)
 
 
+def guidance(job: Job) -> float:
+    """Return the scale that a job's pictures were guided with, the one asked for before the first one."""
+    scales = (picture.report.get("guidance_scale") for picture in job.pictures)
+    return next((float(scale) for scale in scales if scale), job.request.params.guidance_scale)
+
+
 def seeds(job: Job) -> str:
     """Return the seeds of a job's pictures: one where they share it, else the first and the last."""
     first, last = job.pictures[0].seed, job.pictures[-1].seed

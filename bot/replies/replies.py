@@ -315,7 +315,7 @@ class Replies:
         if request.kind == "upscale":
             lines = [self._say(job, "info-upscale", width=width, height=height)]
         else:
-            seed, guidance = str(picture.seed if picture else job.seed), str(params.guidance_scale)
+            seed, guidance = str(picture.seed if picture else job.seed), str(format.guidance(job))
             sizes = {"width": width, "height": height, "steps": format.steps(job)}
             lines = [self._say(job, "info-picture", **sizes, guidance=guidance, seed=seed)]
         if negative := job.negative_used or params.negative_prompt:

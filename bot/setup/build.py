@@ -48,6 +48,7 @@ def engine_settings(settings: Config) -> EngineSettings:
         model=settings.model.name,
         classifier=settings.moderation.classifier,
         compiled=str(settings.data_dir.absolute() / COMPILED),
+        guides_always=bool(settings.defaults.cfg),
         **shared,
     )
 

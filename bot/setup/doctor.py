@@ -66,7 +66,7 @@ def examine(
         _python(),
         *_packages(),
         *report_device(device, config),
-        *plan(device),
+        *plan(device, config),
         *speed(device, config),
         *writer(device, config),
         _memory(device),
@@ -152,7 +152,7 @@ def report_device(found: dict[str, Any], config: Config) -> Iterator[Finding]:
         yield Finding("problem", "device", f"{config.model.name} on a CPU takes many minutes a picture", fix)
 
 
-def plan(found: dict[str, Any]) -> Iterator[Finding]:
+def plan(found: dict[str, Any], config: Config) -> Iterator[Finding]:
     """Report how the model would be laid out in memory now, and how much it takes."""
     if "refusal" in found:
         yield Finding("problem", "plan", found["refusal"])
@@ -160,13 +160,23 @@ def plan(found: dict[str, Any]) -> Iterator[Finding]:
     if "source" in found:
         licence = f"; {found['licence']}" if found["licence"] else ""
         text = f"{found['model']}: {found['steps']} steps, guidance {found['guidance']:g} ({found['source']})"
-        yield Finding("ok", "model", text + licence)
+        yield Finding("ok", "model", text + licence + _guidance(found, config.defaults.cfg))
     if "plan" not in found:
         return
     peak, side = found["peak"] / GIB, found["side"]
     beside = f" and {found['host'] / GIB:.1f} GiB of main memory" if found["host"] else ""
     text = f"{found['plan']}; {side}×{side} takes {peak:.1f} GiB there{beside} ({found['why']})"
     yield Finding("ok", "plan", text)
+
+
+def _guidance(found: dict[str, Any], chosen: float) -> str:
+    """Return what guidance costs a picture, "" where there is none."""
+    if not found["guided_steps"] or chosen == 1:
+        return ""
+    cost = f"; guidance adds {found['guided_steps']} to {found['steps']} forwards"
+    if chosen or not found["spares_guidance"]:
+        return cost
+    return f"{cost} where a prompt refuses something, and none elsewhere (defaults.cfg guides every picture)"
 
 
 def speed(found: dict[str, Any], config: Config) -> Iterator[Finding]:

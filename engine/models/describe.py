@@ -21,13 +21,15 @@ from engine.models.registry import OURS, kind
 from engine.models.zimage.load import DTYPES, threads
 from engine.prompts.llm import choose
 from engine.prompts.llm import presets as writers
+from engine.sampling.flow import guided_steps
 from engine.types import EngineError, EngineSettings, ModelProfile
 
 
 def describe(settings: EngineSettings) -> dict[str, Any]:
     """Return the facts, `model`, its name in reports, and `plan`, `peak`, `host`, `why`, `side`, `dtype`.
 
-    Also its own `steps` and `guidance`, their `source` and its `licence`; `forward`, the seconds of one at
+    Also its own `steps` and `guidance`, their `source` and its `licence`; `guided_steps`, the forwards that
+    guidance adds to those steps, and whether the model `spares_guidance`; `forward`, the seconds of one at
     best, and `ceiling`, the operations per second it was derived from, where a matrix product finds room. In
     place of all that `refusal` where no plan fits. For the preset, `form` is the one that is taken, `size`
     its bytes and `missing` those that aren't here. Where a chat model is to write prompts, `writer` is how,
@@ -66,7 +68,10 @@ def _planned(facts: Facts, settings: EngineSettings) -> dict[str, Any]:
 
 
 def _defaults(profile: ModelProfile) -> dict[str, Any]:
+    guided = guided_steps(profile.steps, profile.guidance_scale, profile.guided_share)
     return {
+        "guided_steps": guided,
+        "spares_guidance": profile.spares_guidance,
         "steps": profile.steps,
         "guidance": profile.guidance_scale,
         "source": profile.source,

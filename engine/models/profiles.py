@@ -64,6 +64,9 @@ EDITORS = (
     "QwenImageEditPlusPipeline",
 )  # fmt: skip
 """The pipelines that change a picture as words say."""
+_SPARING: dict[str, Any] = {"spares_guidance": True, "guided_share": 0.125}
+"""One that has its guidance distilled in follows a prompt as well without it, and refuses as well by one step
+of eight as by two (docs/embedded-model.md)."""
 FEW_STEPS = 12
 """What distilled models are made for, at most."""
 _UNGUIDED: dict[str, Any] = {"steps": 4, "guidance_scale": 1.0}
@@ -77,7 +80,7 @@ _HUB: dict[str, dict[str, Any]] = {
     "black-forest-labs/flux.1-schnell": {**_UNGUIDED, "licence": "Apache 2.0"},
     "black-forest-labs/flux.2-klein-4b": {**_UNGUIDED, "licence": "Apache 2.0", "edits": True},
     "tongyi-mai/z-image-turbo": {
-        "licence": "Apache 2.0", "inpaints": True, "source": "this bot's own choice",
+        "licence": "Apache 2.0", "inpaints": True, "source": "this bot's own choice", **_SPARING,
     },
     "tongyi-mai/z-image": {
         **_UNDISTILLED, "steps": 28, "guidance_scale": 4.0, "inpaints": True, "licence": "Apache 2.0",
@@ -145,7 +148,9 @@ def _described(model: str) -> ModelProfile:
     except (TypeError, ValueError, LookupError) as error:
         raise shards.missing(f"{folder} has a config.json that makes no sense ({error})") from error
     card = _by_card(folder)
-    own = {"source": FILE} if {"steps", "guidance_scale"} & values.keys() else {}
+    own: dict[str, Any] = {"source": FILE} if {"steps", "guidance_scale"} & values.keys() else {}
+    if not card and "guidance_scale" not in values:
+        own |= _SPARING if _class_name(folder).startswith("ZImage") else {}
     return ModelProfile(**({"name": folder.resolve().name} | _DEFAULTS | limits | card | own | values))
 
 
@@ -180,7 +185,7 @@ def _embedded() -> ModelProfile:
     worlds = {"zh": world_zh, "ja": world_ja}
     return ModelProfile(
         EMBEDDED, 256, 512, prompts, world, worlds, {"zh": chinese}, composes=256, inpaints=True,
-        source=_TRAINED,
+        source=_TRAINED, **_SPARING,
     )  # fmt: skip
 
 
@@ -225,8 +230,7 @@ def _by_card(folder: Path) -> dict[str, Any]:
     if steps is None or guidance is None:
         return {}
     count, scale = int(steps[1]), min(max(float(guidance[1]), 1.0), MOST_GUIDANCE)
-    index = folder / hub.INDEX
-    kind = str(shards.json_object(index).get("_class_name", "")) if index.exists() else ""
+    kind = _class_name(folder)
     if count <= FEW_STEPS and (not kind or kind.startswith("ZImage")):
         return {}
     return {
@@ -234,6 +238,12 @@ def _by_card(folder: Path) -> dict[str, Any]:
         "source": f"the example in its {CARD}",
         **({} if count <= FEW_STEPS else _UNDISTILLED),
     }  # fmt: skip
+
+
+def _class_name(folder: Path) -> str:
+    """Return the pipeline that a model is made for, "" where its index does not say."""
+    index = folder / hub.INDEX
+    return str(shards.json_object(index).get("_class_name", "")) if index.exists() else ""
 
 
 def _trained_size(folder: Path) -> dict[str, int]:

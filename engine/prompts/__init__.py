@@ -31,7 +31,8 @@ class Optimizer:
     `world` is what a limited model knows: rules alone write for it. `language` writes for a model that draws
     anything, within `deadline` seconds of computing and `patience` by the clock, in the language of
     `target`. `usual` are terms that every guided and enhanced picture of this model has in its
-    negative prompt.
+    negative prompt. Where there are none and nothing is refused, a picture of the guidance scale `spared` is
+    written for without guidance.
     """
 
     def __init__(
@@ -43,11 +44,13 @@ class Optimizer:
         patience: float = PATIENCE,
         target: Target = ENGLISH,
         usual: Sequence[str] = (),
+        spared: float | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._world = world
         self._target = target
         self._usual = usual
+        self._spared = spared
         self._rewriter = (
             RewriterWithFallback(language, deadline=deadline, patience=patience, clock=clock)
             if language is not None and world is None
@@ -78,13 +81,14 @@ class Optimizer:
         if optimized:
             written = yield from self._optimized(task.prompt, task.wording)
             ready, negative = refusing(written, negative, self._world), ""
+        unguided = {1.0} if ready.negative or negative or self._usual else {1.0, self._spared}
         done = completed(
             ready,
             task.prompt,
             self._world,
             negative=negative,
             enhanced=task.enhance and (isinstance(task, Generate) or self._world is None),
-            guided=isinstance(task, Optimize) or task.guidance_scale != 1,
+            guided=isinstance(task, Optimize) or task.guidance_scale not in unguided,
             wording=task.wording,
             usual=self._usual,
         )

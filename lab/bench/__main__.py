@@ -44,7 +44,9 @@ def main() -> None:
 
 
 def _results(args: argparse.Namespace) -> Iterator[tuple[str, Row]]:
-    settings = EngineSettings(model=args.model, device=args.device, dtype=args.dtype, threads=args.threads)
+    settings = EngineSettings(
+        model=args.model, device=args.device, dtype=args.dtype, threads=args.threads, guides_always=True
+    )
     torch.set_num_threads(args.threads)
     yield "machine", machine(settings)
     if args.inject:
@@ -131,7 +133,7 @@ def _fitting(part: Callable[[], list[Row]]) -> list[Row]:
 
 
 def ours(settings: EngineSettings) -> ZImagePipeline:
-    """Our pipeline around a freshly read model."""
+    """Our pipeline around a freshly read model, guided as tasks ask."""
     return _warm(ZImagePipeline(_components(settings)))
 
 

@@ -17,6 +17,7 @@ from engine.memory.sizes import Weights
 from engine.models.zimage.components import Components
 from engine.models.zimage.denoiser import padded
 from engine.models.zimage.pipeline import ZImagePipeline
+from engine.sampling import flow
 from engine.types import Generate, image_tokens
 from lab.bench import pipelines
 from lab.bench.ablation import IN_TRANSFORMER, IN_VAE, only, pipeline_with, vae_with
@@ -210,7 +211,7 @@ def limited(ours: ZImagePipeline, embedding: Tensor, side: int) -> Row:
 
 
 def guidance(sides: Sides, side: int, rounds: int) -> list[Row]:
-    """Guidance off, on every step, and on the first quarter of the steps as we do by default."""
+    """Guidance off, on every step, and on as many steps as the model's profile says."""
     every = ZImagePipeline(sides.components, guided_share=1.0, speed=sides.ours.speed)
     off, on = (pipelines.square_task(side, STEPS, scale) for scale in (1.0, 1.8))
     best = best_of(
@@ -219,11 +220,12 @@ def guidance(sides: Sides, side: int, rounds: int) -> list[Row]:
             "ours off": pipelines.ours_latents(sides.ours, off, sides.embedding),
             "stock every step": pipelines.stock_latents(sides.stock, on, sides.embedding),
             "ours every step": pipelines.ours_latents(every, on, sides.embedding),
-            "ours first quarter": pipelines.ours_latents(sides.ours, on, sides.embedding),
+            "ours by profile": pipelines.ours_latents(sides.ours, on, sides.embedding),
         },
         rounds,
     )
-    forwards = dict(zip(best, (8, 8, 16, 16, 10), strict=True))
+    some = STEPS + flow.guided_steps(STEPS, 1.8, sides.ours.guided_share)
+    forwards = dict(zip(best, (STEPS, STEPS, 2 * STEPS, 2 * STEPS, some), strict=True))
     return [
         {"size": side, "guidance": name, "forwards": forwards[name], "seconds": seconds}
         for name, seconds in best.items()

@@ -79,6 +79,9 @@ def main() -> None:
         _print_shapes(pipeline, judge, args.shapes)
     if args.tables:
         teacher = loaded(args.teacher) if args.teacher else None
+        # The tables are of guidance itself.
+        always = replace(pipeline.components.profile, spares_guidance=False)
+        pipeline.components = replace(pipeline.components, profile=always)
         _print_tables(pipeline, teacher, judge, args.tables, manner)
     sys.exit(not is_enough)
 

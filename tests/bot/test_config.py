@@ -71,7 +71,7 @@ def test_every_setting_of_the_engine_reaches_it(tmp_path: Path) -> None:
         'optimizer = "rules"\nupscalers = "u"\nloras = "l"\n'
         'text_encoder = "t"\nvae = "v"\nbase = "b"\n'
         'experimental = ["reuse-balanced", "detail"]\nprompt_language = "own"\n'
-        '[moderation]\nclassifier = "c"\n'
+        '[moderation]\nclassifier = "c"\n[defaults]\ncfg = 1.8\n'
     )
     chosen, plain = build.engine_settings(config.load(file, {})), EngineSettings()
     same = {

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.setup.config import Config, ModelConfig
-from bot.setup.doctor import MOST_LATEST, files, speed, writer
+from bot.setup.config import Config, DefaultsConfig, ModelConfig
+from bot.setup.doctor import MOST_LATEST, files, plan, speed, writer
 from bot.storage.database import DATABASE
 from bot.storage.jobs import JobStore
 
@@ -39,6 +39,24 @@ def test_before_anything_was_drawn_the_least_time_is_reported_with_its_source(tm
 def test_a_long_time_is_told_in_minutes_or_hours(tmp_path: Path, forward: float, least: str) -> None:
     [found] = speed(ESTIMATED | {"forward": forward}, Config(data_dir=tmp_path))
     assert f"at least {least}, 8 steps" in found.text
+
+
+@pytest.mark.parametrize(
+    ("cfg", "spares", "guided", "said"),
+    [
+        (0, True, 1, "; guidance adds 1 to 8 forwards where a prompt refuses something, and none elsewhere"),
+        (1.8, True, 1, "; guidance adds 1 to 8 forwards"),
+        (0, False, 8, "; guidance adds 8 to 8 forwards"),
+        (1, True, 1, ""),
+        (0, False, 0, ""),
+    ],
+)
+def test_what_guidance_costs_a_picture_is_reported(cfg: float, spares: bool, guided: int, said: str) -> None:
+    known = {"source": "its card", "licence": "", "guidance": 1.8, "spares_guidance": spares}
+    config = Config(defaults=DefaultsConfig(cfg=cfg))
+    [finding] = plan(ESTIMATED | known | {"guided_steps": guided}, config)
+    assert finding.text.partition("(its card)")[2].startswith(said)
+    assert ("refuses" in finding.text) is ("refuses" in said)
 
 
 async def test_what_pictures_of_this_model_and_size_really_took_is_reported_instead(tmp_path: Path) -> None:

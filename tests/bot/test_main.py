@@ -348,12 +348,12 @@ async def test_the_doctor_reads_the_database_of_a_bot_that_is_not_running(tmp_pa
 
 async def test_the_doctor_tells_the_plan_and_refuses_what_cannot_fit() -> None:
     fits = {"plan": "bfloat16; all stays", "peak": 21 * doctor.GIB, "host": 2 * doctor.GIB, "side": 1024}
-    [plan] = doctor.plan(fits | {"why": "23 GiB free"})
+    [plan] = doctor.plan(fits | {"why": "23 GiB free"}, Config())
     assert plan.grade == "ok"
     assert "1024×1024 takes 21.0 GiB there and 2.0 GiB of main memory (23 GiB free)" in plan.text
-    [refused] = doctor.plan({"refusal": "the smallest plan needs 9.0 GiB"})
+    [refused] = doctor.plan({"refusal": "the smallest plan needs 9.0 GiB"}, Config())
     assert (refused.grade, refused.text) == ("problem", "the smallest plan needs 9.0 GiB")
-    assert not list(doctor.plan({}))
+    assert not list(doctor.plan({}, Config()))
 
 
 def test_the_doctor_names_what_a_model_lacks_and_fails(bot: Bot, tmp_path: Path) -> None:

@@ -196,6 +196,13 @@ def test_info_is_private_and_names_every_parameter(replies: Replies) -> None:
     ]
 
 
+def test_info_names_the_guidance_that_pictures_were_really_drawn_with(replies: Replies) -> None:
+    made = four()
+    spared = replace(made.pictures[0], report={"guidance_scale": 1.0})
+    text = replies.info(replace(made, pictures=(spared, *made.pictures[1:])), 0).text
+    assert "guidance 1.0" in text
+
+
 def test_edit_offers_a_command_that_asks_for_the_same(replies: Replies) -> None:
     asked = job(steps=12, negative_prompt="dogs", optimize=False, enhance=False)
     command = parse(replies.edit(asked, Params("")).prefill)

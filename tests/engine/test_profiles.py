@@ -126,7 +126,7 @@ image = pipe(prompt, num_inference_steps={steps}, guidance_scale={guidance}).ima
         ("ZImagePipeline", 50, 4, (50, 4.0, 1.0)),
         ("SanaPipeline", 2, 0.0, (2, 1.0, 0.25)),
         ("SanaPipeline", 999, 30, (50, 5.0, 1.0)),
-        ("ZImagePipeline", 9, 0.0, (8, 1.8, 0.25)),
+        ("ZImagePipeline", 9, 0.0, (8, 1.8, 0.125)),
     ],
 )
 def test_a_model_nobody_knows_is_drawn_as_the_example_in_its_card(

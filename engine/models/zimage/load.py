@@ -190,8 +190,9 @@ def read(files: ModelFiles, settings: EngineSettings, device: torch.device, plan
     denoiser, vae = filled("transformer"), filled("vae")
     placed = Placement(plan, device, denoiser, encoder, vae)
     tokenizer, scheduler, preview = _small(files.base)
+    described = profile(settings.model, base=settings.base)
     return Components(
-        profile=profile(settings.model, base=settings.base),
+        profile=replace(described, spares_guidance=described.spares_guidance and not settings.guides_always),
         device=device,
         dtype=DTYPES[plan.dtype],
         tokenizer=tokenizer,

@@ -85,6 +85,7 @@ class ZImagePipeline:
                 components.prompt_language, "zh" in components.profile.reads, components.translator
             ),
             usual=components.profile.negatives,
+            spared=components.profile.guidance_scale if components.profile.spares_guidance else None,
         )
         self._preview = components.preview
         side = components.profile.base_size
@@ -196,7 +197,8 @@ class ZImagePipeline:
         return upscale(task, replace(self.components.upscaling, redraw=redrawing))
 
     def _begin(self, task: Generate, ready: PromptReady) -> Drawing:
-        task = replace(task, steps=steps_for(ready.used, task.steps, task.fast))
+        scale = self._guidance(task, ready)
+        task = replace(task, steps=steps_for(ready.used, task.steps, task.fast), guidance_scale=scale)
         sigmas = self._sigmas(task, ready.used)
         guided = flow.guided_steps(len(sigmas) - 1, task.guidance_scale, self.guided_share)
         layers = task.variation.layers() if task.variation else ()
@@ -225,6 +227,12 @@ class ZImagePipeline:
             drawing.actions.append(f"{fault}; encoded again in float32")
             drawing.broken = _unsound(drawing)
         return drawing
+
+    def _guidance(self, task: Generate, ready: PromptReady) -> float:
+        """Return the scale that a picture is drawn with: none where the model spares what brings nothing."""
+        profile = self.components.profile
+        is_own = profile.spares_guidance and task.guidance_scale == profile.guidance_scale
+        return 1.0 if is_own and not ready.negative_used else task.guidance_scale
 
     def _caption(self, prompt: str, layers: Sequence[Variation] = ()) -> Tensor:
         embedding = self.text.encode(prompt)

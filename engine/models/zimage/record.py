@@ -45,5 +45,6 @@ def report(drawing: Drawing, model: str, device: str, plan: Mapping[str, Any]) -
         "scheduled_steps": drawing.task.steps,
         "sigmas": [round(sigma, 4) for sigma in drawing.sigmas],
         "guided_steps": drawing.guided,
+        "guidance_scale": drawing.task.guidance_scale,
         "guards": list(drawing.actions),
     }

@@ -16,7 +16,7 @@ Task = Callable[..., Generate]
 
 @pytest.fixture(scope="session")
 def pipeline() -> ZImagePipeline:
-    return load(EngineSettings(device="cpu", dtype="float32"))
+    return load(EngineSettings(device="cpu", dtype="float32", guides_always=True))
 
 
 @pytest.fixture(scope="session")

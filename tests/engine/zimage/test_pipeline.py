@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from engine.models.profiles import EMBEDDED, profile
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.pictures import metadata
 from engine.pictures.codec import read
@@ -36,12 +37,55 @@ def counted(module: nn.Module) -> Iterator[list[int]]:
         hook.remove()
 
 
-def test_eight_steps_at_scale_1_8_cost_ten_forwards(pipeline: ZImagePipeline, task: Task) -> None:
+def test_eight_steps_at_scale_1_8_cost_nine_forwards(pipeline: ZImagePipeline, task: Task) -> None:
     with counted(pipeline.denoiser.transformer.layers[0]) as calls:
         picture = drawn(pipeline, task(steps=8, guidance_scale=1.8))
-    assert len(calls) == 10
-    assert picture.report["forwards"] == 10
-    assert picture.report["guided_steps"] == 2
+    assert len(calls) == 9
+    assert picture.report["forwards"] == 9
+    assert picture.report["guided_steps"] == 1
+
+
+@pytest.fixture(scope="module")
+def sparing(pipeline: ZImagePipeline) -> ZImagePipeline:
+    """The same model as it is where the operator has not chosen a guidance scale."""
+    assert profile(EMBEDDED).spares_guidance
+    return ZImagePipeline(replace(pipeline.components, profile=profile(EMBEDDED)))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "scale", "guided"),
+    [
+        ("a red sailboat on the sea", 1.8, 0),
+        ("a red sailboat on the sea, no snow", 1.8, 1),
+        ("a red sailboat on the sea", 1.9, 1),
+        ("a red sailboat on the sea, no snow", 1.0, 0),
+    ],
+)
+def test_guidance_at_the_models_own_scale_is_spared_where_nothing_is_refused_and_the_file_says_so(
+    sparing: ZImagePipeline, task: Task, prompt: str, scale: float, guided: int
+) -> None:
+    wish = task(prompt, guidance_scale=scale, optimize=True)
+    drawing = sparing.start(wish, sparing.optimizer.prepare(wish))
+    while drawing.step < drawing.steps:
+        sparing.step([drawing])
+    picture = sparing.finish(drawing)()
+    assert picture.report["guided_steps"] == guided
+    assert picture.report["forwards"] == wish.steps + guided
+    assert picture.report["guidance_scale"] == (scale if guided else 1.0)
+    found = metadata.read(picture.png)
+    assert found is not None
+    assert found.guidance_scale == (scale if guided else 1.0)
+
+
+def test_a_model_with_negatives_of_its_own_is_guided_always(sparing: ZImagePipeline) -> None:
+    components = sparing.components
+    own = replace(components, world=None, profile=replace(components.profile, negatives=("banding",)))
+    ready = [
+        ZImagePipeline(each).optimizer.prepare(Generate("a fox")).negative_used
+        for each in (own, replace(components, world=None))
+    ]
+    assert ready[0].startswith("banding")
+    assert ready[1] == ""
 
 
 def test_guidance_scale_1_never_runs_or_encodes_the_negative(pipeline: ZImagePipeline, task: Task) -> None:
