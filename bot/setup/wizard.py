@@ -81,7 +81,7 @@ class Wizard:
             chosen = replace(current, model=replace(current.model, name=name))
             findings = [
                 *doctor.report_device(found, chosen),
-                *doctor.plan(found),
+                *doctor.plan(found, chosen),
                 *doctor.speed(found, chosen),
                 *doctor.checks(found),
             ]
