@@ -148,7 +148,7 @@ async def test_gallery_and_viewer_are_walked_by_keys_alone(site: Site, visitor: 
     await visitor.page.keyboard.press("Enter")
     await expect(visitor.page.locator("#does button").first).to_be_visible()
     keys = ["Tab", "ArrowDown", "Tab", "ArrowDown"]
-    assert await reached(visitor, *keys) == ["reroll", "vary", "copy-prompt", "copy-seed"]
+    assert await reached(visitor, *keys) == ["reroll", "vary", "paint", "copy-prompt"]
     await visitor.page.keyboard.press("ArrowLeft")
     await expect(visitor.page.locator("#shown")).to_have_text("a dog")
 
