@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(error, file=sys.stderr)
         sys.exit(BAD_USE)
     except OSError as error:
-        print(f"{error.filename}: {lock.remedy(error)}" if error.filename else error, file=sys.stderr)
+        print(f"{error.filename}: {error.strerror}" if error.filename else error, file=sys.stderr)
         sys.exit(BAD_USE)
     except (CommandError, EngineError, backup.BackupError) as error:
         print(error, file=sys.stderr)

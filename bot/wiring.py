@@ -5,9 +5,11 @@ Nobody but the command line imports it.
 
 import asyncio
 import importlib.util
+import io
 import locale
 import logging
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -151,8 +153,24 @@ async def ready(platforms: Sequence[Platform], service: Service) -> None:
         finally:
             listening.cancel()
             failing.cancel()
-    also = [f"also: {url}" for web in platforms if isinstance(web, WebPlatform) for url in web.elsewhere]
-    print("\n".join((f"ready: {served}", *also)), flush=True)
+    elsewhere = [url for web in platforms if isinstance(web, WebPlatform) for url in web.elsewhere]
+    print("\n".join((f"ready: {served}", *(f"also: {url}" for url in elsewhere))), flush=True)
+    if elsewhere and sys.stdout.isatty():
+        _show_code(elsewhere[0])
+
+
+def _show_code(text: str) -> None:
+    """Print a QR code where the terminal is wide enough and has the characters for it."""
+    import segno
+
+    code = io.StringIO()
+    segno.make(text, micro=False).terminal(code, border=2, compact=True)
+    drawn = code.getvalue()
+    if len(drawn.partition("\n")[0]) > shutil.get_terminal_size().columns:
+        return
+    with suppress(UnicodeEncodeError):
+        drawn.encode(sys.stdout.encoding)
+        print(drawn, flush=True)
 
 
 async def examine(settings: Config, file: Path | None) -> "list[Finding]":

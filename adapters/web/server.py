@@ -2,7 +2,9 @@
 
 import asyncio
 import ipaddress
+import socket
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +25,8 @@ from bot.types import Address, Reply
 
 KEEP_ALIVE = 60.0
 """Seconds for a request's head to arrive, and for which an idle connection stays open."""
+DOCUMENTATION = "192.0.2.1"
+"""An address of the Internet that is nobody's (RFC 5737)."""
 LINGER = 10.0
 """Seconds to go on taking a body that nobody wants, so that its sender gets the answer."""
 
@@ -129,14 +133,23 @@ def _address(host: str, port: int) -> str:
 
 
 def _on_networks(host: str) -> list[str]:
-    """Return this machine's addresses on its networks, where `host` is all of them."""
+    """Return this machine's addresses on its networks, where `host` is all of them; the usual one first."""
     if host not in ("0.0.0.0", "::"):
         return []
     found = [ipaddress.ip_address(address.address.partition("%")[0])
              for addresses in psutil.net_if_addrs().values() for address in addresses
              if address.family.name in ("AF_INET", "AF_INET6")]  # fmt: skip
-    return [
+    addresses = [
         str(each)
         for each in found
         if not (each.is_loopback or each.is_link_local) and (each.version == 4 or host == "::")
     ]
+    return sorted(addresses, key=lambda each: each != _outward())
+
+
+def _outward() -> str:
+    """Return the address with which this machine reaches others, empty without a network; nothing is sent."""
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((DOCUMENTATION, 9))
+        return str(probe.getsockname()[0])
+    return ""

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
@@ -192,6 +193,8 @@ class Supervisor:
     def _attend(self) -> str:
         if sys.platform != "win32":
             # Ctrl+C is the parent's to answer. The child inherits this, so it isn't interrupted as it starts.
+            # Where the tracker has to be started first, it lets the signal through again.
+            resource_tracker.ensure_running()
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         context = multiprocessing.get_context("spawn")
         orders, outgoing = context.Pipe(duplex=False)

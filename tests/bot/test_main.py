@@ -150,6 +150,12 @@ def test_a_data_directory_that_is_only_read_is_one_line(bot: Bot, tmp_path: Path
     assert "give this user write access" in line
 
 
+def test_a_file_that_is_in_the_way_is_named_in_one_line(bot: Bot, tmp_path: Path) -> None:
+    (tmp_path / "pictures").touch()
+    done = bot("run", DATA_DIR=str(tmp_path))
+    assert done == (2, "", f"{tmp_path / 'pictures' / 'inputs'}: Not a directory\n")
+
+
 def test_the_version_is_printed(bot: Bot) -> None:
     assert bot("--version") == (0, f"zimage-bot {version('zimage-bot')}\n", "")
 

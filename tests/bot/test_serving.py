@@ -4,12 +4,14 @@ import asyncio
 import errno
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 import pytest
+import segno
 
 from bot import wiring
 from bot.fake import FakePlatform
@@ -178,6 +180,27 @@ async def test_the_web_chat_serves_beside_tokens_that_nobody_accepts(tmp_path: P
         assert bot.process.returncode == 0
 
 
+class Card(NamedTuple):
+    """A network card's address, as psutil lists it."""
+
+    family: socket.AddressFamily
+    address: str
+
+
+async def announced(directory: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Return the lines that a start on all networks prints."""
+    async with bot_harness(directory / "home") as home:
+        settings = Config(data_dir=directory, web=WebConfig(host="0.0.0.0", port=0, token="a long token"))
+        platforms = wiring.platforms_of(settings, Replies(PROFILE), lambda: "ready")
+        service = Service(home.core, platforms)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(part) for part in service.parts()]
+            await wiring.ready(platforms, service)
+            for task in tasks:
+                task.cancel()
+    return capsys.readouterr().out.splitlines()
+
+
 async def test_every_address_on_the_networks_is_announced_where_the_page_listens_on_all(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -187,18 +210,24 @@ async def test_every_address_on_the_networks_is_announced_where_the_page_listens
         for address in addresses
         if address.family == socket.AF_INET and not address.address.startswith(("127.", "169.254."))
     ]
-    async with bot_harness(tmp_path / "home") as home:
-        settings = Config(data_dir=tmp_path, web=WebConfig(host="0.0.0.0", port=0, token="a long token"))
-        platforms = wiring.platforms_of(settings, Replies(PROFILE), lambda: "ready")
-        service = Service(home.core, platforms)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(part) for part in service.parts()]
-            await wiring.ready(platforms, service)
-            for task in tasks:
-                task.cancel()
-    first, *others = capsys.readouterr().out.splitlines()
+    first, *others = await announced(tmp_path, capsys)
     port = first.removeprefix("ready: http://127.0.0.1:")
-    assert others == [f"also: http://{host}:{port}" for host in networks]
+    assert sorted(others) == sorted(f"also: http://{host}:{port}" for host in networks)
+
+
+@pytest.mark.parametrize(("columns", "is_shown"), [("80", True), ("20", False)])
+async def test_a_terminal_shows_the_code_of_an_address_where_it_is_wide_enough(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    columns: str, is_shown: bool,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(psutil, "net_if_addrs", lambda: {"eth0": [Card(socket.AF_INET, "192.168.178.20")]})
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", columns)
+    _, other, *code = await announced(tmp_path, capsys)
+    dark = {" ": "11", "▀": "01", "▄": "10", "█": "00"}
+    halves = ["".join(dark[each][half] for each in line[2:-2]) for line in code for half in (0, 1)]
+    modules = segno.make(other.removeprefix("also: "), micro=False).matrix
+    assert halves[2 : 2 + len(modules)] == (["".join(map(str, row)) for row in modules] if is_shown else [])
 
 
 @pytest.mark.parametrize(

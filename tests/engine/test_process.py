@@ -253,6 +253,22 @@ async def test_an_interrupt_from_the_keyboard_is_left_to_the_parent(engine: Proc
     assert isinstance((await played(engine, small()))[-1], Picture)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the signals a process blocks are read from /proc")
+async def test_the_first_child_of_a_process_is_not_interrupted_as_it_starts(script: Script) -> None:
+    shown = "await engine.ready(); print(open(f'/proc/{engine.pid}/status').read()); await engine.close()"
+    words = (
+        PARENT.replace("await asyncio.Event().wait()", shown),
+        script.settings.model,
+        script.settings.loader,
+    )
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", *words, cwd=ROOT, stdout=subprocess.PIPE
+    )
+    printed = (await parent.communicate())[0].decode()
+    [blocked] = [line.split()[1] for line in printed.splitlines() if line.startswith("SigBlk")]
+    assert int(blocked, 16) & 1 << signal.SIGINT - 1
+
+
 def test_the_bot_process_imports_no_torch() -> None:
     code = (
         "import sys, engine.runtime.process, engine.fake; "
