@@ -16,6 +16,8 @@ ALONE = ("theme.js", "style.css", "icon.svg")
 """What stands for itself: the theme is set before anything is shown, and is no module."""
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";\n', re.MULTILINE)
+_ASIDE = re.compile(r"^ *(?://.*|/\*\*.*\*/)\n|^ +", re.MULTILINE)
+"""Indents, and comments on lines of their own: a fifth of what travels. No text goes over several lines."""
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:class|const|function) (\w+))", re.MULTILINE)
 
 
@@ -59,4 +61,4 @@ def script() -> str:
         parts[name] = f"const ${name} = (() => {{\n{body}return {{ {exports} }};\n}})();\n"
 
     add(ENTRY.removesuffix(".js"))
-    return "".join(parts.values())
+    return _ASIDE.sub("", "".join(parts.values()))

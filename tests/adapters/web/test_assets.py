@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from adapters.web.assets import FOLDER
 from adapters.web.door import takes_gzip
 from tests.adapters.web.site import Site
 
@@ -58,3 +59,9 @@ async def test_a_file_the_browser_has_is_not_sent_again(site: Site) -> None:
         assert (answer.status, await answer.read(), answer.headers["ETag"]) == (304, b"", tag)
     async with site.client.get("/page/app.js", headers={"If-None-Match": '"older"'}) as answer:
         assert answer.status == 200
+
+
+def test_no_text_of_a_script_goes_over_several_lines_which_would_lose_their_indents() -> None:
+    texts = [text for path in FOLDER.glob("*.js") for text in re.findall("`[^`]*`", path.read_text("utf-8"))]
+    assert texts
+    assert [text for text in texts if "\n" in text] == []
