@@ -51,6 +51,7 @@ from bot.types import (
     Request,
     User,
 )
+from engine.files.loras import LoraFolder
 from engine.types import Engine, ModelProfile, Worker
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ class CoreSettings:
     access: Access = field(default_factory=Access)
     role_limits: tuple[RoleLimits, ...] = ()
     picture_filter: PictureFilter = field(default_factory=PictureFilter)
+    loras: LoraFolder = field(default_factory=LoraFolder)
 
 
 class Core:
@@ -105,6 +107,7 @@ class Core:
         )
         self.kept_updates = store.kept_updates
         self.database = store.accounts.database
+        self.loras = settings.loras
         self._runner = JobRunner(
             store,
             images,
@@ -126,7 +129,9 @@ class Core:
             store.accounts, replies, OperatorControls(store, self._runner, self._admission, now, workers), now
         )
         linking = Linking(store.accounts, replies, clock)
-        self._answers = Answers(members, self._history, replies, admin, linking, self.cancel, now)
+        self._answers = Answers(
+            members, self._history, replies, admin, linking, settings.loras, self.cancel, now
+        )
         self._protect = Shield()
 
     @property

@@ -351,13 +351,8 @@ def _web(phase: Callable[[], str], settings: Config, replies: Replies) -> Platfo
     from adapters.web import WebPlatform
 
     try:
-        folder = Path(settings.model.loras)
-        files = folder.rglob("*.safetensors") if settings.model.loras else ()
-        loras = sorted(file.relative_to(folder).with_suffix("").as_posix() for file in files)
         choices = partial(asyncio.to_thread, presets.listed, None)
-        return WebPlatform(
-            settings.web, settings.data_dir, replies, engine=phase, loras=loras, models=choices
-        )
+        return WebPlatform(settings.web, settings.data_dir, replies, engine=phase, models=choices)
     except ValueError as error:
         raise config.ConfigError(str(error)) from None
 

@@ -40,6 +40,7 @@ TORCH_FREE = {
 }
 SEEN_ABOVE = {
     "engine.types",
+    "engine.files.loras",
     "engine.pictures.codec",
     "engine.pictures.masks",
     "engine.pictures.metadata",

@@ -72,7 +72,7 @@ OPTIONS = {
         "days": Range[int, 1, 3650],
         "reason": WORD,
     }.items()
-} | FLAG_OPTIONS
+} | {"lora": Option(Range[str, 1, 300], "flag-lora"), **FLAG_OPTIONS}
 
 
 def declare(tree: app_commands.CommandTree[Any], responder: "Responder", imagine_name: str) -> None:
@@ -83,6 +83,8 @@ def declare(tree: app_commands.CommandTree[Any], responder: "Responder", imagine
         callback, options = commands[entry.name]
         name = imagine_name if entry.name == "imagine" else entry.name
         command = _command(texts, entry.name, name, callback, options)
+        if "lora" in options:
+            command.autocomplete("lora")(responder.complete_lora)
         if entry.admins:
             # Hidden from a server's members; only the core knows who may.
             command.default_permissions = discord.Permissions(manage_guild=True)
@@ -162,7 +164,7 @@ def _commands(responder: "Responder") -> dict[str, tuple[Callback, Iterable[str]
     ) -> None:
         await responder.answer(interaction, Command("unban", _named(person, asker, name)))
 
-    drawn = dict.fromkeys((*FIRST, *FLAG_OPTIONS))
+    drawn = dict.fromkeys((*FIRST, "lora", *FLAG_OPTIONS))
     whom = ("person", "asker", "name")
     plain = {entry.name: (answer(entry.name), ()) for entry in COMMANDS}
     return plain | {

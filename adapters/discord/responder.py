@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 import discord
+from discord import app_commands
 
 from adapters.discord import pictures
 from adapters.discord.address import TOKEN_LIFE, Place
@@ -23,7 +24,7 @@ from adapters.discord.permissions import Interaction, check
 from adapters.discord.render import Look, look
 from bot.core import Core
 from bot.replies.replies import Replies
-from bot.requests import ask
+from bot.requests import ask, lora_syntax
 from bot.requests.ask import Invocation, Question
 from bot.requests.commands import Command
 from bot.setup.config import DiscordConfig
@@ -36,6 +37,8 @@ UNKNOWN_INTERACTION = 10062
 GRACE = 3.0
 SOON = 2.0
 """Seconds in which the core must have written what is not acknowledged before: Discord waits for three."""
+MOST_CHOICES, LONGEST_CHOICE = 25, 100
+"""How much an autocompletion may offer, as Discord limits it."""
 PATIENCE = 0.5
 """Seconds that an acknowledged interaction waits at most for others to be acknowledged."""
 
@@ -125,6 +128,22 @@ class Responder:
             reply = await self._dispatch(interaction, Command("info", ""), fetch)
             assert isinstance(reply, Reply)
             await interaction.edit_original_response(**(await self.look(reply)).edit())
+
+    async def complete_lora(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        """Return what the last name typed may become: names of LoRA files, as they stand behind the flag."""
+        try:
+            self.core.check_access(of_interaction(interaction))
+        except Refused:
+            return []
+        before, comma, last = typed.rpartition(",")
+        names = await asyncio.to_thread(self.core.loras.files)
+        wanted = last.strip(" \"'“”").casefold()
+        weight = ":1" if comma else ""  # without one, what stands behind a comma may be words of the prompt
+        found = [
+            before + comma + lora_syntax.written(name) + weight for name in names if wanted in name.casefold()
+        ]
+        fitting = [each for each in found if len(each) <= LONGEST_CHOICE]
+        return [app_commands.Choice(name=each, value=each) for each in fitting[:MOST_CHOICES]]
 
     async def press(self, interaction: Interaction, action: Action) -> None:
         """Make the job that a button means."""

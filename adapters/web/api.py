@@ -69,7 +69,6 @@ class Api:
         gate: Gate,
         hub: Hub,
         presence: Presence,
-        loras: Sequence[str] = (),
         models: Models = no_models,
     ) -> None:
         self.core = core
@@ -77,7 +76,6 @@ class Api:
         self.gate = gate
         self.hub = hub
         self.presence = presence
-        self.loras = loras
         self._models = models
 
     def routes(self) -> list[web.RouteDef]:
@@ -126,7 +124,7 @@ class Api:
                 "defaults": controls_json(defaults),
                 "choices": reply_json(settings)["choices"],
                 "commands": self._commands(user),
-                "loras": self.loras,
+                "loras": list(self.core.loras.files()),
                 "languages": [self.replies.texts.say(name, "language-tag") for name in LANGUAGES],
             }
         )

@@ -3,7 +3,7 @@
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,7 @@ LINGER = 10.0
 class WebPlatform:
     """The local web chat. `data_dir` keeps the key that signs cookies; `engine` returns its phase.
 
-    `loras` are the LoRA files that the page offers; `models` returns what the operator can choose.
+    `models` returns what the operator can choose.
     """
 
     name = "web"
@@ -48,13 +48,11 @@ class WebPlatform:
         grace: float = GRACE,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         engine: Callable[[], str] = lambda: "ready",
-        loras: Sequence[str] = (),
         models: Models = no_models,
     ) -> None:
         self.settings = settings
         self._replies = replies
         self._engine = engine
-        self._loras = loras
         self._models = models
         self.hub = Hub()
         self._gate = Gate(settings, load_key(data_dir / "web.key"))
@@ -109,7 +107,7 @@ class WebPlatform:
 
     def _app(self, core: Core) -> web.Application:
         presence = Presence(lambda person: api.left(person), self._grace, self._sleep)
-        api = Api(core, self._replies, self._gate, self.hub, presence, self._loras, self._models)
+        api = Api(core, self._replies, self._gate, self.hub, presence, self._models)
         door = Door(self._gate, self._replies.texts)
         app = web.Application(middlewares=[compress, door.guard, api.refusals])
         app.add_routes(api.routes())

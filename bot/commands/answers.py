@@ -1,5 +1,6 @@
 """Commands that are answered at once and make no job: help, queue, quota, history, settings and so on."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from bot.commands.admin import Admin
@@ -10,6 +11,7 @@ from bot.locales.texts import typed
 from bot.replies.replies import Replies
 from bot.requests.commands import COMMANDS, SHOWN_NAME, Command
 from bot.types import Job, Refused, Reply, User
+from engine.files.loras import LoraFolder
 
 HISTORY, LONGEST_HISTORY = 10, 15
 FAVOURITES = 5
@@ -30,6 +32,7 @@ class Answers:
         replies: Replies,
         admin: Admin,
         linking: Linking,
+        loras: LoraFolder,
         cancel: Callable[[User, int | None], Awaitable[int]],
         now: Callable[[], float],
     ) -> None:
@@ -38,6 +41,7 @@ class Answers:
         self._replies = replies
         self._admin = admin
         self._linking = linking
+        self._loras = loras
         self._cancel = cancel
         self._now = now
 
@@ -71,6 +75,8 @@ class Answers:
                 return await self._history.reply(await self._named(user, command.rest))
             case "info":
                 return self._replies.info(await self._named(user, command.rest), 0)
+            case "loras":
+                return self._replies.loras(user.locale, await asyncio.to_thread(self._loras.triggers))
             case "cancel":
                 return await self._cancelled(user, command.rest)
         raise Refused("unknown-command", command=command.name)

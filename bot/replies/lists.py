@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from bot.locales.texts import Texts
 from bot.policy import limits
 from bot.policy.limits import Rule, Usage
-from bot.replies.format import introduced, seconds, title, when
+from bot.replies.format import cut, introduced, seconds, title, when
+from bot.requests import lora_syntax
 from bot.requests.commands import COMMANDS
 from bot.requests.flag_table import FLAGS
 from bot.storage.accounts import Ban
@@ -17,6 +18,7 @@ from bot.types import Job
 from engine.types import ModelProfile, Worker
 
 EXAMPLES = 3
+SHOWN_LORAS, SHOWN_TRIGGERS = 40, 60
 
 
 def help_text(texts: Texts, profile: ModelProfile, locale: str, admin: bool) -> str:
@@ -73,6 +75,19 @@ def _history_line(texts: Texts, locale: str, job: Job) -> str:
     state, words = texts.say(locale, f"state-{_state(job)}"), title(texts, locale, job)
     line = texts.say(locale, "history-line", job=str(job.id), state=state, words=words)
     return f"⭐ {line}" if job.favourite else line
+
+
+def loras_text(texts: Texts, locale: str, triggers: Mapping[str, str]) -> str:
+    """Return one line a LoRA file, as it is named behind `--lora`, with its trigger words."""
+    if not triggers:
+        return texts.say(locale, "loras-none")
+    lines = [texts.say(locale, "loras-title")]
+    for name, words in list(triggers.items())[:SHOWN_LORAS]:
+        key = "loras-line" if words else "loras-line-plain"
+        lines.append(texts.say(locale, key, name=lora_syntax.written(name), words=cut(words, SHOWN_TRIGGERS)))
+    if more := len(triggers) - SHOWN_LORAS:
+        lines += [texts.say(locale, "loras-more", count=more)] if more > 0 else []
+    return "\n".join(lines)
 
 
 def quota_text(texts: Texts, locale: str, rule: Rule, usage: Usage, now: float) -> str:

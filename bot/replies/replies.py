@@ -244,6 +244,10 @@ class Replies:
         """Show what is used and what is left under each limit."""
         return Reply(lists.quota_text(self.texts, locale, rule, usage, now), private=True)
 
+    def loras(self, locale: str, triggers: Mapping[str, str]) -> Reply:
+        """List the LoRA files, each with its trigger words."""
+        return Reply(lists.loras_text(self.texts, locale, triggers), private=True)
+
     def about(self, locale: str, seconds: float) -> str:
         """Return "about 2 minutes", for platforms that cannot count down to `Reply.eta` themselves."""
         return format.about(self.texts, locale, seconds)

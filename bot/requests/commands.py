@@ -47,6 +47,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("show", "numbers"),
     Entry("info", "numbers"),
     Entry("quota", "nothing"),
+    Entry("loras", "nothing"),
     Entry("settings", "nothing"),
     Entry("link", "code"),
     Entry("forget", "nothing"),

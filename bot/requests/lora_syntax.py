@@ -43,7 +43,7 @@ def read(value: str) -> Loras:
 
 def write(loras: Loras) -> str:
     """Return what `read` reads as these, every name in quotes that needs them."""
-    return ",".join(f"{_written(name)}:{Decimal(str(weight)):f}" for name, weight in loras)
+    return ",".join(f"{written(name)}:{Decimal(str(weight)):f}" for name, weight in loras)
 
 
 def take_tags(text: str) -> tuple[str, Loras]:
@@ -88,7 +88,8 @@ def _weight(number: str) -> float:
     return weight
 
 
-def _written(name: str) -> str:
+def written(name: str) -> str:
+    """Return a name as it stands behind the flag, in quotes where it needs them."""
     is_bare = re.fullmatch(_BARE, name) and not name.isdecimal() and name == flag_syntax.normalize(name)
     if is_bare:
         return name

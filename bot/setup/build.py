@@ -1,11 +1,13 @@
 """From the configuration to the settings of the core and of the engine. Opens nothing."""
 
 from dataclasses import fields
+from pathlib import Path
 
 from bot.core import CoreSettings
 from bot.policy.moderation import BannedWords, PictureFilter
 from bot.setup.config import Config, ConfigError
 from bot.types import Params
+from engine.files.loras import LoraFolder
 from engine.types import EngineSettings, ModelProfile, ModelSettings
 
 COMPILED = "compiled"
@@ -23,6 +25,7 @@ def core_settings(settings: Config, profile: ModelProfile) -> CoreSettings:
         settings.access,
         settings.rules,
         PictureFilter(output.refuse if output.classifier else {}, output.exempt),
+        LoraFolder(Path(settings.model.loras).expanduser() if settings.model.loras else None),
     )
 
 

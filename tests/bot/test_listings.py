@@ -1,12 +1,17 @@
 """Facts about the longer texts: help, the line, the history and what is left."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from bot.policy.limits import Rule, Usage
 from bot.replies.replies import Replies
+from engine.files.loras import LoraFolder
 from engine.types import ModelProfile
+from tests.bot.harness import bot_harness
 from tests.bot.jobs import job, picture
 
 PROFILE = ModelProfile("small", 128, 256, ("a red cat", "a blue dog"), "It draws cats and dogs.")
@@ -85,3 +90,19 @@ def test_the_quota_names_what_is_left_under_each_limit(replies: Replies) -> None
         replies.quota("en", Rule(0, 0, 0, 0), usage, 1000.0).text
         == "Pictures in the last 24 hours: 2.5, no limit."
     )
+
+
+async def test_loras_are_listed_as_they_are_named_behind_the_flag_with_their_trigger_words(
+    tmp_path: Path,
+) -> None:
+    weights = {"weight": np.zeros(1, np.float32)}
+    save_file(weights, tmp_path / "ink.safetensors", {"trigger_word": "inkstyle"})
+    save_file(weights, tmp_path / "old film.safetensors")
+    async with bot_harness(tmp_path / "data", loras=LoraFolder(tmp_path)) as bot:
+        text = (await bot.told("loras")).text
+    assert text.splitlines()[1:] == ["ink · say: inkstyle", '"old film"']
+
+
+async def test_without_lora_files_that_is_said(tmp_path: Path) -> None:
+    async with bot_harness(tmp_path) as bot:
+        assert (await bot.told("loras")).text == "There are no styles (LoRA files) here."

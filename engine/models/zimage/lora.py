@@ -4,12 +4,12 @@ What a file changes is added beside the layer: nothing is merged and nothing has
 the layer keeps its weights in.
 """
 
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from engine.files.loras import SUFFIX, LoraFolder, normal
 from engine.lru import LruDict
 from engine.models.zimage import lorafile
 from engine.models.zimage.changes import Change, Product
@@ -41,14 +41,14 @@ class Loras:
     """
 
     def __init__(self, folder: Path | None, transformer: Any) -> None:
-        self._folder = folder
+        self._folder = LoraFolder(folder)
         self._transformer = transformer
         self._files: LruDict[str, _Kept] = LruDict(REMEMBERED)
         self._latest: tuple[Chosen, dict[str, Product]] = ((), {})
 
     def names(self) -> list[str]:
         """Return the names of all files; those of subfolders include their path."""
-        return sorted(self._paths())
+        return sorted(self._folder.files())
 
     def look(self, chosen: Chosen) -> tuple[str, ...]:
         """See before a picture whether the files of `chosen` are there, and read those that were replaced.
@@ -108,25 +108,15 @@ class Loras:
 
     def _path(self, name: str) -> Path:
         """Return the file of a name, which may leave out its subfolder where that is clear."""
-        paths = self._paths()
-        normal = _normal(name).removesuffix(".safetensors")
-        inside = [path for each, path in paths.items() if each.rpartition("/")[2] == normal]
-        if normal in paths or len(inside) == 1:
-            return paths.get(normal) or inside[0]
+        paths = self._folder.files()
+        wanted = normal(name).removesuffix(SUFFIX)
+        inside = [path for each, path in paths.items() if each.rpartition("/")[2] == wanted]
+        if wanted in paths or len(inside) == 1:
+            return paths.get(wanted) or inside[0]
         names = sorted(paths)
         more = f" and {len(names) - SHOWN} more" if names[SHOWN:] else ""
         there = ", ".join(names[:SHOWN]) + more or "none, set model.loras to a folder with some"
         raise EngineError("bad_input", f"there is no LoRA {name!r}; there are: {there}")
-
-    def _paths(self) -> dict[str, Path]:
-        folder = self._folder
-        files = sorted(folder.rglob("*.safetensors")) if folder else []
-        named = {file.relative_to(folder): file for file in files} if folder else {}
-        return {
-            _normal(place.with_suffix("").as_posix()): file
-            for place, file in named.items()
-            if not any(part.startswith(".") for part in place.parts)
-        }
 
     def _hooks(self, path: str, product: Product) -> Iterator[Any]:
         yield self._transformer.get_submodule(path).register_forward_hook(product)
@@ -134,11 +124,6 @@ class Loras:
         owner, found, _ = path.partition(".adaLN_modulation")
         if found:
             yield self._transformer.get_submodule(owner).register_forward_hook(lambda *_: None)
-
-
-def _normal(name: str) -> str:
-    """Return a name as one spelling: macOS takes letters with accents apart."""
-    return unicodedata.normalize("NFC", name)
 
 
 def _stamp(path: Path, name: str) -> Stamp:

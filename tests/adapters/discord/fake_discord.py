@@ -107,6 +107,7 @@ class Interaction:
     answered: float = 0.0
     original: Message | None = None
     modal: Json | None = None
+    choices: list[Json] | None = None
 
 
 class FakeDiscord:
@@ -190,6 +191,9 @@ class FakeDiscord:
         asked.answer, asked.answered = kind, time.monotonic()
         if kind == 9:
             asked.modal = body
+            return None
+        if kind == 8:
+            asked.choices = body["choices"]
             return None
         if kind == 6:
             asked.original = asked.pressed

@@ -19,6 +19,7 @@ from bot.storage.jobs import JobStore
 from bot.storage.pictures import PictureFolder
 from bot.types import Job, Params
 from engine.fake import FakeEngine
+from engine.files.loras import LoraFolder
 from engine.types import ModelProfile
 from tests.adapters.discord.fake_discord import Interaction, Message
 from tests.adapters.discord.people import Chat
@@ -93,6 +94,7 @@ async def living(
     ready: bool = True,
     hurried: bool = True,
     clock_off: float = 0.0,
+    loras: Path | None = None,
     **said: Any,
 ) -> AsyncIterator[DiscordHarness]:
     """Let the bot live on a small Discord; it stops in order at the end, and what it broke is told.
@@ -119,7 +121,7 @@ async def living(
             engine=engine or FakeEngine(64),
             replies=replies,
             banned_words=BannedWords(banned),
-            settings=CoreSettings(profile, Params(""), rule, access=access),
+            settings=CoreSettings(profile, Params(""), rule, access=access, loras=LoraFolder(loras)),
             platforms={platform.name: platform},
             now=now,
             sleep=sleep,

@@ -37,6 +37,14 @@ class Chat:
         people = {str(each.id): each.json() for each in options.values() if isinstance(each, Person)}
         return await self._ask(2, {**data, "resolved": {"attachments": files, "users": people}})
 
+    async def completes(self, name: str, option: str, typed: str) -> list[str]:
+        """Type into an option of a slash command; return what is offered."""
+        command = next(told for told in self.world.commands if told["name"] == name and told["type"] == 1)
+        focused = {"name": option, "type": 3, "value": typed, "focused": True}
+        asked = await self._ask(4, {"id": command["id"], "name": name, "type": 1, "options": [focused]})
+        await self.world.until(lambda: asked.answer == 8)
+        return [choice["value"] for choice in asked.choices or ()]
+
     async def menu(self, name: str, message: Message) -> Interaction:
         """Use a message's context menu."""
         command = next(told for told in self.world.commands if told["name"] == name and told["type"] == 3)

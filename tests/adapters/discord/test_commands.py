@@ -288,6 +288,29 @@ async def test_every_flag_with_values_is_an_option_in_their_range(studio: Discor
                 assert option["max_value"] in (flag.values.high, 2**53 - 1)
 
 
+async def test_names_of_lora_files_are_completed_behind_those_that_stand_there(tmp_path: Path) -> None:
+    loras = tmp_path / "loras"
+    (loras / "styles").mkdir(parents=True)
+    for name in ("ink", "styles/old film", "pinky"):
+        (loras / f"{name}.safetensors").touch()
+    chosen = 'ink:0.8,"styles/old film":1'
+    async with opened(tmp_path, loras=loras) as studio:
+        assert await studio.ann.completes("imagine", "lora", "") == ["ink", "pinky", '"styles/old film"']
+        assert await studio.ann.completes("imagine", "lora", "INK") == ["ink", "pinky"]
+        assert await studio.ann.completes("imagine", "lora", "ink:0.8,fi") == [chosen]
+        message = await studio.ann.answered(await studio.ann.slash("imagine", prompt="a boat", lora=chosen))
+        await studio.world.until(lambda: message.text)
+        assert (await studio.newest()).request.params.loras == (("ink", 0.8), ("styles/old film", 1.0))
+
+
+async def test_who_may_not_draw_here_learns_no_names_of_files(tmp_path: Path) -> None:
+    (tmp_path / "ink.safetensors").touch()
+    async with opened(
+        tmp_path, loras=tmp_path, access=Access(allow=frozenset({"discord:server:1"}))
+    ) as studio:
+        assert await studio.ann.completes("imagine", "lora", "") == []
+
+
 @pytest.mark.parametrize(
     ("kind", "where"),
     [(None, "attachments"), ("image/png", "snapshots"), (None, "snapshots"), (None, "embed")],

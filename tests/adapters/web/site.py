@@ -3,7 +3,7 @@
 import asyncio
 import io
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from bot.storage.jobs import JobStore
 from bot.storage.pictures import PictureFolder
 from bot.types import Params
 from engine.fake import FakeEngine
+from engine.files.loras import LoraFolder
 from engine.types import Event, Generate, ModelProfile, Progress, PromptReady, Task
 
 PROFILE = ModelProfile(
@@ -114,13 +115,13 @@ async def serving(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     rule: Rule | None = None,
     access: Access | None = None,
-    loras: Sequence[str] = (),
+    loras: Path | None = None,
     models: Models = no_models,
 ) -> AsyncIterator[Site]:
     """Run the web chat in `directory`, then stop it; `sleep` is how the page's grace is waited for."""
     easel = GatedEngine()
     replies = Replies(PROFILE)
-    web = WebPlatform(settings, directory, replies, sleep=sleep, loras=loras, models=models)
+    web = WebPlatform(settings, directory, replies, sleep=sleep, models=models)
     async with JobStore.open(directory) as store:
         core = Core(
             store=store,
@@ -129,7 +130,11 @@ async def serving(
             replies=replies,
             banned_words=BannedWords(()),
             settings=CoreSettings(
-                PROFILE, Params(""), rule or Rule(per_minute=100, waiting=50), access=access or Access()
+                PROFILE,
+                Params(""),
+                rule or Rule(per_minute=100, waiting=50),
+                access=access or Access(),
+                loras=LoraFolder(loras),
             ),
             platforms={"web": web},
         )

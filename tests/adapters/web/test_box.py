@@ -113,7 +113,8 @@ async def test_the_values_behind_the_button_reach_the_job(site: Site, visitor: V
 
 
 async def test_the_lora_files_that_are_there_can_be_named(browser: Browser, tmp_path: Path) -> None:
-    async with serving(tmp_path, loras=["ink"]) as site, visiting(browser, site.url) as visitor:
+    (tmp_path / "ink.safetensors").touch()
+    async with serving(tmp_path, loras=tmp_path) as site, visiting(browser, site.url) as visitor:
         await visitor.page.get_by_role("button", name="More controls").click()
         await visitor.page.get_by_label("LoRA").fill("ink:0.8")
         await visitor.picture(await visitor.say("a cat"))
