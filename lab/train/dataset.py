@@ -79,17 +79,18 @@ def to_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:
 def _kept(
     scenes: list[Scene], path: Path, shape: tuple[int, ...], draw: Callable[[Scene], NDArray[np.uint8]]
 ) -> NDArray[np.uint8]:
-    """One array of `shape` for each scene, mapped from `path` and drawn first where it is missing."""
-    if not path.exists():
+    """One array of `shape` for each scene, mapped from `path`; those that it lacks are drawn first."""
+    found = np.load(path, mmap_mode="r") if path.exists() else np.empty((0, *shape), np.uint8)
+    if len(found) < len(scenes):
         path.parent.mkdir(parents=True, exist_ok=True)
         partial_path = path.with_suffix(".part.npy")
         file = open_memmap(partial_path, "w+", np.uint8, (len(scenes), *shape))
-        _draw_into(file, scenes, draw)
+        file[: len(found)] = found
+        _draw_into(file[len(found) :], scenes[len(found) :], draw)
         file.flush()
         partial_path.rename(path)
-    arrays: NDArray[np.uint8] = np.load(path, mmap_mode="r")
-    if len(arrays) != len(scenes):
-        raise ValueError(f"{path} holds {len(arrays)} pictures, not {len(scenes)}; delete the file")
+        found = np.load(path, mmap_mode="r")
+    arrays: NDArray[np.uint8] = found[: len(scenes)]
     return arrays
 
 

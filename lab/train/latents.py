@@ -30,13 +30,13 @@ class Scaling:
 
 
 def encode_all(plan: Plan) -> None:
-    """Encode the plan's pictures, where files are missing; processes share the chunks."""
+    """Encode the plan's pictures, where chunks are missing or short; processes share the chunks."""
     vae = load_vae(plan, "vae").to(plan.device, memory_format=torch.channels_last)
     todo = [(part, index) for part in plan.sets for index in range(_chunks(part, plan))]
     for part, index in todo[parallel.rank() :: parallel.count()]:
         path = _file(part, index, plan)
-        if not path.exists():
-            pictures = part.pictures(plan.scenes, plan.out)[index * CHUNK : (index + 1) * CHUNK]
+        pictures = part.pictures(plan.scenes, plan.out)[index * CHUNK : (index + 1) * CHUNK]
+        if not path.exists() or len(np.load(path, mmap_mode="r")) < len(pictures):
             partial_path = path.with_suffix(".part.npy")
             np.save(partial_path, encode(vae, pictures, plan.device).numpy())
             partial_path.rename(path)
@@ -58,7 +58,7 @@ def encode(
 def load_latents(plan: Plan, part: PictureSet) -> torch.Tensor:
     """Raw latents of one set's pictures, (N, 16, H/8, W/8); `encode_all` has made the files."""
     files = [_file(part, index, plan) for index in range(_chunks(part, plan))]
-    return torch.from_numpy(np.concatenate([np.load(file) for file in files]))
+    return torch.from_numpy(np.concatenate([np.load(file) for file in files])[: part.count(plan.scenes)])
 
 
 def latent_scaling(plan: Plan) -> Scaling:

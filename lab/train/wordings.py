@@ -61,8 +61,8 @@ def kept_tokenizer(folder: Path, world: World) -> PreTrainedTokenizerFast:
 
 
 def worded(scenes: list[Scene], tokenizer: PreTrainedTokenizerFast, path: Path, seed: int) -> Wordings:
-    """Wordings of `scenes`, read from `path` and made first where it is missing."""
-    if not path.exists():
+    """Wordings of `scenes`, read from `path`; made first where it is missing or of other scenes."""
+    if not path.exists() or len(np.load(path, mmap_mode="r")) != len(scenes) * (PLAIN + 1):
         path.parent.mkdir(parents=True, exist_ok=True)
         partial_path = path.with_suffix(".part.npy")
         np.save(partial_path, _word(scenes, tokenizer, Random(seed)))

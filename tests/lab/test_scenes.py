@@ -1,6 +1,7 @@
 """Facts about rendered pictures."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from engine.embedded.vocabulary import PLACES, STYLES, SUBJECTS, WEATHERS
 from lab.render.scene import Scene, Thing
 from lab.render.scenes import render, render_array
+from lab.render.world import SMALL_WORLD
+from lab.train.dataset import PictureSet
 
 BALLOON = Scene("balloon", "red", "desert", "dawn", seed=5)
 
@@ -66,3 +69,20 @@ def test_a_far_subject_is_smaller_than_a_near_one() -> None:
         areas.append((picture[..., 1] - np.maximum(picture[..., 0], picture[..., 2]) > 40).sum())
     assert areas[0] < areas[1] / 2
     assert areas[1] < areas[2] / 1.5
+
+
+def test_a_longer_plan_draws_only_what_a_shorter_one_has_not(tmp_path: Path) -> None:
+    """Pictures that are on disk are taken as they are; a plan of more scenes adds the rest."""
+    drawn = []
+
+    def picture(scene: Scene, width: int, height: int) -> np.ndarray:
+        drawn.append(scene)
+        return render_array(scene, width, height)
+
+    few = PictureSet("few", 32, 24, 1.0, seed=1, world=replace(SMALL_WORLD, picture=picture))
+    first = np.array(few.pictures(5, tmp_path))
+    more = few.pictures(7, tmp_path)
+    assert drawn == few.scenes(7)
+    assert np.array_equal(more[:5], first)
+    assert np.array_equal(few.pictures(5, tmp_path), first)
+    assert len(drawn) == 7
