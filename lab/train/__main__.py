@@ -22,9 +22,18 @@ from lab.train.loop import Plan, minutes_spent
 from lab.train.train_decoder import train_decoder
 from lab.train.train_distill import train_distill
 from lab.train.train_flow import train_flow, train_large, train_polish, word
+from lab.train.train_reuse import train_reuse
 from lab.train.train_vae import train_vae
 
-MINUTES = {"vae": 40.0, "flow": 42.0, "large": 155.0, "polish": 50.0, "distill": 33.0, "decoder": 10.0}
+MINUTES = {
+    "vae": 40.0,
+    "flow": 42.0,
+    "large": 155.0,
+    "polish": 50.0,
+    "distill": 33.0,
+    "decoder": 10.0,
+    "reuse": 60.0,
+}
 BOOK_MINUTES = {"vae": 60.0, "flow": 480.0, "large": 480.0, "polish": 120.0, "distill": 60.0, "decoder": 30.0}
 MINUTES_ON_A_GPU = {"vae": 4.0, "flow": 9.0, "large": 6.0, "polish": 4.0, "distill": 5.0, "decoder": 3.0}
 STAGES: dict[str, Callable[[Plan], None]] = {
@@ -36,7 +45,9 @@ STAGES: dict[str, Callable[[Plan], None]] = {
     "distill": train_distill,
     "decoder": train_decoder,
 }
-TOLD = frozenset({"flow", "large", "polish", "distill"})
+EXPERIMENTS: dict[str, Callable[[Plan], None]] = {"reuse": train_reuse}
+"""Stages that run only where they are named."""
+TOLD = frozenset({"flow", "large", "polish", "distill", "reuse"})
 """Stages that use the scenes of the pictures and where their subjects stand."""
 SHORT = ("latents", "flow")
 FEW_SCENES = 400
@@ -57,13 +68,13 @@ def main() -> None:
     if args.minutes and not args.stage:
         session(plan, args.minutes)
         return
-    for name in (args.stage,) if args.stage in STAGES else STAGES if not args.stage else ():
+    for name in (args.stage,) if args.stage in STAGES | EXPERIMENTS else STAGES if not args.stage else ():
         run(name, replace(plan, minutes=usual_minutes(plan)[name], session=args.minutes))
     if args.stage in {None, "export"}:
         export(
             plan,
             args.weights or (WEIGHTS if world is SMALL_WORLD else out / "weights"),
-            FLOWS[1:] if args.undistilled else FLOWS,
+            (args.of, *FLOWS) if args.of else FLOWS[1:] if args.undistilled else FLOWS,
         )
 
 
@@ -90,7 +101,11 @@ def _unfinished(name: str, plan: Plan) -> str:
 def usual_minutes(plan: Plan) -> dict[str, float]:
     """Minutes of every stage on the plan's device; the picture book's on a GPU have never been tried."""
     on_a_cpu = BOOK_MINUTES if plan.world is BOOK else MINUTES
-    return dict.fromkeys(STAGES, 1.0) | (on_a_cpu if plan.device == "cpu" else MINUTES_ON_A_GPU)
+    return (
+        dict.fromkeys(STAGES, 1.0)
+        | dict.fromkeys(EXPERIMENTS, 60.0)
+        | (on_a_cpu if plan.device == "cpu" else MINUTES_ON_A_GPU)
+    )
 
 
 def _folder(world: World) -> Path:
@@ -111,12 +126,14 @@ def run(name: str, plan: Plan) -> None:
             part.silhouettes(plan.scenes, plan.out)
     if name in TOLD:
         parallel.spread(plan.device, encode_all, plan)
-    parallel.spread(plan.device, STAGES[name], plan)
+    parallel.spread(plan.device, (STAGES | EXPERIMENTS)[name], plan)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m lab.train", description=__doc__)
-    parser.add_argument("--stage", choices=[*STAGES, "export"], help="one stage only; all in order without")
+    parser.add_argument(
+        "--stage", choices=[*STAGES, *EXPERIMENTS, "export"], help="one stage only; all in order without"
+    )
     parser.add_argument(
         "--minutes",
         type=float,
@@ -127,6 +144,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--weights", type=Path, help="where the finished model is written; the book's into --out"
     )
+    parser.add_argument("--of", choices=EXPERIMENTS, help="export what this stage made")
     parser.add_argument("--undistilled", action="store_true", help="export the teacher, to compare with")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, help="CPU threads")

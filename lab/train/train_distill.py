@@ -76,14 +76,14 @@ def distill_loss(
     device = material.latents.device
     total = torch.zeros((), device=device)
     for size, places in by_length(lengths):
-        tokens, valid = ids[places, :size].to(device), _valid(lengths[places], size).to(device)
+        tokens, valid = ids[places, :size].to(device), valid_places(lengths[places], size).to(device)
         latents = material.latents[picks[places].to(device)].float()
         high, low = _window(len(latents), device)
         groups = material.world.groups
         free = stated_flags(stated[places], len(groups)) | is_loose(high.flatten())[:, None]
         noise = couple(torch.randn_like(latents), material.chosen[picks[places]], free, groups)
         start = (1 - high) * latents + high * noise
-        end = _follow(_read(teacher, tokens, valid, material.wordings), start, high, low)
+        end = follow(read_captions(teacher, tokens, valid, material.wordings), start, high, low)
         at = torch.rand(len(latents), device=device)[:, None, None, None]
         time = 1 - (high + (low - high) * at).flatten()
         features = encode_text(student["text_encoder"], tokens)
@@ -93,10 +93,10 @@ def distill_loss(
     return total
 
 
-def edges() -> torch.Tensor:
-    """Noise levels (`WINDOWS` + 1,) between the windows: the shifted schedule of as many steps, 1 to 0."""
-    even = torch.linspace(1, 0, WINDOWS + 1)
-    return SHIFT * even / (1 + (SHIFT - 1) * even)
+def edges(steps: int = WINDOWS, shift: torch.Tensor | float = SHIFT) -> torch.Tensor:
+    """Noise levels (..., `steps` + 1) of a shifted schedule, 1 to 0, for shifts (..., 1)."""
+    even = torch.linspace(1, 0, steps + 1)
+    return shift * even / (1 + (shift - 1) * even)
 
 
 def _window(count: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
@@ -107,7 +107,7 @@ def _window(count: int, device: torch.device) -> tuple[torch.Tensor, torch.Tenso
 
 
 @torch.no_grad()
-def _follow(guided: Guided, start: torch.Tensor, high: torch.Tensor, low: torch.Tensor) -> torch.Tensor:
+def follow(guided: Guided, start: torch.Tensor, high: torch.Tensor, low: torch.Tensor) -> torch.Tensor:
     """Where the teacher's Euler steps lead from `start` at `high` to `low`."""
     latents, width = start, (high - low) / TEACHER_STEPS
     for step in range(TEACHER_STEPS):
@@ -116,19 +116,25 @@ def _follow(guided: Guided, start: torch.Tensor, high: torch.Tensor, low: torch.
 
 
 @torch.no_grad()
-def _read(teacher: nn.ModuleDict, tokens: torch.Tensor, valid: torch.Tensor, wordings: Wordings) -> Guided:
+def read_captions(
+    teacher: nn.ModuleDict,
+    tokens: torch.Tensor,
+    valid: torch.Tensor,
+    wordings: Wordings,
+    guidance: float | None = None,
+) -> Guided:
     """The teacher with the captions and, for guidance, with no words."""
     empty = wordings.empty.long().to(tokens.device)
     size = -(-len(empty) // MULTIPLE) * MULTIPLE
     blank = torch.nn.functional.pad(empty, (0, size - len(empty)))[None]
     silent = encode_text(teacher["text_encoder"], blank).expand(len(tokens), -1, -1)
-    silent_valid = _valid(torch.full((len(tokens),), len(empty)), size).to(tokens.device)
+    silent_valid = valid_places(torch.full((len(tokens),), len(empty)), size).to(tokens.device)
     unsaid = (valid.sum(1) == len(empty)) & (tokens[:, : len(empty)] == empty).all(1)
-    scale = torch.where(unsaid, 1.0, GUIDANCE)[:, None, None, None]
+    scale = torch.where(unsaid, 1.0, GUIDANCE if guidance is None else guidance)[:, None, None, None]
     caption = encode_text(teacher["text_encoder"], tokens)
     return Guided(teacher, (caption, valid), (silent, silent_valid), scale)
 
 
-def _valid(lengths: torch.Tensor, size: int) -> torch.Tensor:
+def valid_places(lengths: torch.Tensor, size: int) -> torch.Tensor:
     """Which of `size` places of each caption (B, size) have a token."""
     return torch.arange(size) < lengths[:, None]

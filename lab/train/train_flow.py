@@ -259,11 +259,15 @@ def fresh_flow(plan: Plan) -> nn.ModuleDict:
 
 
 def load_flow(plan: Plan, *names: str) -> nn.ModuleDict:
-    """The averaged models of the first of these stages with a checkpoint, or what a new stage starts from."""
+    """The averaged models of the first of these stages with a checkpoint, or what a new stage starts from.
+
+    What a stage learnt beside them comes last in its average, and is left.
+    """
     models = fresh_flow(plan)
     path = next((plan.out / f"{name}.pt" for name in names if (plan.out / f"{name}.pt").exists()), None)
     if path:
         average = Average(models)
-        average.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["average"])
+        found = torch.load(path, map_location="cpu", weights_only=True)["average"]
+        average.load_state_dict({name: found[name] for name in average.state_dict()})
         average.copy_to(models)
     return models

@@ -9,21 +9,10 @@ from torch import nn
 from engine.sampling.flow import Schedule
 from lab.render.world import SMALL_WORLD
 from lab.train import train_distill
-from lab.train.model import build_scheduler, build_text_encoder, build_transformer
+from lab.train.model import build_scheduler
 from lab.train.train_distill import WINDOWS, distill_loss, edges
 from lab.train.train_flow import Material
 from lab.train.wordings import LONGEST, PLAIN, Wordings
-
-
-@pytest.fixture
-def models() -> nn.ModuleDict:
-    """Small models whose every layer acts."""
-    torch.manual_seed(0)
-    encoder = build_text_encoder(num_hidden_layers=2)
-    models = nn.ModuleDict({"transformer": build_transformer(n_layers=1), "text_encoder": encoder})
-    for parameter in models.parameters():
-        nn.init.normal_(parameter, std=0.05)
-    return models.eval()
 
 
 def material(words: torch.Tensor) -> Material:

@@ -23,6 +23,7 @@ from lab.train.loop import Plan
 from lab.train.model import build_text_encoder, build_transformer, build_vae
 from lab.train.train_decoder import train_decoder
 from lab.train.train_distill import train_distill
+from lab.train.train_reuse import train_reuse
 from lab.train.train_vae import SPREAD, train_vae
 
 
@@ -53,6 +54,7 @@ STAGES = [
     ("large", lambda plan: train_flow.train_large(plan, batch=2)),
     ("polish", lambda plan: train_flow.train_polish(plan, batch=2)),
     ("distill", lambda plan: train_distill(plan, batch=2)),
+    ("reuse", lambda plan: train_reuse(plan, batch=2)),
 ]
 
 
