@@ -18,11 +18,11 @@ from torch.nn import functional
 
 from engine import guards
 from engine.lru import LruDict
+from engine.memory.graphs import Graphs, record
 from engine.models.zimage import attention
 from engine.models.zimage.block import Block, run_block, untouched
 from engine.models.zimage.compiling import Compiled, compiled
 from engine.models.zimage.forward import BlockPass, ForwardInputs, Modulation, Prediction
-from engine.models.zimage.graphs import Graphs, record
 from engine.models.zimage.speed import Speed
 from engine.sampling.reuse import middle
 

@@ -18,6 +18,7 @@ from engine.files import shards
 from engine.prompts.llm.batch_decoder import TOGETHER, BatchDecoder, Decoder
 from engine.prompts.llm.checks import is_stuck
 from engine.prompts.llm.instructions import Chat, chat, without_system
+from engine.prompts.llm.token_step import TokenStep
 from engine.types import EngineError
 
 REMEMBERED = 256
@@ -125,9 +126,13 @@ def around(
             "set [model] optimizer to rules or to the folder of a chat model",
         )
 
+    step = TokenStep(encoder)
+
     def forward(ids: Tensor, cache: Any, **padding: Tensor) -> Tensor:
         table, device = encoder.embed_tokens.weight, encoder.norm.weight.device
         padding = {key: value.to(device) for key, value in padding.items()}
+        if step.fits(ids, cache):
+            return torch.nn.functional.linear(step(ids, cache, **padding).to(table), table)
         state = encoder(input_ids=ids.to(table.device), past_key_values=cache, use_cache=True, **padding)
         return torch.nn.functional.linear(state.last_hidden_state[:, -1].to(table), table)
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from engine.memory.graphs import MOST_GRAPHS, Graphs, Recorded
 from engine.models.zimage import denoiser as module
-from engine.models.zimage.graphs import MOST_GRAPHS, Graphs, Recorded
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.models.zimage.speed import Speed
 from tests.engine.zimage.conftest import Task, sampled

@@ -1,4 +1,4 @@
-"""One launch for a whole forward: CUDA graphs, for small pictures, whose kernels outrun their launching.
+"""One launch for a whole forward: CUDA graphs, for what is computed faster than it is launched.
 
 The kernels replayed are those that were recorded, so the numbers are the same to the last bit. Only `record`
 needs CUDA.
