@@ -189,7 +189,7 @@ def download(name: str, files: Sequence[str] = MODEL_FILES, advice: str = ADVICE
     for file, size in _sizes(name, files).items():
         # The hub's client begins what broke off anew.
         if size and size > LARGE:
-            download_file(name, file)
+            RemoteFile(name, file).fetch()
     with _explained(name, "set the model to embedded or to a directory that holds it", advice):
         return Path(
             snapshot_download(
@@ -206,6 +206,7 @@ def download_file(name: str, file: str, sha256: str = "", show: Show | None = No
     cannot be had or is another one.
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+    from huggingface_hub.file_download import are_symlinks_supported
 
     with _explained(f"{name}/{file}", "give a file that is on this machine"):
         found = get_hf_file_metadata(hf_hub_url(name, file), timeout=ANSWER_WITHIN)
@@ -219,14 +220,19 @@ def download_file(name: str, file: str, sha256: str = "", show: Show | None = No
                 f"{name}/{file} was replaced by another file since its checksum was noted; "
                 "choose another form, or give a file that is on this machine",
             )
-        blobs = _repository(name) / "blobs"
-        blobs.mkdir(parents=True, exist_ok=True)
-        with _locked(part := blobs / f"{etag}{PART}"):
-            if not (blob := blobs / etag).exists():
+        folder = _repository(name)
+        part, target = folder / "blobs" / f"{etag}{PART}", folder / "blobs" / etag
+        if not are_symlinks_supported(folder.parent):
+            # The client would copy it there.
+            target = folder / "snapshots" / commit / file
+        for place in (part, target):
+            place.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(part):
+            if not target.exists():
                 url = hf_hub_url(name, file, revision=commit)
                 _continue(url, part, found.size, PULSE.bar(show and partial(show, file)))
                 _compare(part, sha256 or published, f"{name}/{file}")
-                part.replace(blob)
+                part.replace(target)
         return Path(hf_hub_download(name, file))
 
 

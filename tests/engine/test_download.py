@@ -51,6 +51,18 @@ def test_a_file_is_downloaded_once_and_found_again(remote: LoopbackHub) -> None:
     assert FILE.here() == path == FILE.fetch()
 
 
+def test_without_links_a_file_is_kept_once(
+    remote: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.file_download.are_symlinks_supported", lambda folder: False)
+    path = FILE.fetch()
+    assert path == FILE.here()
+    large = [file for file in tmp_path.rglob("*") if file.is_file() and file.stat().st_size > 1000]
+    assert large == [path]
+    assert FILE.remove() == len(CONTENT)
+    assert FILE.here() is None
+
+
 def test_what_broke_off_at_forty_percent_goes_on_there(remote: LoopbackHub, tmp_path: Path) -> None:
     remote.breaks_after = 0.4
     assert "breaks off; check the network and try again" in refused()

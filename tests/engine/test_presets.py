@@ -22,7 +22,7 @@ from engine.models.registry import kind
 from engine.models.zimage.load import load
 from engine.pictures import codec
 from engine.types import EngineError, EngineSettings, Generate
-from tests.engine import single_files as samples
+from lab import single_files as samples
 from tests.engine.memory.test_plan import card, cpu
 from tests.engine.zimage.conftest import drawn
 from tests.loopback_hub import LoopbackHub, serving

@@ -24,7 +24,7 @@ from engine.models.zimage.load import check, load, outline
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.pictures import codec
 from engine.types import EngineError, EngineSettings, Generate
-from tests.engine import single_files as samples
+from lab import single_files as samples
 from tests.engine.zimage.conftest import drawn
 
 LAYER = "layers.3.attention.to_k"

@@ -20,8 +20,8 @@ from engine.memory.loader import empty
 from engine.memory.plan import GIB, Plan, PlanRequest
 from engine.memory.planner import choose
 from engine.memory.sizes import Z_IMAGE, Sizes, keeps_gguf
+from lab.single_files import comfy_names, qwen_name
 from tests.engine.memory.test_plan import DOCS, card, cpu
-from tests.engine.single_files import comfy_names, qwen_name
 
 Shapes = list[tuple[str, tuple[int, ...]]]
 QWEN3_4B = Qwen3Config(

@@ -49,7 +49,8 @@ _QWEN = (
 def embedded(part: str) -> dict[str, Tensor]:
     """The embedded model's own tensors."""
     (file,) = (WEIGHTS / part).glob("*.safetensors")
-    return load_file(file)
+    tensors: dict[str, Tensor] = load_file(file)
+    return tensors
 
 
 def comfy(prefix: str = "") -> dict[str, Tensor]:
