@@ -23,7 +23,8 @@ def unknown_things(items: Sequence[Item]) -> Iterator[tuple[str, Entry | None]]:
         if item.word.english:
             named = [(item.text, entry) for entry in bilingual_lexicon().things(item.word.english)][:1]
         elif HAN.search(item.text):
-            tokens = certain(bilingual_lexicon().segment(item.text))
+            tokens = bilingual_lexicon().segment(item.text)
+            tokens = tokens if all(token.entries for token in tokens) else certain(tokens)
             named = [
                 (token.text, token.of(NOUNS)) for token in tokens if token.of(NOUNS) or not token.entries
             ]

@@ -3,11 +3,11 @@
 A word that no dictionary has (`機娘`, `原神`) falls apart into characters that mean something else alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from engine.prompts.data import HAN, words
-from engine.prompts.translate.english import BEINGS, CARRYING
-from engine.prompts.translate.lexicon import MODIFIERS, NOUNS, Token
+from engine.prompts.translate.english import BEINGS, CARRYING, ENCLOSING, EXISTING
+from engine.prompts.translate.lexicon import MODIFIERS, NOUNS, NUMERALS, Entry, Token
 
 SILENT = frozenset({"skip", "vague", "locative", "and", "preposition"})
 GRAMMAR = frozenset(
@@ -26,7 +26,7 @@ ALSO = {"person": ("people",), "parked": ("perched", "moored"), "child": ("child
 def certain(tokens: Sequence[Token]) -> list[Token]:
     """Return `tokens`, with those whose parts may make a word of their own joined as one that is unknown.
 
-    Beside an unknown word only things of two characters and more are certain.
+    What stands before an unknown word is part of it; behind one only things of two characters are certain.
     """
     joined: list[Token] = []
     glued = False
@@ -41,12 +41,34 @@ def certain(tokens: Sequence[Token]) -> list[Token]:
             joined.append(token)
     if len([token for token in joined if token.entries and not token.is_a(*BESIDE_SAYING)]) > 1:
         joined = [Token(token.text) if token.is_a("saying") else token for token in joined]
-    joined = [_checked(joined, at) for at in range(len(joined))]
-    unknown = {at for at, token in enumerate(joined) if not token.entries and HAN.search(token.text)}
-    beside = {at + step for at in unknown for step in (-1, 1)}
-    return [
-        Token(token.text) if at in beside and _is_loose(token) else token for at, token in enumerate(joined)
-    ]
+    checked = [_checked(joined, at) for at in range(len(joined))]
+    apart = {at for at, token in enumerate(checked) if not token.entries and _is_han(token)}
+    unknown = _with_neighbours(joined, apart)
+    whole: list[Token] = []
+    for at, token in enumerate(checked):
+        if {at - 1, at} <= unknown and not {at - 1, at} <= apart:
+            whole[-1] = Token(whole[-1].text + token.text)
+        else:
+            whole.append(Token(token.text) if at in unknown else token)
+    return whole
+
+
+def _with_neighbours(tokens: Sequence[Token], apart: Set[int]) -> Set[int]:
+    """The unknown words with what belongs to them: what stands before one, what is not certain behind one."""
+    unknown = set(apart)
+    for at in reversed(range(len(tokens) - 1)):
+        token, before = tokens[at], tokens[at - 1] if at else EDGE
+        is_whole = token.of(NOUNS) is not None and (before.is_a("measure", "number") or before.text == "的")
+        if at + 1 in unknown and not (tokens[at + 1].is_a("doing") or is_whole) and _is_leading(token):
+            unknown.add(at)
+    for at in range(1, len(tokens)):
+        following = tokens[at + 1] if at + 1 < len(tokens) else EDGE
+        is_counting = tokens[at].is_a("number") and following.is_a("measure")
+        is_object = following.text == "的" and tokens[at].of(NOUNS)
+        ahead = at - 2 if tokens[at - 1].text in words("aspect") else at - 1
+        if ahead in unknown and not is_counting and (is_object or _is_loose(tokens[at])):
+            unknown.add(at)
+    return unknown
 
 
 def _checked(tokens: Sequence[Token], at: int) -> Token:
@@ -56,6 +78,12 @@ def _checked(tokens: Sequence[Token], at: int) -> Token:
         *(tokens[at - 1 : at] or [EDGE]),
         *(tokens[at + 1 : at + 2] or [EDGE]),
     )
+    if token.text == "在" and following.is_a("doing") and not any(map(_is_place, tokens[at + 1 :])):
+        return Token("正", (Entry("skip", ""),))
+    if token.text == "地" and before.is_a("quality") and following.is_a("doing"):
+        return Token("得", (Entry("skip", ""),))
+    if token.text in words("joining") and any(each.text in words("alike") for each in tokens[at + 1 :]):
+        return Token(token.text, (Entry("negator", ""),))
     is_counted = token.is_a("measure") and before.is_a("number")
     doings = (entry.english for entry in token.entries if entry.kind == "doing" and not is_counted)
     doing = next(doings, "")
@@ -84,8 +112,26 @@ def _checked(tokens: Sequence[Token], at: int) -> Token:
             doing
             and has_object
             and _is_participle(doing)
+            and token.text[-1] != "在"
             and not any(each.is_a("locative") for each in tokens[:at])
         )
+        or (doing and kinds == {"doing"} and following.text in words("joining"))
+        or (token.text in {"上", "下"} and before.of(BEINGS) and following.of(NOUNS))
+        or (token.is_a("number") and before.text == following.text)
+        or (kinds <= NOUNS and following.text in words("aspect"))
+        or (kinds == {"skip"} and len(token.text) > 1 and before.text == "的" and following is EDGE)
+        or (doing.endswith("ing") and any(each.text == "被" for each in tokens[:at]))
+        or (token.text[-1] == "着" and doing not in EXISTING | CARRYING and _is_place(before) and at < 3)
+        or (kinds == {"quality"} and before.text == "的" and not following.is_a("quality", *NOUNS))
+        or (_is_digits(token) and _is_uncounted(following, 1 if token.text == "一" else 2))
+        or (
+            kinds == {"skip"}
+            and before is EDGE
+            and len(token.text) > 1
+            and following.text == "的"
+            and token.text[0] not in words("pronouns")
+        )
+        or (len(token.text) == 1 and following.text in {" ", "的"} and _is_bare(token, doing, before))
         or (token.is_a("and") and before.is_a(*MODIFIERS) and not before.of(NOUNS))
         or (token.text in words("pronouns") and before.of(NOUNS))
         or ("time" in kinds and before.is_a("preposition") and following.text == "的")
@@ -94,15 +140,44 @@ def _checked(tokens: Sequence[Token], at: int) -> Token:
     return Token(token.text) if is_odd else token
 
 
+def _is_digits(token: Token) -> bool:
+    return token.is_a("number") and set(token.text) <= set(NUMERALS)
+
+
+def _is_uncounted(token: Token, length: int) -> bool:
+    """Whether a thing, of at most that many characters, has no measure between its number and itself."""
+    return (
+        len(token.text) <= length and token.of(NOUNS - {"people"}) is not None and not token.is_a("measure")
+    )
+
+
+def _is_bare(token: Token, doing: str, before: Token) -> bool:
+    """Whether the last word of a clause is a doing that lacks its object, or a quality of one character."""
+    if doing:
+        return before.of(NOUNS) is not None and len(before.text) > 1 and doing not in words("alone")
+    return len(before.text) == 1 and token.is_a("quality") and before.is_a("doing", *NOUNS)
+
+
+def _is_place(token: Token) -> bool:
+    return token.is_a("locative") or token.of(ENCLOSING) is not None
+
+
 def _is_participle(doing: str) -> bool:
     """Whether a doing is something that was done: "stuck", "made of"."""
     first = doing.split()[0]
     return not first.endswith("ing") and first not in {"with", "illuminated", "shrouded"}
 
 
+def _is_leading(token: Token) -> bool:
+    """Whether a word belongs to what follows it: the last noun is the thing, but people may do it."""
+    is_lone = any(entry.english in words("alone") for entry in token.entries)
+    said = GRAMMAR - ({"time"} if len(token.text) == 1 else set())
+    return _is_han(token) and not token.is_a(*said, "people", "person") and not is_lone
+
+
 def _is_loose(token: Token) -> bool:
     is_solid = len(token.text) > 1 and token.of(SOLID) is not None
-    return _is_han(token) and not is_solid and not token.is_a(*GRAMMAR)
+    return _is_han(token) and not is_solid and not token.is_a(*GRAMMAR - {"number", "measure"})
 
 
 def _is_one_word(first: Token, second: Token, following: Token | None, is_first: bool) -> bool:
@@ -120,11 +195,17 @@ def _is_one_word(first: Token, second: Token, following: Token | None, is_first:
         return _is_part(second)
     if all(token.of(BEINGS) and not token.is_a(*GRAMMAR) for token in (first, second)):
         return True
+    if second.is_a("person") and first.of(NOUNS - {"people", "place"}):
+        return True
     is_noun = first.of(NOUNS) is not None and not first.is_a(*GRAMMAR, *MODIFIERS)
     is_quality = (
-        len(first.text) == 1 and first.is_a("quality") and not first.is_a(*GRAMMAR, "colour", "material")
+        len(first.text) == 1 and first.is_a("quality", "colour") and not first.is_a(*GRAMMAR, "material")
     )
     if is_quality and len(second.text) == 1 and second.is_a("quality"):
+        return True
+    if is_quality and len(second.text) == 1 and second.is_a("doing"):
+        return True
+    if _is_part(second) and first.text in words("prefixes"):
         return True
     if _is_part(second) and second.of(NOUNS):
         return is_noun or first.text in words("name_start")
@@ -133,12 +214,15 @@ def _is_one_word(first: Token, second: Token, following: Token | None, is_first:
         makes_noun = is_noun and second.text in words("nouns_too")
         return (is_first or not is_done) if _is_part(first) else (makes_noun and not is_done)
     is_measure = second.is_a("measure") and not second.is_a("locative")
-    return _is_part(first) and is_noun and (second.of(NOUNS) is not None or is_measure)
+    return is_noun and (is_measure or (_is_part(first) and second.of(NOUNS) is not None))
 
 
 def _is_part(token: Token) -> bool:
     """Whether it is one character with a meaning of its own, and no grammar."""
-    return len(token.text) == 1 and _is_han(token) and not token.is_a(*GRAMMAR, *MODIFIERS)
+    is_grammar = token.is_a(*GRAMMAR - {"measure"}, *MODIFIERS) or (
+        token.is_a("measure") and not token.of(NOUNS)
+    )
+    return len(token.text) == 1 and _is_han(token) and not is_grammar
 
 
 def _is_han(token: Token) -> bool:

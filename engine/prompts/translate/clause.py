@@ -14,8 +14,12 @@ UNITS = {"metre": "metres", "kilometre": "kilometres", "square metre": "square m
 
 @dataclass
 class Clause:
-    """What was read so far; `asides` are its time, style and camera, `left_out` its unknown words."""
+    """What was read so far: `parts` before an unknown word, the `phrase` behind the last one.
 
+    `asides` are its time, style and camera, `left_out` its unknown words.
+    """
+
+    parts: list[str] = field(default_factory=list)
     phrase: Phrase = field(default_factory=Phrase)
     asides: list[Entry] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
@@ -46,11 +50,28 @@ class Clause:
 
     def english(self) -> str:
         """The clause in English; its times and styles after the rest."""
-        self.phrase.settle()
+        self._close()
         times = [entry.english for entry in self.asides if entry.kind == "time"]
         rest = [entry.english for entry in self.asides if entry.kind != "time"]
-        main = " ".join(part for part in (sentence(self.phrase.units), *dict.fromkeys(times)) if part)
+        main = " ".join(part for part in (", ".join(self.parts), *dict.fromkeys(times)) if part)
         return ", ".join(part for part in (main, *dict.fromkeys(rest)) if part)
+
+    def _close(self) -> None:
+        """Say what was read since the last unknown word, without a count of nothing."""
+        self.phrase.settle()
+        counts = [unit for unit in self.phrase.units if unit.kind == "count"]
+        self.left_out += [unit.entry.english if unit.entry else unit.text for unit in counts]
+        units = [unit for unit in self.phrase.units if unit not in counts]
+        if self.left_out:
+            units = [unit for unit in units if unit.kind not in {"modifier", "preposition"}]
+            is_said = self.parts or any(
+                unit.kind in {"thing", "place", "quote", "attribute"} for unit in units
+            )
+            units = units if is_said else []
+        text = sentence(units)
+        if text := text.removeprefix("of ").removeprefix("with ") if self.left_out else text:
+            self.parts.append(text)
+        self.phrase = Phrase()
 
     def _known(self, chinese: str, entry: Entry) -> None:
         if entry.kind in ASIDES:
@@ -58,7 +79,7 @@ class Clause:
         elif entry.kind in MODIFIERS:
             self.phrase.add("modifier", entry.english, entry)
         elif entry.kind == "number":
-            self.phrase.add("count", entry.english)
+            self.phrase.add("count", entry.english, Entry("number", chinese))
         elif entry.kind == "measure":
             self._measure(entry.english)
         elif entry.kind == "locative":
@@ -104,6 +125,8 @@ class Clause:
         if following is not None and following.text in {"着", "了", "在"} and "doing" in kinds:
             return kinds["doing"]
         is_named = last in STANDING_BEFORE and (following is None or not following.is_quote)
+        if following is not None and following.text == "的" and MODIFIERS & kinds.keys():
+            kinds.pop("skip", None)
         if "skip" in kinds and not (is_named or (following is not None and following.is_a("locative"))):
             return None
         kinds.pop("skip", None)
@@ -122,6 +145,8 @@ class Clause:
     def _unknown(self, text: str, following: Token | None) -> None:
         if HAN.search(text):
             self.left_out.append(text)
+            if text[-1] != "的" and (following is None or following.text != "的"):
+                self._close()
         elif (
             text[0].isdigit()
             and following is not None

@@ -1,5 +1,6 @@
 """Pieces of an English sentence: articles, plurals, compounds, and the order of who, what and where."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -9,6 +10,7 @@ from engine.prompts.translate.lexicon import Entry, plural
 BEINGS = frozenset({"people", "animal", "person"})
 EXISTING = words("existing") | {"drifting out", "pouring down", "slanting in"}
 COVERED = frozenset({"covered with", "overgrown with"})
+SEVERAL = COVERED | {"full of", "made of"}
 CARRYING = COVERED | {"reading", "printed with", "filled with", "full of"}
 ENCLOSING = frozenset({"building", "interior", "nature", "place"})
 PREPOSITIONS = {
@@ -54,7 +56,7 @@ def counted(count: str, words: str, entry: Entry | None) -> str:
             return f"{count} {plural(words)}"
         return f"{count} {words}" if words.endswith(("s", "people")) else f"{count} pieces of {words}"
     is_name = entry is not None and entry.kind in {"person", "place"}
-    if mass or is_name or words.startswith(("the ", "a ", "an ")):
+    if mass or is_name or words.startswith(("the ", "a ", "an ")) or re.match(r"[A-Z].*'s ", words):
         return words
     return f"{article(words)} {words}"
 
@@ -176,7 +178,8 @@ class _Segment:
         objects = [self._text(unit) for unit in self.objects]
         subjects = [unit.english for unit in self.subjects]
         if self.doing in EXISTING and objects and self.subjects and self._encloses(self.subjects[-1]):
-            places = [f"in {subjects.pop()}", *places]
+            places = [placed("in", self.subjects[len(subjects) - 1]), *places]
+            subjects.pop()
         if self.doing in EXISTING and objects and places and not subjects:
             return " ".join([*objects, self.doing, *places])
         if self.doing in CARRYING and places and not subjects:
@@ -202,7 +205,7 @@ class _Segment:
 
     def _text(self, unit: Unit) -> str:
         if unit.kind != "quote":
-            return many(unit).english if self.doing in COVERED else unit.english
+            return many(unit).english if self.doing in SEVERAL else unit.english
         return unit.text if self.doing in {"reading", "printed with"} else f"with the words {unit.text}"
 
     def _encloses(self, unit: Unit) -> bool:

@@ -138,12 +138,16 @@ class BilingualLexicon:
 
     def _is_sum(self, word: str) -> bool:
         """Whether a word of the dictionary means no more than its parts."""
-        is_transparent = len(word) > 2 and word[0] in words("transparent") and word[1:] in self._chinese
+        first, rest = self._token(word[:-1]), self._token(word[1:].lstrip(NUMERALS))
+        if word[0] in words("counting_start"):
+            is_one = word[0] == "一" and self._token(word[1:2]).is_a("measure")
+            return not rest.text or is_one or rest.is_a("measure", "people", "quality", "vague")
         return (
-            is_transparent
-            or len(word) == 1
-            or word[-1] in words("grammar_end")
-            or word[0] in words("counting_start")
+            len(word) == 1
+            or word[-1] == "的"
+            or (len(word) > 2 and word[0] in words("transparent") and bool(rest.entries))
+            or (word[-1] in words("after_noun") and first.of(NOUNS - {"animal"}) is not None)
+            or (word[-1] in words("after_doing") and first.is_a("doing"))
         )
 
     def _cost(self, word: str, is_word: bool) -> float:
@@ -214,6 +218,8 @@ def plural(phrase: str) -> str:
     before, space, last = head.rpartition(" ")
     if last.casefold() in PLURAL:
         last = PLURAL[last.casefold()]
+    elif last.endswith("fish"):
+        pass
     elif re.search(r"(?:s|x|z|ch|sh)$", last):
         last += "es"
     elif re.search(r"[^aeiou]y$", last):

@@ -40,7 +40,7 @@ class Phrase:
         thing = Unit("thing", entry.english, entry=entry)
         while self.units and self.units[-1].kind in STANDING_BEFORE:
             unit = self.units.pop()
-            if unit.kind == "modifier":
+            if unit.kind == "modifier" and not thing.before.startswith(unit.text):
                 thing = replace(thing, before=f"{unit.text} {thing.before}".strip())
             elif unit.kind == "attribute":
                 thing = replace(thing, after=f"{thing.after} {unit.text}".strip())
@@ -48,7 +48,7 @@ class Phrase:
                     self.units.append(Unit("preposition", unit.before))
             elif unit.kind == "count":
                 thing = replace(thing, count=thing.count or unit.text)
-            else:
+            elif unit.kind == "container":
                 thing = _contained(unit.text, thing, entry)
         self._join(thing)
 
@@ -77,8 +77,8 @@ class Phrase:
 
     def do(self, entry: Entry, is_whole: bool) -> None:
         """Take a doing in; one that is not `is_whole` only says which way after another: 走进."""
-        self.settle()
         self.settle_material()
+        self.settle()
         if [unit.kind for unit in self.units[-2:]] == ["thing", "modifier"]:
             manner = self.units.pop().text
             self.units[-1] = replace(self.units[-1], before=f"{manner} {self.units[-1].before}".strip())
@@ -111,7 +111,6 @@ class Phrase:
         """Make a thing of a material that nothing follows: `of clear glass`."""
         if self.units and self.units[-1].entry is not None and self.units[-1].entry.kind == "material":
             self.name(replace(self.units.pop().entry or Entry("object", ""), kind="object", mass=True))
-            self.settle()
 
     def attribute(self) -> None:
         """Turn what stands before 的 into an attribute of the thing to come.
@@ -121,7 +120,7 @@ class Phrase:
         is_lone = [unit.kind for unit in self.units[-2:]] == ["preposition", "thing"]
         preposition = self.units[-2].text if is_lone else ""
         owner = self.units[-1].entry if is_lone else None
-        if owner is not None and owner.kind in BEINGS:
+        if owner is not None and owner.kind in BEINGS and preposition != "like":
             self.units[-1] = Unit("attribute", f"of {self.units[-1].english}")
             return
         self.settle()

@@ -9,7 +9,7 @@ DOUBTFUL = [
     ("一尊雕像的形象", "形象"),
     ("守门员飞身扑救", "守门员、飞身、扑救"),
     ("大波浪的女孩", "大波浪"),
-    ("赛博机娘，霓虹", "赛博、机娘"),
+    ("赛博机娘，霓虹", "赛博机娘"),
     ("原神里的雷电将军", "原神、雷电将军"),
     ("路飞在船上大笑", "路飞"),
     ("火列鸟站在水里", "火列鸟站"),
@@ -19,14 +19,46 @@ DOUBTFUL = [
     ("一个没有指针的钟", "没有指针的"),
     ("妈妈做的蛋糕", "做的"),
     ("秋天的童话", "童话"),
-    ("青蛙坐井", "坐、井"),
+    ("青蛙坐井", "坐井"),
     ("银杏叶落满地", "落满、地"),
-    ("加班狗", "加班、狗"),
+    ("加班狗", "加班狗"),
     ("一个如鱼得水的男孩", "如鱼得水"),
     ("孤独", "孤独"),
-    ("红色和蓝色的气球", "红色、和、蓝色"),
+    ("蚂蚁上树", "蚂蚁上树"),
+    ("白切鸡", "白切鸡"),
+    ("跳一跳", "跳一跳"),
+    ("九层塔", "九层塔"),
+    ("二奶", "二奶"),
+    ("神奇宝贝", "神奇宝贝"),
+    ("糖葫芦西施", "糖葫芦西施"),
+    ("奶凶的小狮子", "奶凶"),
+    ("花了妆的女孩", "花、妆"),
+    ("路边开着野花", "开着"),
+    ("镜子里的自己", "自己"),
+    ("猫被狗追着跑", "追、跑"),
+    ("一个女孩在给猫洗澡", "给猫洗澡"),
+    ("跟手掌一样大的小象", "跟手掌一样大的"),
+    ("红色和蓝色的气球", "红色和蓝色"),
 ]
+PARTS = [
+    ("松鼠桂鱼", "松鼠桂鱼"),
+    ("元气森林气泡水", "元气森林气泡水"),
+    ("天津麻花", "天津麻花"),
+    ("五菱宏光", "五菱宏光"),
+    ("比房子还大的猫", "a cat"),
+    ("带着帽子的老人在钓于", "an old man fishing"),
+    ("一个戴着老花镜的修表匠", "a watchmaker"),
+    ("两只小猫葬花", "two kittens"),
+]
+"""What a model that reads no Chinese gets: nothing where a known word may be part of an unknown one."""
 CERTAIN = [
+    ("跟着妈妈的小鸭子", "a duckling following a mother"),
+    ("猫在追自己的尾巴", "a cat chasing a tail"),
+    ("老虎趴在石头上", "a tiger lying face down on stone"),
+    ("像狮子一样的云", "a cloud like a lion"),
+    ("红红的苹果", "a red apple"),
+    ("最后的晚餐", "a last dinner"),
+    ("三月的樱花", "a cherry blossom in March"),
     ("机器人小男孩在修自行车", "a robot little boy repairing a bicycle"),
     ("在咖啡馆看手机的女孩", "a girl looking at the phone in a cafe"),
     ("穿女仆装的少女", "a girl wearing a maid outfit"),
@@ -55,6 +87,11 @@ def test_for_a_model_that_reads_no_chinese_doubtful_words_are_left_out_and_named
     rewritten = optimize("原神里的城堡，星空")
     assert rewritten.text == "a castle, a starry sky"
     assert rewritten.notes[-1] == "left-out=原神"
+
+
+@pytest.mark.parametrize(("prompt", "english"), PARTS)
+def test_a_part_of_an_unknown_word_is_not_translated(prompt: str, english: str) -> None:
+    assert optimize(prompt).text == english
 
 
 def test_a_translator_is_asked_for_what_is_doubtful_only() -> None:
