@@ -26,16 +26,16 @@ _REKEY = (
 _FORGOTTEN = (
     "FROM forgotten WHERE who IN (SELECT value FROM json_each(:hashes)) AND created <= :now AND created"
 )
+_CHARGES = f"""
+    SELECT min(60 * minute + 60, :now) AS time, charge FROM spent
+    WHERE person = :person AND minute <= :now / 60 AND minute >= (:now - {DAY}) / 60 AND charge > 0
+    UNION ALL SELECT created, charge {_FORGOTTEN} > :now - {DAY} AND charge > 0"""
 _USAGE = f"""SELECT
     (SELECT json_group_array(created) FROM (
         SELECT created FROM jobs WHERE person = :person AND created > :now - {MINUTE} AND created <= :now
         UNION ALL SELECT created {_FORGOTTEN} > :now - {MINUTE}
         ORDER BY created)) AS requests,
-    (SELECT json_group_array(json_array(time, charge)) FROM (
-        SELECT min(60 * minute + 60, :now) AS time, charge FROM spent
-        WHERE person = :person AND minute <= :now / 60 AND minute >= (:now - {DAY}) / 60 AND charge > 0
-        UNION ALL SELECT created, charge {_FORGOTTEN} > :now - {DAY} AND charge > 0
-        ORDER BY time)) AS charges,
+    (SELECT coalesce(sum(charge), 0) FROM ({_CHARGES})) AS spent,
     (SELECT count(*) FROM jobs WHERE state IN ('queued', 'running') AND person = :person) AS waiting,
     (SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')) AS queue"""
 
@@ -181,17 +181,21 @@ class AccountStore:
         """Return what a person asked for in the day before `now`, as `usage_in` does."""
         return await self._db.read(lambda connection: self.usage_in(connection, person, now))
 
-    def usage_in(self, connection: sqlite3.Connection, person: str, now: float) -> Usage:
+    def usage_in(
+        self, connection: sqlite3.Connection, person: str, now: float, summed: bool = False
+    ) -> Usage:
         """Return what a person asked for in the day before `now`, as a connection sees it.
 
+        `summed`, all charges are one, dated `now`: quicker, and enough to tell whether there is any left.
         Charges are in token-steps, by the minute, which counts until its end is a day old. What is dated
         after `now` does not count: the clock has been set back since.
         """
         values = {"person": person, "now": now, "hashes": json.dumps(self.hashes(person))}
         row = connection.execute(_USAGE, values).fetchone()
+        charges = () if summed else connection.execute(f"{_CHARGES} ORDER BY time", values).fetchall()
         return Usage(
             requests=tuple(json.loads(row["requests"])),
-            charges=tuple((time, charge) for time, charge in json.loads(row["charges"])),
+            charges=((now, row["spent"]),) if summed else tuple(map(tuple, charges)),
             waiting=row["waiting"],
             queue=row["queue"],
         )

@@ -21,7 +21,7 @@ from bot.storage.database import Database, Values
 from bot.storage.kept_updates import KeptUpdates
 from bot.storage.rows import Value, picture_row, request_row, to_job
 from bot.storage.stats import JobSummary
-from bot.types import Address, Job, JobPicture, Kind, PictureSearch, Request, State
+from bot.types import Address, Job, JobPicture, Kind, PictureSearch, Refused, Request, State
 from engine.types import PromptReady
 
 MAX_CRASHES = 5
@@ -75,7 +75,11 @@ class JobStore:
             known = _select(connection, "platform = ? AND event_id = ?", event)
             if known:
                 return known[0], False
-            judge(self.accounts.usage_in(connection, request.user.person, now))
+            try:
+                judge(self.accounts.usage_in(connection, request.user.person, now, summed=True))
+            except Refused:  # since when, and until when, is in each charge
+                judge(self.accounts.usage_in(connection, request.user.person, now))
+                raise
             number = connection.execute(f"INSERT INTO jobs {_values(row)}", row).lastrowid
             assert number is not None
             return Job(number, request, "queued", now, **asdict(resolved)), True

@@ -30,6 +30,7 @@ class Chats:
     muted: set[int] = field(default_factory=set)
     vanished: set[int] = field(default_factory=set)
     admins: set[int] = field(default_factory=set)
+    people: set[int] = field(default_factory=lambda: {ANN["id"], BOB["id"]})
     usernames: dict[int, str] = field(default_factory=dict)
     webhook: tuple[str, str] | None = None
     migrated: dict[int, int] = field(default_factory=dict)
@@ -50,7 +51,7 @@ class Chats:
             raise bad("chat not found")
         if number in self.blocked:
             raise Refusal(403, "Forbidden: bot was blocked by the user")
-        if number in (ANN["id"], BOB["id"]):
+        if number in self.people:
             return {"id": number, "type": "private", "first_name": "Somebody"}
         if number == GROUP or number in self.migrated.values():
             return {"id": number, "type": "supergroup", "title": "Painters", "is_forum": True}
