@@ -9,14 +9,15 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Self, TypeVar
+
+import aiosqlite
 
 from bot.storage import lock
 from bot.storage.rows import Value
@@ -64,77 +65,62 @@ class _Call:
 _Calls = list[_Call]
 
 
-class _Thread:
-    """A connection and the one thread that uses it. What waits together is done together, in its order.
+class _Connection(aiosqlite.Connection):
+    """A connection with its thread, to which several statements go in one call."""
 
-    A call to another thread costs more than most statements, and a commit more than what it commits.
-    """
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what `work` returns, called in the connection's thread."""
+        # aiosqlite's own calls take a statement each, and a call costs more than most statements.
+        result: T = await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
+        return result
+
+
+class _Together:
+    """Does what waits for a connection together, in its order."""
 
     def __init__(
-        self, connection: sqlite3.Connection, together: Callable[[sqlite3.Connection, _Calls], None]
+        self, connection: _Connection, together: Callable[[_Calls, sqlite3.Connection], None]
     ) -> None:
-        self.connection = connection
+        self._connection = connection
         self._together = together
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix=DATABASE)
         self._calls: _Calls = []
-        self._busy = False
+        self._doing: asyncio.Task[None] | None = None
 
     async def __call__(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Return what `work` returns; raises what it raises."""
         call = _Call(work, asyncio.get_running_loop().create_future())
         self._calls.append(call)
-        if not self._busy:
-            self._busy = True
-            # What else this turn of the loop wants comes along.
-            asyncio.get_running_loop().call_soon(self._begin)
+        if self._doing is None:
+            # It begins at the next turn of the loop, and what else this one wants comes along.
+            self._doing = asyncio.create_task(self._do())
         result: T = await call.future
         return result
 
-    async def alone(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Return what `work` returns, which is called outside of every transaction."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work, self.connection)
-
-    def close(self) -> None:
-        """Finish what was begun, and close the connection."""
-        self._pool.shutdown()
-        self.connection.close()
-
-    def _begin(self) -> None:
-        calls, self._calls = [call for call in self._calls if not call.future.cancelled()], []
-        try:
-            self._pool.submit(self._do, calls, asyncio.get_running_loop())
-        except RuntimeError as error:  # it is closed
+    async def _do(self) -> None:
+        while self._calls:
+            calls, self._calls = [call for call in self._calls if not call.future.cancelled()], []
+            try:
+                await self._connection.run(partial(self._together, calls))
+            except Exception as error:  # noqa: BLE001 - whoever waits gets it
+                for call in calls:
+                    call.error = call.error or error
             for call in calls:
-                call.error = error
-            self._end(calls)
-
-    def _do(self, calls: _Calls, loop: asyncio.AbstractEventLoop) -> None:
-        try:
-            self._together(self.connection, calls)
-        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
-            for call in calls:
-                call.error = call.error or error
-        loop.call_soon_threadsafe(self._end, calls)
-
-    def _end(self, calls: _Calls) -> None:
-        for call in calls:
-            if call.future.done():
-                continue
-            if call.error is None:
-                call.future.set_result(call.outcome)
-            else:
-                call.future.set_exception(call.error)
-        self._busy = bool(self._calls)
-        if self._busy:
-            self._begin()
+                if call.future.done():
+                    continue
+                if call.error is None:
+                    call.future.set_result(call.outcome)
+                else:
+                    call.future.set_exception(call.error)
+        self._doing = None
 
 
 class Database:
     """Statements on a database; open it with `Database.open`."""
 
-    def __init__(self, writer: _Thread, reader: _Thread, directory: Path) -> None:
-        self._writer = writer
-        self._reader = reader
+    def __init__(self, writer: _Connection, reader: _Connection, directory: Path) -> None:
+        self.connections = (writer, reader)
+        self._write = _Together(writer, _written)
+        self._read = _Together(reader, _read)
         self._directory = directory
 
     @classmethod
@@ -144,16 +130,15 @@ class Database:
 
         Raises `lock.UnusableDirectory` and `UnusableDatabaseError`.
         """
-        with lock.exclusive(directory), ExitStack() as stack:
+        with lock.exclusive(directory):
             path = directory / DATABASE
             _make_private(path)
-            writer = stack.enter_context(closing(_Thread(_connected(path), _write)))
-            reader = stack.enter_context(closing(_Thread(_connected(path), _read)))
-            with explained(path):
-                await writer.alone(partial(_prepare, directory=directory))
-                await reader.alone(lambda connection: connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}"))
-                await reader.alone(lambda connection: connection.execute("PRAGMA query_only = ON"))
-            yield cls(writer, reader, directory)
+            async with _connected(path) as writer, _connected(path) as reader:
+                with explained(path):
+                    await writer.run(partial(_prepare, directory=directory))
+                    await reader.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+                    await reader.execute("PRAGMA query_only = ON")
+                yield cls(writer, reader, directory)
 
     async def rows(self, sql: str, values: Values = ()) -> list[sqlite3.Row]:
         """Return the rows of a query over what was committed."""
@@ -161,7 +146,7 @@ class Database:
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Return what `work`, called in another thread, returns of what was committed."""
-        return await self._reader(work)
+        return await self._read(work)
 
     async def write(self, sql: str, values: Values = ()) -> int:
         """Run one statement as a write of its own; return how many rows it changed."""
@@ -173,7 +158,7 @@ class Database:
         It is called in another thread, with no other write in between. Those that wait at the same time are
         committed together.
         """
-        return await self._writer(work)
+        return await self._write(work)
 
     def drop_backups(self, before: float) -> None:
         """Delete the backups of older versions made before then: they hold what people had deleted since."""
@@ -183,10 +168,10 @@ class Database:
 
     async def flush(self) -> None:
         """Move what was written into the database file and empty the log: nothing deleted is left."""
-        await self._writer.alone(lambda connection: connection.execute("PRAGMA wal_checkpoint(TRUNCATE)"))
+        await self.connections[0].execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _write(connection: sqlite3.Connection, calls: _Calls) -> None:
+def _written(calls: _Calls, connection: sqlite3.Connection) -> None:
     """Do all calls in one transaction; what fails leaves no trace, and the others as they are."""
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -207,7 +192,7 @@ def _write(connection: sqlite3.Connection, calls: _Calls) -> None:
         raise
 
 
-def _read(connection: sqlite3.Connection, calls: _Calls) -> None:
+def _read(calls: _Calls, connection: sqlite3.Connection) -> None:
     """Do all calls, each for itself."""
     for call in calls:
         try:
@@ -227,13 +212,18 @@ def _make_private(path: Path) -> None:
         ) from error
 
 
-def _connected(path: Path) -> sqlite3.Connection:
+@asynccontextmanager
+async def _connected(path: Path) -> AsyncIterator[_Connection]:
     """Connect to a database; nothing is begun or committed by itself."""
     with explained(path):
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.row_factory = sqlite3.Row
-    connection.text_factory = lambda text: text.decode(errors="replace")
-    return connection
+        connection = _Connection(partial(sqlite3.connect, path, isolation_level=None), iter_chunk_size=64)
+        await connection
+    try:
+        connection.row_factory = sqlite3.Row
+        connection.text_factory = lambda text: text.decode(errors="replace")
+        yield connection
+    finally:
+        await connection.close()
 
 
 @contextmanager

@@ -23,8 +23,8 @@ BY_HAND = re.compile(r"^\s*(SELECT|UPDATE|DELETE|INSERT|REPLACE)\b", re.IGNORECA
 async def traced(home: BotHarness) -> list[str]:
     """Return a list that every statement of a bot is added to, values filled in."""
     said: list[str] = []
-    for thread in (home.store._db._writer, home.store._db._reader):
-        thread.connection.set_trace_callback(said.append)
+    for connection in home.store._db.connections:
+        await connection.set_trace_callback(said.append)
     return said
 
 

@@ -18,7 +18,7 @@ from tests.bot.harness import ANN, TOKENS, BotHarness, StepGate, bot_harness
 
 async def crash(home: BotHarness) -> None:
     """End a bot as a kill does: nothing is written any more. (Its lock goes when the store is closed.)"""
-    home.store._db._writer.connection.close()
+    await home.store._db.connections[0].close()
     await home.stop()
 
 

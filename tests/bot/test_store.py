@@ -316,7 +316,7 @@ async def test_a_database_of_a_newer_bot_is_left_alone(tmp_path: Path) -> None:
 async def test_what_waits_together_is_committed_together(tmp_path: Path) -> None:
     async with JobStore.open(tmp_path) as store:
         said: list[str] = []
-        store._db._writer.connection.set_trace_callback(said.append)
+        await store._db.connections[0].set_trace_callback(said.append)
         await asyncio.gather(*(admitted(store, f"e{number}") for number in range(20)))
         assert said.count("COMMIT") == 1
 
@@ -359,5 +359,5 @@ async def test_where_sqlite_takes_all_of_it_back_everybody_who_waited_is_told(tm
 async def test_nobody_waits_for_a_database_that_is_closed(tmp_path: Path) -> None:
     async with JobStore.open(tmp_path) as store:
         pass
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ValueError):
         await store.job(1)
