@@ -285,8 +285,7 @@ def _models_fetch(context: typer.Context, name: Name, form: Form = "", file: Con
     # Not in asyncio, where Ctrl+C would wait for the end of the download.
     with bars() as show:
         models.fetch(offer, show)
-    key = {"draws": "name", "upscales": "upscalers"}.get(offer.does, "optimizer")
-    print(f'[model] {key} = "{named.casefold()}"' if offer.does else f"{offer.name} is here")
+    print(models.setting(offer, named))
 
 
 @catalogue.command("remove")

@@ -48,12 +48,17 @@ class LoopbackHub(ThreadingHTTPServer):
 
     def point(self, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
         """Have the hub's client in this process ask here, and keep files in `cache`."""
-        constants = "huggingface_hub.constants"
-        monkeypatch.setattr(f"{constants}.ENDPOINT", self.address)
-        template = self.address + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(f"{constants}.HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(f"{constants}.HF_HUB_CACHE", str(cache / "hub"))
-        monkeypatch.setattr(f"{constants}.HF_HUB_OFFLINE", False)
+        point(monkeypatch, cache, self.address)
+
+
+def point(monkeypatch: pytest.MonkeyPatch, cache: Path, address: str) -> None:
+    """Have the hub's client in this process ask a server, and keep files in `cache`."""
+    constants = "huggingface_hub.constants"
+    monkeypatch.setattr(f"{constants}.ENDPOINT", address)
+    template = address + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(f"{constants}.HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(f"{constants}.HF_HUB_CACHE", str(cache / "hub"))
+    monkeypatch.setattr(f"{constants}.HF_HUB_OFFLINE", False)
 
 
 @contextmanager

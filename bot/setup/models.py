@@ -5,7 +5,7 @@ from typing import Any
 
 from bot.setup import doctor
 from bot.setup.config import Config, ConfigError
-from engine.files import hub
+from engine.files import hub, published
 from engine.files.hub import RemoteFile
 from engine.files.published import FORMS, PRESET, form_of
 from engine.models import presets
@@ -84,6 +84,14 @@ def amount(offer: Offer) -> str:
     )
 
 
+def setting(offer: Offer, name: str) -> str:
+    """Return what uses a download that was asked for by a name."""
+    if not offer.does:
+        return f"{offer.name} is here"
+    key = {"draws": "name", "upscales": "upscalers"}.get(offer.does, "optimizer")
+    return f'[model] {key} = "{PRESET if name.casefold() == PRESET else offer.name}"'
+
+
 def fetch(offer: Offer, show: Show) -> None:
     """Download what isn't here; raises `EngineError` as downloads do."""
     hub.ensure_room(offer.missing)
@@ -112,7 +120,8 @@ def remove(name: str) -> int:
 def _named(name: str) -> list[Offer]:
     """Return the offers that a name stands for."""
     offers = presets.offers()
-    found = [offer for offer in offers if name.casefold() in (offer.name, offer.name.partition(":")[0])]
+    wanted = name.casefold()
+    found = [each for each in offers if wanted in (each.name.casefold(), each.name.partition(":")[0])]
     if found:
         return found
     try:
@@ -120,7 +129,7 @@ def _named(name: str) -> list[Offer]:
     except EngineError as error:
         raise ConfigError(str(error)) from None
     if form is None and isinstance(file := hub.single(name), RemoteFile):
-        return [Offer(name, "", (file,), "")]
+        return [Offer(name, "", (published.known(file),), "")]
     names = dict.fromkeys(offer.name.partition(":")[0] for offer in offers)
     raise ConfigError(f"{name!r} is none of {', '.join(names)}, and no OWNER/REPOSITORY/FILE")
 

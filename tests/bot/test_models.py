@@ -155,7 +155,7 @@ def test_an_upscaler_that_is_here_is_listed_and_removed(
         bot("models", "fetch", "realesr-animevideov3").out == '[model] upscalers = "realesr-animevideov3"\n'
     )
     assert line_of(bot("models").out, "realesr-animevideov3")[3:] == ["yes", "upscales", "BSD-3-Clause"]
-    assert bot("models", "remove", "realesr-animevideov3").out == "0.0 GB freed\n"
+    assert bot("models", "remove", "RealESR-AnimeVideoV3").out == "0.0 GB freed\n"
     assert not file.exists()
 
 

@@ -20,6 +20,7 @@ from engine.models.profiles import locate
 from engine.models.registry import kind
 from engine.models.zimage.load import find as find_zimage
 from engine.types import EngineError, EngineSettings
+from tests.loopback_hub import point
 
 
 def find(name: str) -> ModelFiles:
@@ -61,22 +62,12 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     with Server(("127.0.0.1", 0), Handler) as server:
-        _point(monkeypatch, tmp_path, f"http://127.0.0.1:{server.server_port}")
+        point(monkeypatch, tmp_path, f"http://127.0.0.1:{server.server_port}")
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield server
         server.shutdown()
         thread.join()
-
-
-def _point(monkeypatch: pytest.MonkeyPatch, cache: Path, endpoint: str) -> None:
-    constants = "huggingface_hub.constants"
-    monkeypatch.setattr(f"{constants}.ENDPOINT", endpoint)
-    monkeypatch.setattr(
-        f"{constants}.HUGGINGFACE_CO_URL_TEMPLATE", endpoint + "/{repo_id}/resolve/{revision}/{filename}"
-    )
-    monkeypatch.setattr(f"{constants}.HF_HUB_CACHE", str(cache / "hub"))
-    monkeypatch.setattr(f"{constants}.HF_HUB_OFFLINE", False)
 
 
 def refused(ask: Callable[[str], object] = find, name: str = "some/model") -> str:
@@ -154,7 +145,7 @@ def test_a_hub_that_nobody_serves_is_one_line(
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{unused.getsockname()[1]}"
-    _point(monkeypatch, tmp_path, endpoint)
+    point(monkeypatch, tmp_path, endpoint)
     assert f"{endpoint} cannot be reached or breaks off; check the network" in refused(ask)
 
 
@@ -180,7 +171,7 @@ def test_a_disk_that_takes_nothing_is_told_as_that(
 def test_a_model_that_was_downloaded_in_part_is_found_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _point(monkeypatch, tmp_path, "http://127.0.0.1:9")
+    point(monkeypatch, tmp_path, "http://127.0.0.1:9")
     store = tmp_path / "hub" / "models--some--model"
     snapshot = store / "snapshots" / ("0" * 40)
     snapshot.mkdir(parents=True)
