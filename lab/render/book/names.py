@@ -47,16 +47,18 @@ def main() -> None:
 
 
 def collected() -> dict[str, set[str]]:
-    """The foreign names of each English one; one of two things is left out, unless most languages agree."""
+    """The emoji and foreign names of each English one; one of two things only where most languages agree."""
     meanings: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    emoji = dict(_emoji())
+    known = {english: each for english, *each in _emoji()}
+    emoji = {english: each[0] for english, each in known.items()}
     english_words = _english_words()
     for language in _languages():
         for english, signs in [*emoji.items(), *SHAPES.items()]:
             for name in _names(language, english, signs):
                 if (len(name) >= SHORTEST or name > ALPHABETS) and len(name) <= LONGEST:
                     meanings[name][english] += 1
-    found: dict[str, set[str]] = {english: set() for english in [*emoji, *SHAPES]}
+    found = {english: set(each) for english, each in known.items()}
+    found |= {english: set() for english in SHAPES}
     for name, counts in meanings.items():
         most, *others = sorted(counts, key=lambda english: -counts[english])
         if counts[most] < AGREED and name in english_words:
@@ -94,15 +96,16 @@ def _of(language: Language, sign: str) -> Mapping[str, list[str]]:
     return language.get(sign) or language.get(sign.replace("\ufe0f", "")) or {}
 
 
-def _emoji() -> Iterator[tuple[str, str]]:
-    """The English name and the emoji of each subject that the small world has, or has something near of."""
+def _emoji() -> Iterator[tuple[str, ...]]:
+    """The English name, the emoji and perhaps its face, of what the small world has, or something near of."""
     world = embedded_world()
     signs = {name: code for source in "nf" for code, name in read_member(source, "chars.json").items()}
     for subject in SUBJECTS.values():
         english, items = subject.words[0], list(lexicon(world).items(subject.words[0]))
         is_known = len(items) == 1 and items[0].kind == "subject"
         if subject.drawing in signs and (is_known or nearest(list(unknown_things(items)), world)[1]):
-            yield english, "".join(chr(int(code, 16)) for code in signs[subject.drawing].split("-"))
+            found = filter(None, (signs.get(name) for name in (subject.drawing, f"{subject.drawing}-face")))
+            yield english, *("".join(chr(int(code, 16)) for code in each.split("-")) for each in found)
 
 
 def _languages() -> Iterator[Language]:

@@ -139,6 +139,7 @@ def test_a_wish_becomes_its_canonical_prompt(wish: str, prompt: str) -> None:
 @pytest.mark.parametrize(
     ("wish", "prompt"),
     [
+        ("🐱🏠", "a cat and a house"),
         ("un gato negro", "a black cat"),
         ("赤いネコが海にいる", "a red cat on the sea"),
         ("une voiture rouge", "a red car"),
@@ -209,7 +210,7 @@ def test_a_count_that_is_not_drawn_is_said() -> None:
     assert "world:count" not in optimize("一只猫", embedded_world()).notes
 
 
-@pytest.mark.parametrize("wish", ["a mystery", "red violin", "🐉", "一架钢琴"])
+@pytest.mark.parametrize("wish", ["a mystery", "red violin", "🪩", "一架钢琴"])
 def test_a_wish_outside_the_world_passes_as_it_is_and_says_so(wish: str) -> None:
     rewritten = optimize(wish, embedded_world())
     assert rewritten.text == wish
