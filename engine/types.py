@@ -41,6 +41,7 @@ class Generate:
     `wording` asks for another wording of an optimized or enhanced prompt, as that of `Optimize` does.
     With `fast` the prompt's complexity chooses the steps, from `FAST_STEPS` and never more than `steps`.
     With a `mask` only what is transparent in `init_image` is drawn anew; what is half so changes less.
+    With `edit` the prompt says what to change in `init_image`, which the model gets as it is.
     """
 
     prompt: str
@@ -56,6 +57,7 @@ class Generate:
     init_image: bytes | None = None
     strength: float = 0.6
     mask: Mask = ""
+    edit: bool = False
     original: str = ""
     loras: tuple[tuple[str, float], ...] = ()
     wording: int = 0

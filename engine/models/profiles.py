@@ -59,11 +59,13 @@ READ_CHINESE = ("Qwen", "ChatGLM", "Bert", "HunYuan", "MT5")
 
 _UNDISTILLED: dict[str, Any] = {"guided_share": 1.0}
 """A model that was not distilled needs its guidance at every step."""
-EDITORS = (
-    "Flux2KleinPipeline", "Flux2Pipeline", "LongCatImageEditPipeline", "QwenImageEditPipeline",
-    "QwenImageEditPlusPipeline",
-)  # fmt: skip
-"""The pipelines that change a picture as words say."""
+EDITORS = {
+    "Flux2KleinPipeline": "Flux2KleinPipeline",
+    "LongCatImageEditPipeline": "LongCatImagePipeline",
+    "QwenImageEditPipeline": "QwenImagePipeline",
+    "QwenImageEditPlusPipeline": "QwenImagePipeline",
+}
+"""The pipelines that change a picture as words say, and what draws from words alone with their parts."""
 _SPARING: dict[str, Any] = {"spares_guidance": True, "guided_share": 0.125}
 """One that has its guidance distilled in follows a prompt as well without it, and refuses as well by one step
 of eight as by two (docs/embedded-model.md)."""

@@ -25,7 +25,8 @@ OWN = "zimage-bot"
 class Parameters:
     """Everything needed to draw a picture again; `prompt` is the model's, `original` the user's.
 
-    `strength` is None for text-to-image, `mask` says what of a picture was drawn anew. `upscaler` names the
+    `strength` is None for text-to-image, `mask` says what of a picture was drawn anew; with `edit` the
+    prompt is an instruction. `upscaler` names the
     method that upscaled it to `width`×`height`.
     `loras` are names of LoRA files and their weights. `steps` were taken, with image-to-image those of the
     whole schedule; with `fast` the prompt's complexity chose them. `program` names another program that wrote
@@ -45,6 +46,7 @@ class Parameters:
     variation: Variation | None = None
     strength: float | None = None
     mask: Mask = ""
+    edit: bool = False
     upscaler: str = ""
     notes: tuple[str, ...] = ()
     loras: tuple[tuple[str, float], ...] = ()

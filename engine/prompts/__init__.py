@@ -76,6 +76,10 @@ class Optimizer:
 
         The person's own negative prompt comes first in the result's. Close the generator to give the work up.
         """
+        if isinstance(task, Generate) and task.edit:
+            # An instruction is no description: nothing is rewritten, added or translated.
+            clean = sanitize(task.prompt)
+            return PromptReady(task.original or task.prompt, clean.text, task.negative_prompt, clean.notes)
         optimized = isinstance(task, Optimize) or task.optimize
         ready, negative = sanitize(task.prompt), task.negative_prompt
         if optimized:

@@ -22,6 +22,12 @@ def check(task: Generate, profile: ModelProfile) -> None:
     _between("seed", task.seed, 0, SEEDS - 1)
     if task.init_image is not None and not 0 < task.strength <= 1:
         raise EngineError("bad_input", f"strength is {task.strength}; it must be above 0 and at most 1")
+    if task.edit and task.init_image is None:
+        raise EngineError("bad_input", "an instruction needs a picture to change; send one")
+    if task.edit and not profile.edits:
+        raise EngineError(
+            "bad_input", f"{profile.name} changes no picture by instruction; describe the result"
+        )
     if task.mask and task.init_image is None:
         raise EngineError("bad_input", "a mask needs a picture; send one that is transparent in parts")
     for layer in task.variation.layers() if task.variation else ():

@@ -2,8 +2,10 @@
 
 import copy
 import inspect
+import itertools
 import math
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -26,10 +28,16 @@ def prepared(pipe: Any, drawing: Drawing) -> Run:
     own = copy.copy(pipe)
     own.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config)
     arguments = _arguments(own, drawing)
+    calls_back = "callback_on_step_end" in inspect.signature(own.__call__).parameters
     watched = weakref.ref(drawing)
 
     def call(pause: Pause) -> Any:
-        return own(**arguments, callback_on_step_end=pause, callback_on_step_end_tensor_inputs=["latents"])
+        if calls_back:
+            return own(
+                **arguments, callback_on_step_end=pause, callback_on_step_end_tensor_inputs=["latents"]
+            )
+        own.scheduler.step = _pausing(own, pause)
+        return own(**arguments)
 
     def examine(tensors: dict[str, Any], is_last: bool) -> dict[str, Any]:
         seen = watched()
@@ -40,9 +48,26 @@ def prepared(pipe: Any, drawing: Drawing) -> Run:
     return run
 
 
-def requested_steps(task: Generate) -> int:
+def requested_steps(pipe: Any, task: Generate) -> int:
     """Return the steps to ask for: image-to-image does a share of them, and at least one must be left."""
-    return task.steps if task.init_image is None else max(task.steps, math.ceil(1 / task.strength))
+    return max(task.steps, math.ceil(1 / task.strength)) if does_a_share(pipe, task) else task.steps
+
+
+def does_a_share(pipe: Any, task: Generate) -> bool:
+    """Say whether the steps of a task depend on its strength; a pipeline that edits knows none."""
+    return task.init_image is not None and "strength" in inspect.signature(pipe.__call__).parameters
+
+
+def _pausing(pipe: Any, pause: Pause) -> Callable[..., tuple[Tensor, ...]]:
+    """Return the scheduler's `step` for a pipeline that calls nothing back: it pauses behind it."""
+    step, numbers = pipe.scheduler.step, itertools.count()
+
+    def stepped(prediction: Tensor, timestep: Tensor, *given: Any, **named: Any) -> tuple[Tensor, ...]:
+        latents, *more = step(prediction, timestep, *given, **named)
+        changed = pause(pipe, next(numbers), timestep, {"latents": latents})
+        return (changed.get("latents", latents), *more)
+
+    return stepped
 
 
 def _examined(drawing: Drawing, latents: Tensor, is_last: bool) -> dict[str, Any]:
@@ -65,8 +90,9 @@ def _arguments(pipe: Any, drawing: Drawing) -> dict[str, Any]:
         "negative_prompt": ready.negative_used or None,
         "width": task.width,
         "height": task.height,
-        "num_inference_steps": requested_steps(task),
+        "num_inference_steps": requested_steps(pipe, task),
         "guidance_scale": task.guidance_scale,
+        "true_cfg_scale": task.guidance_scale,
         "generator": generator(_seed(task, turned)),
         "output_type": "pt",
     }
@@ -76,6 +102,9 @@ def _arguments(pipe: Any, drawing: Drawing) -> dict[str, Any]:
     elif turned:
         arguments["latents"] = _turned_noise(pipe, task)
     known = inspect.signature(pipe.__call__).parameters
+    if "true_cfg_scale" in known:
+        # Qwen's own word for guidance; what it calls guidance_scale is an input of distilled models.
+        del arguments["guidance_scale"]
     return {name: value for name, value in arguments.items() if name in known}
 
 

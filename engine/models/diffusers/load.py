@@ -20,7 +20,7 @@ from engine.memory.planner import compute_dtype
 from engine.memory.probe import Facts, probe
 from engine.memory.residency import free_memory
 from engine.models.diffusers.pipeline import GenericPipeline
-from engine.models.profiles import profile
+from engine.models.profiles import EDITORS, profile
 from engine.models.zimage.load import DTYPES, threads, use_device
 from engine.prompts import Target
 from engine.prompts.llm import choose
@@ -30,6 +30,7 @@ from engine.upscale.plan import UpscalePlan
 LIBRARIES = ("diffusers", "transformers")
 CHECKER = "safety_checker"
 SINGLE = "model.safetensors"
+LONGEST_REASON = 200
 WORKING_SHARE = 0.25
 """The memory a picture takes besides the weights, as a share of them; at least `WORKING_LEAST`."""
 WORKING_LEAST = 2 * 1024**3
@@ -51,7 +52,8 @@ def load(settings: EngineSettings, folder: Path) -> GenericPipeline:
     torch.set_num_threads(settings.threads or threads())
     needed = _needed(folder, dtype)
     with guards.oom_as(f"{settings.model} does not fit on {device}; free memory there or use the cpu"):
-        pipe = _text_pipe(folder, dtype)
+        kind = str(shards.json_object(folder / hub.INDEX)["_class_name"])
+        pipe = _stock_pipe(folder, dtype, kind)
         offload = _Offload(pipe, device)
         if device.type == "cuda" and needed > probe(settings.device).free - KEPT_FREE:
             offload()
@@ -59,8 +61,11 @@ def load(settings: EngineSettings, folder: Path) -> GenericPipeline:
             pipe.to(device)
             needed = max(WORKING_LEAST, WORKING_SHARE * needed)
     image_pipe = None
-    with suppress(ValueError):  # diffusers has no image-to-image pipeline of this kind
-        image_pipe = AutoPipelineForImage2Image.from_pipe(pipe)
+    if kind in EDITORS:
+        pipe, image_pipe = getattr(import_module("diffusers"), EDITORS[kind]).from_pipe(pipe), pipe
+    else:
+        with suppress(ValueError):  # diffusers has no image-to-image pipeline of this kind
+            image_pipe = AutoPipelineForImage2Image.from_pipe(pipe)
     for each in filter(None, (pipe, image_pipe)):
         each.set_progress_bar_config(disable=True)
     log.info("loaded %s with %s on %s in %s", settings.model, type(pipe).__name__, device, dtype)
@@ -77,15 +82,16 @@ def load(settings: EngineSettings, folder: Path) -> GenericPipeline:
     return GenericPipeline(pipe, image_pipe, known, device, offload, upscaling, writer, language, translator)
 
 
-def _text_pipe(folder: Path, dtype: torch.dtype) -> Any:
-    """Read the text-to-image pipeline, its models first, so that what they lack is known."""
+def _stock_pipe(folder: Path, dtype: torch.dtype, kind: str) -> Any:
+    """Read the pipeline `kind`, or the one for text; its models first, so that what they lack is known."""
     from diffusers import AutoPipelineForText2Image
 
     check(folder)
     index = shards.json_object(folder / hub.INDEX)
     try:
         models = {name: _model(folder / name, *kind, dtype) for name, kind in _models(folder).items()}
-        return AutoPipelineForText2Image.from_pretrained(
+        own = getattr(import_module("diffusers"), kind) if kind in EDITORS else AutoPipelineForText2Image
+        return own.from_pretrained(
             folder,
             dtype=dtype,
             use_safetensors=True,
@@ -94,6 +100,9 @@ def _text_pipe(folder: Path, dtype: torch.dtype) -> Any:
             # The safety checker is not downloaded: the bot has its own.
             **({CHECKER: None, "requires_safety_checker": False} if CHECKER in index else {}),
         )
+    except ImportError as error:
+        lacking = " ".join(str(error).split())[:LONGEST_REASON]
+        raise EngineError("model_missing", f"{kind} needs more than is installed: {lacking}") from error
     except shards.UNREADABLE as error:
         if guards.out_of_memory(error) or guards.device_failed(error):
             raise

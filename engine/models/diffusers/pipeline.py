@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from engine import guards, prompts
-from engine.models.diffusers.call import prepared, requested_steps
+from engine.models.diffusers.call import does_a_share, prepared, requested_steps
 from engine.models.diffusers.drawing import Drawing
 from engine.models.diffusers.text import reader
 from engine.models.diffusers.watch import watched
@@ -100,9 +100,9 @@ class GenericPipeline:
                 "bad_input", f"{self.profile.name} cannot start from a picture; send words only"
             )
         task = replace(task, steps=steps_for(ready.used, task.steps, task.fast))
-        steps = task.steps
-        if task.init_image is not None:
-            steps = max(1, int(requested_steps(task) * task.strength))
+        pipe, steps = self._pipe(task), task.steps
+        if does_a_share(pipe, task):
+            steps = max(1, int(requested_steps(pipe, task) * task.strength))
         return Drawing(task, ready, steps)
 
     def step(self, drawings: Sequence[Drawing]) -> None:
@@ -149,7 +149,7 @@ class GenericPipeline:
         run, done = drawing.run, drawing.step
         if drawing.broken is not None or (run is not None and run.result is not None):
             return
-        pipe = self.pipe if drawing.task.init_image is None else self.image_pipe
+        pipe = self._pipe(drawing.task)
         if run is None or run.ended:
             run, done = prepared(pipe, drawing), 0
             drawing.run = run
@@ -161,6 +161,9 @@ class GenericPipeline:
             PULSE.beat()
         if run.steps:
             drawing.steps = run.steps
+
+    def _pipe(self, task: Generate) -> Any:
+        return self.pipe if task.init_image is None else self.image_pipe
 
     def _decoded(self, drawing: Drawing) -> tuple[Tensor, str | None]:
         """Return pixels (3, height, width) in [-1, 1] and why they must not be shown, if so."""
@@ -226,7 +229,9 @@ class GenericPipeline:
         task = drawing.task
         started = time.perf_counter()
         parameters = record.parameters(task, drawing.ready, self.profile.name)
-        png = metadata.write(codec.png(to_image(picture)), parameters)
+        # A pipeline may have its own idea of a picture's size.
+        image = codec.fit(to_image(picture), task.width, task.height)
+        png = metadata.write(codec.png(image), parameters)
         drawing.seconds["png"] = time.perf_counter() - started
         dtype = str(self.pipe.dtype).removeprefix("torch.")
         report = drawing.report() | {"model": self.profile.name, "device": str(self.device), "dtype": dtype}
