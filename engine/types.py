@@ -221,7 +221,8 @@ class ModelSettings:
     """What a model is put together from, and how it is run.
 
     `text_encoder` and `vae` are files or directories in place of the model's own parts; what a single file
-    lacks and these don't name comes from `base`, a directory or a hub id, empty for Z-Image-Turbo.
+    lacks and these don't name comes from `base`, a directory or a hub id, or where that is empty from the
+    preset's files.
     `device` and `dtype` are `auto` or torch's names; `threads` is the number of CPU threads (0: all but one,
     so that the bot stays answerable); `weights` is the form the large matrices are kept in: `auto`, plain,
     bfloat16, int8, float8, 4bit, int8-fast or float8-fast; `optimizer` is what writes prompts: `auto`, rules,
@@ -248,8 +249,9 @@ class ModelSettings:
 class EngineSettings(ModelSettings):
     """The settings of an engine.
 
-    `model` is `embedded`, a directory or a hub id in `ZImagePipeline` layout, or a transformer of Z-Image in
-    one `.gguf` or `.safetensors` file: its path, or OWNER/REPOSITORY/FILE; `classifier` is a directory or
+    `model` is `embedded`, the preset `z-image-turbo` or `z-image-turbo:FORM`, a directory or a hub id in
+    `ZImagePipeline` layout, or a transformer of Z-Image in one `.gguf` or `.safetensors` file: its path, or
+    OWNER/REPOSITORY/FILE; `classifier` is a directory or
     hub id of a `transformers` image-classification model that scores every picture in
     `Picture.report["scores"]`, empty for none; `loader` names the function that builds the pipeline in the
     child, as `module:function`; `compiled` is the folder of the compiler's work, empty for torch's own. With

@@ -78,10 +78,10 @@ async def wanted(settings: Config, name: str) -> Offer:
 def amount(offer: Offer) -> str:
     """Say in one line what a download takes, and what the disk has."""
     place, free = hub.free_space()
-    return (
-        f"{offer.name}: {offer.missing / 1e9:.1f} of {offer.size / 1e9:.1f} GB to download to {place}, "
-        f"where {free / 1e9:.1f} GB are free"
+    size = (
+        f"{offer.missing / 1e9:.1f} of {offer.size / 1e9:.1f} GB to download" if offer.size else "downloaded"
     )
+    return f"{offer.name}: {size} to {place}, where {free / 1e9:.1f} GB are free"
 
 
 def setting(offer: Offer, name: str) -> str:

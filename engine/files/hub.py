@@ -202,8 +202,8 @@ def download_file(name: str, file: str, sha256: str = "", show: Show | None = No
     """Return one file of a hub id, downloaded and compared with `sha256`, or the hub's own checksum.
 
     What broke off goes on where it was: the hub's client begins such a file anew. `show` gets the file's
-    name, the bytes that are here and all there are. Raises `EngineError("model_missing")` where the file
-    cannot be had or is another one.
+    name, or `checksum`, the bytes that are done and all there are. Raises `EngineError("model_missing")`
+    where the file cannot be had or is another one.
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
     from huggingface_hub.file_download import are_symlinks_supported
@@ -231,7 +231,7 @@ def download_file(name: str, file: str, sha256: str = "", show: Show | None = No
             if not target.exists():
                 url = hf_hub_url(name, file, revision=commit)
                 _continue(url, part, found.size, PULSE.bar(show and partial(show, file)))
-                _compare(part, sha256 or published, f"{name}/{file}")
+                _compare(part, sha256 or published, f"{name}/{file}", show)
                 part.replace(target)
         return Path(hf_hub_download(name, file))
 
@@ -274,12 +274,14 @@ def _continue(url: str, part: Path, size: int | None, bar: type[Any]) -> None:
         http_get(url, stream, resume_size=here, headers=headers, expected_size=size, tqdm_class=bar)
 
 
-def _compare(part: Path, sha256: str, name: str) -> None:
-    digest = hashlib.sha256()
+def _compare(part: Path, sha256: str, name: str, show: Show | None) -> None:
+    digest, size = hashlib.sha256(), part.stat().st_size
     with part.open("rb") as stream:
         while chunk := stream.read(CHUNK):
             digest.update(chunk)
             PULSE.beat()
+            if show:
+                show("checksum", stream.tell(), size)
     if sha256 and digest.hexdigest() != sha256:
         part.unlink()
         raise EngineError(
