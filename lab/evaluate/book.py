@@ -10,6 +10,7 @@ from lab.evaluate.__main__ import SEED, contact_sheet, drawn, in_turn, loaded
 from lab.judge.adherence import Manner, adherence
 from lab.judge.judge import held_out_scenes, load_judge, render_accuracy, train_judge
 from lab.judge.measures import reconstruction
+from lab.render.book import drawings
 from lab.render.world import BOOK
 from lab.train import parallel
 from lab.train.dataset import sets_of
@@ -22,6 +23,7 @@ FOLDER = Path("checkpoints/world")
 def main() -> None:
     """Print how well the autoencoder, the judge and the model do; write a sheet where one is asked for."""
     args = _arguments()
+    drawings.fetch()
     if args.judge_minutes:
         plan = Plan(args.out, args.judge_minutes, scenes=args.scenes, sets=sets_of(BOOK)[:1])
         plan.small.pictures(plan.scenes, plan.out)
