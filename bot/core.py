@@ -135,6 +135,11 @@ class Core:
         self._protect = Shield()
 
     @property
+    def edits(self) -> bool:
+        """Whether the model changes pictures as words say."""
+        return self._settings.profile.edits
+
+    @property
     def refusal(self) -> str:
         """What the store last answered to a write that it has not taken yet, empty where it takes all."""
         return self._runner.refusal

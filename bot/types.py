@@ -16,15 +16,18 @@ Verb = Literal[
     "reroll", "vary", "upscale", "edit", "info", "delete", "cancel", "favourite",
     "use", "original", "another", "set", "forget", "zoom", "pan",
 ]  # fmt: skip
-Edit = Literal["", "zoom 1.5", "zoom 2", "pan left", "pan right", "pan up", "pan down", "brush"]
-"""What a picture's own pixels are used for; nothing where there is none, or where it is drawn over."""
+Edit = Literal[
+    "", "zoom 1.5", "zoom 2", "pan left", "pan right", "pan up", "pan down", "brush", "words", "prompt",
+]  # fmt: skip
+"""What becomes of a picture: a view of it, a part drawn anew, changed as words say, or drawn again from its
+prompt with words added. Nothing where there is none, or where it is drawn over."""
 Shape = Literal["", "square", "wide", "tall"]
 Fetch = Callable[[], Awaitable[bytes]]
 """Brings an attached file from where it lies."""
 RefusalCode = Literal[
     "admins-only", "bad-code", "bad-image", "bad-name", "bad-value", "banned",
     "banned-words", "burst", "draining", "empty-prompt", "flag-needs-value", "image-too-large", "internal",
-    "link-not-fetched", "too-many-requests", "bad-mask", "no-inpainting", "view-of-upload",
+    "link-not-fetched", "too-many-requests", "bad-mask", "no-inpainting", "no-instruction", "view-of-upload",
     "missing-permissions", "needs-image", "no-job-yet", "no-parameters", "no-picture", "no-such-job",
     "not-banned", "not-finished", "not-here", "not-linked", "not-yours", "nothing-to-cancel",
     "nothing-to-redraw", "own-code", "per-day", "picture-gone", "prompt-gone", "prompt-too-long",

@@ -55,9 +55,10 @@ FLAG_OPTIONS = {
 }
 NUMBER, WORD = Range[int, 1, EXACT], Range[str, 1, 100]
 OPTIONS = {
-    name: Option(type, f"discord-option-{name}", required=name == "prompt")
+    name: Option(type, f"discord-option-{name}", required=name in ("prompt", "change"))
     for name, type in {
         "prompt": Range[str, 1, PROMPT_LIMIT],
+        "change": Range[str, 1, PROMPT_LIMIT],
         "image": discord.Attachment,
         "job": NUMBER,
         "asker": NUMBER,
@@ -124,6 +125,15 @@ def _commands(responder: "Responder") -> dict[str, tuple[Callback, Iterable[str]
         command = Command("upscale", _rest(job, job and picture, how))
         await responder.make(interaction, command, image, _flag_values(flags))
 
+    async def edit(
+        interaction: Interaction,
+        change: str,
+        job: int | None = None,
+        picture: int | None = None,
+        image: discord.Attachment | None = None,
+    ) -> None:
+        await responder.make(interaction, Command("edit", _rest(job, job and picture, change)), image)
+
     def view(verb: ViewVerb) -> Callback:
         async def seen(
             interaction: Interaction,
@@ -171,6 +181,7 @@ def _commands(responder: "Responder") -> dict[str, tuple[Callback, Iterable[str]
         "imagine": (imagine, drawn),
         "optimize": (optimize, ("prompt", "spoiler")),
         "upscale": (upscale, ("image", "job", "picture", "factor", "method", "spoiler")),
+        "edit": (edit, ("change", "job", "picture", "image")),
         "zoom": (view("zoom"), ("job", "picture", "zoom")),
         "pan": (view("pan"), ("job", "picture", "direction")),
         "reroll": (reroll, ()),

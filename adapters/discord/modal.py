@@ -14,6 +14,8 @@ PATTERN = re.compile(r"zi-edit:(?P<job>[0-9]{1,18})")
 LONGEST = 4000
 LIFE = 3600.0
 COMMAND = "/imagine "
+_EDIT = re.compile(r"/edit [0-9]+ ")
+"""What a picture that the model itself changes begins with: the window knows its job."""
 
 
 class Edit(discord.ui.Modal):
@@ -26,7 +28,7 @@ class Edit(discord.ui.Modal):
         words: discord.ui.TextInput[Any] = discord.ui.TextInput(
             style=discord.TextStyle.paragraph,
             custom_id="words",
-            default=reply.prefill.removeprefix(COMMAND)[:LONGEST],
+            default=_EDIT.sub("", reply.prefill.removeprefix(COMMAND))[:LONGEST],
             max_length=LONGEST,
         )
         label = texts.say(locale, "discord-edit-label")

@@ -185,7 +185,7 @@ class Api:
         if action.verb == "edit" and isinstance(answer, Reply):
             job = await self.core.job_for_action(user, action)
             return web.json_response(
-                {"reply": reply_json(answer), "message": message, "draft": draft_json(job)}
+                {"reply": reply_json(answer), "message": message, "draft": draft_json(job, answer)}
             )
         return await self._answer(user, answer, message)
 

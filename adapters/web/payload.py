@@ -233,12 +233,14 @@ def controls_json(params: Params) -> Json:
     }
 
 
-def draft_json(job: Job) -> Json:
+def draft_json(job: Job, reply: Reply) -> Json:
     """Return what the page's text box and controls hold to change a job.
 
     Flags that no control stands for stay in the text. A `rewritten` text is not optimized again. `image` is
-    the address of the image that was attached whole.
+    the address of the image that was attached whole. What the model itself changes is said to `/edit`.
     """
+    if reply.prefill.startswith("/edit"):
+        return {"text": reply.prefill, "rewritten": False, "image": None}
     params = edited(job)
     seen = {name: getattr(params, name) for name in controls_json(params)}
     text = flags.render(replace(params, ignored=()), replace(Params(""), **seen))

@@ -44,9 +44,9 @@ async def source(store: JobStore, images: PictureFolder, request: Request) -> by
 
 
 def viewed(store: JobStore, images: PictureFolder, request: Request) -> Fetch | None:
-    """Return what brings the picture that a request sees from elsewhere; None where it sees none."""
+    """Return what brings the picture that a request changes or sees from elsewhere, None for other ones."""
     view, parent = edits.VIEWS.get(request.params.edit), request.parent
-    if view is None or parent is None or request.image is not None:
+    if parent is None or request.image is not None or not (view or request.params.edit == "words"):
         return None
 
     async def fetch() -> bytes:
@@ -55,6 +55,8 @@ def viewed(store: JobStore, images: PictureFolder, request: Request) -> Fetch | 
             data = await images.read(picture.file)
         except FileNotFoundError as error:
             raise Refused("picture-gone") from error
+        if view is None:
+            return data
         return await asyncio.to_thread(masks.moved, data, view.zoom, view.right, view.down)
 
     return fetch
@@ -64,7 +66,7 @@ async def embedded_prompt(store: JobStore, images: PictureFolder, request: Reque
     """Return the prompt in the picture a request starts from; raises `Refused` where it cannot be drawn."""
     picture = await source(store, images, request)
     found = read(picture) if picture is not None else None
-    if found is None or not found.prompt:
+    if found is None or not found.prompt or found.edit:
         raise Refused("nothing-to-redraw")
     if len(found.prompt) > PROMPT_LIMIT:
         raise Refused("prompt-too-long", length=len(found.prompt), limit=PROMPT_LIMIT)

@@ -38,6 +38,7 @@ cancelled-jobs = Cancelled { $count ->
 }.
 deleted = Deleted.
 edit = Change what you like and send it again.
+edit-words = Say behind this what to change in the picture, such as “make it night”.
 favourite-on = ⭐ Job #{ $job } is a favourite now; it stays when older pictures are removed.
 favourite-off = Job #{ $job } is no longer a favourite.
 
@@ -70,6 +71,8 @@ note-pan = Moved by a quarter: { $value ->
    *[down] what is below
 } is new.
 note-brush = Only what was painted over is new.
+note-words = Changed as you said: the model was given the picture itself.
+note-prompt = This model can't change a picture itself: your words were added to its prompt, and it was drawn again.
 
 # When it fails
 error-out_of_memory = There wasn't enough memory for this. Try a smaller size.
@@ -115,6 +118,7 @@ refused-too-large = A picture of { $megapixels } megapixels is too large; the li
 refused-bad-image = I can't read that picture; send a PNG, JPEG or WebP file.
 refused-bad-mask = The mask has to be as large as the picture and cover some of it: paint over what should change.
 refused-no-inpainting = This model draws whole pictures only, so it can't draw beyond a picture's edge or anew within it.
+refused-no-instruction = Say what to change, like /edit 17 make it night.
 refused-view-of-upload = { $command } works on pictures drawn here: give the number of a job, like { $command } 17, or reply to its message.
 refused-too-long = It would be { $side } pixels on its longer side; the limit is { $limit }.
 refused-image-too-large = That picture is too large; the limit is { $limit }.
@@ -323,6 +327,8 @@ command-optimize = turn a rough wish into a precise prompt
     .words = optimize
 command-upscale = make a picture larger: x2, x3 or x4, with “sr” or “lanczos”, or “redraw” for new detail
     .words = upscale
+command-edit = change a picture as you say, like /edit 17 make it night
+    .words = edit
 command-zoom = zoom out of a picture: x1.5 or x2
     .words = zoom
 command-pan = move a picture by a quarter: left, right, up or down
@@ -455,6 +461,8 @@ discord-option-zoom = how many times as far away
     .name = factor
 discord-option-direction = which way to move
     .name = direction
+discord-option-change = what to change, such as “make it night”
+    .name = words
 discord-option-code = the code from the other platform, or “off” to separate again
     .name = code
 discord-option-person = somebody on Discord

@@ -28,6 +28,7 @@ cancelled-left = ページが閉じられました。
 cancelled-jobs = { $count } 件の依頼をキャンセルしました。
 deleted = 削除しました。
 edit = 書き直して、もう一度送ってください。
+edit-words = この後に、変えたい所を書いてください。例：「夜にして」
 favourite-on = ⭐ 依頼 #{ $job } をお気に入りにしました。古い画像を整理しても残ります。
 favourite-off = 依頼 #{ $job } をお気に入りから外しました。
 
@@ -60,6 +61,8 @@ note-pan = 4 分の 1 だけ動かしました。{ $value ->
    *[down] 下側
 }は新しく描いたものです。
 note-brush = 塗った所だけを描き直しました。
+note-words = ご指示のとおりに変えました。モデルは元の画像を見ています。
+note-prompt = このモデルは画像そのものを変えられないので、言葉をプロンプトに加えて描き直しました。
 
 # 失敗したとき
 error-out_of_memory = メモリが足りません。もっと小さいサイズで試してください。
@@ -93,6 +96,7 @@ refused-too-large = { $megapixels } メガピクセルの画像は大きすぎ�
 refused-bad-image = この画像を読み込めません。PNG、JPEG、WebP のいずれかを送ってください。
 refused-bad-mask = マスクは画像と同じ大きさで、一部を覆っている必要があります。変えたい所を塗ってください。
 refused-no-inpainting = このモデルは画像全体しか描けません。画像の外側や一部だけを描くことはできません。
+refused-no-instruction = 何を変えるかを書いてください。例：/編集 17 夜にして
 refused-view-of-upload = { $command } はここで描いた画像に使えます。{ $command } 17 のように依頼の番号を書くか、そのメッセージに返信してください。
 refused-too-long = 拡大すると長辺が { $side } ピクセルになります。上限は { $limit } ピクセルです。
 refused-image-too-large = 画像が大きすぎます。上限は { $limit } です。
@@ -273,6 +277,8 @@ command-optimize = おおまかな希望を正確なプロンプトにする
     .words = 推敲
 command-upscale = 画像を拡大する。「4倍」、「超解像」（ネットワーク）、「描き直し」（新しい細部）を付けられます
     .words = 拡大 アップスケール
+command-edit = 言葉のとおりに画像を変える。例：/編集 17 夜にして
+    .words = 編集
 command-zoom = 1.5 倍か 2 倍に引いて、画像の周りを描く
     .words = ズームアウト
 command-pan = 画像を左・右・上・下へ 4 分の 1 動かす
@@ -403,6 +409,8 @@ discord-option-zoom = 何倍に引くか
     .name = 倍率
 discord-option-direction = どちらへ動かすか
     .name = 方向
+discord-option-change = 変えたい所。例：「夜にして」
+    .name = 指示
 discord-option-code = もう一方のサービスのコード。off で連携を解除
     .name = コード
 discord-option-person = Discord のユーザー

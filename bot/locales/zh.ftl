@@ -28,6 +28,7 @@ cancelled-left = 你关闭了页面。
 cancelled-jobs = 已取消 { $count } 个任务。
 deleted = 已删除。
 edit = 改好之后再发一次就行。
+edit-words = 在后面写要改什么，比如“改成夜晚”。
 favourite-on = ⭐ 任务 #{ $job } 已收藏，清理旧图时会保留。
 favourite-off = 任务 #{ $job } 已取消收藏。
 
@@ -55,6 +56,8 @@ note-pan = 画面移动了四分之一，{ $value ->
    *[down] 下边
 }是新画的。
 note-brush = 只有涂抹过的地方是新画的。
+note-words = 已按你说的改：模型看到了原图。
+note-prompt = 这个模型不能直接改图：你的话加进了提示词，重新画了一张。
 note-sr = { $network ->
     [sr] 由自带的小网络放大。
    *[other] 由 { $network } 放大。
@@ -93,6 +96,7 @@ refused-too-large = { $megapixels } 百万像素的图太大了，上限是 { $l
 refused-bad-image = 这张图片读不出来，请发 PNG、JPEG 或 WebP 格式。
 refused-bad-mask = 蒙版要和图片一样大，并且盖住一部分：请涂抹要改的地方。
 refused-no-inpainting = 这个模型只会画整张图，画不了图片边缘以外，也不能只重画一部分。
+refused-no-instruction = 请写要改什么，比如 /改图 17 改成夜晚。
 refused-view-of-upload = { $command } 只用于在这里画的图：请写任务编号，比如 { $command } 17，或者回复那条消息。
 refused-too-long = 放大后长边会有 { $side } 像素，上限是 { $limit }。
 refused-image-too-large = 图片太大了，上限是 { $limit }。
@@ -273,6 +277,8 @@ command-optimize = 把大概的想法变成准确的提示词
     .words = 润色 优化
 command-upscale = 放大图片；可以加“4倍”，加“超分”用网络放大，加“重绘”会重新画出细节
     .words = 放大
+command-edit = 按你说的改一张图，比如 /改图 17 改成夜晚
+    .words = 改图
 command-zoom = 镜头拉远，画出图片四周，1.5 倍或 2 倍
     .words = 拉远
 command-pan = 画面移动四分之一：左、右、上、下
@@ -403,6 +409,8 @@ discord-option-zoom = 拉远几倍
     .name = 倍数
 discord-option-direction = 往哪边移
     .name = 方向
+discord-option-change = 要改什么，比如“改成夜晚”
+    .name = 指令
 discord-option-picture = 任务里的第几张，从 1 开始
     .name = 第几张
 discord-option-code = 另一个平台给出的绑定码；填 off 可解除绑定

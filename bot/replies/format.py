@@ -94,9 +94,13 @@ def explained(texts: Texts, profile: ModelProfile, ready: PromptReady, locale: s
 
 
 def edit_note(texts: Texts, job: Job) -> str:
-    """Return what of a picture was drawn anew, in a sentence; "" for a picture drawn whole."""
-    verb, _, value = job.request.params.edit.partition(" ")
-    return texts.say(job.request.user.locale, f"note-{verb}", value=value) if verb else ""
+    """Return what became of the picture that a job began with, in a sentence; "" where there was none."""
+    request, locale = job.request, job.request.user.locale
+    verb, _, value = request.params.edit.partition(" ")
+    if verb:
+        return texts.say(locale, f"note-{verb}", value=value)
+    is_over = request.kind == "imagine" and request.image is not None
+    return texts.say(locale, "info-strength", strength=str(request.params.strength)) if is_over else ""
 
 
 def missed(texts: Texts, profile: ModelProfile, ready: PromptReady, locale: str) -> str:

@@ -56,7 +56,7 @@ class Keyboard:
         own: tuple[Button, ...] = ()
         if (
             job.used_prompt
-            and not job.request.params.edit
+            and not edits.mask(job.request.params.edit)
             and job.used_prompt != (job.request.original or job.request.params.prompt)
         ):
             own = (self._button(job, "original", "as-written"),)

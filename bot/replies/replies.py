@@ -13,7 +13,7 @@ from bot.replies import format, lists, settings_panel
 from bot.replies.keyboard import Keyboard
 from bot.replies.refusals import EXPLAINED
 from bot.requests import flags
-from bot.requests.tasks import edited, picture_variation
+from bot.requests.tasks import edited, has_picture, picture_variation
 from bot.storage.accounts import Ban
 from bot.storage.stats import Stats
 from bot.types import Image, Job, Params, Refused, Reply, User
@@ -141,8 +141,12 @@ class Replies:
     def edit(self, job: Job, defaults: Params) -> Reply:
         """Offer the job's command to be changed: the user's words, or the optimized ones.
 
+        A model that edits takes an instruction for the picture instead, where there is one.
+
         `defaults` are those of whoever will send it: what they say already need not be written out.
         """
+        if self.profile.edits and has_picture(job):
+            return Reply(self._say(job, "edit-words"), private=True, prefill=f"/edit {job.id} ")
         command = f"/imagine {flags.render(edited(job), defaults)}"
         return Reply(self._say(job, "edit"), private=True, prefill=command)
 
@@ -326,8 +330,6 @@ class Replies:
             lines.append(self._say(job, "info-negative", words=format.cut(negative)))
         if edited := format.edit_note(self.texts, job):
             lines.append(edited)
-        elif request.kind == "imagine" and request.image is not None:
-            lines.append(self._say(job, "info-strength", strength=str(params.strength)))
         if loras := flags.value(params, "lora"):
             lines.append(self._say(job, "info-loras", loras=loras))
         if noise := picture_variation(job, index):

@@ -10,6 +10,8 @@ from typing import Literal, Protocol
 
 from bot.requests import edits, flags, upscale_options
 from bot.requests.commands import Command
+from bot.requests.followups import picture_of
+from bot.requests.tasks import has_picture
 from bot.types import Action, Address, Edit, Fetch, Job, Kind, Params, Refused, Reply, Request, User
 from engine.cjk import HAN
 
@@ -56,6 +58,9 @@ class Question:
 class Jobs(Protocol):
     """What the dispatcher needs of the core; `bot.core.Core` says what each does."""
 
+    @property
+    def edits(self) -> bool: ...
+
     def check_access(self, user: User) -> None: ...
 
     async def defaults(self, user: User) -> Params: ...
@@ -96,13 +101,15 @@ async def dispatch(core: Jobs, invocation: Invocation) -> Job | Reply | Question
     """
     user, command = invocation.user, invocation.command
     if (
-        command.name in ("imagine", "optimize", "upscale", "zoom", "pan", "reroll")
+        command.name in ("imagine", "optimize", "upscale", "edit", "zoom", "pan", "reroll")
         or invocation.picture is not None
     ):
         core.check_access(user)
     match command.name:
         case "imagine" | "optimize" as kind:
             return await _draw(core, invocation, kind)
+        case "edit":
+            return await _edit(core, invocation)
         case "upscale" if invocation.picture is not None:
             params = _assigned(await core.defaults(user), invocation.options)
             params = upscale_options.parse_options(command.rest).over(params)
@@ -136,15 +143,50 @@ async def _draw(core: Jobs, invocation: Invocation, kind: Literal["imagine", "op
     text = invocation.command.rest
     if not text and invocation.picture is None:
         return Question(kind)
+    if core.edits and invocation.picture is not None and kind == "imagine" and not invocation.edit:
+        return await _instruct(core, invocation, None, 0, text)
     if invocation.edited is not None:
         job = await core.job_for_action(invocation.user, Action("edit", invocation.edited))
+        if core.edits and has_picture(job):
+            return await _instruct(core, invocation, job, 0, text)
         invocation = replace(invocation, edit=job.request.params.edit if _image(job) else "")
         return await _submit(core, invocation, kind, *await _params(core, invocation), image=_image(job))
     if invocation.bare and invocation.replied_to is not None and invocation.picture is None:
         job = await core.job_for_action(invocation.user, Action("edit", invocation.replied_to))
+        if core.edits and has_picture(job):
+            return await _instruct(core, invocation, job, 0, text)
         if job.request.kind != "optimize" and job.request.params.prompt:
             return await _submit(core, invocation, kind, *_changed(job, text), image=_image(job))
     return await _submit(core, invocation, kind, *await _params(core, invocation))
+
+
+async def _edit(core: Jobs, invocation: Invocation) -> Job:
+    """Change a picture as `/edit` says: the attached one, or that of a job."""
+    number, index, words = edits.read_change(invocation.command.rest)
+    if not words.strip():
+        raise Refused("no-instruction")
+    if invocation.picture is not None:
+        if core.edits:
+            return await _instruct(core, invocation, None, 0, words)
+        return await _submit(core, invocation, "imagine", *await _params(core, invocation, words))
+    number = number or invocation.replied_to or (await core.newest(invocation.user, "imagine")).id
+    job = await core.job_for_action(invocation.user, Action("edit", number))
+    if index and index >= len(job.pictures):
+        index, words = 0, f"{index + 1} {words}"
+    if core.edits:
+        return await _instruct(core, invocation, job, index, words)
+    if job.request.kind == "optimize" or not job.request.params.prompt:
+        raise Refused("not-finished", job=job.id)
+    return await _submit(core, invocation, "imagine", *_changed(job, words), image=_image(job))
+
+
+async def _instruct(core: Jobs, invocation: Invocation, job: Job | None, index: int, words: str) -> Job:
+    """Have the model itself change a picture: the attached one, or picture `index` of a job."""
+    if job is not None:
+        picture_of(job, index)
+    params = await _params(core, replace(invocation, edit="words"), words)
+    params = [replace(each, optimize=False, enhance=False) for each in params]
+    return await _submit(core, invocation, "imagine", *params, parent=job.id if job else None, index=index)
 
 
 async def _press(core: Jobs, invocation: Invocation, action: Action) -> Job:
@@ -154,22 +196,31 @@ async def _press(core: Jobs, invocation: Invocation, action: Action) -> Job:
 
 
 async def _submit(
-    core: Jobs, invocation: Invocation, kind: Kind, *requests: Params, image: str | None = None
+    core: Jobs,
+    invocation: Invocation,
+    kind: Kind,
+    *requests: Params,
+    image: str | None = None,
+    parent: int | None = None,
+    index: int = 0,
 ) -> Job:
     """Make each request a job and return the last, whose event is the message's own: then all are kept."""
     for number, params in enumerate(requests):
         params = replace(params, ignored=(*params.ignored, *invocation.unused))
         event = event_of(invocation.event_id, number, len(requests))
         place = await invocation.place(number, len(requests))
-        request = Request(invocation.user, place, event, kind, params, image)
+        request = Request(invocation.user, place, event, kind, params, image, parent, index)
         job = await core.submit(request, invocation.picture)
     return job
 
 
-async def _params(core: Jobs, invocation: Invocation) -> list[Params]:
-    text = invocation.command.rest
+async def _params(core: Jobs, invocation: Invocation, text: str | None = None) -> list[Params]:
+    text = invocation.command.rest if text is None else text
     names = flags.names_in(text) | invocation.options.keys()
-    defaults = _assigned(await core.defaults(invocation.user), invocation.presets)
+    defaults = await core.defaults(invocation.user)
+    if invocation.edit:  # what is left of a picture has its shape
+        defaults = replace(defaults, aspect=None, width=None, height=None)
+    defaults = _assigned(defaults, invocation.presets)
     return [
         flags.steps_over_fast(replace(_assigned(params, invocation.options), edit=invocation.edit), names)
         for params in flags.parse_all(text, defaults)
@@ -192,7 +243,8 @@ def _changed(job: Job, text: str) -> list[Params]:
 
     Where the prompt was optimized, the user's own wording is extended and optimized again.
     """
-    params = replace(job.request.params, seed=job.seed, ignored=())
+    edit = job.request.params.edit or "prompt"
+    params = replace(job.request.params, seed=job.seed, ignored=(), edit=edit)
     own = job.request.original or params.prompt
     params = replace(params, prompt="", optimize=params.optimize or own != params.prompt)
     comma = "，" if _CHINESE.search(own + text) else ", "

@@ -20,12 +20,14 @@ class Entry:
 
     `prompt` is free text, `job` a job number or a word for all, `number` perhaps one, `numbers` a job
     number and perhaps a picture's, `picture` these and perhaps how to upscale it, `view` these and whence to
-    see it, `code` one word of letters and digits, `name` a user as the configuration names them and more
-    about them, `nothing` is nothing.
+    see it, `change` perhaps these and free text, `code` one word of letters and digits, `name` a user as the
+    configuration names them and more about them, `nothing` is nothing.
     """
 
     name: str
-    takes: Literal["prompt", "job", "number", "numbers", "picture", "view", "code", "name", "nothing"]
+    takes: Literal[
+        "prompt", "job", "number", "numbers", "picture", "view", "change", "code", "name", "nothing"
+    ]
     admins: bool = False
 
     @property
@@ -38,6 +40,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("imagine", "prompt"),
     Entry("optimize", "prompt"),
     Entry("upscale", "picture"),
+    Entry("edit", "change"),
     Entry("zoom", "view"),
     Entry("pan", "view"),
     Entry("reroll", "nothing"),
@@ -134,6 +137,8 @@ def _fits(entry: Entry, rest: str) -> bool:
             return _NUMBERS.fullmatch(upscale_options.without_options(plain).strip()) is not None
         case "view":
             return edits.is_view("zoom" if entry.name == "zoom" else "pan", plain)
+        case "change":
+            return bool(plain[:1].isdecimal() or plain[:1] == "#")
         case "code":
             return _CODE.fullmatch(plain) is not None
         case "name":
@@ -143,4 +148,6 @@ def _fits(entry: Entry, rest: str) -> bool:
 
 
 def _rest(entry: Entry, rest: str) -> str:
-    return rest if entry.takes in ("prompt", "name") else flag_syntax.normalize(rest).strip(_CLOSING)
+    return (
+        rest if entry.takes in ("prompt", "name", "change") else flag_syntax.normalize(rest).strip(_CLOSING)
+    )

@@ -48,6 +48,9 @@ _NUMBER = re.compile(r"#?([0-9]{1,18})")
 _ZOOM = re.compile(
     r"(?<![0-9a-z.])(?:[x×]\s*([0-9.]+)|([0-9.]+)\s*(?:[x×]|倍)|([0-9]+\.[0-9]+))(?![0-9a-z])", re.I
 )
+_CHANGE = re.compile(
+    r"(?:#?(?P<job>[0-9]{1,18})(?:\s+(?P<picture>[1-4])(?=\s))?(?:\s+|$))?(?P<words>.*)", re.S
+)
 _PAN = re.compile(r"[^\W\d_]+")
 
 
@@ -64,6 +67,14 @@ def named(verb: ViewVerb, value: str) -> Edit:
         if edit == f"{verb} {value}":
             return edit
     raise flag_syntax.bad_value(f"/{verb}", value, ", ".join(VALUES[verb]))
+
+
+def read_change(rest: str) -> tuple[int | None, int, str]:
+    """Read `17 2 make it night`: the job, its picture from 0 and the instruction; a job need not be named."""
+    found = _CHANGE.match(rest)
+    assert found is not None
+    job = int(found["job"]) if found["job"] else None
+    return job, int(found["picture"] or 1) - 1, found["words"]
 
 
 def read_view(verb: ViewVerb, rest: str, job: int) -> Action:

@@ -127,6 +127,7 @@ def task(job: Job, index: int, image: bytes | None) -> Task:
         init_image=image,
         strength=params.strength,
         mask=edits.mask(params.edit),
+        edit=params.edit == "words",
         original=job.request.original,
         loras=params.loras,
         wording=_wording(job.request),
@@ -245,7 +246,14 @@ def rewritten(job: Job) -> Params:
     """Return the parameters with the words the model was given; what they refuse travels with them."""
     params = job.request.params
     negative = job.negative_used or params.negative_prompt
-    return replace(params, prompt=job.used_prompt or params.prompt, negative_prompt=negative, optimize=False)
+    return replace(
+        _plain(params), prompt=job.used_prompt or params.prompt, negative_prompt=negative, optimize=False
+    )
+
+
+def has_picture(job: Job) -> bool:
+    """Say whether a job made pictures that are still there."""
+    return any(not picture.deleted for picture in job.pictures)
 
 
 def edited(job: Job) -> Params:
@@ -269,7 +277,13 @@ def _wording(request: Request) -> int:
 
 
 def _from(job: Job, user: User, address: Address, event_id: str) -> Request:
-    return replace(job.request, user=user, address=address, event_id=event_id, parent=job.id, index=0)
+    request = replace(job.request, user=user, address=address, event_id=event_id, parent=job.id, index=0)
+    return replace(request, params=_plain(request.params))
+
+
+def _plain(params: Params) -> Params:
+    """Return the parameters without a word on how their prompt came about."""
+    return replace(params, edit="") if params.edit == "prompt" else params
 
 
 def _size(request: Request, profile: ModelProfile, source: tuple[int, int] | None) -> tuple[int, int]:
