@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from math import isfinite
 from typing import Any
 
 import pytest
@@ -57,6 +58,24 @@ def test_a_model_without_a_text_encoder_has_both_sides_from_embeddings_on(
     with_compiled = replace(sides, compiled=pipelines.stock_compiled(bench._stocks(sides), backend="eager"))
     rows = bench.compare(with_compiled, [32], 1, ["whole", "stages", "denoising"])
     assert [name for name, _ in rows] == ["denoising"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_at_full_size_every_table_that_needs_no_text_encoder_runs_to_its_end(
+    tiny: Architecture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lab.bench.speed.STEPS", 1)
+    monkeypatch.setattr("lab.bench.__main__.STEP_SIZES", [32, 64])
+    torch.set_num_threads(1)
+    sides = bench.full_sides(EngineSettings(device="cpu"), tiny)
+    rows = list(bench.compare(sides, [32], 1, []))
+    assert {name for name, _ in rows} == {
+        "denoising", "memory", "decoding", "batches", "guidance", "flags", "vae", "weights", "steps",
+    }  # fmt: skip
+    numbers = [value for _, row in rows for value in row.values() if isinstance(value, float)]
+    assert all(isfinite(number) for number in numbers)
+    assert not any("out of memory" in row for _, row in rows)
 
 
 def test_a_limited_card_has_what_its_driver_leaves_and_no_more_than_is_free() -> None:
