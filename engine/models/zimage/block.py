@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.memory.weights import Packed, PackedLinear, products
+from engine.models.zimage.changes import Product
 
 FP16_SHIFT = 2.0**-6
 """What half precision is scaled by before the two products that outgrow it; exact, a power of two."""
@@ -195,21 +196,27 @@ class Block:
         """As a call does, by another `run`."""
         # The compiler supports no complex numbers.
         rope = torch.view_as_real(rope) if self._real_rope else rope
-        weights = self._fused if self._fused is not None and self.is_fused else self._weights()
+        is_fused = self._fused is not None and self.is_fused
+        weights = self._fused if is_fused else self._weights(merges=run is not run_block)
+        assert weights is not None
         return (run if weights.is_traceable else run_block)(tokens, rope, factors, weights)
 
     def _layers(self) -> list[Any]:
         return [parent._modules[name] for parent, name in self._linears]
 
-    def _weights(self) -> BlockWeights:
-        """Return what there is to the linear layers now."""
+    def _weights(self, merges: bool = False) -> BlockWeights:
+        """Return what there is to the linear layers now.
+
+        With `merges` what LoRA files add to a whole matrix is added to a copy, which lives as long as the
+        block computes: so one graph serves with and without them.
+        """
         attention, layers = self.module.attention, self._layers()
         norms = attention.norm_q.weight, attention.norm_k.weight
         # No inference tensor, like the other weights, or the compiler makes a graph of its own for it.
         with torch.inference_mode(False), torch.no_grad():
             pair = torch.cat([weight.expand(attention.heads, -1) for weight in norms])
-            inputs, gates = _joined(layers[:3]), _joined(layers[4:6])
-        out, down = _kept(layers[3]), _kept(layers[6])
+            inputs, gates = _joined(layers[:3], merges), _joined(layers[4:6], merges)
+            out, down = _kept(layers[3], merges), _kept(layers[6], merges)
         eps = self.module.ffn_norm1.eps
         return BlockWeights(inputs, out, gates, down, pair, attention.heads, eps, attention.norm_q.eps)
 
@@ -253,19 +260,34 @@ def fuse(layers: list[nn.Linear]) -> None:
                 layer.weight.data = part
 
 
-def _joined(layers: list[Any]) -> tuple[Layer, ...]:
+def _joined(layers: list[Any], merges: bool = False) -> tuple[Layer, ...]:
     """Return layers on one input, as one weight `(sum of outputs, inputs)` where theirs lie side by side."""
+    if merges and not _plain(layers) and all(map(_is_mergeable, layers)):
+        return (torch.cat([_merged(layer) for layer in layers]),)
     if not _plain(layers) or not _consecutive([layer.weight for layer in layers]):
-        return tuple(map(_kept, layers))
+        return tuple(_kept(layer, merges) for layer in layers)
     first, columns = layers[0].weight.data, layers[0].in_features
     return (first.as_strided((sum(layer.out_features for layer in layers), columns), (columns, 1)),)
 
 
-def _kept(layer: Any) -> Layer:
+def _is_mergeable(layer: Any) -> bool:
+    """Say whether a layer is plain but for what LoRA files add to it."""
+    hooks = layer._forward_hooks.values()
+    is_plain = type(layer) is nn.Linear and layer.bias is None and not layer._forward_pre_hooks
+    return is_plain and "forward" not in layer.__dict__ and all(isinstance(each, Product) for each in hooks)
+
+
+def _merged(layer: nn.Linear) -> Tensor:
+    weight = layer.weight.data
+    for product in layer._forward_hooks.values():
+        weight = product.merged(weight)  # type: ignore[attr-defined]
+    return weight
+
+
+def _kept(layer: Any, merges: bool = False) -> Layer:
     """Return a layer's weight where that says all there is to it, else the layer."""
-    if _plain([layer]):
-        weight: Tensor = layer.weight.data
-        return weight
+    if _plain([layer]) or (merges and _is_mergeable(layer)):
+        return _merged(layer)
     # What unpacks GGUF's blocks is diffusers' and not compiled.
     if type(layer) is PackedLinear and layer.form != "gguf" and layer.bias is None and untouched(layer):
         return layer.kept

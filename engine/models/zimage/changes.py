@@ -39,9 +39,13 @@ class Change:
         """Return the changes of `count` layers whose matrices are stacked in this one."""
         raise NotImplementedError
 
+    def matrix(self) -> Tensor:
+        """Return the matrix (out, in) of a change that is ready."""
+        raise NotImplementedError
+
     def __call__(self, values: Tensor) -> Tensor:
         """Return the product of `values` (…, in) and a change that is ready."""
-        raise NotImplementedError
+        return functional.linear(values, self.matrix())
 
 
 class Pair(Change):
@@ -66,6 +70,10 @@ class Pair(Change):
         """See `Change`."""
         return [Pair((up, self.down), self.scale) for up in self.up.chunk(count)]
 
+    def matrix(self) -> Tensor:
+        """See `Change`."""
+        return self.up @ self.down
+
     def __call__(self, values: Tensor) -> Tensor:
         """See `Change`."""
         return functional.linear(functional.linear(values, self.down), self.up)
@@ -85,10 +93,10 @@ class Hadamard(Change):
         ups = zip(left.chunk(count), right.chunk(count), strict=True)
         return [Hadamard((one, first, other, second), self.scale) for one, other in ups]
 
-    def __call__(self, values: Tensor) -> Tensor:
+    def matrix(self) -> Tensor:
         """See `Change`."""
         left, first, right, second = self.factors
-        return functional.linear(values, (left @ first) * (right @ second))
+        return (left @ first) * (right @ second)
 
 
 class Kronecker(Change):
@@ -106,6 +114,10 @@ class Kronecker(Change):
         if len(left) % count:
             return Dense((torch.kron(left, right),), self.scale).split(count)
         return [Kronecker((part, right), self.scale) for part in left.chunk(count)]
+
+    def matrix(self) -> Tensor:
+        """See `Change`."""
+        return torch.kron(*self.factors)
 
     def __call__(self, values: Tensor) -> Tensor:
         """See `Change`."""
@@ -125,9 +137,9 @@ class Dense(Change):
         """See `Change`."""
         return [Dense((part,), self.scale) for part in self.factors[0].chunk(count)]
 
-    def __call__(self, values: Tensor) -> Tensor:
+    def matrix(self) -> Tensor:
         """See `Change`."""
-        return functional.linear(values, self.factors[0])
+        return self.factors[0]
 
 
 class Product:
@@ -142,12 +154,22 @@ class Product:
 
     def __call__(self, module: Any, given: tuple[Tensor, ...], result: Tensor) -> Tensor:
         """Return the layer's result with the products added."""
-        values, kept = given[0], self.used[0].factors[0]
-        if (kept.device, kept.dtype) != (values.device, values.dtype):
-            self.used = [change.to(values) for change in self._changes]
-        for change in self.used:
-            result = result + change(values)
+        for change in self._beside(given[0]):
+            result = result + change(given[0])
         return result
+
+    def merged(self, weight: Tensor) -> Tensor:
+        """Return a copy of a layer's matrix with the changes added."""
+        for change in self._beside(weight):
+            weight = weight + change.matrix()
+        return weight
+
+    def _beside(self, like: Tensor) -> Sequence[Change]:
+        """Return the changes on the device of `like` and in its precision."""
+        kept = self.used[0].factors[0]
+        if (kept.device, kept.dtype) != (like.device, like.dtype):
+            self.used = [change.to(like) for change in self._changes]
+        return self.used
 
 
 def _side_by_side(changes: Sequence[Change]) -> list[Change]:

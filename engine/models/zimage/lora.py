@@ -1,7 +1,7 @@
 """LoRA files on top of a transformer: found by name, cached, and added to the outputs of its layers.
 
-What a file changes is added beside the layer: nothing is merged and nothing has to be undone, whatever form
-the layer keeps its weights in.
+What a file changes is added beside the layer, or where a block is compiled to a copy of its matrix: nothing
+has to be undone, whatever form the layer keeps its weights in.
 """
 
 from collections.abc import Iterator

@@ -10,7 +10,8 @@ from torch._inductor import compile_fx
 from engine.memory.sizes import Weights
 from engine.memory.streaming import Streamer
 from engine.memory.weights import FAST, pack_linears
-from engine.models.zimage.block import Block
+from engine.models.zimage.block import Block, run_block
+from engine.models.zimage.changes import Pair, Product
 from engine.models.zimage.compiling import Compiled, compiled
 from engine.models.zimage.denoiser import WARM_CAPTIONS, Denoiser
 from engine.models.zimage.pipeline import ZImagePipeline
@@ -115,6 +116,29 @@ def test_a_block_with_a_changed_layer_is_computed_uncompiled(graphs: list[torch.
     ours = block(tokens, rope, block.modulation(time)[:, :, None])
     torch.testing.assert_close(ours, module(tokens, None, rope, time), atol=1e-5, rtol=1e-5)
     assert graphs == []
+
+
+def test_a_block_with_lora_files_is_computed_by_the_graph_that_serves_without_them(
+    graphs: list[torch.fx.GraphModule],
+) -> None:
+    module, (tokens, rope, time) = made(), inputs()
+    run = compiled([Block(module, real_rope=True)], LIKE)
+    block = Block(module, real_rope=True, run=run or run_block)
+    factors = block.modulation(time)[:, :, None]
+    block(tokens, rope, factors)
+    known, before = len(graphs), module.attention.to_k.weight.clone()
+    layers = (module.attention.to_k, module.attention.to_out[0], module.feed_forward.w1)
+    hooks = []
+    for layer in layers:
+        up, down = torch.randn(layer.out_features, 3) * 0.1, torch.randn(3, layer.in_features) * 0.1
+        hooks.append(layer.register_forward_hook(Product([(Pair((up, down)), 0.7)])))
+    expected = module(tokens, None, rope, time)
+    torch.testing.assert_close(block(tokens, rope, factors), expected, atol=1e-4, rtol=1e-4)
+    assert len(graphs) == known
+    for hook in hooks:
+        hook.remove()
+    assert block.is_fused
+    assert torch.equal(module.attention.to_k.weight, before)
 
 
 def test_warming_up_compiles_the_shapes_that_are_drawn(

@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
+from engine.models.zimage.changes import Change, Dense, Hadamard, Kronecker, Pair, Product
 from engine.models.zimage.pipeline import ZImagePipeline
 from tests.engine.zimage.conftest import Task, sampled
 from tests.engine.zimage.lora_folder import DOWN, LAYER, OTHER, RANK, SIDE, UP, Folder, near, noise, pair
@@ -146,6 +148,23 @@ def test_loha_of_one_matrix_for_query_key_and_value_is_taken_apart(folder: Folde
 def test_whole_differences_are_applied(folder: Folder) -> None:
     folder.save({f"diffusion_model.{LAYER}.diff": noise(SIDE, SIDE)})
     assert near(folder.added(weight=-0.5), -0.5 * noise(SIDE, SIDE))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Pair((torch.randn(6, 2), torch.randn(2, 8))),
+        Hadamard((torch.randn(6, 2), torch.randn(2, 8), torch.randn(6, 3), torch.randn(3, 8))),
+        Kronecker((torch.randn(2, 4), torch.randn(3, 2))),
+        Dense((torch.randn(6, 8),)),
+    ],
+    ids=lambda change: type(change).__name__,
+)
+def test_what_is_added_to_a_matrix_is_what_is_added_beside_it(change: Change) -> None:
+    values, weight = torch.randn(5, 8), torch.randn(6, 8)
+    product = Product([(change, 0.5)])
+    beside = product(None, (values,), functional.linear(values, weight))
+    torch.testing.assert_close(functional.linear(values, product.merged(weight)), beside)
 
 
 def test_kinds_add_up_in_one_layer(folder: Folder) -> None:
