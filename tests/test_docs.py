@@ -2,6 +2,8 @@
 
 import os
 import re
+import tomllib
+from itertools import chain
 from pathlib import Path
 from typing import get_args
 
@@ -161,6 +163,32 @@ def test_the_fault_tables_are_those_that_are_tried() -> None:
     tests = Path(__file__).parent
     for name in re.findall(r"`((?:bot|engine|web|discord|telegram)/[\w/]+\.py)`", others):
         assert list(tests.glob(f"{name}")) or list(tests.glob(f"adapters/{name}")), name
+
+
+def test_every_threat_names_a_test_that_is_there() -> None:
+    text = (ROOT / "docs" / "security.md").read_text("utf-8")
+    rows = re.findall(r"^\| (?!who \|)(.+) \|$", text, re.MULTILINE)
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    there = set(re.findall(r"def (test_\w+)", sources))
+    named = [set(re.findall(r"`(test_\w+)`", row)) for row in rows]
+    assert [row for row, tests in zip(rows, named, strict=True) if not tests] == []
+    assert set().union(*named) - there == set()
+
+
+def test_every_dependency_has_its_version_in_constraints() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    names = {match[0].lower().replace("-", "_") for each in wanted if (match := re.match(r"[\w.-]+", each))}
+    files = [
+        ROOT / "constraints.txt",
+        ROOT / ".ci" / "spandrel.txt",
+    ]  # the second of an environment of its own
+    pinned = {
+        name.lower().replace("-", "_")
+        for file in files
+        for name in re.findall(r"^([\w.-]+)==", file.read_text("utf-8"), re.MULTILINE)
+    }
+    assert names - pinned == {"setuptools"}  # which comes with the environment
 
 
 def test_the_page_on_upscaling_states_the_limits() -> None:

@@ -3,11 +3,14 @@
 Knows files and SQLite's own copying; knows no table.
 """
 
+import errno
+import lzma
 import os
 import sqlite3
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path, PurePosixPath
@@ -22,6 +25,19 @@ BEFORE = "before-restore-"
 PASSED_OVER = (lock.NAME, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
 ARCHIVES = (".zip", ".part", ".bak")
 """Suffixes of what is itself a copy, perhaps the very archive that is being written."""
+
+
+_BROKEN = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    OSError,
+)
+"""What `zipfile` raises for an archive with wrong bytes in it; `OSError` for a disk that is full, too."""
 
 
 class BackupError(Exception):
@@ -70,7 +86,9 @@ def restore(directory: Path, file: Path) -> Path | None:
             with zipfile.ZipFile(file) as archive:
                 _check_names(archive, file)
                 archive.extractall(new)
-        except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError) as error:
+        except _BROKEN as error:
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+                raise
             raise BackupError(f"{file} is not a whole backup: {error}") from None
         _check_database(new / DATABASE, file)
         (new / DATABASE).chmod(0o600)

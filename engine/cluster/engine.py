@@ -9,7 +9,7 @@ import logging
 import secrets
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -18,10 +18,11 @@ from nats.aio.msg import Msg
 from engine.cluster import wire
 from engine.cluster.broker import LEASE, PIECE, STREAM, UNREACHED, Access, BrokerError, Connection
 from engine.cluster.presence import BEAT, Presence, Present, Roster
+from engine.pictures import codec
 from engine.runtime.events import EventStream
 from engine.runtime.messages import Failed
 from engine.runtime.process import EngineState
-from engine.types import EngineLost, Event, Optimize, Picture, Progress, PromptReady, Task
+from engine.types import LONGEST_UPSCALED, EngineLost, Event, Optimize, Picture, Progress, PromptReady, Task
 
 COMPARED = 30.0
 """Seconds between two looks at whether the broker still has every open task."""
@@ -305,6 +306,8 @@ class ClusterEngine:
             run.ready = event
             run.events.put(event, last=False)
         elif isinstance(event, Progress):
+            if event.preview is not None and codec.size_of(event.preview) is None:
+                event = replace(event, preview=None)
             run.events.put(event, last=False)
 
     async def _conclude(self, message: Msg, run: _Run) -> None:
@@ -336,8 +339,11 @@ class ClusterEngine:
         if isinstance(last, Picture):
             if header := (message.headers or {}).get("File"):
                 last = wire.with_file(last, await self._connection.fetch(header))
-            if not last.png.startswith(b"\x89PNG"):
+            size = codec.size_of(last.png) if last.png.startswith(b"\x89PNG") else None
+            if size is None:
                 raise ValueError("the picture is no PNG file")
+            if size != (last.width, last.height) or max(size) > LONGEST_UPSCALED:
+                raise ValueError("the picture has another size than it says")
         return [*before, last]
 
     async def _heard_worker(self, message: Msg) -> None:

@@ -216,6 +216,8 @@ def _head(file: Path) -> dict[str, Any]:
             if length > size:
                 raise ValueError("its header is longer than the file")
             values: dict[str, Any] = json.loads(stream.read(length))
+        if not isinstance(values.get(METADATA, {}), dict):
+            raise ValueError("its metadata are no object")
         ends = [entry["data_offsets"][1] for name, entry in values.items() if name != METADATA]
         whole = 8 + length + max(ends, default=0)
         if size != whole:

@@ -43,6 +43,16 @@ def opened(data: bytes) -> Image.Image:
         raise EngineError("bad_input", "the picture cannot be read; send a PNG, JPEG or WebP file") from error
 
 
+def size_of(data: bytes) -> tuple[int, int] | None:
+    """Return the size in pixels that an encoded picture's header gives; None for what is no picture."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return Image.open(BytesIO(data), formats=FORMATS).size
+    except (*BROKEN_FILE, Image.DecompressionBombError):
+        return None
+
+
 def fit(image: Image.Image, width: int, height: int) -> Image.Image:
     """Scale and crop around the centre to exactly `width`×`height`."""
     if image.size == (width, height):

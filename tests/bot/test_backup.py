@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import zipfile
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -136,6 +137,30 @@ def test_an_archive_that_names_files_elsewhere_is_refused(tmp_path: Path, name: 
 def test_what_is_no_archive_is_one_line(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "bad.zip").write_bytes(data)
     with pytest.raises(BackupError, match="not a whole backup"):
+        restore(tmp_path / "b", tmp_path / "bad.zip")
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (
+            lambda data: data.replace(b"PK\1\2\x14\3\x14\0\0\0\x08\0", b"PK\1\2\x14\3\x14\0\0\0\x63\0"),
+            "method",
+        ),
+        (lambda data: data.replace(b"PK\1\2\x14\3\x14\0\0\0", b"PK\1\2\x14\3\x14\0\1\0"), "password"),
+        (lambda data: data[:60] + b"\xff" * 40 + data[100:], "decompressing"),
+    ],
+    ids=["another way of packing", "encrypted", "wrong bytes"],
+)
+def test_an_archive_with_wrong_bytes_in_it_is_one_line(
+    tmp_path: Path, damage: Callable[[bytes], bytes], why: str
+) -> None:
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w", zipfile.ZIP_DEFLATED) as whole:
+        whole.writestr(DATABASE, bytes(range(256)) * 40)
+    data = (tmp_path / "bad.zip").read_bytes()
+    assert damage(data) != data
+    (tmp_path / "bad.zip").write_bytes(damage(data))
+    with pytest.raises(BackupError, match=f"not a whole backup: .*{why}"):
         restore(tmp_path / "b", tmp_path / "bad.zip")
 
 

@@ -142,6 +142,7 @@ def test_a_shard_cut_short_is_named_with_its_length(model: Path) -> None:
     [
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "it is a Git LFS pointer"),
         (b"<!doctype html><html>Sign in</html>", "its header is longer than the file"),
+        (b"\x12\0\0\0\0\0\0\0" + b'{"__metadata__":7}', "its metadata are no object"),
         (b"", "unpack requires a buffer of 8 bytes"),
         (b"\x02\0\0\0\0\0\0\0[]", "cannot be read"),
         (b"\x0a\0\0\0\0\0\0\0" + b'{"a": 1}  ', "cannot be read"),

@@ -1,6 +1,8 @@
 """Who draws what: several workers and bots on one broker, fast and slow cards, files, cancels, strangers."""
 
 import asyncio
+import struct
+import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
@@ -17,7 +19,7 @@ from engine.cluster.presence import Presence
 from engine.cluster.worker import ClusterWorker
 from engine.fake import FakeEngine, striped
 from engine.runtime.messages import Failed
-from engine.types import EngineError, Generate, Picture, Progress, Upscale
+from engine.types import EngineError, Event, Generate, Picture, Progress, Upscale
 from tests.contracts.engine_contract import picture, played
 from tests.engine.cluster.fleet import SMALL, Server, cluster, needs_broker, serving, sleeping, until, working
 
@@ -131,12 +133,17 @@ async def test_a_large_upload_and_a_large_picture_pass(server: Server) -> None:
     assert len(made.png) > 5 * PIECE
 
 
+def shown(step: int) -> bytes:
+    """Return the preview of a step."""
+    return striped(f"step {step}", 8, 8)
+
+
 async def test_previews_arrive_with_their_steps(server: Server) -> None:
     class Previewing(FakeEngine):
         async def run(self, task: Any) -> Any:
             async with aclosing(super().run(task)) as events:
                 async for event in events:
-                    yield replace(event, preview=b"%d" % event.step) if isinstance(event, Progress) else event
+                    yield replace(event, preview=shown(event.step)) if isinstance(event, Progress) else event
 
     async def slowly(task: Generate, step: int) -> None:
         await asyncio.sleep(0.01)
@@ -144,8 +151,8 @@ async def test_previews_arrive_with_their_steps(server: Server) -> None:
     async with cluster(server.url) as engine, working(server.url, Previewing(pace=slowly)):
         events = await played(engine, small())
     previews = [(event.step, event.preview) for event in events if isinstance(event, Progress)]
-    assert (8, b"8") in previews
-    assert all(preview == b"%d" % step for step, preview in previews)
+    assert (8, shown(8)) in previews
+    assert all(preview == shown(step) for step, preview in previews)
 
 
 async def test_a_cancelled_task_leaves_its_worker_and_the_broker(server: Server) -> None:
@@ -204,12 +211,44 @@ async def test_a_worker_that_differs_from_the_bot_is_named_in_the_log(
     assert "another model" not in caplog.text
 
 
+def bomb(side: int) -> bytes:
+    """Return the start of a PNG that says it is so many pixels wide and high."""
+    whole = striped("a picture", 8, 8)
+    head = struct.pack(">4sIIBBBBB", b"IHDR", side, side, 8, 2, 0, 0, 0)
+    return whole[:12] + head + struct.pack(">I", zlib.crc32(head)) + whole[33:]
+
+
+async def test_a_preview_that_is_no_picture_is_left_out_and_the_picture_comes(server: Server) -> None:
+    async with cluster(server.url) as engine:
+        events: list[Event] = []
+
+        async def draw() -> None:
+            async for event in engine.run(small()):
+                events.append(event)
+
+        drawing = asyncio.create_task(draw())
+        liar = Connection(Access(server.url), "liar")
+        await liar.open()
+        await soon(lambda: any(run.kept for run in engine._runs.values()))
+        [number] = engine._runs
+        await liar.publish(f"event.bot.{number}", wire.pack([Progress(1, 2, b"none")]), {"Try": "1.1"})
+        await soon(lambda: bool(events))
+        assert events == [Progress(1, 2)]
+        await liar.close()
+        async with working(server.url, sleeping(0)):
+            await drawing
+        assert isinstance(events[-1], Picture)
+
+
 @pytest.mark.parametrize(
     "lie",
     [
         b"",
         b"\x80\x04nonsense",
         wire.pack([Picture(b"no picture", 128, 128, 0, 0.0)]),
+        wire.pack([Picture(b"\x89PNG\r\n\x1a\n", 128, 128, 0, 0.0)]),
+        wire.pack([Picture(striped("a picture", 64, 64), 128, 128, 0, 0.0)]),
+        wire.pack([Picture(bomb(30_000), 30_000, 30_000, 0, 0.0)]),
         wire.pack([Failed("lost", "go away")]),
         wire.pack([small()]),
     ],
