@@ -216,11 +216,13 @@ def test_names_come_from_every_language_and_mean_one_thing(
                square: {"default": ["rojo", "forma"]}},
         "xx": {cat: {"tts": ["both"]}, dog: {"tts": ["both"]}},
         "yy": {cat: {"tts": ["gift"]}, dog: {"tts": ["hund"]}},
+        "zz": {cat: {"tts": ["hats"]}},
     }  # fmt: skip
     monkeypatch.setattr(drawings, "FOLDER", tmp_path)
     monkeypatch.setattr(names, "FEWEST", 0)
     files = {f"annotations/{key}/annotations.json": _annotated(table) for key, table in tables.items()}
     write_package("cldr", files)
+    write_package("words", {"index.js": b"export const words = ['hat']"})
     for source in "fn":
         write_package(source, {"chars.json": json.dumps({"1f408": "cat", "1f415": "dog"}).encode()})
     found = names.collected()

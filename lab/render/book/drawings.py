@@ -34,6 +34,10 @@ PACKAGES: dict[str, tuple[str, str]] = {
         "@iconify-json/noto@1.2.9",
         "DQiuXENbun41ch+XPSV55H9FaWKpHTyz46YIKtSaKYD4fIDDzL1tR6H4np/T38jfrTAeI3rcKF0mqHYeZVAuaw==",
     ),
+    "words": (
+        "dale-chall@2.0.1",
+        "PcTrFy9XMcnIaGa3qe8KBL+zSxqR224TDi9WZ2un4o9RAutxAjMaCrQ5BQ5QdB0CyFv/SC/Px4d7ORhaJq6T1Q==",
+    ),
     "cldr": (
         "cldr-annotations-full@48.2.0",
         "DV7A+rEcgUSNTRsVGNGqBZRmAkGfwhGHO5Q1dRwzBoBnVrHWp804JP7/QJdEc66iHmx3+zLWVIMCFLm0lW7PUQ==",
@@ -68,11 +72,16 @@ def archive(source: str) -> Path:
 
 def read_member(source: str, name: str) -> Any:
     """A JSON file of a package."""
+    return json.loads(read_text(source, name))
+
+
+def read_text(source: str, name: str) -> str:
+    """A text of a package."""
     with tarfile.open(archive(source)) as files:
         member = files.extractfile(f"package/{name}")
         if member is None:
             raise FileNotFoundError(f"{archive(source)} has no {name}")
-        return json.load(member)
+        return member.read().decode()
 
 
 @lru_cache(256)

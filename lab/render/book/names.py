@@ -6,6 +6,7 @@ something near of.
 
 import json
 import lzma
+import re
 import tarfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ from pathlib import Path
 from engine.prompts import data
 from engine.prompts.small_world.lexicon import embedded_world, lexicon
 from engine.prompts.small_world.nearest import nearest, unknown_things
-from lab.render.book.drawings import archive, fetch, read_member
+from lab.render.book.drawings import archive, fetch, read_member, read_text
 from lab.render.book.subjects import SUBJECTS
 
 OUT = Path(data.__file__).parent / "names.txt.xz"
@@ -29,6 +30,10 @@ SHORTEST = 3
 """Letters of the shortest name in an alphabet: shorter ones mean too much elsewhere."""
 LONGEST = 20
 """Letters of the longest name: who types `tree that sheds its leaves`?"""
+MORE = {"fee", "must", "seen", "slang", "trailer"}
+"""English words that are in neither list."""
+NO_ENGLISH = {"negro"}
+"""Words of the lists that are read as Spanish and Portuguese."""
 AGREED = 6
 """How many languages must share a name that is an English word, too."""
 FEWEST = 60
@@ -84,12 +89,13 @@ def _shared(language: Language, signs: str) -> set[str]:
 
 
 def _english_words() -> set[str]:
-    """What means something else in English: the keywords of all emoji."""
-    with tarfile.open(archive("cldr")) as files:
-        file = files.extractfile("package/annotations/en/annotations.json")
-        found: Language = json.load(file)["annotations"]["annotations"] if file else {}
+    """What means something else in English: the keywords of all emoji, and 2,900 familiar words."""
+    found: Language = read_member("cldr", "annotations/en/annotations.json")["annotations"]["annotations"]
     keywords = {word.casefold() for each in found.values() for words in each.values() for word in words}
-    return keywords | {word for text in keywords for word in text.split()} | {"must"}
+    keywords |= {word for text in keywords for word in text.split()}
+    familiar = set(re.findall(r"'([a-z]+)'", read_text("words", "index.js")))
+    many = {f"{word}{ending}" for word in familiar for ending in ("s", "es")}
+    return (keywords | familiar | many | MORE) - NO_ENGLISH
 
 
 def _of(language: Language, sign: str) -> Mapping[str, list[str]]:

@@ -153,8 +153,11 @@ def test_a_wish_is_read_in_any_language_of_cldr(wish: str, prompt: str) -> None:
     assert optimize(wish, embedded_world()).text == prompt
 
 
-def test_english_is_read_as_english_where_another_language_has_the_word() -> None:
-    assert optimize("a gift", embedded_world()).notes == ("outside-world",)
+@pytest.mark.parametrize(
+    "word", ["gift", "get", "more", "each", "had", "skip", "ran", "teach", "logs", "pies"]
+)
+def test_english_is_read_as_english_where_another_language_has_the_word(word: str) -> None:
+    assert optimize(f"{word} {word}", embedded_world()).notes == ("outside-world",)
 
 
 @pytest.mark.parametrize(("wish", "prompt", "negative"), REFUSALS)
