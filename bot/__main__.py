@@ -140,9 +140,7 @@ def _imagine(
     The prompt may hold flags, as in a chat: --seed 7 --ar 16:9 --count 2.
     """
     settings = _settings(context, file)
-    prompt = " ".join(words)
-    if not prompt.strip():
-        raise UsageError("imagine needs a prompt")
+    prompt = _prompt("imagine", words)
     if not out.absolute().parent.is_dir():
         raise UsageError(f"--out {out}: there is no such folder; make it first")
     if not os.access(out if out.exists() else out.absolute().parent, os.W_OK):
@@ -161,9 +159,7 @@ def _optimize(
     file: ConfigFile = None,
 ) -> None:
     """Print the precise prompt for a rough one, in any language."""
-    settings, prompt = _settings(context, file), " ".join(words)
-    if not prompt.strip():
-        raise UsageError("optimize needs a prompt")
+    settings, prompt = _settings(context, file), _prompt("optimize", words)
     print(asyncio.run(wiring.rewrite(settings, prompt)))
 
 
@@ -305,6 +301,19 @@ def _in_cluster(settings: Config) -> Config:
         )
     wiring.check_cluster_extra()
     return settings
+
+
+def _prompt(command: str, words: Sequence[str]) -> str:
+    """Return the words as one prompt; raises `UsageError` where nothing of it is seen, or it is a picture."""
+    prompt = " ".join(words)
+    if not "".join(filter(str.isprintable, prompt)).strip():
+        raise UsageError(f"{command} needs a prompt")
+    # Path.is_file raises where a text is too long for a name.
+    if Path(prompt).suffix.lower() in filter(None, imagine.FORMS) and os.path.isfile(prompt):  # noqa: PTH113
+        raise UsageError(
+            f"{prompt} is a picture: {command} takes words; `info` prints a picture's parameters"
+        )
+    return prompt
 
 
 def _outside(settings: Config) -> "wizard.Outside":

@@ -6,6 +6,7 @@ Decides whether starting a platform again can help; knows no chat service.
 import asyncio
 import errno
 import logging
+import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -112,6 +113,7 @@ def _remedy(name: str, error: BaseException) -> str | None:
         return str(error)
     listening = isinstance(error, socket.gaierror) or (isinstance(error, OSError) and error.errno in UNUSABLE)
     if listening and name in ADDRESSES:
-        reason = getattr(error, "strerror", error)
+        # asyncio's own words differ by version and repeat the address.
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         return f"{name}: {reason}; set {ADDRESSES[name]}, or stop the other program"
     return None

@@ -103,6 +103,9 @@ def test_the_configuration_is_named_before_or_after_the_command(bot: Bot, tmp_pa
     assert done.err.startswith(f"{tmp_path / 'c.toml'}: web.port")
 
 
+PICTURE = Path(__file__).parents[2] / "docs" / "images" / "chat.png"
+
+
 @pytest.mark.parametrize(
     ("words", "environment", "reason"),
     [
@@ -113,6 +116,8 @@ def test_the_configuration_is_named_before_or_after_the_command(bot: Bot, tmp_pa
         (["imagine", "a cat", "--out", "/no/such/folder/cat.png"], {}, "no such folder"),
         (["imagine", "a cat", "--out", "cat.gif"], {}, "written as .png, .jpg, .jpeg, .webp, not as .gif"),
         (["optimize", " "], {}, "needs a prompt"),
+        (["optimize", "\u200b\u2060"], {}, "needs a prompt"),
+        (["imagine", str(PICTURE), "--out", "cat.png"], {}, "chat.png is a picture: imagine takes words"),
         (["optimize", "a cat"], {"MODEL__NAME": "/no/such/model"}, "no such folder"),
         (["imagine", "a cat", "--out", "cat.png"], {"MODEL__NAME": "./model"}, "no such folder"),
         (["run"], {"MODEL__NAME": "tests/model"}, "no such folder"),

@@ -170,6 +170,7 @@ async function press(action, card) {
   if (verb === "delete") return chat.putAway(card, () => remove(action));
   try {
     const answer = await ask(`api/jobs/${job}/actions`, { verb, index, value, message: messageId() });
+    if (answer.job && answer.job !== job) chat.follow(true); // to what the press has begun
     if (answer.draft) await composer.edit(answer.draft);
     else if (PANELS.has(verb) && answer.reply) await turned(verb, answer.reply, card);
     else if (verb === "favourite") chat.announce(answer.reply);

@@ -144,6 +144,15 @@ async def test_what_a_button_of_a_high_card_answers_is_in_view(site: Site, brows
         await expect(card.locator(".notice .text")).to_be_in_viewport()
 
 
+async def test_what_a_button_of_an_older_card_begins_comes_into_view(site: Site, browser: Browser) -> None:
+    async with visiting(browser, site.url, viewport={"width": 390, "height": 700}) as visitor:
+        older = await visitor.say("a cat")
+        await visitor.picture(older)
+        await visitor.picture(await visitor.say("a dog"))
+        await visitor.press(older, "reroll")
+        await expect(visitor.cards.nth(2).locator(".picture")).to_be_in_viewport()
+
+
 async def test_a_picture_opens_in_full_size_and_escape_closes_it(visitor: Visitor) -> None:
     card = await visitor.say("a cat")
     address = await visitor.picture(card)
