@@ -190,7 +190,7 @@ def _backup(
     """Write the data folder into one file, also while the bot runs."""
     settings = _settings(context, file)
     size = backup.backup(settings.data_dir, target, pictures)
-    print(f"{target}: {size / 1024**2:,.1f} MiB")
+    print(f"{target}: {size / 1024:,.0f} KiB")
 
 
 @app.command("restore")
