@@ -111,9 +111,10 @@ def _remedy(name: str, error: BaseException) -> str | None:
     """Return what the operator can do about a failure, None where it may pass by itself."""
     if isinstance(error, ConfigError):
         return str(error)
-    listening = isinstance(error, socket.gaierror) or (isinstance(error, OSError) and error.errno in UNUSABLE)
-    if listening and name in ADDRESSES:
-        # asyncio's own words differ by version and repeat the address.
-        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
-        return f"{name}: {reason}; set {ADDRESSES[name]}, or stop the other program"
+    if name in ADDRESSES and isinstance(error, OSError):
+        is_no_name = isinstance(error, socket.gaierror)
+        if is_no_name or error.errno in UNUSABLE:
+            # asyncio's own words differ by version and repeat the address.
+            reason = error.strerror if is_no_name else os.strerror(error.errno or 0)
+            return f"{name}: {reason}; set {ADDRESSES[name]}, or stop the other program"
     return None
