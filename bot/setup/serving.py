@@ -6,7 +6,6 @@ Decides whether starting a platform again can help; knows no chat service.
 import asyncio
 import errno
 import logging
-import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -20,7 +19,12 @@ FIRST_PAUSE = 5.0
 LAST_PAUSE = 300.0
 STEADY = 60.0
 """Seconds after which a platform counts as one that served: a failure after them is the first again."""
-UNUSABLE = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
+UNUSABLE = {
+    errno.EADDRINUSE: "Address already in use",
+    errno.EADDRNOTAVAIL: "no address of this machine",
+    errno.EACCES: "Permission denied",
+}
+"""Why an address cannot be taken: asyncio's words differ by version, Windows has none for these numbers."""
 ADDRESSES = {"web": "web.host and web.port", "telegram": "telegram.webhook_listen"}
 """The settings that say where a platform listens."""
 
@@ -113,8 +117,7 @@ def _remedy(name: str, error: BaseException) -> str | None:
         return str(error)
     if name in ADDRESSES and isinstance(error, OSError):
         is_no_name = isinstance(error, socket.gaierror)
-        if is_no_name or error.errno in UNUSABLE:
-            # asyncio's own words differ by version and repeat the address.
-            reason = error.strerror if is_no_name else os.strerror(error.errno or 0)
+        reason = error.strerror if is_no_name else UNUSABLE.get(error.errno or 0)
+        if reason:
             return f"{name}: {reason}; set {ADDRESSES[name]}, or stop the other program"
     return None

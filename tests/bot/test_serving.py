@@ -73,7 +73,7 @@ async def served(*platforms: Failing) -> None:
 
 
 BAD = ConfigError("chat.token is not accepted; copy it anew")
-TAKEN = OSError(errno.EADDRINUSE, "address already in use")
+TAKEN = OSError(errno.EADDRINUSE, "error while attempting to bind on address ('127.0.0.1', 7860)")
 
 
 async def test_a_bad_token_is_logged_once_and_is_that_platforms_alone(
@@ -119,7 +119,7 @@ async def test_an_address_in_use_is_that_platforms_alone_and_tried_again(
 ) -> None:
     taken, good = Failing("web", TAKEN), Failing("chat")
     await serve(paused, taken, good, until=lambda _: served(taken, good))
-    assert "web.port" in caplog.text
+    assert "web: Address already in use; set web.host and web.port, or stop the other" in caplog.text
     assert "Traceback" not in caplog.text
 
 
