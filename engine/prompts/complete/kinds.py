@@ -20,6 +20,7 @@ ACCESSORIES = frozenset({"clothing", "weather"})
 DESCRIBING = MODIFIERS | {"measure", "skip", "vague", "time", "style", "camera"}
 OPEN = NAMES | {"nature", "weather"}
 """What has a light of its own, or is known by its name."""
+NAME = re.compile(r"\b[A-Z]\w+ [A-Z]\w")
 
 
 def kind_of(prompt: str) -> str:
@@ -49,8 +50,10 @@ def kind_of(prompt: str) -> str:
 def sole_subject(prompt: str) -> Entry | None:
     """Return the one thing that a prompt shows, None where it says anything of where, how many or what else.
 
-    Every word has to be known: what an addition may contradict could hide in an unknown one.
+    Every word has to be known, and no name: what an addition may contradict could hide in an unknown one.
     """
+    if NAME.search(QUOTED.sub(" ", prompt)):
+        return None
     plain = _phrases().sub(" ", QUOTED.sub(" ☐ ", prompt).casefold())
     if HAN.search(plain):
         return _sole([(token.text, token.entries) for token in certain(bilingual_lexicon().segment(plain))])

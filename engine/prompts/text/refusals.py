@@ -15,9 +15,9 @@ STOPS = (
     "where|next|for|as|through|behind|standing|sitting|walking|running|looking|wearing|holding"
 )
 DENIED = (
-    rf"((?:(?!(?:{STOPS})\b)[\w'’-]+)(?:\s+(?!(?:{STOPS}|\w+ing)\b)[\w'’-]+){{0,3}}"
+    rf"((?:(?!(?:{STOPS})\b)[\w'’-]+)(?:\s+(?!(?:{STOPS}|please|\w+ing)\b)[\w'’-]+){{0,3}}"
     r"(?:\s+(?:and|or|nor)\s+(?!(?:an?|the|one|two|three|some|my|no)\b)[\w'’-]+){0,3})"
-    rf"(?=\s*(?:$|[{BREAKS}])|\s+(?:in|on|at|around|near|with|and|but)\b)"
+    rf"(?=\s*(?:$|[{BREAKS}])|\s+(?:in|on|at|around|near|with|and|but|please)\b)(?:\s+please\b)?"
     r"(?:\s+(?:in|on|around|near|with) (?:it|them|him|her|sight|view|there)\b)?"
 )
 ANY = r"(?:too\s+|very\s+|any\s+|an?\s+(?:single\s+)?|(?:the|their|his|her|its)\s+)?"

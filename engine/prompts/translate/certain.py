@@ -80,8 +80,6 @@ def _checked(tokens: Sequence[Token], at: int) -> Token:
     )
     if token.text == "在" and following.is_a("doing") and not any(map(_is_place, tokens[at + 1 :])):
         return Token("正", (Entry("skip", ""),))
-    if token.text == "地" and before.is_a("quality") and following.is_a("doing"):
-        return Token("得", (Entry("skip", ""),))
     if token.text in words("joining") and any(each.text in words("alike") for each in tokens[at + 1 :]):
         return Token(token.text, (Entry("negator", ""),))
     is_counted = token.is_a("measure") and before.is_a("number")

@@ -45,6 +45,7 @@ REFUSED = [
     ("a beach at noon, no people", "a beach at noon", "people"),
     ("a street, without cars or people, rain", "a street, rain", "cars, people"),
     ("draw a hill, but no birds please", "a hill", "birds"),
+    ("no people please, just a beach", "just a beach", "people"),
     ("a kitchen, no people in it", "a kitchen", "people"),
     ("no watermark, no text: a fox", "a fox", "watermark, text"),
     ("a bouquet, anything but roses", "a bouquet", "roses"),
