@@ -8,6 +8,7 @@ import json
 import lzma
 import re
 import tarfile
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,8 +33,6 @@ LONGEST = 20
 """Letters of the longest name: who types `tree that sheds its leaves`?"""
 MORE = {"fee", "must", "seen", "slang", "trailer"}
 """English words that are in neither list."""
-NO_ENGLISH = {"negro"}
-"""Words of the lists that are read as Spanish and Portuguese."""
 AGREED = 6
 """How many languages must share a name that is an English word, too."""
 FEWEST = 60
@@ -63,7 +62,8 @@ def collected() -> dict[str, set[str]]:
                 if (len(name) >= SHORTEST or name > ALPHABETS) and len(name) <= LONGEST:
                     meanings[name][english] += 1
     found = {english: set(each) for english, each in known.items()}
-    found |= {english: set() for english in SHAPES}
+    forms = tomllib.loads((Path(__file__).parent / "colours.toml").read_text("utf-8"))
+    found |= {english: set(text.split()) for english, text in forms.items()}
     for name, counts in meanings.items():
         most, *others = sorted(counts, key=lambda english: -counts[english])
         if counts[most] < AGREED and name in english_words:
@@ -95,7 +95,7 @@ def _english_words() -> set[str]:
     keywords |= {word for text in keywords for word in text.split()}
     familiar = set(re.findall(r"'([a-z]+)'", read_text("words", "index.js")))
     many = {f"{word}{ending}" for word in familiar for ending in ("s", "es")}
-    return (keywords | familiar | many | MORE) - NO_ENGLISH
+    return keywords | familiar | many | MORE
 
 
 def _of(language: Language, sign: str) -> Mapping[str, list[str]]:
