@@ -22,8 +22,9 @@ class Edit(discord.ui.Modal):
     """A job's prompt to be edited; what is sent off arrives as an interaction of its own."""
 
     def __init__(self, texts: Texts, locale: str, job: int, reply: Reply) -> None:
+        what = "change" if _EDIT.match(reply.prefill) else "edit"
         super().__init__(
-            title=texts.say(locale, "discord-edit-title"), timeout=LIFE, custom_id=f"zi-edit:{job}"
+            title=texts.say(locale, f"discord-{what}-title"), timeout=LIFE, custom_id=f"zi-edit:{job}"
         )
         words: discord.ui.TextInput[Any] = discord.ui.TextInput(
             style=discord.TextStyle.paragraph,
@@ -31,7 +32,7 @@ class Edit(discord.ui.Modal):
             default=_EDIT.sub("", reply.prefill.removeprefix(COMMAND))[:LONGEST],
             max_length=LONGEST,
         )
-        label = texts.say(locale, "discord-edit-label")
+        label = texts.say(locale, f"discord-{what}-label")
         self.add_item(discord.ui.Label(text=label, description=reply.text, component=words))
 
 

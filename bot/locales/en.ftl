@@ -38,7 +38,7 @@ cancelled-jobs = Cancelled { $count ->
 }.
 deleted = Deleted.
 edit = Change what you like and send it again.
-edit-words = Say behind this what to change in the picture, such as “make it night”.
+edit-words = Say what to change in the picture, such as “make it night”.
 favourite-on = ⭐ Job #{ $job } is a favourite now; it stays when older pictures are removed.
 favourite-off = Job #{ $job } is no longer a favourite.
 
@@ -477,6 +477,8 @@ discord-option-reason = what the person is told
     .name = reason
 discord-edit-title = Edit the prompt
 discord-edit-label = Prompt and flags
+discord-change-title = Change the picture
+discord-change-label = What to change
 discord-comma = { ", " }
 discord-permission-view-channel = View Channel
 discord-permission-send-messages = Send Messages

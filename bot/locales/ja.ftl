@@ -28,7 +28,7 @@ cancelled-left = ページが閉じられました。
 cancelled-jobs = { $count } 件の依頼をキャンセルしました。
 deleted = 削除しました。
 edit = 書き直して、もう一度送ってください。
-edit-words = この後に、変えたい所を書いてください。例：「夜にして」
+edit-words = 画像の変えたい所を書いてください。例：「夜にして」
 favourite-on = ⭐ 依頼 #{ $job } をお気に入りにしました。古い画像を整理しても残ります。
 favourite-off = 依頼 #{ $job } をお気に入りから外しました。
 
@@ -425,6 +425,8 @@ discord-option-reason = 本人に伝える理由
     .name = 理由
 discord-edit-title = プロンプトの編集
 discord-edit-label = プロンプトとフラグ
+discord-change-title = 画像を変える
+discord-change-label = 変えたい所
 discord-comma = 、
 discord-permission-view-channel = チャンネルを見る
 discord-permission-send-messages = メッセージを送信

@@ -28,7 +28,7 @@ cancelled-left = 你关闭了页面。
 cancelled-jobs = 已取消 { $count } 个任务。
 deleted = 已删除。
 edit = 改好之后再发一次就行。
-edit-words = 在后面写要改什么，比如“改成夜晚”。
+edit-words = 请写要改什么，比如“改成夜晚”。
 favourite-on = ⭐ 任务 #{ $job } 已收藏，清理旧图时会保留。
 favourite-off = 任务 #{ $job } 已取消收藏。
 
@@ -427,6 +427,8 @@ discord-option-reason = 告诉对方的原因
     .name = 原因
 discord-edit-title = 编辑描述
 discord-edit-label = 描述和参数
+discord-change-title = 改图
+discord-change-label = 要改什么
 discord-comma = 、
 discord-permission-view-channel = 查看频道
 discord-permission-send-messages = 发送消息
