@@ -5,6 +5,7 @@ tells of a user: no name, no prompt.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from prometheus_client import Counter, Histogram
@@ -29,6 +30,16 @@ CALL = Histogram(
 FAILED_CALL = Counter(
     "zimage_platform_calls_failed", "Replies a platform did not take.", ("platform", "reason")
 )
+
+
+@lru_cache(maxsize=64)
+def _calls(platform: str) -> Histogram:
+    return CALL.labels(platform)
+
+
+def called(platform: str, seconds: float) -> None:
+    """Count a reply that a platform took; it happens dozens of times for each job."""
+    _calls(platform).observe(seconds)
 
 
 def drawn(report: Mapping[str, Any]) -> None:

@@ -144,8 +144,9 @@ class Delivery:
         if reply is None:
             return
         try:
-            with metrics.CALL.labels(platform.name).time():
-                lane.address = await platform.show(lane.address, reply)
+            begun = time.perf_counter()
+            lane.address = await platform.show(lane.address, reply)
+            metrics.called(platform.name, time.perf_counter() - begun)
         except Gone as gone:
             log.warning("job %d: its message on %s is out of reach for good: %s", job, platform.name, gone)
             metrics.FAILED_CALL.labels(platform.name, "Gone").inc()

@@ -106,6 +106,8 @@ def edit_note(texts: Texts, job: Job) -> str:
 def missed(texts: Texts, profile: ModelProfile, ready: PromptReady, locale: str) -> str:
     """Return what of the words could not be drawn and what was drawn in its place, in one line."""
     notes = [note for note in ready.notes if _code(note) in MISSED]
+    if not notes:
+        return ""
     sentences = _sentences(texts, locale, notes, near(profile, ready, locale))
     return texts.say(locale, "language-gap").join(sentences)
 

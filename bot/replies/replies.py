@@ -17,6 +17,7 @@ from bot.requests.tasks import edited, has_picture, picture_variation
 from bot.storage.accounts import Ban
 from bot.storage.stats import Stats
 from bot.types import Image, Job, Params, Refused, Reply, User
+from engine.lru import LruDict
 from engine.types import ModelProfile, Worker
 
 # Codes of what a user's words or pictures cannot become: trying again would fail again.
@@ -32,6 +33,7 @@ class Replies:
     def __init__(self, profile: ModelProfile) -> None:
         self.profile = profile
         self.texts = Texts()
+        self._known: LruDict[int, tuple[Job, tuple[str, str, str]]] = LruDict()
         self._keys = Keyboard(self.texts, profile.inpaints)
 
     def waiting(
@@ -62,10 +64,11 @@ class Replies:
 
     def drawing(self, job: Job, step: int, steps: int, preview: Image | None) -> Reply:
         """Show a running job: `step` of `steps` over all its pictures, the used prompt once it is known."""
+        missed, prompt, note = self._lasting(job)
         return Reply(
-            self._missed_first(job, self._working(job, step, steps)),
-            format.cut(format.used(job)),
-            self._small_print(job),
+            missed + self._working(job, step, steps),
+            prompt,
+            note,
             self._described(job, [preview] if preview else []),
             self._keys.open(job),
             progress=(step, steps),
@@ -262,13 +265,19 @@ class Replies:
     def _small_print(self, job: Job) -> str:
         return format.small_print(self.texts, job)
 
+    def _lasting(self, job: Job) -> tuple[str, str, str]:
+        """Return what stays the same from step to step: the lines on top, the prompt, the small print."""
+        known = self._known.get(job.id)
+        if known is None or known[0] is not job:
+            parts = self._missed_first(job, " ")[:-1], format.cut(format.used(job)), self._small_print(job)
+            known = self._known[job.id] = job, parts
+        return known[1]
+
     def _missed_first(self, job: Job, text: str) -> str:
         """Return the text below what of the user's words could not be drawn."""
         return "\n".join(filter(None, (self._missed(job), text)))
 
     def _missed(self, job: Job) -> str:
-        if not job.notes:
-            return ""
         return format.missed(self.texts, self.profile, format.ready(job), job.request.user.locale)
 
     def _near(self, job: Job) -> tuple[str, ...]:

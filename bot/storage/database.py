@@ -84,6 +84,8 @@ class _Together:
         self._connection = connection
         self._together = together
         self._calls: _Calls = []
+        self.rounds = 0
+        """How often it did so, which for the connection that writes is how often it committed."""
         self._doing: asyncio.Task[None] | None = None
 
     async def __call__(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -98,6 +100,7 @@ class _Together:
 
     async def _do(self) -> None:
         while self._calls:
+            self.rounds += 1
             calls, self._calls = [call for call in self._calls if not call.future.cancelled()], []
             try:
                 await self._connection.run(partial(self._together, calls))

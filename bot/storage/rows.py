@@ -5,6 +5,8 @@ import sqlite3
 from dataclasses import asdict, replace
 from typing import Any
 
+import msgspec
+
 from bot.requests.tasks import Resolved
 from bot.types import Address, Job, JobPicture, Params, Request, User
 from engine.types import SEEDS, Variation
@@ -22,15 +24,15 @@ def request_row(request: Request, resolved: Resolved, now: float) -> dict[str, V
         "platform": request.user.platform,
         "event_id": request.event_id,
         "person": request.user.person,
-        "user": _dump(asdict(replace(request.user, account=""))),
+        "user": _dump(replace(request.user, account="")),
         "address_platform": request.address.platform,
         "place": request.address.place,
         "kind": request.kind,
-        "params": _dump(asdict(request.params)),
+        "params": _dump(request.params),
         "image": request.image,
         "parent": request.parent,
         "picture": request.index,
-        "variation": request.variation and _dump(asdict(request.variation)),
+        "variation": request.variation and _dump(request.variation),
         "original": request.original,
         "state": "queued",
         "created": now,
@@ -119,4 +121,4 @@ def _to_variation(values: dict[str, Any] | None) -> Variation | None:
 
 
 def _dump(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return msgspec.json.encode(value).decode()

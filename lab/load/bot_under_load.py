@@ -135,10 +135,7 @@ async def load(
         serving(folder, crowd, [way.platform for way in found], replies, seconds) as (core, store),
     ):
         [(known,)] = await store._db.rows("SELECT coalesce(max(id), 0) FROM jobs")
-        commits: list[int] = []
-        store._db._writer.connection.set_trace_callback(
-            lambda sql: commits.append(1) if sql == "COMMIT" else None
-        )
+        commits = store._db._write.rounds
         running = [asyncio.create_task(each) for each in (core.run(), *(way.serve(core) for way in found))]
         await asyncio.gather(*(way.ready() for way in found))
         clock, cpu = time.perf_counter(), time.process_time()
@@ -153,4 +150,4 @@ async def load(
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-    return Measured(clock, cpu, len(commits), crowd)
+    return Measured(clock, cpu, store._db._write.rounds - commits, crowd)

@@ -4,7 +4,6 @@ Everybody's prompts end with their name, by which the engine knows whose picture
 """
 
 import asyncio
-import gc
 import random
 import time
 from collections import Counter, defaultdict
@@ -129,7 +128,6 @@ class Crowd:
         """Return how many of `most` jobs may still be asked for, and count them."""
         taken = min(most, self.left)
         if self.left > self.jobs // 2 >= self.left - taken or taken == self.left > 0:
-            gc.collect()
             self.memory.append(psutil.Process().memory_info().rss)
         self.left -= taken
         return taken
