@@ -28,7 +28,7 @@ def model(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def no_stopwatch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.memory.estimate.ceiling", lambda device, dtype: 1e9)
+    monkeypatch.setattr("engine.memory.estimate.ceiling", lambda device, dtype, weights: 1e9)
 
 
 def checks_of(**settings: Any) -> list[tuple[str, str, str]]:
