@@ -14,6 +14,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -34,6 +35,7 @@ from bot.types import Refused
 from engine.files import hub
 from engine.models import presets, profiles, sources
 from engine.progress import bars
+from engine.runtime.cards import CardsEngine, cards
 from engine.runtime.process import EngineState, ProcessEngine
 from engine.types import EngineError, ModelProfile, Optimize, PromptReady, Worker, image_tokens
 
@@ -289,7 +291,7 @@ def profile_of(settings: Config) -> ModelProfile:
 
 def _drawing(
     settings: Config, profile: ModelProfile
-) -> "tuple[ProcessEngine | ClusterEngine, Callable[[], Sequence[Worker]]]":
+) -> "tuple[ProcessEngine | CardsEngine | ClusterEngine, Callable[[], Sequence[Worker]]]":
     """Return what draws for a bot that serves, this machine or its cluster, and what names the workers."""
     if not settings.cluster.url:
         return _engine(settings, profile), tuple
@@ -300,11 +302,18 @@ def _drawing(
     return engine, lambda: cluster.workers(engine, profile)
 
 
-def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine:
+def _engine(settings: Config, profile: ModelProfile) -> ProcessEngine | CardsEngine:
+    """Return the engine of this machine: one process, or one for each of several cards."""
     one_picture = image_tokens(profile.base_size, profile.base_size)
     idle = 60 * settings.model.idle_minutes
     growth = round(settings.model.max_growth_gb * 2**30)
-    return ProcessEngine(build.engine_settings(settings), one_picture, idle=idle, growth=growth)
+    chosen = build.engine_settings(settings)
+    devices = cards() if settings.model.device == build.ALL else []
+    engines = [
+        ProcessEngine(replace(chosen, device=device), one_picture, idle=idle, growth=growth)
+        for device in devices or [chosen.device]
+    ]
+    return CardsEngine(engines) if len(engines) > 1 else engines[0]
 
 
 def platforms_of(settings: Config, replies: Replies, phase: Callable[[], str]) -> list[Platform]:

@@ -10,6 +10,8 @@ from bot.types import Params
 from engine.files.loras import LoraFolder
 from engine.types import EngineSettings, ModelProfile, ModelSettings
 
+ALL = "all"
+"""The device that stands for each of several cards."""
 COMPILED = "compiled"
 """The folder in the data folder where torch's compiler keeps its work."""
 
@@ -47,6 +49,7 @@ def defaults(settings: Config, profile: ModelProfile) -> Params:
 def engine_settings(settings: Config) -> EngineSettings:
     """Return the engine's settings."""
     shared = {each.name: getattr(settings.model, each.name) for each in fields(ModelSettings)}
+    shared["device"] = "auto" if shared["device"] == ALL else shared["device"]
     return EngineSettings(
         model=settings.model.name,
         classifier=settings.moderation.classifier,

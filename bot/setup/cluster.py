@@ -21,6 +21,7 @@ from engine.cluster.broker import UNREACHED, Access, BrokerError, Connection
 from engine.cluster.engine import ClusterEngine
 from engine.cluster.presence import BEAT, Presence, Present, Roster, lane
 from engine.cluster.worker import ClusterWorker
+from engine.runtime.cards import CardsEngine
 from engine.runtime.process import ProcessEngine
 from engine.types import ModelProfile, Worker
 
@@ -88,7 +89,7 @@ def workers(engine: ClusterEngine, profile: ModelProfile) -> list[Worker]:
 async def work(
     config: Config,
     profile: ModelProfile,
-    model: ProcessEngine,
+    model: ProcessEngine | CardsEngine,
     device: str,
     stopped: Callable[[], Awaitable[object]],
     joined: Callable[[str], None],

@@ -65,7 +65,7 @@ _SERVER_PATTERN = r"https?://[\w.-]+\S*|https?://\[[0-9a-fA-F:]+\]\S*"
 _SERVER = matching(_SERVER_PATTERN, "an https:// address")
 CHECKS: Mapping[str, Check] = {
     "log_level": one_of("debug", "info", "warning", "error"),
-    "model.device": matching(r"auto|cpu|mps|cuda(:\d+)?", "auto, cpu, mps, cuda or cuda:N"),
+    "model.device": matching(r"auto|all|cpu|mps|cuda(:\d+)?", "auto, all, cpu, mps, cuda or cuda:N"),
     "model.dtype": one_of("auto", "float32", "bfloat16", "float16"),
     "model.threads": between(0, 1024),
     "model.weights": one_of(

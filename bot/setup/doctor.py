@@ -132,7 +132,7 @@ def report_device(found: dict[str, Any], config: Config) -> Iterator[Finding]:
         )
         return
     wanted = config.model.device.partition(":")[0]
-    if wanted not in ("auto", "cpu", found["device"]):
+    if wanted not in ("auto", "all", "cpu", found["device"]):
         fix = (
             f'set model.device = "auto", or install the torch build for {wanted} (pytorch.org, "Get started")'
         )

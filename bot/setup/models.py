@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bot.setup import doctor
+from bot.setup.build import engine_settings
 from bot.setup.config import Config, ConfigError
 from engine.files import hub, published
 from engine.files.hub import RemoteFile
@@ -22,7 +23,7 @@ _LEGEND = (
 
 async def listed(settings: Config) -> list[dict[str, Any]]:
     """Return what there is, with what suits this machine as far as torch starts."""
-    return await doctor.ask("engine.models.presets", settings.model.device) or presets.listed(None)
+    return await doctor.ask("engine.models.presets", engine_settings(settings).device) or presets.listed(None)
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:

@@ -326,8 +326,12 @@ def rotate_real(values: Tensor, rope: Tensor) -> Tensor:
 
 
 def _plain(layers: list[Any]) -> bool:
-    return all(type(layer) is nn.Linear and layer.bias is None and untouched(layer) for layer in layers)
+    # By its dictionary: this is looked at for every layer in every forward.
+    return all(
+        type(layer) is nn.Linear and layer._parameters["bias"] is None and untouched(layer)
+        for layer in layers
+    )
 
 
 def _pointers(layers: list[Any]) -> list[int]:
-    return [layer.weight.data_ptr() for layer in layers]
+    return [layer._parameters["weight"].data_ptr() for layer in layers]
