@@ -31,12 +31,11 @@ def phrases() -> Mapping[str, Any]:
     return table("phrases")
 
 
-@cache
-def names() -> Mapping[str, str]:
-    """The English of names of things and colours in other languages, from Unicode's CLDR."""
+def names() -> Mapping[str, list[str]]:
+    """What things and colours are called in other languages by their English names, from Unicode's CLDR."""
     packed = (Path(__file__).parent / "names.txt.xz").read_bytes()
     lines = [line.split("\t") for line in lzma.decompress(packed).decode().split("\n")]
-    return {name: english for english, *others in lines for name in others}
+    return {english: others for english, *others in lines}
 
 
 def simplified(text: str) -> str:

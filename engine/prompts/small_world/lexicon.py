@@ -166,13 +166,13 @@ def _add_other_languages(words: Lexicon) -> None:
     """
     for particle in GRAMMAR.split():
         words.add(particle, Word("filler"))
-    for name, english in names().items():
+    for english, others in names().items():
         found = [item.word for item in words.items(english)]
         is_known = len(found) == 1 and found[0].kind in {"subject", "colour"}
-        if is_known:
-            words.add(name, found[0])
-        elif not re.search(f"[{HAN}]", name):
-            words.add(name, Word("other", english=english))
+        word = found[0] if is_known else Word("other", english=english)
+        for name in others:
+            if is_known or not re.search(f"[{HAN}]", name):
+                words.add(name, word)
 
 
 @cache
