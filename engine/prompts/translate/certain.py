@@ -78,8 +78,8 @@ def _checked(tokens: Sequence[Token], at: int) -> Token:
         *(tokens[at - 1 : at] or [EDGE]),
         *(tokens[at + 1 : at + 2] or [EDGE]),
     )
-    if token.text == "在" and following.is_a("doing") and not any(map(_is_place, tokens[at + 1 :])):
-        return Token("正", (Entry("skip", ""),))
+    if token.text == "地" and before.is_a("quality") and following.is_a("doing"):
+        return Token("得", (Entry("skip", ""),))
     if token.text in words("joining") and any(each.text in words("alike") for each in tokens[at + 1 :]):
         return Token(token.text, (Entry("negator", ""),))
     is_counted = token.is_a("measure") and before.is_a("number")
@@ -113,7 +113,6 @@ def _checked(tokens: Sequence[Token], at: int) -> Token:
             and token.text[-1] != "在"
             and not any(each.is_a("locative") for each in tokens[:at])
         )
-        or (doing and kinds == {"doing"} and following.text in words("joining"))
         or (token.text in {"上", "下"} and before.of(BEINGS) and following.of(NOUNS))
         or (token.is_a("number") and before.text == following.text)
         or (kinds <= NOUNS and following.text in words("aspect"))
@@ -121,14 +120,7 @@ def _checked(tokens: Sequence[Token], at: int) -> Token:
         or (doing.endswith("ing") and any(each.text == "被" for each in tokens[:at]))
         or (token.text[-1] == "着" and doing not in EXISTING | CARRYING and _is_place(before) and at < 3)
         or (kinds == {"quality"} and before.text == "的" and not following.is_a("quality", *NOUNS))
-        or (_is_digits(token) and _is_uncounted(following, 1 if token.text == "一" else 2))
-        or (
-            kinds == {"skip"}
-            and before is EDGE
-            and len(token.text) > 1
-            and following.text == "的"
-            and token.text[0] not in words("pronouns")
-        )
+        or (_is_digits(token) and _is_uncounted(following))
         or (len(token.text) == 1 and following.text in {" ", "的"} and _is_bare(token, doing, before))
         or (token.is_a("and") and before.is_a(*MODIFIERS) and not before.of(NOUNS))
         or (token.text in words("pronouns") and before.of(NOUNS))
@@ -142,11 +134,9 @@ def _is_digits(token: Token) -> bool:
     return token.is_a("number") and set(token.text) <= set(NUMERALS)
 
 
-def _is_uncounted(token: Token, length: int) -> bool:
-    """Whether a thing, of at most that many characters, has no measure between its number and itself."""
-    return (
-        len(token.text) <= length and token.of(NOUNS - {"people"}) is not None and not token.is_a("measure")
-    )
+def _is_uncounted(token: Token) -> bool:
+    """Whether a thing has no measure between its number and itself."""
+    return len(token.text) <= 2 and token.of(NOUNS - {"people"}) is not None and not token.is_a("measure")
 
 
 def _is_bare(token: Token, doing: str, before: Token) -> bool:
