@@ -71,3 +71,15 @@ async def test_the_edit_button_and_the_command_change_a_picture_on_the_page(klei
         found = metadata.read(await bot.picture(changed))
         assert found is not None
         assert (found.edit, found.prompt) == (True, "make it night")
+
+
+async def test_the_small_model_zooms_out_of_its_own_picture(tmp_path: Path) -> None:
+    async with running(tmp_path) as bot:
+        first = await bot.say("a red sailboat on the sea at sunset")
+        await bot.until(first, "delivered")
+        body = {"verb": "zoom", "value": "1.5"}
+        seen = (await bot.post(f"/api/jobs/{first}/actions", body))["job"]
+        assert (await bot.until(seen, "delivered", "failed"))["state"] == "delivered"
+        found = metadata.read(await bot.picture(seen))
+        assert found is not None
+        assert (found.mask, found.width, found.height) == ("around", 256, 256)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from engine.pictures import codec
+from engine.pictures import codec, masks
 from engine.pipeline import Redraw
 from engine.types import Generate
 
@@ -68,5 +68,9 @@ def fitted(task: Generate) -> Generate:
     """Return `task` with its upload cropped to the picture's size and stored so that it opens at once."""
     if task.init_image is None:
         return task
+    if task.mask:
+        # Scaled as one, what is transparent would lose its colours.
+        parts = (codec.fit(part, task.width, task.height) for part in masks.split(task.init_image))
+        return replace(task, init_image=masks.joined(*parts))
     image = codec.fit(codec.read(task.init_image), task.width, task.height)
     return replace(task, init_image=codec.stored(image))

@@ -2,12 +2,14 @@
 
 import threading
 from collections import deque
+from dataclasses import replace
 from io import BytesIO
 
 import pytest
 from PIL import Image
 
 from engine.fake import striped
+from engine.pictures import masks
 from engine.runtime.messages import CancelTask, Failed, Loaded, RunTask, TaskEvent
 from engine.types import Generate, Optimize, Picture, Progress, PromptReady, Upscale
 from tests.engine.scripted import CAPACITY
@@ -236,6 +238,18 @@ def test_an_upload_is_opened_beside_the_loop_and_comes_in_at_the_pictures_size(b
     assert bench.pictures() == [1]
     with Image.open(BytesIO(bench.pipeline.started[0].init_image or b"")) as image:
         assert image.size == (64, 32)
+
+
+def test_where_an_upload_is_transparent_it_stays_so_only_for_a_mask(bench: Bench) -> None:
+    task = Generate("a", width=64, height=64, steps=1, init_image=masks.moved(picture_file(96), zoom=2.0))
+    bench.inbox.put(RunTask(1, replace(task, mask="around")))
+    bench.inbox.put(RunTask(2, task))
+    bench.work()
+    corners = {}
+    for begun in bench.pipeline.started:
+        with Image.open(BytesIO(begun.init_image or b"")) as image:
+            corners[begun.mask] = (image.size, image.getpixel((0, 0)))
+    assert corners == {"around": ((64, 64), (254, 0, 0, 0)), "": ((64, 64), (255, 255, 255))}
 
 
 def test_an_upload_that_is_none_fails_before_anything_begins(bench: Bench) -> None:
