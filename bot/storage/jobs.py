@@ -106,12 +106,13 @@ class JobStore:
 
     async def past(self, since: float) -> list[JobSummary]:
         """Return what is counted of the jobs asked for since then."""
-        rows = await self._db.rows(
+        sql = (
             "SELECT platform, person, state, created, started, finished, "
-            "(SELECT count(*) FROM pictures WHERE job = id), attempts FROM jobs WHERE created > ?",
-            (since,),
+            "(SELECT count(*) FROM pictures WHERE job = id), attempts FROM jobs WHERE created > ?"
         )
-        return [JobSummary(*row) for row in rows]
+        return await self._db.read(
+            lambda connection: [JobSummary(*row) for row in connection.execute(sql, (since,))]
+        )
 
     async def favourites(self, person: str, limit: int) -> list[Job]:
         """Return a person's favourites, newest first."""

@@ -17,7 +17,7 @@ from nats.aio.msg import Msg
 
 from engine.cluster import wire
 from engine.cluster.broker import LEASE, PIECE, STREAM, UNREACHED, Access, BrokerError, Connection
-from engine.cluster.presence import BEAT, Presence, Present, Roster
+from engine.cluster.presence import BEAT, MANY, Presence, Present, Roster
 from engine.pictures import codec
 from engine.runtime.events import EventStream
 from engine.runtime.messages import Failed
@@ -208,7 +208,10 @@ class ClusterEngine:
 
     async def _ask_who(self) -> None:
         fastest = max((each.presence.speed for each in self.workers()), default=0.0)
-        await self._connection.publish(f"who.{self._lane}", msgspec.json.encode(fastest))
+        count = sum(1 for _ in self._roster) if self._roster is not None else 0
+        # Only many need to know how many they are.
+        said = (fastest, count) if count > MANY else fastest
+        await self._connection.publish(f"who.{self._lane}", msgspec.json.encode(said))
 
     def _reconnected(self) -> None:
         """The broker was away: ask who is there, and for what it has lost."""

@@ -11,6 +11,8 @@ from engine.types import ModelProfile, image_tokens
 
 BEAT = 2.0
 """Seconds between two signs of life of a worker."""
+MANY, SLOWER_BEAT = 500, 5.0
+"""Beyond so many workers, the seconds between two."""
 MISSED = 3
 """So many missed ones, and a worker counts as gone."""
 SLOW = 2.0
@@ -18,6 +20,11 @@ SLOW = 2.0
 
 Room = Annotated[int, msgspec.Meta(ge=1, le=1 << 20)]
 Text = Annotated[str, msgspec.Meta(max_length=200)]
+
+
+def beat(workers: int) -> float:
+    """Return the seconds between two signs of life of each of so many workers."""
+    return BEAT if workers <= MANY else SLOWER_BEAT
 
 
 def lane(name: str) -> str:
@@ -96,7 +103,7 @@ class Roster:
 
     def expire(self) -> list[str]:
         """Forget and return those that have said nothing for too long."""
-        oldest = self.clock() - MISSED * BEAT
+        oldest = self.clock() - MISSED * beat(len(self._present))
         gone = [name for name, present in self._present.items() if present.at < oldest]
         for name in gone:
             del self._present[name]

@@ -27,7 +27,7 @@ from engine.cluster.broker import (
     BrokerError,
     Connection,
 )
-from engine.cluster.presence import BEAT, SLOW, Presence
+from engine.cluster.presence import SLOW, Presence, beat
 from engine.lru import LruDict
 from engine.runtime.messages import Failed
 from engine.types import (
@@ -134,6 +134,7 @@ class ClusterWorker:
         self._speed = _Speed()
         self._drawn = 0
         self._fastest = 0.0
+        self._workers = 0
         self._background: set[asyncio.Task[None]] = set()
         engine.watch(lambda: self._begin(self._say_here()))
 
@@ -378,7 +379,8 @@ class ClusterWorker:
 
     async def _asked(self, message: Msg) -> None:
         with suppress(msgspec.MsgspecError):
-            self._fastest = msgspec.json.decode(message.data, type=float)
+            said = msgspec.json.decode(message.data, type=float | tuple[float, int])
+            self._fastest, self._workers = said if isinstance(said, tuple) else (said, 0)
         await self._say_here()
 
     async def _say_here(self) -> None:
@@ -393,7 +395,7 @@ class ClusterWorker:
     async def _beat(self) -> None:
         while True:
             await self._say_here()
-            await asyncio.sleep(BEAT)
+            await asyncio.sleep(beat(self._workers))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

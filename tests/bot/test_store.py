@@ -359,5 +359,5 @@ async def test_where_sqlite_takes_all_of_it_back_everybody_who_waited_is_told(tm
 async def test_nobody_waits_for_a_database_that_is_closed(tmp_path: Path) -> None:
     async with JobStore.open(tmp_path) as store:
         pass
-    with pytest.raises(ValueError, match="no active connection|closed"):
+    with pytest.raises(ValueError, match=r"no active connection|closed"):
         await store.job(1)

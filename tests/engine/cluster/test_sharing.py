@@ -327,6 +327,28 @@ def test_a_worker_that_is_silent_counts_as_gone() -> None:
     assert [each.name for each in roster] == ["b.1"]
 
 
+@pytest.mark.parametrize(("count", "silent"), [(presence.MANY, 7.0), (presence.MANY + 1, 16.0)])
+def test_where_there_are_very_many_each_may_be_silent_for_longer(count: int, silent: float) -> None:
+    now = 0.0
+    roster = presence.Roster(lambda: now)
+    for number in range(count):
+        roster.hear(f"here.test.a{number}.1", Presence((1,)).pack())
+    now = silent - 1.5
+    assert roster.expire() == []
+    now = silent
+    assert len(roster.expire()) == count
+
+
+async def test_a_worker_is_told_that_it_is_one_of_very_many(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.cluster.engine.MANY", 0)
+    async with cluster(server.url) as engine, working(server.url, FakeEngine()) as worker:
+        await until(engine, lambda: bool(engine.rooms))
+        await engine._ask_who()
+        await soon(lambda: worker._workers == 1)
+
+
 async def soon(condition: Callable[[], bool]) -> None:
     """Wait until a condition holds that nobody reports."""
     while not condition():  # noqa: ASYNC110
