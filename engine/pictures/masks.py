@@ -11,8 +11,10 @@ from engine.types import EngineError
 
 ALIGNED = 8
 """Pixels of a latent: what is moved by whole ones is encoded as it was."""
-SEAM = 7
-"""What is seen of the picture changes beyond its edge up to its shorter side through this, less and less."""
+SEAM = 8
+INNER_SEAM = 6
+"""What is seen of the picture changes beyond its edge, less and less, up to the shorter side of the view through
+the first or of the picture in it through the second, whichever is less."""
 HIDDEN = 255
 """A mask's level where everything is drawn anew; 0 is where the picture stays."""
 
@@ -67,7 +69,7 @@ def moved(data: bytes, zoom: float = 1.0, right: float = 0.0, down: float = 0.0)
     sides = [(before[0], max(0, after[0])), (before[1], max(0, after[1]))]
     # The colours at the edge go on: what the encoder sees beyond it reaches into the part that stays.
     canvas = np.pad(pixels, [*sides, (0, 0)], "edge")
-    reach = min(inner) // SEAM
+    reach = min(min(width, height) // SEAM, min(inner) // INNER_SEAM)
     seams = [(reach * bool(first), reach * bool(last)) for first, last in sides]
     still = [size - sum(seam) for size, seam in zip(pixels.shape, seams, strict=False)]
     fading = np.pad(np.zeros(still, np.uint8), seams, "linear_ramp", end_values=HIDDEN)

@@ -17,6 +17,7 @@ export class Brush {
     this.size = find("input");
     this.back = find("#unpaint");
     this.ready = find("#use");
+    this.size.addEventListener("input", () => this.draw());
     this.back.addEventListener("click", () => this.undo());
     this.ready.addEventListener("click", () => this.done());
     this.canvas.addEventListener("pointerdown", (event) => {
@@ -86,6 +87,8 @@ export class Brush {
     context.lineWidth = Math.max(1, this.canvas.width / 200);
     context.strokeStyle = "#ffffff";
     context.stroke();
+    const { value, min, max } = this.size;
+    this.size.style.setProperty("--share", `${((value - min) / (max - min)) * 100}%`);
     this.back.disabled = this.ready.disabled = !this.strokes.length;
   }
 
