@@ -13,8 +13,8 @@ ALIGNED = 8
 """Pixels of a latent: what is moved by whole ones is encoded as it was."""
 SEAM = 8
 INNER_SEAM = 6
-"""What is seen of the picture changes beyond its edge, less and less, up to the shorter side of the view through
-the first or of the picture in it through the second, whichever is less."""
+"""What is seen of the picture changes beyond its edge, less and less, up to the shorter side of the view
+through the first or of the picture in it through the second, whichever is less."""
 HIDDEN = 255
 """A mask's level where everything is drawn anew; 0 is where the picture stays."""
 
