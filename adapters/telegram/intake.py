@@ -85,7 +85,7 @@ class Intake:
         self._sleep = sleep
         self._seen: LruDict[int, asyncio.Event] = LruDict()
         self._last: LruDict[tuple[int, int], asyncio.Event] = LruDict()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def take(self, update: Update) -> None:
         """Return once the update is handled, accepted or kept, so that Telegram may forget it.
@@ -97,13 +97,12 @@ class Intake:
             await asyncio.wait_for(done.wait(), PATIENCE)
         if done.is_set():
             return
-        try:
-            await self._kept.keep(NAME, update.update_id, update.to_json())
-        except sqlite3.Error as error:
-            log.info("update %d is left to Telegram for now: %s", update.update_id, error)
+        # Who waits may give up while it is written: it would be kept, and handled again after the next start.
+        keeping = asyncio.create_task(self._keep(done, update), name=f"keep update {update.update_id}")
+        self._tasks.add(keeping)
+        keeping.add_done_callback(self._ended)
+        if not await asyncio.shield(keeping):
             await done.wait()
-        else:
-            self._start(self._remove_when(done, update), f"keep update {update.update_id}")
 
     async def resume(self, bot: Bot) -> None:
         """Begin with what the last run received and has not handled."""
@@ -134,10 +133,27 @@ class Intake:
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
+    async def _keep(self, done: asyncio.Event, update: Update) -> bool:
+        """Keep an update until it is handled; False where the database does not take it."""
+        try:
+            await self._kept.keep(NAME, update.update_id, update.to_json())
+        except sqlite3.Error as error:
+            log.info("update %d is left to Telegram for now: %s", update.update_id, error)
+            return False
+        self._start(self._remove_when(done, update), f"keep update {update.update_id}")
+        return True
+
     async def _remove_when(self, done: asyncio.Event, update: Update) -> None:
         """Forget a kept update once it is handled or accepted; `close` comes first for one that never was."""
         await done.wait()
-        await self._kept.remove(NAME, update.update_id)
+        while True:
+            try:
+                await self._kept.remove(NAME, update.update_id)
+            except sqlite3.OperationalError as error:
+                log.info("update %d is still kept: %s", update.update_id, error)
+                await self._sleep(PAUSES[-1])
+            else:
+                return
 
     async def _one(
         self, update: Update, event: str, done: asyncio.Event, before: asyncio.Event | None
@@ -166,7 +182,7 @@ class Intake:
             else:
                 return True
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             log.error("%s was not handled", task.get_name(), exc_info=error)

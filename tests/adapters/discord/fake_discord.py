@@ -184,10 +184,10 @@ class FakeDiscord:
     ) -> Message | None:
         """The first answer to an interaction; only one is taken, and only for three seconds."""
         asked = self.interactions.get(token)
+        if asked is not None and asked.answer:
+            raise Wrong(400, 40060, "Interaction has already been acknowledged.")
         if asked is None or asked.id != number or self.now() - asked.created > self.deadline:
             raise Wrong(404, 10062, "Unknown interaction")
-        if asked.answer:
-            raise Wrong(400, 40060, "Interaction has already been acknowledged.")
         asked.answer, asked.answered = kind, time.monotonic()
         if kind == 9:
             asked.modal = body
