@@ -155,7 +155,7 @@ def test_the_fault_tables_are_those_that_are_tried() -> None:
     rows = re.findall(r"^\| (.+) \| (.+) \| (.+) \|$", tables, re.MULTILINE)
     tried = [(row.fault, row.where, row.outcome) for row in (*discord.ROWS, *telegram.ROWS)]
     assert [row for row in rows if row[0] != "fault"] == tried
-    kinds = re.findall(r"^\| (.+) \| (.+) \|$", others.partition("## The bot itself")[0], re.MULTILINE)
+    kinds = re.findall(r"^\| (.+) \| (.+) \|$", others.partition("Then the faults stop")[0], re.MULTILINE)
     happening = crash.OF_PROGRAMS | crash.AROUND | crash.OF_A_CLUSTER
     assert dict(kinds[1:]) == {
         name: " ".join((fault.__doc__ or "").split()).rstrip(".") for name, fault in happening.items()
