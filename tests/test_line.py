@@ -20,13 +20,15 @@ async def test_a_message_becomes_a_picture_with_its_parameters(tmp_path: Path) -
         png = await bot.picture(number)
     assert job["state"] == "delivered", job
     assert PROMPT in job["used_prompt"]
-    assert (job["seed"], job["steps"], job["guidance_scale"]) == (7, 8, 1.8)
+    # Nothing is refused, so nothing was guided.
+    assert (job["seed"], job["steps"], job["guidance_scale"]) == (7, 8, 1.0)
     image = Image.open(io.BytesIO(png))
     assert image.size == (job["width"], job["height"])
     assert image.text["parameters"].startswith(job["used_prompt"])
     found = metadata.read(png)
     assert found is not None
     assert (found.prompt, found.original, found.seed) == (job["used_prompt"], PROMPT, 7)
+    assert found.guidance_scale == 1.0
 
 
 async def test_a_chinese_wish_is_drawn_by_its_english_prompt(tmp_path: Path) -> None:
