@@ -58,8 +58,9 @@ def _with_neighbours(tokens: Sequence[Token], apart: Set[int]) -> Set[int]:
     unknown = set(apart)
     for at in reversed(range(len(tokens) - 1)):
         token, before = tokens[at], tokens[at - 1] if at else EDGE
-        is_whole = token.of(NOUNS) is not None and (before.is_a("measure", "number") or before.text == "的")
-        if at + 1 in unknown and not (tokens[at + 1].is_a("doing") or is_whole) and _is_leading(token):
+        is_counted = token.of(NOUNS) and (before.is_a("measure", "number") or before.text == "的")
+        is_kept = token.is_a("people", "person") or (is_counted and not _is_thing(tokens[at + 1].text))
+        if at + 1 in unknown and not (tokens[at + 1].is_a("doing") or is_kept) and _is_leading(token):
             unknown.add(at)
     for at in range(1, len(tokens)):
         following = tokens[at + 1] if at + 1 < len(tokens) else EDGE
@@ -156,11 +157,18 @@ def _is_participle(doing: str) -> bool:
     return not first.endswith("ing") and first not in {"with", "illuminated", "shrouded"}
 
 
+def _is_thing(text: str) -> bool:
+    """Whether a word ends with a noun, by the dictionary: a counted thing before any other may do it."""
+    import rjieba
+
+    return rjieba.tag(text, hmm=False)[-1][1][0] in "nq"
+
+
 def _is_leading(token: Token) -> bool:
-    """Whether a word belongs to what follows it: the last noun is the thing, but people may do it."""
+    """Whether a word belongs to what follows it: in Chinese the last of several nouns is the thing."""
     is_lone = any(entry.english in words("alone") for entry in token.entries)
     said = GRAMMAR - ({"time"} if len(token.text) == 1 else set())
-    return _is_han(token) and not token.is_a(*said, "people", "person") and not is_lone
+    return _is_han(token) and not token.is_a(*said) and not is_lone
 
 
 def _is_loose(token: Token) -> bool:

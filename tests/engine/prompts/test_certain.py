@@ -42,13 +42,14 @@ DOUBTFUL = [
 ]
 PARTS = [
     ("松鼠桂鱼", "松鼠桂鱼"),
+    ("一只松鼠桂鱼", "一只松鼠桂鱼"),
+    ("两只小猫吆喝", "two kittens"),
     ("元气森林气泡水", "元气森林气泡水"),
     ("天津麻花", "天津麻花"),
     ("五菱宏光", "五菱宏光"),
     ("比房子还大的猫", "a cat"),
     ("带着帽子的老人在钓于", "an old man fishing"),
     ("一个戴着老花镜的修表匠", "a watchmaker"),
-    ("两只小猫葬花", "two kittens"),
 ]
 """What a model that reads no Chinese gets: nothing where a known word may be part of an unknown one."""
 CERTAIN = [
