@@ -19,7 +19,7 @@ from tests.engine.zimage.test_equality import TOLERANCE, stock_latents
 
 @pytest.fixture(scope="module")
 def pipeline() -> ZImagePipeline:
-    return load(EngineSettings(device="cpu", dtype="float32"))
+    return load(EngineSettings(device="cpu", dtype="float32", guides_always=True))
 
 
 @pytest.mark.parametrize("kept", [(), *((name,) for name in IN_TRANSFORMER)])
