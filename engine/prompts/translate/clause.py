@@ -85,8 +85,6 @@ class Clause:
         elif entry.kind == "locative":
             self.phrase.locate(entry.english)
         elif entry.kind == "where":
-            if self.phrase.last == "preposition":
-                self.phrase.units.pop()
             self.phrase.add("place", entry.english)
         elif entry.kind == "preposition":
             self.phrase.settle()
