@@ -1,11 +1,11 @@
 """What a LoRA file adds to a linear layer's matrix, kept as its factors.
 
-LoRA (Hu et al. 2021, arXiv:2106.09685), LoHa (Hyeon-Woo et al. 2021, arXiv:2108.06098) and LoKr (Yeh et al.
-2023, arXiv:2309.14859).
+LoRA (Hu et al. 2021, arXiv:2106.09685), LoHa (Hyeon-Woo et al. 2021, arXiv:2108.06098), LoKr (Yeh et al.
+2023, arXiv:2309.14859) and DoRA (Liu et al. 2024, arXiv:2402.09353).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import torch
@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 C = TypeVar("C", bound="Change")
+COLUMNS = 512
+"""Columns of a matrix that are looked at at once for the lengths of its rows."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,41 @@ class Dense(Change):
         return self.factors[0]
 
 
+@dataclass(frozen=True)
+class Decomposed(Change):
+    """DoRA: the layer's matrix and `inner` together, each row brought to its length in `factors` (out,).
+
+    A weight takes so much of what that changes, as LyCORIS does.
+    """
+
+    inner: Change = field(kw_only=True)
+    weight: float = 1.0
+
+    def ready(self, weight: float) -> "Decomposed":
+        """See `Change`."""
+        return replace(super().ready(1.0), inner=self.inner.ready(1.0), weight=weight)
+
+    def to(self, like: Tensor) -> "Decomposed":
+        """See `Change`."""
+        return replace(super().to(like), inner=self.inner.to(like))
+
+    def fits(self, rows: int, columns: int) -> bool:
+        """See `Change`."""
+        return self.factors[0].shape == (rows,) and self.inner.fits(rows, columns)
+
+    def split(self, count: int) -> Sequence[Change]:
+        """See `Change`."""
+        parts = zip(self.factors[0].chunk(count), self.inner.split(count), strict=True)
+        return [Decomposed((lengths,), inner=inner) for lengths, inner in parts]
+
+    def gains(self, products: Callable[[Tensor], Tensor], columns: int) -> Tensor:
+        """Return by what each row grows (out,); `products` are the layer's (…, in) without bias."""
+        like, squares = self.factors[0], torch.zeros_like(self.factors[0], dtype=torch.float32)
+        for part in torch.eye(columns, dtype=like.dtype, device=like.device).split(COLUMNS):
+            squares += (products(part).float() + self.inner(part).float()).square().sum(0)
+        return (like.float() / squares.sqrt().clamp_min(torch.finfo(torch.float32).eps)).to(like.dtype)
+
+
 class Product:
     """A layer's hook: what all changes make of its input, added to what the layer computes.
 
@@ -151,17 +188,40 @@ class Product:
     def __init__(self, changes: Sequence[tuple[Change, float]]) -> None:
         ready = [change.ready(weight) for change, weight in changes]
         self._changes = self.used = _side_by_side(ready)
+        self._gains: dict[int, Tensor] = {}
 
     def __call__(self, module: Any, given: tuple[Tensor, ...], result: Tensor) -> Tensor:
         """Return the layer's result with the products added."""
-        for change in self._beside(given[0]):
-            result = result + change(given[0])
+        values, own = given[0], result
+        for number, change in enumerate(self._beside(values)):
+            if isinstance(change, Decomposed):
+                without = own if module.bias is None else own - module.bias
+                gains = self._gains_of(number, change, module)
+                result = result + change.weight * ((gains - 1) * without + gains * change.inner(values))
+            else:
+                result = result + change(values)
         return result
+
+    def _gains_of(self, number: int, change: Decomposed, module: Any) -> Tensor:
+        """Return what a change makes of the lengths of a layer's rows, in whatever form that keeps them."""
+        if number not in self._gains:
+
+            def products(values: Tensor) -> Tensor:
+                found: Tensor = type(module).forward(module, values)
+                return found if module.bias is None else found - module.bias
+
+            self._gains[number] = change.gains(products, module.in_features)
+        return self._gains[number]
 
     def merged(self, weight: Tensor) -> Tensor:
         """Return a copy of a layer's matrix with the changes added."""
+        own = weight
         for change in self._beside(weight):
-            weight = weight + change.matrix()
+            if isinstance(change, Decomposed):
+                gains = change.gains(lambda values: functional.linear(values, own), own.shape[1])[:, None]
+                weight = weight + change.weight * (gains * (own + change.inner.matrix()) - own)
+            else:
+                weight = weight + change.matrix()
         return weight
 
     def _beside(self, like: Tensor) -> Sequence[Change]:
@@ -169,6 +229,7 @@ class Product:
         kept = self.used[0].factors[0]
         if (kept.device, kept.dtype) != (like.device, like.dtype):
             self.used = [change.to(like) for change in self._changes]
+            self._gains = {}
         return self.used
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from engine.files import shards
 from engine.memory.weights import PackedLinear
-from engine.models.zimage.changes import Change, Dense, Hadamard, Kronecker, Pair
+from engine.models.zimage.changes import Change, Decomposed, Dense, Hadamard, Kronecker, Pair
 from engine.types import EngineError
 
 Targets = tuple[str, ...]
@@ -35,15 +35,15 @@ _TEXT = re.compile(
 _HADAMARD = ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b")
 _SLOTS = {
     "lora_A": "down", "lora_down": "down", "lora.down": "down", "lora_linear_layer.down": "down",
+    "lora_magnitude_vector": "dora_scale",
     "lora_B": "up", "lora_up": "up", "lora.up": "up", "lora_linear_layer.up": "up",
     **{name: name for name in (
         "alpha", "diff", *_HADAMARD,
-        "lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b",
+        "dora_scale", "lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b",
     )},
 }  # fmt: skip
 """How the names of factors end, and which they are."""
 _KINDS = {
-    "DoRA": ("dora_scale", "lora_magnitude_vector"),
     "a Tucker decomposition": ("lora_mid", "lokr_t1", "lokr_t2", "hada_t1", "hada_t2"),
     "OFT": ("oft_blocks", "oft_diag", "oft_r", "oft_R"),
     "BOFT": ("boft_R", "boft_s"),
@@ -99,7 +99,9 @@ def read(file: Path, name: str, transformer: Any) -> LoraFile:
     changes: list[tuple[str, Change]] = []
     for targets, factors in found.factors.items():
         try:
-            whole = _changes(name, targets, factors, metadata)
+            whole = list(_changes(name, targets, factors, metadata))
+            if "dora_scale" in factors:
+                whole = [_decomposed(name, targets, factors["dora_scale"], whole)]
             parts = [part for each in whole for part in zip(targets, each.split(len(targets)), strict=True)]
         except (re.error, *shards.UNREADABLE) as error:
             raise _bad(name, f"{targets[0]} makes no sense ({shards.reason(error)})") from error
@@ -138,7 +140,7 @@ def _sorted(name: str, tensors: Mapping[str, Tensor], paths: Callable[[str], Tar
 def _refuse(name: str, found: _Found, metadata: Mapping[str, Any], paths: Callable[[str], Targets]) -> None:
     """Refuse a file by its true name where not all of it can be applied."""
     for kind, key in found.refused.items():
-        raise _bad(name, f"is or holds {kind} ({key}), which is not applied; use LoRA, LoHa or LoKr")
+        raise _bad(name, f"is or holds {kind} ({key}), which is not applied; use LoRA, LoHa, LoKr or DoRA")
     some = shards.some(found.unknown)
     if found.unknown and (found.factors or any(_is_of(key, paths) for key in found.unknown)):
         raise _bad(name, f"changes what this model does not have, or in an unknown way: {some}")
@@ -186,6 +188,14 @@ def _changes(
             yield Dense((factors["diff"],))
     except KeyError as lacking:
         raise _bad(name, f"{targets[0]} lacks {lacking.args[0]}; the file is not whole") from lacking
+
+
+def _decomposed(name: str, targets: Targets, lengths: Tensor, changes: list[Change]) -> Decomposed:
+    if lengths.ndim > 1 and lengths.shape[-1] != 1:
+        raise _bad(name, f"{targets[0]} is DoRA over columns, which is not applied; train it over outputs")
+    if len(changes) != 1:
+        raise _bad(name, f"{targets[0]} has the lengths of DoRA for {len(changes)} changes, not for one")
+    return Decomposed((lengths.flatten(),), inner=changes[0])
 
 
 def _whole(slot: str, factors: Mapping[str, Tensor]) -> Tensor:

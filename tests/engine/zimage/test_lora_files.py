@@ -19,8 +19,6 @@ LEFT = noise(8, 12, seed=5)
 @pytest.mark.parametrize(
     ("leaf", "kind"),
     [
-        ("dora_scale", "DoRA"),
-        ("lora_magnitude_vector.default.weight", "DoRA"),
         ("lora_mid.weight", "a Tucker decomposition"),
         ("lokr_t2", "a Tucker decomposition"),
         ("hada_t1", "a Tucker decomposition"),

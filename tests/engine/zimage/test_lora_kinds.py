@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.models.zimage.changes import Change, Dense, Hadamard, Kronecker, Pair, Product
+from engine.memory.weights import PackedLinear, Weights
+from engine.models.zimage.changes import Change, Decomposed, Dense, Hadamard, Kronecker, Pair, Product
 from engine.models.zimage.pipeline import ZImagePipeline
 from tests.engine.zimage.conftest import Task, sampled
 from tests.engine.zimage.lora_folder import DOWN, LAYER, OTHER, RANK, SIDE, UP, Folder, near, noise, pair
@@ -157,14 +158,64 @@ def test_whole_differences_are_applied(folder: Folder) -> None:
         Hadamard((torch.randn(6, 2), torch.randn(2, 8), torch.randn(6, 3), torch.randn(3, 8))),
         Kronecker((torch.randn(2, 4), torch.randn(3, 2))),
         Dense((torch.randn(6, 8),)),
+        Decomposed((torch.rand(6),), inner=Pair((torch.randn(6, 2), torch.randn(2, 8)), 0.5)),
     ],
     ids=lambda change: type(change).__name__,
 )
 def test_what_is_added_to_a_matrix_is_what_is_added_beside_it(change: Change) -> None:
-    values, weight = torch.randn(5, 8), torch.randn(6, 8)
+    layer, values = nn.Linear(8, 6), torch.randn(5, 8)
     product = Product([(change, 0.5)])
-    beside = product(None, (values,), functional.linear(values, weight))
-    torch.testing.assert_close(functional.linear(values, product.merged(weight)), beside)
+    with torch.inference_mode():
+        beside = product(layer, (values,), layer(values))
+        merged = functional.linear(values, product.merged(layer.weight), layer.bias)
+    torch.testing.assert_close(merged, beside)
+
+
+LENGTHS = noise(SIDE, seed=3).abs() + 0.5
+
+
+@pytest.mark.parametrize("form", ["plain", "bfloat16", "int8"])
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        {f"{LAYER}.dora_scale": LENGTHS[:, None]},
+        {f"{LAYER}.lora_magnitude_vector.weight": LENGTHS},
+        {f"{LAYER}.lora_magnitude_vector.default.weight": LENGTHS},
+    ],
+    ids=["LyCORIS", "diffusers", "peft"],
+)
+def test_dora_brings_each_row_of_the_changed_matrix_to_its_length(
+    folder: Folder, lengths: dict[str, Tensor], form: Weights
+) -> None:
+    folder.save(pair(LAYER) | lengths)
+    own = folder.pipeline.components.transformer.get_submodule(LAYER)
+    layer = PackedLinear(own.weight.data, own.bias, form)
+    weight = layer(torch.eye(SIDE)).T
+    changed = weight + UP @ DOWN
+    whole = changed * (LENGTHS / changed.norm(dim=1))[:, None]
+    product = folder.loras.products((("a", 0.5),))[LAYER]
+    found = product(layer, (torch.eye(SIDE),), layer(torch.eye(SIDE))).T
+    assert near(found, weight + 0.5 * (whole - weight))
+
+
+def test_dora_of_a_fused_matrix_goes_to_the_layers_it_stands_for(folder: Folder) -> None:
+    stem = "diffusion_model.layers.0.attention.qkv"
+    up, lengths = noise(3 * SIDE, RANK), noise(3 * SIDE, seed=3).abs() + 0.5
+    folder.save(
+        {f"{stem}.lora_A.weight": DOWN, f"{stem}.lora_B.weight": up, f"{stem}.dora_scale": lengths[:, None]}
+    )
+    key = folder.pipeline.components.transformer.get_submodule("layers.0.attention.to_k")
+    product = folder.loras.products((("a", 1.0),))["layers.0.attention.to_k"]
+    with torch.inference_mode():
+        found = product(key, (torch.eye(SIDE),), key(torch.eye(SIDE))).T
+    torch.testing.assert_close(found.norm(dim=1), lengths[SIDE : 2 * SIDE])
+
+
+def test_dora_over_columns_and_without_a_change_are_refused(folder: Folder) -> None:
+    folder.save(pair() | {f"transformer.{LAYER}.dora_scale": LENGTHS[None]})
+    assert "is DoRA over columns, which is not applied" in str(folder.refused())
+    folder.save({f"transformer.{LAYER}.dora_scale": LENGTHS})
+    assert "has the lengths of DoRA for 0 changes" in str(folder.refused())
 
 
 def test_kinds_add_up_in_one_layer(folder: Folder) -> None:
