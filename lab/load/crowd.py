@@ -50,6 +50,8 @@ class Crowd:
         self.ends: Counter[State] = Counter()
         self.wrong: list[str] = []
         self._seed = seed
+        self._over = asyncio.Event()
+        self._over.set()
         self._promises: dict[int, Promise] = {}
         self._arrivals: defaultdict[str, asyncio.Queue[int]] = defaultdict(asyncio.Queue)
         self._open: Counter[str] = Counter()
@@ -140,6 +142,7 @@ class Crowd:
     def _settle(self, job: int, pictures: int | None) -> None:
         """Check what somebody sees of a job; None where the way cannot tell."""
         promise = self._promises[job]
+        promise.shown = promise.ended = self._over  # or the crowd would grow
         if pictures is not None and not pictures and not promise.cancelled:
             self.wrong.append(f"job {job}: its message has no picture")
 
