@@ -1,6 +1,5 @@
 """What lasts: old messages, restarts, and places that a message can no longer be in."""
 
-import json
 from pathlib import Path
 
 from bot.locales.texts import DEFAULT, LANGUAGES, TAIWAN, Texts
@@ -119,7 +118,8 @@ async def test_commands_are_named_in_every_language_and_work_everywhere(tmp_path
     assert imagine["name_localizations"].items() >= names.items()
     assert imagine["contexts"] == [0, 1, 2]
     assert imagine["integration_types"] == [0, 1]
-    assert "画图" in json.dumps(imagine["description_localizations"], ensure_ascii=False)
+    descriptions = {"ja": "画像を描く", "zh-CN": "画一张图", "zh-TW": "畫一張圖"}
+    assert imagine["description_localizations"].items() >= descriptions.items()
 
 
 async def test_everything_is_told_in_every_language_and_taiwans_is_traditional(
