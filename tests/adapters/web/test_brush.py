@@ -1,6 +1,5 @@
 """The brush on the page: by mouse, finger and keys one paints over what is to be drawn anew."""
 
-import asyncio
 import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,10 +15,9 @@ from tests.adapters.web.browser import Visitor, needs_browser, visiting
 from tests.adapters.web.site import Site, serving
 from tests.adapters.web.test_accessibility import violations
 
-TWICE_BACK = """() => new Promise((done) => {
-  let count = 0;
-  addEventListener("popstate", () => ++count === 2 && done());
-})"""
+GOING_BACK = """() => {
+  window.gone = new Promise((done) => addEventListener("popstate", () => done(), { once: true }));
+}"""
 pytestmark = [pytest.mark.browser, needs_browser, pytest.mark.asyncio(loop_scope="module")]
 
 
@@ -112,9 +110,9 @@ async def test_what_was_painted_over_is_there_again_after_a_reload(site: Site, v
     canvas = await opened(site, visitor)
     await canvas.press("Space")
     # Closing a dialog goes back in the browser's history, and a reload before it has would be given up.
-    back = asyncio.ensure_future(visitor.page.evaluate(TWICE_BACK))
+    await visitor.page.evaluate(GOING_BACK)
     await visitor.page.locator("#use").click()
-    await back
+    await visitor.page.evaluate("() => window.gone")
     await visitor.page.reload()
     await visitor.ready()
     await expect(visitor.page.locator("#attachment.masked")).to_be_visible()
@@ -132,3 +130,18 @@ async def test_a_mask_of_another_size_or_of_nothing_or_without_a_picture_is_refu
     assert await answer(image=picture, mask=white.point(lambda level: 0)) == (422, "bad-mask")
     assert (await answer(mask=white))[0] == 422
     assert (await answer(image=picture, mask=white))[0] == 200
+
+
+async def test_back_closes_a_dialog_also_after_brush_and_viewer_were_closed_together(
+    site: Site, visitor: Visitor
+) -> None:
+    canvas = await opened(site, visitor)
+    await canvas.press("Space")
+    await visitor.page.evaluate(GOING_BACK)
+    await visitor.page.locator("#use").click()
+    await visitor.page.evaluate("() => window.gone")
+    await visitor.page.keyboard.press("Escape")
+    await visitor.page.locator(".card .picture").first.click()
+    await expect(visitor.page.locator("#viewer")).to_be_visible()
+    await visitor.page.go_back()
+    await expect(visitor.page.locator("#viewer")).to_be_hidden()
