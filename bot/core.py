@@ -345,7 +345,7 @@ class Core:
         job, new = await self._admission.admit(request, fetch)
         if new:
             log.info("job %d: accepted", job.id, extra={"prompt": request.params.prompt})
-            metrics.ASKED.labels(request.user.platform, request.kind).inc()
+            metrics.ACCEPTED.labels(request.user.platform, request.kind).inc()
             self._runner.enqueue(job)
             await self._runner.delivery.attempted(job.id)
         return job

@@ -14,7 +14,7 @@ _WAITS = (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800)
 _CALLS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _STAGES = (0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300)
 
-ASKED = Counter("zimage_jobs_accepted", "Jobs taken in.", ("platform", "kind"))
+ACCEPTED = Counter("zimage_jobs_accepted", "Jobs taken in.", ("platform", "kind"))
 REFUSED = Counter("zimage_requests_refused", "Requests refused before anything was stored.", ("code",))
 ENDED = Counter("zimage_jobs_ended", "Jobs that ended; code says why one failed.", ("state", "code"))
 PICTURES = Counter("zimage_pictures", "Pictures drawn and kept.")

@@ -106,7 +106,7 @@ async def serve(settings: Config) -> None:
             from bot.setup import observed
 
             child = (lambda: engine.pid) if isinstance(engine, ProcessEngine) else (lambda: None)
-            present = observed.Present(core, engine, lambda: phase(engine.state), workers, child)
+            present = observed.Gauges(core, engine, lambda: phase(engine.state), workers, child)
             url = await stack.enter_async_context(observed.metrics(settings.metrics.listen, present))
             log.info("metrics at %s", url)
         await keep_serving(core, platforms)

@@ -103,6 +103,11 @@ def declare(tree: app_commands.CommandTree[Any], responder: "Responder", imagine
 
 def _commands(responder: "Responder") -> dict[str, tuple[Callback, Iterable[str]]]:
     """Return what each command does with its options, and their names."""
+    return _answering(responder) | _making(responder)
+
+
+def _making(responder: "Responder") -> dict[str, tuple[Callback, Iterable[str]]]:
+    """Return the commands that make jobs."""
 
     async def imagine(
         interaction: Interaction, prompt: str, image: discord.Attachment | None = None, **flags: object
@@ -150,6 +155,21 @@ def _commands(responder: "Responder") -> dict[str, tuple[Callback, Iterable[str]
     async def reroll(interaction: Interaction) -> None:
         await responder.make(interaction, Command("reroll", ""))
 
+    drawn = dict.fromkeys((*FIRST, "lora", *FLAG_OPTIONS))
+    return {
+        "imagine": (imagine, drawn),
+        "optimize": (optimize, ("prompt", "spoiler")),
+        "upscale": (upscale, ("image", "job", "picture", "factor", "method", "spoiler")),
+        "edit": (edit, ("change", "job", "picture", "image")),
+        "zoom": (view("zoom"), ("job", "picture", "zoom")),
+        "pan": (view("pan"), ("job", "picture", "direction")),
+        "reroll": (reroll, ()),
+    }
+
+
+def _answering(responder: "Responder") -> dict[str, tuple[Callback, Iterable[str]]]:
+    """Return every command as one that is answered and makes no job, with the options of those that are."""
+
     def answer(command: str) -> Callback:
         async def answered(interaction: Interaction, **options: object) -> None:
             await responder.answer(interaction, Command(command, _rest(*options.values())))
@@ -174,17 +194,8 @@ def _commands(responder: "Responder") -> dict[str, tuple[Callback, Iterable[str]
     ) -> None:
         await responder.answer(interaction, Command("unban", _named(person, asker, name)))
 
-    drawn = dict.fromkeys((*FIRST, "lora", *FLAG_OPTIONS))
     whom = ("person", "asker", "name")
-    plain = {entry.name: (answer(entry.name), ()) for entry in COMMANDS}
-    return plain | {
-        "imagine": (imagine, drawn),
-        "optimize": (optimize, ("prompt", "spoiler")),
-        "upscale": (upscale, ("image", "job", "picture", "factor", "method", "spoiler")),
-        "edit": (edit, ("change", "job", "picture", "image")),
-        "zoom": (view("zoom"), ("job", "picture", "zoom")),
-        "pan": (view("pan"), ("job", "picture", "direction")),
-        "reroll": (reroll, ()),
+    return {entry.name: (answer(entry.name), ()) for entry in COMMANDS} | {
         "cancel": (answer("cancel"), ("job",)),
         "show": (answer("show"), ("job",)),
         "info": (answer("info"), ("job",)),

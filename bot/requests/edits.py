@@ -84,10 +84,10 @@ def read_view(verb: ViewVerb, rest: str, job: int) -> Action:
     """
     pattern = _ZOOM if verb == "zoom" else _PAN
     found = pattern.search(rest)
-    said = next(filter(None, found.groups() or (found[0],)), "") if found else ""
-    value = next((name for name, words in VALUES[verb].items() if said.casefold() in words), "")
-    if said and not value:
-        raise flag_syntax.bad_value(f"/{verb}", said, ", ".join(VALUES[verb]))
+    word = next(filter(None, found.groups() or (found[0],)), "") if found else ""
+    value = next((name for name, words in VALUES[verb].items() if word.casefold() in words), "")
+    if word and not value:
+        raise flag_syntax.bad_value(f"/{verb}", word, ", ".join(VALUES[verb]))
     numbers = [int(number) for number in _NUMBER.findall(pattern.sub(" ", rest))]
     index = max(0, numbers[1] - 1) if len(numbers) > 1 else 0
     return Action(verb, numbers[0] if numbers else job, index, value or next(iter(VALUES[verb])))

@@ -26,7 +26,7 @@ PHASES = ("stopped", "loading", "recovering", "ready", "failed", "closed")
 _JOB = re.compile(r"\bjob (\d+)")
 
 
-class Present(Collector):
+class Gauges(Collector):
     """What holds at this moment, read when somebody asks."""
 
     def __init__(

@@ -210,8 +210,8 @@ class ClusterEngine:
         fastest = max((each.presence.speed for each in self.workers()), default=0.0)
         count = sum(1 for _ in self._roster) if self._roster is not None else 0
         # Only many need to know how many they are.
-        said = (fastest, count) if count > MANY else fastest
-        await self._connection.publish(f"who.{self._lane}", msgspec.json.encode(said))
+        fleet = (fastest, count) if count > MANY else fastest
+        await self._connection.publish(f"who.{self._lane}", msgspec.json.encode(fleet))
 
     def _reconnected(self) -> None:
         """The broker was away: ask who is there, and for what it has lost."""

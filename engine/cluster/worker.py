@@ -379,8 +379,8 @@ class ClusterWorker:
 
     async def _asked(self, message: Msg) -> None:
         with suppress(msgspec.MsgspecError):
-            said = msgspec.json.decode(message.data, type=float | tuple[float, int])
-            self._fastest, self._workers = said if isinstance(said, tuple) else (said, 0)
+            fleet = msgspec.json.decode(message.data, type=float | tuple[float, int])
+            self._fastest, self._workers = fleet if isinstance(fleet, tuple) else (fleet, 0)
         await self._say_here()
 
     async def _say_here(self) -> None:

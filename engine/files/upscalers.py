@@ -7,6 +7,7 @@ import hashlib
 import os
 import tempfile
 import time
+from http.client import HTTPException
 from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.request import urlopen
@@ -68,7 +69,7 @@ class Preset(NamedTuple):
             try:
                 with PULSE.during(f"downloading {self.name}"):
                     self._download(show)
-            except OSError as error:
+            except (OSError, HTTPException) as error:  # the second is how an answer that breaks off is told
                 why = shards.reason(error)
                 _failed[self.name] = time.monotonic(), why
             else:

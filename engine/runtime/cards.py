@@ -76,6 +76,6 @@ class CardsEngine:
 
 def cards() -> list[str]:
     """Return the names of this machine's CUDA devices, asked of torch in a process of its own."""
-    asked = subprocess.run([sys.executable, "-c", _COUNT], capture_output=True, text=True, check=False)
-    count = int(asked.stdout) if asked.returncode == 0 else 0
+    found = subprocess.run([sys.executable, "-c", _COUNT], capture_output=True, text=True, check=False)
+    count = int(found.stdout) if found.returncode == 0 else 0
     return [f"cuda:{number}" for number in range(count)]

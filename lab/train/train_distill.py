@@ -4,8 +4,10 @@ Piecewise rectified flow (Yan et al. 2024, arXiv:2405.07510): the path from nois
 windows; within each, the student learns the straight line to where the guided teacher ends.
 """
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 import torch
@@ -28,15 +30,27 @@ PEAK = 0.3
 
 def train_distill(plan: Plan, batch: int = BATCH // 2) -> None:
     """Teach a copy of the trained flow the straight lines of its guided self, in every shape."""
-    materials = [prepare(plan, part) for part in plan.sets]
     teacher = load_flow(plan, "polish", "large", "flow").to(plan.device).requires_grad_(False)
     student = deepcopy(teacher).requires_grad_(True)
+    teach("distill", plan, student, batch, 16, partial(distill_loss, student, teacher))
+
+
+def teach(
+    name: str,
+    plan: Plan,
+    student: nn.ModuleDict,
+    batch: int,
+    seed: int,
+    loss_of: Callable[[Material, int, Random], torch.Tensor],
+) -> None:
+    """Train `student` as stage `name` by `loss_of` batches of the plan's pictures, in every shape."""
+    materials = [prepare(plan, part) for part in plan.sets]
     optimizers = build_optimizers(student, PEAK)
     average = Average(student)
     parts = {"model": student, "muon": optimizers[0], "adam": optimizers[1], "average": average}
-    stage = Stage("distill", plan, parts)
-    rng = Random(16 + 1000 * parallel.rank())
-    torch.manual_seed(17 + parallel.rank())
+    stage = Stage(name, plan, parts)
+    rng = Random(seed + 1000 * parallel.rank())
+    torch.manual_seed(seed + 1 + parallel.rank())
     chances = [material.share for material in materials]
 
     def step() -> torch.Tensor:
@@ -44,7 +58,7 @@ def train_distill(plan: Plan, batch: int = BATCH // 2) -> None:
         material = rng.choices(materials, chances)[0]
         count = max(2, round(batch * plan.scale / material.weight))
         with plan.autocast():
-            loss = distill_loss(student, teacher, material, count, rng)
+            loss = loss_of(material, count, rng)
         return descend(student, loss, optimizers, average, stage)
 
     stage.run(step, samples=batch * plan.scale)

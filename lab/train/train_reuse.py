@@ -7,6 +7,7 @@ given of the schedule. The gate is printed when the stage ends: it is `engine.sa
 """
 
 from copy import copy
+from functools import partial
 from random import Random
 
 import torch
@@ -17,10 +18,9 @@ from engine.sampling.reuse import FIRST, Reuse, ReuseName, middle
 from lab.train import parallel
 from lab.train.coupling import couple, stated_flags
 from lab.train.flow import encode_text, forward
-from lab.train.loop import Average, Plan, Stage, set_rate
-from lab.train.train_distill import GUIDANCE, PEAK, edges, follow, read_captions, valid_places
-from lab.train.train_flow import BATCH, Material, build_optimizers, is_loose, load_flow, prepare
-from lab.train.train_vae import descend
+from lab.train.loop import Plan
+from lab.train.train_distill import GUIDANCE, edges, follow, read_captions, teach, valid_places
+from lab.train.train_flow import BATCH, Material, is_loose, load_flow
 from lab.train.wordings import by_length
 
 STEPS = 8
@@ -59,29 +59,12 @@ def train_reuse(plan: Plan, batch: int = BATCH // 2) -> None:
 
     Without checkpoints of the flow before its distillation the distilled one is its own teacher, unguided.
     """
-    materials = [prepare(plan, part) for part in plan.sets]
     stages = ("polish", "large", "flow")
     guidance = GUIDANCE if any((plan.out / f"{name}.pt").exists() for name in stages) else 1.0
     teacher = load_flow(plan, *stages).to(plan.device).requires_grad_(False)
     student = load_flow(plan, "distill", *stages).to(plan.device)
     student["gate"] = gate = Gate().to(plan.device)
-    optimizers = build_optimizers(student, PEAK)
-    average = Average(student)
-    parts = {"model": student, "muon": optimizers[0], "adam": optimizers[1], "average": average}
-    stage = Stage("reuse", plan, parts)
-    rng = Random(18 + 1000 * parallel.rank())
-    torch.manual_seed(19 + parallel.rank())
-    chances = [material.share for material in materials]
-
-    def step() -> torch.Tensor:
-        set_rate(optimizers, stage.rate)
-        material = rng.choices(materials, chances)[0]
-        count = max(2, round(batch * plan.scale / material.weight))
-        with plan.autocast():
-            loss = reuse_loss(student, teacher, material, count, rng, guidance)
-        return descend(student, loss, optimizers, average, stage)
-
-    stage.run(step, samples=batch * plan.scale)
+    teach("reuse", plan, student, batch, 18, partial(reuse_loss, student, teacher, guidance=guidance))
     if not parallel.rank():
         print(f"reuse: learnt strength {gate.strength.item():.3f}", flush=True)
 

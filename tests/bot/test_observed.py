@@ -30,7 +30,7 @@ async def measured(directory: Path) -> AsyncIterator[tuple[BotHarness, str]]:
     """A bot whose metrics are served."""
     async with bot_harness(directory) as home:
         workers = [Worker("gpu1", "a card", 1, 7, 0.5)]
-        present = observed.Present(home.core, home.engine, lambda: "ready", lambda: workers, lambda: None)
+        present = observed.Gauges(home.core, home.engine, lambda: "ready", lambda: workers, lambda: None)
         async with observed.metrics(ANYWHERE, present) as url:
             yield home, url
 
@@ -127,7 +127,7 @@ async def test_the_page_does_not_show_them(tmp_path: Path) -> None:
 async def test_an_address_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
     async with measured(tmp_path) as (home, url):
         taken = url.removeprefix("http://").removesuffix("/metrics")
-        other = observed.Present(home.core, home.engine, lambda: "ready", tuple, lambda: None)
+        other = observed.Gauges(home.core, home.engine, lambda: "ready", tuple, lambda: None)
         with pytest.raises(ConfigError, match=r"metrics\.listen = '127.*choose another"):
             async with observed.metrics(taken, other):
                 pass

@@ -167,8 +167,8 @@ def _is_thing(text: str) -> bool:
 def _is_leading(token: Token) -> bool:
     """Whether a word belongs to what follows it: in Chinese the last of several nouns is the thing."""
     is_lone = any(entry.english in words("alone") for entry in token.entries)
-    said = GRAMMAR - ({"time"} if len(token.text) == 1 else set())
-    return _is_han(token) and not token.is_a(*said) and not is_lone
+    grammar = GRAMMAR - ({"time"} if len(token.text) == 1 else set())
+    return _is_han(token) and not token.is_a(*grammar) and not is_lone
 
 
 def _is_loose(token: Token) -> bool:

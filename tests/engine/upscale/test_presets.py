@@ -27,13 +27,16 @@ class Releases(BaseHTTPRequestHandler):
 
     files: ClassVar[dict[str, bytes]] = {}
     asked: ClassVar[list[str]] = []
+    is_cut: ClassVar[bool] = False
 
     def do_GET(self) -> None:
         self.asked.append(self.path)
         body = self.files.get(self.path)
         self.send_response(404 if body is None else 200)
+        if body and self.is_cut:
+            self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        self.wfile.write(body or b"")
+        self.wfile.write(b"%x\r\n" % (2 * len(body)) + body if body and self.is_cut else body or b"")
 
     def log_message(self, *_: object) -> None:
         """Print nothing."""
@@ -102,6 +105,15 @@ def test_what_cannot_be_fetched_is_upscaled_with_lanczos_and_said(
     assert fault.startswith("small could not be downloaded")
     assert why in fault
     assert not list((tmp_path / "upscalers").iterdir())
+
+
+def test_an_answer_that_breaks_off_is_a_failed_download(
+    served: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Releases, "is_cut", True)
+    larger = upscaled(UpscalePlan(presets=(preset(served),)), "a cartoon fox")
+    assert larger.report["method"] == "lanczos"
+    assert "small could not be downloaded" in larger.report["guards"][0]
 
 
 def test_after_a_failure_nobody_waits_for_the_same_file_until_ten_minutes_have_passed(
