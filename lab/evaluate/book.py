@@ -11,7 +11,7 @@ from lab.judge.adherence import Manner, adherence
 from lab.judge.judge import held_out_scenes, load_judge, render_accuracy, train_judge
 from lab.judge.measures import reconstruction
 from lab.render.book import drawings
-from lab.render.world import BOOK
+from lab.render.world import BOOK, book_of
 from lab.train import parallel
 from lab.train.dataset import sets_of
 from lab.train.loop import Plan
@@ -24,13 +24,14 @@ def main() -> None:
     """Print how well the autoencoder, the judge and the model do; write a sheet where one is asked for."""
     args = _arguments()
     drawings.fetch()
+    world = book_of(args.subjects) if args.subjects else BOOK
     if args.judge_minutes:
-        plan = Plan(args.out, args.judge_minutes, scenes=args.scenes, sets=sets_of(BOOK)[:1])
+        plan = Plan(args.out, args.judge_minutes, scenes=args.scenes, sets=sets_of(world)[:1])
         plan.small.pictures(plan.scenes, plan.out)
         parallel.spread(plan.device, train_judge, plan, args.judge)
-    scenes = held_out_scenes(args.prompts, SEED, BOOK)
+    scenes = held_out_scenes(args.prompts, SEED, world)
     pipeline = loaded(str(args.weights))
-    ratio = reconstruction(pipeline.components.vae, [BOOK.picture(scene, 256, 256) for scene in scenes[:24]])
+    ratio = reconstruction(pipeline.components.vae, [world.picture(scene, 256, 256) for scene in scenes[:24]])
     print(f"autoencoder: {ratio:.1f} dB on held-out scenes")
     manner = Manner(args.side, args.side, args.steps, args.guidance, 1.0)
     prompts, pictures = drawn(pipeline, scenes, manner)
@@ -39,9 +40,9 @@ def main() -> None:
         contact_sheet([pictures[i] for i in first]).save(args.sheet)
         print(*(prompts[i] for i in first), sep="\n")
     if args.judge.exists():
-        judge = load_judge(args.judge, BOOK)
+        judge = load_judge(args.judge, world)
         for name, found in (
-            ("judge on renders", render_accuracy(judge, args.side, world=BOOK)),
+            ("judge on renders", render_accuracy(judge, args.side, world=world)),
             ("pictures", adherence(judge, pictures, scenes)),
         ):
             print(name, "  ".join(f"{head} {share:.1%}" for head, share in found.items()))
@@ -56,6 +57,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--judge-minutes", type=float, help="train the judge first, or on, this long in all")
     parser.add_argument("--scenes", type=int, default=20_000, help="rendered training scenes, as in training")
+    parser.add_argument("--subjects", type=int, help="the book with so many of its subjects, as in training")
     parser.add_argument("--prompts", type=int, default=1000)
     parser.add_argument("--side", type=int, default=128, help="pixels")
     parser.add_argument("--steps", type=int, default=20)

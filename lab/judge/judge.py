@@ -18,7 +18,7 @@ from torch.nn import functional
 from engine.embedded.vocabulary import COLOURS, DISTANCES, POSITIONS, STYLES, TIMES, WEATHERS
 from lab.render.book.scene import BookScene
 from lab.render.scene import Scene, Thing
-from lab.render.world import BOOK, SMALL_WORLD, World
+from lab.render.world import SMALL_WORLD, World
 from lab.train import parallel
 from lab.train.dataset import PictureSet, sets_of, to_tensor
 from lab.train.loop import Average, Plan, Stage, set_rate
@@ -51,7 +51,7 @@ LOOKS = (-3, 0, 3)
 
 def heads_of(world: World) -> dict[str, tuple[str, ...]]:
     """The judge's questions about pictures of a world, and the words that answer each."""
-    own, relation = ((OWN,), {"relation": ("beside", "front", "under", NONE)}) if world is BOOK else ((), {})
+    own, relation = ((OWN,), {"relation": ("beside", "front", "under", NONE)}) if world.is_book else ((), {})
     return {
         "subject": world.subjects,
         "colour": (*COLOURS, *own),
@@ -59,7 +59,7 @@ def heads_of(world: World) -> dict[str, tuple[str, ...]]:
         "time": TIMES,
         "weather": WEATHERS,
         "style": STYLES,
-        "count": COUNTS if world is BOOK else COUNTS[:2],
+        "count": COUNTS if world.is_book else COUNTS[:2],
         "position": (*POSITIONS, NONE),
         "distance": DISTANCES,
         "second subject": (*world.subjects, NONE),

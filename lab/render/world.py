@@ -1,7 +1,8 @@
 """The two worlds that the small model can be taught: the one that ships, and the picture book."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
 
 import numpy as np
@@ -40,6 +41,11 @@ class World:
     leaves_subjects_open: bool
 
     @property
+    def is_book(self) -> bool:
+        """Whether it is the picture book, or a part of it."""
+        return self.name == BOOK.name
+
+    @property
     def groups(self) -> tuple[int, ...]:
         """How many options each choice of a scene has: those of `TELLABLE`, then sky, set and models."""
         subjects = len(self.subjects) if self.leaves_subjects_open else 1
@@ -66,3 +72,10 @@ BOOK = World(
     cells=2, vocabulary=2048, leaves_subjects_open=False,
 )  # fmt: skip
 WORLDS = {world.name: world for world in (SMALL_WORLD, BOOK)}
+
+
+def book_of(count: int) -> World:
+    """The picture book with so many of its subjects, evenly from the whole list."""
+    every = BOOK.subjects
+    some = tuple(every[index * len(every) // count] for index in range(count))
+    return replace(BOOK, subjects=some, sample=partial(sample_book, among=some))

@@ -13,7 +13,7 @@ import torch
 
 from engine.embedded import WEIGHTS
 from lab.render.book import drawings
-from lab.render.world import BOOK, SMALL_WORLD, WORLDS, World
+from lab.render.world import SMALL_WORLD, WORLDS, World, book_of
 from lab.train import parallel
 from lab.train.dataset import sets_of
 from lab.train.export import FLOWS, export
@@ -59,8 +59,8 @@ def main() -> None:
     if args.threads:
         torch.set_num_threads(args.threads)
     torch.set_float32_matmul_precision("high")
-    world = WORLDS[args.world]
-    if world is BOOK:
+    world = book_of(args.subjects) if args.subjects else WORLDS[args.world]
+    if world.is_book:
         drawings.fetch()
     out = args.out or _folder(world)
     warm, sets = None if args.fresh else args.warm, sets_of(world)
@@ -100,7 +100,7 @@ def _unfinished(name: str, plan: Plan) -> str:
 
 def usual_minutes(plan: Plan) -> dict[str, float]:
     """Minutes of every stage on the plan's device; the picture book's on a GPU have never been tried."""
-    on_a_cpu = BOOK_MINUTES if plan.world is BOOK else MINUTES
+    on_a_cpu = BOOK_MINUTES if plan.world.is_book else MINUTES
     return (
         dict.fromkeys(STAGES, 1.0)
         | dict.fromkeys(EXPERIMENTS, 60.0)
@@ -140,6 +140,7 @@ def _arguments() -> argparse.Namespace:
         help="train this long and stop; go on with the next call, from the checkpoint",
     )
     parser.add_argument("--world", choices=WORLDS, default="small", help="what it is taught")
+    parser.add_argument("--subjects", type=int, help="the picture book with so many of its subjects")
     parser.add_argument("--out", type=Path, help="checkpoint folder")
     parser.add_argument(
         "--weights", type=Path, help="where the finished model is written; the book's into --out"

@@ -2,8 +2,10 @@
 
 import io
 import json
+import pickle
 import re
 import subprocess
+import sys
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -18,7 +20,8 @@ import torch
 from PIL import Image
 
 from engine.embedded.vocabulary import COLOURS
-from lab.judge.judge import load_judge, train_judge
+from lab.evaluate import curve
+from lab.judge.judge import heads_of, load_judge, train_judge
 from lab.render.book import drawings, names
 from lab.render.book.drawings import PACKAGES, archive, drawing, fetch, recoloured
 from lab.render.book.scene import BookScene, sample_book
@@ -27,7 +30,7 @@ from lab.render.book.subjects import SUBJECTS, plural
 from lab.render.book.vocabulary import PLACES
 from lab.render.captions import COLOUR_WORDS, caption
 from lab.render.scene import Thing, is_evaluation
-from lab.render.world import BOOK
+from lab.render.world import BOOK, book_of
 from lab.train import train_flow
 from lab.train.dataset import sets_of
 from lab.train.latents import encode_all
@@ -144,6 +147,20 @@ def test_the_split_holds_in_the_book() -> None:
         assert all(is_evaluation(sample_book(rng, held_out)) == held_out for _ in range(300))
 
 
+def test_a_part_of_the_book_draws_no_other_subjects() -> None:
+    """With four subjects, none of which anything can be under, all four come and no other."""
+    part, rng = book_of(4), Random(3)
+    scenes = [part.sample(rng, False) for _ in range(100)]
+    assert {thing.subject for scene in scenes for thing in scene.things} == set(part.subjects)
+
+
+def test_a_world_that_went_to_another_process_is_still_the_book() -> None:
+    """A copy of the book has the same questions for its judge, those of the book alone among them."""
+    copied = pickle.loads(pickle.dumps(BOOK))
+    assert "relation" in heads_of(copied)
+    assert heads_of(copied) == heads_of(BOOK)
+
+
 def test_captions_name_a_colour_where_a_subject_has_not_its_own() -> None:
     """Every colour that was given is named, and none where the drawing keeps its own."""
     rng = Random(2)
@@ -247,3 +264,31 @@ def test_flow_and_judge_learn_from_the_book(tmp_path: Path, monkeypatch: pytest.
     found = load_judge(tmp_path / "judge.safetensors", BOOK).verdicts([render_array(CAT, 64)])[0]
     assert found["subject"] in SUBJECTS
     assert "relation" in found
+
+
+def test_the_learning_curve_has_a_row_for_each_number_of_subjects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Flow, export, judge and pictures of two worlds, one step of training each."""
+    monkeypatch.setattr(train_flow, "build_transformer", partial(build_transformer, n_layers=1))
+    monkeypatch.setattr(train_flow, "build_text_encoder", partial(build_text_encoder, num_hidden_layers=2))
+    monkeypatch.setattr(curve, "MANNER", replace(curve.MANNER, steps=1, cfg=1.0))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    few = [
+        "--minutes",
+        "0.0001",
+        "--judge-minutes",
+        "0.0001",
+        "--prompts",
+        "2",
+        "--scenes",
+        "6",
+        "--device",
+        "cpu",
+    ]
+    monkeypatch.setattr(sys, "argv", ["curve", "--subjects", "2", "3", *few, "--out", str(tmp_path)])
+    curve.main()
+    rows = [line for line in capsys.readouterr().out.splitlines() if "subjects" in line]
+    assert [row.split()[0] for row in rows] == ["2", "3"]
+    assert all(re.search(r"subject \d+\.\d% \(judge \d", row) for row in rows)
+    assert (tmp_path / "3" / "sheet.png").exists()

@@ -54,15 +54,15 @@ class BookScene(Scene):
         return nouns
 
 
-def sample_book(rng: Random, held_out: bool = False) -> BookScene:
-    """A random scene of the training side of the split, or of the evaluation side."""
+def sample_book(rng: Random, held_out: bool = False, among: tuple[str, ...] = tuple(SUBJECTS)) -> BookScene:
+    """A random scene with subjects `among` these, of the training or the evaluation side of the split."""
     while True:
-        if is_evaluation(scene := _any_scene(rng)) == held_out:
+        if is_evaluation(scene := _any_scene(rng, among)) == held_out:
             return scene
 
 
-def _any_scene(rng: Random) -> BookScene:
-    first, place = _thing(rng), rng.choice(PLACES)
+def _any_scene(rng: Random, among: tuple[str, ...]) -> BookScene:
+    first, place = _thing(rng, among), rng.choice(PLACES)
     scene = BookScene(
         first.subject,
         first.colour,
@@ -74,22 +74,22 @@ def _any_scene(rng: Random) -> BookScene:
     )
     kind = rng.random()
     if kind < PAIRS:
-        return _accompanied(scene, rng)
+        return _accompanied(scene, rng, among)
     if kind < PAIRS + COUNTED and first.subject not in UNCOUNTED:
         return replace(scene, count=rng.choice((2, 3)))
     position = rng.choices(POSITIONS, (16, 68, 16))[0]
     return replace(scene, position=position, distance=rng.choices(DISTANCES, (24, 60, 16))[0])
 
 
-def _thing(rng: Random, other_than: str = "", among: tuple[str, ...] = tuple(SUBJECTS)) -> Thing:
+def _thing(rng: Random, among: tuple[str, ...], other_than: str = "") -> Thing:
     name = rng.choice([name for name in among if name != other_than])
     is_own = not SUBJECTS[name].is_coloured or (rng.random() < OWN and not SUBJECTS[name].is_hand)
     return Thing(name, "" if is_own else rng.choice(COLOURS))
 
 
-def _accompanied(scene: BookScene, rng: Random) -> BookScene:
-    relation = rng.choices(("beside", "front", "under"), (60, 20, 20))[0]
-    among = tuple(ABOVE) if relation == "under" else tuple(SUBJECTS)
-    other = _thing(rng, scene.subject, tuple(sorted(among)))
+def _accompanied(scene: BookScene, rng: Random, among: tuple[str, ...]) -> BookScene:
+    above = tuple(sorted(ABOVE.intersection(among) - {scene.subject}))
+    relation = rng.choices(("beside", "front", "under"), (60, 20, 20 if above else 0))[0]
+    other = _thing(rng, above if relation == "under" else among, scene.subject)
     position = rng.choice(("left", "right")) if relation == "beside" else "middle"
     return replace(scene, relation=relation, position=position, companion=other)
