@@ -82,7 +82,7 @@ def _configuration(roles: dict[str, str], passwords: dict[str, str]) -> str:
         "port": PORT,
         "tls": tls,
         "websocket": {"port": WEBSOCKET, "tls": {key: tls[key] for key in ("cert_file", "key_file")}},
-        "jetstream": {"store_dir": "jetstream", "max_file_store": 4 << 30},
+        "jetstream": {"store_dir": "jetstream", "max_memory_store": 1 << 30},
         "authorization": {"users": users},
     }
     return "# Written by `python -m bot cluster init`; run it again to add users.\n" + "".join(

@@ -25,8 +25,8 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 STREAM = "TASKS"
-NO_STREAM = 10059
-"""The server's code for a stream that is not there."""
+NO_STREAM, OTHER_STORAGE = 10059, 10052
+"""The server's codes for a stream that is not there, and for one that cannot be changed into this one."""
 GROUP = "least-busy-first"
 LEASE = 15.0
 """Seconds after which a task whose worker is silent goes to another one."""
@@ -184,18 +184,22 @@ class Connection:
     async def prepare(self, lane: str, lease: float) -> None:
         """Have the stream and a lane's consumer at the broker, made or brought up to date.
 
-        A stream on a new disk begins at a number no earlier one had, so that what a worker still says of a
-        lost task hits no other.
+        Tasks are kept in memory, since a stream whose disk was full once takes nothing until the broker is
+        begun again; who published them does so again then. Each stream begins at a number no earlier one had,
+        so that what a worker still says of a lost task hits no other.
         """
         seconds = 10**9
         stream = {
-            "name": STREAM, "subjects": ["task.*.*.*"], "retention": "workqueue", "storage": "file",
+            "name": STREAM, "subjects": ["task.*.*.*"], "retention": "workqueue", "storage": "memory",
             "max_age": int(KEPT * seconds), "discard": "new", "max_msgs": 100_000, "num_replicas": 1,
             "duplicate_window": 120 * seconds,
         }  # fmt: skip
         try:
             await self.api(f"STREAM.UPDATE.{STREAM}", **stream)
         except BrokerError as error:
+            if error.args[1:] == (OTHER_STORAGE,):
+                remedy = "stop the broker, delete its store_dir, and start it again"
+                raise BrokerError(f"the stream is of an earlier version: {remedy}") from None
             if error.args[1:] != (NO_STREAM,):
                 raise
             await self.api(f"STREAM.CREATE.{STREAM}", **stream, first_seq=time.time_ns() // 1_000_000)

@@ -28,6 +28,8 @@ COMPARED = 30.0
 """Seconds between two looks at whether the broker still has every open task."""
 AGAIN = 0.5
 """Seconds until what the broker did not take is tried again."""
+UNTAKEN = 5.0
+"""Seconds after which a broker that does not take a task counts as one where nobody draws."""
 UNUSABLE = 5.0
 """Seconds until a broker that cannot be used is tried again."""
 WHO = 10.0
@@ -40,7 +42,7 @@ log = logging.getLogger(__name__)
 class _Run:
     """A task on its way. `tries` is the newest try that was heard, as (published, delivered).
 
-    `concluding` while its result is fetched.
+    `concluding` while its result is fetched, `heard` the loop's time of its last event.
     """
 
     task: Task
@@ -51,6 +53,7 @@ class _Run:
     tries: tuple[int, int] = (0, 0)
     ready: PromptReady | None = None
     concluding: bool = False
+    heard: float = float("-inf")
 
 
 class ClusterEngine:
@@ -82,11 +85,12 @@ class ClusterEngine:
         self._open = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
         self._trouble = ""
+        self._untaken = ""
         self._closed = False
 
     @property
     def rooms(self) -> tuple[int, ...]:
-        """The rooms of all devices of all workers that are present."""
+        """The rooms of all devices of all workers that are present, none while the broker takes no tasks."""
         return self._rooms
 
     @property
@@ -96,6 +100,8 @@ class ClusterEngine:
             return EngineState("closed")
         if self._trouble or not self._open.is_set():
             return EngineState("failed" if self._trouble else "loading", self._trouble)
+        if self._untaken:
+            return EngineState("failed", f"the broker takes no tasks: {self._untaken}")
         return EngineState("ready") if self._rooms else EngineState("failed", "no worker is present")
 
     def present(self) -> list[Present]:
@@ -162,6 +168,8 @@ class ClusterEngine:
                 self._reconnected()
             for name in self._roster.expire():
                 log.warning("worker %s is gone", name)
+            if all(run.kept for run in self._runs.values()):
+                self._untaken = ""  # or nobody would try it again
             self._resize()
             if loop.time() > compared + COMPARED:
                 compared = loop.time()
@@ -236,17 +244,27 @@ class ClusterEngine:
         if file is not None and len(file) > PIECE:
             headers["File"] = self._connection.keep(number, file)
         subject = f"task.{self._lane}.{self._connection.user}.{number}"
+        loop = asyncio.get_running_loop()
+        since = loop.time()
         while not run.events.ended:
             try:
                 answer = msgspec.json.decode(await self._connection.request(subject, run.data, headers))
-            except UNREACHED:
-                await asyncio.sleep(AGAIN)
-                continue
-            if "error" not in answer:
-                run.kept = True
+                trouble = answer["error"]["description"] if "error" in answer else ""
+            except UNREACHED as error:
+                trouble = str(error) or "it does not answer"
+            run.kept = not trouble
+            if run.kept or loop.time() - since > UNTAKEN:
+                self._taken(trouble)
+            if run.kept:
                 return
-            log.warning("the broker does not take a task, trying again: %s", answer["error"])
             await asyncio.sleep(AGAIN)
+
+    def _taken(self, trouble: str) -> None:
+        """Take note of whether the broker takes tasks, or why it does not."""
+        if trouble and not self._untaken:
+            log.warning("the broker takes no tasks, trying again: %s", trouble)
+        self._untaken = trouble
+        self._resize()
 
     async def _drop(self, number: str) -> None:
         """Take a task that nobody wants any more off its worker and out of the stream."""
@@ -270,10 +288,13 @@ class ClusterEngine:
                 return
             await asyncio.sleep(AGAIN)
         there = answer["state"].get("subjects") or {}
+        lately = asyncio.get_running_loop().time() - self._lease
         for number, published in kept.items():
             run = self._runs.get(number)
-            lost = f"{prefix}{number}" not in there
-            if run is not None and lost and run.published == published and not run.events.ended:
+            if run is None or run.events.ended or run.published != published:
+                continue
+            # Whoever was drawing it a moment ago still does.
+            if f"{prefix}{number}" not in there and run.heard < lately:
                 log.warning("the broker has lost task %s; it is published again", number)
                 run.kept = False
                 self._begin(self._publish(number, run))
@@ -289,7 +310,9 @@ class ClusterEngine:
             await self._connection.publish(f"drop.{self._connection.user}.{number}")
             if message.reply:
                 await self._connection.publish(message.reply, b"nobody")
-        elif message.reply and not run.concluding:
+            return
+        run.heard = asyncio.get_running_loop().time()
+        if message.reply and not run.concluding:
             run.concluding = True
             self._begin(self._conclude(message, run))  # the others' events do not wait for its file
         elif not message.reply:
@@ -385,7 +408,8 @@ class ClusterEngine:
         return [each for each in self.present() if each.lane == self._lane]
 
     def _resize(self) -> None:
-        rooms = tuple(room for each in self.workers() for room in each.presence.rooms)
+        workers = () if self._untaken else self.workers()
+        rooms = tuple(room for each in workers for room in each.presence.rooms)
         if rooms != self._rooms:
             self._rooms = rooms
             for changed in self._watchers:

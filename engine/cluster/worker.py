@@ -49,8 +49,8 @@ DELIVERIES = 3
 """A task that was begun so often and never ended is not begun again."""
 PULL = 2.0
 """Seconds that a wish for a task stands at the broker."""
-PATIENCE = 30.0
-"""Seconds that a result is kept for a bot that is away."""
+PATIENCE = 60.0
+"""Seconds that a result is kept for a bot that is away: one whose link is silent notices that within 40."""
 UNMEASURED = image_tokens(1024, 1024)
 """The room of an upload that is upscaled, which is not opened here."""
 ELSEWHERE: tuple[ErrorCode, ...] = ("out_of_memory", "model_missing")
@@ -65,7 +65,10 @@ class _GivenBack(Exception):
 
 @dataclass(slots=True)
 class _Work:
-    """A task leased to this worker; `alone` where it was begun before, as it may be what ends workers."""
+    """A task leased to this worker; `alone` where it was begun before, as it may be what ends workers.
+
+    `tokens` is the room it takes, 0 once it is drawn and only its bot has yet to take it.
+    """
 
     message: Msg
     task: Task
@@ -220,7 +223,7 @@ class ClusterWorker:
 
     def _has_room(self) -> bool:
         """Say whether one more task like the largest of those that run would fit beside them."""
-        works = self._works.values()
+        works = self._running()
         if not works or not self._engine.rooms:
             return bool(self._engine.rooms)
         if any(work.alone for work in works):
@@ -228,6 +231,10 @@ class ClusterWorker:
         return sum(work.tokens for work in works) + max(work.tokens for work in works) <= sum(
             self._engine.rooms
         )
+
+    def _running(self) -> list[_Work]:
+        """Return what is not drawn yet, the oldest first."""
+        return [work for work in self._works.values() if work.tokens]
 
     def _priority(self) -> int:
         """Return 0 to 9, lower being served first: by how full it is, a slow worker after all others."""
@@ -256,7 +263,7 @@ class ClusterWorker:
             self._begin_work(message, task)
 
     def _begin_work(self, message: Msg, task: Task) -> None:
-        if not self._works:
+        if not self._running():
             self._speed.since = time.monotonic()
         work = _Work(message, task, _tokens(task), message.metadata.num_delivered > 1)
         self._works[work.number] = work
@@ -272,7 +279,10 @@ class ClusterWorker:
         """Draw one task under its lease, which ends once its bot has the result."""
         lease = asyncio.create_task(self._hold(work))
         try:
-            await self._deliver(work, await self._result(work))
+            result = await self._result(work)
+            work.tokens = 0
+            self._changed.set()
+            await self._deliver(work, result)
             await self._answer(work.message.ack())
         except _GivenBack as reason:
             log.warning("task %s goes back: %s", work.number, reason)
@@ -320,8 +330,8 @@ class ClusterWorker:
 
     def _is_next_alone(self, work: _Work) -> bool:
         """Say whether nothing but later tasks that run alone, too, are here."""
-        others = self._works.values()
-        return all(other.alone for other in others) and next(iter(others)) is work
+        others = self._running()
+        return all(other.alone for other in others) and others[0] is work
 
     async def _report(self, work: _Work, event: Event) -> None:
         data, headers = wire.pack([event]), {"Try": work.tries}
@@ -332,10 +342,10 @@ class ClusterWorker:
 
         Raises `_GivenBack` where the bot cannot read it.
         """
-        headers, seconds = {"Try": work.tries}, 20.0
+        headers = {"Try": work.tries}
         file = wire.file_of(values[-1])
+        seconds = SENT + len(file or b"") / SLOWEST
         if file is not None and len(file) > PIECE:
-            seconds += len(file) / SLOWEST
             headers["File"] = self._connection.keep(work.number, file)
             values = [*values[:-1], wire.with_file(values[-1], b"")]
         data = wire.pack(values)

@@ -4,16 +4,19 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.cluster.broker import Access
+from engine.cluster import engine as cluster_engine
+from engine.cluster.broker import SENT, STREAM, Access, BrokerError, Connection
 from engine.cluster.engine import ClusterEngine
+from engine.runtime.process import EngineState
 from engine.types import EngineError, EngineLost, Event, Generate, Picture, Progress
 from tests.contracts.engine_contract import played
+from tests.crash.faults import small_disk
 from tests.engine.cluster.fleet import (
     LEASE,
     SMALL,
@@ -149,6 +152,84 @@ async def test_what_a_broker_with_a_new_disk_has_lost_is_published_again(server:
         await asyncio.wait(runs, return_when=asyncio.FIRST_COMPLETED)
         await server.restart(wiped=True)
         assert pictures(await asyncio.gather(*runs)) == [1] * 12
+
+
+async def test_a_broker_with_a_full_disk_takes_tasks(tmp_path: Path) -> None:
+    (tmp_path / "js").mkdir()
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(small_disk(tmp_path / "js", "1m"))
+        except PermissionError:
+            pytest.skip("only root mounts a small disk")
+        async with serving(tmp_path) as server, cluster(server.url) as engine:
+            with (tmp_path / "js" / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+                while True:
+                    filler.write(bytes(4096))
+            async with working(server.url, sleeping(0.01)):
+                tasks = [small(seed, "a cat" * 500) for seed in range(12)]
+                assert pictures(await asyncio.gather(*(played(engine, task) for task in tasks))) == [1] * 12
+
+
+async def test_nothing_is_handed_out_while_the_broker_takes_no_task(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_engine, "UNTAKEN", 0.1)
+    operator = Connection(Access(server.url), "operator")
+    await operator.open()
+    async with cluster(server.url) as engine, working(server.url, sleeping(0)):
+        await present(engine, 1)
+        limits = (await operator.api(f"STREAM.INFO.{STREAM}"))["config"]
+        await operator.api(f"STREAM.UPDATE.{STREAM}", **limits | {"max_msg_size": 10})
+        waiting = asyncio.create_task(played(engine, small()))
+        await present(engine, 0)
+        assert engine.state == EngineState(
+            "failed", "the broker takes no tasks: message size exceeds maximum allowed"
+        )
+        await operator.api(f"STREAM.UPDATE.{STREAM}", **limits)
+        assert pictures([await waiting]) == [1]
+        await present(engine, 1)
+        assert engine.state == EngineState("ready")
+    await operator.close()
+
+
+async def test_a_broker_that_takes_tasks_again_is_asked_though_nobody_waits_any_more(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_engine, "UNTAKEN", 0.1)
+    async with cluster(server.url) as engine, working(server.url, sleeping(0)):
+        await present(engine, 1)
+        await engine._connection.api(f"STREAM.DELETE.{STREAM}")
+        given_up = asyncio.create_task(played(engine, small()))
+        await present(engine, 0)
+        given_up.cancel()
+        await present(engine, 1)
+
+
+async def test_a_stream_of_an_earlier_version_is_refused_with_the_remedy(server: Server) -> None:
+    operator = Connection(Access(server.url), "operator")
+    await operator.open()
+    await operator.api(f"STREAM.CREATE.{STREAM}", name=STREAM, subjects=["task.*.*.*"], retention="workqueue")
+    with pytest.raises(BrokerError, match="delete its store_dir"):
+        await operator.prepare("test", LEASE)
+    await operator.close()
+
+
+async def test_a_picture_that_its_bot_has_yet_to_take_keeps_nobody_waiting(server: Server) -> None:
+    link, started = Link(server.port), asyncio.Event()
+    async with (
+        cluster(await link.open(), user="away") as away,
+        cluster(server.url, user="other") as other,
+        working(server.url, sleeping(0.01, SMALL)),
+    ):
+        await present(away, 1)
+        run = asyncio.create_task(begun(away, small(), started))
+        await started.wait()
+        link.flows.clear()
+        async with asyncio.timeout(SENT):  # in which its bot is not asked a second time
+            assert pictures([await played(other, small(1))]) == [1]
+        link.flows.set()
+        assert pictures([await run]) == [1]
+    await link.close()
 
 
 async def test_a_new_life_of_a_bot_drops_what_the_last_one_left(server: Server) -> None:
