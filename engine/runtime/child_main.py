@@ -15,12 +15,9 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-from engine.memory.probe import prepare_environment
-from engine.models import classifier
 from engine.pipeline import Pipeline
 from engine.pulse import PULSE
 from engine.runtime.messages import Alive, Ask, Order, Report
-from engine.runtime.worker import Worker, failed
 from engine.types import EngineSettings
 
 PR_SET_PDEATHSIG = 1
@@ -39,6 +36,10 @@ def main(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     _end_with_parent()
+    # What brings torch along takes seconds, in which the parent may go, too.
+    from engine.models import classifier
+    from engine.runtime.worker import Worker, failed
+
     faulthandler.enable()
     logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -76,6 +77,8 @@ def _sending(reports: "Connection[Report, None]") -> Callable[[Report], None]:
 
 
 def _load(settings: EngineSettings) -> Pipeline[Any]:
+    from engine.memory.probe import prepare_environment
+
     prepare_environment(settings.compiled)
     module, _, function = settings.loader.partition(":")
     load: Callable[[EngineSettings], Pipeline[Any]] = getattr(importlib.import_module(module), function)

@@ -6,6 +6,7 @@ started and what comes after it.
 """
 
 import asyncio
+import atexit
 import logging
 import multiprocessing
 import queue
@@ -210,12 +211,15 @@ class Supervisor:
         finally:
             orders.close()
             reports.close()
+        # Python's exit waits for it, however long, and the signal that it gets there is one it ignores.
+        atexit.register(process.kill)
         writer = threading.Thread(target=self._write, args=(outgoing,), name="engine-orders", daemon=True)
         self._hand(self._began, process, writer)
         with incoming, suppress(EOFError, OSError):
             while True:
                 self._hand(self._receive, incoming.recv())
         process.join()
+        atexit.unregister(process.kill)
         return _reason(process.exitcode)
 
     def _write(self, pipe: "Connection[Order, None]") -> None:

@@ -231,6 +231,16 @@ async def test_a_child_whose_parent_is_killed_ends(script: Script) -> None:
     await script.gone.wait()
 
 
+async def test_a_program_that_goes_without_closing_its_engine_ends_with_it(script: Script) -> None:
+    going = PARENT.replace("await asyncio.Event().wait()", "await engine.ready()")
+    settings = script.settings
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", going, settings.model, settings.loader, cwd=ROOT
+    )
+    assert await parent.wait() == 0
+    await script.gone.wait()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems end no process that stands still")
 async def test_a_child_that_stands_still_ends_with_its_parent(script: Script) -> None:
     held = script.hold("load")
