@@ -19,7 +19,7 @@ from typing import Any
 
 from engine.cluster.engine import ClusterEngine
 from engine.fake import FakeEngine, striped
-from engine.types import EngineError, Event, Generate, Optimize, Picture, Progress, Upscale
+from engine.types import EngineError, Generate, Optimize, Picture, Progress, Upscale
 from tests.contracts.engine_contract import played
 from tests.engine.cluster.fleet import (
     LEASE,
@@ -27,6 +27,7 @@ from tests.engine.cluster.fleet import (
     SMALL,
     Link,
     Server,
+    begun,
     cluster,
     serving,
     until,
@@ -62,16 +63,6 @@ async def started(
     async with cluster(server.url) as engine, workers(server.url, count, seconds, room=room) as processes:
         await until(engine, lambda: len(engine.rooms) == count)
         yield engine, processes
-
-
-async def begun(engine: ClusterEngine, task: Generate, first: asyncio.Event) -> list[Event]:
-    seen: list[Event] = []
-    async with aclosing(engine.run(task)) as events:
-        async for event in events:
-            seen.append(event)
-            if isinstance(event, Progress):
-                first.set()
-    return seen
 
 
 async def an_empty_round_trip(server: Server) -> str:

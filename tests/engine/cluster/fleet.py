@@ -7,8 +7,8 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from engine.cluster.engine import ClusterEngine
 from engine.cluster.presence import Presence
 from engine.cluster.worker import ClusterWorker
 from engine.fake import FakeEngine
-from engine.types import Engine, Generate, image_tokens
+from engine.types import Engine, Event, Generate, Progress, image_tokens
 
 ROOT = Path(__file__).parents[3]
 SMALL = image_tokens(128, 128)
@@ -28,9 +28,12 @@ needs_broker = pytest.mark.skipif(BINARY is None, reason="nats-server is not ins
 
 
 class Server:
-    """A nats-server on loopback; `restart` keeps its port, and its disk unless it is `wiped`."""
+    """A nats-server on loopback; `restart` keeps its port, and its disk unless it is `wiped`.
 
-    def __init__(self, folder: Path, *, text: str = "") -> None:
+    `inside` is the beginning of a command that runs the rest elsewhere.
+    """
+
+    def __init__(self, folder: Path, *, text: str = "", inside: Sequence[str] = ()) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
@@ -38,6 +41,7 @@ class Server:
         self.folder = folder
         self.process: Process | None = None
         self._text = text
+        self._inside = inside
 
     async def start(self) -> None:
         assert BINARY is not None
@@ -45,7 +49,7 @@ class Server:
         store = (self.folder / "js").as_posix()
         text = self._text or f"host: 127.0.0.1\njetstream {{ store_dir: '{store}' }}"
         config.write_text(f"{text}\nport: {self.port}\n", "utf-8")
-        command = (BINARY, "-c", config.name)
+        command = (*self._inside, BINARY, "-c", config.name)
         self.process = await asyncio.create_subprocess_exec(*command, cwd=self.folder, stderr=PIPE)
         assert self.process.stderr is not None
         while b"Server is ready" not in (line := await self.process.stderr.readline()):
@@ -89,10 +93,10 @@ def sleeping(seconds: float, room: int = 2 * SMALL) -> FakeEngine:
 
 @asynccontextmanager
 async def cluster(
-    url: str, *, user: str = "bot", lane: str = "test", connected: bool = True
+    url: str, *, user: str = "bot", lane: str = "test", connected: bool = True, lease: float = LEASE
 ) -> AsyncIterator[ClusterEngine]:
     """A bot's engine, perhaps not `connected` yet."""
-    engine = ClusterEngine(Access(url), lane, user, LEASE)
+    engine = ClusterEngine(Access(url), lane, user, lease)
     engine.start()
     if connected:
         await engine._open.wait()
@@ -100,6 +104,17 @@ async def cluster(
         yield engine
     finally:
         await engine.close()
+
+
+async def begun(engine: ClusterEngine, task: Generate, started: asyncio.Event) -> list[Event]:
+    """Run a task and say when its first step is done."""
+    seen: list[Event] = []
+    async with aclosing(engine.run(task)) as events:
+        async for event in events:
+            seen.append(event)
+            if isinstance(event, Progress):
+                started.set()
+    return seen
 
 
 async def until(engine: ClusterEngine, condition: Callable[[], bool]) -> None:
@@ -199,10 +214,18 @@ class WorkerProcess:
 
     @classmethod
     async def start(
-        cls, url: str, seconds: float, *, room: int = 2 * SMALL, lane: str = "test"
+        cls,
+        url: str,
+        seconds: float,
+        *,
+        room: int = 2 * SMALL,
+        lane: str = "test",
+        lease: float = LEASE,
+        inside: Sequence[str] = (),
     ) -> "WorkerProcess":
-        command = ("-m", "tests.engine.cluster.worker_process", url, lane, str(seconds), str(room))
-        process = await asyncio.create_subprocess_exec(sys.executable, *command, cwd=ROOT, stdout=PIPE)
+        module = ("-m", "tests.engine.cluster.worker_process")
+        command = (*inside, sys.executable, *module, url, lane, str(seconds), str(room), str(lease))
+        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=PIPE)
         assert process.stdout is not None
         assert await process.stdout.readline() == b"joined\n"
         return cls(process)

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, aclosing, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from engine.cluster import engine as cluster_engine
 from engine.cluster.broker import SENT, STREAM, Access, BrokerError, Connection
 from engine.cluster.engine import ClusterEngine
 from engine.runtime.process import EngineState
-from engine.types import EngineError, EngineLost, Event, Generate, Picture, Progress
+from engine.types import EngineError, EngineLost, Generate, Picture
 from tests.contracts.engine_contract import played
 from tests.crash.faults import small_disk
 from tests.engine.cluster.fleet import (
@@ -22,6 +22,7 @@ from tests.engine.cluster.fleet import (
     SMALL,
     Link,
     Server,
+    begun,
     cluster,
     needs_broker,
     serving,
@@ -48,17 +49,6 @@ def small(seed: int = 0, prompt: str = "a cat", **changes: Any) -> Generate:
 def pictures(outcomes: list[Any]) -> list[int]:
     """Return how many pictures each run yielded."""
     return [sum(isinstance(event, Picture) for event in outcome) for outcome in outcomes]
-
-
-async def begun(engine: ClusterEngine, task: Generate, started: asyncio.Event) -> list[Event]:
-    """Run a task and say when its first step is done."""
-    seen: list[Event] = []
-    async with aclosing(engine.run(task)) as events:
-        async for event in events:
-            seen.append(event)
-            if isinstance(event, Progress):
-                started.set()
-    return seen
 
 
 async def present(engine: ClusterEngine, count: int) -> None:

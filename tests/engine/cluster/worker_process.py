@@ -1,4 +1,4 @@
-"""A worker with a sleeping engine, for tests that kill it: URL LANE SECONDS-PER-STEP ROOM."""
+"""A worker with a sleeping engine, for tests that kill it: URL LANE SECONDS-PER-STEP ROOM LEASE."""
 
 import asyncio
 import os
@@ -9,13 +9,13 @@ from contextlib import suppress
 from engine.cluster.broker import Access
 from engine.cluster.presence import Presence
 from engine.cluster.worker import ClusterWorker
-from tests.engine.cluster.fleet import LEASE, sleeping
+from tests.engine.cluster.fleet import sleeping
 
 
-async def main(url: str, lane: str, seconds: str, room: str) -> None:
+async def main(url: str, lane: str, seconds: str, room: str, lease: str) -> None:
     """Work until SIGTERM."""
     engine = sleeping(float(seconds), int(room))
-    worker = ClusterWorker(Access(url), lane, engine, Presence(()), f"w{os.getpid()}", LEASE)
+    worker = ClusterWorker(Access(url), lane, engine, Presence(()), f"w{os.getpid()}", float(lease))
     stop = asyncio.Event()
     with suppress(NotImplementedError):
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
