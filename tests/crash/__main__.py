@@ -55,8 +55,9 @@ def main() -> None:
     )
     parser.add_argument("--logs", type=Path, help="a folder for what the programs of bad seeds logged")
     said = parser.parse_args()
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, signal.default_int_handler)  # nothing that was begun outlives this
+    # Either cancels what runs, so that nothing that was begun outlives this.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # it tells of bots killed in uploads
     trials = asyncio.run(run(said.seeds, not said.short, said.at_once, said.real))
     bad = [played for played in trials if played.wrong()]

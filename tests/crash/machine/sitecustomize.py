@@ -13,7 +13,10 @@ _seconds, _nanoseconds = time.time, time.time_ns
 
 
 def _shift() -> float:
-    return 86_400 * float(_days.read_text())
+    try:
+        return 86_400 * float(_days.read_text())
+    except FileNotFoundError:  # the trial was killed, and its folder removed
+        return 0.0
 
 
 time.time = lambda: _seconds() + _shift()
