@@ -37,11 +37,14 @@ fuzz: $(VENV)/.installed-dev
 # an hour on two cores.
 crash: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.crash
+	$(BIN)/python -m tests.crash.endings
 
-# The whole program over a broker with TLS and workers that are killed, and what a fleet takes, as a table. Some minutes.
+# The whole program over a broker with TLS and workers that are killed, and what a fleet takes, as a table; as root also
+# in network namespaces, whose links are cut, slowed and healed. Some minutes.
 fleet: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/engine/cluster tests/bot/test_cluster.py tests/fleet/whole_program.py
 	$(BIN)/python -m tests.bench_fleet
+	test "$$(id -u)" != 0 || $(BIN)/python -m tests.fleet.namespaces
 
 # An environment of its own: torchvision works beside no torch but the one it was built for. CUDA builds, which run on a
 # CPU as well; about 5 GB.

@@ -1,20 +1,20 @@
 """The command line: each command with its help, what it prints and how it ends. Nobody imports it."""
 
 import signal
+import sys
+from pathlib import Path
 
-if __name__ == "__main__":
+if __name__ == "__main__" or Path(sys.argv[0]).name.startswith("zimage-bot"):
     # Ctrl+C ends the program without a word while the rest is imported.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import asyncio
 import logging
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from getpass import getpass
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -397,10 +397,15 @@ def _line(picture: dict[str, Any]) -> str:
     return f"{picture['file']}: {picture['used_prompt']} ({how})"
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Be the program."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main()
     finally:
-        # The same while the interpreter tidies up.
+        # Ctrl+C ends it without a word also while the interpreter tidies up.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+if __name__ == "__main__":
+    start()

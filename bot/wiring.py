@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from bot.setup.doctor import Finding
     from engine.cluster.engine import ClusterEngine
 
+TWICE = 1.0
+"""Seconds within which two signals are one: who ends a group of processes may send it to each as well."""
+
 log = logging.getLogger(__name__)
 
 
@@ -67,12 +70,12 @@ async def work(settings: Config) -> None:
     from engine.cluster.broker import BrokerError
 
     profile = profile_of(settings)
-    found, stop = await doctor.probe(settings), _stop_signal()
+    found, stopped = await doctor.probe(settings), _asked_to_end()
     model = _engine(settings, profile)
     try:
         device = str(found.get("name", ""))
         joined = partial(print, "ready:", flush=True)
-        await cluster.work(settings, profile, model, device, stop.wait, joined)
+        await cluster.work(settings, profile, model, device, stopped, joined)
     except BrokerError as error:
         raise CommandError(str(error)) from None
     finally:
@@ -81,6 +84,7 @@ async def work(settings: Config) -> None:
 
 async def serve(settings: Config) -> None:
     """Serve until a signal says stop."""
+    stopped = _asked_to_end()
     profile = profile_of(settings)
     banned_words = build.banned_words(settings)
     async with AsyncExitStack() as stack:
@@ -109,27 +113,40 @@ async def serve(settings: Config) -> None:
             present = observed.Gauges(core, engine, lambda: phase(engine.state), workers, child)
             url = await stack.enter_async_context(observed.metrics(settings.metrics.listen, present))
             log.info("metrics at %s", url)
-        await keep_serving(core, platforms)
+        await keep_serving(core, platforms, stopped)
 
 
-def _stop_signal() -> asyncio.Event:
-    """Return what is set once a signal asks this process to end."""
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+def _asked_to_end() -> Callable[[], Awaitable[None]]:
+    """Return what waits for the next signal that asks this process to end; after two, one more kills it."""
+    asks, loop = asyncio.Queue[None](), asyncio.get_running_loop()
+    last, numbers = float("-inf"), (signal.SIGINT, signal.SIGTERM)
+
+    def ask() -> None:
+        nonlocal last
+        if loop.time() < last + TWICE:
+            return
+        if last > 0:
+            for number in numbers:
+                signal.signal(number, signal.SIG_DFL)
+        last = loop.time()
+        asks.put_nowait(None)
+
+    for number in numbers:
         with suppress(NotImplementedError):  # Windows has no signal handlers on the loop; Ctrl+C raises there
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
+            loop.add_signal_handler(number, ask)
+    return asks.get
 
 
-async def keep_serving(core: Core, platforms: Sequence[Platform]) -> None:
-    """Run core and platforms until a signal says stop; raises `CommandError` once no platform is left."""
-    stop = _stop_signal()
+async def keep_serving(
+    core: Core, platforms: Sequence[Platform], stopped: Callable[[], Awaitable[object]]
+) -> None:
+    """Run core and platforms until `stopped` returns; raises `CommandError` once no platform is left."""
     service = Service(core, platforms)
     try:
         async with asyncio.TaskGroup() as group:
             parts = (core.run(), *service.parts(), ready(platforms, service))
             tasks = [group.create_task(part) for part in parts]
-            await stop.wait()
+            await stopped()
             for task in tasks:
                 task.cancel()
     except* OutOfService as errors:

@@ -96,6 +96,8 @@ async def work(
 ) -> None:
     """Draw for the cluster until `stopped` returns; `joined` is called with what it draws for.
 
+    What it has is finished first, unless `stopped`, which is called again, returns once more.
+
     Raises `EngineError` for a model that cannot be loaded and `BrokerError` for a broker that cannot be used.
     """
     here = lane(socket.gethostname()[:40])
@@ -116,7 +118,12 @@ async def work(
         if running.done() or not worker.has_joined:
             running.cancel()
         else:
-            await worker.leave(GRACE)
+            leaving, again = asyncio.create_task(worker.leave(GRACE)), asyncio.ensure_future(stopped())
+            await asyncio.wait({leaving, again}, return_when=asyncio.FIRST_COMPLETED)
+            if again.done():
+                await worker.leave(0)
+            again.cancel()
+            await leaving
         with suppress(asyncio.CancelledError):
             await running
         stopping.cancel()

@@ -97,7 +97,11 @@ async def ask(module: str, argument: str) -> Any:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
-    answer, _ = await child.communicate()
+    try:
+        answer, _ = await child.communicate()
+    finally:
+        if child.returncode is None:
+            child.kill()
     return json.loads(answer) if child.returncode == 0 else None
 
 

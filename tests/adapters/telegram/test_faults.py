@@ -37,10 +37,9 @@ async def test_a_bad_token_ends_a_bot_that_serves_nobody_else(
 ) -> None:
     settings = Config(web=WebConfig(enabled=False), telegram=config(server, token=token))
     async with telegram_harness(server, tmp_path) as here:
+        platforms = wiring.platforms_of(settings, here.home.replies, lambda: "ready")
         with pytest.raises(wiring.CommandError, match=r"telegram\.token"):
-            await wiring.keep_serving(
-                here.home.core, wiring.platforms_of(settings, here.home.replies, lambda: "ready")
-            )
+            await wiring.keep_serving(here.home.core, platforms, asyncio.Event().wait)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])

@@ -1,5 +1,6 @@
 """Updates that Telegram sends by itself: only it is believed, and what is not kept is not confirmed."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -102,10 +103,9 @@ async def test_an_address_in_use_is_one_line_that_names_the_setting(
     with socket.create_server((host, int(port))):
         async with telegram_harness(server, tmp_path) as here:
             settings = Config(web=WebConfig(enabled=False), telegram=config(server, webhook=listening))
+            platforms = wiring.platforms_of(settings, here.home.replies, lambda: "ready")
             with pytest.raises(wiring.CommandError, match=r"telegram\.webhook_listen, or stop"):
-                await wiring.keep_serving(
-                    here.home.core, wiring.platforms_of(settings, here.home.replies, lambda: "ready")
-                )
+                await wiring.keep_serving(here.home.core, platforms, asyncio.Event().wait)
 
 
 async def test_a_port_that_cannot_be_is_one_line(server: Telegram, tmp_path: Path) -> None:

