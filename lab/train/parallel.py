@@ -48,10 +48,17 @@ def mean(value: float) -> float:
 
 
 def average_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
-    """Replace every gradient by its mean over the processes."""
+    """Replace every gradient by its mean over the processes; a process that has none counts as zero."""
     if not dist.is_initialized():
         return
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    every = list(parameters)
+    has_any = torch.tensor([parameter.grad is not None for parameter in every], dtype=torch.uint8)
+    dist.all_reduce(has_any, dist.ReduceOp.MAX)
+    gradients: list[torch.Tensor] = []
+    for parameter, found in zip(every, has_any.tolist(), strict=True):
+        if found:
+            parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            gradients.append(parameter.grad)
     flat = torch.cat([gradient.flatten() for gradient in gradients])
     dist.all_reduce(flat)
     parts = flat.div_(count()).split([gradient.numel() for gradient in gradients])
