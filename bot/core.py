@@ -330,6 +330,7 @@ class Core:
         """Run jobs in turn until cancelled; what runs then is queued again."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._runner.run())
+            group.create_task(self._runner.announce())
             group.create_task(retention.hourly(self.sweep, self._sleep))
 
     async def idle(self) -> None:

@@ -36,6 +36,7 @@ class _Lane:
     address: Address
     attempted: asyncio.Event
     render: Render | None = None
+    shown: Reply | None = None
     final: bool = False
     failures: int = 0
     not_before: float = 0.0
@@ -141,7 +142,7 @@ class Delivery:
 
     async def _show(self, job: int, lane: _Lane, platform: Display, render: Render, final: bool) -> None:
         reply = await render()
-        if reply is None:
+        if reply is None or (reply == lane.shown and not final):
             return
         try:
             begun = time.perf_counter()
@@ -152,4 +153,5 @@ class Delivery:
             metrics.FAILED_CALL.labels(platform.name, "Gone").inc()
             self._gone.add(job)
         else:
+            lane.shown = reply
             await self._shown(job, lane.address, final and lane.render is render)

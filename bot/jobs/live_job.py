@@ -16,6 +16,11 @@ class LiveJob:
     preview: Image | None = None
     tasks: set[asyncio.Task[bool]] = field(default_factory=set)
 
+    @property
+    def begun(self) -> bool:
+        """Whether any of its pictures was begun: from then on its message shows steps, no place."""
+        return bool(self.tasks or self.steps)
+
     def done(self) -> float:
         """Return the share of the job's steps that are done, in [0, 1]."""
         return sum(step / of for step, of in self.steps.values()) / count(self.job.request)

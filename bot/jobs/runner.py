@@ -35,6 +35,9 @@ MAX_ATTEMPTS = 3
 FIRST_RETRY, LAST_RETRY = 0.2, 5.0
 """Seconds until a write that the store could not take is tried again, doubled each time."""
 
+ANNOUNCED = 1.0
+"""Seconds between two looks at the places of those who wait; no platform is shown more often."""
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -74,6 +77,7 @@ class JobRunner:
         self._open: dict[int, LiveJob] = {}
         self._consumers: set[asyncio.Task[bool]] = set()
         self._places = Places(self._queue)
+        self._moved = asyncio.Event()
 
     def enqueue(self, job: Job) -> None:
         """Queue the pictures that a job still lacks and show its place."""
@@ -87,7 +91,8 @@ class JobRunner:
             for index in range(count)
             if index not in drawn
         )
-        self._announce()
+        self._offer(self._open[job.id])
+        self._moved.set()
 
     async def cancel(self, job: Job, reason: str = "") -> bool:
         """End an open job for its user, charged for the steps done; False when it had ended already.
@@ -137,7 +142,7 @@ class JobRunner:
         """Begin nothing new, or go on; waiting messages say so."""
         self._queue.pause(paused)
         for live in self._open.values():
-            if not live.tasks:
+            if not live.begun:
                 self._offer(live)
 
     def _resize(self) -> None:
@@ -170,6 +175,16 @@ class JobRunner:
             except sqlite3.OperationalError as error:
                 log.warning("what was running is queued again at the next start: %s", error)
 
+    async def announce(self) -> None:
+        """Update the messages of waiting jobs whose place has changed, until cancelled."""
+        while await self._moved.wait():
+            self._moved.clear()
+            for job_id in self._places.changed():
+                live = self._open[job_id]
+                if not live.begun:
+                    self._offer(live)
+            await self._sleep(ANNOUNCED)
+
     async def idle(self) -> None:
         """Wait until every job has ended and every final reply was taken."""
         await self._queue.drained()
@@ -188,13 +203,15 @@ class JobRunner:
     def _begin(self, ticket: Ticket) -> None:
         task = asyncio.create_task(self._consume(ticket), name=f"job {ticket.job} picture {ticket.index}")
         live = self._open[ticket.job]
+        begun = live.begun
         for tasks in (self._consumers, live.tasks):
             tasks.add(task)
             task.add_done_callback(tasks.discard)
         self._throughput.task_started()
         task.add_done_callback(partial(self._end, ticket))
-        self._offer(live)
-        self._announce()
+        if not begun:
+            self._offer(live)
+        self._moved.set()
 
     def _end(self, ticket: Ticket, task: "asyncio.Task[bool]") -> None:
         error = None if task.cancelled() else task.exception()
@@ -260,9 +277,11 @@ class JobRunner:
                 negative_used=ready.negative_used,
                 notes=ready.notes,
             )
-        if live.job.request.kind != "optimize":
-            self._offer(live)
-        elif await self._stored(lambda: self._store.finish(job_id, self._now())):
+            if live.job.request.kind != "optimize":
+                self._offer(live)
+        if live.job.request.kind == "optimize" and await self._stored(
+            lambda: self._store.finish(job_id, self._now())
+        ):
             self._remove(live.job)
             _count("finished", job_id)
 
@@ -301,10 +320,11 @@ class JobRunner:
             self._remove(job, (job, picture.png) if count == 1 else None)
             _count("finished", job_id)
         else:
-            _, of = live.steps.get(index, (0, 1))
+            step, of = live.steps.get(index, (0, 1))
             live.steps[index] = (of, of)
             live.job = replace(live.job, pictures=job.pictures)
-            self._offer(live)
+            if step < of:
+                self._offer(live)
 
     async def _retry(self, job: Job, ticket: Ticket, lost: EngineLost) -> None:
         """Queue a ticket again that was lost with the engine, to run alone in case it is the cause."""
@@ -352,14 +372,7 @@ class JobRunner:
             if task is not asyncio.current_task():
                 task.cancel()
         self.show_final(live.job if live else job, drawn)
-        self._announce()
-
-    def _announce(self) -> None:
-        """Update the messages of waiting jobs whose place has changed."""
-        for job_id in self._places.changed():
-            live = self._open[job_id]
-            if not live.tasks:
-                self._offer(live)
+        self._moved.set()
 
     def _offer(self, live: LiveJob) -> None:
         self.delivery.offer(live.job.id, live.job.request.address, partial(self._present, live.job.id))
@@ -380,7 +393,7 @@ class JobRunner:
 
     def _progress(self, live: LiveJob) -> Reply:
         deserted = self._queue.deserted
-        if (live.tasks or live.steps) and not deserted:
+        if live.begun and not deserted:
             return self._replies.drawing(live.job, *live.progress(), live.preview)
         job, paused = live.job, self._queue.paused
         place, left = (

@@ -42,7 +42,8 @@ class Texts:
 
         Raises LookupError for an unknown key or a value that the message needs and did not get.
         """
-        return self._filled(language(locale), key, tuple((name, type(v), v) for name, v in values.items()))
+        filled = tuple([(name, type(v), v) for name, v in values.items()]) if values else ()
+        return self._filled(language(locale), key, filled)
 
     def _fill(self, language: str, key: str, values: tuple[tuple[str, type, str | float], ...]) -> str:
         bundle = self._bundles[language]

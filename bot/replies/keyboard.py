@@ -42,12 +42,15 @@ class Keyboard:
     def __init__(self, texts: Texts, inpaints: bool = False) -> None:
         self._texts = texts
         self._views = edits.VIEWS if inpaints else ()
-        # A job is shown dozens of times before it ends, each time with the same buttons.
-        self._button_of = lru_cache(maxsize=REMEMBERED)(self._make_button)
+        # A job is shown dozens of times before it ends, each time with the same button.
+        self._open = lru_cache(maxsize=REMEMBERED)(self._make_open)
 
     def open(self, job: Job) -> Rows:
         """Return what can be done to a job that waits or runs."""
-        return (self._row(job, "cancel"),)
+        return self._open(job.request.user.locale, job.id)
+
+    def _make_open(self, locale: str, job: int) -> Rows:
+        return ((self._button_of(locale, Action("cancel", job), "cancel"),),)
 
     def pictures(self, job: Job) -> Rows:
         """Return what can be done with finished pictures: one, or several as a grid."""
@@ -117,7 +120,7 @@ class Keyboard:
         index = job.pictures[0].index if len(job.pictures) == 1 else 0
         return self._button_of(job.request.user.locale, Action(verb, job.id, index), name)
 
-    def _make_button(self, locale: str, action: Action, name: str) -> Button:
+    def _button_of(self, locale: str, action: Action, name: str) -> Button:
         say = self._texts.say
         return Button(action, EMOJIS[name], say(locale, f"button-{name}"), say(locale, f"button-{name}.hint"))
 

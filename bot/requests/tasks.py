@@ -4,7 +4,7 @@ Pure functions; knows no database, no platform and no limits. Sizes are pixels, 
 """
 
 import math
-import secrets
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -48,8 +48,8 @@ class Resolved:
 
 
 def random_seed() -> int:
-    """Return a seed nobody can foresee."""
-    return secrets.randbelow(NEW_SEEDS)
+    """Return a fresh seed; it decides what is drawn and keeps no secret."""
+    return random.randrange(NEW_SEEDS)
 
 
 def resolve(

@@ -2,6 +2,7 @@
 
 import asyncio
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,14 @@ async def test_a_bug_in_one_job_does_not_stop_the_line(tmp_path: Path) -> None:
         await home.core.idle()
         assert ((await home.row(odd)).state, (await home.row(odd)).error) == ("failed", "internal")
         assert (await home.row(good)).state == "delivered"
+
+
+async def test_a_job_of_several_pictures_is_shown_anew_only_where_something_is_new(tmp_path: Path) -> None:
+    async with bot_harness(tmp_path) as home:
+        await home.ask(count=4)
+        await home.core.idle()
+        shown = [reply for _, reply in home.platform.shows]
+        assert all(one != other for one, other in pairwise(shown))
 
 
 async def test_cancelling_a_waiting_job_costs_nothing_and_only_ones_own(tmp_path: Path) -> None:

@@ -121,6 +121,18 @@ async def test_a_reply_that_has_nothing_to_say_any_more_is_not_shown() -> None:
     assert bench.told == []
 
 
+async def test_a_message_is_not_edited_into_what_it_shows_already_but_for_the_last_word() -> None:
+    bench = Bench()
+    for _ in range(2):
+        bench.delivery.offer(1, PLACE, partial(say, "a boat"))
+        await bench.delivery.attempted(1)
+    await bench.delivery.drained()
+    assert bench.texts() == ["a boat"]
+    bench.delivery.finish(1, PLACE, partial(say, "a boat"))
+    await bench.delivery.drained()
+    assert bench.texts() == ["a boat"] * 2
+
+
 async def test_closing_leaves_what_is_unsaid_for_the_next_start() -> None:
     bench = Bench()
     bench.delivery.finish(1, PLACE, partial(say, "done"))
