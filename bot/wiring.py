@@ -37,7 +37,7 @@ from engine.models import presets, profiles, sources
 from engine.progress import bars
 from engine.runtime.cards import CardsEngine, cards
 from engine.runtime.process import EngineState, ProcessEngine
-from engine.types import EngineError, ModelProfile, Optimize, PromptReady, Worker, image_tokens
+from engine.types import Engine, EngineError, ModelProfile, Optimize, PromptReady, Worker, image_tokens
 
 if TYPE_CHECKING:
     from bot.setup.doctor import Finding
@@ -109,11 +109,17 @@ async def serve(settings: Config) -> None:
         if settings.metrics.listen:
             from bot.setup import observed
 
-            child = (lambda: engine.pid) if isinstance(engine, ProcessEngine) else (lambda: None)
-            present = observed.Gauges(core, engine, lambda: phase(engine.state), workers, child)
+            present = observed.Gauges(core, engine, lambda: phase(engine.state), workers, _processes(engine))
             url = await stack.enter_async_context(observed.metrics(settings.metrics.listen, present))
             log.info("metrics at %s", url)
         await keep_serving(core, platforms, stopped)
+
+
+def _processes(engine: Engine) -> Sequence[ProcessEngine]:
+    """Return what draws in processes on this machine."""
+    if isinstance(engine, CardsEngine):
+        return engine.engines
+    return [engine] if isinstance(engine, ProcessEngine) else []
 
 
 def _asked_to_end() -> Callable[[], Awaitable[None]]:

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from hashlib import blake2b
+from typing import Protocol
 
 import psutil
 from aiohttp import web
@@ -26,6 +27,17 @@ PHASES = ("stopped", "loading", "recovering", "ready", "failed", "closed")
 _JOB = re.compile(r"\bjob (\d+)")
 
 
+class Process(Protocol):
+    """What draws in a process of its own, and how often another one had to take its place."""
+
+    restarted: int
+    replaced: int
+
+    @property
+    def pid(self) -> int | None:
+        """Its process while there is one."""
+
+
 class Gauges(Collector):
     """What holds at this moment, read when somebody asks."""
 
@@ -35,13 +47,13 @@ class Gauges(Collector):
         engine: Engine,
         phase: Callable[[], str],
         workers: Callable[[], Sequence[Worker]],
-        child: Callable[[], int | None],
+        processes: Sequence[Process],
     ) -> None:
         self._core = core
         self._engine = engine
         self._phase = phase
         self._workers = workers
-        self._child = child
+        self._processes = processes
 
     def collect(self) -> Iterator[Metric]:
         """Yield every gauge with its value."""
@@ -62,13 +74,23 @@ class Gauges(Collector):
         for phase in PHASES:
             phases.add_metric([phase], phase == now)
         yield phases
+        restarts = CounterMetricFamily(
+            "zimage_engine_restarts", "Engine processes that came after one that ended.", labels=["reason"]
+        )
+        restarts.add_metric(["lost"], sum(process.restarted for process in self._processes))
+        restarts.add_metric(["grown"], sum(process.replaced for process in self._processes))
+        yield restarts
         refuses = bool(self._core.refusal)
         yield GaugeMetricFamily("zimage_database_refuses", "1: the database takes nothing.", value=refuses)
         yield from self._of_workers()
         memory = GaugeMetricFamily("zimage_memory_bytes", "Resident memory.", labels=["process"])
-        for name, pid in (("bot", os.getpid()), ("engine", self._child())):
-            if pid is not None and psutil.pid_exists(pid):
-                memory.add_metric([name], psutil.Process(pid).memory_info().rss)
+        engines = (process.pid for process in self._processes)
+        for name, pids in (
+            ("bot", [os.getpid()]),
+            ("engine", filter(psutil.pid_exists, filter(None, engines))),
+        ):
+            if sizes := [psutil.Process(pid).memory_info().rss for pid in pids]:
+                memory.add_metric([name], sum(sizes))
         yield memory
 
     def _of_workers(self) -> Iterator[Metric]:

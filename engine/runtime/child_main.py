@@ -17,7 +17,7 @@ from typing import Any
 
 from engine.pipeline import Pipeline
 from engine.pulse import PULSE
-from engine.runtime.messages import Alive, Ask, Order, Report
+from engine.runtime.messages import Alive, Ask, Logged, Order, Report
 from engine.types import EngineSettings
 
 PR_SET_PDEATHSIG = 1
@@ -41,9 +41,9 @@ def main(
     from engine.runtime.worker import Worker, failed
 
     faulthandler.enable()
-    logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     send = _sending(reports)
+    logging.basicConfig(level=log_level, handlers=[_ToParent(send)])
     threading.Thread(target=_receive, args=(orders, inbox, send), name="orders", daemon=True).start()
     with suppress(BrokenPipeError):
         try:
@@ -57,6 +57,22 @@ def main(
         # All is sent. A normal exit would wait for threads whose results nobody needs.
         logging.shutdown()
         os._exit(0)
+
+
+class _ToParent(logging.Handler):
+    """Reports what is logged, so that the parent writes it in its format and without its secrets."""
+
+    def __init__(self, send: Callable[[Report], None]) -> None:
+        super().__init__()
+        self._send = send
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send the record, its message and traceback as text."""
+        said = {name: getattr(record, name) for name in ("name", "levelno", "levelname", "created", "msecs")}
+        if record.exc_info:
+            said["exc_text"] = logging.Formatter().formatException(record.exc_info)
+        with suppress(OSError):  # nobody is left who would read it
+            self._send(Logged({**said, "msg": record.getMessage()}))
 
 
 def _end_with_parent() -> None:

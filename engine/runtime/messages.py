@@ -3,7 +3,9 @@
 Frozen data only. The parent sends orders, the child reports; the end of the order pipe is the order to end.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from engine.pulse import Doing
 from engine.types import EngineError, EngineLost, ErrorCode, Event, Task
@@ -37,6 +39,13 @@ class Alive:
 
 
 @dataclass(frozen=True, slots=True)
+class Logged:
+    """A line for the log, as the attributes of its record; the parent writes it as its own."""
+
+    record: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """The model is loaded, or its capacity (image tokens in flight) has changed."""
 
@@ -66,4 +75,4 @@ class Failed:
 
 
 Order = RunTask | CancelTask | Ask
-Report = Alive | Loaded | TaskEvent | Failed
+Report = Alive | Logged | Loaded | TaskEvent | Failed

@@ -46,7 +46,8 @@ class ProcessEngine:
     be loaded, the tasks waiting for it raise its `EngineError` and the next one tries again. After `idle`
     seconds without a task, also before the first, the child ends and with it all the memory it has (0:
     never); the next task loads the model again. One whose memory has grown by more than `growth` bytes since
-    it was warm (0: by any) is replaced once what runs has ended; `replaced` says how often that was.
+    it was warm (0: by any) is replaced once what runs has ended; `replaced` says how often that was,
+    and `restarted` how often one followed one that had died, hung or not loaded.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class ProcessEngine:
         tick: Tick = awake,
         growth: int = 0,
     ) -> None:
-        self.replaced = 0
+        self.replaced = self.restarted = 0
         self._settings = settings
         self._patience = patience
         self._tick = tick
@@ -212,6 +213,7 @@ class ProcessEngine:
         if self._closed:
             raise EngineLost("the engine is closed")
         if self._child is None or self._child.ending is not None:
+            self.restarted += self._child is not None
             died = self._child is not None and self._child.died_loading
             self._deaths = self._deaths + 1 if died else 0
             self._failure = self.state.message

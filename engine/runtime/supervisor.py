@@ -21,7 +21,18 @@ from multiprocessing.context import SpawnProcess
 
 from engine.runtime import child_main
 from engine.runtime.events import EventStream
-from engine.runtime.messages import Alive, Ask, CancelTask, Failed, Loaded, Order, Report, RunTask, TaskEvent
+from engine.runtime.messages import (
+    Alive,
+    Ask,
+    CancelTask,
+    Failed,
+    Loaded,
+    Logged,
+    Order,
+    Report,
+    RunTask,
+    TaskEvent,
+)
 from engine.runtime.watchdog import Patience, Tick, Watchdog
 from engine.types import EngineSettings, Task
 
@@ -147,6 +158,10 @@ class Supervisor:
             self._watching = asyncio.create_task(self._watch(), name="engine-watchdog")
 
     def _receive(self, report: Report) -> None:
+        if isinstance(report, Logged):
+            record = logging.makeLogRecord(report.record)
+            logging.getLogger(record.name).handle(record)
+            return
         self._watchdog.sign_of_life()
         if isinstance(report, Alive):
             self._watchdog.report(report.doing)

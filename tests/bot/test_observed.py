@@ -2,11 +2,13 @@
 
 import json
 import logging
+import os
 import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import aiohttp
 import pytest
@@ -23,6 +25,10 @@ from tests.bot.harness import BotHarness, bot_harness
 DEPLOY = Path(__file__).parents[2] / "deploy"
 NAME, LABEL = re.compile(r"\bzimage_\w+"), re.compile(r"\b(\w+)\s*(?:!?=~?)\s*\"")
 ANYWHERE = "127.0.0.1:0"
+ENGINES = [
+    SimpleNamespace(pid=os.getpid(), restarted=3, replaced=1),
+    SimpleNamespace(pid=None, restarted=0, replaced=0),
+]
 
 
 @asynccontextmanager
@@ -30,7 +36,7 @@ async def measured(directory: Path) -> AsyncIterator[tuple[BotHarness, str]]:
     """A bot whose metrics are served."""
     async with bot_harness(directory) as home:
         workers = [Worker("gpu1", "a card", 1, 7, 0.5)]
-        present = observed.Gauges(home.core, home.engine, lambda: "ready", lambda: workers, lambda: None)
+        present = observed.Gauges(home.core, home.engine, lambda: "ready", lambda: workers, ENGINES)
         async with observed.metrics(ANYWHERE, present) as url:
             yield home, url
 
@@ -80,6 +86,8 @@ async def test_jobs_failures_refusals_and_calls_are_counted(tmp_path: Path) -> N
     assert more("zimage_stage_seconds_count", stage="denoise") == 2
     assert more("zimage_guard_actions_total", action="the step was done again") == 2
     assert after["zimage_jobs_open", frozenset({("state", "waiting")})] == 0
+    assert after["zimage_engine_restarts_total", frozenset({("reason", "lost")})] == 3
+    assert after["zimage_memory_bytes", frozenset({("process", "engine")})] > 10**6
     assert after["zimage_memory_bytes", frozenset({("process", "bot")})] > 10**6
 
 
@@ -127,7 +135,7 @@ async def test_the_page_does_not_show_them(tmp_path: Path) -> None:
 async def test_an_address_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
     async with measured(tmp_path) as (home, url):
         taken = url.removeprefix("http://").removesuffix("/metrics")
-        other = observed.Gauges(home.core, home.engine, lambda: "ready", tuple, lambda: None)
+        other = observed.Gauges(home.core, home.engine, lambda: "ready", tuple, ())
         with pytest.raises(ConfigError, match=r"metrics\.listen = '127.*choose another"):
             async with observed.metrics(taken, other):
                 pass

@@ -93,6 +93,17 @@ async def test_a_polite_signal_meant_for_the_bot_leaves_the_engine_working(
     assert isinstance((await played(engine, small()))[-1], Picture)
 
 
+async def test_what_the_child_logs_is_logged_by_the_parent(
+    engine: ProcessEngine, script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    script.answers["step wrong"] = "raise"
+    with pytest.raises(EngineError):
+        await played(engine, small("wrong"))
+    [record] = [record for record in caplog.records if record.name == "engine.runtime.worker"]
+    assert (record.levelname, record.getMessage()) == ("ERROR", "unexpected error in the engine")
+    assert str(record.exc_text).startswith("Traceback")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to name")
 async def test_a_killed_child_is_lost_with_the_signal_that_ended_it(
     engine: ProcessEngine, script: Script
@@ -103,6 +114,19 @@ async def test_a_killed_child_is_lost_with_the_signal_that_ended_it(
     killed(engine)
     with pytest.raises(EngineLost, match=signal.SIGKILL.name):
         await run
+
+
+async def test_a_process_that_follows_a_killed_one_is_counted(engine: ProcessEngine) -> None:
+    await engine.ready()
+    assert engine.restarted == 0
+    for times in (1, 2):
+        task = asyncio.create_task(played(engine, small(steps=1000)))
+        await asyncio.sleep(0)
+        killed(engine)
+        with pytest.raises(EngineLost):
+            await task
+        await engine.ready()
+        assert engine.restarted == times
 
 
 async def test_a_killed_child_loses_every_running_and_waiting_task(
