@@ -5,13 +5,14 @@ the whole picture; only its result, the activation and the convolution after it 
 Two full-size tensors are alive at once instead of four or five.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.memory import decoding
 from engine.memory.plan import TILE, Decode
 
 STRIP_VALUES = 2**24
@@ -48,7 +49,7 @@ class StripDecoder(nn.Module):
         inner = self._convolved(resnet.conv1, values, self._normed(resnet.norm1, values))
         normed = self._normed(resnet.norm2, inner)
         # Where the number of channels stays, each strip overwrites its input, which is not needed again.
-        result = values if resnet.conv_shortcut is None else inner.new_empty(inner.shape)
+        result = values if resnet.conv_shortcut is None else torch.empty_like(inner)
         for top, bottom in self._strips(values):
             kept = values[:, :, top:bottom]
             shortcut = kept if resnet.conv_shortcut is None else resnet.conv_shortcut(kept)
@@ -72,52 +73,26 @@ class StripDecoder(nn.Module):
         return attended.view(values.shape)
 
     def _upsampled(self, conv: nn.Conv2d, values: Tensor) -> Tensor:
-        def doubled(top: int, bottom: int) -> Tensor:
-            first = top // 2
-            strip = values[:, :, first : -(-bottom // 2)]
-            strip = functional.interpolate(strip, scale_factor=2.0, mode="nearest")
-            return strip[:, :, top - 2 * first : bottom - 2 * first]
-
-        batch, _, height, width = values.shape
-        result = values.new_empty((batch, conv.out_channels, 2 * height, 2 * width))
-        for top, bottom in self._strips(result):
-            result[:, :, top:bottom] = _rows(conv, doubled, top, bottom, 2 * height)
+        height, width = values.shape[2:]
+        result = decoding.empty(values, conv.out_channels, 2 * height, 2 * width)
+        for top, bottom in self._strips(values):
+            above, below = int(top > 0), int(bottom < height)
+            rows = values[:, :, top - above : bottom + below]
+            decoding.double(conv, rows, result[:, :, 2 * top : 2 * bottom], above)
         return result
 
     def _convolved(self, conv: nn.Conv2d, values: Tensor, strip: Strip) -> Tensor:
-        batch, _, height, width = values.shape
-        result = values.new_empty((batch, conv.out_channels, height, width))
+        height, width = values.shape[2:]
+        result = decoding.empty(values, conv.out_channels, height, width)
         for top, bottom in self._strips(values):
             result[:, :, top:bottom] = _rows(conv, strip, top, bottom, height)
         return result
 
     def _normed(self, norm: nn.GroupNorm, values: Tensor) -> Strip:
         """Return what computes rows of group norm and SiLU, its mean and variance taken over all rows."""
-        batch, channels, height, width = values.shape
-        per_group = channels // norm.num_groups
-        count = per_group * height * width
-        shape = (batch, norm.num_groups, 1)
-        total = sum((_grouped(s, norm).sum(-1, keepdim=True) for s in self._cut(values)), torch.zeros(()))
-        mean = (total.to(values.device) / count).view(shape)
-        squares = sum(
-            ((_grouped(s, norm) - mean).square().sum(-1, keepdim=True) for s in self._cut(values)),
-            torch.zeros((), device=values.device),
-        )
-        scale = torch.rsqrt(squares / count + norm.eps).expand(-1, -1, per_group).reshape(batch, channels)
-        shift = -mean.expand(-1, -1, per_group).reshape(batch, channels) * scale
-        weight, bias = norm.weight.float(), norm.bias.float()
-        factor = (scale * weight)[:, :, None, None]
-        offset = (shift * weight + bias)[:, :, None, None]
-
-        def rows(top: int, bottom: int) -> Tensor:
-            return functional.silu(torch.addcmul(offset, values[:, :, top:bottom].float(), factor)).to(
-                values.dtype
-            )
-
-        return rows
-
-    def _cut(self, values: Tensor) -> Iterator[Tensor]:
-        return (values[:, :, top:bottom] for top, bottom in self._strips(values))
+        strips = (values[:, :, top:bottom] for top, bottom in self._strips(values))
+        factor, offset = decoding.scaling(norm, strips)
+        return lambda top, bottom: decoding.activated(values[:, :, top:bottom], factor, offset)
 
     def _strips(self, values: Tensor) -> list[tuple[int, int]]:
         height = values.shape[2]
@@ -148,7 +123,3 @@ def _rows(conv: nn.Conv2d, strip: Strip, top: int, bottom: int, height: int) -> 
 def _heads(count: int, values: Tensor) -> Tensor:
     batch, places, width = values.shape
     return values.view(batch, places, count, width // count).transpose(1, 2)
-
-
-def _grouped(values: Tensor, norm: nn.GroupNorm) -> Tensor:
-    return values.float().reshape(len(values), norm.num_groups, -1)

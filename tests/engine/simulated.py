@@ -23,6 +23,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from engine.memory import decoding
+
 CARD = torch.device("cuda", 0)
 READS = (
     torch.ops.aten._local_scalar_dense.default,
@@ -105,6 +107,15 @@ def _nested(shape: torch.Size) -> Any:
     return [_nested(shape[1:]) for _ in range(shape[0])] if shape else False
 
 
+def _moments(values: Tensor) -> tuple[Tensor, ...]:
+    parts = values[0, 0].numel() * values.shape[1] // 8192
+    return tuple(torch.empty((3, parts, *values.shape[:2]), device=values.device))
+
+
+NORM_KERNELS = SimpleNamespace(moments=_moments, activated=lambda values, *_: torch.empty_like(values))
+"""In place of Triton's, which need a card: results of the same size and layout."""
+
+
 class _Stream:
     def __init__(self, *_: object) -> None:
         pass
@@ -166,6 +177,7 @@ def simulated() -> Iterator[Card]:
         stack.enter_context(patch.object(FakeTensor, "tolist", lambda tensor: card.listed(tensor)))
         stack.enter_context(patch.object(torch.UntypedStorage, "data_ptr", lambda self: self._cdata))
         stack.enter_context(patch.object(nn.Module, "to", _laid_out))
+        stack.enter_context(patch.object(decoding, "_kernels", lambda device: NORM_KERNELS))
         stack.enter_context(_guarded())
         stack.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
         stack.enter_context(_Dispatch(card))
