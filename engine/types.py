@@ -4,6 +4,7 @@ Standard library only, so that everything above the engine can import it without
 Sizes are pixels, times are seconds, images are encoded files (PNG, JPEG or WebP) as bytes.
 """
 
+import math
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -204,6 +205,21 @@ class ModelProfile:
     spares_guidance: bool = False
     licence: str = ""
     source: str = "the same as for Z-Image-Turbo: nothing else is known of it"
+
+    @property
+    def smallest(self) -> int:
+        """The shortest side in pixels that is still worth drawing."""
+        return max(4 * GRID, self.base_size // 4 // GRID * GRID)
+
+    def sized(self, ratio: float) -> tuple[int, int]:
+        """Return the size of a ratio with the native area, or the largest that fits the longest side."""
+        width, height = self.base_size * math.sqrt(ratio), self.base_size / math.sqrt(ratio)
+        shrunk = min(1.0, self.max_size / max(width, height))
+        return self.snapped(width * shrunk), self.snapped(height * shrunk)
+
+    def snapped(self, side: float) -> int:
+        """Return the nearest side that can be drawn."""
+        return min(max(GRID * round(side / GRID), self.smallest), self.max_size // GRID * GRID)
 
 
 EXPERIMENTS = ("dynamic-schedule", "reuse-balanced", "reuse-fast", "detail", "cuda-graphs")

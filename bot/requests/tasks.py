@@ -3,7 +3,6 @@
 Pure functions; knows no database, no platform and no limits. Sizes are pixels, always multiples of 16.
 """
 
-import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,7 +12,6 @@ from bot.requests.upscale_options import TWICE, UpscaleOptions
 from bot.types import Address, Edit, Job, Params, Refused, Request, User
 from engine.types import (
     FAST_STEPS,
-    GRID,
     LONGEST_UPSCALED,
     REDRAW_STEPS,
     SEEDS,
@@ -67,22 +65,17 @@ def resolve(
 def aspect_size(profile: ModelProfile, aspect: str) -> tuple[int, int]:
     """Return the size of `W:H` with about the model's native area, or less where it would be too long."""
     across, down = (int(part) for part in aspect.split(":"))
-    return _by_area(profile, across / down)
+    return profile.sized(across / down)
 
 
 def snapped_size(profile: ModelProfile, width: int, height: int) -> tuple[int, int]:
     """Return the size snapped to the grid; raises `Refused` outside what the model can draw."""
-    low = smallest(profile)
+    low = profile.smallest
     if not (low <= width <= profile.max_size and low <= height <= profile.max_size):
         raise Refused(
             "bad-value", flag="--size", value=f"{width}x{height}", allowed=f"{low}–{profile.max_size}"
         )
-    return _snap(width, profile), _snap(height, profile)
-
-
-def smallest(profile: ModelProfile) -> int:
-    """Return the shortest side in pixels that is still worth drawing."""
-    return max(4 * GRID, profile.base_size // 4 // GRID * GRID)
+    return profile.snapped(width), profile.snapped(height)
 
 
 def picture_cost(profile: ModelProfile, steps: int) -> int:
@@ -295,9 +288,9 @@ def _size(request: Request, profile: ModelProfile, source: tuple[int, int] | Non
     if params.aspect is not None:
         return aspect_size(profile, params.aspect)
     if source is not None and edits.mask(params.edit) and max(source) <= profile.max_size:
-        return _snap(source[0], profile), _snap(source[1], profile)
+        return profile.snapped(source[0]), profile.snapped(source[1])
     if source is not None:
-        return _by_area(profile, source[0] / source[1])
+        return profile.sized(source[0] / source[1])
     return profile.base_size, profile.base_size
 
 
@@ -310,17 +303,6 @@ def _upscaled(source: tuple[int, int] | None, factor: int) -> tuple[int, int]:
     if max(width, height) > LONGEST_UPSCALED:
         raise Refused("too-long", side=str(max(width, height)), limit=str(LONGEST_UPSCALED))
     return width, height
-
-
-def _by_area(profile: ModelProfile, ratio: float) -> tuple[int, int]:
-    """Return the size of a ratio with the native area, or the largest that fits below the longest side."""
-    width, height = profile.base_size * math.sqrt(ratio), profile.base_size / math.sqrt(ratio)
-    shrunk = min(1.0, profile.max_size / max(width, height))
-    return _snap(width * shrunk, profile), _snap(height * shrunk, profile)
-
-
-def _snap(side: float, profile: ModelProfile) -> int:
-    return min(max(GRID * round(side / GRID), smallest(profile)), profile.max_size // GRID * GRID)
 
 
 def _cost(request: Request, profile: ModelProfile, width: int, height: int) -> int:

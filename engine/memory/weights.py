@@ -49,6 +49,7 @@ class Packed(NamedTuple):
     """A matrix of `shape` (out, in) kept as `form`, as `pack` returns it.
 
     Of a GGUF file's, `values` are the bytes of each row, and `quant` is its name for them, such as Q4_K.
+    `up` (out, rank) times `down` (rank, in) is added, where they are there.
     """
 
     values: Tensor
@@ -56,6 +57,8 @@ class Packed(NamedTuple):
     form: Weights
     shape: tuple[int, int]
     quant: str = ""
+    up: Tensor | None = None
+    down: Tensor | None = None
 
     @classmethod
     def of(cls, weight: Tensor, form: Weights) -> "Packed":
@@ -85,6 +88,14 @@ class Packed(NamedTuple):
         """Return the matrix (out, in) in `dtype`."""
         return unpack(self.values, self.scale, self.form, dtype, self.quant).view(self.shape)
 
+    def with_rank(self, rank: int, like: Tensor) -> "Packed":
+        """Return the matrix with factors of this rank, filled up with zeros that are like a tensor."""
+        rows, columns = self.shape
+        up = like.new_zeros(rows, 0) if self.up is None else self.up
+        down = like.new_zeros(0, columns) if self.down is None else self.down
+        more = rank - len(down)
+        return self._replace(up=functional.pad(up, (0, more)), down=functional.pad(down, (0, 0, 0, more)))
+
     def kept_as(self, form: Weights) -> "Packed | None":
         """Return the matrix in a form that keeps the same numbers, None for any other."""
         is_same = form == self.form or {form, self.form} == {"float8", "float8-fast"}
@@ -113,14 +124,17 @@ def products(values: Tensor, matrices: Sequence[Packed]) -> list[Tensor]:
     found = []
     for kept in matrices:
         if kept.form not in FAST:
-            found.append(functional.linear(values, kept.unpacked(values.dtype)))
-            continue
-        if kept.form not in ready:
-            given = rotated(values) if kept.form == "int8-fast" else values
-            ready[kept.form] = Rows.of(given.flatten(0, -2), FAST[kept.form])
-        assert kept.scale is not None
-        product = ready[kept.form].times(Rows(kept.values, kept.scale)).to(values.dtype)
-        found.append(product.unflatten(0, values.shape[:-1]))
+            product = functional.linear(values, kept.unpacked(values.dtype))
+        else:
+            if kept.form not in ready:
+                given = rotated(values) if kept.form == "int8-fast" else values
+                ready[kept.form] = Rows.of(given.flatten(0, -2), FAST[kept.form])
+            assert kept.scale is not None
+            product = ready[kept.form].times(Rows(kept.values, kept.scale)).to(values.dtype)
+            product = product.unflatten(0, values.shape[:-1])
+        if kept.up is not None and kept.down is not None:
+            product = product + functional.linear(functional.linear(values, kept.down), kept.up)
+        found.append(product)
     return found
 
 

@@ -3,7 +3,7 @@
 Uses the modules inside diffusers' `ZImageTransformerBlock` and reads their weights in place.
 """
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
@@ -14,6 +14,8 @@ from torch.nn import functional
 from engine.memory.weights import Packed, PackedLinear, products
 from engine.models.zimage.changes import Product
 
+RANKS = 16
+"""At multiples of this lie the ranks of what LoRA files add to packed matrices, filled up with zeros."""
 FP16_SHIFT = 2.0**-6
 """What half precision is scaled by before the two products that outgrow it; exact, a power of two."""
 
@@ -39,8 +41,30 @@ class BlockWeights(NamedTuple):
     @property
     def is_traceable(self) -> bool:
         """Whether the weights say all, so that a compiler can take them as inputs."""
-        layers = (*self.inputs, self.out, *self.gates, self.down)
-        return not any(isinstance(layer, nn.Module) for layer in layers)
+        return not any(isinstance(layer, nn.Module) for layer in self.layers)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """All of them."""
+        return (*self.inputs, self.out, *self.gates, self.down)
+
+    @property
+    def rank(self) -> int:
+        """The largest rank of what is added to packed matrices."""
+        factors = (layer.down for layer in self.layers if isinstance(layer, Packed))
+        return max((len(down) for down in factors if down is not None), default=0)
+
+    def with_rank(self, rank: int) -> "BlockWeights":
+        """Return the same with factors of one rank beside each packed matrix, so that one graph serves."""
+
+        def filled(layers: Iterable[Layer]) -> tuple[Layer, ...]:
+            like = self.pair_norm
+            return tuple(
+                layer.with_rank(rank, like) if isinstance(layer, Packed) else layer for layer in layers
+            )
+
+        (out,), (down,) = filled((self.out,)), filled((self.down,))
+        return self._replace(inputs=filled(self.inputs), out=out, gates=filled(self.gates), down=down)
 
 
 def run_block(tokens: Tensor, rope: Tensor, factors: Tensor, weights: BlockWeights) -> Tensor:
@@ -208,17 +232,18 @@ class Block:
         """Return what there is to the linear layers now.
 
         With `merges` what LoRA files add to a whole matrix is added to a copy, which lives as long as the
-        block computes: so one graph serves with and without them.
+        block computes: so one graph serves with and without them. Beside a packed one it stays two factors.
         """
         attention, layers = self.module.attention, self._layers()
         norms = attention.norm_q.weight, attention.norm_k.weight
         # No inference tensor, like the other weights, or the compiler makes a graph of its own for it.
         with torch.inference_mode(False), torch.no_grad():
             pair = torch.cat([weight.expand(attention.heads, -1) for weight in norms])
-            inputs, gates = _joined(layers[:3], merges), _joined(layers[4:6], merges)
-            out, down = _kept(layers[3], merges), _kept(layers[6], merges)
+            inputs, gates = (_joined(each, pair, merges) for each in (layers[:3], layers[4:6]))
+            out, down = (_kept(each, pair, merges) for each in (layers[3], layers[6]))
         eps = self.module.ffn_norm1.eps
-        return BlockWeights(inputs, out, gates, down, pair, attention.heads, eps, attention.norm_q.eps)
+        found = BlockWeights(inputs, out, gates, down, pair, attention.heads, eps, attention.norm_q.eps)
+        return found.with_rank(-(-found.rank // RANKS) * RANKS) if found.rank else found
 
 
 def side_by_side(transformer: Any) -> Iterator[tuple[str, ...]]:
@@ -260,21 +285,25 @@ def fuse(layers: list[nn.Linear]) -> None:
                 layer.weight.data = part
 
 
-def _joined(layers: list[Any], merges: bool = False) -> tuple[Layer, ...]:
+def _joined(layers: list[Any], like: Tensor, merges: bool = False) -> tuple[Layer, ...]:
     """Return layers on one input, as one weight `(sum of outputs, inputs)` where theirs lie side by side."""
     if merges and not _plain(layers) and all(map(_is_mergeable, layers)):
         return (torch.cat([_merged(layer) for layer in layers]),)
     if not _plain(layers) or not _consecutive([layer.weight for layer in layers]):
-        return tuple(_kept(layer, merges) for layer in layers)
+        return tuple(_kept(layer, like, merges) for layer in layers)
     first, columns = layers[0].weight.data, layers[0].in_features
     return (first.as_strided((sum(layer.out_features for layer in layers), columns), (columns, 1)),)
 
 
 def _is_mergeable(layer: Any) -> bool:
     """Say whether a layer is plain but for what LoRA files add to it."""
-    hooks = layer._forward_hooks.values()
-    is_plain = type(layer) is nn.Linear and layer.bias is None and not layer._forward_pre_hooks
-    return is_plain and "forward" not in layer.__dict__ and all(isinstance(each, Product) for each in hooks)
+    return type(layer) is nn.Linear and layer.bias is None and _is_changed(layer)
+
+
+def _is_changed(layer: Any) -> bool:
+    """Say whether nothing but LoRA files changes what a layer does."""
+    is_own = not layer._forward_pre_hooks and "forward" not in layer.__dict__
+    return is_own and all(isinstance(each, Product) for each in layer._forward_hooks.values())
 
 
 def _merged(layer: nn.Linear) -> Tensor:
@@ -284,13 +313,22 @@ def _merged(layer: nn.Linear) -> Tensor:
     return weight
 
 
-def _kept(layer: Any, merges: bool = False) -> Layer:
-    """Return a layer's weight where that says all there is to it, else the layer."""
+def _kept(layer: Any, like: Tensor, merges: bool = False) -> Layer:
+    """Return a layer's weight where that says all there is to it, else the layer.
+
+    What LoRA files add to a packed one is like a tensor of the block's.
+    """
     if _plain([layer]) or (merges and _is_mergeable(layer)):
         return _merged(layer)
     # What unpacks GGUF's blocks is diffusers' and not compiled.
-    if type(layer) is PackedLinear and layer.form != "gguf" and layer.bias is None and untouched(layer):
-        return layer.kept
+    if type(layer) is PackedLinear and layer.form != "gguf" and layer.bias is None:
+        if untouched(layer):
+            return layer.kept
+        if merges and _is_changed(layer) and len(layer._forward_hooks) == 1:
+            (product,) = layer._forward_hooks.values()
+            pair = product.pair(like)  # type: ignore[attr-defined]
+            if pair is not None:
+                return layer.kept._replace(up=pair.up, down=pair.down)
     module: nn.Module = layer
     return module
 

@@ -224,6 +224,11 @@ class Product:
                 weight = weight + change.matrix()
         return weight
 
+    def pair(self, like: Tensor) -> Pair | None:
+        """Return the changes as one pair of factors like a tensor, None where that is not all they are."""
+        change, *others = self._beside(like)
+        return change if isinstance(change, Pair) and not others else None
+
     def _beside(self, like: Tensor) -> Sequence[Change]:
         """Return the changes on the device of `like` and in its precision."""
         kept = self.used[0].factors[0]

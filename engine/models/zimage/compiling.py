@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from engine import guards
-from engine.models.zimage.block import Block, BlockWeights, run_block
+from engine.memory.weights import PackedLinear
+from engine.models.zimage.block import RANKS, Block, BlockWeights, run_block
+from engine.models.zimage.changes import Pair, Product
 from engine.pulse import PULSE
 
 RECOMPILES = 64
@@ -21,6 +23,9 @@ LARGEST_DIFFERENCE = 0.02
 TRIALS = ((64, 1), (96, 1), (128, 2))
 """Lengths and pictures of forwards: the second one has the compiler make the graph for any length, the third
 one that for any number of pictures from two on."""
+
+RANKED = ((64, 1, RANKS), (64, 1, 2 * RANKS), (96, 2, 2 * RANKS))
+"""The same with ranks of factors that are added: one graph for any rank and one picture, one for several."""
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +58,8 @@ class Compiled:
         return run_block(tokens, rope, factors, weights)
 
     def _compiled(self, tokens: Tensor, rope: Tensor, factors: Tensor, weights: BlockWeights) -> Tensor:
-        run = self._one_shape if tuple(tokens.shape) in self._own else self._any_shape
+        is_own = tuple(tokens.shape) in self._own and not weights.rank
+        run = self._one_shape if is_own else self._any_shape
         return run(tokens, rope, factors, weights)
 
     def warm(self, blocks: Sequence[Block], length: int) -> bool:
@@ -64,13 +70,35 @@ class Compiled:
             self._own.discard(shape)
         return shape in self._own
 
+    def warm_factors(self, blocks: Sequence[Block]) -> int:
+        """Compile for what LoRA files add to packed matrices; return how many shapes that made."""
+        ranked = [
+            block
+            for block in blocks
+            if type(block.module.attention.to_q) is PackedLinear and block.is_traceable
+        ]
+        if ranked and not all(self.agrees(block, *shape) for shape in RANKED for block in ranked):
+            self._works = False
+        return len(RANKED) if ranked else 0
+
     def is_warm(self, batch: int, length: int) -> bool:
         """Say whether forwards of `batch` pictures and `length` tokens have a graph of their own."""
         return (batch, length, self._like.shape[0]) in self._own
 
     @torch.inference_mode()
-    def agrees(self, block: Block, length: int, batch: int = 1) -> bool:
-        """Say whether `block` computes the same compiled as not; a compiler that fails does not."""
+    def agrees(self, block: Block, length: int, batch: int = 1, rank: int = 0) -> bool:
+        """Say whether `block` computes the same compiled as not; a compiler that fails does not.
+
+        With a `rank` something of it is added to one layer.
+        """
+        if rank:
+            layer = block.module.attention.to_q
+            up, down = torch.randn((layer.out_features, rank)), torch.randn((rank, layer.in_features))
+            hook = layer.register_forward_hook(Product([(Pair((up / rank, down / rank)), 1.0)]))
+            try:
+                return self.agrees(block, length, batch)
+            finally:
+                hook.remove()
         PULSE.beat()
         attention, (dim,) = block.module.attention, self._like.shape
         tokens = torch.randn((batch, length, dim)).to(self._like)

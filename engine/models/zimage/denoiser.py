@@ -25,6 +25,7 @@ from engine.models.zimage.compiling import Compiled, compiled
 from engine.models.zimage.forward import BlockPass, ForwardInputs, Modulation, Prediction
 from engine.models.zimage.speed import Speed
 from engine.sampling.reuse import middle
+from engine.types import image_tokens
 
 PATCH = 2
 BUCKET = 32
@@ -85,18 +86,25 @@ class Denoiser:
             found.setdefault(block.kind, block)
         return list(found.values())
 
-    def warm(self, width: int, height: int) -> int:
-        """Compile for one picture of this size and usual captions; return how many shapes that made."""
+    def warm(self, sizes: Iterable[tuple[int, int]], loras: bool = False) -> int:
+        """Compile for one picture of each size and usual captions, and for `loras` beside packed matrices.
+
+        Returns how many shapes that made; sizes that fill the same buckets share theirs.
+        """
         if self._compiled is None:
             return 0
-        image = padded((width // 8 // PATCH) * (height // 8 // PATCH))
+        run = self._compiled
+        images = dict.fromkeys(padded(image_tokens(width, height)) for width, height in sizes)
         noise, layers = (
             self._kinds(each) for each in (self.transformer.noise_refiner, self.transformer.layers)
         )
         with attention.preferred(self._kernels):
-            return self._compiled.warm(noise, image) + sum(
-                self._compiled.warm(layers, image + caption) for caption in WARM_CAPTIONS
-            )
+            found = [
+                *(run.warm(noise, image) for image in images),
+                *(run.warm(layers, image + caption) for image in images for caption in WARM_CAPTIONS),
+            ]
+        with attention.preferred(attention.without_plans(self._kernels)):
+            return sum(found) + (run.warm_factors(layers) if loras else 0)
 
     @property
     def places(self) -> list[str]:

@@ -46,6 +46,11 @@ class Loras:
         self._files: LruDict[str, _Kept] = LruDict(REMEMBERED)
         self._latest: tuple[Chosen, dict[str, Product]] = ((), {})
 
+    @property
+    def is_there(self) -> bool:
+        """Whether a folder is configured."""
+        return self._folder.path is not None
+
     def names(self) -> list[str]:
         """Return the names of all files; those of subfolders include their path."""
         return sorted(self._folder.files())

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from engine import guards, prompts
 from engine.models.zimage.components import Components
-from engine.models.zimage.denoiser import Denoiser
+from engine.models.zimage.denoiser import PATCH, Denoiser
 from engine.models.zimage.drawing import Drawing
 from engine.models.zimage.encoding import encode
 from engine.models.zimage.latents import grow, initial, is_due
@@ -46,6 +46,8 @@ from engine.types import (
 from engine.upscale import upscale
 from engine.upscale.redraw import Redrawing
 
+USUAL_RATIOS = (1, 3 / 2, 2 / 3, 16 / 9, 9 / 16)
+"""Width over height of what most people ask for."""
 MOST_TOKENS = 4096
 """Image tokens in one forward: a square of 1024 pixels, or four of 512."""
 
@@ -98,11 +100,13 @@ class ZImagePipeline:
         return self._capacity
 
     def warm(self) -> None:
-        """Compile for the usual first picture: the model's own size and prompts of usual length."""
-        started, side = time.perf_counter(), self.components.profile.base_size
-        if shapes := self.denoiser.warm(side, side):
-            took = time.perf_counter() - started
-            log.info("compiled for %d shapes of %d×%d in %.0f s", shapes, side, side, took)
+        """Compile for what is usual: the sizes people ask for, prompts' lengths, LoRA files, decoding."""
+        started = time.perf_counter()
+        sizes = [self.components.profile.sized(ratio) for ratio in USUAL_RATIOS]
+        if shapes := self.denoiser.warm(sizes, self.loras.is_there):
+            with torch.inference_mode():
+                self.vae.decode(torch.randn((16, PATCH, PATCH), device=self.components.device))
+            log.info("compiled for %d shapes in %.0f s", shapes, time.perf_counter() - started)
 
     def prompt(self, task: Generate | Optimize) -> Generator[None, None, PromptReady]:
         """Optimize and enhance the prompt as the task asks; the user's text is kept as `original`.

@@ -41,7 +41,7 @@ def test_a_kernel_that_makes_plans_is_for_warmed_shapes(
     monkeypatch.setattr(attention, "chosen", lambda transformer: attention.HOPPER)
     monkeypatch.setattr(torch, "compile", lambda run, **_: run)
     made = ZImagePipeline(pipeline.components, speed=Speed(compiled=True, real_rope=True))
-    made.denoiser.warm(128, 128)
+    made.denoiser.warm([(128, 128)])
     monkeypatch.setattr(attention, "preferred", watched)
     for side in (128, 256):
         seen.clear()

@@ -11,11 +11,12 @@ from engine.memory.sizes import Weights
 from engine.memory.streaming import Streamer
 from engine.memory.weights import FAST, pack_linears
 from engine.models.zimage.block import Block, run_block
-from engine.models.zimage.changes import Pair, Product
+from engine.models.zimage.changes import Dense, Pair, Product
 from engine.models.zimage.compiling import Compiled, compiled
-from engine.models.zimage.denoiser import WARM_CAPTIONS, Denoiser
-from engine.models.zimage.pipeline import ZImagePipeline
+from engine.models.zimage.denoiser import WARM_CAPTIONS, Denoiser, padded
+from engine.models.zimage.pipeline import USUAL_RATIOS, ZImagePipeline
 from engine.models.zimage.speed import Speed
+from engine.types import image_tokens
 from tests.engine.zimage.conftest import Task, sampled
 from tests.engine.zimage.test_block import DIM, inputs, made
 
@@ -141,11 +142,88 @@ def test_a_block_with_lora_files_is_computed_by_the_graph_that_serves_without_th
     assert torch.equal(module.attention.to_k.weight, before)
 
 
+def changed(layer: nn.Module, rank: int) -> Product:
+    up, down = torch.randn(layer.out_features, rank), torch.randn(rank, layer.in_features)
+    return Product([(Pair((up / rank, down * 0.1)), 0.7)])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("form", ["int8", "4bit", *FAST])
+def test_lora_files_beside_packed_matrices_are_computed_by_graphs_that_are_made_at_start(
+    form: Weights, graphs: list[torch.fx.GraphModule]
+) -> None:
+    module = made(dim=WIDE)
+    packed(form)(module)
+    run = compiled([Block(module, real_rope=True)], torch.ones(WIDE))
+    assert run is not None
+    assert run.warm_factors([Block(module, real_rope=True)]) == 3
+    known, block = len(graphs), Block(module, real_rope=True, run=run)
+    attention, feed = module.attention, module.feed_forward
+    for rank, batch, layers in (
+        (3, 1, [attention.to_k]), (40, 3, [attention.to_q, attention.to_out[0], feed.w1, feed.w2]),
+    ):  # fmt: skip
+        hooks = [layer.register_forward_hook(changed(layer, rank)) for layer in layers]
+        with torch.inference_mode():
+            tokens, rope, time = inputs(batch, WIDE)
+            expected = module(tokens, None, rope, time)
+            found = block(tokens, rope, block.modulation(time)[:, :, None])
+        for hook in hooks:
+            hook.remove()
+        assert (found - expected).norm() < (1e-3 if form in FAST else 1e-5) * expected.norm()
+    assert known == len(graphs) == 6
+
+
+def test_what_is_more_than_two_factors_beside_a_packed_matrix_is_computed_uncompiled(
+    graphs: list[torch.fx.GraphModule],
+) -> None:
+    module, (tokens, rope, time) = made(dim=WIDE), inputs(dim=WIDE)
+    packed("int8")(module)
+    layer = module.feed_forward.w1
+    whole = Dense((0.1 * torch.randn(layer.out_features, layer.in_features),))
+    layer.register_forward_hook(Product([(whole, 0.7)]))
+    block = Block(module, real_rope=True, run=Compiled(torch.ones(WIDE)))
+    ours = block(tokens, rope, block.modulation(time)[:, :, None])
+    torch.testing.assert_close(ours, module(tokens, None, rope, time), atol=1e-5, rtol=1e-5)
+    assert graphs == []
+
+
+def test_graphs_for_lora_files_that_err_leave_everything_uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    def erring_beside(run: Callable[..., Tensor], **_: object) -> Callable[..., Tensor]:
+        return lambda *given: run(*given) * (1.1 if given[-1].rank else 1)
+
+    monkeypatch.setattr(torch, "compile", erring_beside)
+    module, (tokens, rope, time) = made(dim=WIDE), inputs(dim=WIDE)
+    packed("int8")(module)
+    run = compiled([Block(module, real_rope=True)], torch.ones(WIDE))
+    assert run is not None
+    run.warm_factors([Block(module, real_rope=True)])
+    module.attention.to_q.register_forward_hook(changed(module.attention.to_q, 4))
+    block = Block(module, real_rope=True, run=run)
+    ours = block(tokens, rope, block.modulation(time)[:, :, None])
+    torch.testing.assert_close(ours, module(tokens, None, rope, time), atol=1e-5, rtol=1e-5)
+
+
+def test_pictures_of_the_usual_ratios_compile_nothing_and_have_graphs_of_their_own(
+    graphs: list[torch.fx.GraphModule], pipeline: ZImagePipeline, task: Task
+) -> None:
+    warmed = ZImagePipeline(pipeline.components, speed=SPEED)
+    warmed.warm()
+    made_at_start, run = len(graphs), warmed.denoiser._compiled
+    assert run is not None
+    for ratio in USUAL_RATIOS:
+        width, height = warmed.components.profile.sized(ratio)
+        sampled(warmed, task(width=width, height=height, steps=1, guidance_scale=1.0))
+        image = padded(image_tokens(width, height))
+        assert all(run.is_warm(1, image + caption) for caption in (0, *WARM_CAPTIONS))
+    assert len(graphs) == made_at_start
+
+
 def test_warming_up_compiles_the_shapes_that_are_drawn(
     graphs: list[torch.fx.GraphModule], pipeline: ZImagePipeline, task: Task
 ) -> None:
     warmed = ZImagePipeline(pipeline.components, speed=SPEED)
-    assert warmed.denoiser.warm(128, 128) == 1 + len(WARM_CAPTIONS)
+    assert warmed.denoiser.warm([(128, 128)]) == 1 + len(WARM_CAPTIONS)
     assert all(block.is_fused for block in warmed.denoiser._layers)
     made_at_start = len(graphs)
     wish = task(guidance_scale=1.8, negative_prompt="night")
@@ -176,7 +254,7 @@ def test_a_compiler_that_fails_or_errs_is_not_used(
     monkeypatch.setattr(torch, "compile", compiler)
     denoiser = Denoiser(pipeline.components.transformer, SPEED)
     assert denoiser.speed.compiled == kept
-    assert denoiser.warm(128, 128) == (1 + len(WARM_CAPTIONS) if kept else 0)
+    assert denoiser.warm([(128, 128)]) == (1 + len(WARM_CAPTIONS) if kept else 0)
     assert warning in caplog.text
 
 

@@ -41,7 +41,7 @@ def test_recorded_forwards_draw_the_same_picture_to_the_last_bit(card: ZImagePip
 def test_warmed_blocks_compute_the_same_compiled(card: ZImagePipeline, task: Task) -> None:
     fast = _with(card, Speed.of("cuda"))
     assert fast.denoiser.speed.compiled
-    assert fast.denoiser.warm(128, 128) == 1 + len(WARM_CAPTIONS)
+    assert fast.denoiser.warm([(128, 128)]) == 1 + len(WARM_CAPTIONS)
     found, expected = (sampled(each, task()).latents for each in (fast, _with(card, EAGER)))
     torch.testing.assert_close(found, expected, atol=1e-2, rtol=0)
 
