@@ -99,9 +99,9 @@ class Placement:
     def _apply(self, plan: Plan) -> None:
         self.plan = plan
         if self._stream is not None:
-            self._stream.keep(plan.resident_blocks)
+            self._stream.keep(plan.resident_blocks, plan.slots)
         elif plan.streams:
-            self._stream = Streamer(self._blocks, self._device, plan.resident_blocks)
+            self._stream = Streamer(self._blocks, self._device, plan.resident_blocks, plan.slots)
         if plan.text_encoder == "streamed" and self._encoder_stream is None:
             self._encoder_stream = self._evict_encoder()
         if hasattr(self._vae, "decoder"):

@@ -23,7 +23,7 @@ HOST_BASE = 2 * GIB
 TILE = 512
 """Side of a VAE tile in pixels."""
 SLOTS = 2
-"""Streamed blocks on the device at once: one computes while the next arrives."""
+"""Streamed blocks on the device at once at least: one computes while the next arrives."""
 CAPACITY = 4096
 """Image tokens of one forward on a device with memory of its own; one 1024×1024 picture."""
 
@@ -79,8 +79,9 @@ class Plan:
     their files are not GGUF: those stay as they are, unless the configuration insists.
 
     `resident_blocks` of the transformer's `blocks` stay on the device, the others are streamed from main
-    memory. A streamed text encoder leaves the device after every prompt; its embedding is kept. `peak` and
-    `host` are the expected bytes on the device and in main memory; on one shared memory `host` is 0.
+    memory through `slots` places there. A streamed text encoder leaves the device after every prompt; its
+    embedding is kept. `peak` and `host` are the expected bytes on the device and in main memory; on one
+    shared memory `host` is 0.
     """
 
     kind: str
@@ -93,6 +94,7 @@ class Plan:
     sizes: Sizes = field(repr=False)
     request: PlanRequest = field(repr=False)
     why: str = ""
+    slots: int = SLOTS
 
     @property
     def streams(self) -> bool:
@@ -131,6 +133,15 @@ class Plan:
         return Form(self.dtype, weights)
 
     @property
+    def has_ahead(self) -> bool:
+        """Whether a place more for streamed blocks is worth a block less that stays.
+
+        Where copying a block takes one to two and a half times what computing one does, it hides up to nine
+        parts of a hundred of a forward; where it takes longer and most blocks are streamed, it costs some.
+        """
+        return 2 * self.resident_blocks >= self.blocks
+
+    @property
     def peak(self) -> int:
         """Expected bytes on the device at the worst moment of a picture."""
         encoder = self.sizes.text_encoder
@@ -143,7 +154,7 @@ class Plan:
         sizes = self.sizes
         transformer, encoder = self.form("transformer"), self.form("text_encoder")
         held = transformer.outside(sizes.transformer) + self.resident_blocks * self.block_bytes
-        held += sizes.vae * DTYPE_BYTES[self.dtype] + (SLOTS * self.block_bytes if self.streams else 0)
+        held += sizes.vae * DTYPE_BYTES[self.dtype] + (self.slots * self.block_bytes if self.streams else 0)
         packed = transformer.weights != "plain" or encoder.weights != "plain"
         held += UNPACKING if packed and sizes.transformer.blocks else 0
         return int(held + (encoder.whole(sizes.text_encoder) if self.text_encoder == "resident" else 0))
@@ -184,7 +195,8 @@ class Plan:
         if self.kind == "cuda" and self.text_encoder == "resident":
             return replace(self, text_encoder="streamed")
         if self.kind == "cuda" and self.resident_blocks:
-            return replace(self, resident_blocks=self.resident_blocks * 2 // 3)
+            fewer = replace(self, resident_blocks=self.resident_blocks * 2 // 3)
+            return fewer if fewer.has_ahead else replace(fewer, slots=SLOTS)
         if self.decode == "strips" and max(self.request.width, self.request.height) > TILE:
             return replace(self, decode="tiles")
         return None

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from engine.memory.plan import DTYPE_BYTES, KEPT_FREE, MIB, Plan, PlanRequest, gib
+from engine.memory.plan import DTYPE_BYTES, KEPT_FREE, MIB, SLOTS, Plan, PlanRequest, gib
 from engine.memory.probe import Facts
 from engine.memory.sizes import Sizes, Weights
 from engine.types import EngineError
@@ -139,10 +139,15 @@ def _forms(facts: Facts, dtype: str, requested: str, sizes: Sizes) -> list[Weigh
 
 
 def _streamed(plan: Plan, facts: Facts) -> Plan:
-    """Keep as many blocks resident as fit."""
-    none = replace(plan, resident_blocks=0)
-    room = (budget(facts) - none.peak) // max(1, plan.block_bytes)
-    return replace(plan, resident_blocks=max(0, min(plan.blocks - 1, room)))
+    """Keep as many blocks resident as fit, beside two that are copied ahead where enough of them stay."""
+
+    def most(slots: int) -> Plan:
+        none = replace(plan, resident_blocks=0, slots=slots)
+        room = (budget(facts) - none.peak) // max(1, plan.block_bytes)
+        return replace(none, resident_blocks=max(0, min(plan.blocks - 1, room)))
+
+    ahead = most(SLOTS + 1)
+    return ahead if ahead.has_ahead else most(SLOTS)
 
 
 def _why(plan: Plan, facts: Facts) -> str:

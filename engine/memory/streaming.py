@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from engine.memory.plan import spread
+from engine.memory.plan import SLOTS, spread
 
-SLOTS = 2
 ALIGNMENT = 64
 """Bytes at whose multiples tensors begin in a buffer, as torch's own do in main memory."""
 
@@ -34,15 +33,17 @@ class _Buffer(NamedTuple):
 
 
 class Streamer:
-    """Keeps `resident` of `blocks` on `device` and brings the others through two slots.
+    """Keeps `resident` of `blocks` on `device` and brings the others through `slots`.
 
-    While others compute, the next streamed block is copied by a stream of its own, out of a buffer that is as
-    large as its weights. After each block its parameters point back to main memory, so that casting or saving
-    a module at rest works as ever. Blocks must be equal in shapes; they are called in order, and whatever
-    order is right, only slower.
+    While others compute, the next streamed blocks are copied by a stream of its own, out of buffers that are
+    as large as their weights. After each block its parameters point back to main memory, so that casting or
+    saving a module at rest works as ever. Blocks must be equal in shapes; they are called in order, and
+    whatever order is right, only slower.
     """
 
-    def __init__(self, blocks: Sequence[nn.Module], device: torch.device, resident: int) -> None:
+    def __init__(
+        self, blocks: Sequence[nn.Module], device: torch.device, resident: int, slots: int = SLOTS
+    ) -> None:
         self._blocks = list(blocks)
         self._device = device
         self._slots: list[_Slot] = []
@@ -52,11 +53,12 @@ class Streamer:
         self._copier = torch.cuda.Stream(device) if device.type == "cuda" else None
         self.streamed: list[int] = []
         """The indices of the blocks that are kept in main memory."""
-        self.keep(resident)
+        self.keep(resident, slots)
 
-    def keep(self, resident: int) -> None:
+    def keep(self, resident: int, slots: int = SLOTS) -> None:
         """Have `resident` blocks on the device and the others in main memory."""
         self.release()
+        self._count = slots
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
@@ -89,14 +91,16 @@ class Streamer:
     def _enter(self, place: int) -> None:
         self._go_home()
         home = self._home = _home(self._blocks[place])
-        slot = self._holding(place, home) or self._fetch(place, home)
+        first = self.streamed.index(place)
+        turn = [self.streamed[(first + ahead) % len(self.streamed)] for ahead in range(self._count)]
+        slot = self._holding(place, home) or self._fetch(place, home, turn)
         slot.wait()
         for (module, name, parameter, _), tensor in zip(home, slot.tensors, strict=True):
             _point(module, name, parameter, tensor)
-        following = self.streamed[(self.streamed.index(place) + 1) % len(self.streamed)]
-        coming = _home(self._blocks[following])
-        if self._holding(following, coming) is None:
-            self._fetch(following, coming, beside=slot)
+        for following in turn[1:]:
+            coming = _home(self._blocks[following])
+            if following != place and self._holding(following, coming) is None:
+                self._fetch(following, coming, turn)
 
     def _go_home(self) -> None:
         """Point the block of the latest turn back to main memory; one that failed is still waiting for it."""
@@ -109,12 +113,13 @@ class Streamer:
         tensors = _identity([tensor for *_, tensor in home])
         return next((slot for slot in self._slots if slot.place == place and slot.source == tensors), None)
 
-    def _fetch(self, place: int, home: Home, beside: "_Slot | None" = None) -> "_Slot":
-        """Start copying a block into a slot other than the one in use."""
-        slot = next((slot for slot in self._slots if slot is not beside), None)
-        if slot is None or (beside is None and len(self._slots) < SLOTS):
-            slot = _Slot(self._device, self._copier)
-            self._slots.append(slot)
+    def _fetch(self, place: int, home: Home, turn: Sequence[int]) -> "_Slot":
+        """Start copying a block into a slot that holds none whose `turn` it is or comes."""
+        own = next((slot for slot in self._slots if slot.place == place), None)
+        if own is None and len(self._slots) < self._count:
+            own = _Slot(self._device, self._copier)
+            self._slots.append(own)
+        slot = own or next(slot for slot in self._slots if slot.place not in turn)
         slot.fill(place, [tensor for *_, tensor in home], self._buffers[place])
         return slot
 

@@ -35,34 +35,52 @@ def stack(count: int = 5) -> nn.Sequential:
 
 @pytest.mark.parametrize("resident", [0, 1, 3, 4, 5])
 @pytest.mark.parametrize("inference", [True, False])
-def test_a_streamed_stack_is_bit_identical_to_the_resident_one(resident: int, inference: bool) -> None:
+@pytest.mark.parametrize("slots", [SLOTS, 3, 4])
+def test_a_streamed_stack_is_bit_identical_to_the_resident_one(
+    resident: int, inference: bool, slots: int
+) -> None:
     whole, streamed = stack(), stack()
-    Streamer(list(streamed), CPU, resident)
+    Streamer(list(streamed), CPU, resident, slots)
     values = torch.randn(3, 8)
     with torch.inference_mode(inference):
         for _ in range(3):
             assert torch.equal(streamed(values), whole(values))
 
 
-def test_no_more_than_two_streamed_blocks_are_on_the_device() -> None:
+@pytest.mark.parametrize("slots", [SLOTS, 3])
+def test_no_more_streamed_blocks_are_on_the_device_than_there_are_slots(slots: int) -> None:
     streamed = stack()
-    streamer = Streamer(list(streamed), CPU, resident=1)
+    streamer = Streamer(list(streamed), CPU, resident=1, slots=slots)
     streamed(torch.randn(3, 8))
-    assert len(streamer._slots) == SLOTS
+    assert len(streamer._slots) == slots
     streamer.release()
     assert not streamer._slots
 
 
-def test_the_next_block_is_on_its_way_while_one_computes() -> None:
+@pytest.mark.parametrize(
+    ("slots", "expected"),
+    [
+        (SLOTS, [{1, 2}, {2, 3}, {3, 4}, {4, 1}] * 2),
+        (3, [{1, 2, 3}, {2, 3, 4}, {3, 4, 1}, {4, 1, 2}] * 2),
+    ],
+)
+def test_the_next_blocks_are_on_their_way_while_one_computes_and_each_is_copied_once_a_forward(
+    slots: int, expected: list[set[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     streamed = stack()
-    streamer = Streamer(list(streamed), CPU, resident=1)
-    places: list[set[int]] = []
+    streamer = Streamer(list(streamed), CPU, resident=1, slots=slots)
+    places, copied, fill = list[set[int]](), list[int](), streaming._Slot.fill
+    monkeypatch.setattr(
+        streaming._Slot, "fill", lambda slot, place, *given: copied.append(place) or fill(slot, place, *given)
+    )
     for place in streamer.streamed:
         streamed[place].register_forward_pre_hook(
             lambda *_: places.append({slot.place for slot in streamer._slots})
         )
-    streamed(torch.randn(3, 8))
-    assert places == [{1, 2}, {2, 3}, {3, 4}, {4, 1}]
+    for _ in range(2):
+        streamed(torch.randn(3, 8))
+    assert places == expected
+    assert copied == ([1, 2, 3, 4] * 3)[: 8 + slots - 1]
 
 
 def test_at_rest_every_parameter_lies_in_main_memory_and_may_be_cast() -> None:
@@ -89,8 +107,8 @@ def test_skipping_a_block_and_changing_the_count_changes_no_result() -> None:
     whole, streamed = stack(), stack()
     streamer = Streamer(list(streamed), CPU, resident=3)
     values = torch.randn(3, 8)
-    for resident in (0, 2, 5, 1):
-        streamer.keep(resident)
+    for resident, slots in ((0, 3), (2, SLOTS), (5, SLOTS), (1, 3)):
+        streamer.keep(resident, slots)
         assert len(streamer.streamed) == 5 - resident
         assert torch.equal(streamed[:4](values), whole[:4](values))
         assert torch.equal(streamed(values), whole(values))

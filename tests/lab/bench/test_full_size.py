@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.memory.plan import GIB, PlanRequest
 from engine.memory.probe import Facts
+from engine.memory.weights import PackedLinear
+from engine.models.zimage.changes import Pair, Product
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.models.zimage.speed import Speed
 from lab.bench import pipelines
@@ -43,12 +45,22 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return seen
 
 
-def drawn(calls: list[object], limit: int, side: int, weights: str) -> Drawn:
+def change_all(transformer: nn.Module) -> None:
+    """Have a LoRA file of rank 16 change every large matrix of the blocks."""
+    for name, layer in transformer.named_modules():
+        if name.startswith("layers.") and isinstance(layer, nn.Linear | PackedLinear) and "adaLN" not in name:
+            up, down = torch.zeros(layer.out_features, 16), torch.zeros(16, layer.in_features)
+            layer.register_forward_hook(Product([(Pair((up, down)), 1.0)]))
+
+
+def drawn(calls: list[object], limit: int, side: int, weights: str, has_lora: bool = False) -> Drawn:
     """Draw three of eight steps, the first two guided, and decode, on a card of `limit` GiB."""
     with simulated() as card:
         request = PlanRequest(side, side, weights=weights)
         components, embedding = laid_out(under(FACTS, limit), request, CARD)
         pipeline = ZImagePipeline(components, guided_share=1 / 4, speed=Speed.of("cuda"))
+        if has_lora:
+            change_all(components.transformer)
         with torch.inference_mode():
             drawing = pipelines._drawing(pipeline, pipelines.square_task(side, 8, 1.8), embedding)
             calls.clear()
@@ -71,9 +83,9 @@ def drawn(calls: list[object], limit: int, side: int, weights: str) -> Drawn:
         (24, 512, "auto", 30, "whole"),
         (24, 1024, "auto", 30, "whole"),
         (48, 2048, "auto", 30, "whole"),
-        (12, 1024, "auto", 22, "strips"),
+        (12, 1024, "auto", 21, "strips"),
         (12, 1024, "int8", 30, "whole"),
-        (8, 1024, "int8-fast", 19, "strips"),
+        (8, 1024, "int8-fast", 18, "strips"),
         (12, 1024, "float8-fast", 30, "whole"),
         (6, 512, "auto", 6, "strips"),
     ],
@@ -86,3 +98,14 @@ def test_the_full_size_model_waits_once_a_step_runs_every_block_compiled_and_fit
     assert found.waits == [2, 1, 1]  # at the first step for the schedule, too
     assert found.compiled == FORWARDS * BLOCKS
     assert 0.85 * found.expected < found.peak <= found.expected
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("limit", "weights"), [(24, "auto"), (8, "int8-fast"), (12, "4bit")])
+def test_with_a_lora_file_every_block_runs_compiled_in_every_form(
+    calls: list[object], limit: int, weights: str
+) -> None:
+    found = drawn(calls, limit, 512, weights, has_lora=True)
+    assert found.compiled == FORWARDS * BLOCKS
+    assert found.peak <= found.expected
