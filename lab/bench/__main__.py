@@ -102,9 +102,9 @@ def compare(sides: Sides, sizes: list[int], rounds: int, only: list[str]) -> Ite
         return [lambda value=value: [row(value)] for value in values]  # type: ignore[misc]
 
     tables: dict[str, list[Callable[[], list[Row]]]] = {
-        "whole": each(lambda side: speed.whole(sides, side, rounds), sizes if sides.encodes else []),
+        "whole": each(lambda side: speed.whole(sides, side, rounds), sizes),
         "denoising": each(lambda side: speed.above_floor(sides, side, rounds), sizes),
-        "stages": [lambda: speed.stages(sides, small, rounds)] if sides.encodes else [],
+        "stages": [lambda: speed.stages(sides, small, rounds)],
         "memory": each(lambda side: speed.memory(sides, side), sizes),
         "decoding": each(lambda side: speed.decoding(sides, side, rounds), sizes),
         "batches": each(lambda batch: speed.above_floor(sides, small, rounds, batch), (1, 2, 4, 8)),
@@ -154,8 +154,8 @@ def full_sides(settings: EngineSettings, what: Architecture | None = None) -> Si
     """Both sides around one full-size model of random weights; the fused weights serve both."""
     device = use_device(settings.device)
     components, embedding = full_size(device, _dtype(settings), what)
-    stock = stock_pipeline(replace(components, text_encoder=None, vae=deepcopy(components.vae)))
-    return Sides(_warm(ZImagePipeline(components)), stock, embedding, encodes=False)
+    stock = stock_pipeline(replace(components, vae=deepcopy(components.vae)))
+    return Sides(_warm(ZImagePipeline(components)), stock, embedding)
 
 
 def limited(settings: EngineSettings, limit: float, sizes: list[int]) -> Iterator[Row]:

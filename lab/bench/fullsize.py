@@ -1,6 +1,6 @@
 """Z-Image-Turbo's full architecture with random weights: the same arithmetic without the download.
 
-There is no text encoder: captions are random embeddings.
+A model that is laid out as on a smaller card has no text encoder: its captions are random embeddings.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from engine.embedded import WEIGHTS
 from engine.memory import loader, sizes
 from engine.memory.loader import Form, Place
 from engine.memory.placement import Placement, form_for, place_for
@@ -24,7 +25,11 @@ from engine.models.zimage.block import side_by_side
 from engine.models.zimage.components import Components
 from engine.models.zimage.load import DTYPES
 
-CAPTION_TOKENS, CAPTION_FEATURES = 100, 2560
+CAPTION_TOKENS = 100
+QWEN3_4B = {
+    "hidden_size": 2560, "intermediate_size": 9728, "num_hidden_layers": 36, "num_attention_heads": 32,
+    "num_key_value_heads": 8, "head_dim": 128, "vocab_size": 151936,
+}  # fmt: skip
 SCHEDULER = {"shift": 3.0, "use_dynamic_shifting": False}
 AXES = [1536, 512, 512]
 DRIVER = GIB // 2
@@ -35,27 +40,34 @@ SPREAD = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """Configurations of transformer and VAE; `text_encoder` is planned for and not built."""
+    """Configurations of the parts; `planned` is the text encoder that a smaller card has to have room for."""
 
     transformer: Mapping[str, Any] = field(default_factory=lambda: {"axes_lens": AXES})
     vae: Mapping[str, Any] = field(default_factory=lambda: _vae())
-    text_encoder: Stack = Z_IMAGE.text_encoder
-    features: int = CAPTION_FEATURES
+    text_encoder: Mapping[str, Any] = field(default_factory=lambda: QWEN3_4B)
+    planned: Stack = Z_IMAGE.text_encoder
 
 
 def full_size(
     device: torch.device, dtype: torch.dtype, what: Architecture | None = None
 ) -> tuple[Components, torch.Tensor]:
-    """Return a model of 6.2 B parameters and a caption embedding for it; needs 13 GB in bfloat16."""
+    """Return a model of 6.2 B parameters and a caption embedding for it; needs 21 GB in bfloat16.
+
+    Its text encoder has random weights as well, and reads the small model's tokens.
+    """
     from diffusers import AutoencoderKL, ZImageTransformer2DModel
+    from transformers import AutoTokenizer, Qwen3Config, Qwen3Model
 
     what = what or Architecture()
     transformer = loader.empty(lambda: ZImageTransformer2DModel.from_config(dict(what.transformer)))
     vae = loader.empty(lambda: AutoencoderKL.from_config(dict(what.vae)))
     _fill(transformer, device, dtype, joined=side_by_side(transformer))
+    encoder = loader.empty(lambda: Qwen3Model(Qwen3Config(**what.text_encoder)))
     _fill(vae, device, dtype)
-    embedding = torch.randn((CAPTION_TOKENS, what.features), device=device, dtype=dtype)
-    return _components(device, dtype, transformer, vae), embedding
+    _fill(encoder, device, dtype)
+    tokenizer = AutoTokenizer.from_pretrained(WEIGHTS / "tokenizer")
+    components = _components(device, dtype, transformer, vae)
+    return replace(components, text_encoder=encoder, tokenizer=tokenizer), _embedding(device, dtype, what)
 
 
 def under(facts: Facts, limit: float) -> Facts:
@@ -77,7 +89,7 @@ def laid_out(
     what = what or Architecture()
     transformer = loader.empty(lambda: ZImageTransformer2DModel.from_config(dict(what.transformer)))
     vae = loader.empty(lambda: AutoencoderKL.from_config(dict(what.vae)))
-    measured = replace(sizes.of(_shapes(transformer), {}, _shapes(vae)), text_encoder=what.text_encoder)
+    measured = replace(sizes.of(_shapes(transformer), {}, _shapes(vae)), text_encoder=what.planned)
     plan = choose(facts, measured, request)
     dtype, part = DTYPES[plan.dtype], "transformer"
     place, form = partial(place_for, plan, device, part), partial(form_for, plan, part)
@@ -87,7 +99,12 @@ def laid_out(
     placed = Placement(plan, device, transformer, components.text_encoder, vae)
     layout = partial(_report, placed)
     components = replace(components, tighten=placed.tighter, make_room=placed.make_room, layout=layout)
-    return components, torch.randn((CAPTION_TOKENS, what.features), device=device, dtype=dtype)
+    return components, _embedding(device, dtype, what)
+
+
+def _embedding(device: torch.device, dtype: torch.dtype, what: Architecture) -> Tensor:
+    shape = (CAPTION_TOKENS, what.text_encoder["hidden_size"])
+    return torch.randn(shape, device=device, dtype=dtype)
 
 
 def _fill(

@@ -38,14 +38,12 @@ Runs = dict[str, Callable[[], object]]
 class Sides:
     """Our pipeline, the stock one with weights of its own, and a caption embedding `(n, features)` for both.
 
-    `encodes` says whether there is a text encoder, so that whole pictures can be drawn. `compiled` is the
-    stock pipeline with its blocks compiled, None to leave it out.
+    `compiled` is the stock pipeline with its blocks compiled, None to leave it out.
     """
 
     ours: ZImagePipeline
     stock: Any
     embedding: Tensor
-    encodes: bool = True
     compiled: Any | None = None
 
     @property
@@ -93,9 +91,8 @@ def above_floor(sides: Sides, side: int, rounds: int, batch: int = 1) -> Row:
 
 
 def memory(sides: Sides, side: int) -> Row:
-    """The peak of each besides the weights, in MiB: of whole pictures where there is a text encoder."""
-    task = pipelines.square_task(side, STEPS, 1.0)
-    runs = _wholes(sides, task) if sides.encodes else _latents(sides, task)
+    """The peak of a whole picture of each besides the weights, in MiB."""
+    runs = _wholes(sides, pipelines.square_task(side, STEPS, 1.0))
     device = sides.components.device
     return {"size": side, **{f"{name}, MiB": peak(device, run) / MIB for name, run in runs.items()}}
 

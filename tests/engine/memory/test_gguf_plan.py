@@ -20,14 +20,11 @@ from engine.memory.loader import empty
 from engine.memory.plan import GIB, Plan, PlanRequest
 from engine.memory.planner import choose
 from engine.memory.sizes import Z_IMAGE, Sizes, keeps_gguf
+from lab.bench.fullsize import QWEN3_4B
 from lab.single_files import comfy_names, qwen_name
 from tests.engine.memory.test_plan import DOCS, card, cpu
 
 Shapes = list[tuple[str, tuple[int, ...]]]
-QWEN3_4B = Qwen3Config(
-    hidden_size=2560, intermediate_size=9728, num_hidden_layers=36, num_attention_heads=32,
-    num_key_value_heads=8, head_dim=128, vocab_size=151936,
-)  # fmt: skip
 
 
 def write_header(file: Path, shapes: Shapes, quant: str, architecture: str, blocks: int = 0) -> Path:
@@ -72,7 +69,7 @@ class Headers:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._transformer = comfy_names(dict(parameters(empty(ZImageTransformer2DModel))))
-        encoder = parameters(empty(lambda: Qwen3Model(QWEN3_4B)))
+        encoder = parameters(empty(lambda: Qwen3Model(Qwen3Config(**QWEN3_4B))))
         self._encoder = [(qwen_name(name), shape) for name, shape in encoder]
         self.sizes = cache(self._sizes)
         self.files = cache(self._files)

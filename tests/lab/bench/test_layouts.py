@@ -1,5 +1,6 @@
 """Where the full-size model is laid out as on a smaller card, and which rows say what its stages cost."""
 
+import io
 import json
 from dataclasses import replace
 from math import isfinite
@@ -35,10 +36,14 @@ def sides() -> Sides:
 
 @pytest.fixture(scope="module")
 def tiny() -> Architecture:
-    transformer, vae = (
-        json.loads((WEIGHTS / part / "config.json").read_bytes()) for part in ("transformer", "vae")
+    return small(Stack(0, 0, 0, 0))
+
+
+def small(planned: Stack) -> Architecture:
+    parts = ("transformer", "vae", "text_encoder")
+    return Architecture(
+        *(json.loads((WEIGHTS / part / "config.json").read_bytes()) for part in parts), planned
     )
-    return Architecture(transformer, vae, Stack(0, 0, 0, 0), transformer["cap_feat_dim"])
 
 
 def made(what: Architecture, free: int) -> tuple[ZImagePipeline, torch.Tensor]:
@@ -48,31 +53,29 @@ def made(what: Architecture, free: int) -> tuple[ZImagePipeline, torch.Tensor]:
     return ZImagePipeline(components), embedding
 
 
-def test_a_model_without_a_text_encoder_has_both_sides_from_embeddings_on(
-    tiny: Architecture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lab.bench.speed.STEPS", 1)
-    sides = bench.full_sides(EngineSettings(device="cpu"), tiny)
-    assert sides.stock.vae is not sides.components.vae
-    assert sides.stock.transformer is sides.components.transformer
-    with_compiled = replace(sides, compiled=pipelines.stock_compiled(bench._stocks(sides), backend="eager"))
-    rows = bench.compare(with_compiled, [32], 1, ["whole", "stages", "denoising"])
-    assert [name for name, _ in rows] == ["denoising"]
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_at_full_size_every_table_that_needs_no_text_encoder_runs_to_its_end(
+def test_at_full_size_every_table_runs_to_its_end_for_all_three_sides(
     tiny: Architecture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lab.bench.speed.STEPS", 1)
     monkeypatch.setattr("lab.bench.__main__.STEP_SIZES", [32, 64])
     torch.set_num_threads(1)
     sides = bench.full_sides(EngineSettings(device="cpu"), tiny)
+    assert sides.stock.vae is not sides.components.vae
+    assert sides.stock.transformer is sides.components.transformer
+    sides = replace(sides, compiled=pipelines.stock_compiled(bench._stocks(sides), backend="eager"))
     rows = list(bench.compare(sides, [32], 1, []))
-    assert {name for name, _ in rows} == {
-        "denoising", "memory", "decoding", "batches", "guidance", "flags", "vae", "weights", "steps",
+    tables = {
+        "whole", "denoising", "stages", "memory", "decoding", "batches", "guidance", "flags", "vae",
+        "weights", "steps",
     }  # fmt: skip
+    assert {name for name, _ in rows} == tables
+    table, as_json = io.StringIO(), io.StringIO()
+    bench.write(rows, table, is_json=False)
+    bench.write(rows, as_json, is_json=True)
+    assert all(f"### {name}\n" in table.getvalue() for name in tables)
+    assert json.loads(as_json.getvalue()).keys() == tables
     numbers = [value for _, row in rows for value in row.values() if isinstance(value, float)]
     assert all(isfinite(number) for number in numbers)
     assert not any("out of memory" in row for _, row in rows)
@@ -110,11 +113,7 @@ def test_the_expected_peak_leaves_out_a_text_encoder_that_is_planned_for_and_not
 
 
 def _told(encoder: Stack) -> dict[str, Any]:
-    transformer, vae = (
-        json.loads((WEIGHTS / part / "config.json").read_bytes()) for part in ("transformer", "vae")
-    )
-    what = Architecture(transformer, vae, encoder, transformer["cap_feat_dim"])
-    return dict(laid_out(CARD, PlanRequest(64, 64), CPU, what)[0].layout(64, 64))
+    return dict(laid_out(CARD, PlanRequest(64, 64), CPU, small(encoder))[0].layout(64, 64))
 
 
 def test_a_row_of_a_limited_card_names_the_plan_the_peak_and_what_was_taken(
