@@ -289,6 +289,8 @@ class Replies:
             return self._say(job, f"working-{job.request.kind}")
         if step == 0:
             return self._say(job, "working-start")
+        if step >= steps:
+            return self._say(job, "working-finish")
         if count == 1:
             return self._say(job, "working-one", step=step, steps=steps)
         return self._say(job, "working-many", count=count, percent=100 * step // steps)

@@ -60,6 +60,13 @@ def test_a_running_job_shows_progress_and_the_used_prompt_once_known(replies: Re
     assert verbs(running) == [["cancel"]]
 
 
+@pytest.mark.parametrize(
+    ("locale", "text"), [("en", "Finishing…"), ("zh", "正在收尾……"), ("ja", "仕上げています…")]
+)
+def test_after_the_last_step_the_picture_is_being_finished(replies: Replies, locale: str, text: str) -> None:
+    assert replies.drawing(job(locale=locale, pictures=()), 8, 8, None).text == text
+
+
 def test_several_running_pictures_show_their_common_share(replies: Replies) -> None:
     assert replies.drawing(four(), 13, 32, None).text == "Drawing 4 pictures… 40%"
 
