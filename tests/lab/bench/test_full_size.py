@@ -97,7 +97,7 @@ def test_the_full_size_model_waits_once_a_step_runs_every_block_compiled_and_fit
     assert (found.layout["blocks"], found.layout["decode"]) == (f"{resident} of 30 resident", decode)
     assert found.waits == [2, 1, 1]  # at the first step for the schedule, too
     assert found.compiled == FORWARDS * BLOCKS
-    assert 0.85 * found.expected < found.peak <= found.expected
+    assert 0.8 * found.expected < found.peak <= found.expected
 
 
 @pytest.mark.slow
