@@ -182,6 +182,19 @@ async def test_a_job_the_bot_died_with_too_often_fails_but_a_waiting_one_never(t
         assert (failed.state, failed.error) == ("failed", "lost")
 
 
+async def test_a_job_that_the_bot_dies_with_or_cannot_read_costs_nothing(tmp_path: Path) -> None:
+    async with JobStore.open(tmp_path) as store:
+        poison, broken = await admitted(store, "e1"), await admitted(store, "e2")
+        assert (await store.usage(ANN.person, 3)).spent(3) == poison.cost + broken.cost > 0
+        await store._db.write("UPDATE jobs SET params = 'broken' WHERE id = ?", (broken.id,))
+        await store.fail_unreadable(2)
+        assert (await store.usage(ANN.person, 3)).spent(3) == poison.cost
+        for _ in range(store_module.MAX_CRASHES):
+            await store.start(poison.id, 1, PromptReady("a boat", "a boat"))
+            await store.requeue_crashed(2)
+        assert (await store.usage(ANN.person, 3)).spent(3) == 0
+
+
 async def test_deleted_pictures_keep_their_rows_and_have_to_be_shown_anew(tmp_path: Path) -> None:
     async with JobStore.open(tmp_path) as store:
         job = await admitted(store, "e1")
