@@ -2,13 +2,15 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
 
 from engine.cjk import HAN, HANGUL, KANA
+from engine.prompts.data import HAN as HAN_CHAR
 from engine.prompts.data import names, simplified_forms, table
+from engine.prompts.translate.lexicon import NOUNS, Token, bilingual_lexicon
 
 Kind = Literal[
     "subject", "colour", "place", "time", "light", "weather", "style", "position", "distance",
@@ -25,6 +27,8 @@ LISTS: Mapping[str, Kind] = {
 }  # fmt: skip
 SINGLE = HAN + KANA + HANGUL + r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 """Characters that are tokens of their own: no spaces part words of these scripts, or these have endings."""
+NAMING = frozenset({"subject", "place", "light", "weather", "other"})
+OF = frozenset({"de", "del", "du", "da", "do", "di"})
 GRAMMAR = (
     "un une una uno um uma ein eine einen einer einem een het el der das le les il gli "
     "が に は を の で も い な いる ある です ます 가 이 은 는 을 를 에 의 있다"
@@ -32,6 +36,10 @@ GRAMMAR = (
 """What stands beside names in other languages, and means nothing in English."""
 TOKEN = re.compile(rf"[{SINGLE}]|(?:[^\W{SINGLE}_])+(?:'[a-z]+)?|[^\s]")
 REPEATED = re.compile(r"([^\w\s])(?:\s*\1)+")
+SPACED = re.compile(rf"(?<=[{HAN}])\s+(?=[{HAN}])")
+RUN = re.compile(f"[{HAN}]{{2,}}")
+JOINED = re.compile(rf"(?<=[{HANGUL}])[{HANGUL}]")
+KANA_WORD = re.compile("[\u30a1-\u30ff]{2,}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +73,8 @@ class Word:
 
 UNKNOWN = Word("unknown")
 PUNCTUATION = Word("punctuation")
+PART = Word("other", "part")
+"""What only says of which kind another thing is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,9 @@ class Item:
     def kind(self) -> Kind:
         """The kind of its word."""
         return self.word.kind
+
+
+NOTHING = Item(PUNCTUATION, "")
 
 
 @dataclass(slots=True)
@@ -102,36 +115,96 @@ class Lexicon:
 
     def tokens(self, text: str) -> list[str]:
         """`text` folded (NFKC, lower case, simplified characters, plain dashes) and taken apart."""
+        return TOKEN.findall(self._folded(text))
+
+    def _folded(self, text: str) -> str:
         folded = unicodedata.normalize("NFKC", text).casefold().translate(self._traditional)
-        plain = folded.replace("-", " ").replace("’", "'")
-        return TOKEN.findall(REPEATED.sub(r"\1", plain))
+        folded = SPACED.sub("，", folded.replace("-", " ").replace("’", "'"))
+        return REPEATED.sub(r"\1", folded)
 
     def items(self, text: str) -> Iterator[Item]:
-        """The words of `text` in order, by longest match; what is not known comes in whole runs."""
-        tokens = self.tokens(text)
+        """The words of `text` in order, by longest match; what is not known comes in whole runs.
+
+        No word that a dictionary has is taken apart (房车 is no house and no car), and of two things in a row
+        only the second is one (a house boat is no house).
+        """
+        found = list(self._items(text))
+        for before, item, following in zip([NOTHING, *found], found, [*found[1:], NOTHING], strict=False):
+            is_part = _is_part(item, following) or (before.text in OF and item.kind == "subject")
+            yield Item(PART, item.text) if is_part else item
+
+    def _items(self, text: str) -> Iterator[Item]:
+        folded = self._folded(text)
+        found = list(TOKEN.finditer(folded))
+        tokens = [match[0] for match in found]
+        cut = self._inside_words(folded)
+        inner = {at for at, match in enumerate(found) if match.start() in cut}
+        joined = {at for at, match in enumerate(found) if JOINED.match(folded, match.start())}
         start = 0
         unknown: list[str] = []
         while start < len(tokens):
-            end, word = self._longest(tokens, start)
-            if word is None and not _is_punctuation(tokens[start]):
-                unknown.append(tokens[start])
+            end, word = self._longest(tokens, start, inner)
+            if tokens[start].isalpha() and tokens[start].isascii() and (word is None or word.kind in NAMING):
+                end, word = self._compound(tokens, start, end) or (end, word)
+            if (word is None and not _is_punctuation(tokens[start])) or (unknown and start in joined):
+                unknown += tokens[start:end]
             else:
                 if unknown:
-                    yield Item(UNKNOWN, _join(unknown))
+                    yield _unknown(unknown)
                     unknown = []
                 yield Item(word or PUNCTUATION, _join(tokens[start:end]))
             start = end
         if unknown:
-            yield Item(UNKNOWN, _join(unknown))
+            yield _unknown(unknown)
 
-    def _longest(self, tokens: list[str], start: int) -> tuple[int, Word | None]:
+    def _compound(self, tokens: list[str], start: int, end: int) -> tuple[int, Word] | None:
+        """A name of several words, or of two written as one elsewhere: an ice cream, a sun flower."""
+        for size in range(min(4, len(tokens) - start), end - start, -1):
+            name, last = tokens[start : start + size], self._root.next.get(tokens[start + size - 1])
+            joined = self._root.next.get("".join(name)) if size == 2 else None
+            if joined and joined.word:
+                return start + size, joined.word
+            is_known = any(bilingual_lexicon().thing(each) for each in (" ".join(name), "".join(name)))
+            if is_known and not (last and last.word and last.word.kind == "subject"):
+                return start + size, Word("other")
+        return None
+
+    def _inside_words(self, text: str) -> Set[int]:
+        """Before which characters no word begins or ends: they are inside one that a dictionary has."""
+        spans = [match.span() for match in KANA_WORD.finditer(text)]
+        for run in RUN.finditer(text):
+            end = run.start()
+            for token in bilingual_lexicon().segment(run[0]):
+                start, end = end, end + len(token.text)
+                spans += [(start, end)] if is_whole(token) else []
+        return {at for start, end in spans for at in range(start + self._rest(text[start:end]) + 1, end)}
+
+    def _rest(self, word: str) -> int:
+        """Where in a dictionary's word begins what is not taken apart: 大熊猫 is big, and a panda."""
+        start, is_named = 0, False
+        while start < len(word):
+            end, meaning = self._longest(word, start, ())
+            if meaning is None or meaning.kind == "other":
+                whole, rest = (bilingual_lexicon().meanings(word[at:]) for at in (0, start))
+                heads = tuple(entry.english for entry in rest if entry.kind in NOUNS)
+                is_head = not is_named and bool(heads) and all(each.english.endswith(heads) for each in whole)
+                return start if is_head else 0
+            if is_named and meaning.kind in {"subject", "place", "verb"}:
+                return 0
+            is_named = is_named or meaning.kind in {"subject", "place"}
+            start = end
+        return start
+
+    def _longest(self, tokens: Sequence[str], start: int, inner: Container[int]) -> tuple[int, Word | None]:
+        if start in inner:
+            return start + 1, None
         node, found, word = self._root, start + 1, None
         for end in range(start, len(tokens)):
             following = node.next.get(tokens[end])
             if following is None:
                 break
             node = following
-            if node.word is not None:
+            if node.word is not None and end + 1 not in inner:
                 found, word = end + 1, node.word
         return found, word
 
@@ -171,7 +244,7 @@ def _add_other_languages(words: Lexicon) -> None:
         is_known = len(found) == 1 and found[0].kind in {"subject", "colour"}
         word = found[0] if is_known else Word("other", english=english)
         for name in others:
-            if is_known or not re.search(f"[{HAN}]", name):
+            if is_known or not RUN.fullmatch(name):
                 words.add(name, word)
 
 
@@ -215,11 +288,38 @@ def _add_texts(words: Lexicon, texts: "tuple[str, ...] | list[str]", word: Word)
                 words.add(plural, word)
 
 
+def _unknown(tokens: Sequence[str]) -> Item:
+    """What is not known; a thing where it ends with a Chinese noun, so that a colour before it is its own."""
+    text = _join(tokens)
+    is_thing = HAN_CHAR.match(text[-1]) and bilingual_lexicon().segment(text)[-1].of(NOUNS)
+    return Item(Word("other") if is_thing else UNKNOWN, text)
+
+
+def _is_part(item: Item, following: Item) -> bool:
+    """Whether a subject only says what kind of a thing follows it."""
+    if item.kind != "subject" or item.word.key == following.word.key:
+        return False
+    if item.text.isascii() and following.text.isascii():
+        return following.kind == "subject"
+    if not (HAN_CHAR.match(item.text) and HAN_CHAR.match(following.text)):
+        return False
+    return following.kind == "subject" or (
+        following.kind in {"other", "unknown"}
+        and bilingual_lexicon().segment(following.text)[0].of(NOUNS) is not None
+    )
+
+
+def is_whole(token: Token) -> bool:
+    """Whether a Chinese word is named as one: a thing, an unknown word, or what is done (晒太阳)."""
+    is_done = token.is_a("doing") and len(token.text) > 1 and "着" not in token.text
+    return not token.entries or token.of(NOUNS) is not None or is_done
+
+
 def _is_punctuation(token: str) -> bool:
-    return len(token) == 1 and unicodedata.category(token)[0] in "PSZ"
+    return len(token) == 1 and unicodedata.category(token)[0] in "PSZC"
 
 
-def _join(tokens: list[str]) -> str:
+def _join(tokens: Sequence[str]) -> str:
     """Latin words with spaces between, Chinese characters without."""
     text = ""
     for token in tokens:

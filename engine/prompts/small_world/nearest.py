@@ -6,7 +6,7 @@ By the bilingual lexicon's kinds of things and the table `nearest` in phrases.to
 from collections.abc import Iterator, Sequence
 
 from engine.prompts.data import HAN, phrases, table
-from engine.prompts.small_world.lexicon import Item, World
+from engine.prompts.small_world.lexicon import PART, Item, World, is_whole
 from engine.prompts.translate.certain import certain
 from engine.prompts.translate.lexicon import NOUNS, Entry, bilingual_lexicon
 
@@ -20,19 +20,27 @@ def unknown_things(items: Sequence[Item]) -> Iterator[tuple[str, Entry | None]]:
         if item.kind not in {"unknown", "other"}:
             continue
         named: Sequence[tuple[str, Entry | None]]
-        if item.word.english:
-            named = [(item.text, entry) for entry in bilingual_lexicon().things(item.word.english)][:1]
+        if item.word == PART:
+            named = [(item.text, None)]
+        elif item.kind == "other" and (name := item.word.english or item.text).isascii():
+            named = [(item.text, _head(name))]
         elif HAN.search(item.text):
             tokens = bilingual_lexicon().segment(item.text)
             tokens = tokens if all(token.entries for token in tokens) else certain(tokens)
-            named = [
-                (token.text, token.of(NOUNS)) for token in tokens if token.of(NOUNS) or not token.entries
-            ]
+            named = [(token.text, token.of(NOUNS)) for token in tokens if is_whole(token)]
         else:
             named = [
                 (entry.english.removeprefix("the "), entry) for entry in bilingual_lexicon().things(item.text)
             ]
         yield from named or [(item.text, None)] * (len(item.text) > 1)
+
+
+def _head(name: str) -> Entry | None:
+    """What an English name is, perhaps written as one word, or else its last word."""
+    known = (
+        bilingual_lexicon().thing(each) for each in (name, name.replace(" ", ""), name.rpartition(" ")[2])
+    )
+    return next((entry for entry in known if entry), None)
 
 
 def nearest(things: Sequence[tuple[str, Entry | None]], world: World) -> tuple[str, str]:
@@ -57,7 +65,10 @@ def name_of(key: str, world: World, chinese: bool) -> str:
 def _of(thing: Entry) -> str:
     table = phrases()["nearest"]
     names = {thing.english.removeprefix("the ").casefold(), *thing.others}
-    names |= {name.rpartition(" ")[2] for name in names}
+    lasts = {name.rpartition(" ")[2] for name in names}
+    names |= {
+        last for last in lasts if (entry := bilingual_lexicon().thing(last)) and entry.kind == thing.kind
+    }
     for key, listed in table["names"].items():
         if names & set(listed.split("|")):
             return str(key)

@@ -13,8 +13,6 @@ SILENT = frozenset({"skip", "vague", "locative", "and", "preposition"})
 GRAMMAR = frozenset(
     {"measure", "locative", "where", "number", "preposition", "and", "skip", "negator", "time"}
 )
-BESIDE_SAYING = frozenset({"skip", "style", "vague", "time", "camera"})
-"""What may stand beside a saying that is painted; beside anything else it is a figure of speech."""
 FULL = CARRYING - {"reading", "printed with"}
 LOOSE = frozenset({"plant", "nature", "weather", "food", "animal", "light"})
 """What covers or fills something else, rather than being covered or filled."""
@@ -28,6 +26,8 @@ def certain(tokens: Sequence[Token]) -> list[Token]:
 
     What stands before an unknown word is part of it; behind one only things of two characters are certain.
     """
+    if [len(token.text) for token in tokens] == [1, 1] and not _is_plain_pair(*tokens):
+        return [Token("".join(token.text for token in tokens))]
     joined: list[Token] = []
     glued = False
     for at, token in enumerate(tokens):
@@ -39,8 +39,6 @@ def certain(tokens: Sequence[Token]) -> list[Token]:
             joined[-1] = Token(last.text + token.text)
         else:
             joined.append(token)
-    if len([token for token in joined if token.entries and not token.is_a(*BESIDE_SAYING)]) > 1:
-        joined = [Token(token.text) if token.is_a("saying") else token for token in joined]
     checked = [_checked(joined, at) for at in range(len(joined))]
     apart = {at for at, token in enumerate(checked) if not token.entries and _is_han(token)}
     unknown = _with_neighbours(joined, apart)
@@ -51,6 +49,11 @@ def certain(tokens: Sequence[Token]) -> list[Token]:
         else:
             whole.append(Token(token.text) if at in unknown else token)
     return whole
+
+
+def _is_plain_pair(first: Token, second: Token) -> bool:
+    """Whether two characters that are a clause may be words, not the halves of one that no dictionary has."""
+    return first.is_a("colour", "number") or second.is_a("locative") or not _is_han(first)
 
 
 def _with_neighbours(tokens: Sequence[Token], apart: Set[int]) -> Set[int]:
@@ -79,26 +82,15 @@ def _checked(tokens: Sequence[Token], at: int) -> Token:
         *(tokens[at - 1 : at] or [EDGE]),
         *(tokens[at + 1 : at + 2] or [EDGE]),
     )
-    if token.text == "地" and before.is_a("quality") and following.is_a("doing"):
-        return Token("得", (Entry("skip", ""),))
     if token.text in words("joining") and any(each.text in words("alike") for each in tokens[at + 1 :]):
         return Token(token.text, (Entry("negator", ""),))
     is_counted = token.is_a("measure") and before.is_a("number")
     doings = (entry.english for entry in token.entries if entry.kind == "doing" and not is_counted)
     doing = next(doings, "")
     kinds = {entry.kind for entry in token.entries}
-    is_styled = before.is_a("style", "material", "quality") or not _is_han(before)
     has_object = following.of(NOUNS) is not None and not following.is_a(*GRAMMAR)
-    is_attribute = following.text == "的" or token.text.endswith("的")
-    is_placed = at > 1 and tokens[at - 2].is_a("preposition")
-    is_passive = any(each.text in words("passive") for each in tokens[:at])
-    is_active = before.of(NOUNS) and not is_placed and not is_passive
     is_odd = (
-        (token.text in words("stylish") and not is_styled)
-        or (token.text in words("one_way") and has_object and before.is_a("doing"))
-        or (doing in words("alone") and has_object)
-        or ((doing or token.text in words("drawn")) and is_active and is_attribute)
-        or (doing in CARRYING and not any(each.of(NOUNS) or each.is_quote for each in tokens[at + 1 :]))
+        (doing in words("alone") and has_object)
         or (doing in FULL and before.of(LOOSE))
         or (
             doing
@@ -120,12 +112,9 @@ def _checked(tokens: Sequence[Token], at: int) -> Token:
         or (kinds == {"skip"} and len(token.text) > 1 and before.text == "的" and following is EDGE)
         or (doing.endswith("ing") and any(each.text == "被" for each in tokens[:at]))
         or (token.text[-1] == "着" and doing not in EXISTING | CARRYING and _is_place(before) and at < 3)
-        or (kinds == {"quality"} and before.text == "的" and not following.is_a("quality", *NOUNS))
         or (_is_digits(token) and _is_uncounted(following))
         or (len(token.text) == 1 and following.text in {" ", "的"} and _is_bare(token, doing, before))
         or (token.is_a("and") and before.is_a(*MODIFIERS) and not before.of(NOUNS))
-        or (token.text in words("pronouns") and before.of(NOUNS))
-        or ("time" in kinds and before.is_a("preposition") and following.text == "的")
         or (kinds in ({"time"}, {"style"}) and before.text == "的" and following is EDGE)
     )
     return Token(token.text) if is_odd else token
@@ -189,16 +178,12 @@ def _is_one_word(first: Token, second: Token, following: Token | None, is_first:
         return _is_part(first) or (len(second.text) == 1 and first.of(NOUNS) is not None)
     if not first.entries:
         return _is_part(second)
-    if all(token.of(BEINGS) and not token.is_a(*GRAMMAR) for token in (first, second)):
-        return True
     if second.is_a("person") and first.of(NOUNS - {"people", "place"}):
         return True
     is_noun = first.of(NOUNS) is not None and not first.is_a(*GRAMMAR, *MODIFIERS)
     is_quality = (
         len(first.text) == 1 and first.is_a("quality", "colour") and not first.is_a(*GRAMMAR, "material")
     )
-    if is_quality and len(second.text) == 1 and second.is_a("quality"):
-        return True
     if is_quality and len(second.text) == 1 and second.is_a("doing"):
         return True
     if _is_part(second) and first.text in words("prefixes"):

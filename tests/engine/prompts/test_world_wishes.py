@@ -190,13 +190,44 @@ def test_the_nearest_subject_stands_for_an_unknown_one_and_is_named(
     ("wish", "note"),
     [
         ("a cat on a windowsill in the sun", "left-out=windowsill, sun"),
-        ("画一只猫在窗台上晒太阳", "left-out=窗台、太阳"),
+        ("画一只猫在窗台上晒太阳", "left-out=窗台、晒太阳"),
         ("a wooden red boat", "left-out=wooden"),
         ("女孩撑着伞站在雨中", "left-out=女孩、伞"),
     ],
 )
 def test_what_a_small_world_does_not_know_is_named(wish: str, note: str) -> None:
     assert note in optimize(wish, embedded_world()).notes
+
+
+@pytest.mark.parametrize(
+    ("wish", "prompt", "notes"),
+    [
+        ("树莓派", "树莓派", ("outside-world",)),
+        ("鱼雷", "鱼雷", ("outside-world",)),
+        ("旋转木马", "旋转木马", ("outside-world",)),
+        ("花火", "花火", ("world:place", "outside-world")),
+        ("房车", "a car", ("nearest=房车 → 汽车",)),
+        ("天鹅", "a bird", ("nearest=天鹅 → 鸟",)),
+        ("一只大熊猫", "a cat", ("nearest=大熊猫 → 猫",)),
+        ("犬小屋", "a house", ("left-out=犬",)),
+        ("テディベア", "テディベア", ("outside-world",)),
+        ("회오리바람", "회오리바람", ("outside-world",)),
+        ("casa del árbol", "a house", ("left-out=del, árbol",)),
+        ("a house boat", "a sailboat", ("left-out=house",)),
+        ("a sea horse", "a fish", ("nearest=sea horse → fish",)),
+        ("a snow man", "a snow man", ("outside-world",)),
+        ("an ice cream truck", "a car", ("nearest=ice cream truck → car",)),
+        ("a fish tank", "a fish tank", ("outside-world",)),
+        ("一匹白马", "a white cat", ("nearest=马 → 猫",)),
+        ("红屋顶的房子", "a house", ("left-out=屋顶", "world:place")),
+        ("🐱🏠", "a cat and a house", ()),
+        ("写着“你好”的房子", "a house", ()),
+    ],
+)
+def test_a_word_is_not_taken_apart(wish: str, prompt: str, notes: tuple[str, ...]) -> None:
+    rewritten = optimize(wish, embedded_world())
+    told = tuple(note for note in rewritten.notes if not note.startswith("optimize"))
+    assert (rewritten.text, told) == (prompt, notes)
 
 
 def test_no_place_is_added_for_one_that_is_not_known() -> None:
