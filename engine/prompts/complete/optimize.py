@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from engine.cjk import KANA
 from engine.prompts.data import HAN, simplified
 from engine.prompts.small_world.lexicon import Word, World, lexicon
 from engine.prompts.small_world.nearest import PLACES, name_of, nearest, unknown_things
@@ -19,6 +20,8 @@ PASSES = 4
 MOST_NAMED = 5
 """Words that a note names at most."""
 PUNCTUATION = re.compile(r"[，。；、] *")
+JAPANESE = re.compile(f"(?![の・])[{KANA}]")
+"""What no Chinese text has: の alone is an ornament there."""
 CHINESE_GRAMMAR = re.compile(r"[的在着了里上下把被]")
 
 
@@ -119,7 +122,8 @@ def _once(text: str, target: Target) -> tuple[str, Sequence[str], Sequence[str]]
     rest, spans = masked(text)
     cleaned = (*clean(text, keep_refusals=target.reads_chinese), ())
     is_mixed = target.reads_chinese and re.search("[A-Za-z]{2}", rest)
-    if not HAN.search(rest) or (
+    is_chinese_text = HAN.search(rest) and not JAPANESE.search(rest)
+    if not is_chinese_text or (
         target.keeps_chinese and (is_mixed or (target.language == "own" and is_chinese(text)))
     ):
         return cleaned

@@ -50,8 +50,9 @@ def completed(
     own, text = merged(refused.text, ready.negative), ready.text
     notes = (*ready.notes, *_of_negative(refused))
     if enhanced:
-        better = enhance(text, world, own, wording=wording, placed="world:place" in notes)
-        text, notes = better.text, (*notes, *better.notes)
+        if world is not None or not any(note.startswith("left-out=") for note in notes):
+            better = enhance(text, world, own, wording=wording, placed="world:place" in notes)
+            text, notes = better.text, (*notes, *better.notes)
         own = negatives(text, world, own, usual) if guided else own
     if not guided and own:
         text, unguided = _without_guidance(text, own, world)

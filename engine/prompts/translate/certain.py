@@ -13,9 +13,7 @@ SILENT = frozenset({"skip", "vague", "locative", "and", "preposition"})
 GRAMMAR = frozenset(
     {"measure", "locative", "where", "number", "preposition", "and", "skip", "negator", "time"}
 )
-FULL = CARRYING - {"reading", "printed with"}
-LOOSE = frozenset({"plant", "nature", "weather", "food", "animal", "light"})
-"""What covers or fills something else, rather than being covered or filled."""
+ACTING = BEINGS | {"machine", "object", "clothing"}
 EDGE = Token(" ")
 SOLID = NOUNS - {"nature", "weather", "light", "saying", "interior"}
 ALSO = {"person": ("people",), "parked": ("perched", "moored"), "child": ("children",)}
@@ -85,65 +83,38 @@ def _checked(tokens: Sequence[Token], at: int) -> Token:
     if token.text in words("joining") and any(each.text in words("alike") for each in tokens[at + 1 :]):
         return Token(token.text, (Entry("negator", ""),))
     is_counted = token.is_a("measure") and before.is_a("number")
-    doings = (entry.english for entry in token.entries if entry.kind == "doing" and not is_counted)
-    doing = next(doings, "")
+    done = token.of(frozenset({"doing"}))
+    doing = done.english if done and not is_counted else ""
     kinds = {entry.kind for entry in token.entries}
+    is_last, is_number = following.text in {" ", "的"}, set(token.text) <= set(NUMERALS)
     has_object = following.of(NOUNS) is not None and not following.is_a(*GRAMMAR)
+    is_active = doing not in EXISTING | CARRYING and token.text[-1] == "着"
+    is_part_next = _is_part(following) and following.of(NOUNS)
     is_odd = (
         (doing in words("alone") and has_object)
-        or (doing in FULL and before.of(LOOSE))
-        or (
-            doing
-            and len(token.text) > 1
-            and _is_part(following)
-            and following.of(NOUNS)
-            and token.text[-1] not in words("done")
-        )
-        or (
-            doing
-            and has_object
-            and _is_participle(doing)
-            and token.text[-1] != "在"
-            and not any(each.is_a("locative") for each in tokens[:at])
-        )
+        or (doing and is_part_next and len(token.text) > 1 and token.text[-1] not in words("done"))
+        or (has_object and _is_participle(doing) and not _is_placed(tokens[: at + 1]))
         or (token.text in {"上", "下"} and before.of(BEINGS) and following.of(NOUNS))
-        or (token.is_a("number") and before.text == following.text)
         or (kinds <= NOUNS and following.text in words("aspect"))
         or (kinds == {"skip"} and len(token.text) > 1 and before.text == "的" and following is EDGE)
         or (doing.endswith("ing") and any(each.text == "被" for each in tokens[:at]))
-        or (token.text[-1] == "着" and doing not in EXISTING | CARRYING and _is_place(before) and at < 3)
-        or (_is_digits(token) and _is_uncounted(following))
-        or (len(token.text) == 1 and following.text in {" ", "的"} and _is_bare(token, doing, before))
+        or (is_active and has_object and before.of(ENCLOSING))
+        or (is_number and following.of(NOUNS - {"people"}) and not following.is_a("measure"))
+        or (is_last and len(token.text + before.text) == 2 and token.is_a("quality") and before.entries)
         or (token.is_a("and") and before.is_a(*MODIFIERS) and not before.of(NOUNS))
-        or (kinds in ({"time"}, {"style"}) and before.text == "的" and following is EDGE)
     )
     return Token(token.text) if is_odd else token
 
 
-def _is_digits(token: Token) -> bool:
-    return token.is_a("number") and set(token.text) <= set(NUMERALS)
-
-
-def _is_uncounted(token: Token) -> bool:
-    """Whether a thing has no measure between its number and itself."""
-    return len(token.text) <= 2 and token.of(NOUNS - {"people"}) is not None and not token.is_a("measure")
-
-
-def _is_bare(token: Token, doing: str, before: Token) -> bool:
-    """Whether the last word of a clause is a doing that lacks its object, or a quality of one character."""
-    if doing:
-        return before.of(NOUNS) is not None and len(before.text) > 1 and doing not in words("alone")
-    return len(before.text) == 1 and token.is_a("quality") and before.is_a("doing", *NOUNS)
-
-
-def _is_place(token: Token) -> bool:
-    return token.is_a("locative") or token.of(ENCLOSING) is not None
+def _is_placed(tokens: Sequence[Token]) -> bool:
+    """Whether a clause has said where before its last word, or that word ends with 在."""
+    return tokens[-1].text[-1] == "在" or any(token.is_a("locative") for token in tokens[:-1])
 
 
 def _is_participle(doing: str) -> bool:
     """Whether a doing is something that was done: "stuck", "made of"."""
-    first = doing.split()[0]
-    return not first.endswith("ing") and first not in {"with", "illuminated", "shrouded"}
+    first = doing.partition(" ")[0]
+    return not first.endswith("ing") and first not in {"", "with", "illuminated", "shrouded"}
 
 
 def _is_thing(text: str) -> bool:
@@ -172,20 +143,9 @@ def _is_one_word(first: Token, second: Token, following: Token | None, is_first:
     if not _is_han(first):
         is_noun = second.of(NOUNS) is not None and not second.is_a("doing")
         return first.text[-1].isalnum() and _is_part(second) and is_noun
-    if not (first.entries or second.entries):
-        return min(len(first.text), len(second.text)) == 1
     if not second.entries:
-        return _is_part(first) or (len(second.text) == 1 and first.of(NOUNS) is not None)
-    if not first.entries:
-        return _is_part(second)
-    if second.is_a("person") and first.of(NOUNS - {"people", "place"}):
-        return True
+        return len(second.text) == 1 and first.of(NOUNS) is not None
     is_noun = first.of(NOUNS) is not None and not first.is_a(*GRAMMAR, *MODIFIERS)
-    is_quality = (
-        len(first.text) == 1 and first.is_a("quality", "colour") and not first.is_a(*GRAMMAR, "material")
-    )
-    if is_quality and len(second.text) == 1 and second.is_a("doing"):
-        return True
     if _is_part(second) and first.text in words("prefixes"):
         return True
     if _is_part(second) and second.of(NOUNS):

@@ -128,11 +128,6 @@ class Clause:
         if "skip" in kinds and not (is_named or (following is not None and following.is_a("locative"))):
             return None
         kinds.pop("skip", None)
-        if {"quality", "doing"} <= kinds.keys() and last == "thing":
-            is_placed = [unit.kind for unit in self.phrase.units[-2:-1]] == ["preposition"]
-            return kinds["doing" if following is not None or is_placed else "quality"]
-        if last == "count" and thing:
-            return thing
         return next((entry for entry in token.entries if entry.kind in kinds and entry.kind != "vague"), None)
 
     def _is_counting(self) -> bool:

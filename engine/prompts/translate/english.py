@@ -104,8 +104,6 @@ def owned(thing: Unit) -> Unit:
     if kind in BEINGS and not (thing.after or thing.before or thing.count):
         return Unit("modifier", f"{thing.text}'s")
     is_place = kind in ENCLOSING and not thing.before[:1].islower() and not thing.count
-    if kind == "weather":
-        return Unit("attribute", f"in {thing.english}")
     if is_place and thing.text.rpartition(" ")[2] in PREPOSITIONS["in"]:
         return Unit("attribute", placed("in", thing))
     if thing.text.endswith(" shape"):
@@ -185,12 +183,8 @@ class _Segment:
         if self.doing in CARRYING and places and not subjects:
             carrier = places.pop(0).removeprefix("on ").removeprefix("in ")
             return " ".join([carrier, self.doing, *objects, *places])
-        if self.doing == "spanning" and places:
+        if places and self.doing.rpartition(" ")[2] in {"over", "spanning"}:
             places[0] = places[0].removeprefix("on ").removeprefix("over ")
-        if self.doing.endswith(" over") and places:
-            places[0] = places[0].removeprefix("over ")
-        if self.doing == "looking at" and places and not objects:
-            return " ".join([*subjects, "looking", *places])
         who, what = ", ".join(subjects), ", ".join(objects).replace(", with the words", " with the words")
         return " ".join(part for part in (who, self._fitting(), what, *places) if part)
 

@@ -165,8 +165,6 @@ def _reach(units: Sequence[Unit]) -> int:
     tail = units[start:]
     if [unit.kind for unit in tail] == ["place", "doing", "thing"] and tail[1].text in EXISTING:
         return len(units) - 1
-    if len(tail) > 2 and [unit.kind for unit in tail[-3:]] == ["thing", "doing", "doing"]:
-        return len(units) - 1
     doing = next((at for at, unit in enumerate(tail) if unit.kind == "doing"), len(tail))
     has_subject = any(unit.kind == "thing" for unit in tail[:doing])
     if has_subject and units[-1].kind != "doing" and len(tail) > 1:

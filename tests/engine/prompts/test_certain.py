@@ -3,6 +3,7 @@
 import pytest
 
 from engine.prompts import Target, optimize
+from tests.engine.prompts.rules import prepare
 
 READER = Target("auto", reads_chinese=True)
 DOUBTFUL = [
@@ -18,19 +19,19 @@ DOUBTFUL = [
     ("墙上挂着一幅画", "画"),
     ("一个没有指针的钟", "没有指针的"),
     ("妈妈做的蛋糕", "做的"),
-    ("秋天的童话", "童话"),
+    ("秋天的童话", "秋天的童话"),
     ("青蛙坐井", "坐井"),
-    ("银杏叶落满地", "落满、地"),
+    ("银杏叶落满地", "地"),
     ("加班狗", "加班狗"),
     ("一个如鱼得水的男孩", "如鱼得水"),
     ("孤独", "孤独"),
     ("蚂蚁上树", "蚂蚁上树"),
     ("白切鸡", "白切鸡"),
-    ("跳一跳", "跳一跳"),
+    ("跳一跳", "一、跳"),
     ("九层塔", "九层塔"),
     ("二奶", "二奶"),
     ("神奇宝贝", "神奇宝贝"),
-    ("糖葫芦西施", "糖葫芦西施"),
+    ("烤房", "烤房"),
     ("奶凶的小狮子", "奶凶"),
     ("花了妆的女孩", "花、妆"),
     ("路边开着野花", "开着"),
@@ -93,6 +94,16 @@ def test_for_a_model_that_reads_no_chinese_doubtful_words_are_left_out_and_named
 @pytest.mark.parametrize(("prompt", "english"), PARTS)
 def test_a_part_of_an_unknown_word_is_not_translated(prompt: str, english: str) -> None:
     assert optimize(prompt).text == english
+
+
+@pytest.mark.parametrize("prompt", ["可愛い女の子がアイスを食べている", "富士山と桜"])
+@pytest.mark.parametrize("target", [READER, Target()])
+def test_japanese_is_not_read_as_chinese(prompt: str, target: Target) -> None:
+    assert optimize(prompt, target=target).text == prompt
+
+
+def test_nothing_is_added_where_words_are_left_out() -> None:
+    assert prepare("秋天的枫叶铺满小路").text == "a maple leaf in autumn"
 
 
 def test_a_translator_is_asked_for_what_is_doubtful_only() -> None:

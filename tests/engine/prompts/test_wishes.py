@@ -87,7 +87,7 @@ def test_the_gold_subject_is_named_in_english(half: str, share: float) -> None:
         pytest.fail(rates(results), pytrace=False)
 
 
-@pytest.mark.parametrize(("half", "share"), [("seen", 0.0), ("unseen", 0.035)])
+@pytest.mark.parametrize(("half", "share"), [("seen", 0.0), ("unseen", 0.03)])
 def test_quotes_and_counts_are_kept_and_hardly_any_chinese_is_left(half: str, share: float) -> None:
     results = judged(half)
     if sum(bool({"quote", "count", "chinese"} & set(names)) for _, names in results) > share * len(results):
