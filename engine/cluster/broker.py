@@ -198,8 +198,8 @@ class Connection:
             await self.api(f"STREAM.UPDATE.{STREAM}", **stream)
         except BrokerError as error:
             if error.args[1:] == (OTHER_STORAGE,):
-                remedy = "stop the broker, delete its store_dir, and start it again"
-                raise BrokerError(f"the stream is of an earlier version: {remedy}") from None
+                remedy = "it is of an earlier version: stop the broker, delete its store_dir, start it again"
+                raise BrokerError(f"{error}; {remedy}") from None
             if error.args[1:] != (NO_STREAM,):
                 raise
             await self.api(f"STREAM.CREATE.{STREAM}", **stream, first_seq=time.time_ns() // 1_000_000)
