@@ -30,7 +30,6 @@ DOCUMENTED = 120.0
 APART = 1.5
 """Seconds between two signals."""
 LANE = "v2-embedded"
-SHARED_MEMORY = Path("/dev/shm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +65,11 @@ ENDINGS = tuple(
 )
 
 
-async def ended(ending: Ending) -> tuple[float, list[str]]:
-    """Play one; return the seconds from the last signal to the end, and what was wrong."""
+async def ended(ending: Ending) -> tuple[int | None, float, list[str]]:
+    """Play one; return the exit status, the seconds from the last signal to the end, and what was wrong."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ending-")))
         server = None if ending.program == "bot" else await stack.enter_async_context(serving(folder))
-        shared = _listed(SHARED_MEMORY)
         one = _program("worker" if ending.program == "worker" else "run", folder, server, stack)
         drawing = one
         if ending.moment == "starting" and "broker" in ending.fault:
@@ -83,18 +81,18 @@ async def ended(ending: Ending) -> tuple[float, list[str]]:
                 drawing = _program("worker", folder, server, stack)
                 await first_line(await drawing.begin())
             await _draw(life, line, server if drawing is one else None, stack)
-        elif ending.program != "bot of a cluster":
-            while one.engine() is None and life.returncode is None:  # noqa: ASYNC110
+        else:
+            opened = folder / "run" / "bot.db"
+            while not (one.engine() or server and opened.exists() or life.returncode):  # noqa: ASYNC110, RUF021
                 await asyncio.sleep(0.05)
         await _fail(ending.fault, drawing if "engine" in ending.fault else one, server)
         seconds = await _ask(life, ending.signals)
         wrong = [] if life.returncode in (0, 130, -SIGINT, -SIGTERM) else [f"exit status {life.returncode}"]
         await asyncio.to_thread(psutil.wait_procs, of_group(life.pid), 2)
         wrong += [f"{process} is left" for process in of_group(life.pid)]
-        wrong += [f"{name} is left" for name in _listed(SHARED_MEMORY) - shared]
-        wrong += [f"{name} is left" for name in _listed(folder / "tmp")]
+        wrong += [f"{path.name} is left" for path in (folder / "tmp").iterdir()]
         wrong += [f"the log: {line}" for line in one.log if any(loud in line for loud in LOUD)]
-    return seconds, wrong
+    return life.returncode, seconds, wrong
 
 
 async def _ask(life: Process, signals: tuple[Signals, ...]) -> float:
@@ -157,10 +155,6 @@ async def _fail(fault: str, program: Program, server: Server | None) -> None:
                 program.life._transport.get_pipe_transport(pipe).close()  # type: ignore[attr-defined]
 
 
-def _listed(folder: Path) -> set[str]:
-    return {each.name for each in folder.iterdir()} if folder.is_dir() else set()
-
-
 async def main(wanted: str) -> None:
     """Play what has `wanted` in its name; raises `SystemExit` where anything is left or takes too long."""
     room, bad = asyncio.Semaphore(os.cpu_count() or 1), False
@@ -169,7 +163,7 @@ async def main(wanted: str) -> None:
     async def one(ending: Ending) -> None:
         nonlocal bad
         async with room:
-            seconds, wrong = await ended(ending)
+            _, seconds, wrong = await ended(ending)
         bad |= bool(wrong) or seconds >= DOCUMENTED
         sys.stdout.write(f"| {ending} | {seconds:.1f} | {'; '.join(wrong)} |\n")
         sys.stdout.flush()
