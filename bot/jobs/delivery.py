@@ -17,6 +17,8 @@ from bot.types import Address, Display, Gone, Reply
 
 FIRST_RETRY = 1.0
 LAST_RETRY = 300.0
+UNDER_WAY = 3.0
+"""Seconds that a reply on its way has to arrive when the bot ends: cut off, its message would stand twice."""
 DOUBLINGS = 20
 """More would overflow after days without an answer."""
 
@@ -59,6 +61,8 @@ class Delivery:
         self._lanes: dict[int, _Lane] = {}
         self._gone: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._sending: set[asyncio.Task[None]] = set()
+        self._closed = False
         self._settled = asyncio.Event()
 
     def offer(self, job: int, address: Address, render: Render) -> None:
@@ -83,14 +87,19 @@ class Delivery:
             await self._settled.wait()
 
     async def close(self) -> None:
-        """Stop; what was not shown is shown after the next start."""
+        """Stop, once what is on its way is there; what was not shown is shown after the next start."""
+        self._closed = True
+        for task in self._tasks - self._sending:
+            task.cancel()
+        if self._sending:
+            await asyncio.wait(self._sending.copy(), timeout=UNDER_WAY)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _put(self, job: int, address: Address, render: Render, final: bool) -> None:
-        if address.platform not in self._platforms:
+        if self._closed or address.platform not in self._platforms:
             return  # the run that serves it again finds the job unshown
         lane = self._lanes.get(job)
         if lane is None:
@@ -102,14 +111,15 @@ class Delivery:
 
     async def _serve(self, job: int, lane: _Lane) -> None:
         """Show until there is nothing new for the length of one pause."""
-        while lane.render is not None:
+        while lane.render is not None and not self._closed:
             render, final = lane.render, lane.final
             shown = await self._attempt(job, lane, render, final)
             if lane.render is render and (shown or not final):
                 lane.render = None
             lane.attempted.set()
             self._settled.set()
-            await self._sleep(max(0.0, lane.not_before - self._clock()))
+            if not self._closed:
+                await self._sleep(max(0.0, lane.not_before - self._clock()))
         del self._lanes[job]
 
     def _retire(self, job: int, lane: _Lane, task: asyncio.Task[None]) -> None:
@@ -144,14 +154,18 @@ class Delivery:
         reply = await render()
         if reply is None or (reply == lane.shown and not final):
             return
+        sending = asyncio.current_task()
+        assert sending is not None
+        self._sending.add(sending)
         try:
             begun = time.perf_counter()
             lane.address = await platform.show(lane.address, reply)
             metrics.called(platform.name, time.perf_counter() - begun)
+            lane.shown = reply
+            await self._shown(job, lane.address, final and lane.render is render)
         except Gone as gone:
             log.warning("job %d: its message on %s is out of reach for good: %s", job, platform.name, gone)
             metrics.FAILED_CALL.labels(platform.name, "Gone").inc()
             self._gone.add(job)
-        else:
-            lane.shown = reply
-            await self._shown(job, lane.address, final and lane.render is render)
+        finally:
+            self._sending.discard(sending)

@@ -3,7 +3,10 @@
 import asyncio
 from functools import partial
 
+import pytest
+
 from bot.fake import FakePlatform
+from bot.jobs import delivery
 from bot.jobs.delivery import LAST_RETRY, Delivery
 from bot.types import Address, Reply
 
@@ -139,6 +142,45 @@ async def test_closing_leaves_what_is_unsaid_for_the_next_start() -> None:
     await bench.delivery.close()
     assert bench.texts() == []
     await bench.delivery.attempted(1)
+
+
+class Slow(FakePlatform):
+    """Takes what it is shown only once it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.may = asyncio.Event(), asyncio.Event()
+
+    async def show(self, address: Address, reply: Reply) -> Address:
+        self.reached.set()
+        await self.may.wait()
+        return await super().show(address, reply)
+
+
+async def test_closing_waits_for_what_is_on_its_way_and_keeps_where_it_stands() -> None:
+    bench, slow = Bench(), Slow()
+    ending = Delivery({"fake": slow}, bench._shown)
+    ending.offer(1, PLACE, partial(say, "queued"))
+    await slow.reached.wait()
+    closing = asyncio.create_task(ending.close())
+    await asyncio.sleep(0)
+    slow.may.set()
+    await closing
+    ending.offer(2, PLACE, partial(say, "late"))
+    await ending.drained()
+    assert bench.told == [(1, MESSAGE, False)]
+
+
+async def test_closing_does_not_wait_for_a_platform_that_never_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(delivery, "UNDER_WAY", 0.0)
+    bench, slow = Bench(), Slow()
+    closed = Delivery({"fake": slow}, bench._shown)
+    closed.offer(1, PLACE, partial(say, "queued"))
+    await slow.reached.wait()
+    await closed.close()
+    assert bench.told == []
 
 
 async def test_a_message_out_of_reach_for_good_is_tried_once_and_counts_as_shown() -> None:
