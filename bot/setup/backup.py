@@ -141,7 +141,7 @@ def _check_names(archive: zipfile.ZipFile, file: Path) -> None:
     names = [PurePosixPath(name) for name in archive.namelist()]
     if PurePosixPath(DATABASE) not in names:
         raise BackupError(f"{file} is no backup of this bot: there is no {DATABASE} in it")
-    if any(name.is_absolute() or ".." in name.parts or ":" in str(name) for name in names):
+    if any(not name.parts or name.is_absolute() or ".." in name.parts or ":" in str(name) for name in names):
         raise BackupError(f"{file} is no backup of this bot: it names files outside the data folder")
 
 
