@@ -84,7 +84,7 @@ class PictureFolder:
         """
         name = file_name(job, index)
         path = self._pictures / name
-        writing = asyncio.get_running_loop().run_in_executor(None, _write, path, png)
+        writing = asyncio.ensure_future(asyncio.to_thread(_write, path, png))
         try:
             await asyncio.shield(writing)
         except asyncio.CancelledError:
