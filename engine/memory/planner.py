@@ -139,15 +139,18 @@ def _forms(facts: Facts, dtype: str, requested: str, sizes: Sizes) -> list[Weigh
 
 
 def _streamed(plan: Plan, facts: Facts) -> Plan:
-    """Keep as many blocks resident as fit, beside two that are copied ahead where enough of them stay."""
+    """Keep as many blocks resident as fit, beside two that are copied ahead where enough of them stay.
+
+    One or two streamed ones have so many blocks between them that copying one ahead is early enough.
+    """
 
     def most(slots: int) -> Plan:
         none = replace(plan, resident_blocks=0, slots=slots)
         room = (budget(facts) - none.peak) // max(1, plan.block_bytes)
         return replace(none, resident_blocks=max(0, min(plan.blocks - 1, room)))
 
-    ahead = most(SLOTS + 1)
-    return ahead if ahead.has_ahead else most(SLOTS)
+    one, two = most(SLOTS), most(SLOTS + 1)
+    return two if two.has_ahead and one.blocks - one.resident_blocks > SLOTS else one
 
 
 def _why(plan: Plan, facts: Facts) -> str:

@@ -27,7 +27,7 @@ from engine.prompts.llm import presets as writers
 from engine.prompts.llm import translator
 from engine.types import EngineError, EngineSettings
 
-STREAMED = GIB
+STREAMED = 11 * GIB // 10
 """Bytes that may cross to the device in every step: about 0.05 s over PCIe 4, less than a step computes."""
 NARROW = ("int8", "float8", "4bit")
 CARDS = (6, 8, 12, 16, 24)

@@ -57,7 +57,7 @@ def test_what_there_is_is_listed_with_what_suits_this_machine(bot: Bot) -> None:
     done = bot("models")
     assert (done.status, done.err) == (0, "")
     assert line_of(done.out, "q4_k") == [
-        "*", "q4_k", "6.7", "GB", "no", "0.7", "GiB", "whole", "whole", "whole", "whole", "0.7", "GiB",
+        "*", "q4_k", "6.7", "GB", "no", "0.8", "GiB", "whole", "whole", "whole", "whole", "0.8", "GiB",
     ]  # fmt: skip
     assert line_of(done.out, "qwen3-0.6b")[:4] == ["qwen3-0.6b", "0.6", "GB", "no"]
     assert line_of(done.out, "opus-mt-zh-en")[-2:] == ["BY", "4.0"]

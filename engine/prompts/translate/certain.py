@@ -143,6 +143,8 @@ def _is_one_word(first: Token, second: Token, following: Token | None, is_first:
     if not _is_han(first):
         is_noun = second.of(NOUNS) is not None and not second.is_a("doing")
         return first.text[-1].isalnum() and _is_part(second) and is_noun
+    if not (first.entries or second.entries):
+        return min(len(first.text), len(second.text)) == 1
     if not second.entries:
         return len(second.text) == 1 and first.of(NOUNS) is not None
     is_noun = first.of(NOUNS) is not None and not first.is_a(*GRAMMAR, *MODIFIERS)

@@ -76,8 +76,8 @@ async def test_closing_the_page_deletes_what_was_put_away(site: Site, browser: B
         await visitor.picture(card)
         await visitor.press(card, "delete")
         await visitor.page.goto("about:blank")
-    while (await site.get("/api/jobs/1"))[1]["images"]:
-        pass
+        while (await site.get("/api/jobs/1"))[1]["images"]:  # a browser that ends sends nothing any more
+            pass
 
 
 async def test_a_card_has_its_number_and_a_star_that_makes_it_a_favourite(
