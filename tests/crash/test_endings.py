@@ -14,6 +14,7 @@ QUICK = [
     each
     for each in ENDINGS
     if each.fault in ("engine stands still", "broker stands still")
+    if each.signals[0] == SIGTERM  # the long form has both signals
     if len(each.signals) == (2 if (each.program, each.moment) == ("worker", "drawing") else 1)
 ]
 
