@@ -153,10 +153,9 @@ async def keep_serving(
             parts = (core.run(), *service.parts(), ready(platforms, service))
             tasks = [group.create_task(part) for part in parts]
             await stopped()
+            # What is on its way to a platform arrives while that one still serves.
             tasks[0].cancel()
-            await asyncio.wait(
-                tasks[:1]
-            )  # what is on its way to a platform arrives while that one still serves
+            await asyncio.wait(tasks[:1])
             for task in tasks:
                 task.cancel()
     except* OutOfService as errors:
