@@ -60,16 +60,25 @@ def _tile(values: Tensor) -> tuple[int, int, int]:
     return height * wide, width, max(1, TILE // width)
 
 
+@triton.jit  # type: ignore[untyped-decorator]
+def _tile_of(  # type: ignore[no-untyped-def]
+    values, part, picture, pixels, apart,
+    channels: tl.constexpr, width: tl.constexpr, rows: tl.constexpr,
+):  # fmt: skip
+    """Return a tile's places and channels, which of it lies in the picture, and its numbers in float32."""
+    row, channel = part * rows + tl.arange(0, rows), tl.arange(0, width)
+    is_inside = (row < pixels)[:, None] & (channel < channels)[None, :]
+    place = (picture * apart + row)[:, None] * channels + channel[None, :]
+    return row, channel, is_inside, tl.load(values + place, mask=is_inside, other=0.0).to(tl.float32)
+
+
 @triton.jit(do_not_specialize=["pixels", "apart"])  # type: ignore[untyped-decorator]
 def _moments(  # type: ignore[no-untyped-def]
     values, means, squares, pixels, apart,
     channels: tl.constexpr, width: tl.constexpr, rows: tl.constexpr,
 ):  # fmt: skip
     part, picture = tl.program_id(0).to(tl.int64), tl.program_id(1).to(tl.int64)
-    row, channel = part * rows + tl.arange(0, rows), tl.arange(0, width)
-    is_inside = (row < pixels)[:, None] & (channel < channels)[None, :]
-    place = (picture * apart + row)[:, None] * channels + channel[None, :]
-    found = tl.load(values + place, mask=is_inside, other=0.0).to(tl.float32)
+    _, channel, is_inside, found = _tile_of(values, part, picture, pixels, apart, channels, width, rows)
     mean = tl.sum(found, 0) / tl.minimum(pixels - part * rows, rows)
     off = tl.where(is_inside, found - mean[None, :], 0.0)
     into = (part * tl.num_programs(1) + picture) * channels + channel
@@ -83,10 +92,7 @@ def _activated(  # type: ignore[no-untyped-def]
     channels: tl.constexpr, width: tl.constexpr, rows: tl.constexpr,
 ):  # fmt: skip
     part, picture = tl.program_id(0).to(tl.int64), tl.program_id(1).to(tl.int64)
-    row, channel = part * rows + tl.arange(0, rows), tl.arange(0, width)
-    is_inside = (row < pixels)[:, None] & (channel < channels)[None, :]
-    place = (picture * apart + row)[:, None] * channels + channel[None, :]
-    found = tl.load(values + place, mask=is_inside, other=0.0).to(tl.float32)
+    row, channel, is_inside, found = _tile_of(values, part, picture, pixels, apart, channels, width, rows)
     by = tl.load(factor + picture * channels + channel, mask=channel < channels, other=0.0)
     more = tl.load(offset + picture * channels + channel, mask=channel < channels, other=0.0)
     wide = found * by[None, :] + more[None, :]

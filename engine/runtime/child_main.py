@@ -68,11 +68,12 @@ class _ToParent(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send the record, its message and traceback as text."""
-        said = {name: getattr(record, name) for name in ("name", "levelno", "levelname", "created", "msecs")}
+        kept = ("name", "levelno", "levelname", "created", "msecs")
+        attributes = {name: getattr(record, name) for name in kept}
         if record.exc_info:
-            said["exc_text"] = logging.Formatter().formatException(record.exc_info)
+            attributes["exc_text"] = logging.Formatter().formatException(record.exc_info)
         with suppress(OSError):  # nobody is left who would read it
-            self._send(Logged({**said, "msg": record.getMessage()}))
+            self._send(Logged({**attributes, "msg": record.getMessage()}))
 
 
 def _end_with_parent() -> None:
