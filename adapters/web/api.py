@@ -110,7 +110,6 @@ class Api:
     async def hello(self, request: web.Request) -> web.Response:
         """What the page needs to know before the first message."""
         user = self.gate.user(request)
-        self.presence.visit(user.id)
         profile, defaults = self.replies.profile, await self.core.defaults(user)
         settings = await self.core.answer(user, commands.Command("settings", ""))
         world, suggestions = introduced(profile, user.locale)

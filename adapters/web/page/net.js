@@ -2,8 +2,6 @@
 
 import { strings } from "./strings.js";
 
-/** This visit of the page; the server tells open pages apart by it. */
-export const page = randomId();
 
 /** An id for a message of this page. (crypto.randomUUID exists only on https and localhost.) */
 export function messageId() {
@@ -48,6 +46,7 @@ export function follow({ changed, opened, lost, leaves }) {
   let source = null;
   let timer = 0;
   let wait = 1000;
+  let page = randomId(); // the server tells open pages apart by it
 
   function connect() {
     clearTimeout(timer);
@@ -72,7 +71,11 @@ export function follow({ changed, opened, lost, leaves }) {
     source?.close();
     if (leaves()) navigator.sendBeacon(`api/leave?page=${page}`);
   });
-  addEventListener("pageshow", (event) => event.persisted && connect());
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    page = randomId(); // the one before has said goodbye
+    connect();
+  });
   addEventListener("online", connect);
   connect();
 }
