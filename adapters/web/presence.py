@@ -13,8 +13,8 @@ REMEMBERED = 1_000
 class Presence:
     """Calls `left(person)` when somebody closed the last page and opened none within `grace` seconds.
 
-    Only a goodbye starts the wait: a lost connection, a locked phone and a restart of the server never do. Only
-    another page's connection ends it: one of a page that was closed was on its way when the goodbye overtook it.
+    Only a goodbye starts the wait: a lost connection, a locked phone and a restart of the server never do.
+    Only another page's connection ends it: one of a closed page was on its way when its goodbye overtook it.
     """
 
     def __init__(
