@@ -256,7 +256,8 @@ async def draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
     try:
         with bars() as show:
             defaults, explain = build.defaults(settings, profile), Explain(profile)
-            return await imagine.imagine(engine, profile, text, defaults, out, show, explain)
+            locale = terminal_locale(text)
+            return await imagine.imagine(engine, profile, text, defaults, out, show, explain, locale)
     except Refused as refused:
         raise CommandError(Replies(profile).refused(refused, terminal_locale(text)).text) from None
     except OSError as error:
@@ -268,13 +269,13 @@ async def draw(settings: Config, text: str, out: Path) -> list[dict[str, Any]]:
 async def rewrite(settings: Config, prompt: str) -> str:
     from engine.prompts import ruled
 
-    profile = profile_of(settings)
+    profile, task = profile_of(settings), Optimize(prompt, locale=terminal_locale(prompt))
     if by_rules := ruled(build.engine_settings(settings), profile):
-        ready = by_rules.prepare(Optimize(prompt))
+        ready = by_rules.prepare(task)
     else:
         engine = _engine(settings, profile)
         try:
-            ready = await imagine.optimize(engine, prompt)
+            ready = await imagine.optimize(engine, task)
         finally:
             await engine.close()
     Explain(profile)(ready)

@@ -43,6 +43,7 @@ class Generate:
     With `fast` the prompt's complexity chooses the steps, from `FAST_STEPS` and never more than `steps`.
     With a `mask` only what is transparent in `init_image` is drawn anew; what is half so changes less.
     With `edit` the prompt says what to change in `init_image`, which the model gets as it is.
+    `locale` is a BCP 47 tag of the language in which words that mean several things are read first.
     """
 
     prompt: str
@@ -63,6 +64,7 @@ class Generate:
     loras: tuple[tuple[str, float], ...] = ()
     wording: int = 0
     fast: bool = False
+    locale: str = ""
 
 
 GRID = 16
@@ -81,13 +83,14 @@ class Optimize:
 
     `wording` 0 is the best one; each further number asks for another wording of the same prompt. Without
     `enhance` nothing is added that the prompt does not say. `negative_prompt` comes back, with what the
-    prompt refuses, in `PromptReady.negative_used`.
+    prompt refuses, in `PromptReady.negative_used`. `locale` is as that of `Generate`.
     """
 
     prompt: str
     wording: int = 0
     enhance: bool = True
     negative_prompt: str = ""
+    locale: str = ""
 
 
 UpscaleMethod = Literal["auto", "sr", "lanczos", "redraw"]

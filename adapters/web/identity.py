@@ -14,7 +14,7 @@ from pathlib import Path
 from aiohttp import HttpVersion11, web
 from yarl import URL
 
-from bot.locales.texts import DEFAULT, LANGUAGES
+from bot.locales.texts import DEFAULT, LANGUAGES, language
 from bot.setup.config import HOUSEHOLD, WebConfig, is_loopback
 from bot.types import User
 
@@ -169,10 +169,14 @@ class Gate:
 
 
 def locale_of(request: web.BaseRequest) -> str:
-    """Return the language chosen on the page, else the first of the browser's that there are texts in."""
+    """Return the language chosen on the page, else the first of the browser's that there are texts in.
+
+    Where that is the one that any other is answered in, it is the browser's first, in which prompts are read.
+    """
     chosen = LANGUAGE_COOKIE.findall(", ".join(request.headers.getall("Cookie", [])))
     wanted = chosen + LANGUAGE.findall(request.headers.get("Accept-Language", ""))
-    return next((tag for tag in wanted if tag.lower().partition("-")[0] in LANGUAGES), DEFAULT)
+    found = next((tag for tag in wanted if tag.lower().partition("-")[0] in LANGUAGES), DEFAULT)
+    return wanted[0] if wanted and language(found) == DEFAULT else found
 
 
 def _from_here(request: web.Request, host: str) -> bool:

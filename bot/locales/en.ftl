@@ -497,6 +497,7 @@ note-enhanced = Added: { $words }.
 note-kept = Left in Chinese, because not every word was understood: { $words }.
 note-left-out = Left out, because it isn't known here: { $words }.
 note-nearest = Drawn as the nearest thing that this small model knows: { $words }.
+note-near = Also near: { $words }.
 note-unread = This model reads no Chinese, and these words weren't understood: { $words }. Try them in English.
 note-optimizer-failed = The language model couldn't run, so the rules reworded it.
 note-optimizer-language-model = Reworded by the language model.

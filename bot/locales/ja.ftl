@@ -445,6 +445,7 @@ note-enhanced = 補いました：{ $words }。
 note-kept = 分からない語があるため、中国語のまま使います：{ $words }。
 note-left-out = 分からない語は省きました：{ $words }。
 note-nearest = この小さなモデルが知らないものは、いちばん近いもので描きます：{ $words }。
+note-near = ほかに近いもの：{ $words }。
 note-unread = このモデルは中国語を読めず、次の語は訳せませんでした：{ $words }。英語でお試しください。
 note-optimizer-failed = 言語モデルが動かなかったので、ルールで書き直しました。
 note-optimizer-language-model = 言語モデルが書き直しました。

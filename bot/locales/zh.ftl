@@ -447,6 +447,7 @@ note-enhanced = 补充了：{ $words }。
 note-kept = 有词没有看懂，提示词保留中文：{ $words }。
 note-left-out = 有词不认识，没有画进去：{ $words }。
 note-nearest = 这个小模型不认识，用最接近的代替：{ $words }。
+note-near = 也接近：{ $words }。
 note-unread = 这个模型不懂中文，这些词也没能译成英文：{ $words }。请用英文试试。
 note-optimizer-failed = 语言模型未能运行，已改用规则改写。
 note-optimizer-language-model = 由语言模型改写。

@@ -20,7 +20,7 @@ SHOWN_PROMPT_IN_FULL = 1500
 SHOWN_PROMPT_IN_LIST = 60
 SUGGESTED = 3
 
-MISSED = ("outside-world", "unread", "nearest", "left-out", "world:count")
+MISSED = ("outside-world", "unread", "nearest", "near", "left-out", "world:count")
 """Codes of the notes on what was not drawn as asked, which are said first."""
 _WORD = re.compile(rf"[a-z]{{3,}}|[{HAN}]|[{KANA}]")
 _NOTED_METHODS = ("sr", "lanczos", "redraw")
@@ -113,9 +113,18 @@ def missed(texts: Texts, profile: ModelProfile, ready: PromptReady, locale: str)
 
 
 def near(profile: ModelProfile, ready: PromptReady, locale: str) -> tuple[str, ...]:
-    """Return prompts the model does well, for words of which it missed something: the nearest ones."""
-    if not any(_code(note) in MISSED for note in ready.notes):
+    """Return prompts the model does well, for words of which it missed something: the nearest ones.
+
+    Where it drew something near, they are the user's own with what else is near in its place.
+    """
+    notes = {_code(note): note.partition("=")[2] for note in ready.notes if _code(note) in MISSED}
+    if not notes:
         return ()
+    name = re.escape(notes.get("nearest", "").partition(" → ")[0])
+    if "near" in notes and re.search(name, ready.original, re.I):
+        begun = re.sub(rf"\b(a)n (?={name})", r"\1 ", ready.original, count=1, flags=re.I)
+        others = re.split("、|, ", notes["near"])
+        return tuple(re.sub(name, other, begun, count=1, flags=re.I) for other in others)
     _, suggestions = introduced(profile, locale)
     words = set(_WORD.findall(f"{ready.original} {ready.used}".casefold()))
     common = {each: len(words & set(_WORD.findall(each.casefold()))) for each in suggestions}

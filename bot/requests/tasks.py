@@ -100,9 +100,9 @@ def tasks(job: Job, image: bytes | None) -> list[Task]:
 
 def task(job: Job, index: int, image: bytes | None) -> Task:
     """Return the engine's task for picture `index` of a job."""
-    params = job.request.params
+    params, locale = job.request.params, job.request.user.locale
     if job.request.kind == "optimize":
-        return Optimize(params.prompt, job.request.index, params.enhance, params.negative_prompt)
+        return Optimize(params.prompt, job.request.index, params.enhance, params.negative_prompt, locale)
     if job.request.kind == "upscale":
         assert image is not None
         return Upscale(image, params.factor, params.method)
@@ -125,6 +125,7 @@ def task(job: Job, index: int, image: bytes | None) -> Task:
         loras=params.loras,
         wording=_wording(job.request),
         fast=params.fast,
+        locale=locale,
     )
 
 

@@ -17,7 +17,6 @@ from bot.types import Address, Job, Params, Request, User
 from engine.pictures.metadata import read
 from engine.types import Engine, Event, ModelProfile, Optimize, Picture, Progress, PromptReady, Task
 
-_USER = User("cli", "local", "local")
 _ADDRESS = Address("cli", "")
 
 FORMS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", "": "PNG"}
@@ -40,31 +39,33 @@ async def imagine(
     out: Path,
     show: Show,
     explain: Callable[[PromptReady], None],
+    locale: str = "",
 ) -> list[dict[str, Any]]:
     """Draw `text` (a prompt with flags) into `out`, numbered when several; return how each was drawn.
 
     The suffix of `out`, one of `FORMS`, says in which format. `explain` takes each prompt before it is drawn.
+    `locale` is a BCP 47 tag of the language that the prompt is read in first.
 
     Raises `Refused` for a prompt or flags that cannot be used, `EngineError` where drawing fails,
     OSError for a file that cannot be written; nothing half of it stays.
     """
-    jobs = [_job(profile, params) for params in flags.parse_all(text, defaults)]
+    jobs = [_job(profile, params, locale) for params in flags.parse_all(text, defaults)]
     todo, out = [task for job in jobs for task in tasks.tasks(job, None)], place(out, jobs[0].seed)
     numbers = range(1, len(todo) + 1)
     files = [out] if len(todo) == 1 else [out.with_name(f"{out.stem}-{n}{out.suffix}") for n in numbers]
     return [await _draw(engine, task, file, show, explain) for task, file in zip(todo, files, strict=True)]
 
 
-def _job(profile: ModelProfile, params: Params) -> Job:
-    request = Request(_USER, _ADDRESS, "cli", "imagine", params)
+def _job(profile: ModelProfile, params: Params, locale: str) -> Job:
+    request = Request(User("cli", "local", "local", locale), _ADDRESS, "cli", "imagine", params)
     resolved = tasks.resolve(request, profile, None, tasks.random_seed)
     return Job(1, request, "running", 0.0, resolved.width, resolved.height, resolved.seed, resolved.cost)
 
 
-async def optimize(engine: Engine, prompt: str) -> PromptReady:
+async def optimize(engine: Engine, task: Optimize) -> PromptReady:
     """Return the precise prompt for a rough one."""
     ready = None
-    async for event in _events(engine, Optimize(prompt)):
+    async for event in _events(engine, task):
         if isinstance(event, PromptReady):
             ready = event
     assert ready is not None

@@ -83,8 +83,8 @@ class Optimizer:
         optimized = isinstance(task, Optimize) or task.optimize
         ready, negative = sanitize(task.prompt), task.negative_prompt
         if optimized:
-            written = yield from self._optimized(task.prompt, task.wording)
-            ready, negative = refusing(written, negative, self._world), ""
+            written = yield from self._optimized(task)
+            ready, negative = refusing(written, negative, self._world, task.locale), ""
         unguided = {1.0} if ready.negative or negative or self._usual else {1.0, self._spared}
         done = completed(
             ready,
@@ -104,12 +104,12 @@ class Optimizer:
             return PromptReady(task.prompt, done.text, ready.negative, done.notes)
         return PromptReady(task.original or task.prompt, done.text, done.negative, done.notes)
 
-    def _optimized(self, prompt: str, wording: int) -> Generator[None, None, Rewritten]:
+    def _optimized(self, task: Generate | Optimize) -> Generator[None, None, Rewritten]:
         """The prompt rewritten."""
-        ruled = optimize(prompt, self._world, self._target)
+        ruled = optimize(task.prompt, self._world, self._target, task.locale)
         if self._rewriter is None:
             return ruled
-        return (yield from self._rewriter.rewrite(prompt, ruled, wording, self._target))
+        return (yield from self._rewriter.rewrite(task.prompt, ruled, task.wording, self._target))
 
 
 def ruled(settings: EngineSettings, profile: ModelProfile) -> Optimizer | None:

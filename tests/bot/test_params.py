@@ -123,18 +123,20 @@ def test_the_pictures_of_a_job_count_up_its_seed() -> None:
     wish = asked(count=4, negative_prompt="fog", steps=12, strength=0.4)
     drawn = tasks.tasks(made(wish), b"input")
     assert [task.seed for task in drawn if isinstance(task, Generate)] == [40, 41, 42, 43]
-    assert drawn[0] == Generate("a boat", "fog", 128, 128, 12, 1.8, 40, init_image=b"input", strength=0.4)
+    assert drawn[0] == Generate(
+        "a boat", "fog", 128, 128, 12, 1.8, 40, init_image=b"input", strength=0.4, locale="en"
+    )
 
 
 def test_optimize_and_upscale_make_one_task() -> None:
-    assert tasks.tasks(made(asked("optimize", count=4)), None) == [Optimize("a boat")]
+    assert tasks.tasks(made(asked("optimize", count=4)), None) == [Optimize("a boat", locale="en")]
     assert tasks.tasks(made(asked("upscale")), b"png") == [Upscale(b"png", 2)]
 
 
 def test_a_wish_that_is_only_rewritten_keeps_what_shall_not_be_there_and_gets_no_additions_unasked() -> None:
     made_raw = made(asked("optimize", negative_prompt="text", optimize=False, enhance=False))
     [task] = tasks.tasks(made_raw, None)
-    assert task == Optimize("a boat", enhance=False, negative_prompt="text")
+    assert task == Optimize("a boat", enhance=False, negative_prompt="text", locale="en")
 
 
 def test_a_redraw_is_an_upscale_by_that_method_that_costs_its_steps_and_takes_its_room() -> None:

@@ -102,15 +102,29 @@ def test_the_small_print_says_what_was_done_and_skips_unknown_codes(replies: Rep
 
 
 def test_what_was_not_known_and_what_stands_for_it_is_said_first(replies: Replies) -> None:
-    notes = ("nearest=狗 → 猫", "left-out=窗台、太阳", "enhanced:light")
+    notes = ("nearest=狗 → 猫", "near=鸟、鱼", "left-out=窗台、太阳", "enhanced:light")
     reply = replies.finished(
         job("狗", used_prompt="a cat", notes=notes, locale="zh", pictures=(picture(),)), []
     )
     missed, done = reply.text.splitlines()
-    assert all(words in missed for words in ("狗 → 猫", "窗台、太阳"))
+    assert all(words in missed for words in ("狗 → 猫", "鸟、鱼", "窗台、太阳"))
     assert "seed" not in missed
     assert "种子" in done
     assert "狗 → 猫" not in reply.note
+
+
+@pytest.mark.parametrize(
+    ("words", "notes", "suggestions"),
+    [
+        ("An owl at night", ("nearest=owl → bird", "near=cat, fish"), ("A cat at night", "A fish at night")),
+        ("一条龙", ("nearest=龙 → 鸟", "near=猫、鱼"), ("一条猫", "一条鱼")),
+    ],
+)
+def test_what_else_is_near_can_be_drawn_by_one_press(
+    words: str, notes: tuple[str, ...], suggestions: tuple[str, ...]
+) -> None:
+    drawn = job(words, used_prompt="a bird", notes=notes, pictures=(picture(),))
+    assert Replies(PROFILE).finished(drawn, []).suggestions == suggestions
 
 
 def test_who_names_nothing_that_is_known_gets_three_prompts_near_their_words() -> None:

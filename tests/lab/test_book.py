@@ -225,25 +225,29 @@ def test_another_package_than_the_expected_one_is_refused(
 def test_names_come_from_every_language_and_mean_one_thing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name of two things and an English word are left out; a colour is what two shapes share."""
-    cat, dog, disc, square, blue = "🐈", "🐕", "🔴", "🟥", "🔵"
+    """A name of two things and an English word stay in their languages; a colour is what two shapes share."""
+    cat, dog, sponge, disc, square, blue = "🐈", "🐕", "🧽", "🔴", "🟥", "🔵"
     tables = {
-        "en": {cat: {"tts": ["cat"], "default": ["gift"]}},
+        "en": {cat: {"tts": ["cat"], "default": ["gift"]}, sponge: {"tts": ["sponge"]}},
+        "ca": {cat: {"tts": ["gato"]}}, "pt": {cat: {"tts": ["gato"]}}, "no": {cat: {"tts": ["hat"]}},
         "es": {cat: {"tts": ["gato"]}, disc: {"default": ["rojo", "forma"]}, blue: {"default": ["forma"]},
                square: {"default": ["rojo", "forma"]}},
-        "xx": {cat: {"tts": ["both"]}, dog: {"tts": ["both"]}},
+        "vv": {cat: {"tts": ["both"]}},
+        "xx": {cat: {"tts": ["two"]}, dog: {"tts": ["both"]}, sponge: {"tts": ["gato"]}},
         "yy": {cat: {"tts": ["gift"]}, dog: {"tts": ["hund"]}},
-        "zz": {cat: {"tts": ["hats"]}},
     }  # fmt: skip
     monkeypatch.setattr(drawings, "FOLDER", tmp_path)
     monkeypatch.setattr(names, "FEWEST", 0)
     files = {f"annotations/{key}/annotations.json": _annotated(table) for key, table in tables.items()}
     write_package("cldr", files)
-    write_package("words", {"index.js": b"export const words = ['hat']"})
+    lists = {f"english-words-{share}.json": b'["hat"]' for share in names.ENGLISH_WORDS}
+    write_package("words", lists)
     for source in "fn":
         write_package(source, {"chars.json": json.dumps({"1f408": "cat", "1f415": "dog"}).encode()})
     found = names.collected()
-    assert (found["cat"], found["dog"]) == ({"gato", cat}, {"hund", dog})
+    assert found["cat"] == {cat, "gato", "two", "vv:both", "yy:gift", "nb,nn,no:hat"}
+    assert found["dog"] == {dog, "hund", "xx:both"}
+    assert found["sponge"] == {"xx:gato"}
     assert {"rojo", "rote"} <= found["red"]
     assert "forma" not in found["red"]
 

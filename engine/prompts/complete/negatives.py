@@ -37,7 +37,7 @@ def negatives(prompt: str, world: World | None = None, own: str = "", usual: Seq
     return _joined(terms)
 
 
-def understood(own: str, world: World | None, chinese: bool = False) -> tuple[str, bool]:
+def understood(own: str, world: World | None, chinese: bool = False, locale: str = "") -> tuple[str, bool]:
     """A typed negative prompt as a model reads it, and whether something in it is not known there.
 
     A world gets what it knows by its own names, any other model English unless its prompt is `chinese`;
@@ -47,7 +47,7 @@ def understood(own: str, world: World | None, chinese: bool = False) -> tuple[st
     if world is None:
         translated = [each for term in terms for each in map(_in_english, _apart_zh(term))]
         return ", ".join(terms if chinese else translated), False
-    words = lexicon(world)
+    words = lexicon(world, locale)
     known = [denied_names(read(f"no {each}", words), world) for term in terms for each in _apart(term)]
     names = dict.fromkeys(name for listed in known for name in listed)
     return ", ".join(names), not all(known)

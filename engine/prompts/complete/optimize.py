@@ -47,13 +47,16 @@ class Target:
 ENGLISH = Target()
 
 
-def optimize(prompt: str, world: World | None = None, target: Target = ENGLISH) -> Rewritten:
+def optimize(
+    prompt: str, world: World | None = None, target: Target = ENGLISH, locale: str = ""
+) -> Rewritten:
     """Return the prompt that a model does best with for `prompt`; `negative` is what it refuses ("no snow").
 
-    For a world: its canonical English, keeping what it knows of the prompt (`left-out=` names the rest); the
-    nearest subject is drawn for one that it does not know (`nearest=`), one of each whatever the count
-    (`world:count`), and a prompt of which it knows nothing passes as it is (`outside-world`). `world:place`
-    says that the place of the prompt is not known.
+    For a world: its canonical English, keeping what it knows of the prompt (`left-out=` names the rest), read
+    in the language of `locale` first, a BCP 47 tag. The nearest subject is drawn for one that it does not
+    know (`nearest=`, the next ones in `near=`), one of each whatever the count (`world:count`), and a prompt
+    of which it knows nothing passes as it is (`outside-world`). `world:place` says that the place of the
+    prompt is not known.
 
     For None, a model that draws anything: the person's own words without request phrases, vague words and
     orders to the program, in the language of `target`; what stands in quotation marks stays as it is. What is
@@ -65,22 +68,25 @@ def optimize(prompt: str, world: World | None = None, target: Target = ENGLISH) 
     """
     cleaned = sanitize(prompt)
     if world is not None:
-        return _within(cleaned, world)
+        return _within(cleaned, world, locale)
     text, negative, notes = _free(cleaned.text, target)
     return Rewritten(text, (*cleaned.notes, *_changed(text, cleaned.text), *notes), negative)
 
 
-def _within(cleaned: Rewritten, world: World) -> Rewritten:
+def _within(cleaned: Rewritten, world: World, locale: str) -> Rewritten:
     """A prompt in the words of a world; the nearest subject stands for one that it does not know."""
-    words = lexicon(world)
+    words = lexicon(world, locale)
     scene, notes = read(cleaned.text, words), list(cleaned.notes)
     items = list(words.items(masked(clean(without_refusals(cleaned.text)[0])[0])[0]))
     unknown = list(unknown_things(items))
-    name, key = ("", "") if scene.things else nearest(unknown, world)
-    if key:
-        notes.append(f"nearest={name} → {name_of(key, world, is_chinese(cleaned.text))}")
+    name, near = ("", []) if scene.things else nearest(unknown, world)
+    if near:
+        language = "ja" if JAPANESE.search(cleaned.text) or locale[:2] == "ja" else ""
+        language = language or ("zh" if is_chinese(cleaned.text) else "")
+        drawn, *others = (name_of(key, world, language) for key in near)
+        notes += [f"nearest={name} → {drawn}", *([named("near", others)] if others else [])]
         colour = next((item.word for item in items if item.kind == "colour"), None)
-        scene = replace(scene, things=(Thing(Word("subject", key), colour),), colour=None)
+        scene = replace(scene, things=(Thing(Word("subject", near[0]), colour),), colour=None)
     left_out = [each for each, _ in unknown if each != name]
     if left_out and not scene.is_empty:
         notes.append(named("left-out", left_out))

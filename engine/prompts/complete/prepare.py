@@ -10,13 +10,13 @@ from engine.prompts.text.clean import is_chinese
 from engine.prompts.text.sanitize import Rewritten, sanitize
 
 
-def refusing(ready: Rewritten, negative: str, world: World | None) -> Rewritten:
+def refusing(ready: Rewritten, negative: str, world: World | None, locale: str = "") -> Rewritten:
     """An optimized prompt with a typed negative prompt before its own refusals, as the model knows it.
 
     What a world does not know is left out (`negative:unknown`).
     """
     refused = sanitize(negative)
-    own, is_unknown = understood(refused.text, world, is_chinese(ready.text))
+    own, is_unknown = understood(refused.text, world, is_chinese(ready.text), locale)
     notes = (*_of_negative(refused), *(("negative:unknown",) if is_unknown else ()))
     return Rewritten(ready.text, (*ready.notes, *notes), merged(own, ready.negative))
 

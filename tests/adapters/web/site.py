@@ -57,7 +57,7 @@ class GatedEngine(FakeEngine):
                     case Progress():
                         yield replace(event, preview=_preview())
                     case PromptReady() if "dragon" in event.original:
-                        yield replace(event, notes=("nearest=dragon → bird",))
+                        yield replace(event, notes=("nearest=dragon → bird", "near=cat, fish"))
                     case _:
                         yield event
 

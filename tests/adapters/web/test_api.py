@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from bot.policy.limits import Rule
+from engine.types import Generate
 from tests.adapters.web.site import BEARER, GUARDED, Site, next_event, picture_file, serving
 
 
@@ -128,6 +129,18 @@ async def test_a_refusal_says_why_in_the_language_of_the_words(site: Site) -> No
     )
     assert english["code"] == chinese["code"] == "unknown-flag"
     assert english["error"] != chinese["error"] == header["error"]
+
+
+@pytest.mark.parametrize(
+    ("languages", "locale"),
+    [("de-AT,de;q=0.9,en;q=0.8", "de-AT"), ("fr,zh-CN;q=0.5", "zh-CN"), ("en-GB,fr", "en-GB"), ("*", "en")],
+)
+async def test_a_prompt_is_read_in_the_browsers_first_language(
+    site: Site, languages: str, locale: str
+) -> None:
+    await site.post("/api/messages", {"text": "rot"}, headers={"Accept-Language": languages})
+    await site.core.idle()
+    assert [task.locale for task in site.easel.tasks if isinstance(task, Generate)] == [locale]
 
 
 async def test_too_many_requests_say_when_to_come_back(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from engine.types import Generate, Optimize, Picture, Progress, PromptReady, Ups
 VALUES = [
     Generate("a cat", seed=2**64 - 1, loras=(("style", 0.5),), init_image=b"\x00png"),
     Generate("猫", variation=Variation(1, 0.1, 0.2, Variation(2**64 - 1))),
-    Optimize("a cat", 2, False, "text"),
+    Optimize("a cat", 2, False, "text", "fr"),
     Upscale(b"image", 4, "sr"),
     PromptReady("a", "b", "c", ("enhanced:time",)),
     Progress(1, 8, b"preview"),
@@ -27,6 +27,11 @@ VALUES = [
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
 def test_what_is_packed_comes_out_as_it_was(value: object) -> None:
     assert unpack(pack([value])) == [value]  # type: ignore[list-item]
+
+
+def test_what_a_newer_machine_says_besides_is_skipped_and_what_an_older_one_leaves_out_is_usual() -> None:
+    data = message(b'[["Optimize",{"prompt":"a cat","wording":2,"unheard-of":"fr"},null]]')
+    assert unpack(data) == [Optimize("a cat", 2)]
 
 
 def test_several_values_keep_their_order_and_files() -> None:

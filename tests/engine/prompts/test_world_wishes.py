@@ -4,7 +4,9 @@ from random import Random
 
 import pytest
 
-from engine.prompts import embedded_world, optimize
+from engine.prompts import Optimizer, embedded_world, optimize
+from engine.prompts.data import names
+from engine.types import Generate
 from lab.render.scene import sample_pair, sample_scene
 from tests.engine.prompts.rules import prepare
 
@@ -142,7 +144,7 @@ def test_a_wish_becomes_its_canonical_prompt(wish: str, prompt: str) -> None:
         ("🐱🏠", "a cat and a house"),
         ("un gato negro", "a black cat"),
         ("赤いネコが海にいる", "a red cat on the sea"),
-        ("une voiture rouge", "a red car"),
+        ("une voiture noire", "a black car"),
         ("рыжая кошка", "an orange cat"),
         ("ein rotes Auto und eine schwarze Katze", "a red car and a black cat"),
         ("고양이", "a cat"),
@@ -155,10 +157,48 @@ def test_a_wish_is_read_in_any_language_of_cldr(wish: str, prompt: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["gift", "get", "more", "each", "had", "skip", "ran", "teach", "logs", "pies"]
+    "word",
+    ["gift", "get", "more", "each", "had", "skip", "ran", "teach", "logs", "pies", "chat", "rot", "ours"],
 )
 def test_english_is_read_as_english_where_another_language_has_the_word(word: str) -> None:
     assert optimize(f"{word} {word}", embedded_world()).notes == ("outside-world",)
+
+
+@pytest.mark.parametrize(
+    ("locale", "wish", "prompt"),
+    [
+        ("fr", "un chat rouge", "a red cat"),
+        ("fr-CA", "un chat dans la voiture", "a cat and a car"),
+        ("de-DE", "ein Auto, rot", "a red car"),
+        ("de", "a red car on the sea", "a red car on the sea"),
+        ("es-419", "un coche", "a car"),
+        ("fr", "un coche", "un coche"),
+        ("", "un coche", "un coche"),
+        ("it", "cane nero", "a black cat"),
+        ("nl", "beer", "a cat"),
+        ("en-GB", "beer", "beer"),
+        ("sv", "svamp", "a mushroom"),
+        ("nb", "svamp", "svamp"),
+        ("da", "and", "and"),
+        ("xx", "gato", "a cat"),
+    ],
+)
+def test_a_word_of_several_languages_is_read_in_the_persons_first(
+    locale: str, wish: str, prompt: str
+) -> None:
+    assert optimize(wish, embedded_world(), locale=locale).text == prompt
+
+
+@pytest.mark.parametrize("locale", sorted(names()))
+def test_a_canonical_prompt_means_the_same_in_every_language(locale: str) -> None:
+    rng = Random(0)
+    for scene in [sample_scene(rng) for _ in range(10)] + [sample_pair(rng) for _ in range(5)]:
+        assert optimize(scene.prompt, embedded_world(), locale=locale).text == scene.prompt
+
+
+def test_what_is_refused_is_read_in_the_persons_language() -> None:
+    task = Generate("una casa", "coche", locale="es", guidance_scale=2.0)
+    assert Optimizer(embedded_world()).prepare(task).negative_used.startswith("car")
 
 
 @pytest.mark.parametrize(("wish", "prompt", "negative"), REFUSALS)
@@ -176,7 +216,14 @@ def test_what_a_wish_refuses_goes_to_the_negative_prompt(wish: str, prompt: str,
         ("夜晚的城堡", "a house at night", "城堡 → 房子"),
         ("机器人在沙漠里", "a rocket in the desert", "机器人 → 火箭"),
         ("ein Drache", "a bird", "drache → bird"),
-        ("赤いドラゴン", "a red bird", "ドラゴン → bird"),
+        ("赤いドラゴン", "a red bird", "ドラゴン → 鳥"),
+        ("a tiger lily", "a flower", "lily → flower"),
+        ("a catfish", "a fish", "catfish → fish"),
+        ("a cat bus", "a car", "bus → car"),
+        ("猫バス", "a car", "バス → 車"),
+        ("un caballo de mar", "a cat", "caballo → cat"),
+        ("a dog in space 🚀", "a cat at night", "dog → cat"),
+        ("太空里的狗🚀", "a cat at night", "狗 → 猫"),
     ],
 )
 def test_the_nearest_subject_stands_for_an_unknown_one_and_is_named(
@@ -189,6 +236,10 @@ def test_the_nearest_subject_stands_for_an_unknown_one_and_is_named(
 @pytest.mark.parametrize(
     ("wish", "note"),
     [
+        ("a dragon in the snow", "near=cat, fish"),
+        ("一条龙", "near=猫、鱼"),
+        ("赤いドラゴン", "near=猫、魚"),
+        ("a red submarine", "near=sailboat, cat"),
         ("a cat on a windowsill in the sun", "left-out=windowsill, sun"),
         ("画一只猫在窗台上晒太阳", "left-out=窗台、晒太阳"),
         ("a wooden red boat", "left-out=wooden"),
@@ -212,7 +263,25 @@ def test_what_a_small_world_does_not_know_is_named(wish: str, note: str) -> None
         ("犬小屋", "a house", ("left-out=犬",)),
         ("テディベア", "テディベア", ("outside-world",)),
         ("회오리바람", "회오리바람", ("outside-world",)),
-        ("casa del árbol", "a house", ("left-out=del, árbol",)),
+        ("casa del árbol", "a house", ("left-out=árbol",)),
+        ("un poisson-chat", "a fish", ("left-out=chat",)),
+        ("un fer à cheval", "un fer à cheval", ("outside-world",)),
+        ("a horse shoe", "a horse shoe", ("outside-world",)),
+        ("a dragon fruit", "a dragon fruit", ("outside-world",)),
+        ("a hot dog stand", "a hot dog stand", ("outside-world",)),
+        ("a fish bowl", "a fish bowl", ("outside-world",)),
+        ("a house plant", "a tree", ("nearest=plant → tree", "left-out=house")),
+        ("a cactus plant", "a cactus", ("left-out=plant",)),
+        ("a cherry tree", "a tree", ("left-out=cherry",)),
+        ("a cat statue", "a cat", ("left-out=statue",)),
+        ("the black cat watches", "a black cat", ("left-out=watches",)),
+        ("自行车棚", "自行车棚", ("outside-world",)),
+        ("金魚鉢", "金魚鉢", ("outside-world",)),
+        ("車いす", "a car", ("left-out=いす",)),
+        ("a whale 🐳", "a fish", ("nearest=whale → fish",)),
+        ("a 🐱 and a house", "a cat and a house", ()),
+        ("a house and 🐱", "a house and a cat", ()),
+        ("a piano 🌳", "a piano 🌳", ("outside-world",)),
         ("a house boat", "a sailboat", ("left-out=house",)),
         ("a sea horse", "a fish", ("nearest=sea horse → fish",)),
         ("a snow man", "a snow man", ("outside-world",)),
@@ -226,7 +295,7 @@ def test_what_a_small_world_does_not_know_is_named(wish: str, note: str) -> None
 )
 def test_a_word_is_not_taken_apart(wish: str, prompt: str, notes: tuple[str, ...]) -> None:
     rewritten = optimize(wish, embedded_world())
-    told = tuple(note for note in rewritten.notes if not note.startswith("optimize"))
+    told = tuple(note for note in rewritten.notes if not note.startswith(("optimize", "near=")))
     assert (rewritten.text, told) == (prompt, notes)
 
 
