@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from bot import metrics
@@ -33,10 +33,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Lane:
-    """One job's message: what is to be shown next, not before `not_before` (seconds of the clock)."""
+    """One open job's message: what is to be shown next, not before `not_before` (seconds of the clock).
+
+    `task` shows it while there is something new.
+    """
 
     address: Address
-    attempted: asyncio.Event
+    attempted: asyncio.Event = field(default_factory=asyncio.Event)
+    task: "asyncio.Task[None] | None" = None
     render: Render | None = None
     shown: Reply | None = None
     final: bool = False
@@ -101,34 +105,38 @@ class Delivery:
     def _put(self, job: int, address: Address, render: Render, final: bool) -> None:
         if self._closed or address.platform not in self._platforms:
             return  # the run that serves it again finds the job unshown
-        lane = self._lanes.get(job)
-        if lane is None:
-            lane = self._lanes[job] = _Lane(address, asyncio.Event())
-            task = asyncio.create_task(self._serve(job, lane), name=f"deliver {job}")
-            self._tasks.add(task)
-            task.add_done_callback(partial(self._retire, job, lane))
+        if (lane := self._lanes.get(job)) is None:
+            lane = self._lanes[job] = _Lane(address)
         lane.render, lane.final = render, final
+        if lane.task is None or lane.task.done():
+            lane.task = asyncio.create_task(self._serve(job, lane), name=f"deliver {job}")
+            self._tasks.add(lane.task)
+            lane.task.add_done_callback(partial(self._retire, job, lane))
 
     async def _serve(self, job: int, lane: _Lane) -> None:
-        """Show until there is nothing new for the length of one pause."""
-        while lane.render is not None and not self._closed:
+        """Show until there is nothing new; after the final reply, for the length of one more pause."""
+        while not self._closed:
+            if (pause := lane.not_before - self._clock()) > 0:
+                await self._sleep(pause)
+            if lane.render is None:
+                del self._lanes[job]
+                return
             render, final = lane.render, lane.final
             shown = await self._attempt(job, lane, render, final)
             if lane.render is render and (shown or not final):
                 lane.render = None
             lane.attempted.set()
             self._settled.set()
-            if not self._closed:
-                await self._sleep(max(0.0, lane.not_before - self._clock()))
-        del self._lanes[job]
+            if lane.render is None and not lane.final:
+                return
 
     def _retire(self, job: int, lane: _Lane, task: asyncio.Task[None]) -> None:
         """Release who waits for a lane that was stopped, even before its first step."""
         self._tasks.discard(task)
-        if self._lanes.get(job) is lane:
-            del self._lanes[job]
-        lane.attempted.set()
-        self._settled.set()
+        if self._closed:
+            self._lanes.pop(job, None)
+            lane.attempted.set()
+            self._settled.set()
 
     async def _attempt(self, job: int, lane: _Lane, render: Render, final: bool) -> bool:
         platform = self._platforms[lane.address.platform]

@@ -116,7 +116,7 @@ class JobRunner:
     def show_final(self, job: Job, drawn: tuple[Job, bytes] | None = None) -> None:
         """Show an ended job's message anew until its platform takes it.
 
-        Of a single picture that was just drawn, `drawn` is the job and the file, for the first try.
+        For the first try `drawn` is a job that was just drawn, with the file where it is a single one.
         """
         fresh = [drawn] if drawn else []
         self.delivery.finish(job.id, job.request.address, partial(self._final, job.id, fresh))
@@ -204,16 +204,17 @@ class JobRunner:
         task = asyncio.create_task(self._consume(ticket), name=f"job {ticket.job} picture {ticket.index}")
         live = self._open[ticket.job]
         begun = live.begun
-        for tasks in (self._consumers, live.tasks):
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
+        self._consumers.add(task)
+        live.tasks.add(task)
         self._throughput.task_started()
-        task.add_done_callback(partial(self._end, ticket))
+        task.add_done_callback(partial(self._end, ticket, live))
         if not begun:
             self._offer(live)
         self._moved.set()
 
-    def _end(self, ticket: Ticket, task: "asyncio.Task[bool]") -> None:
+    def _end(self, ticket: Ticket, live: LiveJob, task: "asyncio.Task[bool]") -> None:
+        self._consumers.discard(task)
+        live.tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("job %d picture %d", ticket.job, ticket.index, exc_info=error)
@@ -317,7 +318,7 @@ class JobRunner:
             return
         metrics.drawn(picture.report)
         if job.state == "finished":
-            self._remove(job, (job, picture.png) if count == 1 else None)
+            self._remove(job, (job, picture.png if count == 1 else b""))
             _count("finished", job_id)
         else:
             step, of = live.steps.get(index, (0, 1))
