@@ -4,6 +4,7 @@ Nobody but the command line imports it.
 """
 
 import asyncio
+import gc
 import importlib.util
 import io
 import locale
@@ -112,6 +113,8 @@ async def serve(settings: Config) -> None:
             present = observed.Gauges(core, engine, lambda: phase(engine.state), workers, _processes(engine))
             url = await stack.enter_async_context(observed.metrics(settings.metrics.listen, present))
             log.info("metrics at %s", url)
+        # What is there by now stays; to search it for garbage would stop everybody for a tenth of a second.
+        gc.freeze()
         await keep_serving(core, platforms, stopped)
 
 

@@ -6,6 +6,7 @@ has so many jobs of the last day already.
 
 import argparse
 import asyncio
+import gc
 import statistics
 import sys
 import tempfile
@@ -56,6 +57,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", help="jobs of the last day in the database before")
     said = parser.parse_args()
     wrong: list[str] = []
+    gc.freeze()  # as the bot does
     print(" | ".join((*HEAD, *rows.SHOWN, "rows") if said.rows else HEAD))
     for count in said.rows or [0]:
         with tempfile.TemporaryDirectory() as folder:
