@@ -139,7 +139,7 @@ async def present(config: Config) -> list[Present]:
 
     Raises `BrokerError` where the broker cannot be reached, `WorkersOnly` for a worker.
     """
-    connection = Connection(access(config), "bot")
+    connection = Connection(access(config), "bot", level=logging.DEBUG)  # its trouble is raised
     roster = Roster(asyncio.get_running_loop().time)
 
     async def heard(message: Msg) -> None:

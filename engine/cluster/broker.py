@@ -91,15 +91,23 @@ def _is_news(record: logging.LogRecord) -> bool:
 class Connection:
     """One life of a process at the broker; `user` names it there, and nobody else reads its answers.
 
-    `reconnected` is called each time the broker is back; `trouble` is what went wrong last, if it still does.
+    `reconnected` is called each time the broker is back; `trouble` is what went wrong last, if it still does,
+    and is logged at `level`.
     """
 
-    def __init__(self, access: Access, user: str, reconnected: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        access: Access,
+        user: str,
+        reconnected: Callable[[], None] = lambda: None,
+        level: int = logging.WARNING,
+    ) -> None:
         self.user = access.user or user
         self.life = secrets.token_hex(4)
         self.client = Client()
         self._access = access
         self._reconnected = reconnected
+        self._level = level
         self.trouble = ""
         self._files: dict[str, bytes] = {}
 
@@ -257,7 +265,7 @@ class Connection:
         follows = self.trouble and isinstance(error, ConnectionError)
         if trouble != self.trouble and not follows:
             self.trouble = trouble
-            log.warning("broker %s: %s", self._access.url, trouble)
+            log.log(self._level, "broker %s: %s", self._access.url, trouble)
 
     async def _back(self) -> None:
         self.trouble = ""

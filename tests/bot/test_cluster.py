@@ -1,6 +1,7 @@
 """A cluster's configuration, the files of its broker, and who may say what there."""
 
 import asyncio
+import logging
 import re
 import subprocess
 import sys
@@ -285,12 +286,15 @@ async def test_nobody_may_say_or_hear_more_than_they_need(site: Site) -> None:
 
 
 @needs_broker
-async def test_a_worker_is_told_that_it_cannot_see_who_is_present(site: Site) -> None:
+async def test_a_worker_is_told_once_that_it_cannot_see_who_is_present(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
     credentials = str(site.folder / "credentials" / "gpu1.toml")
     config = Config(cluster=ClusterConfig(site.tls, credentials))
     with pytest.raises(BrokerError, match="ask on the bot's machine"):
         await cluster.present(config)
     assert [finding.grade for finding in await cluster.examine(config, PROFILE)] == ["ok", "note"]
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 @needs_broker
