@@ -9,6 +9,7 @@ if __name__ == "__main__" or Path(sys.argv[0]).name.startswith("zimage-bot"):
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import asyncio
+import io
 import logging
 import os
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from bot import wiring
 from bot.locales.texts import Texts
 from bot.setup import backup, config, imagine, redact
 from bot.setup.config import Config
+from bot.setup.log_stream import LogStream
 from bot.storage import lock
 from bot.storage.database import UnusableDatabaseError
 from bot.wiring import CommandError, UsageError
@@ -380,7 +382,8 @@ def _log(settings: Config, serves: bool) -> None:
     level = getattr(logging, settings.log_level.upper())
     if level == logging.INFO and not serves:
         level = logging.WARNING
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    stream = LogStream(sys.stderr) if serves and isinstance(sys.stderr, io.TextIOWrapper) else None
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=stream)
     if settings.logging.format == "json":
         from bot.setup.observed import JsonFormatter
 
