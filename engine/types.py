@@ -185,9 +185,9 @@ class ModelProfile:
     `guidance_scale` are what it was made for, as `source` says; guidance acts on `guided_share` of the steps.
     One that `spares_guidance` has it distilled in: at its own scale only what a prompt refuses is guided.
     `licence` is its licence in short where it is known, `negatives` terms for its pictures' negative prompt.
-    `composes` is the side of the largest square that it can compose, 0 for any; larger pictures begin at that
-    area. A model `inpaints` where it draws parts of a picture anew, and `edits` where it changes one as words
-    say. `reads` are the languages of its text encoder.
+    `composes` is the side of the largest square that it can compose, 0 for any; larger pictures are drawn at
+    that area and enlarged. A model `inpaints` where it draws parts of a picture anew, and `edits`
+    where it changes one as words say. `reads` are the languages of its text encoder.
     """
 
     name: str
@@ -212,17 +212,21 @@ class ModelProfile:
     @property
     def smallest(self) -> int:
         """The shortest side in pixels that is still worth drawing."""
-        return max(4 * GRID, self.base_size // 4 // GRID * GRID)
+        return max(4 * GRID, (self.composes or self.base_size) // 4 // GRID * GRID)
 
     def sized(self, ratio: float) -> tuple[int, int]:
-        """Return the size of a ratio with the native area, or the largest that fits the longest side."""
+        """Return the size of a ratio with the native area, or the largest that fits the longest side.
+
+        One that is enlarged is a multiple of what is drawn.
+        """
         width, height = self.base_size * math.sqrt(ratio), self.base_size / math.sqrt(ratio)
         shrunk = min(1.0, self.max_size / max(width, height))
-        return self.snapped(width * shrunk), self.snapped(height * shrunk)
+        step = GRID * max(1, round(self.base_size / self.composes)) if self.composes else GRID
+        return self.snapped(width * shrunk, step), self.snapped(height * shrunk, step)
 
-    def snapped(self, side: float) -> int:
-        """Return the nearest side that can be drawn."""
-        return min(max(GRID * round(side / GRID), self.smallest), self.max_size // GRID * GRID)
+    def snapped(self, side: float, step: int = GRID) -> int:
+        """Return the nearest side in pixels that can be drawn and is a multiple of `step`."""
+        return min(max(step * round(side / step), self.smallest), self.max_size // step * step)
 
 
 EXPERIMENTS = ("dynamic-schedule", "reuse-balanced", "reuse-fast", "detail", "cuda-graphs")

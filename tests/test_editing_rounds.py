@@ -82,4 +82,4 @@ async def test_the_small_model_zooms_out_of_its_own_picture(tmp_path: Path) -> N
         assert (await bot.until(seen, "delivered", "failed"))["state"] == "delivered"
         found = metadata.read(await bot.picture(seen))
         assert found is not None
-        assert (found.mask, found.width, found.height) == ("around", 256, 256)
+        assert (found.mask, found.width, found.height) == ("around", 512, 512)

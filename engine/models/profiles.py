@@ -186,7 +186,7 @@ def _embedded() -> ModelProfile:
     prompts, chinese = tuple(WORLD_PROMPTS), tuple(WORLD_PROMPTS.values())
     worlds = {"zh": world_zh, "ja": world_ja}
     return ModelProfile(
-        EMBEDDED, 256, 512, prompts, world, worlds, {"zh": chinese}, composes=256, inpaints=True,
+        EMBEDDED, 512, 1024, prompts, world, worlds, {"zh": chinese}, composes=256, inpaints=True,
         source=_TRAINED, **_SPARING,
     )  # fmt: skip
 

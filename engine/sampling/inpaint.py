@@ -22,8 +22,8 @@ SEAM = 64
 class Kept:
     """What of a drawing stays: a `picture` `(3, H, W)` in [-1, 1].
 
-    `clean` are its latents `(C, h, w)`, `noise` is that of the drawing. `change` `(1, H, W)` in [0, 1] is how
-    much of each pixel is drawn anew, 0 where it stays as it is.
+    `clean` are its latents `(C, h, w)` at the size that is drawn, `noise` is that of the drawing. `change`
+    `(1, H, W)` in [0, 1] is how much of each pixel is drawn anew, 0 where it stays as it is.
     """
 
     picture: Tensor
@@ -37,7 +37,8 @@ class Kept:
         `done` in (0, 1] is the share of the steps that are made: a place is let go in the last ones, as many
         as its strength says.
         """
-        strength = functional.avg_pool2d(self.change, LATENT)
+        height, width = self.clean.shape[-2:]
+        strength = functional.adaptive_avg_pool2d(self.change, (height, width))
         return torch.where(strength > 1 - done, latents, add_noise(self.clean, self.noise, sigma))
 
     def pasted(self, drawn: Tensor) -> Tensor:

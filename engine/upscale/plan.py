@@ -76,6 +76,10 @@ class UpscalePlan:
             stat = path.stat() if path is not None else None
             return _network(self.device, path, stat and (stat.st_mtime_ns, stat.st_size, stat.st_ino))
 
+    def built_in(self) -> Network:
+        """Return the network that comes with the program, for drawings."""
+        return _network(self.device, None, None)
+
     def side(self, network: Network) -> int:
         """Return the side of the tiles that fit in a share of what is free now."""
         now = self.read(self.device)

@@ -98,6 +98,16 @@ def super_resolved(
     return (yield from super_resolved(picture, factor, network, tile // 2))
 
 
+def whole(stage: Generator[Progress, None, Pixels]) -> Pixels:
+    """Run a stage to its end and return its picture."""
+    while True:
+        try:
+            next(stage)
+        except StopIteration as end:
+            picture: Pixels = end.value
+            return picture
+
+
 def _passes(picture: Pixels, factor: int, network: Network, tile: int) -> Generator[Progress, None, Pixels]:
     height, width = picture.shape[:2]
     scales = [1]

@@ -51,7 +51,7 @@ def main() -> None:
     args = _arguments()
     pipeline = loaded(args.weights)
     judge = _judge(args)
-    side = args.side or pipeline.components.profile.base_size
+    side = args.side or pipeline.components.profile.composes
     manner = Manner(side, side)
     is_enough = True
     every: list[tuple[NDArray[np.uint8], Scene]] = []

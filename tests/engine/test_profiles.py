@@ -11,9 +11,9 @@ from engine.prompts import embedded_world, optimize
 from engine.types import EngineError
 
 
-def test_the_embedded_model_draws_256_and_tells_its_world() -> None:
+def test_the_embedded_model_draws_512_and_tells_its_world() -> None:
     found = profile("embedded")
-    assert (found.base_size, found.max_size) == (256, 512)
+    assert (found.base_size, found.max_size) == (512, 1024)
     assert 8 <= len(found.suggestions) <= 12
     assert found.suggestions[0] == "a red sailboat on the sea at sunset"
     assert "sailboat" in found.world
@@ -32,7 +32,7 @@ def test_a_hub_model_draws_1024_and_carries_its_short_name() -> None:
 
 def test_another_native_size_stays_on_the_grid_and_within_what_the_model_draws() -> None:
     assert profile("Tongyi-MAI/Z-Image-Turbo", 770).base_size == 768
-    assert profile("embedded", 4096).base_size == 512
+    assert profile("embedded", 4096).base_size == 1024
 
 
 def test_a_directory_is_limited_by_its_transformers_positions(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from engine.models.zimage.components import Components
 from engine.models.zimage.denoiser import PATCH, Denoiser
 from engine.models.zimage.drawing import Drawing
 from engine.models.zimage.encoding import encode
-from engine.models.zimage.latents import grow, initial, is_due
+from engine.models.zimage.latents import drawn_size, initial
 from engine.models.zimage.lora import Loras
 from engine.models.zimage.preview import fit_preview
 from engine.models.zimage.sampler import advance
@@ -44,6 +44,7 @@ from engine.types import (
     image_tokens,
 )
 from engine.upscale import upscale
+from engine.upscale.enlarge import enlarge
 from engine.upscale.redraw import Redrawing
 
 USUAL_RATIOS = (1, 3 / 2, 2 / 3, 16 / 9, 9 / 16)
@@ -102,7 +103,9 @@ class ZImagePipeline:
     def warm(self) -> None:
         """Compile for what is usual: the sizes people ask for, prompts' lengths, LoRA files, decoding."""
         started = time.perf_counter()
-        sizes = [self.components.profile.sized(ratio) for ratio in USUAL_RATIOS]
+        profile = self.components.profile
+        asked = [profile.sized(ratio) for ratio in USUAL_RATIOS]
+        sizes = [drawn_size(Generate("", width=width, height=height), profile) for width, height in asked]
         if shapes := self.denoiser.warm(sizes, self.loras.is_there):
             with torch.inference_mode():
                 self.vae.decode(torch.randn((16, PATCH, PATCH), device=self.components.device))
@@ -153,10 +156,6 @@ class ZImagePipeline:
         for drawing in drawings:
             drawing.step += 1
             drawing.seconds["steps"] = drawing.seconds.get("steps", 0.0) + took
-            if is_due(drawing):
-                guards.retry_on_oom(
-                    partial(grow, drawing, self.vae), self._fallbacks(), too_large(drawing.task)
-                )
 
     @torch.inference_mode()
     def preview(self, drawing: Drawing) -> bytes | None:
@@ -184,8 +183,6 @@ class ZImagePipeline:
             raise EngineError(
                 "numerics", f"the picture failed its checks: {reason}; try another seed or other settings"
             )
-        if self._preview is None:
-            self._preview = fit_preview(drawing.latents, picture)
         drawing.seconds["decode"] = time.perf_counter() - started
         plan = self.components.layout(drawing.task.width, drawing.task.height)
         return partial(encode, self.components, drawing, picture, plan)
@@ -197,7 +194,8 @@ class ZImagePipeline:
     def upscale(self, task: Upscale) -> Generator[Progress | Picture | Redraw, None, None]:
         """Upscale an encoded image, tile by tile; to redraw it are tasks for this pipeline."""
         profile = self.components.profile
-        redrawing = Redrawing(profile.max_size, self.schedule, model=profile.name)
+        side = profile.base_size if profile.composes else profile.max_size
+        redrawing = Redrawing(side, self.schedule, model=profile.name)
         return upscale(task, replace(self.components.upscaling, redraw=redrawing))
 
     def _begin(self, task: Generate, ready: PromptReady) -> Drawing:
@@ -264,14 +262,23 @@ class ZImagePipeline:
             drawing.actions.append(f"{reason}; decoded again in float32")
             picture = self._pixels(drawing, safely=True)
             reason = guards.pixels(picture)
-        return picture, reason
+        return (picture if reason else self._whole(drawing, picture)), reason
+
+    def _whole(self, drawing: Drawing, picture: Tensor) -> Tensor:
+        """Return a sound picture at the size that was asked for, with what stays of the one drawn over."""
+        task = drawing.task
+        if self._preview is None:
+            self._preview = fit_preview(drawing.latents, picture)
+        if picture.shape[-2:] != (task.height, task.width):
+            enlarged = enlarge(picture, task.width, task.height, self.components.upscaling)
+            picture = enlarged.to(picture)
+        return picture if drawing.kept is None else drawing.kept.pasted(picture)
 
     def _pixels(self, drawing: Drawing, safely: bool = False) -> Tensor:
         def decode() -> Tensor:
             # Entered anew at each attempt: making room moves and exchanges the modules it widens.
             with self.vae.in_float32() if safely else nullcontext():
-                picture = self.vae.decode(drawing.latents)
-                return picture if drawing.kept is None else drawing.kept.pasted(picture)
+                return self.vae.decode(drawing.latents)
 
         return guards.retry_on_oom(decode, self._fallbacks(), too_large(drawing.task))
 
@@ -293,8 +300,6 @@ class ZImagePipeline:
                 advance(self.denoiser, [again])
                 PULSE.beat()
                 again.step += 1
-                if is_due(again):
-                    grow(again, self.vae)
         return again
 
     @contextmanager

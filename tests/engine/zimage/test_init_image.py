@@ -8,7 +8,7 @@ from engine.models.zimage.load import load
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.pictures import codec
 from engine.types import EngineError, EngineSettings
-from tests.engine.zimage.conftest import Task, begin, drawn
+from tests.engine.zimage.conftest import Task, begin
 from tests.engine.zimage.test_safety import spoiled
 
 
@@ -41,10 +41,3 @@ def test_a_picture_given_of_which_the_model_makes_no_numbers_costs_no_step(
     ):
         begin(pipeline, task(init_image=photograph(), strength=0.5))
     assert caught.value.code == "numerics"
-
-
-def test_a_picture_that_does_not_grow_is_drawn_again(pipeline: ZImagePipeline, task: Task) -> None:
-    wish = task(width=384, height=384)
-    with spoiled(pipeline.vae.model.encoder, lambda call, output: call < 2):
-        picture = drawn(pipeline, wish)
-    assert any("drawn again in float32" in action for action in picture.report["guards"])
