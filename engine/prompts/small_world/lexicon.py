@@ -24,7 +24,7 @@ CALLING = frozenset({"colour", "modifier", "count", "joiner", "negator"})
 OF = frozenset({"de", "del", "du", "da", "do", "di", "à", "al", "au"})
 GRAMMAR = (
     "un une una uno um uma ein eine einen einer einem een het el der das le les il gli "
-    "en dans sur con mit im auf "
+    "la los las en dans sur con mit im am auf und et y och og mon "
     "が に は を の で も な いる ある です ます 가 이 은 는 을 를 에 의 있다"
 )
 """What stands beside names in other languages, and means nothing in English."""
@@ -128,7 +128,9 @@ class Lexicon:
         """
         found = _without_decoration(list(self._items(text)))
         is_one = False
-        for before, item, following in zip([NOTHING, *found], found, [*found[1:], NOTHING], strict=False):
+        around = [NOTHING, *found, NOTHING, NOTHING]
+        for before, item, following, after in zip(around, found, around[2:], around[3:], strict=False):
+            following = after if following.text == "の" else following
             is_one = item.text in ONE or (is_one and item.kind in THINGS | QUALITIES)
             is_part = item.kind in THINGS and self._is_part(before, item, following, is_one)
             yield Item(PART, item.text) if is_part else item
@@ -346,7 +348,9 @@ def _without_decoration(items: Sequence[Item]) -> list[Item]:
         return list(items)
     kept = []
     for before, item, is_emoji in zip([NOTHING, *items], items, emoji, strict=False):
-        is_called = before.kind in CALLING or (before.kind == "stop" and before.text.isascii())
+        is_called = (before.kind in CALLING and not before.word.foreign) or (
+            before.kind == "stop" and before.text.isascii()
+        )
         if not is_emoji or is_called or before.text in ONE or before.text[:1] in {"一", "的"}:
             kept.append(item)
     return kept

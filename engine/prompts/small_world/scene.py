@@ -172,7 +172,7 @@ def _things(items: Sequence[Item]) -> tuple[tuple[Thing, ...], Word | None]:
     for at, item in enumerate(items):
         if item.kind != "colour":
             continue
-        owner = owners[at + 1]
+        owner = at - 1 if _is_of_the_name_before(items, at) else owners[at + 1]
         if owner is None:
             free = [s for s in reversed(subjects) if s < at and s not in colours]
             free += [s for s in subjects if s > at and s not in colours]
@@ -203,6 +203,12 @@ def _owners(items: Sequence[Item]) -> list[int | None]:
         ):
             owners[index] = after
     return owners
+
+
+def _is_of_the_name_before(items: Sequence[Item], at: int) -> bool:
+    """Whether the colour at `at` stands behind its thing, as in Spanish."""
+    before = items[at - 1] if at else items[at]
+    return items[at].word.foreign and before.word.foreign and before.kind in {"subject", "other"}
 
 
 def _merged(things: Sequence[Thing]) -> tuple[Thing, ...]:
