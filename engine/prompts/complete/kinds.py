@@ -97,7 +97,7 @@ def _phrases() -> re.Pattern[str]:
 
 
 def _names(kinds: frozenset[str]) -> set[str]:
-    entries = bilingual_lexicon().of_kinds(kinds)
+    entries = [entry for _, entry in bilingual_lexicon().named(kinds)]
     return {name.casefold() for entry in entries for name in (entry.english, *entry.others)}
 
 

@@ -10,7 +10,7 @@ from functools import cache
 from engine.cjk import HAN, HANGUL, KANA
 from engine.prompts.data import HAN as HAN_CHAR
 from engine.prompts.data import names, simplified_forms, table, words
-from engine.prompts.translate.lexicon import NOUNS, Token, bilingual_lexicon, plural
+from engine.prompts.translate.lexicon import NOUNS, bilingual_lexicon, plural
 
 SINGLE = HAN + KANA + HANGUL + r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 """Characters that are tokens of their own: no spaces part words of these scripts, or these have endings."""
@@ -33,6 +33,7 @@ REPEATED = re.compile(r"([^\w\s])(?:\s*\1)+")
 SPACED = re.compile(rf"(?<=[{HAN}])\s+(?=[{HAN}])")
 RUN = re.compile(f"[{HAN}]{{2,}}")
 JOINED = re.compile(rf"(?<=[{HANGUL}])[{HANGUL}]")
+NEEDLESS = re.compile(r"(?<=[^\x00-\x7f]) | (?=[^\x00-\x7f])")
 SYLLABLE = re.compile(f"[{HAN}{KANA}{HANGUL}]")
 KANA_WORD = re.compile("[\u30a1-\u30ff]{2,}")
 
@@ -58,12 +59,10 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A meaning: its kind, its key there, an English wording, whether that translates it exactly.
+    """A meaning: its kind, its key there, an English wording, and whether that translates it exactly.
 
-    What stands in English, Chinese or Japanese has its head last, what is `foreign` first.
-
-    Kinds are a world's sections and the lists of scenes.toml, in the singular, and `punctuation` and
-    `unknown`; the key of an `other` thing is its English name where it has one.
+    Kinds are a world's sections and the lists of scenes.toml, in the singular, `punctuation` and `unknown`.
+    The key of an `other` thing is its English name; `foreign` words are neither English nor East Asian.
     """
 
     kind: str
@@ -106,9 +105,9 @@ class Lexicon:
         self._most: int = shared._most if shared else 1
 
     def add(self, text: str, word: Word) -> None:
-        """Make `text` mean `word`; the first meaning given to a text stays."""
+        """Make `text` mean `word`; the first meaning of a text stays, but for a thing without a key."""
         tokens = tuple(self.tokens(text))
-        if tokens not in self._words.maps[0]:
+        if self._words.maps[0].get(tokens, Word("other")) == Word("other"):
             self._words[tokens] = word
             self._most = max(self._most, len(tokens))
 
@@ -152,10 +151,7 @@ class Lexicon:
             return following.kind in THINGS and not is_verb and not is_kind
         if not HAN_CHAR.match(item.text) or following.kind not in {*THINGS, "unknown"}:
             return False
-        word = bilingual_lexicon().segment(following.text)[0]
-        is_noun = (
-            following.kind == "subject" or word.of(NOUNS) or (len(following.text) == 1 and not word.entries)
-        )
+        is_noun = following.kind in THINGS or not bilingual_lexicon().segment(following.text)[0].entries
         return bool(HAN_CHAR.match(following.text) and is_noun) or KANA_WORD.match(following.text) is not None
 
     def _items(self, text: str) -> Iterator[Item]:
@@ -173,12 +169,12 @@ class Lexicon:
                 unknown += tokens[start:end]
             else:
                 if unknown:
-                    yield _unknown(unknown)
+                    yield Item(UNKNOWN, _join(unknown))
                     unknown = []
                 yield Item(word or PUNCTUATION, _join(tokens[start:end]))
             start = end
         if unknown:
-            yield _unknown(unknown)
+            yield Item(UNKNOWN, _join(unknown))
 
     def _inside_words(self, text: str) -> Set[int]:
         """Before which characters no word begins or ends: they are inside one that a dictionary has."""
@@ -187,24 +183,18 @@ class Lexicon:
             end = run.start()
             for token in bilingual_lexicon().segment(run[0]):
                 start, end = end, end + len(token.text)
-                spans += [(start, end)] if is_whole(token) else []
-        return {at for start, end in spans for at in range(start + self._rest(text[start:end]) + 1, end)}
+                is_apart = token.is_a("colour") or "着" in token.text or self._is_sum(token.text)
+                spans += [] if is_apart else [(start, end)]
+        return {at for start, end in spans for at in range(start + 1, end)}
 
-    def _rest(self, word: str) -> int:
-        """Where in a dictionary's word begins what is not taken apart: 大熊猫 is big, and a panda."""
-        start, is_named = 0, False
+    def _is_sum(self, word: str) -> bool:
+        """Whether all of a dictionary's word is known, and no name behind a name: 大船 is big, and a boat."""
+        kinds, start = list[str](), 0
         while start < len(word):
-            end, meaning = self._longest(word, start, ())
-            if meaning is None or meaning.kind == "other":
-                whole, rest = (bilingual_lexicon().meanings(word[at:]) for at in (0, start))
-                heads = tuple(entry.english for entry in rest if entry.kind in NOUNS)
-                is_head = not is_named and bool(heads) and all(each.english.endswith(heads) for each in whole)
-                return start if is_head else 0
-            if is_named and meaning.kind in {"subject", "place", "verb"}:
-                return 0
-            is_named = is_named or meaning.kind in {"subject", "place"}
-            start = end
-        return start
+            start, meaning = self._longest(word, start, ())
+            kinds.append(meaning.kind if meaning else "unknown")
+        named = next((at for at, kind in enumerate(kinds) if kind in NAMING), len(kinds))
+        return "unknown" not in kinds and not {"subject", "place", "other", "verb"} & set(kinds[named + 1 :])
 
     def _longest(self, tokens: Sequence[str], start: int, inner: Container[int]) -> tuple[int, Word | None]:
         if start in inner:
@@ -257,17 +247,16 @@ def _lexicon(world: World | None, language: str) -> Lexicon:
 
 
 def _add_things(lexicon: Lexicon) -> None:
-    """The English names of other things; "a white horse" stays white, and "a cherry tree" a tree."""
-    for entry in bilingual_lexicon().of_kinds(NOUNS - {"saying"}):
-        for name in (entry.english, *entry.others):
-            name = name.removeprefix("the ").casefold()
+    """The names of other things; "a white horse" stays white, and "a cherry tree" a tree."""
+    for chinese, entry in bilingual_lexicon().named(NOUNS - {"saying"}):
+        for at, english in enumerate((entry.english, *entry.others)):
+            name = english.removeprefix("the ").casefold()
             first, *others = (lexicon.get(word) for word in name.split())
-            is_apart = others and (
-                (first and first.kind not in NAMING) or (others[-1] and others[-1].kind == "subject")
-            )
-            if not is_apart and name not in words("likenesses"):
-                for text in (name, plural(name)):
-                    lexicon.add(text, Word("other", name))
+            if name in words("likenesses") or (others and first and first.kind not in NAMING):
+                continue
+            is_tree = others and others[-1] and others[-1].kind == "subject"
+            for text in (*(() if at else (chinese,)), *(() if is_tree else (name, plural(name)))):
+                lexicon.add(text, Word("other", name))
 
 
 def _add_other_languages(lexicon: Lexicon, english: Lexicon, language: str = "") -> None:
@@ -334,13 +323,6 @@ def _add_texts(words: Lexicon, texts: "tuple[str, ...] | list[str]", word: Word)
                 words.add(plural, word)
 
 
-def _unknown(tokens: Sequence[str]) -> Item:
-    """What is not known; a thing where it ends with a Chinese noun, so that a colour before it is its own."""
-    text = _join(tokens)
-    is_thing = HAN_CHAR.match(text[-1]) and bilingual_lexicon().segment(text)[-1].of(NOUNS)
-    return Item(Word("other") if is_thing else UNKNOWN, text)
-
-
 def _without_decoration(items: Sequence[Item]) -> list[Item]:
     """The items without emoji beside words that name a thing; "a 🐱" and "cat with 🎩" are words."""
     emoji = [item.kind in THINGS and unicodedata.category(item.text[0]) == "So" for item in items]
@@ -356,22 +338,13 @@ def _without_decoration(items: Sequence[Item]) -> list[Item]:
     return kept
 
 
-def is_whole(token: Token) -> bool:
-    """Whether a Chinese word is named as one: a thing, an unknown word, or what is done (晒太阳)."""
-    is_done = token.is_a("doing") and len(token.text) > 1 and "着" not in token.text
-    return not token.entries or token.of(NOUNS) is not None or is_done
-
-
 def _is_punctuation(token: str) -> bool:
     return len(token) == 1 and unicodedata.category(token)[0] in "PSZC"
 
 
 def _join(tokens: Sequence[str]) -> str:
     """Latin words with spaces between, Chinese characters without."""
-    text = ""
-    for token in tokens:
-        text += f" {token}" if text and (text[-1].isascii() and token[0].isascii()) else token
-    return text
+    return NEEDLESS.sub("", " ".join(tokens))
 
 
 def _folded(text: str) -> str:

@@ -6,12 +6,11 @@ By the bilingual lexicon's kinds of things and the table `nearest` in phrases.to
 from collections.abc import Iterator, Sequence
 
 from engine.prompts.data import HAN, phrases, table
-from engine.prompts.small_world.lexicon import PART, Item, World, is_whole
-from engine.prompts.translate.certain import certain
-from engine.prompts.translate.lexicon import NOUNS, Entry, bilingual_lexicon
+from engine.prompts.small_world.lexicon import PART, Item, World
+from engine.prompts.translate.lexicon import Entry, bilingual_lexicon
 
 PLACES = frozenset({"nature", "building", "interior", "place"})
-BACKGROUND = frozenset({"nature", "interior", "place", "weather", "light"})
+BACKGROUND = frozenset({"nature", "interior", "place", "weather", "light", "clothing"})
 MOST = 3
 """How many subjects are told as near."""
 SUFFIX = 4
@@ -23,11 +22,6 @@ def unknown_things(items: Sequence[Item]) -> Iterator[tuple[str, Entry | None]]:
     for item in items:
         if item.kind == "other" and item.word.key:
             yield item.text, _entry(item.word.key)
-        elif item.kind in {"unknown", "other"} and HAN.search(item.text):
-            tokens = bilingual_lexicon().segment(item.text)
-            tokens = tokens if all(token.entries for token in tokens) else certain(tokens)
-            named = [(token.text, token.of(NOUNS)) for token in tokens if is_whole(token)]
-            yield from named or [(item.text, None)] * (len(item.text) > 1)
         elif item.word == PART or (item.kind in {"unknown", "other"} and len(item.text) > 1):
             yield item.text, None
 
@@ -69,4 +63,4 @@ def _near(thing: Entry) -> list[str]:
     heads = {end for end in ends if (entry := bilingual_lexicon().thing(end)) and entry.kind == thing.kind}
     keys = [key for known in (names, heads) for key, others in listed.items() if known & (others | {key})]
     keys += [near["kinds"][thing.kind]] if thing.kind in near["kinds"] else []
-    return [*keys, *(near["also"][keys[0]].split() if keys else ())]
+    return [*keys, *near["also"][keys[0]].split()] if keys and keys[0] in near["also"] else []

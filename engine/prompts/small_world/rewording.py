@@ -1,7 +1,7 @@
 """A scene of a limited world in other words, in words and orders that its captions have."""
 
 from engine.prompts.small_world.lexicon import Word, World, lexicon
-from engine.prompts.small_world.scene import Scene, light_phrase, read, render
+from engine.prompts.small_world.scene import Scene, name, read, render
 
 TURNS = 12
 """How many ways are tried."""
@@ -32,8 +32,7 @@ def _worded(scene: Scene, world: World, turn: int) -> str:
     where = [time, place] if order == 1 else [place, time]
     parts = [_things(scene, world, turn, is_listed=order == 2), distance, *where, weather]
     text = (", " if order == 2 else " ").join(part for part in parts if part)
-    light = light_phrase(scene.light, world) if scene.light else ""
-    return ", ".join(part for part in (text, light, style) if part)
+    return ", ".join(part for part in (text, name(scene.light, world), style) if part)
 
 
 def _things(scene: Scene, world: World, turn: int, is_listed: bool) -> str:

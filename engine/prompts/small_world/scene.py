@@ -77,19 +77,12 @@ def _read(text: str, words: Lexicon) -> Scene:
 def render(scene: Scene, world: World | None) -> str:
     """The canonical English prompt, such as `a red sailboat on the sea at sunset, in warm evening light`."""
     things = " and ".join(_noun(thing, world) for thing in scene.things)
-    colour = _name(scene.colour, world) + "," if scene.colour else ""
+    colour = name(scene.colour, world) + "," if scene.colour else ""
     where = (scene.distance, scene.place, scene.time, scene.weather)
-    parts = [colour, things, *(_name(word, world) for word in where)]
+    parts = [colour, things, *(name(word, world) for word in where)]
     text = " ".join(part for part in parts if part).strip(",")
-    parts = [text, light_phrase(scene.light, world) if scene.light else "", _name(scene.style, world)]
+    parts = [text, name(scene.light, world), name(scene.style, world)]
     return (", " if world else " ").join(part for part in parts if part)
-
-
-def light_phrase(light: Word, world: World | None) -> str:
-    """The world's own wording of a light, or its plainest one of that time."""
-    if world is None or light.english in world.lights[light.key]:
-        return light.english
-    return world.lights[light.key][0]
 
 
 def denied_names(scene: Scene, world: World) -> tuple[str, ...]:
@@ -97,7 +90,7 @@ def denied_names(scene: Scene, world: World) -> tuple[str, ...]:
     names = []
     for group in scene.denied:
         known = [word for word in group if word.kind not in {"other", "unknown"}]
-        plain = [_bare(_name(word, world) or word.key) for word in known]
+        plain = [_bare(name(word, world) or word.key) for word in known]
         if plain:
             names.append(" ".join(plain))
     return tuple(dict.fromkeys(names))
@@ -230,21 +223,19 @@ def _stands_alone(items: Sequence[Item], at: int) -> bool:
 
 
 def _noun(thing: Thing, world: World | None) -> str:
-    words = [_name(thing.colour, world), _name(thing.subject, world)]
+    words = [name(thing.colour, world), name(thing.subject, world)]
     noun = " ".join(word for word in words if word)
-    side = _name(thing.position, world)
+    side = name(thing.position, world)
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}{' ' if side else ''}{side}"
 
 
-def _name(word: Word | None, world: World | None) -> str:
-    if word is None:
-        return ""
-    if world is None:
-        return word.english
-    if word.kind == "light":
-        return light_phrase(word, world)
-    table: Mapping[str, tuple[str, ...]] | None = getattr(world, f"{word.kind}s", None)
-    return table[word.key][0] if isinstance(table, Mapping) else word.key
+def name(word: Word | None, world: World | None) -> str:
+    """A word's first wording in a world, or of a light the one that it was found as."""
+    if word is None or world is None:
+        return word.english if word else ""
+    table = getattr(world, f"{word.kind}s", None)
+    wordings: Sequence[str] = table[word.key] if isinstance(table, Mapping) else (word.key,)
+    return word.english if word.kind == "light" and word.english in wordings else wordings[0]
 
 
 def _bare(phrase: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from engine.prompts.small_world.lexicon import Item, Lexicon, Word
 
@@ -55,13 +56,8 @@ def _is_setting(clause: Sequence[Item], words: Lexicon) -> bool:
 
 def clauses(items: Sequence[Item]) -> list[list[Item]]:
     """Items between punctuation."""
-    clauses: list[list[Item]] = [[]]
-    for item in items:
-        if item.kind == "punctuation":
-            clauses.append([])
-        else:
-            clauses[-1].append(item)
-    return clauses
+    parts = groupby(items, lambda item: item.kind == "punctuation")
+    return [list(clause) for is_mark, clause in parts if not is_mark]
 
 
 def last(items: Sequence[Item], kind: str) -> Word | None:

@@ -78,9 +78,9 @@ class BilingualLexicon:
     def __len__(self) -> int:
         return len({entry for group in self._chinese.values() for entry in group})
 
-    def of_kinds(self, kinds: frozenset[str]) -> list[Entry]:
-        """Every meaning of these kinds."""
-        return [entry for group in self._chinese.values() for entry in group if entry.kind in kinds]
+    def named(self, kinds: frozenset[str]) -> Iterator[tuple[str, Entry]]:
+        """Every Chinese word with each of its meanings of these kinds."""
+        return ((word, each) for word, group in self._chinese.items() for each in group if each.kind in kinds)
 
     def meanings(self, chinese: str) -> tuple[Entry, ...]:
         """What a Chinese word may mean."""
