@@ -1,8 +1,14 @@
-"""The ways by which people ask: the core itself, the page, Telegram and Discord, each on loopback."""
+"""The ways by which people ask: the core itself, the page, Telegram and Discord, each on loopback.
+
+Telegram and Discord run in a process of their own, `lab.load.services`, and so do the people who use them.
+"""
 
 import asyncio
 import itertools
+import json
+import sys
 import time
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,19 +17,15 @@ from typing import Any, Protocol
 import aiohttp
 
 from adapters.discord import DiscordPlatform
-from adapters.discord import address as discord_address
 from adapters.telegram import TelegramPlatform
-from adapters.telegram import address as telegram_address
 from adapters.web import WebPlatform
 from bot.core import Core
+from bot.platform import Platform
 from bot.replies.replies import Replies
-from bot.setup.config import DiscordConfig, WebConfig
+from bot.setup.config import DiscordConfig, TelegramConfig, WebConfig
 from bot.types import Action, Address, Display, Params, Reply, Request, User, Verb
-from tests.adapters.discord import people as discord_people
-from tests.adapters.discord import rest as discord_rest
-from tests.adapters.telegram import harness as telegram_harness
-from tests.adapters.telegram import server as telegram_server
 
+ROOT = Path(__file__).parents[2]
 HURRY = 50.0
 """How many times faster than by the clock everything waits that waits for a platform."""
 STEPS = 2
@@ -144,89 +146,33 @@ class Page:
             return await answer.json()
 
 
-class Telegram:
-    """Writes to the bot in private chats on a small Telegram."""
+class Service:
+    """Has people of another process use the chat service there, with `platform` on it."""
 
-    def __init__(self, server: telegram_server.Telegram, replies: Replies, people: Sequence[str]) -> None:
-        config = telegram_harness.config(server)
-        self.platform = TelegramPlatform(config, replies, clock=hurried_clock, sleep=hurried)
-        self._server = server
-        self._people: dict[str, dict[str, Any]] = {
-            name: {"id": 1000 + at, "is_bot": False, "first_name": name, "language_code": "en"}
-            for at, name in enumerate(people)
-        }
-        server.spec = None  # what it checks is tested elsewhere, and costs more than the bot
-        server.chats.people = {person["id"] for person in self._people.values()}
+    def __init__(self, platform: Platform, session: aiohttp.ClientSession) -> None:
+        self.platform = platform
+        self._session = session
 
     async def serve(self, core: Core) -> None:
         await self.platform.run(core)
 
     async def ready(self) -> None:
-        await self._server.until(lambda: self._server.offsets)
+        await self._call("ready")
 
     async def ask(self, person: str, prompt: str, count: int) -> None:
-        await self._server.chats.says(typed(prompt, count), self._people[person])
+        await self._call("ask", person, prompt, count)
 
     async def press(self, person: str, verb: Verb, job: int, address: Address) -> None:
-        message, action = self._message(address), Action(verb, job).pack()
-        rows = message.get("reply_markup", {}).get("inline_keyboard", [])
-        if any(button.get("callback_data") == action for row in rows for button in row):
-            await self._server.chats.presses(message, action, self._people[person])
+        await self._call("press", person, verb, job, address.place)
 
     async def left_with(self, person: str, job: int, address: Address) -> int | None:
-        message = self._message(address)
-        chats = self._server.chats
-        for shown in message.get("photo", ()):
-            chats.files.pop(shown["file_id"], None)
-        del chats.messages[message["chat"]["id"], message["message_id"]]
-        self._server.calls.clear()
-        return len(message.get("photo", ()))
+        return await self._call("left_with", address.place)
 
-    def _message(self, address: Address) -> Any:
-        place = telegram_address.read(address)
-        assert place.message is not None
-        return self._server.chats.messages[place.chat, place.message]
-
-
-class Discord:
-    """Uses slash commands and buttons in one channel of a small Discord."""
-
-    def __init__(
-        self, discord: discord_rest.Discord, folder: Path, replies: Replies, people: Sequence[str]
-    ) -> None:
-        settings = DiscordConfig(
-            discord_rest.TOKEN, api_base=discord.api_base, gateway_url=discord.gateway_url
-        )
-        self.platform = DiscordPlatform(settings, folder, replies, time.time, hurried)
-        self._discord = discord
-        discord.checked = False
-        discord.world.deadline = 60.0  # this machine plays everybody's part
-        self._people = {name: discord_people.Chat(discord, name) for name in people}
-
-    async def serve(self, core: Core) -> None:
-        await self.platform.run(core)
-
-    async def ready(self) -> None:
-        await self._discord.world.until(lambda: self._discord.gateway.ready(1))
-
-    async def ask(self, person: str, prompt: str, count: int) -> None:
-        await self._people[person].slash("imagine", prompt=prompt, count=count, steps=STEPS)
-
-    async def press(self, person: str, verb: Verb, job: int, address: Address) -> None:
-        message = self._message(address)
-        if any(each.split(":")[1] == verb for each in message.custom_ids):
-            await self._people[person].press(message, verb)
-
-    async def left_with(self, person: str, job: int, address: Address) -> int | None:
-        world, message = self._discord.world, self._message(address)
-        for attached in message.body["attachments"]:
-            world.files.pop(attached["id"], None)
-        del world.messages[message.id]
-        world.calls.clear()
-        return len(message.files)
-
-    def _message(self, address: Address) -> Any:
-        return self._discord.world.messages[discord_address.read(address).message]
+    async def _call(self, verb: str, *values: str | int) -> int | None:
+        async with self._session.post(f"/{self.platform.name}/{verb}", json=values) as answer:
+            assert answer.ok, await answer.text()
+            found: int | None = await answer.json()
+            return found
 
 
 @asynccontextmanager
@@ -234,12 +180,28 @@ async def opened(
     names: Sequence[str], folder: Path, replies: Replies, people: Sequence[str]
 ) -> AsyncIterator[list[Way]]:
     """Yield the ways of these names, their services running; `people` are all who will ask."""
-    async with telegram_server.telegram() as telegram, discord_rest.running() as discord:
-        made: dict[str, Way] = {"core": Direct()}
-        if "web" in names:
-            made["web"] = Page(folder, replies, people)
-        if "telegram" in names:
-            made["telegram"] = Telegram(telegram, replies, people)
-        if "discord" in names:
-            made["discord"] = Discord(discord, folder, replies, people)
+    made: dict[str, Way] = {"core": Direct()}
+    if "web" in names:
+        made["web"] = Page(folder, replies, people)
+    if made.keys() >= set(names):
         yield [made[name] for name in names]
+        return
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "lab.load.services", stdin=PIPE, stdout=PIPE, cwd=ROOT
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    try:
+        child.stdin.write(json.dumps(people).encode() + b"\n")
+        found = json.loads(await child.stdout.readline())
+        # The default pool is smaller than the crowd.
+        async with aiohttp.ClientSession(found["url"], connector=aiohttp.TCPConnector(limit=0)) as session:
+            telegram, discord = TelegramConfig(**found["telegram"]), DiscordConfig(**found["discord"])
+            made["telegram"] = Service(
+                TelegramPlatform(telegram, replies, clock=hurried_clock, sleep=hurried), session
+            )
+            made["discord"] = Service(DiscordPlatform(discord, folder, replies, time.time, hurried), session)
+            yield [made[name] for name in names]
+    finally:
+        child.stdin.close()
+        await child.wait()
