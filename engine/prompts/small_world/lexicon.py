@@ -74,6 +74,7 @@ class Word:
 
 UNKNOWN = Word("unknown")
 PUNCTUATION = Word("punctuation")
+THING = Word("other")
 PART = Word("modifier", "part")
 """What only says of which kind another thing is."""
 
@@ -107,7 +108,7 @@ class Lexicon:
     def add(self, text: str, word: Word) -> None:
         """Make `text` mean `word`; the first meaning of a text stays, but for a thing without a key."""
         tokens = tuple(self.tokens(text))
-        if self._words.maps[0].get(tokens, Word("other")) == Word("other"):
+        if self._words.maps[0].get(tokens) in (None, THING):
             self._words[tokens] = word
             self._most = max(self._most, len(tokens))
 
@@ -160,12 +161,12 @@ class Lexicon:
         tokens = [match[0] for match in found]
         cut = self._inside_words(folded)
         inner = {at for at, match in enumerate(found) if match.start() in cut}
-        joined = {at for at, match in enumerate(found) if JOINED.match(folded, match.start())}
         start = 0
         unknown: list[str] = []
         while start < len(tokens):
             end, word = self._longest(tokens, start, inner)
-            if (word is None and not _is_punctuation(tokens[start])) or (unknown and start in joined):
+            is_joined = unknown and JOINED.match(folded, found[start].start())
+            if is_joined or (word is None and not _is_punctuation(tokens[start])):
                 unknown += tokens[start:end]
             else:
                 if unknown:
@@ -233,7 +234,7 @@ def _lexicon(world: World | None, language: str) -> Lexicon:
         for key, groups in data[section].items():
             known = world is None or key in getattr(world, section)
             for english, texts in groups.items():
-                word = Word(kind, key, english.lstrip("~"), english[0] != "~") if known else Word("other")
+                word = Word(kind, key, english.lstrip("~"), english[0] != "~") if known else THING
                 _add_texts(words, texts, word)
     for name, listed in data["words"].items():
         for text in listed:
@@ -271,12 +272,13 @@ def _add_other_languages(lexicon: Lexicon, english: Lexicon, language: str = "")
         found = [item.word for item in english.items(thing)]
         is_known = len(found) == 1 and found[0].kind in {"subject", "colour"}
         word = found[0] if is_known else Word("other", thing)
+        foreign = replace(word, foreign=True)
         for name in others:
             known = english.get(name) if language else None
             is_grammar = known is not None and known.kind not in {*NAMING, "colour"}
             if not is_grammar and (is_known or not RUN.fullmatch(name)):
                 is_foreign = name[0].isalpha() and not SYLLABLE.match(name)
-                lexicon.add(name, replace(word, foreign=is_foreign))
+                lexicon.add(name, foreign if is_foreign else word)
 
 
 @cache
@@ -348,6 +350,7 @@ def _join(tokens: Sequence[str]) -> str:
 
 
 def _folded(text: str) -> str:
-    folded = unicodedata.normalize("NFKC", text).casefold().translate(simplified_forms())
-    folded = SPACED.sub("，", folded.replace("-", " ").replace("’", "'"))
-    return REPEATED.sub(r"\1", folded)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).translate(simplified_forms())
+        text = SPACED.sub("，", text.replace("-", " ").replace("’", "'"))
+    return REPEATED.sub(r"\1", text.casefold().replace("-", " "))
