@@ -2,7 +2,9 @@
 
 import asyncio
 import ssl
+import sys
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import httpx
@@ -20,6 +22,9 @@ class CancellableHttp(HTTPXRequest):
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **{"httpx_kwargs": {"verify": _trust(), "trust_env": False}, **settings})
         self._calls: set[asyncio.Task[tuple[int, bytes]]] = set()
+        if find_spec("sniffio") is None:
+            # httpcore asks for it thrice a call, and each time Python would look through its folders again.
+            sys.modules["sniffio"] = None  # type: ignore[assignment]
 
     async def do_request(self, *args: Any, **options: Any) -> tuple[int, bytes]:
         """Call Telegram; raises NetworkError where `shutdown` ends the call."""
