@@ -7,7 +7,7 @@ from functools import cache
 from engine.prompts.data import HAN, phrases, words
 from engine.prompts.text.clean import QUOTED
 from engine.prompts.translate.certain import certain
-from engine.prompts.translate.lexicon import MODIFIERS, NAMES, Entry, bilingual_lexicon
+from engine.prompts.translate.lexicon import MODIFIERS, NAMES, Entry, bilingual_lexicon, nouns
 
 KINDS = {
     "people": "people", "person": "people", "animal": "animals", "plant": "nature", "nature": "nature",
@@ -57,15 +57,13 @@ def sole_subject(prompt: str) -> Entry | None:
     plain = _phrases().sub(" ", QUOTED.sub(" ☐ ", prompt).casefold())
     if HAN.search(plain):
         return _sole([(token.text, token.entries) for token in certain(bilingual_lexicon().segment(plain))])
-    words, lexicon = re.findall(r"[^\W_]+(?:['’-][^\W_]+)*|[^\s,.!]", plain), bilingual_lexicon()
-    pieces, at = list[tuple[str, tuple[Entry, ...]]](), 0
-    while at < len(words):
-        sizes = (size for size in (4, 3, 2, 1) if lexicon.thing(" ".join(words[at : at + size])))
-        size = next(sizes, 1) if words[at] not in _describing() else 1
-        thing = lexicon.thing(" ".join(words[at : at + size]))
-        pieces.append((words[at], (thing,) if thing and words[at] not in _describing() else ()))
-        at += size
-    return _sole(pieces)
+    words = re.findall(r"[^\W_]+(?:['’-][^\W_]+)*|[^\s,.!]", plain)
+    return _sole([(words[at], (thing,) if thing else ()) for at, _, thing in nouns(words, _undescribed)])
+
+
+def _undescribed(name: str) -> Entry | None:
+    """The noun that an English name stands for, where it begins with no word that describes one."""
+    return None if name.partition(" ")[0] in _describing() else bilingual_lexicon().thing(name)
 
 
 def _sole(pieces: Sequence[tuple[str, tuple[Entry, ...]]]) -> Entry | None:

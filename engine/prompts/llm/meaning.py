@@ -19,6 +19,7 @@ from engine.prompts.translate.lexicon import (
     Entry,
     Token,
     bilingual_lexicon,
+    nouns,
     plural,
     singulars,
 )
@@ -329,36 +330,34 @@ def _english(clause: str, refused: list[Mention]) -> list[Mention]:
     """The things of an English clause up to what it refuses, which is added to `refused`."""
     words = WORD.findall(TAGGED.sub(" ", clause))
     mentions: list[Mention] = []
-    at = end = 0
-    while at < len(words):
+    last = 0
+    for at, end, entry in nouns(words, _thing):
         if words[at].casefold() in REFUSING:
             refused.extend(_english(" ".join(words[at + 1 :]), []))
             break
-        size, entry = _longest(words, at)
         if entry is None or (words[at].casefold() in VALUES and words[at + 1 : at + 2] == ["of"]):
             if _is_unknown_name(words, at):
                 mentions.append(Mention(words[at], NAME, frozenset({words[at]})))
             following = words[at + 1].casefold() if at + 1 < len(words) else "and"
             if mentions and following in ENDS and (said := _colours([words[at].casefold()])):
                 _say(mentions, frozenset(said), words[:at])
-            phrase = _before(words[max(end, at - 1) : at])
+            phrase = _before(words[max(last, at - 1) : at])
             is_counted = phrase.count > 1 and words[at].endswith("s")
             if (is_counted or phrase.colours) and not _is_grammar(words[at].casefold()):
                 names = frozenset(singulars(words[at].casefold()))
                 mentions.append(Mention(words[at], UNKNOWN, names, phrase.count, frozenset(phrase.colours)))
-            at += 1
             continue
-        phrase = _before(words[max(end, at - NEAR) : at])
-        mention = _mention(" ".join(words[at : at + size]), entry, phrase)
+        phrase = _before(words[max(last, at - NEAR) : at])
+        mention = _mention(" ".join(words[at:end]), entry, phrase)
         if entry.kind not in BEINGS and mention.colours and WORN.search(" ".join(words[:at])):
             owner = next((i for i in range(len(mentions) - 1, -1, -1) if mentions[i].is_being), None)
             if owner is not None:
                 mentions[owner] = replace(mentions[owner], worn=mentions[owner].worn | mention.colours)
-        if at == end and mentions:
+        if at == last and mentions:
             # Two nouns side by side name one thing: a city street, a robot gardener.
             mention = replace(mention, names=mention.names | mentions.pop().names)
         mentions.append(mention)
-        at = end = at + size
+        last = end
     return mentions
 
 
@@ -381,16 +380,11 @@ def _is_unknown_name(words: Sequence[str], at: int) -> bool:
     return words[at].istitle() and len(words[at]) > 2 and not is_first and words[at].casefold() not in ENDS
 
 
-def _longest(words: Sequence[str], at: int) -> tuple[int, Entry | None]:
-    for size in (4, 3, 2, 1):
-        name = " ".join(words[at : at + size])
-        if at + size <= len(words) and (entry := _thing(name)):
-            return size, entry
-    return 1, None
-
-
 def _thing(name: str) -> Entry | None:
     """What a name means; one in small letters is no proper name: a horse is not White Dragon Horse."""
+    first, _, rest = name.casefold().partition(" ")
+    if first in VALUES and rest.startswith("of "):
+        return None
     entry = bilingual_lexicon().thing(name.casefold())
     is_proper = entry is not None and entry.english.removeprefix("the ")[:1].isupper() and name[:1].islower()
     return None if is_proper else entry

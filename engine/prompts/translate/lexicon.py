@@ -1,7 +1,7 @@
 """The bilingual lexicon: 3,500 things, looks, doings and names in English and Chinese, and segmentation."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -93,15 +93,7 @@ class BilingualLexicon:
     def things(self, english: str) -> Iterator[Entry]:
         """The nouns of an English text in order, the longest names first."""
         words = re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", english.casefold())
-        at = 0
-        while at < len(words):
-            for size in (4, 3, 2, 1):
-                entry = self.thing(" ".join(words[at : at + size])) if at + size <= len(words) else None
-                if entry:
-                    yield entry
-                    at += size - 1
-                    break
-            at += 1
+        return (entry for _, _, entry in nouns(words, self.thing) if entry)
 
     def segment(self, text: str) -> list[Token]:
         """Cut `text` into its most likely words; Latin words, quotes and marks are pieces of their own."""
@@ -179,6 +171,18 @@ def bilingual_lexicon() -> BilingualLexicon:
             for role, lines in lists.items():
                 _add(words, kind if role == "words" else role, lines)
     return BilingualLexicon({chinese: tuple(dict.fromkeys(entries)) for chinese, entries in words.items()})
+
+
+def nouns(
+    words: Sequence[str], known: Callable[[str], Entry | None]
+) -> Iterator[tuple[int, int, Entry | None]]:
+    """Where each noun of these English words begins and ends, longest names first; None for other words."""
+    at = 0
+    while at < len(words):
+        names = ((end, " ".join(words[at:end])) for end in range(min(at + 4, len(words)), at, -1))
+        end, entry = next(((end, entry) for end, name in names if (entry := known(name))), (at + 1, None))
+        yield at, end, entry
+        at = end
 
 
 def number(numerals: str) -> str:
