@@ -6,16 +6,15 @@ A word that no dictionary has (`機娘`, `原神`) falls apart into characters t
 from collections.abc import Sequence, Set
 
 from engine.prompts.data import HAN, words
-from engine.prompts.translate.english import BEINGS, CARRYING, ENCLOSING, EXISTING
+from engine.prompts.translate.english import BEINGS, ENCLOSING
 from engine.prompts.translate.lexicon import MODIFIERS, NOUNS, NUMERALS, Entry, Token
 
 SILENT = frozenset({"skip", "vague", "locative", "and", "preposition"})
 GRAMMAR = frozenset(
     {"measure", "locative", "where", "number", "preposition", "and", "skip", "negator", "time"}
 )
-ACTING = BEINGS | {"machine", "object", "clothing"}
 EDGE = Token(" ")
-SOLID = NOUNS - {"nature", "weather", "light", "saying", "interior"}
+SOLID = NOUNS - {"nature", "weather", "light", "saying", "interior", "food"}
 ALSO = {"person": ("people",), "parked": ("perched", "moored"), "child": ("children",)}
 
 
@@ -57,18 +56,19 @@ def _is_plain_pair(first: Token, second: Token) -> bool:
 def _with_neighbours(tokens: Sequence[Token], apart: Set[int]) -> Set[int]:
     """The unknown words with what belongs to them: what stands before one, what is not certain behind one."""
     unknown = set(apart)
+    if apart:
+        unknown |= {at for at, token in enumerate(tokens) if _is_part(token) and not _is_led(tokens[:at])}
     for at in reversed(range(len(tokens) - 1)):
-        token, before = tokens[at], tokens[at - 1] if at else EDGE
-        is_counted = token.of(NOUNS) and (before.is_a("measure", "number") or before.text == "的")
+        token = tokens[at]
+        is_counted = token.of(NOUNS) and _is_led(tokens[:at])
         is_kept = token.is_a("people", "person") or (is_counted and not _is_thing(tokens[at + 1].text))
         if at + 1 in unknown and not (tokens[at + 1].is_a("doing") or is_kept) and _is_leading(token):
             unknown.add(at)
     for at in range(1, len(tokens)):
         following = tokens[at + 1] if at + 1 < len(tokens) else EDGE
         is_counting = tokens[at].is_a("number") and following.is_a("measure")
-        is_object = following.text == "的" and tokens[at].of(NOUNS)
         ahead = at - 2 if tokens[at - 1].text in words("aspect") else at - 1
-        if ahead in unknown and not is_counting and (is_object or _is_loose(tokens[at])):
+        if ahead in unknown and tokens[ahead].text[-1] != "的" and not is_counting and _is_loose(tokens[at]):
             unknown.add(at)
     return unknown
 
@@ -88,17 +88,18 @@ def _checked(tokens: Sequence[Token], at: int) -> Token:
     kinds = {entry.kind for entry in token.entries}
     is_last, is_number = following.text in {" ", "的"}, set(token.text) <= set(NUMERALS)
     has_object = following.of(NOUNS) is not None and not following.is_a(*GRAMMAR)
-    is_active = doing not in EXISTING | CARRYING and token.text[-1] == "着"
     is_part_next = _is_part(following) and following.of(NOUNS)
     is_odd = (
         (doing in words("alone") and has_object)
         or (doing and is_part_next and len(token.text) > 1 and token.text[-1] not in words("done"))
-        or (has_object and _is_participle(doing) and not _is_placed(tokens[: at + 1]))
+        or (has_object and _is_participle(doing) and not any(each.is_a("locative") for each in tokens[:at]))
         or (token.text in {"上", "下"} and before.of(BEINGS) and following.of(NOUNS))
         or (kinds <= NOUNS and following.text in words("aspect"))
+        or (_is_being(token) and (_is_being(before) or _is_being(following)))
+        or (kinds == {"skip"} and token.text != "的" and before.of(NOUNS) and following.of(NOUNS))
         or (kinds == {"skip"} and len(token.text) > 1 and before.text == "的" and following is EDGE)
         or (doing.endswith("ing") and any(each.text == "被" for each in tokens[:at]))
-        or (is_active and has_object and before.of(ENCLOSING))
+        or (token.text[-1] == "着" and has_object and before.of(ENCLOSING))
         or (is_number and following.of(NOUNS - {"people"}) and not following.is_a("measure"))
         or (is_last and len(token.text + before.text) == 2 and token.is_a("quality") and before.entries)
         or (token.is_a("and") and before.is_a(*MODIFIERS) and not before.of(NOUNS))
@@ -106,9 +107,21 @@ def _checked(tokens: Sequence[Token], at: int) -> Token:
     return Token(token.text) if is_odd else token
 
 
-def _is_placed(tokens: Sequence[Token]) -> bool:
-    """Whether a clause has said where before its last word, or that word ends with 在."""
-    return tokens[-1].text[-1] == "在" or any(token.is_a("locative") for token in tokens[:-1])
+def _is_being(token: Token) -> bool:
+    """Whether a word is a being, no title or part: of two in a row the first may describe the second."""
+    entry = token.of(NOUNS)
+    return (
+        entry is not None
+        and entry.kind in BEINGS
+        and not {entry.english, entry.english.rpartition(" ")[2]} & (words("titles") | words("parts"))
+    )
+
+
+def _is_led(before: Sequence[Token]) -> bool:
+    """Whether what stands before a word tells that it is a word of its own: a count, 的 or a preposition."""
+    return bool(before) and (
+        before[-1].text[-1] == "的" or before[-1].is_a("measure", "number", "preposition")
+    )
 
 
 def _is_participle(doing: str) -> bool:
@@ -127,7 +140,7 @@ def _is_thing(text: str) -> bool:
 def _is_leading(token: Token) -> bool:
     """Whether a word belongs to what follows it: in Chinese the last of several nouns is the thing."""
     is_lone = any(entry.english in words("alone") for entry in token.entries)
-    grammar = GRAMMAR - ({"time"} if len(token.text) == 1 else set())
+    grammar = GRAMMAR - ({"time", "locative"} if len(token.text) == 1 else {"time"})
     return _is_han(token) and not token.is_a(*grammar) and not is_lone
 
 
@@ -189,8 +202,8 @@ def _is_silent(tokens: Sequence[Token], at: int) -> bool:
 
 
 def _is_in(token: Token, text: str) -> bool:
-    wordings = {
-        word for entry in token.entries for name in (entry.english, *entry.others) for word in name.split()
-    }
+    names = (name for entry in token.entries for name in (entry.english, *entry.others))
+    sayings = {entry.english for entry in token.entries if entry.kind == "saying"}
+    wordings = sayings or {word for name in names for word in name.split()}
     wordings |= {also for word in wordings for also in ALSO.get(word, ())}
     return token.text == "一" or any(word.casefold()[: max(3, len(word) - 2)] in text for word in wordings)

@@ -63,11 +63,7 @@ class Clause:
         self.left_out += [unit.entry.english if unit.entry else unit.text for unit in counts]
         units = [unit for unit in self.phrase.units if unit not in counts]
         if self.left_out:
-            units = [unit for unit in units if unit.kind not in {"modifier", "preposition"}]
-            is_said = self.parts or any(
-                unit.kind in {"thing", "place", "quote", "attribute"} for unit in units
-            )
-            units = units if is_said else []
+            units = [unit for unit in units if unit.kind in {"thing", "place", "quote", "attribute"}]
         text = sentence(units)
         if text := text.removeprefix("of ").removeprefix("with ") if self.left_out else text:
             self.parts.append(text)

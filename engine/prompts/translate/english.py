@@ -80,12 +80,12 @@ def listed(first: Unit, second: Unit) -> Unit:
 
 
 def compound(first: Unit, second: Unit) -> Unit:
-    """Two nouns in a row: beings stand together, anything else describes what follows."""
+    """Two nouns in a row: the first describes the second, or is a part of its body: 短发女孩."""
     one, two = first.entry, second.entry
     if one is None or two is None or {"saying", "several"} & {one.kind, two.kind}:
         return several(first.english, ", ", second.english)
-    if one.kind in BEINGS and two.kind in BEINGS and two.english not in words("titles"):
-        return several(first.english, " and ", second.english)
+    if two.kind in BEINGS and first.text.rpartition(" ")[2] in words("parts"):
+        return replace(second, after=f"with {first.english} {second.after}".strip())
     if one.kind == two.kind == "clothing" or one.english == two.english:
         return several(first.english, ", ", second.english)
     is_singular = one.mass and bool(one.others) and one.english.startswith(one.others[0][:4])
@@ -108,8 +108,9 @@ def owned(thing: Unit) -> Unit:
         return Unit("attribute", placed("in", thing))
     if thing.text.endswith(" shape"):
         return Unit("modifier", f"{thing.text.removesuffix(' shape')}-shaped")
-    is_part = bool(thing.before or thing.count not in {"", "one"})
-    return Unit("attribute", f"{'with' if is_part else 'of'} {thing.english}")
+    if thing.before or thing.count not in {"", "one"}:
+        return Unit("attribute", f"with {thing.english}")
+    return Unit("attribute", f"of {thing.english}", entry=thing.entry)
 
 
 def placed(preposition: str, thing: Unit) -> str:
@@ -179,18 +180,18 @@ class _Segment:
             places = [placed("in", self.subjects[len(subjects) - 1]), *places]
             subjects.pop()
         if self.doing in EXISTING and objects and places and not subjects:
-            return " ".join([*objects, self.doing, *places])
+            return " ".join([*objects, self._fitting(self.objects[-1:]), *places])
         if self.doing in CARRYING and places and not subjects:
             carrier = places.pop(0).removeprefix("on ").removeprefix("in ")
             return " ".join([carrier, self.doing, *objects, *places])
         if places and self.doing.rpartition(" ")[2] in {"over", "spanning"}:
             places[0] = places[0].removeprefix("on ").removeprefix("over ")
         who, what = ", ".join(subjects), ", ".join(objects).replace(", with the words", " with the words")
-        return " ".join(part for part in (who, self._fitting(), what, *places) if part)
+        return " ".join(part for part in (who, self._fitting(self.subjects[-1:]), what, *places) if part)
 
-    def _fitting(self) -> str:
+    def _fitting(self, subjects: Sequence[Unit]) -> str:
         """The doing as its subject does it: a car is parked, a boat moored, a bird perched."""
-        subject = self.subjects[-1] if self.subjects else None
+        subject = subjects[0] if subjects else None
         if self.doing != "parked" or subject is None or subject.entry is None:
             return self.doing
         if subject.entry.kind == "animal":

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from engine.prompts.data import words
 from engine.prompts.translate.english import (
     BEINGS,
     ENCLOSING,
@@ -17,6 +18,7 @@ from engine.prompts.translate.english import (
 from engine.prompts.translate.lexicon import Entry, plural
 
 STANDING_BEFORE = frozenset({"modifier", "attribute", "count", "container"})
+LOOSE = frozenset({"object", "food", "clothing", "machine", "plant", "saying"})
 GIVING_WAY = frozenset({"in", "from", "to", "toward", "along", "through"})
 
 
@@ -42,7 +44,7 @@ class Phrase:
             unit = self.units.pop()
             if unit.kind == "modifier" and not thing.before.startswith(unit.text):
                 thing = replace(thing, before=f"{unit.text} {thing.before}".strip())
-            elif unit.kind == "attribute":
+            elif unit.kind == "attribute" and _is_certain(unit, entry):
                 thing = replace(thing, after=f"{thing.after} {unit.text}".strip())
                 if unit.before and entry.kind in ENCLOSING:
                     self.units.append(Unit("preposition", unit.before))
@@ -132,10 +134,15 @@ class Phrase:
         if len(tail) == 1 and tail[0].kind == "thing":
             self.units.append(owned(tail[0]))
             return
-        has_subject = tail[0].kind == "thing" and any(unit.kind == "doing" for unit in tail)
-        text = f"{'with ' if has_subject else ''}{sentence(tail)}"
-        is_in = len(tail) == 1 and tail[0].kind == "place" and preposition == "in"
-        self.units.append(Unit("attribute", text, before=preposition if is_in else ""))
+        if tail[0].kind != "thing":
+            is_in = len(tail) == 1 and tail[0].kind == "place" and preposition == "in"
+            self.units.append(Unit("attribute", sentence(tail), before=preposition if is_in else ""))
+
+
+def _is_certain(attribute: Unit, entry: Entry) -> bool:
+    """Whether a thing is of another, not made of it, like it or called so, which Chinese does not tell."""
+    is_loose = attribute.entry is not None and attribute.entry.kind in LOOSE
+    return not is_loose or entry.kind == "frame" or entry.english in words("carriers")
 
 
 def _contained(container: str, thing: Unit, entry: Entry) -> Unit:
