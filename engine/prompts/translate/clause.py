@@ -104,7 +104,7 @@ class Clause:
             if is_unit or (following is not None and following.text != "的"):
                 return measure
         locative = kinds.pop("locative", None)
-        if locative and last == "modifier":
+        if locative:
             self.phrase.settle_material()
             last = self.phrase.last
         if locative and (
@@ -116,8 +116,6 @@ class Clause:
             return kinds["doing" if following is not None and following.of(THINGS) else "camera"]
         if "time" in kinds and thing:
             return thing if last == "attribute" and following is None else kinds["time"]
-        if following is not None and following.text in {"着", "了", "在"} and "doing" in kinds:
-            return kinds["doing"]
         is_named = last in STANDING_BEFORE and (following is None or not following.is_quote)
         if following is not None and following.text == "的" and MODIFIERS & kinds.keys():
             kinds.pop("skip", None)

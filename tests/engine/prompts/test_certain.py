@@ -60,6 +60,9 @@ PARTS = [
     ("下头男和辣妹", "下头男和辣妹"),
     ("皮卡丘放十万伏特", "Pikachu"),
     ("藤椒鸡腿", "藤椒鸡腿"),
+    ("老婆饼", "老婆饼"),
+    ("夫妻肺片", "夫妻肺片"),
+    ("叫小美的女孩在图书馆", "a girl in a library"),
 ]
 """What a model that reads no Chinese gets: nothing where a known word may be part of an unknown one."""
 CERTAIN = [
