@@ -214,6 +214,11 @@ class ModelProfile:
         """The shortest side in pixels that is still worth drawing."""
         return max(4 * GRID, (self.composes or self.base_size) // 4 // GRID * GRID)
 
+    @property
+    def drawn_side(self) -> int:
+        """The side in pixels of the square that its usual picture is drawn at, before it is enlarged."""
+        return min(self.base_size, self.composes or self.base_size)
+
     def sized(self, ratio: float) -> tuple[int, int]:
         """Return the size of a ratio with the native area, or the largest that fits the longest side.
 

@@ -15,7 +15,7 @@ import tempfile
 import zlib
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -88,7 +88,7 @@ class PictureFolder:
         try:
             await asyncio.shield(writing)
         except asyncio.CancelledError:
-            writing.add_done_callback(lambda _: path.unlink(missing_ok=True))
+            writing.add_done_callback(partial(_undo, path))
             raise
         return name
 
@@ -294,6 +294,13 @@ def _write(path: Path, data: bytes) -> None:
     except OSError:
         part.unlink(missing_ok=True)
         raise
+
+
+def _undo(path: Path, writing: "asyncio.Future[None]") -> None:
+    """Remove what was written for nobody, where the disk lets it go."""
+    if not writing.cancelled() and writing.exception() is None:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def _remove(paths: Iterable[Path]) -> None:

@@ -52,7 +52,7 @@ def _planned(facts: Facts, settings: EngineSettings) -> dict[str, Any]:
     model, device = settings.model, settings.device
     try:
         described = profile(model, base=settings.base)
-        side = described.base_size
+        side = described.drawn_side
         measured = _sizes(settings)
         if measured is None:
             return {"model": described.name} | _defaults(described)

@@ -51,7 +51,7 @@ def main() -> None:
     args = _arguments()
     pipeline = loaded(args.weights)
     judge = _judge(args)
-    side = args.side or pipeline.components.profile.composes
+    side = args.side or pipeline.components.profile.drawn_side
     manner = Manner(side, side)
     is_enough = True
     every: list[tuple[NDArray[np.uint8], Scene]] = []

@@ -55,7 +55,7 @@ async def _main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     args = parser.parse_args()
     settings = EngineSettings(model=args.weights, threads=args.threads)
-    async for line in costs(settings, args.side or profile("embedded").composes, args.pictures):
+    async for line in costs(settings, args.side or profile("embedded").drawn_side, args.pictures):
         print(line, flush=True)
 
 

@@ -45,7 +45,7 @@ def understood(pipeline: ZImagePipeline, judge: Judge, kind: str, way: str, coun
         optimizer.prepare(Generate(KINDS[kind](scene, rng), optimize=optimized, enhance=enhanced)).used
         for scene in scenes
     ]
-    side = profile("embedded").composes
+    side = profile("embedded").drawn_side
     pictures = draw(pipeline, prompts, [SEED + i for i in range(count)], Manner(side, side))
     found = adherence(judge, pictures, scenes)
     return float(np.mean([found[name] for name in ALWAYS]))

@@ -65,7 +65,7 @@ class BotHarness:
         self.store = store
         self.engine = engine
         self.platform = platform
-        self.time = 1000.0
+        self.time = self._latest = 1000.0
         self.sleeps = 0
         self.replies = Replies(settings.profile)
         self._unit = picture_cost(settings.profile, settings.defaults.steps)
@@ -79,11 +79,15 @@ class BotHarness:
             settings=settings,
             platforms={platform.name: platform},
             now=lambda: self.time,
-            clock=lambda: self.time,
+            clock=self._monotonic,
             sleep=self._sleep,
         )
         self._events = 0
         self._running: asyncio.Task[None] | None = None
+
+    def _monotonic(self) -> float:
+        self._latest = max(self._latest, self.time)
+        return self._latest
 
     async def _sleep(self, seconds: float) -> None:
         self.sleeps += 1

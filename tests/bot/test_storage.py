@@ -147,6 +147,34 @@ async def test_a_job_cancelled_while_its_picture_is_written_leaves_no_file(
     assert names(tmp_path, "pictures/*.*") == []
 
 
+@pytest.mark.parametrize("is_written", [True, False])
+async def test_a_picture_for_nobody_on_a_disk_that_is_read_only_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, is_written: bool
+) -> None:
+    writing, go_on, loop = asyncio.Event(), threading.Event(), asyncio.get_running_loop()
+
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    def slow(*_: object) -> None:
+        loop.call_soon_threadsafe(writing.set)
+        go_on.wait()
+        if not is_written:
+            read_only()
+
+    monkeypatch.setattr("bot.storage.pictures._write", slow)
+    monkeypatch.setattr(Path, "unlink", read_only)
+    task = asyncio.create_task(PictureFolder(tmp_path).write(1, 0, b""))
+    await writing.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    left = [task for task in asyncio.all_tasks() if "to_thread" in repr(task.get_coro())]
+    go_on.set()
+    await asyncio.gather(*left, return_exceptions=True)
+    await asyncio.sleep(0)
+    assert caplog.messages == []
+
+
 async def test_an_input_in_a_folder_that_can_only_be_read_is_drawn_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -106,7 +106,7 @@ def _writer(settings: EngineSettings, components: Components, plan: Plan) -> Wri
 def planned(settings: EngineSettings, files: ModelFiles) -> Plan:
     """Return how a model is to be laid out on the device there is now."""
     choose_device(settings.device)
-    side = profile(settings.model, base=settings.base).base_size
+    side = profile(settings.model, base=settings.base).drawn_side
     request = PlanRequest(side, side, settings.dtype, settings.weights)
     return choose_largest(probe(settings.device), sizes.read(files), request)
 
