@@ -237,6 +237,8 @@ class Town:
             return "stuck"
         if row["removed"]:
             return "delivered"
+        if row["error"] == "refused" and row["lacking"]:
+            return "gone"  # what it was to be made of was deleted meanwhile
         if row["state"] != "delivered":
             return "failed" if row["state"] == "failed" else "cancelled"
         seen = await self._pictures(ask, row)

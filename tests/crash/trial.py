@@ -21,7 +21,8 @@ from tests.crash.house import House, house
 from tests.crash.people import ENDED, PEOPLE, Ask, Town
 from tests.engine.cluster.fleet import BINARY, serving
 
-JOBS = "SELECT *, (SELECT count(*) FROM pictures WHERE job = jobs.id AND deleted) AS removed FROM jobs"
+JOBS = """SELECT *, (SELECT count(*) FROM pictures WHERE job = jobs.id AND deleted) AS removed,
+    (SELECT count(*) FROM pictures WHERE job = jobs.parent AND deleted) AS lacking FROM jobs"""
 DISK = "12m"
 SLEEPING = "tests.crash.model:load"
 REAL = "engine.models.registry:load"
