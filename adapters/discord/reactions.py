@@ -12,6 +12,7 @@ import discord
 
 from adapters.discord import buttons
 from adapters.discord.address import UPLOAD_LIMIT, Place, read
+from adapters.discord.faults import FAULTS
 from adapters.discord.people import channel_of, near, of_reaction
 from adapters.discord.render import look
 from bot.core import Core
@@ -92,6 +93,9 @@ class Reactions:
             log.info("the answer to a reaction reaches nobody: %s", gone)
         except discord.HTTPException:
             raise
+        except FAULTS as error:
+            log.error("a reaction could not be served: %r", error)
+            await self._refuse(person, Refused("internal"))
         except Exception:
             log.exception("a reaction went wrong")
             await self._refuse(person, Refused("internal"))

@@ -17,6 +17,7 @@ from discord import app_commands
 
 from adapters.discord import pictures
 from adapters.discord.address import TOKEN_LIFE, Place
+from adapters.discord.faults import FAULTS
 from adapters.discord.lost_answers import LostAnswers
 from adapters.discord.mentions import named
 from adapters.discord.people import near, of_interaction
@@ -186,6 +187,9 @@ class Responder:
             if error.code != ALREADY_ACKNOWLEDGED:
                 raise
             self._log_other()
+        except FAULTS as error:
+            log.error("an interaction could not be served: %r", error)
+            await self.sorry(interaction)
         except Exception:
             log.exception("an interaction went wrong")
             await self.sorry(interaction)
@@ -199,8 +203,11 @@ class Responder:
         self._knows_other = True
 
     async def sorry(self, interaction: Interaction) -> None:
-        """Say that it went wrong on our side."""
-        await self._refuse(interaction, Refused("internal"))
+        """Say that it went wrong on our side, where Discord takes it."""
+        try:
+            await self._refuse(interaction, Refused("internal"))
+        except (discord.HTTPException, *FAULTS) as error:
+            log.warning("nor does Discord take that it went wrong: %r", error)
 
     @contextmanager
     def working(self) -> Iterator[None]:

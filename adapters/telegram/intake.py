@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 from telegram import Bot, Update
+from telegram.error import NetworkError
 
 from adapters.telegram.address import NAME
 from bot.storage.kept_updates import KeptUpdates
@@ -175,7 +176,8 @@ class Intake:
             except Exception as error:
                 pause = None if done.is_set() else next(pauses, None)
                 if pause is None:
-                    log.exception("update %d was not handled", update.update_id)
+                    is_fault = isinstance(error, sqlite3.OperationalError | OSError | NetworkError)
+                    log.error("update %d was not handled: %r", update.update_id, error, exc_info=not is_fault)
                     return False
                 log.warning("update %d was not handled, trying again: %r", update.update_id, error)
                 await self._sleep(pause)

@@ -4,6 +4,7 @@ Knows ages, rows and files; favourites are left alone.
 """
 
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -56,6 +57,8 @@ async def hourly(work: Callable[[], Awaitable[None]], sleep: Callable[[float], A
     while True:
         try:
             await work()
+        except (sqlite3.OperationalError, OSError) as error:
+            log.error("what is old could not be removed; the next try is in an hour: %s", error)
         except Exception:
             log.exception("what is old could not be removed; the next try is in an hour")
         await sleep(HOUR)

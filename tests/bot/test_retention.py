@@ -1,16 +1,18 @@
 """The hourly sweep goes on, whatever the disk says."""
 
 import asyncio
+import sqlite3
 
 import pytest
 
 from bot.storage import retention
 
 
-async def test_a_disk_that_refuses_to_be_swept_is_tried_again_and_stops_nothing(
-    caplog: pytest.LogCaptureFixture,
+@pytest.mark.parametrize("refusal", [PermissionError("read-only"), sqlite3.OperationalError("read-only")])
+async def test_a_disk_that_refuses_to_be_swept_is_one_line_is_tried_again_and_stops_nothing(
+    caplog: pytest.LogCaptureFixture, refusal: Exception
 ) -> None:
-    tries: list[Exception | None] = [PermissionError("read-only"), None]
+    tries: list[Exception | None] = [refusal, None]
     waited: list[float] = []
 
     async def work() -> None:
@@ -26,3 +28,4 @@ async def test_a_disk_that_refuses_to_be_swept_is_tried_again_and_stops_nothing(
         await retention.hourly(work, sleep)
     assert waited == [retention.HOUR] * 2
     assert "read-only" in caplog.text
+    assert "Traceback" not in caplog.text

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from adapters.discord import responder
@@ -48,13 +49,35 @@ async def prepared(studio: DiscordHarness) -> Message:
 
 
 @pytest.mark.parametrize("ask", ASKS)
-async def test_an_ask_during_a_lock_is_answered_to_the_asker_alone(tmp_path: Path, ask: str) -> None:
+async def test_an_ask_during_a_lock_is_answered_to_the_asker_alone_and_is_one_line(
+    tmp_path: Path, ask: str, caplog: pytest.LogCaptureFixture
+) -> None:
     async with opened(tmp_path) as studio:
         picture = await prepared(studio)
         with locked(tmp_path):
             await ASKS[ask](studio, picture)
             assert await studio.ann.told() == SORRY
         assert studio.person("Bob").sees() == [picture]
+    assert "database is locked" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("ask", ASKS)
+async def test_where_discord_takes_no_answer_either_that_is_one_line_more(
+    tmp_path: Path, ask: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cut(*_: object) -> None:
+        raise aiohttp.ServerDisconnectedError
+
+    warned = asyncio.Event()
+    async with opened(tmp_path) as studio:
+        picture = await prepared(studio)
+        monkeypatch.setattr(responder.log, "warning", lambda *_: warned.set())
+        monkeypatch.setattr(responder.Responder, "reply_privately", cut)
+        with locked(tmp_path):
+            await ASKS[ask](studio, picture)
+            await warned.wait()
+    assert "Traceback" not in caplog.text
 
 
 async def test_a_setting_picked_during_a_lock_is_answered(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from typing import cast
 
+import pytest
 from telegram import Update
 
 from adapters.telegram.intake import Intake, PendingEvents
@@ -59,6 +60,30 @@ async def test_an_update_that_nobody_waits_for_while_it_is_kept_is_removed_when_
     async with asyncio.timeout(10):
         await handled(kept, gives_up=True)
     assert kept.numbers == set()
+
+
+async def test_an_update_during_a_lock_that_does_not_end_is_one_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def locked(update: Update) -> None:
+        raise sqlite3.OperationalError("database is locked")
+
+    apologized = asyncio.Event()
+
+    async def apologize(update: Update) -> None:
+        apologized.set()
+
+    async def at_once(seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    table = cast(KeptUpdates, SlowKept())
+    intake = Intake(locked, apologize, str, PendingEvents(), table, lambda update: None, at_once)
+    taking = asyncio.create_task(intake.take(Update(7)))
+    await apologized.wait()
+    await taking
+    await intake.close()
+    assert "update 7 was not handled: OperationalError" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 async def test_an_update_is_removed_once_the_database_takes_it_again() -> None:
