@@ -25,7 +25,7 @@ from engine.cluster.broker import STREAM
 
 PORT, WEBSOCKET = 4222, 4223
 YEARS = 10
-_STREAM_CALLS = ("INFO", "CREATE", "UPDATE", "PURGE")
+_STREAM_CALLS = ("INFO", "CREATE", "UPDATE", "MSG.DELETE")
 
 
 def init(folder: Path, hosts: Sequence[str], bots: Sequence[str], workers: Sequence[str]) -> str:

@@ -42,13 +42,15 @@ log = logging.getLogger(__name__)
 class _Run:
     """A task on its way. `tries` is the newest try that was heard, as (published, delivered).
 
-    `concluding` while its result is fetched, `heard` the loop's time of its last event.
+    `sequence` is its number in the stream, 0 until the broker says so; `concluding` while its result is
+    fetched, `heard` the loop's time of its last event.
     """
 
     task: Task
     data: bytes
     events: EventStream = field(default_factory=EventStream)
     published: int = 0
+    sequence: int = 0
     kept: bool = False
     tries: tuple[int, int] = (0, 0)
     ready: PromptReady | None = None
@@ -136,7 +138,7 @@ class ClusterEngine:
             del self._runs[number]
             self._connection.drop(number)
             if run.published and not run.events.ended:
-                self._begin(self._drop(number))
+                self._begin(self._drop(number, run.sequence))
 
     async def close(self) -> None:
         """Leave the cluster; running tasks raise `EngineLost` and are dropped there."""
@@ -146,6 +148,7 @@ class ClusterEngine:
             await asyncio.gather(self._living, return_exceptions=True)
         if self._open.is_set() and self._connection.client.is_connected:
             await self._forget_all()
+            await asyncio.gather(*(self._remove(run.sequence) for run in self._runs.values()))
         for run in self._runs.values():
             if not run.events.ended:
                 run.events.fail(Failed("lost", "the engine was closed"))
@@ -209,9 +212,7 @@ class ClusterEngine:
         await self._ask_who()
 
     async def _forget_all(self) -> None:
-        """Have nobody begin, or go on with, what is open under this bot's name."""
-        with suppress(BrokerError, *UNREACHED):
-            await self._connection.api(f"STREAM.PURGE.{STREAM}", filter=f"task.*.{self._connection.user}.*")
+        """Have nobody go on with what is open under this bot's name; who begins it later hears so, too."""
         await self._connection.publish(f"drop.{self._connection.user}.all")
 
     async def _ask_who(self) -> None:
@@ -250,6 +251,7 @@ class ClusterEngine:
             try:
                 answer = msgspec.json.decode(await self._connection.request(subject, run.data, headers))
                 trouble = answer["error"]["description"] if "error" in answer else ""
+                run.sequence = answer.get("seq", 0)
             except UNREACHED as error:
                 trouble = str(error) or "it does not answer"
             run.kept = not trouble
@@ -266,12 +268,19 @@ class ClusterEngine:
         self._untaken = trouble
         self._resize()
 
-    async def _drop(self, number: str) -> None:
+    async def _drop(self, number: str, sequence: int) -> None:
         """Take a task that nobody wants any more off its worker and out of the stream."""
         await self._connection.publish(f"drop.{self._connection.user}.{number}")
-        subject = f"task.{self._lane}.{self._connection.user}.{number}"
-        with suppress(BrokerError, *UNREACHED):
-            await self._connection.api(f"STREAM.PURGE.{STREAM}", filter=subject)
+        await self._remove(sequence)
+
+    async def _remove(self, sequence: int) -> None:
+        """Take a message out of the stream.
+
+        One by one: a purge by subject has nats-server 2.15.1 forget what others wait for again.
+        """
+        if sequence:
+            with suppress(BrokerError, *UNREACHED):
+                await self._connection.api(f"STREAM.MSG.DELETE.{STREAM}", seq=sequence, no_erase=True)
 
     async def _compare(self, insist: bool = False) -> None:
         """Publish again what the broker no longer has though nobody has answered it."""
