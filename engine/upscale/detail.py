@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from engine.upscale import style
 from engine.upscale.plan import UpscalePlan
-from engine.upscale.tiling import Pixels, super_resolved, whole
+from engine.upscale.tiling import Pixels, returned, super_resolved
 
 SHARE = 0.5
 """How much of the pass is blended in; the whole of it sharpens more and changes flat regions more."""
@@ -76,7 +76,7 @@ def detail_mask(pictures: Tensor) -> Tensor:
 def _pass(picture: Pixels, plan: UpscalePlan) -> Pixels:
     """Upscale twice and average back to the size that was."""
     network = plan.network()
-    larger = whole(super_resolved(picture, 2, network, plan.side(network))).astype(np.float32)
+    larger = returned(super_resolved(picture, 2, network, plan.side(network))).astype(np.float32)
     height, width = picture.shape[:2]
     means: NDArray[np.float32] = larger.reshape(height, 2, width, 2, 3).mean(axis=(1, 3))
     return np.rint(means).astype(np.uint8)

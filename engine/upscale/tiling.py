@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ LIVE = 3
 """Outputs of the widest layer that exist at once: input, output and activation."""
 
 Pixels = NDArray[np.uint8]
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -98,14 +99,14 @@ def super_resolved(
     return (yield from super_resolved(picture, factor, network, tile // 2))
 
 
-def whole(stage: Generator[Progress, None, Pixels]) -> Pixels:
-    """Run a stage to its end and return its picture."""
+def returned(stage: Generator[Any, None, R]) -> R:
+    """Run a stage to its end for what it returns, such as a picture."""
     while True:
         try:
             next(stage)
         except StopIteration as end:
-            picture: Pixels = end.value
-            return picture
+            result: R = end.value
+            return result
 
 
 def _passes(picture: Pixels, factor: int, network: Network, tile: int) -> Generator[Progress, None, Pixels]:

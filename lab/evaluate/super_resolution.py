@@ -5,10 +5,8 @@
 
 import argparse
 import time
-from collections.abc import Generator
 from dataclasses import replace
 from random import Random
-from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,7 +16,7 @@ from PIL import Image, ImageFilter
 from engine.embedded.vocabulary import STYLES
 from engine.upscale.detail import refine
 from engine.upscale.plan import UpscalePlan
-from engine.upscale.tiling import Pixels, super_resolved
+from engine.upscale.tiling import Pixels, returned, super_resolved
 from lab.render.scene import Scene, sample_scene
 from lab.render.scenes import render_array
 from lab.train.damage import DEGREES, decoded, redrawn
@@ -29,7 +27,6 @@ DETAILED = 12.0
 EVEN = 2
 """Levels by which a true picture varies within 7×7 pixels where it is flat."""
 STRENGTHS = (0.0, 0.5, 1.0)
-R = TypeVar("R")
 
 
 def main() -> None:
@@ -156,16 +153,6 @@ def lanczos(picture: Pixels) -> Pixels:
     """×2 by Lanczos."""
     size = (2 * picture.shape[1], 2 * picture.shape[0])
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
-
-
-def returned(stage: Generator[Any, None, R]) -> R:
-    """Run a generator to its end for what it returns."""
-    while True:
-        try:
-            next(stage)
-        except StopIteration as end:
-            result: R = end.value
-            return result
 
 
 def psnr(picture: Pixels, true: Pixels) -> float:

@@ -6,8 +6,8 @@ import pytest
 from engine.models.zimage.load import load
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.types import EngineError, EngineSettings, Generate, Picture
+from engine.upscale.tiling import returned
 from lab.evaluate.prompts import graded
-from lab.evaluate.super_resolution import returned
 from lab.judge.adherence import ALL, BOTH, Manner, adherence, draw, heads_for
 from lab.judge.judge import load_judge
 from lab.render.scene import Scene, Thing

@@ -2,7 +2,6 @@
 
 import { strings } from "./strings.js";
 
-
 /** An id for a message of this page. (crypto.randomUUID exists only on https and localhost.) */
 export function messageId() {
   return `page-${randomId()}`;

@@ -104,8 +104,8 @@ class ZImagePipeline:
         """Compile for what is usual: the sizes people ask for, prompts' lengths, LoRA files, decoding."""
         started = time.perf_counter()
         profile = self.components.profile
-        asked = [profile.sized(ratio) for ratio in USUAL_RATIOS]
-        sizes = [drawn_size(Generate("", width=width, height=height), profile) for width, height in asked]
+        usual = [profile.sized(ratio) for ratio in USUAL_RATIOS]
+        sizes = [drawn_size(Generate("", width=width, height=height), profile) for width, height in usual]
         if shapes := self.denoiser.warm(sizes, self.loras.is_there):
             with torch.inference_mode():
                 self.vae.decode(torch.randn((16, PATCH, PATCH), device=self.components.device))
@@ -270,8 +270,8 @@ class ZImagePipeline:
         if self._preview is None:
             self._preview = fit_preview(drawing.latents, picture)
         if picture.shape[-2:] != (task.height, task.width):
-            enlarged = enlarge(picture, task.width, task.height, self.components.upscaling)
-            picture = enlarged.to(picture)
+            plan = self.components.upscaling
+            picture = enlarge(picture, task.width, task.height, plan, drawing.actions).to(picture)
         return picture if drawing.kept is None else drawing.kept.pasted(picture)
 
     def _pixels(self, drawing: Drawing, safely: bool = False) -> Tensor:

@@ -1,7 +1,7 @@
 """A picture in tiles is the picture as a whole."""
 
 import itertools
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,17 @@ from engine.types import EngineError, Progress
 from engine.upscale import plan as plans
 from engine.upscale.network import SRVGGNetCompact
 from engine.upscale.plan import UpscalePlan, compact
-from engine.upscale.tiling import FEATHER, LIVE, Network, Pixels, spans, super_resolved, tiles, upscale_once
+from engine.upscale.tiling import (
+    FEATHER,
+    LIVE,
+    Network,
+    Pixels,
+    returned,
+    spans,
+    super_resolved,
+    tiles,
+    upscale_once,
+)
 
 CPU = torch.device("cpu")
 
@@ -33,15 +43,6 @@ def network(module: Any, reach: int = 0, scale: int = 2) -> Network:
 
 def ticks() -> Iterator[Progress]:
     return (Progress(done, 0) for done in itertools.count(1))
-
-
-def returned(stage: Generator[Progress, None, Pixels]) -> Pixels:
-    while True:
-        try:
-            next(stage)
-        except StopIteration as end:
-            result: Pixels = end.value
-            return result
 
 
 def nearest(batch: Tensor) -> Tensor:

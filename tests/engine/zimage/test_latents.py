@@ -74,6 +74,8 @@ def test_where_memory_is_short_of_the_network_it_is_resampled(
     plain = drawn(limited, task())
     assert Image.open(BytesIO(plain.png)).size == Image.open(BytesIO(sharp.png)).size
     assert plain.png != sharp.png
+    assert any("enlarged with Lanczos" in action for action in plain.report["guards"])
+    assert sharp.report["guards"] == []
 
 
 def test_a_part_of_a_large_picture_is_drawn_small_and_the_rest_keeps_its_pixels(
