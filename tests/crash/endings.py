@@ -110,7 +110,6 @@ async def _ask(life: Process, signals: tuple[Signals, ...]) -> float:
 
 def _program(name: str, folder: Path, server: Server | None, stack: AsyncExitStack) -> Program:
     (folder / "tmp").mkdir(exist_ok=True)
-    (folder / "days").write_text("0")
     settings = {"DATA_DIR": str(folder / name), "WEB__PORT": "0", "LIMITS__PER_MINUTE": "0"}
     if server is not None:
         settings["CLUSTER__URL"] = server.url

@@ -18,6 +18,16 @@ FLAGS = (
 PATIENCE_MS = 90_000
 """How long anything awaited on the page may take: a slow machine loads the model for half a minute."""
 expect.set_options(timeout=PATIENCE_MS)
+IS_KEPT = """() => new Promise((told) => {
+  const opened = indexedDB.open("drafts");
+  opened.onsuccess = () => {
+    const found = opened.result.transaction("drafts").objectStore("drafts").count();
+    found.onsuccess = () => {
+      opened.result.close();
+      told(found.result > 0);
+    };
+  };
+})"""
 
 needs_browser = pytest.mark.skipif(
     not CHROMIUM,
@@ -45,6 +55,11 @@ class Visitor:
     async def ready(self) -> None:
         """Wait until the page has its history."""
         await self.page.locator("body[data-ready]").wait_for()
+
+    async def attached(self) -> None:
+        """Wait until an image is attached and the browser has written it down."""
+        await expect(self.page.locator("#thumbnail")).to_be_visible()
+        await self.page.wait_for_function(IS_KEPT)
 
     async def say(self, text: str) -> Locator:
         """Type a message and press Enter; return the card of its answer."""

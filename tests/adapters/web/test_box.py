@@ -148,7 +148,7 @@ async def test_a_variation_is_edited_in_ones_own_words(visitor: Visitor) -> None
 
 async def test_draft_values_and_attachment_survive_a_reload(visitor: Visitor) -> None:
     await visitor.page.locator("#file").set_input_files([FILE])
-    await expect(visitor.page.locator("#thumbnail")).to_be_visible()
+    await visitor.attached()
     await visitor.page.get_by_label("Steps").fill("3")
     await visitor.text.fill("a cat in the")
     await visitor.page.reload()

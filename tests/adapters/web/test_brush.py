@@ -113,6 +113,7 @@ async def test_what_was_painted_over_is_there_again_after_a_reload(site: Site, v
     await visitor.page.evaluate(GOING_BACK)
     await visitor.page.locator("#use").click()
     await visitor.page.evaluate("() => window.gone")
+    await visitor.attached()
     await visitor.page.reload()
     await visitor.ready()
     await expect(visitor.page.locator("#attachment.masked")).to_be_visible()

@@ -15,7 +15,7 @@ _seconds, _nanoseconds = time.time, time.time_ns
 def _shift() -> float:
     try:
         return 86_400 * float(_days.read_text())
-    except FileNotFoundError:  # the trial was killed, and its folder removed
+    except FileNotFoundError:  # nobody set it, or the trial's folder is gone
         return 0.0
 
 
