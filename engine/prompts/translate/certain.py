@@ -50,7 +50,7 @@ def certain(tokens: Sequence[Token]) -> list[Token]:
 
 def _is_plain_pair(first: Token, second: Token) -> bool:
     """Whether two characters that are a clause may be words, not the halves of one that no dictionary has."""
-    return first.is_a("colour", "number") or second.is_a("locative") or not _is_han(first)
+    return first.is_a("colour", "number") or second.is_a("locative") or not (_is_han(first) and _is_han(second))
 
 
 def _with_neighbours(tokens: Sequence[Token], apart: Set[int]) -> Set[int]:
@@ -88,9 +88,10 @@ def _checked(tokens: Sequence[Token], at: int) -> Token:
     kinds = {entry.kind for entry in token.entries}
     is_last, is_number = following.text in {" ", "的"}, set(token.text) <= set(NUMERALS)
     has_object = following.of(NOUNS) is not None and not following.is_a(*GRAMMAR)
+    is_there = token.text[-1] == "着" and before.is_a("locative", "where")
     is_part_next = _is_part(following) and following.of(NOUNS)
     is_odd = (
-        (doing in words("alone") and has_object)
+        (doing in words("alone") and has_object and not is_there)
         or (doing and is_part_next and len(token.text) > 1 and token.text[-1] not in words("done"))
         or (has_object and _is_participle(doing) and not any(each.is_a("locative") for each in tokens[:at]))
         or (token.text in {"上", "下"} and before.of(BEINGS) and following.of(NOUNS))

@@ -9,6 +9,7 @@ from engine.prompts.data import phrases, words
 from engine.prompts.text.refusals import without_refusals
 from engine.prompts.translate.certain import certain, lost
 from engine.prompts.translate.clause import Clause
+from engine.prompts.translate.english import ENCLOSING, Unit, placed
 from engine.prompts.translate.lexicon import NOUNS, Token, bilingual_lexicon, plural
 
 SENTENCE = re.compile(r"[。！？!?;；\n]+")
@@ -110,9 +111,18 @@ def _located(tokens: Sequence[Token]) -> tuple[str, Sequence[Token]]:
     start = 1 if tokens and tokens[0].text in {"把", "将"} else 0
     if len(tokens) < start + 3:
         return "", tokens
-    where, link, rest = tokens[start].of(frozenset({"where"})), tokens[start + 1], tokens[start + 2 :]
+    where, link, rest = _place(tokens[start]), tokens[start + 1], tokens[start + 2 :]
     if link.text not in words("links"):
         if not (link.text.endswith("着") and link.is_a("doing")):
             return "", tokens
         rest = tokens[start + 1 :]
-    return (where.english, rest) if where and any(token.of(NOUNS) for token in rest) else ("", tokens)
+    if rest[0].is_a("measure") and not rest[0].is_a("number"):
+        rest = rest[1:]
+    return (where, rest) if where and any(token.of(NOUNS) for token in rest) else ("", tokens)
+
+
+def _place(token: Token) -> str:
+    """Where a word says that things are: 远处, and what is beside something, as 海边."""
+    where, beside = token.of(frozenset({"where"})), token.of(ENCLOSING)
+    side = beside and placed("in", Unit("thing", beside.english, entry=beside))
+    return where.english if where else side if side and side.startswith(("at ", "by ")) else ""

@@ -8,7 +8,10 @@ from engine.prompts.data import words
 from engine.prompts.translate.lexicon import Entry, plural
 
 BEINGS = frozenset({"people", "animal", "person"})
-EXISTING = words("existing") | {"drifting out", "pouring down", "slanting in"}
+EXISTING = words("existing") | {
+    "drifting out", "pouring down", "slanting in", "lying face down", "standing upright", "driving along",
+    "sitting side by side", "walking side by side",
+}  # fmt: skip
 COVERED = frozenset({"covered with", "overgrown with"})
 SEVERAL = COVERED | {"full of", "made of"}
 CARRYING = COVERED | {"reading", "printed with", "filled with", "full of"}
@@ -52,6 +55,7 @@ def counted(count: str, words: str, entry: Entry | None) -> str:
         return words
     mass = entry is not None and entry.mass
     if count and count != "one":
+        words = words.removeprefix("the ")
         if not mass or (entry is not None and entry.kind in {"person", "place"}):
             return f"{count} {plural(words)}"
         return f"{count} {words}" if words.endswith(("s", "people")) else f"{count} pieces of {words}"
@@ -174,6 +178,9 @@ class _Segment:
 
     def english(self) -> str:
         places = [*self.places, *self.latest]
+        if "everywhere" in places:
+            self.objects = [many(unit) for unit in self.objects]
+            places.sort(key="everywhere".__ne__)
         objects = [self._text(unit) for unit in self.objects]
         subjects = [unit.english for unit in self.subjects]
         if self.doing in EXISTING and objects and self.subjects and self._encloses(self.subjects[-1]):
@@ -181,6 +188,8 @@ class _Segment:
             subjects.pop()
         if self.doing in EXISTING and objects and places and not subjects:
             return " ".join([*objects, self._fitting(self.objects[-1:]), *places])
+        if self.doing == "reflected" and objects and not (places or subjects):
+            return " ".join(["reflecting", *objects])
         if self.doing in CARRYING and places and not subjects:
             carrier = places.pop(0).removeprefix("on ").removeprefix("in ")
             return " ".join([carrier, self.doing, *objects, *places])

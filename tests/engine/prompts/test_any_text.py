@@ -9,7 +9,7 @@ import unicodedata
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.prompts import World, embedded_world, enhance, optimize, sanitize
@@ -81,6 +81,7 @@ def test_quoted_spans_survive_in_free_prompts(text: str, inside: str) -> None:
 
 @quick
 @given(texts, st.sampled_from(['"%s"', "“%s”", "「%s」", "『%s』", "《%s》"]), texts, texts)
+@example("灯", '"%s"', "ab", "")
 def test_quoted_spans_survive_translation(before: str, marks: str, inside: str, after: str) -> None:
     wish = sanitize(f"{QUOTES.sub('', before)}{marks % QUOTES.sub('', inside)}{QUOTES.sub('', after)}").text
     told = optimize(wish).text
