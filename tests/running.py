@@ -71,7 +71,7 @@ async def launch(
     log: IO[bytes] | None = None,
     around: Mapping[str, str] = os.environ,
 ) -> Process:
-    """Start the bot on `data` with the embedded model at half its usual size, in a process group of its own."""
+    """Start the bot on `data` with the embedded model at half its usual size, in a group of its own."""
     said = {
         "DATA_DIR": str(data), "WEB__PORT": "0", "LIMITS__PER_MINUTE": "0", "LIMITS__WAITING": "0",
         "ENGINE__SIZE": "256",

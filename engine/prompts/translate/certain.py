@@ -50,7 +50,8 @@ def certain(tokens: Sequence[Token]) -> list[Token]:
 
 def _is_plain_pair(first: Token, second: Token) -> bool:
     """Whether two characters that are a clause may be words, not the halves of one that no dictionary has."""
-    return first.is_a("colour", "number") or second.is_a("locative") or not (_is_han(first) and _is_han(second))
+    is_said = first.is_a("colour", "number") or second.is_a("locative")
+    return is_said or not (_is_han(first) and _is_han(second))
 
 
 def _with_neighbours(tokens: Sequence[Token], apart: Set[int]) -> Set[int]:
