@@ -47,10 +47,13 @@ class World:
 
     @property
     def groups(self) -> tuple[int, ...]:
-        """How many options each choice of a scene has: those of `TELLABLE`, then sky, set and models."""
+        """How many options each choice of a scene has: those of `TELLABLE`, then sky, set and models.
+
+        The picture book's captions tell the models, as references.
+        """
         subjects = len(self.subjects) if self.leaves_subjects_open else 1
         told = (subjects, len(vocabulary.COLOURS), len(self.places), len(vocabulary.TIMES), 2)
-        return (*told, SKIES, BACKDROPS, MODELS, MODELS)
+        return (*told, SKIES, BACKDROPS, *(() if self.is_book else (MODELS, MODELS)))
 
     def choices(self, scene: Scene) -> tuple[int, ...]:
         """Which option of each of `groups` a scene chose; one that captions always tell is 0, or even."""
@@ -60,7 +63,8 @@ class World:
         )
         place, time = self.places.index(scene.place), vocabulary.TIMES.index(scene.time)
         side = int(scene.position == "right")
-        return (subject, colour, place, time, side, scene.sky, scene.backdrop, *scene.models)
+        models = () if self.is_book else scene.models
+        return (subject, colour, place, time, side, scene.sky, scene.backdrop, *models)
 
 
 SMALL_WORLD = World(

@@ -14,6 +14,7 @@ from engine.embedded import WEIGHTS
 from lab.train.latents import encode, latent_scaling, preview_map
 from lab.train.loop import Plan
 from lab.train.model import build_scheduler
+from lab.train.references import references_of
 from lab.train.train_flow import load_flow
 from lab.train.train_vae import load_vae, state_spread
 from lab.train.wordings import kept_tokenizer
@@ -33,6 +34,8 @@ def export(plan: Plan, folder: Path = WEIGHTS, flows: tuple[str, ...] = FLOWS) -
     latents = (encode(vae, pictures).float() - scale.shift) * scale.scale
     weight, bias = preview_map(latents, pictures)
     models = load_flow(plan, *flows)
+    if references := references_of(models):
+        references.write(models["text_encoder"])
     pipeline = ZImagePipeline(
         scheduler=build_scheduler(),
         vae=vae.half(),

@@ -4,6 +4,7 @@ Small layers leave a second thread idle most of the time; two processes draw alm
 `launch` everything here is the run of a single process.
 """
 
+import signal
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -79,6 +80,8 @@ def divided(work: Callable[[torch.Tensor], torch.Tensor], items: torch.Tensor) -
 
 
 def _join(index: int, total: int, meeting: Path, run: Callable[..., None], args: tuple[Any, ...]) -> None:
+    # The parent's end is told by an interrupt, which what a shell began in the background ignores.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=meeting.as_uri(), rank=index, world_size=total)
     try:

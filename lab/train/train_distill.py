@@ -15,8 +15,9 @@ from torch import nn
 
 from lab.train import parallel
 from lab.train.coupling import couple, stated_flags
-from lab.train.flow import MULTIPLE, encode_text, forward
+from lab.train.flow import MULTIPLE, forward
 from lab.train.loop import Average, Plan, Stage, set_rate
+from lab.train.references import encode
 from lab.train.train_flow import BATCH, Material, build_optimizers, is_loose, load_flow, prepare
 from lab.train.train_vae import descend
 from lab.train.wordings import Wordings, by_length
@@ -100,7 +101,7 @@ def distill_loss(
         end = follow(read_captions(teacher, tokens, valid, material.wordings), start, high, low)
         at = torch.rand(len(latents), device=device)[:, None, None, None]
         time = 1 - (high + (low - high) * at).flatten()
-        features = encode_text(student["text_encoder"], tokens)
+        features = encode(student, tokens)
         output = forward(student["transformer"], start.lerp(end, at), time, features, valid)
         error = (output.float() - (end - start) / (high - low)).square().mean()
         total = total + error * len(places) / count
@@ -141,11 +142,11 @@ def read_captions(
     empty = wordings.empty.long().to(tokens.device)
     size = -(-len(empty) // MULTIPLE) * MULTIPLE
     blank = torch.nn.functional.pad(empty, (0, size - len(empty)))[None]
-    silent = encode_text(teacher["text_encoder"], blank).expand(len(tokens), -1, -1)
+    silent = encode(teacher, blank).expand(len(tokens), -1, -1)
     silent_valid = valid_places(torch.full((len(tokens),), len(empty)), size).to(tokens.device)
     unsaid = (valid.sum(1) == len(empty)) & (tokens[:, : len(empty)] == empty).all(1)
     scale = torch.where(unsaid, 1.0, GUIDANCE if guidance is None else guidance)[:, None, None, None]
-    caption = encode_text(teacher["text_encoder"], tokens)
+    caption = encode(teacher, tokens)
     return Guided(teacher, (caption, valid), (silent, silent_valid), scale)
 
 

@@ -16,12 +16,20 @@ from lab.render.world import World
 from lab.train import parallel
 from lab.train.coupling import build_reader, choices, couple, reading_loss, stated_flags
 from lab.train.dataset import PictureSet
-from lab.train.flow import encode_text, flow_loss, sample_sigmas
+from lab.train.flow import flow_loss, sample_sigmas
 from lab.train.latents import latent_scaling, load_latents
 from lab.train.loop import Average, Plan, Stage, set_rate
 from lab.train.model import build_text_encoder, build_transformer
 from lab.train.muon import Muon
-from lab.train.train_vae import descend
+from lab.train.references import (
+    References,
+    count_of,
+    encode,
+    features,
+    first_reference,
+    references_of,
+)
+from lab.train.train_vae import descend, load_vae
 from lab.train.warm import warm_embeddings, warm_start
 from lab.train.where import HINT, build_head, error_weights, hint_loss, subject_indices, tokens_to_keep
 from lab.train.wordings import Wordings, by_length, kept_tokenizer, worded
@@ -86,7 +94,8 @@ class Material:
 def build_flow(world: World) -> nn.ModuleDict:
     """Transformer and text encoder, every gate a little open, and the head for where things are."""
     torch.manual_seed(5)
-    transformer, encoder = build_transformer(), build_text_encoder(vocab_size=world.vocabulary)
+    transformer = build_transformer()
+    encoder = build_text_encoder(vocab_size=world.vocabulary + count_of(world))
     for name, parameter in transformer.named_parameters():
         if "adaLN_modulation" in name or name.startswith("all_final_layer"):
             nn.init.normal_(parameter, std=0.01)
@@ -95,7 +104,7 @@ def build_flow(world: World) -> nn.ModuleDict:
         block.adaLN_modulation[0].bias.data = torch.cat([scale, gate, scale, gate])
     nn.init.normal_(transformer.cap_pad_token, std=0.02)
     nn.init.normal_(transformer.x_pad_token, std=0.02)
-    return nn.ModuleDict(
+    models = nn.ModuleDict(
         {
             "transformer": transformer,
             "text_encoder": encoder,
@@ -103,6 +112,9 @@ def build_flow(world: World) -> nn.ModuleDict:
             "reader": build_reader(transformer.dim, world.groups),
         }
     )
+    if world.is_book:
+        models["references"] = References(world, encoder.config.hidden_size)
+    return models
 
 
 def train_flow(plan: Plan, batch: int = BATCH) -> None:
@@ -140,7 +152,7 @@ def prepare(plan: Plan, part: PictureSet) -> Material:
 def word(plan: Plan, part: PictureSet) -> Wordings:
     """The wordings of a set's scenes."""
     path = plan.out / f"{part.name}-wordings.npy"
-    return worded(part.scenes(plan.scenes), kept_tokenizer(plan.out, plan.world), path, part.seed)
+    return worded(part, plan.scenes, kept_tokenizer(plan.out, plan.world), path)
 
 
 def _train(
@@ -205,7 +217,7 @@ def batch_loss(
     sigmas = sigmas[torch.randperm(count)].to(device)
     total = torch.zeros((), device=device)
     for size, places in by_length(lengths):
-        features = encode_text(models["text_encoder"], ids[places, :size].to(device))
+        features = encode(models, ids[places, :size].to(device))
         valid = (torch.arange(size) < lengths[places, None]).to(device)
         latents = material.latents[picks[places].to(device)].float()
         covers = material.silhouettes[picks[places]].to(device).float() / 255
@@ -251,6 +263,9 @@ def build_optimizers(models: nn.ModuleDict, scale: float = 1.0) -> list[torch.op
 def fresh_flow(plan: Plan) -> nn.ModuleDict:
     """Untrained models, with whatever fits of the plan's earlier weights."""
     models = build_flow(plan.world)
+    if references := references_of(models):
+        references.features = features(plan.world, load_vae(plan, "vae"), latent_scaling(plan))
+        references.first = first_reference(kept_tokenizer(plan.out, plan.world))
     if plan.warm:
         warm_start(models["transformer"], plan.warm / "transformer")
         warm_start(models["text_encoder"], plan.warm / "text_encoder")

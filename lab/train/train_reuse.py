@@ -17,8 +17,9 @@ from torch import nn
 from engine.sampling.reuse import FIRST, Reuse, ReuseName, middle
 from lab.train import parallel
 from lab.train.coupling import couple, stated_flags
-from lab.train.flow import encode_text, forward
+from lab.train.flow import forward
 from lab.train.loop import Plan
+from lab.train.references import encode
 from lab.train.train_distill import GUIDANCE, edges, follow, read_captions, teach, valid_places
 from lab.train.train_flow import BATCH, Material, is_loose, load_flow
 from lab.train.wordings import by_length
@@ -93,7 +94,7 @@ def reuse_loss(
         start = (1 - high) * latents + high * noise
         guided = read_captions(teacher, tokens, valid, material.wordings, guidance)
         target = (follow(guided, start, high, low) - start) / (high - low)
-        caption = (encode_text(student["text_encoder"], tokens), valid)
+        caption = (encode(student, tokens), valid)
         model = student["transformer"]
         if at in Reuse.of(NAME, STEPS).steps:
             earlier = sigmas[:, FIRST - 2]

@@ -13,11 +13,13 @@ from lab.render.captions import caption, long_caption, stated
 from lab.render.scene import Scene
 from lab.render.world import World
 from lab.train.coupling import stated_bits
+from lab.train.dataset import PictureSet
 from lab.train.flow import MULTIPLE, tokenize
 from lab.train.model import build_tokenizer
+from lab.train.references import add_references, first_reference, of_models
 
 PLAIN = 5
-LONGEST = 64
+LONGEST = 96
 EMPTY_SHARE = 0.1
 PIECE = 500
 
@@ -56,23 +58,29 @@ def kept_tokenizer(folder: Path, world: World) -> PreTrainedTokenizerFast:
     """The tokenizer of a training folder: learnt once, because every later token id rests on it."""
     kept = folder / "tokenizer"
     if not kept.exists():
-        build_tokenizer(world).save_pretrained(kept)
+        tokenizer = build_tokenizer(world)
+        if world.is_book:
+            add_references(tokenizer, world)
+        tokenizer.save_pretrained(kept)
     return PreTrainedTokenizerFast.from_pretrained(kept)
 
 
-def worded(scenes: list[Scene], tokenizer: PreTrainedTokenizerFast, path: Path, seed: int) -> Wordings:
-    """Wordings of `scenes`, read from `path`; made first where it is missing or of other scenes."""
+def worded(part: PictureSet, total: int, tokenizer: PreTrainedTokenizerFast, path: Path) -> Wordings:
+    """Wordings of a set's scenes, read from `path`; made first where it is missing or of other scenes."""
+    scenes = part.scenes(total)
     if not path.exists() or len(np.load(path, mmap_mode="r")) != len(scenes) * (PLAIN + 1):
         path.parent.mkdir(parents=True, exist_ok=True)
         partial_path = path.with_suffix(".part.npy")
-        np.save(partial_path, _word(scenes, tokenizer, Random(seed)))
+        np.save(partial_path, _word(scenes, tokenizer, Random(part.seed), part.world))
         partial_path.rename(path)
     table = torch.from_numpy(np.load(path)).view(len(scenes), PLAIN + 1, LONGEST + 2)
     empty = tokenize(tokenizer, [""])
     return Wordings(table[..., 2:], table[..., 0], table[..., 1], empty[0][0][empty[1][0]])
 
 
-def _word(scenes: list[Scene], tokenizer: PreTrainedTokenizerFast, rng: Random) -> NDArray[np.int16]:
+def _word(
+    scenes: list[Scene], tokenizer: PreTrainedTokenizerFast, rng: Random, world: World
+) -> NDArray[np.int16]:
     """Rows of a length, what is stated, and the ids; a caption too long is replaced by another."""
     table = np.zeros((len(scenes) * (PLAIN + 1), LONGEST + 2), np.int16)
     missing = list(range(len(table)))
@@ -86,11 +94,14 @@ def _word(scenes: list[Scene], tokenizer: PreTrainedTokenizerFast, rng: Random) 
             ]
             ids, valid = tokenize(tokenizer, texts)
             counts = valid.sum(1).tolist()
-            for row, text, line, length in zip(rows, texts, ids.numpy(), counts, strict=True):
+            for row, text, line, length in zip(rows, texts, ids, counts, strict=True):
+                scene = scenes[row // (PLAIN + 1)]
                 if length > LONGEST:
                     left.append(row)
                 else:
-                    table[row, :2] = length, stated_bits(stated(scenes[row // (PLAIN + 1)], text))
+                    if world.is_book:
+                        line = of_models(line, scene, world, first_reference(tokenizer))
+                    table[row, :2] = length, stated_bits(stated(scene, text))
                     table[row, 2 : length + 2] = line[:length]
         missing = left
     return table

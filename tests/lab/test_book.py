@@ -29,13 +29,23 @@ from lab.render.book.scenes import render_array, silhouettes
 from lab.render.book.subjects import SUBJECTS, plural
 from lab.render.book.vocabulary import PLACES
 from lab.render.captions import COLOUR_WORDS, caption
-from lab.render.scene import Thing, is_evaluation
+from lab.render.scene import MODELS, Thing, is_evaluation
 from lab.render.world import BOOK, book_of
 from lab.train import train_flow
 from lab.train.dataset import sets_of
+from lab.train.flow import encode_text
 from lab.train.latents import encode_all
 from lab.train.loop import Plan
-from lab.train.model import build_text_encoder, build_transformer
+from lab.train.model import build_text_encoder, build_tokenizer, build_transformer
+from lab.train.references import (
+    TOKENS,
+    add_references,
+    encode,
+    first_reference,
+    of_models,
+    references_of,
+)
+from lab.train.train_flow import load_flow
 from lab.train.train_vae import train_vae
 
 MOODS = {"orange", "pink", "blue", "green"}
@@ -250,6 +260,45 @@ def test_names_come_from_every_language_and_mean_one_thing(
     assert found["sponge"] == {"xx:gato"}
     assert {"rojo", "rote"} <= found["red"]
     assert "forma" not in found["red"]
+
+
+def test_a_word_of_a_subject_becomes_its_references() -> None:
+    """In the singular, the plural and any case a subject's words are its references; words beside stay."""
+    world = book_of(12)
+    tokenizer = build_tokenizer(world, captions=200)
+    add_references(tokenizer, world)
+    first = first_reference(tokenizer)
+    for index, name in enumerate(world.subjects):
+        start = first + index * MODELS * TOKENS
+        for word in (SUBJECTS[name].words[-1], plural(SUBJECTS[name].words[0]).title()):
+            ids = tokenizer(f"Two {word} at sea").input_ids
+            assert [each for each in ids if each >= first] == list(range(start, start + TOKENS)), word
+            assert [each for each in ids if each < first] == tokenizer("Two at sea").input_ids, word
+
+
+def test_a_caption_refers_to_the_model_that_its_scene_shows() -> None:
+    """Of a subject whose second model is drawn the second model's references are told."""
+    world = book_of(12)
+    scene = next(each for each in sets_of(world)[0].scenes(400) if each.models == (1, 0) and each.companion)
+    starts = [world.subjects.index(thing.subject) * MODELS * TOKENS for thing in scene.things]
+    ids = torch.tensor([5 + place for start in starts for place in range(start, start + TOKENS)])
+    told = of_models(ids, scene, world, first=5)
+    assert torch.equal(told, torch.cat([ids[:TOKENS] + TOKENS, ids[TOKENS:]]))
+
+
+def test_what_is_exported_reads_captions_as_what_was_trained(tmp_path: Path) -> None:
+    """The references as plain embeddings give the same caption features."""
+    plan = Plan(tmp_path, 0.001, scenes=4, sets=sets_of(book_of(12))[:1])
+    train_vae(plan)
+    encode_all(plan)
+    models = load_flow(plan)
+    references = references_of(models)
+    assert references is not None
+    assert references.features.std() > 0.3
+    ids = torch.tensor([[3, references.first, references.first + 17, 7]])
+    trained = encode(models, ids)
+    references.write(models["text_encoder"])
+    assert torch.allclose(encode_text(models["text_encoder"], ids), trained, atol=1e-5)
 
 
 def test_flow_and_judge_learn_from_the_book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

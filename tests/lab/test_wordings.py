@@ -1,5 +1,6 @@
 """Facts about the worded captions of a training set."""
 
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -12,20 +13,20 @@ from lab.train.wordings import LONGEST, PLAIN, by_length, worded
 
 def test_every_scene_has_its_wordings_and_none_is_cut(tmp_path: Path) -> None:
     """Each scene has several wordings that decode to whole captions and are kept for the next time."""
-    tokenizer, scenes = build_tokenizer(captions=3000), SMALL.scenes(12)
-    words = worded(scenes, tokenizer, tmp_path / "words.npy", seed=1)
-    assert words.ids.shape == (len(scenes), PLAIN + 1, LONGEST)
+    tokenizer = build_tokenizer(captions=3000)
+    words = worded(SMALL, 12, tokenizer, tmp_path / "words.npy")
+    assert words.ids.shape == (12, PLAIN + 1, LONGEST)
     for row, length in zip(words.ids.flatten(0, 1), words.lengths.flatten(), strict=True):
         text = tokenizer.decode(row[:length])
         assert text.startswith("<|im_start|>user\n")
         assert text.endswith("<|im_start|>assistant\n")
-    again = worded(scenes, tokenizer, tmp_path / "words.npy", seed=2)
+    again = worded(replace(SMALL, seed=2), 12, tokenizer, tmp_path / "words.npy")
     assert torch.equal(words.ids, again.ids)
 
 
 def test_some_captions_of_a_batch_are_empty(tmp_path: Path) -> None:
     """About a tenth of the captions picked say nothing, for guidance."""
-    words = worded(SMALL.scenes(4), build_tokenizer(captions=3000), tmp_path / "words.npy", seed=1)
+    words = worded(SMALL, 4, build_tokenizer(captions=3000), tmp_path / "words.npy")
     ids, lengths, stated = words.pick(torch.zeros(400, dtype=torch.long), Random(3))
     empty = (lengths == len(words.empty)) & (ids[:, : len(words.empty)] == words.empty).all(1)
     assert 15 < int(empty.sum()) < 80

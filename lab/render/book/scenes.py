@@ -12,7 +12,7 @@ from lab.render.book.subjects import SUBJECTS, Subject
 from lab.render.book.vocabulary import SEALED
 from lab.render.draw.brush import Brush
 from lab.render.draw.figure import REACH, TOP, Figure, Stand, cover, place
-from lab.render.draw.palette import NIGHTSHADE, Setting, paint
+from lab.render.draw.palette import NIGHTSHADE, TIMES, Setting, paint
 from lab.render.draw.subjects import draw_figure
 from lab.render.draw.water import pond, rock
 from lab.render.scene import Scene, Thing, opposite
@@ -51,6 +51,23 @@ def silhouettes(scene: Scene, width: int = 128, height: int | None = None) -> ND
     for index, covered in _draw_all(brush, scene, setting_of(scene, brush)):
         cells[index] = np.maximum(cells[index], np.asarray(covered.reduce(brush.oversample)))
     return cells
+
+
+def portrait(subject: str, model: int, side: int) -> Image.Image:
+    """One of a subject's models by itself on a square of `side` pixels, RGBA; one drawn by hand is grey."""
+    square = Image.new("RGBA", (side, side))
+    if SUBJECTS[subject].is_hand:
+        name = HAND.get(subject, subject)
+        figure = draw_figure(name, 1.0, 2 * side, paint("grey", TIMES["noon"]), chance("thing", model, name))
+        figure.colour.putalpha(figure.mask)
+        drawn = figure.colour.crop(figure.mask.getbbox())
+        drawn.thumbnail((side, side))
+    else:
+        shape = drawings.aspect(subject, model)
+        size = (side, round(side / shape)) if shape > 1 else (round(side * shape), side)
+        drawn = drawings.drawing(subject, model, *(max(2, pixels) for pixels in size))
+    square.paste(drawn, ((side - drawn.width) // 2, side - drawn.height))
+    return square
 
 
 def _draw_all(brush: Brush, scene: Scene, setting: Setting) -> list[tuple[int, Image.Image]]:

@@ -1,0 +1,137 @@
+"""What a thing looks like, told in tokens: a world of hundreds of subjects for the price of one.
+
+A word for a subject of the picture book becomes `TOKENS` tokens. Their embeddings are one learnt projection
+of the subject's drawing as the autoencoder encodes it, so that training learns to put any drawing into a
+scene, turned, sized and coloured as the caption says, and not each subject by heart. Several vectors for a
+word are those of textual inversion (Gal et al. 2022, arXiv:2208.01618), projected features of a picture
+beside the words those of IP-Adapter (Ye et al. 2023, arXiv:2308.06721). The export writes plain embeddings.
+"""
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from PIL import Image
+from tokenizers import AddedToken, Regex, normalizers
+from torch import nn
+from torch.nn import functional
+from transformers import PreTrainedTokenizerFast
+
+from lab.render.book.scenes import portrait
+from lab.render.book.subjects import SUBJECTS, plural
+from lab.render.scene import MODELS, Scene
+from lab.render.world import World
+from lab.train.dataset import to_tensor
+from lab.train.flow import encode_text
+from lab.train.latents import Scaling
+
+SIDE, GRID = 96, 4
+"""Pixels of a drawing's square, and how many parts a side of it has."""
+TOKENS = GRID**2
+"""Tokens of a word."""
+PATCH = SIDE // 8 // GRID
+"""Latents of a part's side; of what the drawing covers a token is told twice as finely."""
+FEATURES = (16 + 4) * PATCH**2
+"""Numbers that a token is projected from."""
+FIRST = 0xF0000
+"""The first of the private characters that stand for references in a text."""
+GROUND = (128, 128, 128)
+SCALE = 0.05
+"""About what the other embeddings have as standard deviation."""
+BATCH = 16
+
+
+def count_of(world: World) -> int:
+    """How many references a world has."""
+    return len(world.subjects) * MODELS * TOKENS if world.is_book else 0
+
+
+def add_references(tokenizer: PreTrainedTokenizerFast, world: World) -> None:
+    """Have the tokenizer put a subject's references, those of its first model, in place of its words."""
+    signs = [AddedToken(chr(FIRST + place), normalized=True) for place in range(count_of(world))]
+    tokenizer.add_tokens(signs)
+    forms = {
+        form: index
+        for index, name in enumerate(world.subjects)
+        for word in SUBJECTS[name].words
+        for form in (word, plural(word))
+    }
+    tokenizer.backend_tokenizer.normalizer = normalizers.Sequence(
+        [
+            normalizers.Replace(Regex(rf"(?i) ?\b{form}\b"), _characters(forms[form]))
+            for form in sorted(forms, key=len, reverse=True)
+        ]
+    )
+
+
+def first_reference(tokenizer: PreTrainedTokenizerFast) -> int:
+    """The id of the first reference; all others follow."""
+    return int(tokenizer.convert_tokens_to_ids(chr(FIRST)))
+
+
+def of_models(ids: torch.Tensor, scene: Scene, world: World, first: int) -> torch.Tensor:
+    """Token ids (L,) of a caption with the references of the models that its scene shows."""
+    for thing, model in zip(scene.things, scene.models, strict=False):
+        start = first + world.subjects.index(thing.subject) * MODELS * TOKENS
+        is_its = (ids >= start) & (ids < start + TOKENS)
+        ids = torch.where(is_its, ids + model * TOKENS, ids)
+    return ids
+
+
+@torch.inference_mode()
+def features(world: World, vae: AutoencoderKL, scaling: Scaling) -> torch.Tensor:
+    """What references are projected from, (subjects * `MODELS` * `TOKENS`, `FEATURES`).
+
+    Sampler-space latents of each part of a drawing on grey, and from -1 to 1 how far it covers the part.
+    """
+    drawn = [portrait(name, model, SIDE) for name in world.subjects for model in range(MODELS)]
+    grey = Image.new("RGBA", (SIDE, SIDE), (*GROUND, 255))
+    pictures = np.stack([np.asarray(Image.alpha_composite(grey, each).convert("RGB")) for each in drawn])
+    alpha = np.stack([np.asarray(each.getchannel("A")) for each in drawn])
+    parts = [vae.encode(each).latent_dist.mean for each in to_tensor(pictures).split(BATCH)]
+    latents = (torch.cat(parts) - scaling.shift) * scaling.scale
+    covers = functional.avg_pool2d(torch.from_numpy(alpha)[:, None].float() / 127.5 - 1, 4)
+    sizes = ((latents, PATCH), (covers, 2 * PATCH))
+    told = torch.cat([functional.unfold(each, size, stride=size) for each, size in sizes], 1)
+    return told.transpose(1, 2).reshape(-1, FEATURES).clone()
+
+
+class References(nn.Module):
+    """The embeddings of captions with references among their tokens, which begin with the id `first`."""
+
+    features: torch.Tensor
+
+    def __init__(self, world: World, width: int) -> None:
+        super().__init__()
+        self.first = 0
+        self.register_buffer("features", torch.zeros(count_of(world), FEATURES), persistent=False)
+        self.projection = nn.Linear(FEATURES, width)
+        self.places = nn.Parameter(0.5 * torch.randn(TOKENS, width))
+        nn.init.normal_(self.projection.weight, std=FEATURES**-0.5)
+
+    def forward(self, ids: torch.Tensor, words: nn.Module) -> torch.Tensor:
+        """Embeddings (B, L, D) of token ids (B, L)."""
+        place = (ids - self.first).clamp(0, len(self.features) - 1)
+        told = self.projection(self.features[place]) + self.places[place % TOKENS]
+        return torch.where((ids >= self.first)[..., None], told * SCALE, words(ids))
+
+    @torch.no_grad()
+    def write(self, encoder: nn.Module) -> None:
+        """Make plain embeddings of a text encoder of the references."""
+        ids = torch.arange(self.first, self.first + len(self.features))
+        encoder.get_parameter("embed_tokens.weight")[ids] = self(ids, encoder.get_submodule("embed_tokens"))
+
+
+def references_of(models: nn.ModuleDict) -> References | None:
+    """The references among models; the small world has none."""
+    return next((each for each in models.values() if isinstance(each, References)), None)
+
+
+def encode(models: nn.ModuleDict, ids: torch.Tensor) -> torch.Tensor:
+    """Caption features (B, L, D) of token ids (B, L)."""
+    encoder, references = models["text_encoder"], references_of(models)
+    return encode_text(encoder, ids, references(ids, encoder.embed_tokens) if references else None)
+
+
+def _characters(subject: int) -> str:
+    start = FIRST + subject * MODELS * TOKENS
+    return "".join(chr(start + place) for place in range(TOKENS))
