@@ -74,7 +74,7 @@ async def launch(
     """Start the bot on `data` with the embedded model at half its usual size, in a group of its own."""
     said = {
         "DATA_DIR": str(data), "WEB__PORT": "0", "LIMITS__PER_MINUTE": "0", "LIMITS__WAITING": "0",
-        "ENGINE__SIZE": "256",
+        "MODEL__SIZE": "256",
     }  # fmt: skip
     return await asyncio.create_subprocess_exec(
         sys.executable,

@@ -74,7 +74,7 @@ async def test_the_edit_button_and_the_command_change_a_picture_on_the_page(klei
 
 
 async def test_the_small_model_zooms_out_of_its_own_picture(tmp_path: Path) -> None:
-    async with running(tmp_path) as bot:
+    async with running(tmp_path, MODEL__SIZE="512") as bot:
         first = await bot.say("a red sailboat on the sea at sunset")
         await bot.until(first, "delivered")
         body = {"verb": "zoom", "value": "1.5"}

@@ -14,6 +14,7 @@ import pytest
 from lab.evaluate.wishes.__main__ import counted, main
 from lab.evaluate.wishes.records import (
     FAULTS,
+    HALVES,
     SPLITS,
     Rewriting,
     Wish,
@@ -111,9 +112,9 @@ def test_an_empty_place_has_refused_people() -> None:
     assert not refuses("a street", "cars", "people|person")
 
 
-@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("split", HALVES)
 def test_each_half_has_200_wishes_of_the_same_mix(split: str) -> None:
-    lists = [Counter(wish.kind for wish in wishes(half)) for half in SPLITS]
+    lists = [Counter(wish.kind for wish in wishes(half)) for half in HALVES]
     assert lists[0] == lists[1]
     assert sum(HAN.search(wish.wish) is not None for wish in wishes(split)) >= 130
     assert len(wishes(split)) == 200
@@ -186,7 +187,7 @@ def test_failures_of_the_held_out_half_are_printed_only_where_asked(
     assert json.loads(printed("--json"))["all"].keys() == {"wrong", "invented", "flawed", "right"}
 
 
-@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("split", HALVES)
 def test_every_bad_rewriting_says_its_fault_and_no_good_one_has_any(split: str) -> None:
     good, bad = (rewritings(grade, split) for grade in ("good", "bad"))
     assert min(len(good), len(bad)) >= 100
@@ -194,7 +195,7 @@ def test_every_bad_rewriting_says_its_fault_and_no_good_one_has_any(split: str) 
     assert {item.fault for item in bad} == FAULTS
 
 
-@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("split", HALVES)
 def test_rewritings_are_of_wishes_in_both_languages_and_are_written_in_both(split: str) -> None:
     for grade in ("good", "bad"):
         items = rewritings(grade, split)
@@ -204,12 +205,12 @@ def test_rewritings_are_of_wishes_in_both_languages_and_are_written_in_both(spli
 
 
 def test_no_rewriting_stands_in_both_halves_and_none_is_good_and_bad() -> None:
-    files = itertools.product(("good", "bad"), SPLITS)
+    files = itertools.product(("good", "bad"), HALVES)
     texts = [(item.wish, item.rewriting) for file in files for item in rewritings(*file)]
     assert len(texts) == len(set(texts))
 
 
-@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("split", HALVES)
 def test_each_half_has_a_hundred_first_wishes_in_both_languages(split: str) -> None:
     first = first_wishes(split)
     assert len({wish.wish for wish in first}) == 100

@@ -1,7 +1,7 @@
 """Does the optimizer say what users mean? `python -m lab.evaluate.wishes`.
 
 Gives every wish of a list to the real optimizer, by rules or a chat model, and judges what becomes of it.
-What fails is printed for `dev` with `--show`; `held_out` is only counted, so that nobody builds for it.
+What fails is printed for `dev` with `--show`; the others are only counted, so that nobody builds for them.
 """
 
 import argparse
@@ -81,7 +81,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--writer", default="rules", help="a chat model's folder or downloaded hub id")
     parser.add_argument("--json", action="store_true", help="the table as JSON")
     parser.add_argument("--show", action="store_true", help="also what fails, of dev only")
-    parser.add_argument("--look", action="store_true", help="also what fails, of held_out, too")
+    parser.add_argument("--look", action="store_true", help="also what fails, of the others, too")
     return parser.parse_args()
 
 

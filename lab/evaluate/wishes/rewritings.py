@@ -9,7 +9,7 @@ from collections.abc import Generator
 
 from engine.prompts import Optimizer, Target
 from engine.types import Optimize
-from lab.evaluate.wishes.records import SPLITS, Rewriting, rewritings
+from lab.evaluate.wishes.records import HALVES, Rewriting, rewritings
 from lab.evaluate.wishes.score import HAN
 
 
@@ -60,7 +60,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m lab.evaluate.wishes.rewritings", description=__doc__)
-    parser.add_argument("--split", choices=SPLITS, default="dev")
+    parser.add_argument("--split", choices=HALVES, default="dev")
     parser.add_argument("--show", action="store_true", help="also what is judged otherwise, of dev only")
     parser.add_argument("--look", action="store_true", help="also what is judged otherwise, of held_out, too")
     return parser.parse_args()
