@@ -1,6 +1,7 @@
 """Does a model of the picture book draw its prompts? `python -m lab.evaluate.book`.
 
-Draws held-out scenes, one picture each with a fixed seed; the book's judge names them, if there is one.
+Draws held-out scenes, one picture each with a fixed seed. Counts those that are most like their own subject;
+the book's judge names what it sees, if there is one.
 """
 
 import argparse
@@ -9,6 +10,7 @@ from pathlib import Path
 from lab.evaluate.__main__ import SEED, contact_sheet, drawn, in_turn, loaded
 from lab.judge.adherence import Manner, adherence
 from lab.judge.judge import held_out_scenes, load_judge, render_accuracy, train_judge
+from lab.judge.likeness import OTHERS, likeness
 from lab.judge.measures import reconstruction
 from lab.render.book import drawings
 from lab.render.world import BOOK, book_of
@@ -39,6 +41,7 @@ def main() -> None:
         first = in_turn([scene.place for scene in scenes])[:SHEET]
         contact_sheet([pictures[i] for i in first]).save(args.sheet)
         print(*(prompts[i] for i in first), sep="\n")
+    print(f"more like its own subject than like {OTHERS} others: {likeness(pictures, scenes, world):.1%}")
     if args.judge.exists():
         judge = load_judge(args.judge, world)
         for name, found in (

@@ -21,7 +21,8 @@ from PIL import Image
 
 from engine.embedded.vocabulary import COLOURS
 from lab.evaluate import curve
-from lab.judge.judge import heads_of, load_judge, train_judge
+from lab.judge.judge import heads_of, held_out_scenes, load_judge, train_judge
+from lab.judge.likeness import likeness
 from lab.render.book import drawings, names
 from lab.render.book.drawings import PACKAGES, archive, drawing, fetch, recoloured
 from lab.render.book.scene import BookScene, sample_book
@@ -260,6 +261,16 @@ def test_names_come_from_every_language_and_mean_one_thing(
     assert found["sponge"] == {"xx:gato"}
     assert {"rojo", "rote"} <= found["red"]
     assert "forma" not in found["red"]
+
+
+def test_a_render_is_most_like_its_own_subject() -> None:
+    """Renders are told from those with other subjects in their places, and those of others are not."""
+    world = book_of(40)
+    scenes = [replace(scene, seed=0) for scene in held_out_scenes(6, 3, world)]
+    own = [world.picture(scene, 96, 96) for scene in scenes]
+    wrong = [world.picture(replace(scene, place="space"), 96, 96)[::-1] for scene in scenes]
+    assert likeness(own, scenes, world) == 1.0
+    assert likeness(wrong, scenes, world) < 1.0
 
 
 def test_a_word_of_a_subject_becomes_its_references() -> None:
