@@ -1,4 +1,7 @@
-"""Each worker of `pytest -n`, and what it starts, computes on its share of the cores; each test logs anew."""
+"""Each worker of `pytest -n`, and what it starts, computes on its share of the cores; each test logs anew.
+
+Tests of any input try the same inputs each time; `make fuzz` tries others.
+"""
 
 import logging
 import os
@@ -7,7 +10,11 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("repeatable", derandomize=True)
+if not any(name.startswith("FUZZ_") for name in os.environ):
+    settings.load_profile("repeatable")
 if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
     share = max(1, len(os.sched_getaffinity(0)) // int(workers)) if hasattr(os, "sched_getaffinity") else 1
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(share)

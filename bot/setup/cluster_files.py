@@ -9,7 +9,6 @@ import json
 import os
 import re
 import secrets
-import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from bot.setup.config import ConfigError
+from bot.setup.config import ConfigError, read_toml
 from engine.cluster.broker import STREAM
 
 PORT, WEBSOCKET = 4222, 4223
@@ -35,7 +34,7 @@ def init(folder: Path, hosts: Sequence[str], bots: Sequence[str], workers: Seque
             raise ConfigError(f"{name!r} cannot be a user: take 1–64 letters, digits, - and _")
     people = folder / "credentials"
     people.mkdir(parents=True, exist_ok=True, mode=0o700)
-    known = {path.stem: tomllib.loads(path.read_text("utf-8")) for path in sorted(people.glob("*.toml"))}
+    known = {path.stem: read_toml(path) for path in sorted(people.glob("*.toml"))}
     roles = {name: user["role"] for name, user in known.items()}
     for role, names in (("bot", bots), ("worker", workers)):
         for name in names:

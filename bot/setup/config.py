@@ -311,7 +311,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> C
     """Read `path` (default: ./config.toml where it exists) and the environment; raises `ConfigError`."""
     if path is None and DEFAULT_FILE.exists():
         path = DEFAULT_FILE
-    table = _read(path) if path else {}
+    table = read_toml(path) if path else {}
     variables = _overlay(table, environ)
     for key in RENAMED.keys() & table["model"] if isinstance(table.get("model"), dict) else ():
         raise ConfigError(f"model.{key} is now a name in model.experimental = {RENAMED[key]}; off needs none")
@@ -319,7 +319,8 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> C
     return config
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the table in a file; raises `ConfigError` where there is none."""
     try:
         return tomllib.loads(decoded(path.read_bytes()))
     except FileNotFoundError:
@@ -328,6 +329,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: is not valid TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: is not valid TOML: brackets within brackets without end") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not in UTF-8 ({error}); save it in that encoding") from None
 

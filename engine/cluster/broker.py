@@ -76,8 +76,10 @@ class Access:
             access = Access(url, table["user"], table["password"], table.get("ca", ""))
         except OSError as error:
             raise BrokerError(f"{credentials}: cannot be read ({error.strerror})") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError) as error:
+        except (ValueError, KeyError, RecursionError) as error:
             raise BrokerError(f"{credentials}: is no file of credentials ({error})") from None
+        if not all(isinstance(each, str) for each in (access.user, access.password, access.ca)):
+            raise BrokerError(f"{credentials}: user, password and ca must be texts, in quotes")
         if not re.fullmatch(r"[\w-]{1,64}", access.user, re.ASCII):
             raise BrokerError(f"{credentials}: user must be 1–64 letters, digits, - and _")
         return access

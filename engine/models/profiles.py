@@ -208,7 +208,7 @@ def _read_profile(file: Path) -> dict[str, Any]:
         return {}
     try:
         values = json.loads(file.read_text("utf-8-sig"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise EngineError("bad_input", f"{file} is not JSON: {error}") from error
     for key, value in values.items() if isinstance(values, dict) else [("the file", values)]:
         low, high = _RANGES.get(key, (0, math.inf))

@@ -121,12 +121,16 @@ def parsers(folder: Path) -> dict[str, Parser]:
         "configuration": Parser(
             of_file(lambda file: config.load(file, {})),
             (config.ConfigError,),
-            ((ROOT / "config.example.toml").read_bytes(), b"[[rules]]\nmatch = ['web:local']\nper_day = 1"),
+            (
+                (ROOT / "config.example.toml").read_bytes(),
+                b"[[rules]]\nmatch = ['web:local']\nper_day = 1",
+                b"model = " + b"[" * 3000,
+            ),
         ),
         "credentials": Parser(
             of_file(lambda file: Access.read("tls://x:1", file)),
             (BrokerError,),
-            (b"user = 'a'\npassword = 'b'\nca = 'c'\n",),
+            (b"user = 'a'\npassword = 'b'\nca = 'c'\n", b"user = 1\npassword = ''", b"a = " + b"[" * 3000),
         ),
         "proxy": Parser(
             lambda data: find_proxy("https://example.org", "x", text(data)),
