@@ -19,7 +19,7 @@ from lab.train.train_flow import load_flow
 from lab.train.train_vae import load_vae, state_spread
 from lab.train.wordings import kept_tokenizer
 
-LIMIT_BYTES = 24_000_000
+LIMIT_BYTES = 30_000_000
 PREVIEW_PICTURES = 1_000
 FLOWS = ("distill", "polish", "large", "flow")
 
