@@ -248,12 +248,14 @@ def _lexicon(world: World | None, language: str) -> Lexicon:
 
 
 def _add_things(lexicon: Lexicon) -> None:
-    """The names of other things; "a white horse" stays white, and "a cherry tree" a tree."""
+    """The names of other things; "a white horse" stays white, a golden retriever whole, a cherry tree a tree."""
     for chinese, entry in bilingual_lexicon().named(NOUNS - {"saying"}):
         for at, english in enumerate((entry.english, *entry.others)):
             name = english.removeprefix("the ").casefold()
             first, *others = (lexicon.get(word) for word in name.split())
-            if name in words("likenesses") or (others and first and first.kind not in NAMING):
+            kind = first.kind if others and first and first.kind not in NAMING else ""
+            is_apart = kind == "time" or (kind and bilingual_lexicon().thing(name.split()[-1]))
+            if name in words("likenesses") or is_apart:
                 continue
             is_tree = others and others[-1] and others[-1].kind == "subject"
             for text in (*(() if at else (chinese,)), *(() if is_tree else (name, plural(name)))):

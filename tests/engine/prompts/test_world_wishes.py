@@ -275,6 +275,7 @@ def test_what_a_small_world_does_not_know_is_named(wish: str, note: str) -> None
         ("a house plant", "a tree", ("nearest=plant → tree", "left-out=house")),
         ("a cactus plant", "a cactus", ("left-out=plant",)),
         ("a cherry tree", "a tree", ("left-out=cherry",)),
+        ("a golden retriever", "a cat", ("nearest=golden retriever → cat",)),
         ("a cat statue", "a cat", ("left-out=statue",)),
         ("the black cat watches", "a black cat", ("left-out=watches",)),
         ("自行车棚", "自行车棚", ("outside-world",)),
