@@ -248,7 +248,7 @@ def _lexicon(world: World | None, language: str) -> Lexicon:
 
 
 def _add_things(lexicon: Lexicon) -> None:
-    """The names of other things; "a white horse" stays white, a golden retriever whole, a cherry tree a tree."""
+    """Add other things. "A white horse" stays white, "golden retriever" whole, "a cherry tree" a tree."""
     for chinese, entry in bilingual_lexicon().named(NOUNS - {"saying"}):
         for at, english in enumerate((entry.english, *entry.others)):
             name = english.removeprefix("the ").casefold()
