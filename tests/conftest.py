@@ -8,13 +8,16 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
-from hypothesis import settings
 
-settings.register_profile("repeatable", derandomize=True)
-if not any(name.startswith("FUZZ_") for name in os.environ):
-    settings.load_profile("repeatable")
+with suppress(ImportError):  # where only some tests run
+    from hypothesis import settings
+
+    settings.register_profile("repeatable", derandomize=True)
+    if not any(name.startswith("FUZZ_") for name in os.environ):
+        settings.load_profile("repeatable")
 if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
     share = max(1, len(os.sched_getaffinity(0)) // int(workers)) if hasattr(os, "sched_getaffinity") else 1
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(share)

@@ -316,7 +316,8 @@ def test_flow_and_judge_learn_from_the_book(tmp_path: Path, monkeypatch: pytest.
     """A step of the flow and of the judge on scenes of the book; both resume with the book's own words."""
     monkeypatch.setattr(train_flow, "build_transformer", partial(build_transformer, n_layers=1))
     monkeypatch.setattr(train_flow, "build_text_encoder", partial(build_text_encoder, num_hidden_layers=2))
-    small = sets_of(BOOK)[:1]
+    world = book_of(12)
+    small = sets_of(world)[:1]
     plan = Plan(tmp_path, minutes=5, scenes=6, max_steps=1, sets=small)
     train_vae(plan)
     encode_all(plan)
@@ -325,8 +326,8 @@ def test_flow_and_judge_learn_from_the_book(tmp_path: Path, monkeypatch: pytest.
     train_flow.train_flow(plan, batch=2)
     assert torch.load(tmp_path / "flow.pt", weights_only=True)["step"] == 1
     train_judge(plan, tmp_path / "judge.safetensors", batch=2)
-    found = load_judge(tmp_path / "judge.safetensors", BOOK).verdicts([render_array(CAT, 64)])[0]
-    assert found["subject"] in SUBJECTS
+    found = load_judge(tmp_path / "judge.safetensors", world).verdicts([render_array(CAT, 64)])[0]
+    assert found["subject"] in world.subjects
     assert "relation" in found
 
 
