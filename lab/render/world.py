@@ -49,7 +49,7 @@ class World:
     def groups(self) -> tuple[int, ...]:
         """How many options each choice of a scene has: those of `TELLABLE`, then sky, set and models.
 
-        The picture book's captions tell the models, as references.
+        The models of the picture book are stated by its captions, as references.
         """
         subjects = len(self.subjects) if self.leaves_subjects_open else 1
         told = (subjects, len(vocabulary.COLOURS), len(self.places), len(vocabulary.TIMES), 2)

@@ -40,12 +40,11 @@ def tokenize(tokenizer: PreTrainedTokenizerFast, prompts: list[str]) -> tuple[to
     return tokens.input_ids, tokens.attention_mask.bool()
 
 
-def encode_text(encoder: Qwen3Model, ids: torch.Tensor, told: torch.Tensor | None = None) -> torch.Tensor:
-    """Caption features (B, L, D) of token ids (B, L), whose embeddings may be `told` (B, L, D).
+def encode_text(encoder: Qwen3Model, embeddings: torch.Tensor) -> torch.Tensor:
+    """Caption features (B, L, D) of token embeddings (B, L, D).
 
     Causal with padding on the right, so valid places need no mask.
     """
-    embeddings = encoder.embed_tokens(ids) if told is None else told
     states = encoder(inputs_embeds=embeddings, output_hidden_states=True, use_cache=False).hidden_states
     features: torch.Tensor = states[-2]
     return features

@@ -1,4 +1,4 @@
-"""What a thing looks like, told in tokens: a world of hundreds of subjects for the price of one.
+"""What a thing looks like as tokens: a world of hundreds of subjects for the price of one.
 
 A word for a subject of the picture book becomes `TOKENS` tokens. Their embeddings are one learnt projection
 of the subject's drawing as the autoencoder encodes it, so that training learns to put any drawing into a
@@ -29,7 +29,7 @@ SIDE, GRID = 96, 4
 TOKENS = GRID**2
 """Tokens of a word."""
 PATCH = SIDE // 8 // GRID
-"""Latents of a part's side; of what the drawing covers a token is told twice as finely."""
+"""Latents of a part's side; what the drawing covers is kept twice as finely."""
 FEATURES = (16 + 4) * PATCH**2
 """Numbers that a token is projected from."""
 FIRST = 0xF0000
@@ -91,8 +91,8 @@ def features(world: World, vae: AutoencoderKL, scaling: Scaling) -> torch.Tensor
     latents = (torch.cat(parts) - scaling.shift) * scaling.scale
     covers = functional.avg_pool2d(torch.from_numpy(alpha)[:, None].float() / 127.5 - 1, 4)
     sizes = ((latents, PATCH), (covers, 2 * PATCH))
-    told = torch.cat([functional.unfold(each, size, stride=size) for each, size in sizes], 1)
-    return told.transpose(1, 2).reshape(-1, FEATURES).clone()
+    patches = torch.cat([functional.unfold(each, size, stride=size) for each, size in sizes], 1)
+    return patches.transpose(1, 2).reshape(-1, FEATURES).clone()
 
 
 class References(nn.Module):
@@ -111,8 +111,8 @@ class References(nn.Module):
     def forward(self, ids: torch.Tensor, words: nn.Module) -> torch.Tensor:
         """Embeddings (B, L, D) of token ids (B, L)."""
         place = (ids - self.first).clamp(0, len(self.features) - 1)
-        told = self.projection(self.features[place]) + self.places[place % TOKENS]
-        return torch.where((ids >= self.first)[..., None], told * SCALE, words(ids))
+        references = self.projection(self.features[place]) + self.places[place % TOKENS]
+        return torch.where((ids >= self.first)[..., None], references * SCALE, words(ids))
 
     @torch.no_grad()
     def write(self, encoder: nn.Module) -> None:
@@ -129,7 +129,8 @@ def references_of(models: nn.ModuleDict) -> References | None:
 def encode(models: nn.ModuleDict, ids: torch.Tensor) -> torch.Tensor:
     """Caption features (B, L, D) of token ids (B, L)."""
     encoder, references = models["text_encoder"], references_of(models)
-    return encode_text(encoder, ids, references(ids, encoder.embed_tokens) if references else None)
+    words = encoder.get_submodule("embed_tokens")
+    return encode_text(encoder, references(ids, words) if references else words(ids))
 
 
 def _characters(subject: int) -> str:

@@ -66,9 +66,10 @@ def kept_tokenizer(folder: Path, world: World) -> PreTrainedTokenizerFast:
 
 
 def worded(part: PictureSet, total: int, tokenizer: PreTrainedTokenizerFast, path: Path) -> Wordings:
-    """Wordings of a set's scenes, read from `path`; made first where it is missing or of other scenes."""
+    """Wordings of a set's scenes, read from `path`; made first where it is missing or of another shape."""
     scenes = part.scenes(total)
-    if not path.exists() or len(np.load(path, mmap_mode="r")) != len(scenes) * (PLAIN + 1):
+    shape = (len(scenes) * (PLAIN + 1), LONGEST + 2)
+    if not path.exists() or np.load(path, mmap_mode="r").shape != shape:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial_path = path.with_suffix(".part.npy")
         np.save(partial_path, _word(scenes, tokenizer, Random(part.seed), part.world))
@@ -84,6 +85,7 @@ def _word(
     """Rows of a length, what is stated, and the ids; a caption too long is replaced by another."""
     table = np.zeros((len(scenes) * (PLAIN + 1), LONGEST + 2), np.int16)
     missing = list(range(len(table)))
+    first = first_reference(tokenizer) if world.is_book else 0
     while missing:
         left: list[int] = []
         for start in range(0, len(missing), PIECE):
@@ -100,7 +102,7 @@ def _word(
                     left.append(row)
                 else:
                     if world.is_book:
-                        line = of_models(line, scene, world, first_reference(tokenizer))
+                        line = of_models(line, scene, world, first)
                     table[row, :2] = length, stated_bits(stated(scene, text))
                     table[row, 2 : length + 2] = line[:length]
         missing = left

@@ -49,7 +49,7 @@ def test_the_training_forward_equals_the_stock_forward(
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
     ids, valid = tokenize(tokenizer, ["a red sailboat", "a big blue house in the snow at night"])
-    features = encode_text(encoder, ids)
+    features = encode_text(encoder, encoder.embed_tokens(ids))
     latents, time = torch.randn(2, 16, rows, columns), torch.tensor([0.1, 0.7])
     captions = [row[mask] for row, mask in zip(features, valid, strict=True)]
     stock = model([*latents.unsqueeze(2)], time, captions, return_dict=False)[0]

@@ -8,7 +8,8 @@ from torch import nn
 
 from engine.sampling.reuse import FIRST
 from lab.train import train_reuse
-from lab.train.flow import encode_text, forward
+from lab.train.flow import forward
+from lab.train.references import encode
 from lab.train.train_distill import edges
 from lab.train.train_reuse import STEPS, Gate, middle_residual, reuse_loss, reusing
 from tests.lab.test_distill import material
@@ -25,7 +26,7 @@ def flow(models: nn.ModuleDict) -> nn.ModuleDict:
 def test_a_residual_of_the_same_step_stands_for_the_blocks_it_came_from(flow: nn.ModuleDict) -> None:
     """What the middle blocks added, added in their place, gives the same output without calling them."""
     latents, time = torch.randn(2, 16, 16, 16), torch.tensor([0.3, 0.6])
-    caption = (encode_text(flow["text_encoder"], torch.zeros(2, 32, dtype=torch.long)), torch.ones(2, 32) > 0)
+    caption = (encode(flow, torch.zeros(2, 32, dtype=torch.long)), torch.ones(2, 32) > 0)
     residual = middle_residual(flow["transformer"], latents, time, caption)
     whole = forward(flow["transformer"], latents, time, *caption)
     calls: list[int] = []

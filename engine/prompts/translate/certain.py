@@ -6,7 +6,7 @@ A word that no dictionary has (`機娘`, `原神`) falls apart into characters t
 from collections.abc import Sequence, Set
 
 from engine.prompts.data import HAN, words
-from engine.prompts.translate.english import BEINGS, ENCLOSING
+from engine.prompts.translate.english import BEINGS, ENCLOSING, is_participle
 from engine.prompts.translate.lexicon import MODIFIERS, NOUNS, NUMERALS, Entry, Token
 
 SILENT = frozenset({"skip", "vague", "locative", "and", "preposition"})
@@ -94,7 +94,7 @@ def _checked(tokens: Sequence[Token], at: int) -> Token:
     is_odd = (
         (doing in words("alone") and has_object and not is_there)
         or (doing and is_part_next and len(token.text) > 1 and token.text[-1] not in words("done"))
-        or (has_object and _is_participle(doing) and not any(each.is_a("locative") for each in tokens[:at]))
+        or (has_object and is_participle(doing) and not any(each.is_a("locative") for each in tokens[:at]))
         or (token.text in {"上", "下"} and before.of(BEINGS) and following.of(NOUNS))
         or (kinds <= NOUNS and following.text in words("aspect"))
         or (_is_being(token) and (_is_being(before) or _is_being(following)))
@@ -124,12 +124,6 @@ def _is_led(before: Sequence[Token]) -> bool:
     return bool(before) and (
         before[-1].text[-1] == "的" or before[-1].is_a("measure", "number", "preposition")
     )
-
-
-def _is_participle(doing: str) -> bool:
-    """Whether a doing is something that was done: "stuck", "made of"."""
-    first = doing.partition(" ")[0]
-    return not first.endswith("ing") and first not in {"", "with", "illuminated", "shrouded"}
 
 
 def _is_thing(text: str) -> bool:

@@ -123,6 +123,8 @@ def _located(tokens: Sequence[Token]) -> tuple[str, Sequence[Token]]:
 
 def _place(token: Token) -> str:
     """Where a word says that things are: 远处, and what is beside something, as 海边."""
-    where, beside = token.of(frozenset({"where"})), token.of(ENCLOSING)
-    side = beside and placed("in", Unit("thing", beside.english, entry=beside))
-    return where.english if where else side if side and side.startswith(("at ", "by ")) else ""
+    if where := token.of(frozenset({"where"})):
+        return where.english
+    noun = token.of(ENCLOSING)
+    beside = placed("in", Unit("thing", noun.english, entry=noun)) if noun else ""
+    return beside if beside.startswith(("at ", "by ")) else ""

@@ -132,6 +132,12 @@ def many(thing: Unit) -> Unit:
     return replace(thing, text=plural(thing.text), entry=replace(thing.entry, mass=True))
 
 
+def is_participle(doing: str) -> bool:
+    """Whether a doing is something that was done: "stuck", "made of"."""
+    first = doing.partition(" ")[0]
+    return not first.endswith("ing") and first not in {"", "with", "illuminated", "shrouded"}
+
+
 def sentence(units: Sequence[Unit]) -> str:
     """Units in English order: who, what is done to what, then where; one doing after the other."""
     segments = [_Segment()]
@@ -178,18 +184,18 @@ class _Segment:
 
     def english(self) -> str:
         places = [*self.places, *self.latest]
+        things = self.objects
         if "everywhere" in places:
-            self.objects = [many(unit) for unit in self.objects]
-            places.sort(key="everywhere".__ne__)
-        objects = [self._text(unit) for unit in self.objects]
+            things = [many(unit) for unit in things]
+            places = ["everywhere", *(place for place in places if place != "everywhere")]
+        objects = [self._text(unit) for unit in things]
         subjects = [unit.english for unit in self.subjects]
         if self.doing in EXISTING and objects and self.subjects and self._encloses(self.subjects[-1]):
             places = [placed("in", self.subjects[len(subjects) - 1]), *places]
             subjects.pop()
-        if self.doing in EXISTING and objects and places and not subjects:
+        is_there = self.doing in EXISTING and (places or is_participle(self.doing))
+        if is_there and objects and not subjects:
             return " ".join([*objects, self._fitting(self.objects[-1:]), *places])
-        if self.doing == "reflected" and objects and not (places or subjects):
-            return " ".join(["reflecting", *objects])
         if self.doing in CARRYING and places and not subjects:
             carrier = places.pop(0).removeprefix("on ").removeprefix("in ")
             return " ".join([carrier, self.doing, *objects, *places])

@@ -10,6 +10,7 @@ from engine.prompts.translate.english import (
     EXISTING,
     Unit,
     compound,
+    is_participle,
     listed,
     owned,
     placed,
@@ -136,7 +137,9 @@ class Phrase:
             return
         if tail[0].kind != "thing":
             is_in = len(tail) == 1 and tail[0].kind == "place" and preposition == "in"
-            self.units.append(Unit("attribute", sentence(tail), before=preposition if is_in else ""))
+            is_there = len(tail) > 1 and tail[0].text in EXISTING and is_participle(tail[0].text)
+            text = f"with {sentence(tail)}" if is_there else sentence(tail)
+            self.units.append(Unit("attribute", text, before=preposition if is_in else ""))
 
 
 def _is_certain(attribute: Unit, entry: Entry) -> bool:
