@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from engine import embedded
-from engine.embedded.vocabulary import COLOURS, PLACES, SUBJECTS, TIMES
 from engine.files import hub, shards
 from engine.files.published import form_of
 from engine.types import GRID, MOST_GUIDANCE, MOST_STEPS, EngineError, ModelProfile
@@ -19,29 +18,6 @@ EMBEDDED_WEIGHTS = embedded.WEIGHTS
 FILE = "profile.json"
 Z_IMAGE = "Tongyi-MAI/Z-Image-Turbo"
 
-WORLD_PROMPTS = {
-    "a red sailboat on the sea at sunset": "夕阳下海上的一艘红色帆船",
-    "a yellow balloon in the mountains at dawn": "清晨山间的一个黄色热气球",
-    "a white house in the forest at night in falling snow": "下雪的夜晚，森林里的一座白色房子",
-    "a black cat in a garden at noon": "正午花园里的一只黑猫",
-    "an orange lighthouse on an island at night": "夜晚岛上的一座橙色灯塔",
-    "a turquoise bicycle in the city at noon in the rain": "白天雨中城市里的一辆青色自行车",
-    "a blue windmill in a meadow at dawn, watercolour": "清晨草地上的一座蓝色风车，水彩画",
-    "a grey bridge by a lake at dawn in the fog": "清晨雾中湖边的一座灰色的桥",
-    "a green cactus in the desert at sunset, ink drawing": "夕阳下沙漠里的一株绿色仙人掌，钢笔画",
-    "a red sailboat on the left and a white bird on the right by a lake at noon": (
-        "正午湖上，左边一艘红色的船，右边一只白色的鸟"
-    ),
-}
-"""Good prompts for the small model, and the same in Chinese."""
-_CHINESE = {
-    "sailboat": "帆船", "balloon": "热气球", "house": "房子", "tree": "树", "cat": "猫", "rocket": "火箭",
-    "mushroom": "蘑菇", "fish": "鱼", "lighthouse": "灯塔", "bicycle": "自行车", "bird": "鸟",
-    "cactus": "仙人掌", "car": "汽车", "windmill": "风车", "flower": "花", "bridge": "桥",
-    "sea": "海上", "mountains": "山间", "meadow": "草地", "desert": "沙漠", "city": "城市",
-    "snowfield": "雪地", "lake": "湖边", "forest": "森林", "island": "岛上", "garden": "花园",
-    "dawn": "清晨", "noon": "正午", "sunset": "黄昏", "night": "夜晚",
-}  # fmt: skip
 _SUGGESTIONS = (
     "a lighthouse on a cliff in a storm, oil painting, dramatic clouds, warm light in the lantern room",
     "portrait of an old fisherman mending a net, window light, shallow depth of field, film photograph",
@@ -141,7 +117,7 @@ def _described(model: str) -> ModelProfile:
         known = ({"source": _KNOWN} if known else {}) | known | _languages(located := locate(model))
         known |= _abilities(located) if located else {}
         return ModelProfile(**(_DEFAULTS | {"name": model.rpartition("/")[2]} | known))
-    values = _read_profile(folder / FILE)
+    values = _limited(folder) | _read_profile(folder / FILE)
     try:
         limits = {
             "max_size": min(_DEFAULTS["max_size"], _longest_side(folder / "transformer" / "config.json"))
@@ -166,33 +142,22 @@ def locate(model: str) -> Path | None:
 
 
 def _embedded() -> ModelProfile:
-    world = (
-        f"This small model draws picture-book scenes: one or two of {_either(SUBJECTS)}, in {len(COLOURS)} "
-        f"colours, in places such as {_either(PLACES)}, at {_either(TIMES)}, in rain, snow or fog, as a "
-        "watercolour or an ink drawing, too."
-    )
-    subjects, places, times = (
-        "、".join(_CHINESE[word] for word in words) for words in (SUBJECTS, PLACES, TIMES)
-    )
-    world_ja = (
-        f"この小さなモデルが描くのは絵本のような場面です。{'、'.join(SUBJECTS)} から 1 つか 2 つ、"
-        f"色は {len(COLOURS)} 色、場所は {'、'.join(PLACES)} など、時間帯は {'、'.join(TIMES)}。"
-        "雨・雪・霧や、水彩画・ペン画もできます。"
-    )
-    world_zh = (
-        f"这个小模型会画绘本风格的场景，一样或两样：{subjects}，{len(COLOURS)} 种颜色，{places}，{times}，"
-        "可以下雨、下雪、起雾，也可以画成水彩或钢笔画。"
-    )
-    prompts, chinese = tuple(WORLD_PROMPTS), tuple(WORLD_PROMPTS.values())
-    worlds = {"zh": world_zh, "ja": world_ja}
-    return ModelProfile(
-        EMBEDDED, 512, 1024, prompts, world, worlds, {"zh": chinese}, composes=256, inpaints=True,
-        source=_TRAINED, **_SPARING,
-    )  # fmt: skip
+    return ModelProfile(**{"name": EMBEDDED, **_limited(EMBEDDED_WEIGHTS), **_SPARING, "source": _TRAINED})
 
 
-def _either(words: tuple[str, ...]) -> str:
-    return f"{', '.join(words[:-1])} or {words[-1]}"
+def _limited(folder: Path) -> dict[str, Any]:
+    """Return sizes and what people are told of a model with a vocabulary; nothing of any other."""
+    told = embedded.vocabulary(folder)
+    world, prompts = told.get("introduction", {}), told.get("prompts", {})
+    if not all(isinstance(each, dict) for each in (world, prompts)) or ("en" not in world and told):
+        raise EngineError("bad_input", f"{folder / embedded.VOCABULARY}: introduction and prompts are tables")
+    return {
+        "base_size": 512, "max_size": 1024, "composes": 256, "inpaints": True,
+        "world": str(world["en"]),
+        "worlds": {language: str(text) for language, text in world.items() if language != "en"},
+        "suggestions": tuple(prompts),
+        "suggestions_in": {"zh": tuple(map(str, prompts.values()))},
+    } if told else {}  # fmt: skip
 
 
 _KINDS: dict[str, tuple[type, ...]] = {

@@ -8,20 +8,21 @@ from dataclasses import replace
 from time import monotonic
 
 from engine import embedded
+from engine.files import hub
 from engine.prompts.complete.enhance import enhance
 from engine.prompts.complete.negatives import merged, negatives
 from engine.prompts.complete.optimize import ENGLISH, Target, optimize
 from engine.prompts.complete.prepare import completed, in_other_words, refusing
 from engine.prompts.llm.fallback import DEADLINE, PATIENCE, RewriterWithFallback
 from engine.prompts.llm.writer import Writer
-from engine.prompts.small_world.lexicon import World, embedded_world
 from engine.prompts.small_world.surroundings import surroundings
+from engine.prompts.small_world.world import World, embedded_world, world_in, world_of
 from engine.prompts.text.sanitize import Rewritten, sanitize
 from engine.types import EngineSettings, Generate, ModelProfile, Optimize, PromptReady
 
 __all__ = [
     "Optimizer", "Rewritten", "Target", "World", "Writer", "embedded_world", "enhance", "merged", "negatives",
-    "optimize", "ruled", "sanitize",
+    "optimize", "ruled", "sanitize", "world_in", "world_of",
 ]  # fmt: skip
 
 
@@ -114,8 +115,9 @@ class Optimizer:
 
 def ruled(settings: EngineSettings, profile: ModelProfile) -> Optimizer | None:
     """Return what prepares prompts where rules alone do, which takes no model; else None."""
-    if settings.model == embedded.NAME:
-        return Optimizer(embedded_world())
+    folder = embedded.WEIGHTS if settings.model == embedded.NAME else hub.folder(settings.model)
+    if folder and (world := world_in(folder)):
+        return Optimizer(world)
     if settings.optimizer != "rules":
         return None
     return Optimizer(target=Target(settings.prompt_language, "zh" in profile.reads), usual=profile.negatives)

@@ -4,9 +4,9 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from engine.embedded.vocabulary import STYLES, WEATHERS
 from lab.render.captions import caption
 from lab.render.scene import Scene, sample_pair, sample_scene
+from lab.render.vocabulary import STYLES, WEATHERS
 
 GRADES: tuple[str, ...] = ("plain", "clause", "compositional")
 CLAUSES: dict[str, tuple[str, ...]] = {

@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from engine.embedded.vocabulary import STYLES
 from engine.upscale.detail import refine
 from engine.upscale.plan import UpscalePlan
 from engine.upscale.tiling import Pixels, returned, super_resolved
 from lab.render.scene import Scene, sample_scene
 from lab.render.scenes import render_array
+from lab.render.vocabulary import STYLES
 from lab.train.damage import DEGREES, decoded, redrawn
 
 SEED = 77

@@ -15,9 +15,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
-from engine.embedded.vocabulary import COLOURS, DISTANCES, POSITIONS, STYLES, TIMES, WEATHERS
 from lab.render.book.scene import BookScene
 from lab.render.scene import Scene, Thing
+from lab.render.vocabulary import COLOURS, DISTANCES, POSITIONS, STYLES, TIMES, WEATHERS
 from lab.render.world import SMALL_WORLD, World
 from lab.train import parallel
 from lab.train.dataset import PictureSet, sets_of, to_tensor

@@ -2,7 +2,12 @@
 
 from random import Random
 
-from engine.embedded.vocabulary import (
+from lab.render.book.scene import BookScene
+from lab.render.book.subjects import plural
+from lab.render.book.vocabulary import NUMBERS, PLACE_WORDS, RELATIONS
+from lab.render.book.vocabulary import STANDING as IN_MORE_PLACES
+from lab.render.scene import Scene, Thing, article, opposite
+from lab.render.vocabulary import (
     DISTANCE_WORDS,
     LIGHT_PHRASES,
     POSITION_WORDS,
@@ -10,11 +15,6 @@ from engine.embedded.vocabulary import (
     TIME_WORDS,
     WEATHER_WORDS,
 )
-from lab.render.book.scene import BookScene
-from lab.render.book.subjects import plural
-from lab.render.book.vocabulary import NUMBERS, PLACE_WORDS, RELATIONS
-from lab.render.book.vocabulary import STANDING as IN_MORE_PLACES
-from lab.render.scene import Scene, Thing, article, opposite
 
 COLOUR_WORDS: dict[str, tuple[str, ...]] = {
     "grey": ("grey", "grey", "gray"),

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from random import Random
 
-from engine.embedded.vocabulary import (
+from engine.prompts.small_world.scene import article as indefinite
+from lab.render.book.vocabulary import PLACE_PHRASES
+from lab.render.vocabulary import (
     COLOURS,
     DISTANCE_PHRASES,
     DISTANCES,
@@ -21,7 +23,6 @@ from engine.embedded.vocabulary import (
     WEATHER_PHRASES,
     WEATHERS,
 )
-from lab.render.book.vocabulary import PLACE_PHRASES
 
 SKIES, BACKDROPS, MODELS = 3, 3, 2
 """How many skies there are, how many sets of each place, and how many models of each subject."""
@@ -142,7 +143,7 @@ def article(words: str) -> str:
     """`a`, `an` or `some`, whichever goes before `words`."""
     if words.rpartition(" ")[2] in MANY:
         return "some"
-    return "an" if words[0] in "aeiou" else "a"
+    return indefinite(words)
 
 
 def is_held_out(subject: str, colour: str, place: str, time: str) -> bool:

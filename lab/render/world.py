@@ -8,8 +8,7 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.embedded import vocabulary
-from lab.render import scenes
+from lab.render import scenes, vocabulary
 from lab.render.book import scenes as book_scenes
 from lab.render.book.scene import sample_book
 from lab.render.book.subjects import SUBJECTS

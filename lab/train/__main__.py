@@ -12,7 +12,9 @@ from pathlib import Path
 import torch
 
 from engine.embedded import WEIGHTS
-from lab.render.book import drawings
+from engine.prompts import world_of
+from lab.render.book import drawings, names
+from lab.render.taught import taught
 from lab.render.world import SMALL_WORLD, WORLDS, World, book_of
 from lab.train import parallel
 from lab.train.dataset import sets_of
@@ -71,11 +73,10 @@ def main() -> None:
     for name in (args.stage,) if args.stage in STAGES | EXPERIMENTS else STAGES if not args.stage else ():
         run(name, replace(plan, minutes=usual_minutes(plan)[name], session=args.minutes))
     if args.stage in {None, "export"}:
-        export(
-            plan,
-            args.weights or (WEIGHTS if world is SMALL_WORLD else out / "weights"),
-            (args.of, *FLOWS) if args.of else FLOWS[1:] if args.undistilled else FLOWS,
-        )
+        folder = args.weights or (WEIGHTS if world is SMALL_WORLD else out / "weights")
+        export(plan, folder, (args.of, *FLOWS) if args.of else FLOWS[1:] if args.undistilled else FLOWS)
+        if world.is_book:
+            names.write(world_of(taught(world)), folder)
 
 
 def session(plan: Plan, minutes: float) -> None:

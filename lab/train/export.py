@@ -11,6 +11,7 @@ from diffusers import ZImagePipeline
 from safetensors.torch import save_file
 
 from engine.embedded import WEIGHTS
+from lab.render.taught import write
 from lab.train.latents import encode, latent_scaling, preview_map
 from lab.train.loop import Plan
 from lab.train.model import build_scheduler
@@ -43,8 +44,10 @@ def export(plan: Plan, folder: Path = WEIGHTS, flows: tuple[str, ...] = FLOWS) -
         tokenizer=kept_tokenizer(plan.out, plan.world),
         transformer=models["transformer"].half(),
     )
-    shutil.rmtree(folder, ignore_errors=True)
+    for part in folder.glob("*/"):
+        shutil.rmtree(part)
     pipeline.save_pretrained(folder)
+    write(plan.world, folder)
     save_file({"weight": weight, "bias": bias}, folder / "preview.safetensors")
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     if size > LIMIT_BYTES:

@@ -49,6 +49,11 @@ def add_references(tokenizer: PreTrainedTokenizerFast, world: World) -> None:
     """Have the tokenizer put a subject's references, those of its first model, in place of its words."""
     signs = [AddedToken(chr(FIRST + place), normalized=True) for place in range(count_of(world))]
     tokenizer.add_tokens(signs)
+    recognise(tokenizer, world)
+
+
+def recognise(tokenizer: PreTrainedTokenizerFast, world: World) -> None:
+    """Have a tokenizer with references find them by every form of the subjects' words."""
     forms = {
         form: index
         for index, name in enumerate(world.subjects)

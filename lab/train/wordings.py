@@ -16,7 +16,7 @@ from lab.train.coupling import stated_bits
 from lab.train.dataset import PictureSet
 from lab.train.flow import MULTIPLE, tokenize
 from lab.train.model import build_tokenizer
-from lab.train.references import add_references, first_reference, of_models
+from lab.train.references import add_references, first_reference, of_models, recognise
 
 PLAIN = 5
 LONGEST = 96
@@ -62,7 +62,10 @@ def kept_tokenizer(folder: Path, world: World) -> PreTrainedTokenizerFast:
         if world.is_book:
             add_references(tokenizer, world)
         tokenizer.save_pretrained(kept)
-    return PreTrainedTokenizerFast.from_pretrained(kept)
+    found = PreTrainedTokenizerFast.from_pretrained(kept)
+    if world.is_book:
+        recognise(found, world)
+    return found
 
 
 def worded(part: PictureSet, total: int, tokenizer: PreTrainedTokenizerFast, path: Path) -> Wordings:

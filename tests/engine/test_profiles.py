@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.models import profiles
-from engine.models.profiles import profile
-from engine.prompts import embedded_world, optimize
+from engine.models.profiles import Z_IMAGE, profile
+from engine.prompts import optimize, world_of
 from engine.types import EngineError
+from lab.render.taught import taught, write
+from lab.render.world import WORLDS, World
 
 
 def test_the_embedded_model_draws_512_and_tells_its_world() -> None:
@@ -72,7 +73,7 @@ def test_a_models_pipeline_says_what_it_does_with_pictures(
 
 
 def test_the_known_models_say_what_they_do_with_pictures_before_they_are_there() -> None:
-    found = {name: profile(name) for name in ("embedded", profiles.Z_IMAGE, "Qwen/Qwen-Image-Edit")}
+    found = {name: profile(name) for name in ("embedded", Z_IMAGE, "Qwen/Qwen-Image-Edit")}
     assert [(each.inpaints, each.edits) for each in found.values()] == [
         (True, False), (True, False), (False, True),
     ]  # fmt: skip
@@ -168,6 +169,25 @@ def test_profiles_are_read_without_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize(("prompt", "chinese"), profiles.WORLD_PROMPTS.items())
-def test_what_is_suggested_in_chinese_is_drawn_as_in_english(prompt: str, chinese: str) -> None:
-    assert optimize(chinese, embedded_world()).text == prompt
+@pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
+def test_what_is_suggested_in_chinese_is_drawn_as_in_english(world: World) -> None:
+    told = taught(world)
+    known = world_of(told)
+    assert {chinese: optimize(chinese, known).text for chinese in told["prompts"].values()} == {
+        chinese: prompt for prompt, chinese in told["prompts"].items()
+    }
+
+
+def test_a_vocabulary_beside_the_weights_introduces_the_model(tmp_path: Path) -> None:
+    write(WORLDS["book"], tmp_path)
+    described = profile(str(tmp_path))
+    assert "394" in described.world
+    assert "394" in described.worlds["zh"]
+    assert described.suggestions_in["zh"][0] == "夕阳下城堡旁的一条绿色的龙"
+
+
+@pytest.mark.parametrize("text", ["[", "[]", "{}", '{"introduction": "all", "prompts": {"a": "b"}}'])
+def test_a_wrong_vocabulary_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "vocabulary.json").write_text(text)
+    with pytest.raises(EngineError, match=r"vocabulary\.json"):
+        profile(str(tmp_path))

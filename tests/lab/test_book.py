@@ -19,7 +19,7 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.embedded.vocabulary import COLOURS
+from engine.prompts import embedded_world
 from lab.evaluate import curve
 from lab.judge.judge import heads_of, held_out_scenes, load_judge, train_judge
 from lab.judge.likeness import likeness
@@ -31,6 +31,7 @@ from lab.render.book.subjects import SUBJECTS, plural
 from lab.render.book.vocabulary import PLACES
 from lab.render.captions import COLOUR_WORDS, caption
 from lab.render.scene import MODELS, Thing, is_evaluation
+from lab.render.vocabulary import COLOURS
 from lab.render.world import BOOK, book_of
 from lab.train import train_flow
 from lab.train.dataset import sets_of
@@ -254,7 +255,7 @@ def test_names_come_from_every_language_and_mean_one_thing(
     write_package("words", lists)
     for source in "fn":
         write_package(source, {"chars.json": json.dumps({"1f408": "cat", "1f415": "dog"}).encode()})
-    found = names.collected()
+    found = names.collected(embedded_world())
     assert found["cat"] == {cat, "gato", "two", "vv:both", "yy:gift", "nb,nn,no:hat"}
     assert found["dog"] == {dog, "hund", "xx:both"}
     assert found["sponge"] == {"xx:gato"}

@@ -2,7 +2,9 @@
 
 from random import Random
 
-from engine.embedded.vocabulary import (
+from lab.render.captions import COLOUR_WORDS, STANDING, WEATHER_SENTENCES, caption, long_caption, stated
+from lab.render.scene import Scene, Thing, sample_pair, sample_scene
+from lab.render.vocabulary import (
     DISTANCE_WORDS,
     LIGHT_PHRASES,
     PLACE_WORDS,
@@ -13,8 +15,6 @@ from engine.embedded.vocabulary import (
     WEATHER_WORDS,
     WEATHERS,
 )
-from lab.render.captions import COLOUR_WORDS, STANDING, WEATHER_SENTENCES, caption, long_caption, stated
-from lab.render.scene import Scene, Thing, sample_pair, sample_scene
 
 
 def test_a_complete_caption_names_everything_unusual() -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.embedded.vocabulary import PLACES, STYLES, SUBJECTS, WEATHERS
 from lab.render.scene import Scene, Thing
 from lab.render.scenes import render, render_array
+from lab.render.vocabulary import PLACES, STYLES, SUBJECTS, WEATHERS
 from lab.render.world import SMALL_WORLD
 from lab.train.dataset import PictureSet
 

@@ -1,5 +1,6 @@
 """Facts about the weights that ship with the package."""
 
+import json
 import re
 
 import numpy as np
@@ -8,11 +9,13 @@ import torch
 from diffusers import ZImagePipeline
 from safetensors.torch import load_file
 
-from engine.embedded import WEIGHTS
+from engine.embedded import WEIGHTS, vocabulary
 from engine.models.zimage.load import load
 from engine.types import EngineSettings
 from lab.evaluate.costs import costs
 from lab.judge.adherence import Manner, draw
+from lab.render.taught import taught
+from lab.render.world import SMALL_WORLD
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +81,8 @@ async def test_what_the_model_costs_is_measured_in_a_child() -> None:
     """Load, pictures and memory are told, each measured."""
     lines = [line async for line in costs(EngineSettings(), side=64, pictures=1)]
     assert [bool(re.search(r"\d", line)) for line in lines] == [True] * 4
+
+
+def test_the_vocabulary_beside_the_weights_is_what_they_were_taught() -> None:
+    """What the reader of prompts is told is what training drew and worded."""
+    assert vocabulary(WEIGHTS) == json.loads(json.dumps(taught(SMALL_WORLD)))

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from engine.embedded.vocabulary import SUBJECTS
 from lab.render.scene import Scene, Thing
 from lab.render.scenes import CELL, render_array, silhouettes
+from lab.render.vocabulary import SUBJECTS
 from lab.render.world import SMALL_WORLD
 from lab.train.where import (
     EMPHASIS,

@@ -3,10 +3,10 @@
 from itertools import product
 from random import Random
 
-from engine.embedded import vocabulary
-from engine.embedded.vocabulary import COLOURS, PLACES, SUBJECTS, TIMES
 from lab.judge.judge import judge_sets
+from lab.render import vocabulary
 from lab.render.scene import Scene, Thing, is_evaluation, is_held_out, sample_pair, sample_scene
+from lab.render.vocabulary import COLOURS, PLACES, SUBJECTS, TIMES
 from lab.render.world import SMALL_WORLD
 
 

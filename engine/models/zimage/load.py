@@ -25,14 +25,14 @@ from engine.memory.probe import probe
 from engine.memory.residency import FreeMemory, free_memory
 from engine.memory.weights import PackedLinear
 from engine.models import presets, sources
-from engine.models.profiles import EMBEDDED, profile
+from engine.models.profiles import profile
 from engine.models.zimage.block import side_by_side
 from engine.models.zimage.components import Components
 from engine.models.zimage.lora import Loras, lora_folder
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.models.zimage.preview import PreviewMap, load_preview
 from engine.models.zimage.speed import Speed
-from engine.prompts import Target, Writer, embedded_world
+from engine.prompts import Target, Writer, world_in
 from engine.prompts.llm import choose
 from engine.sampling.steps import SamplingOptions
 from engine.types import EngineError, EngineSettings
@@ -201,7 +201,7 @@ def read(files: ModelFiles, settings: EngineSettings, device: torch.device, plan
         vae=vae,
         scheduler=scheduler,
         preview=preview,
-        world=embedded_world() if EMBEDDED in (settings.model, settings.base) else None,
+        world=world_in(files.base),
         tighten=placed.tighter,
         make_room=placed.make_room,
         layout=placed.report,

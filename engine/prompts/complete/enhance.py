@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from engine.prompts.complete.kinds import KINDS, is_drawn, kind_of, mentions, says, sole_subject
 from engine.prompts.data import phrases
-from engine.prompts.small_world.lexicon import Lexicon, Word, World, lexicon
+from engine.prompts.small_world.lexicon import Lexicon, Word, lexicon
 from engine.prompts.small_world.scene import Scene, read, render
+from engine.prompts.small_world.world import World
 from engine.prompts.text.clean import QUOTED, is_chinese
 from engine.prompts.text.sanitize import LIMIT, Rewritten, sanitize
 
@@ -55,9 +56,11 @@ def _completed(
 ) -> tuple[Scene, tuple[str, ...]]:
     full, notes = scene, list[str]()
     subject = scene.things[0].subject.key if scene.things else ""
-    if not scene.place and (place := _choice("place", subject, text, world.places, unwanted, wording)):
-        full, notes = replace(full, place=Word("place", place)), [*notes, "enhanced:place"]
-    if not scene.time and (time := _choice("time", subject, text, world.times, unwanted, wording)):
+    if not scene.place and (where := _choice("place", subject, text, world, unwanted, wording)):
+        full, notes = replace(full, place=Word("place", where)), [*notes, "enhanced:place"]
+    place = full.place.key if full.place else ""
+    suits = place if place in world.suits["times"] else subject
+    if not scene.time and (time := _choice("time", suits, text, world, unwanted, wording)):
         full, notes = replace(full, time=Word("time", time)), [*notes, "enhanced:time"]
     is_clear = scene.weather is None or scene.weather.key == "clear"
     if full.time and is_clear and not scene.light and ("light", full.time.key) not in unwanted:
@@ -69,14 +72,15 @@ def _completed(
 
 def _choice(
     kind: str,
-    subject: str,
+    what: str,
     text: str,
-    known: Mapping[str, object],
+    world: World,
     unwanted: frozenset[tuple[str, str]],
     wording: int,
 ) -> str:
-    """One of the keys that suit the subject, chosen by the prompt's hash; empty where all are unwanted."""
-    suits: Sequence[str] = phrases()["fitting"][f"{kind}s"].get(subject, tuple(known))
+    """A key that suits a subject or place, by the prompt's hash; empty where all such are unwanted."""
+    known: Mapping[str, object] = getattr(world, f"{kind}s")
+    suits: Sequence[str] = world.suits[f"{kind}s"].get(what, tuple(known))
     free = [key for key in suits if key in known and (kind, key) not in unwanted]
     return free[(_dice(f"{kind}/{text}") + wording) % len(free)] if free else ""
 

@@ -2,13 +2,22 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from engine.cjk import KANA
 from engine.prompts.data import HAN, simplified
-from engine.prompts.small_world.lexicon import Word, World, lexicon
+from engine.prompts.small_world.lexicon import lexicon
 from engine.prompts.small_world.nearest import PLACES, name_of, nearest, unknown_things
-from engine.prompts.small_world.scene import MOST_THINGS, Thing, denied_names, read, render
+from engine.prompts.small_world.scene import (
+    countable,
+    denied_names,
+    possible,
+    read,
+    render,
+    with_nearest,
+    without_scenery,
+)
+from engine.prompts.small_world.world import World
 from engine.prompts.text.clean import clean, is_chinese, masked, plain, unmasked, without_orders
 from engine.prompts.text.contradictions import latest
 from engine.prompts.text.refusals import without_refusals
@@ -77,27 +86,28 @@ def _within(cleaned: Rewritten, world: World, locale: str) -> Rewritten:
     """A prompt in the words of a world; the nearest subject stands for one that it does not know."""
     words = lexicon(world, locale)
     scene, notes = read(cleaned.text, words), list(cleaned.notes)
-    items = list(words.items(masked(clean(without_refusals(cleaned.text)[0])[0])[0]))
+    wanted = masked(clean(without_refusals(cleaned.text)[0])[0])[0]
+    items = without_scenery(list(words.items(wanted)), words)
     unknown = list(unknown_things(items))
-    name, near = ("", []) if scene.things else nearest(unknown, world)
+    name, near = nearest(unknown, world, [thing.subject.key for thing in scene.things])
     if near:
         language = "ja" if JAPANESE.search(cleaned.text) or locale[:2] == "ja" else ""
         language = language or ("zh" if is_chinese(cleaned.text) else "")
         drawn, *others = (name_of(key, world, language) for key in near)
         notes += [f"nearest={name} → {drawn}", *([named("near", others)] if others else [])]
-        colour = next((item.word for item in items if item.kind == "colour"), None)
-        scene = replace(scene, things=(Thing(Word("subject", near[0]), colour),), colour=None)
+        scene = with_nearest(scene, items, name, near[0])
     left_out = [each for each, _ in unknown if each != name]
+    scene, impossible = possible(scene, world)
+    left_out += [item.text for item in items if item.word in impossible]
     if left_out and not scene.is_empty:
         notes.append(named("left-out", left_out))
-    if not scene.place and any(entry and entry.kind in PLACES for _, entry in unknown):
+    if not scene.place and any(entry and entry.kind in PLACES for each, entry in unknown if each != name):
         notes.append("world:place")
     if scene.is_empty:
         return Rewritten(cleaned.text, (*notes, "outside-world")) if cleaned.text else cleaned
-    is_counted = any(item.kind == "count" for item in words.items(cleaned.text))
-    if (scene.things and is_counted) or len(scene.things) > MOST_THINGS:
-        scene = replace(scene, things=scene.things[:MOST_THINGS])
-        notes.append("world:count")
+    numbers = [item.word.key for item in words.items(cleaned.text) if item.kind == "count"]
+    scene, is_drawn = countable(scene, numbers)
+    notes += [] if is_drawn else ["world:count"]
     text = render(scene, world)
     return Rewritten(text, (*notes, *_changed(text, cleaned.text)), ", ".join(denied_names(scene, world)))
 

@@ -1,9 +1,7 @@
-"""The word lists of this package: TOML files, each read once, names in other languages, simplified forms."""
+"""The word lists of this package: TOML files, each read once, simplified forms."""
 
-import lzma
 import re
 import tomllib
-from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -30,21 +28,6 @@ def words(name: str) -> frozenset[str]:
 def phrases() -> Mapping[str, Any]:
     """The contents of phrases.toml."""
     return table("phrases")
-
-
-@cache
-def names() -> Mapping[str, Mapping[str, list[str]]]:
-    """What things and colours are called, from Unicode's CLDR: by language, their English name, a list.
-
-    The language "" has the names that are read in all of them.
-    """
-    packed = (Path(__file__).parent / "names.txt.xz").read_bytes()
-    found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for english, *others in (line.split("\t") for line in lzma.decompress(packed).decode().split("\n")):
-        for languages, _, name in (each.rpartition(":") for each in others):
-            for language in languages.split(","):
-                found[language][english].append(name)
-    return found
 
 
 def simplified(text: str) -> str:

@@ -3,19 +3,21 @@
 import re
 import unicodedata
 from collections import ChainMap
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, fields, replace
+from collections.abc import Container, Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 from functools import cache
 
 from engine.cjk import HAN, HANGUL, KANA
 from engine.prompts.data import HAN as HAN_CHAR
-from engine.prompts.data import names, simplified_forms, table, words
+from engine.prompts.data import simplified_forms, table, words
+from engine.prompts.small_world.world import SECTIONS, World
 from engine.prompts.translate.lexicon import NOUNS, bilingual_lexicon, plural
 
 SINGLE = HAN + KANA + HANGUL + r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 """Characters that are tokens of their own: no spaces part words of these scripts, or these have endings."""
 NAMING = frozenset({"subject", "place", "light", "weather", "other"})
 THINGS = frozenset({"subject", "other"})
+SCENERY = frozenset({"place", "weather"})
 QUALITIES = frozenset({"colour", "modifier", "vague", "unknown"})
 ONE = frozenset({"a", "an", "the", "my", "this", "one"})
 """What begins the name of one thing."""
@@ -36,25 +38,6 @@ JOINED = re.compile(rf"(?<=[{HANGUL}])[{HANGUL}]")
 NEEDLESS = re.compile(r"(?<=[^\x00-\x7f]) | (?=[^\x00-\x7f])")
 SYLLABLE = re.compile(f"[{HAN}{KANA}{HANGUL}]")
 KANA_WORD = re.compile("[\u30a1-\u30ff]{2,}")
-
-
-@dataclass(frozen=True, eq=False)
-class World:
-    """What a limited model can draw: for each key its words, the one that suits it best first.
-
-    `lights` are phrases that are true at a time in clear weather, the plainest first; `colours` are keys and
-    words in one. What is usual (clear weather, flat colours, the middle) has an empty first word.
-    """
-
-    subjects: Mapping[str, tuple[str, ...]]
-    colours: tuple[str, ...]
-    places: Mapping[str, tuple[str, ...]]
-    times: Mapping[str, tuple[str, ...]]
-    lights: Mapping[str, tuple[str, ...]]
-    weathers: Mapping[str, tuple[str, ...]]
-    styles: Mapping[str, tuple[str, ...]]
-    positions: Mapping[str, tuple[str, ...]]
-    distances: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +81,25 @@ NOTHING = Item(PUNCTUATION, "")
 class Lexicon:
     """What names mean, by their tokens: a character of Chinese, Japanese or Korean each, else a word.
 
-    A lexicon has its own names before those of a `shared` one.
+    A lexicon of a `world`, or with its own names before those of a `shared` one. `scenery` is what names of
+    subjects mean where they only say where another one is: `mountain`.
     """
 
-    def __init__(self, shared: "Lexicon | None" = None) -> None:
+    def __init__(self, world: World | None = None, shared: "Lexicon | None" = None) -> None:
+        self.world: World | None = shared.world if shared else world
+        self.scenery: dict[str, Word] = shared.scenery if shared else {}
         self._words: ChainMap[tuple[str, ...], Word] = shared._words.new_child() if shared else ChainMap()
         self._most: int = shared._most if shared else 1
 
     def add(self, text: str, word: Word) -> None:
         """Make `text` mean `word`; the first meaning of a text stays, but for a thing without a key."""
         tokens = tuple(self.tokens(text))
-        if self._words.maps[0].get(tokens) in (None, THING):
+        first = self._words.maps[0].get(tokens)
+        if first in (None, THING):
             self._words[tokens] = word
             self._most = max(self._most, len(tokens))
+        elif first.kind == "subject" and word.kind in SCENERY:
+            self.scenery.setdefault(_join(list(tokens)), word)
 
     def get(self, text: str) -> Word | None:
         """What the whole of `text` means."""
@@ -184,11 +173,11 @@ class Lexicon:
             end = run.start()
             for token in bilingual_lexicon().segment(run[0]):
                 start, end = end, end + len(token.text)
-                is_apart = token.is_a("colour") or "着" in token.text or self._is_sum(token.text)
+                is_apart = token.is_a("colour") or "着" in token.text or self.is_sum(token.text)
                 spans += [] if is_apart else [(start, end)]
         return {at for start, end in spans for at in range(start + 1, end)}
 
-    def _is_sum(self, word: str) -> bool:
+    def is_sum(self, word: str) -> bool:
         """Whether all of a dictionary's word is known, and no name behind a name: 大船 is big, and a boat."""
         kinds, start = list[str](), 0
         while start < len(word):
@@ -217,25 +206,33 @@ def lexicon(world: World | None, locale: str = "") -> Lexicon:
     With a `locale`, a BCP 47 tag, words are read in that language first.
     """
     language = locale.lower().partition("-")[0]
-    return _lexicon(world, language if world and language in names() else "")
+    return _lexicon(world, language if world and language in world.names else "")
 
 
 @cache
 def _lexicon(world: World | None, language: str) -> Lexicon:
     if language:
-        own, shared = Lexicon(lexicon(world)), lexicon(world)
+        shared = lexicon(world)
+        own = Lexicon(shared=shared)
         _add_other_languages(own, shared, language)
         return own
     data = table("scenes")
-    words = Lexicon()
+    words = Lexicon(world)
     if world is not None:
         _add_world(words, world)
+        for key in data["finer"].keys() & world.places.keys():
+            for texts in data["finer"][key].values():
+                _add_texts(words, texts, Word("place", key))
+        _add_translations(words)
     for section, kind in _sections():
         for key, groups in data[section].items():
             known = world is None or key in getattr(world, section)
             for english, texts in groups.items():
                 word = Word(kind, key, english.lstrip("~"), english[0] != "~") if known else THING
                 _add_texts(words, texts, word)
+    for number, listed in data["counts"].items():
+        for text in listed:
+            words.add(text, Word("count", number))
     for name, listed in data["words"].items():
         for text in listed:
             words.add(text, Word("filler" if name == "measures" else name.removesuffix("s")))
@@ -247,6 +244,14 @@ def _lexicon(world: World | None, language: str) -> Lexicon:
     return words
 
 
+def _add_translations(lexicon: Lexicon) -> None:
+    """Add the Chinese of a world's subjects, where it means just one of them."""
+    for chinese, entry in bilingual_lexicon().named(NOUNS - {"saying"}):
+        word = lexicon.get(entry.english.removeprefix("the "))
+        if word and word.kind == "subject":
+            lexicon.add(chinese, word)
+
+
 def _add_things(lexicon: Lexicon) -> None:
     """Add other things. "A white horse" stays white, "golden retriever" whole, "a cherry tree" a tree."""
     for chinese, entry in bilingual_lexicon().named(NOUNS - {"saying"}):
@@ -256,6 +261,8 @@ def _add_things(lexicon: Lexicon) -> None:
             kind = first.kind if others and first and first.kind not in NAMING else ""
             is_apart = kind == "time" or (kind and bilingual_lexicon().thing(name.split()[-1]))
             if name in words("likenesses") or is_apart:
+                if not at and not lexicon.is_sum(chinese):
+                    lexicon.add(chinese, Word("other", name))
                 continue
             is_tree = others and others[-1] and others[-1].kind == "subject"
             for text in (*(() if at else (chinese,)), *(() if is_tree else (name, plural(name)))):
@@ -270,7 +277,8 @@ def _add_other_languages(lexicon: Lexicon, english: Lexicon, language: str = "")
     """
     for particle in () if language else (*GRAMMAR.split(), *OF):
         lexicon.add(particle, Word("filler"))
-    for thing, others in names()[language].items():
+    names = lexicon.world.names if lexicon.world else {}
+    for thing, others in names.get(language, {}).items():
         found = [item.word for item in english.items(thing)]
         is_known = len(found) == 1 and found[0].kind in {"subject", "colour"}
         word = found[0] if is_known else Word("other", thing)
@@ -283,32 +291,9 @@ def _add_other_languages(lexicon: Lexicon, english: Lexicon, language: str = "")
                 lexicon.add(name, foreign if is_foreign else word)
 
 
-@cache
-def embedded_world() -> World:
-    """The vocabulary of the embedded model."""
-    from engine.embedded import vocabulary as known
-
-    return World(
-        subjects=known.SUBJECT_WORDS,
-        colours=known.COLOURS,
-        places=_wordings(known.PLACE_PHRASES, known.PLACE_WORDS),
-        times=_wordings(known.TIME_PHRASES, known.TIME_WORDS),
-        lights=known.LIGHT_PHRASES,
-        weathers=_wordings(known.WEATHER_PHRASES, known.WEATHER_WORDS),
-        styles=_wordings(known.STYLE_PHRASES, known.STYLE_WORDS),
-        positions=_wordings(known.POSITION_PHRASES, known.POSITION_WORDS),
-        distances=_wordings(known.DISTANCE_PHRASES, {}),
-    )
-
-
-def _wordings(phrases: Mapping[str, str], words: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Every wording of each key, the canonical phrase first."""
-    return {key: (phrase, *words.get(key, ())) for key, phrase in phrases.items()}
-
-
 def _sections() -> Iterable[tuple[str, str]]:
     """The sections of a world and of scenes.toml, and the kind of the words in each."""
-    return [(each.name, each.name.removesuffix("s")) for each in fields(World)]
+    return [(section, section.removesuffix("s")) for section in SECTIONS]
 
 
 def _add_world(words: Lexicon, world: World) -> None:
@@ -317,6 +302,8 @@ def _add_world(words: Lexicon, world: World) -> None:
         for key in known:
             for text in filter(None, (key,) if kind == "colour" else known[key]):
                 _add_texts(words, (text,), Word(kind, key, text if kind == "light" else ""))
+    for key, many in world.plurals.items():
+        words.add(many, Word("subject", key))
 
 
 def _add_texts(words: Lexicon, texts: "tuple[str, ...] | list[str]", word: Word) -> None:

@@ -1,7 +1,8 @@
 """A scene of a limited world in other words, in words and orders that its captions have."""
 
-from engine.prompts.small_world.lexicon import Word, World, lexicon
-from engine.prompts.small_world.scene import Scene, name, read, render
+from engine.prompts.small_world.lexicon import Word, lexicon
+from engine.prompts.small_world.scene import Scene, article, name, read, render
+from engine.prompts.small_world.world import World
 
 TURNS = 12
 """How many ways are tried."""
@@ -37,11 +38,13 @@ def _worded(scene: Scene, world: World, turn: int) -> str:
 
 def _things(scene: Scene, world: World, turn: int, is_listed: bool) -> str:
     """The subjects with their articles; a list begins without one."""
+    if scene.relation or any(thing.count > 1 for thing in scene.things):
+        return render(Scene(scene.things, relation=scene.relation), world)
     nouns = [
         " ".join(filter(None, [_wording(word, world, turn) for word in (thing.colour, thing.subject)]))
         for thing in scene.things
     ]
-    listed = [f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}" for noun in nouns]
+    listed = [f"{article(noun)} {noun}" for noun in nouns]
     if is_listed:
         listed[:1] = nouns[:1]
     sides = [_wording(thing.position, world, turn) for thing in scene.things]

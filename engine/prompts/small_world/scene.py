@@ -1,36 +1,48 @@
 """From a prompt in Chinese or English to a scene, and from a scene to the prompt a model does best with."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from engine.prompts.small_world.lexicon import PUNCTUATION, Item, Lexicon, Word, World
+from engine.prompts.small_world.lexicon import PUNCTUATION, Item, Lexicon, Word
 from engine.prompts.small_world.setting import (
+    LOCATIVES,
     UNSAYING,
     begins_with_preposition,
     last,
     place_of,
     time_and_light,
 )
-from engine.prompts.small_world.sides import distance, positions
+from engine.prompts.small_world.sides import SAID_BETWEEN, distance, positions, relation
+from engine.prompts.small_world.world import NUMBERS, World
 from engine.prompts.text.clean import QUOTED
+from engine.prompts.translate.lexicon import bilingual_lexicon
 
 NAMES = frozenset({"subject", "colour", "place", "time", "light", "weather", "style", "other", "unknown"})
+AT = frozenset({"in", "on", "at", "by", "near", "across"})
+"""Prepositions of places."""
+WORN = frozenset({"in", "wearing", "穿", "穿着", "戴", "戴着"})
+VOWEL = re.compile(r"(?!uni|use|euro|one\b)[aeiou]|hour")
 MOST_THINGS = 2
 """Subjects that a limited world draws in one picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """A subject, its colour and its side of the picture, where they were said."""
+    """A subject, its colour and its side of the picture, where they were said, and how many there are."""
 
     subject: Word
     colour: Word | None = None
     position: Word | None = None
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What was understood. `colour` is one said of nothing in particular, `denied` what shall not be."""
+    """What was understood. `colour` is one said of nothing in particular, `denied` what shall not be.
+
+    The first thing has the `relation` to the second.
+    """
 
     things: tuple[Thing, ...] = ()
     colour: Word | None = None
@@ -40,6 +52,7 @@ class Scene:
     weather: Word | None = None
     style: Word | None = None
     distance: Word | None = None
+    relation: Word | None = None
     denied: tuple[tuple[Word, ...], ...] = ()
 
     @property
@@ -65,18 +78,58 @@ def _read(text: str, words: Lexicon) -> Scene:
     alone = {group[0] for group in denied if len(group) == 1}
     unwanted = {(word.kind, word.key) for word in alone}
     kept = [item for item in wanted if (item.kind, item.word.key) not in unwanted]
-    things, colour = _things(kept)
+    kept = without_scenery(kept, words)
+    things, colour, related = _things(kept, words.world)
     weather, style = (last(kept, kind) for kind in ("weather", "style"))
     time, light = time_and_light(kept, words)
     if weather is not None and weather.key != "clear":
         light = None
     far = distance(kept) if len(things) == 1 else None
-    return Scene(things, colour, place_of(kept, words), time, light, weather, style, far, denied)
+    return Scene(things, colour, place_of(kept, words), time, light, weather, style, far, related, denied)
+
+
+def possible(scene: Scene, world: World) -> tuple[Scene, tuple[Word, ...]]:
+    """The scene without what a world never has together, and the words for that.
+
+    Colours of things that keep their own, and weather under water.
+    """
+    impossible = [
+        thing.colour for thing in scene.things if thing.colour and thing.subject.key in world.uncoloured
+    ]
+    things = tuple(
+        replace(thing, colour=None) if thing.subject.key in world.uncoloured else thing
+        for thing in scene.things
+    )
+    weather = scene.weather
+    if weather and scene.place and scene.place.key in world.sealed:
+        impossible, weather = [*impossible, weather], None
+    return replace(scene, things=things, weather=weather), tuple(impossible)
+
+
+def with_nearest(scene: Scene, items: Sequence[Item], name: str, subject: str) -> Scene:
+    """The scene with a subject in place of what a text calls `name`, before or behind the one it has."""
+    if not scene.things:
+        colour = next((item.word for item in items if item.kind == "colour"), None)
+        return replace(scene, things=(Thing(Word("subject", subject), colour),), colour=None)
+    order = [item.kind for item in items if item.kind == "subject" or item.text == name]
+    added = Thing(Word("subject", subject))
+    things = (*scene.things, added) if order[0] == "subject" else (added, *scene.things)
+    return replace(scene, things=things, distance=None)
+
+
+def countable(scene: Scene, numbers: Sequence[str]) -> tuple[Scene, bool]:
+    """The scene with as many things as a world draws, and whether these are the `numbers` that were said."""
+    if len(scene.things) < MOST_THINGS:
+        said = [str(thing.count) for thing in scene.things if thing.count > 1]
+        return scene, said == list(numbers) or not scene.things
+    things = tuple(replace(thing, count=1) for thing in scene.things[:MOST_THINGS])
+    return replace(scene, things=things), len(scene.things) == MOST_THINGS and not numbers
 
 
 def render(scene: Scene, world: World | None) -> str:
     """The canonical English prompt, such as `a red sailboat on the sea at sunset, in warm evening light`."""
-    things = " and ".join(_noun(thing, world) for thing in scene.things)
+    joiner = name(scene.relation, world) if scene.relation else "and"
+    things = f" {joiner} ".join(_noun(thing, world) for thing in scene.things)
     colour = name(scene.colour, world) + "," if scene.colour else ""
     where = (scene.distance, scene.place, scene.time, scene.weather)
     parts = [colour, things, *(name(word, world) for word in where)]
@@ -154,8 +207,35 @@ def _groups(items: Sequence[Item]) -> list[tuple[Word, ...]]:
     return groups + [(colour,) for colour in colours]
 
 
-def _things(items: Sequence[Item]) -> tuple[tuple[Thing, ...], Word | None]:
-    """Subjects in order, each once per colour, and the first colour that belongs to none."""
+def without_scenery(items: Sequence[Item], words: Lexicon) -> list[Item]:
+    """What says where another subject is, or what it wears, is none itself: "on a mountain", "in a dress"."""
+    subjects = [at for at, item in enumerate(items) if item.kind == "subject"]
+    found = list(items)
+    for at in subjects if words.world and words.world.relations and len(subjects) > 1 else ():
+        scenery = words.scenery.get(items[at].text)
+        lead = _lead(items, at)
+        following = items[at + 1].text if at + 1 < len(items) else ""
+        is_alone = scenery and scenery.kind == "weather" and not (at and items[at - 1].kind in SAID_BETWEEN)
+        if scenery and (is_alone or lead in AT or (following and following[0] in LOCATIVES)):
+            found[at] = Item(scenery, items[at].text)
+        elif lead in WORN and (entry := bilingual_lexicon().thing(items[at].word.key.replace("-", " "))):
+            found[at] = (
+                Item(Word("other", entry.english), items[at].text) if entry.kind == "clothing" else items[at]
+            )
+    return found
+
+
+def _lead(items: Sequence[Item], at: int) -> str:
+    """The preposition or verb before a noun and its adjectives."""
+    while at and items[at - 1].kind in SAID_BETWEEN:
+        at -= 1
+        if items[at].text in WORN:
+            break
+    return items[at - 1].text if at and items[at].text not in WORN else items[at].text
+
+
+def _things(items: Sequence[Item], world: World | None) -> tuple[tuple[Thing, ...], Word | None, Word | None]:
+    """Subjects in order, each once per colour, the first colour that belongs to none, and the relation."""
     colours: dict[int, Word] = {}
     loose: Word | None = None
     coloured = [at for at, item in enumerate(items) if item.kind == "colour" and not _stands_alone(items, at)]
@@ -175,8 +255,26 @@ def _things(items: Sequence[Item]) -> tuple[tuple[Thing, ...], Word | None]:
             loose = loose or (item.word if owner is None and not subjects else None)
         if owner is not None:
             colours.setdefault(owner, item.word)
-    sides = positions(items, subjects)
-    return _merged([Thing(items[at].word, colours.get(at), sides.get(at)) for at in subjects]), loose
+    related = relation(items, subjects, world) if world else None
+    if related:
+        first = [related.first, related.second]
+        subjects = [*first, *(at for at in subjects if at not in first)]
+    sides = {} if related else positions(items, subjects)
+    counts = _counts(items, owners, world) if world else {}
+    things = _merged(
+        [Thing(items[at].word, colours.get(at), sides.get(at), counts.get(at, 1)) for at in subjects]
+    )
+    return things, loose, Word("relation", related.key) if related and len(things) > 1 else None
+
+
+def _counts(items: Sequence[Item], owners: Sequence[int | None], world: World) -> dict[int, int]:
+    """How many there are of each subject that a number stands before, as many as a world draws of it."""
+    found: dict[int, int] = {}
+    for at, item in enumerate(items):
+        owner = owners[at + 1] if item.kind == "count" else None
+        if owner is not None and items[owner].word.key in world.plurals:
+            found[owner] = min(int(item.word.key) if item.word.key.isdigit() else world.most, world.most)
+    return found
 
 
 def _owners(items: Sequence[Item]) -> list[int | None]:
@@ -223,10 +321,18 @@ def _stands_alone(items: Sequence[Item], at: int) -> bool:
 
 
 def _noun(thing: Thing, world: World | None) -> str:
-    words = [name(thing.colour, world), name(thing.subject, world)]
-    noun = " ".join(word for word in words if word)
+    subject = thing.subject.key
+    called = world.plurals[subject] if world and thing.count > 1 else name(thing.subject, world)
+    noun = " ".join(word for word in (name(thing.colour, world), called) if word)
+    first = "some" if world and subject in world.some else article(noun)
+    number = NUMBERS[thing.count - 1] if thing.count > 1 else first
     side = name(thing.position, world)
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}{' ' if side else ''}{side}"
+    return f"{number} {noun}{' ' if side else ''}{side}"
+
+
+def article(noun: str) -> str:
+    """`a`, or `an` before a vowel that is spoken as one."""
+    return "an" if VOWEL.match(noun) else "a"
 
 
 def name(word: Word | None, world: World | None) -> str:

@@ -1,14 +1,61 @@
-"""On which side of the picture each subject of a prompt stands, and how far away."""
+"""Where each subject of a prompt stands: on which side, how far away, before or under which other one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from engine.prompts.small_world.lexicon import Item, Word
+from engine.prompts.small_world.world import World
 
 OPPOSITE = {"left": "right", "right": "left"}
 BREAKS = frozenset({"punctuation", "joiner"})
 NAMED = frozenset({"subject", "place", "other", "unknown"})
 PREPOSITIONS = frozenset({"in", "on", "at", "by", "over", "near", "among", "under"})
+
+FRONT = frozenset({"in front of", "前", "前面", "前方", "跟前"})
+BEHIND = frozenset({"behind", "in back of", "后", "后面", "背后", "身后"})
+UNDER = frozenset({"under", "below", "beneath", "underneath", "下", "下面", "底下", "之下"})
+OVER = frozenset({"above", "over", "上空", "上方", "之上"})
+SAID_BETWEEN = frozenset({"filler", "vague", "modifier", "colour", "count"})
+"""What stands between a preposition and its noun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """The key of a relation, and the indices of the subject that has it and of the other one."""
+
+    key: str
+    first: int
+    second: int
+
+
+def relation(items: Sequence[Item], subjects: Sequence[int], world: World) -> Relation | None:
+    """Which of two subjects is before or under which other, as far as a world draws that."""
+    for at, item in enumerate(items):
+        if item.kind == "stop" and item.text in FRONT | BEHIND | UNDER | OVER:
+            noun, other = _sides(items, at, subjects)
+            if noun is None or other is None:
+                continue
+            key = "front" if item.text in FRONT | BEHIND else "under"
+            pair = (noun, other) if item.text in BEHIND | OVER else (other, noun)
+            can_be = key != "under" or items[pair[1]].word.key in world.above
+            if key in world.relations and can_be:
+                return Relation(key, *pair)
+    return None
+
+
+def _sides(items: Sequence[Item], at: int, subjects: Sequence[int]) -> tuple[int | None, int | None]:
+    """The subject that a preposition belongs to, in Chinese the one before it, and the one related to it."""
+    before = [subject for subject in subjects if subject < at]
+    after = [subject for subject in subjects if subject > at]
+    if items[at].text.isascii():
+        noun = after[0] if after and all(_is_said(item) for item in items[at + 1 : after[0]]) else None
+        return noun, before[-1] if before else None
+    noun = before[-1] if before and all(_is_said(item) for item in items[before[-1] + 1 : at]) else None
+    return noun, (after[0] if after else before[-2] if len(before) > 1 else None)
+
+
+def _is_said(item: Item) -> bool:
+    return item.kind in SAID_BETWEEN
 
 
 def positions(items: Sequence[Item], subjects: Sequence[int]) -> dict[int, Word]:

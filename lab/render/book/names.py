@@ -1,9 +1,9 @@
 """What subjects and colours are called in every language of CLDR: `python -m lab.render.book.names`.
 
-Writes the table that the small model's reader of prompts ships with, of those subjects that it draws or has
-something near of.
+Writes the table beside a model's weights, of those subjects that it draws or has something near of.
 """
 
+import argparse
 import json
 import lzma
 import tarfile
@@ -12,13 +12,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from engine.prompts import data
-from engine.prompts.small_world.lexicon import embedded_world, lexicon
+from engine.embedded import NAMES, WEIGHTS
+from engine.prompts.small_world.lexicon import lexicon
 from engine.prompts.small_world.nearest import nearest, unknown_things
+from engine.prompts.small_world.world import World, world_of
 from lab.render.book.drawings import archive, fetch, read_member
 from lab.render.book.subjects import SUBJECTS
+from lab.render.taught import taught
+from lab.render.world import WORLDS
 
-OUT = Path(data.__file__).parent / "names.txt.xz"
 SHAPES: dict[str, str] = {
     "red": "🔴🟥", "orange": "🟠🟧", "yellow": "🟡🟨", "green": "🟢🟩", "blue": "🔵🟦", "purple": "🟣🟪",
     "brown": "🟤🟫", "black": "⚫⬛", "white": "⚪⬜",
@@ -46,23 +48,32 @@ Meanings = Mapping[str, Mapping[str, set[str]]]
 
 
 def main() -> None:
-    """Write the table: a line for each English name, what it is called elsewhere behind it, tabs between.
+    """Write the table of one world."""
+    parser = argparse.ArgumentParser(prog="python -m lab.render.book.names", description=__doc__)
+    parser.add_argument("--world", choices=WORLDS, default="small", help="of which model's subjects")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="the model's folder")
+    args = parser.parse_args()
+    write(world_of(taught(WORLDS[args.world])), args.weights)
+
+
+def write(world: World, folder: Path) -> None:
+    """Write a line for each English name, what it is called elsewhere behind it, tabs between.
 
     `fr:chat` is a name that is read in French alone.
     """
     fetch()
-    lines = ["\t".join([english, *sorted(names)]) for english, names in sorted(collected().items())]
-    OUT.write_bytes(lzma.compress("\n".join(lines).encode(), preset=9 | lzma.PRESET_EXTREME))
-    print(f"{len(lines)} names, {sum(line.count(chr(9)) for line in lines)} in other languages, {OUT}")
+    lines = ["\t".join([english, *sorted(names)]) for english, names in sorted(collected(world).items())]
+    (folder / NAMES).write_bytes(lzma.compress("\n".join(lines).encode(), preset=9 | lzma.PRESET_EXTREME))
+    print(f"{len(lines)} names, {sum(line.count(chr(9)) for line in lines)} in other languages")
 
 
-def collected() -> dict[str, set[str]]:
+def collected(known: World) -> dict[str, set[str]]:
     """The emoji and foreign names of each English one.
 
     A name that is no English word, or that many languages share, is read in all of them as what most say it
     is. Any other is read in its own languages alone, and so is what it is in the rest of them.
     """
-    world = {english: each for english, *each in _emoji()}
+    world = {english: each for english, *each in _emoji(known)}
     found = defaultdict(set, {english: set(each) for english, each in world.items()})
     english_words, foreign = _english_words(), set[str]()
     forms = tomllib.loads((Path(__file__).parent / "colours.toml").read_text("utf-8"))
@@ -130,9 +141,8 @@ def _of(language: Language, sign: str) -> Mapping[str, list[str]]:
     return language.get(sign) or language.get(sign.replace("\ufe0f", "")) or {}
 
 
-def _emoji() -> Iterator[tuple[str, ...]]:
-    """The English name, the emoji and perhaps its face, of what the small world has, or something near of."""
-    world = embedded_world()
+def _emoji(world: World) -> Iterator[tuple[str, ...]]:
+    """The English name, the emoji and perhaps its face, of what a world has, or something near of."""
     signs = {name: code for source in "nf" for code, name in read_member(source, "chars.json").items()}
     for subject in SUBJECTS.values():
         english, items = subject.words[0], list(lexicon(world).items(subject.words[0]))

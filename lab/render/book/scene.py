@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from random import Random
 
-from engine.embedded.vocabulary import COLOURS, DISTANCES, POSITIONS, STYLES, TIMES, WEATHERS
 from lab.render.book.subjects import SUBJECTS, UNCOUNTED, plural
 from lab.render.book.vocabulary import NUMBERS, PLACES, RELATIONS, SEALED
 from lab.render.scene import Scene, Thing, is_evaluation
+from lab.render.vocabulary import COLOURS, DISTANCES, POSITIONS, STYLES, TIMES, WEATHERS
 
 ABOVE = frozenset(
     {"umbrella", "beach-umbrella", "tree", "palm-tree", "fir-tree", "lantern", "bird", "owl", "parrot"}

@@ -21,9 +21,9 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 """Other words that captions use beside a subject's own."""
 SAME = "fish sheep deer moose scissors sunglasses headphones squid shrimp dice noodles pancakes fries grapes"
 PLURALS = dict.fromkeys([*SAME.split(), "blueberries", "cherries", "chips", "fireworks"]) | {
-    "mouse": "mice", "man": "men", "woman": "women", "goose": "geese", "wolf": "wolves", "leaf": "leaves",
+    "mouse": "mice", "goose": "geese", "wolf": "wolves", "leaf": "leaves",
     "ox": "oxen", "elf": "elves", "octopus": "octopuses", "cactus": "cactuses",
-    "spaghetti": "plates of spaghetti",
+    "spaghetti": "plates of spaghetti", "superhero": "superheroes", "tomato": "tomatoes",
 }  # fmt: skip
 """Plurals that no rule makes; None where it is the same word."""
 UNCOUNTED = frozenset({"rice", "bread", "corn", "popcorn", "honey", "ice", "fire", "milk", "sushi", "coral"})
@@ -60,6 +60,8 @@ def plural(words: str) -> str:
     before, space, noun = head.rpartition(" ")
     if noun in PLURALS:
         many = PLURALS[noun] or noun
+    elif noun.endswith("man"):
+        many = noun.removesuffix("man") + "men"
     elif re.search(r"(s|x|ch|sh)$", noun):
         many = f"{noun}es"
     else:

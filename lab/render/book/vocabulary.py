@@ -1,6 +1,6 @@
 """The words of the picture-book world beside its subjects: those that ship, and six more places."""
 
-from engine.embedded import vocabulary as small
+from lab.render import vocabulary as small
 
 PLACES: tuple[str, ...] = (*small.PLACES, "castle", "kitchen", "room", "space", "street", "underwater")
 PLACE_PHRASES: dict[str, str] = small.PLACE_PHRASES | {

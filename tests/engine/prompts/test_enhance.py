@@ -4,10 +4,10 @@ from random import Random
 
 import pytest
 
-from engine.embedded import vocabulary as embedded
 from engine.prompts import embedded_world, enhance, negatives, optimize
 from engine.prompts.complete.kinds import mentions
 from engine.prompts.data import phrases
+from lab.render import vocabulary as embedded
 from lab.render.scene import Scene, sample_pair, sample_scene
 from tests.engine.prompts.rules import prepare
 

@@ -5,7 +5,6 @@ from random import Random
 import pytest
 
 from engine.prompts import Optimizer, embedded_world, optimize
-from engine.prompts.data import names
 from engine.types import Generate
 from lab.render.scene import sample_pair, sample_scene
 from tests.engine.prompts.rules import prepare
@@ -191,7 +190,7 @@ def test_a_word_of_several_languages_is_read_in_the_persons_first(
     assert optimize(wish, embedded_world(), locale=locale).text == prompt
 
 
-@pytest.mark.parametrize("locale", sorted(names()))
+@pytest.mark.parametrize("locale", sorted(embedded_world().names))
 def test_a_canonical_prompt_means_the_same_in_every_language(locale: str) -> None:
     rng = Random(0)
     for scene in [sample_scene(rng) for _ in range(10)] + [sample_pair(rng) for _ in range(5)]:

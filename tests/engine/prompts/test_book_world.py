@@ -1,0 +1,107 @@
+"""Facts about reading prompts for the picture book: counts, relations, scenery, own colours."""
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from engine.prompts import embedded_world, enhance, optimize, world_of
+from engine.types import EngineError
+from lab.render.book.scene import sample_book
+from lab.render.captions import caption
+from lab.render.taught import taught
+from lab.render.world import BOOK
+
+WORLD = replace(world_of(taught(BOOK)), names=embedded_world().names)
+
+
+def test_every_canonical_prompt_of_the_book_is_read_as_itself() -> None:
+    rng = Random(0)
+    prompts = [sample_book(rng, rng.random() < 0.5).prompt for _ in range(400)]
+    assert [optimize(prompt, WORLD).text for prompt in prompts] == prompts
+
+
+def test_free_wordings_are_read_as_the_canonical_prompt() -> None:
+    rng = Random(0)
+    scenes = [sample_book(rng) for _ in range(400)]
+    read = [optimize(caption(scene, rng, complete=True), WORLD).text.split(", ")[0] for scene in scenes]
+    right = sum(text == scene.prompt.split(", ")[0] for text, scene in zip(read, scenes, strict=True))
+    assert right >= 394
+
+
+@pytest.mark.parametrize(
+    ("wish", "prompt"),
+    [
+        ("a bowl of ramen", "some noodles"),
+        ("2 cats", "two cats"),
+        ("a pair of owls", "two owls"),
+        ("三朵玫瑰", "three roses"),
+        ("街上的两只狗", "two dogs in a street"),
+        ("a house behind a tree", "a tree in front of a house"),
+        ("a bird above a house", "a house under a bird"),
+        ("一只狐狸在伞下", "a fox under an umbrella"),
+        ("红伞下的一只狐狸", "a fox under a red umbrella"),
+        ("房子前面有一只猫", "a cat in front of a house"),
+        ("猫在房子后面", "a house in front of a cat"),
+        ("a girl on a mountain", "a girl in the mountains"),
+        ("a princess and a dragon in front of a castle", "a princess and a dragon by a castle"),
+        ("a cat in falling snowflakes", "a cat in falling snow"),
+        ("太空里的猫", "a cat in space"),
+        ("水下的章鱼", "an octopus under water"),
+        ("a penguin on ice", "a penguin in the snow"),
+        ("黑猫", "a black cat"),
+        ("ドラゴン", "a dragon"),
+        ("dragón rojo", "a red dragon"),
+        ("a tree under a cat", "a tree and a cat"),
+    ],
+)
+def test_what_people_say_becomes_the_canonical_prompt(wish: str, prompt: str) -> None:
+    assert optimize(wish, WORLD).text == prompt
+
+
+@pytest.mark.parametrize(
+    ("wish", "prompt", "note"),
+    [
+        ("five apples", "three apples", "world:count"),
+        ("many balloons", "three balloons", "world:count"),
+        ("两个面包", "some bread", "world:count"),
+        ("three cats and a dog", "a cat and a dog", "world:count"),
+        ("a blue panda", "a panda", "left-out=blue"),
+        ("an octopus under water in the rain", "an octopus under water", "left-out=in the rain"),
+        ("a girl in a red dress", "a girl", "left-out=dress"),
+        ("戴帽子的猫", "a cat", "left-out=帽子"),
+        ("a corgi", "a dog", "nearest=corgi → dog"),
+        ("玉兔在月球上", "a rabbit in space", "nearest=玉兔 → 兔子"),
+        ("a squirrel", "a chipmunk", "nearest=squirrel → chipmunk"),
+        ("a nurse", "a doctor", "nearest=nurse → doctor"),
+        ("妈妈和宝宝", "a woman and a baby", "nearest=妈妈 → 女人"),
+        ("一轮明月", "a moon", "nearest=一轮明月 → 月亮"),
+        ("a blorb", "a blorb", "outside-world"),
+    ],
+)
+def test_what_the_book_cannot_draw_is_told(wish: str, prompt: str, note: str) -> None:
+    rewritten = optimize(wish, WORLD)
+    assert rewritten.text == prompt
+    assert note in rewritten.notes
+
+
+def test_a_place_and_a_time_that_suit_are_added() -> None:
+    assert enhance("an astronaut", WORLD).text.startswith("an astronaut in space at night")
+    assert " on a kitchen table " in enhance("a pizza", WORLD).text
+    assert " at night" in enhance("a ghost", WORLD).text
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("subjects", {"cat": []}), ("colours", "red"), ("most", 9), ("suits", {}), ("plurals", {"cat": 2})],
+)
+def test_a_wrong_vocabulary_is_named_with_what_it_must_be(key: str, value: object) -> None:
+    with pytest.raises(EngineError, match=f"{key} must be"):
+        world_of(taught(BOOK) | {key: value})
+
+
+def test_a_vocabulary_that_lacks_a_list_is_named() -> None:
+    told = taught(BOOK)
+    del told["places"]
+    with pytest.raises(EngineError, match="places must be a table"):
+        world_of(told)
