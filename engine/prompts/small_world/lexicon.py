@@ -36,6 +36,7 @@ SPACED = re.compile(rf"(?<=[{HAN}])\s+(?=[{HAN}])")
 RUN = re.compile(f"[{HAN}]{{2,}}")
 JOINED = re.compile(rf"(?<=[{HANGUL}])[{HANGUL}]")
 NEEDLESS = re.compile(r"(?<=[^\x00-\x7f]) | (?=[^\x00-\x7f])")
+DOING = re.compile(r"^\w+ing (?:(?:an?|the) )?")
 SYLLABLE = re.compile(f"[{HAN}{KANA}{HANGUL}]")
 KANA_WORD = re.compile("[\u30a1-\u30ff]{2,}")
 
@@ -132,7 +133,7 @@ class Lexicon:
         """
         if before.text in OF or (item.word.foreign and before.kind in THINGS and before.word.foreign):
             return True
-        if item.word.foreign or item.word.key == following.word.key:
+        if item.word.foreign or item.word.key == following.word.key or DOING.match(following.word.english):
             return False
         if item.text.isascii() and following.text.isascii():
             is_verb = is_one and following.text.endswith("s") and following.text != following.word.key
@@ -245,11 +246,12 @@ def _lexicon(world: World | None, language: str) -> Lexicon:
 
 
 def _add_translations(lexicon: Lexicon) -> None:
-    """Add the Chinese of a world's subjects, where it means just one of them."""
-    for chinese, entry in bilingual_lexicon().named(NOUNS - {"saying"}):
-        word = lexicon.get(entry.english.removeprefix("the "))
+    """Add the Chinese of a world's subjects, and what is done with one: 弹吉他 has a guitar."""
+    for chinese, entry in bilingual_lexicon().named(NOUNS - {"saying"} | {"doing"}):
+        name = DOING.sub("", entry.english) if entry.kind == "doing" else entry.english.removeprefix("the ")
+        word = lexicon.get(name)
         if word and word.kind == "subject":
-            lexicon.add(chinese, word)
+            lexicon.add(chinese, replace(word, english=entry.english) if entry.kind == "doing" else word)
 
 
 def _add_things(lexicon: Lexicon) -> None:

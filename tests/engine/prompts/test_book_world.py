@@ -50,6 +50,8 @@ def test_free_wordings_are_read_as_the_canonical_prompt() -> None:
         ("水下的章鱼", "an octopus under water"),
         ("a penguin on ice", "a penguin in the snow"),
         ("黑猫", "a black cat"),
+        ("弹吉他的女孩", "a guitar and a girl"),
+        ("猫骑自行车", "a cat and a bicycle"),
         ("ドラゴン", "a dragon"),
         ("dragón rojo", "a red dragon"),
         ("a tree under a cat", "a tree and a cat"),
