@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from random import Random
 
-from engine.prompts.small_world.scene import article as indefinite
+from engine.prompts.translate.english import article as indefinite
 from lab.render.book.vocabulary import PLACE_PHRASES
 from lab.render.vocabulary import (
     COLOURS,
@@ -27,29 +27,9 @@ from lab.render.vocabulary import (
 SKIES, BACKDROPS, MODELS = 3, 3, 2
 """How many skies there are, how many sets of each place, and how many models of each subject."""
 
-MANY = frozenset(
-    [
-        "pancakes",
-        "fries",
-        "blueberries",
-        "cherries",
-        "grapes",
-        "headphones",
-        "sunglasses",
-        "scissors",
-        "noodles",
-        "fireworks",
-        "popcorn",
-        "spaghetti",
-        "sushi",
-        "honey",
-        "ice",
-        "bread",
-        "broccoli",
-        "corn",
-        "fire",
-        "yarn",
-    ]
+MANY = (
+    "pancakes fries blueberries cherries grapes headphones sunglasses scissors noodles fireworks popcorn "
+    "spaghetti sushi honey ice bread broccoli corn fire yarn"
 )
 """Names of things of which one says `some`."""
 
@@ -141,7 +121,7 @@ def opposite(position: str) -> str:
 
 def article(words: str) -> str:
     """`a`, `an` or `some`, whichever goes before `words`."""
-    if words.rpartition(" ")[2] in MANY:
+    if words.rpartition(" ")[2] in MANY.split():
         return "some"
     return indefinite(words)
 

@@ -1,6 +1,5 @@
 """From a prompt in Chinese or English to a scene, and from a scene to the prompt a model does best with."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,13 +15,13 @@ from engine.prompts.small_world.setting import (
 from engine.prompts.small_world.sides import SAID_BETWEEN, distance, positions, relation
 from engine.prompts.small_world.world import NUMBERS, World
 from engine.prompts.text.clean import QUOTED
+from engine.prompts.translate.english import article
 from engine.prompts.translate.lexicon import bilingual_lexicon
 
 NAMES = frozenset({"subject", "colour", "place", "time", "light", "weather", "style", "other", "unknown"})
 AT = frozenset({"in", "on", "at", "by", "near", "across"})
 """Prepositions of places."""
 WORN = frozenset({"in", "wearing", "穿", "穿着", "戴", "戴着"})
-VOWEL = re.compile(r"(?!uni|use|euro|one\b)[aeiou]|hour")
 MOST_THINGS = 2
 """Subjects that a limited world draws in one picture."""
 
@@ -328,11 +327,6 @@ def _noun(thing: Thing, world: World | None) -> str:
     number = NUMBERS[thing.count - 1] if thing.count > 1 else first
     side = name(thing.position, world)
     return f"{number} {noun}{' ' if side else ''}{side}"
-
-
-def article(noun: str) -> str:
-    """`a`, or `an` before a vowel that is spoken as one."""
-    return "an" if VOWEL.match(noun) else "a"
 
 
 def name(word: Word | None, world: World | None) -> str:

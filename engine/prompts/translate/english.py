@@ -23,7 +23,7 @@ PREPOSITIONS = {
     "on": dict.fromkeys(("sky", "air"), "in"),
 }
 """What English says of a place, by its head noun, where Chinese says only 在 or 上."""
-VOWEL_SOUND = ("a", "e", "i", "o", "u", "A", "E", "I", "O")
+VOWEL_SOUND = ("a", "e", "i", "o", "u", "A", "E", "I", "O", "hour", "honest")
 NO_VOWEL_SOUND = ("uni", "use", "one-", "eu", "uku", "ut")
 
 

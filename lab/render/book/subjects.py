@@ -5,6 +5,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.prompts.translate.lexicon import plural as of_noun
+
 ENTRY = re.compile(r"([a-z-]+)(?:=([a-z-]+))?(?:@(f|n|hand))?(\*?)")
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "bee": ("honeybee",), "bicycle": ("bike",), "boy": ("little boy",), "car": ("automobile",),
@@ -19,13 +21,10 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "superhero": ("hero",), "tea": ("cup of tea",), "television": ("tv",), "tyrannosaurus": ("t-rex",),
 }  # fmt: skip
 """Other words that captions use beside a subject's own."""
-SAME = "fish sheep deer moose scissors sunglasses headphones squid shrimp dice noodles pancakes fries grapes"
-PLURALS = dict.fromkeys([*SAME.split(), "blueberries", "cherries", "chips", "fireworks"]) | {
-    "mouse": "mice", "goose": "geese", "wolf": "wolves", "leaf": "leaves",
-    "ox": "oxen", "elf": "elves", "octopus": "octopuses", "cactus": "cactuses",
-    "spaghetti": "plates of spaghetti", "superhero": "superheroes", "tomato": "tomatoes",
-}  # fmt: skip
-"""Plurals that no rule makes; None where it is the same word."""
+SAME = (
+    "blueberries cherries chips dice fireworks fries grapes headphones noodles pancakes scissors sunglasses"
+)
+"""Names of what there may be several of as of one."""
 UNCOUNTED = frozenset({"rice", "bread", "corn", "popcorn", "honey", "ice", "fire", "milk", "sushi", "coral"})
 """Subjects of which there is always one."""
 
@@ -56,17 +55,9 @@ class Subject:
 
 def plural(words: str) -> str:
     """The plural of a subject's words: `bowl of rice` → `bowls of rice`."""
-    head, of, rest = words.partition(" of ")
-    before, space, noun = head.rpartition(" ")
-    if noun in PLURALS:
-        many = PLURALS[noun] or noun
-    elif noun.endswith("man"):
-        many = noun.removesuffix("man") + "men"
-    elif re.search(r"(s|x|ch|sh)$", noun):
-        many = f"{noun}es"
-    else:
-        many = re.sub("(?<![aeiou])y$", "ie", noun) + "s"
-    return f"{before}{space}{many}{of}{rest}"
+    if words == "spaghetti":
+        return "plates of spaghetti"
+    return words if words.rpartition(" ")[2] in SAME.split() and " of " not in words else of_noun(words)
 
 
 def _read() -> dict[str, Subject]:
