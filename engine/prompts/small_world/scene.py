@@ -1,7 +1,7 @@
 """From a prompt in Chinese or English to a scene, and from a scene to the prompt a model does best with."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from engine.prompts.small_world.lexicon import PUNCTUATION, Item, Lexicon, Word
 from engine.prompts.small_world.setting import (
@@ -22,8 +22,6 @@ NAMES = frozenset({"subject", "colour", "place", "time", "light", "weather", "st
 AT = frozenset({"in", "on", "at", "by", "near", "across"})
 """Prepositions of places."""
 WORN = frozenset({"in", "wearing", "穿", "穿着", "戴", "戴着"})
-MOST_THINGS = 2
-"""Subjects that a limited world draws in one picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,44 +83,6 @@ def _read(text: str, words: Lexicon) -> Scene:
         light = None
     far = distance(kept) if len(things) == 1 else None
     return Scene(things, colour, place_of(kept, words), time, light, weather, style, far, related, denied)
-
-
-def possible(scene: Scene, world: World) -> tuple[Scene, tuple[Word, ...]]:
-    """The scene without what a world never has together, and the words for that.
-
-    Colours of things that keep their own, and weather under water.
-    """
-    impossible = [
-        thing.colour for thing in scene.things if thing.colour and thing.subject.key in world.uncoloured
-    ]
-    things = tuple(
-        replace(thing, colour=None) if thing.subject.key in world.uncoloured else thing
-        for thing in scene.things
-    )
-    weather = scene.weather
-    if weather and scene.place and scene.place.key in world.sealed:
-        impossible, weather = [*impossible, weather], None
-    return replace(scene, things=things, weather=weather), tuple(impossible)
-
-
-def with_nearest(scene: Scene, items: Sequence[Item], name: str, subject: str) -> Scene:
-    """The scene with a subject in place of what a text calls `name`, before or behind the one it has."""
-    if not scene.things:
-        colour = next((item.word for item in items if item.kind == "colour"), None)
-        return replace(scene, things=(Thing(Word("subject", subject), colour),), colour=None)
-    order = [item.kind for item in items if item.kind == "subject" or item.text == name]
-    added = Thing(Word("subject", subject))
-    things = (*scene.things, added) if order[0] == "subject" else (added, *scene.things)
-    return replace(scene, things=things, distance=None)
-
-
-def countable(scene: Scene, numbers: Sequence[str]) -> tuple[Scene, bool]:
-    """The scene with as many things as a world draws, and whether these are the `numbers` that were said."""
-    if len(scene.things) < MOST_THINGS:
-        said = [str(thing.count) for thing in scene.things if thing.count > 1]
-        return scene, said == list(numbers) or not scene.things
-    things = tuple(replace(thing, count=1) for thing in scene.things[:MOST_THINGS])
-    return replace(scene, things=things), len(scene.things) == MOST_THINGS and not numbers
 
 
 def render(scene: Scene, world: World | None) -> str:
@@ -217,20 +177,20 @@ def without_scenery(items: Sequence[Item], words: Lexicon) -> list[Item]:
         is_alone = scenery and scenery.kind == "weather" and not (at and items[at - 1].kind in SAID_BETWEEN)
         if scenery and (is_alone or lead in AT or (following and following[0] in LOCATIVES)):
             found[at] = Item(scenery, items[at].text)
-        elif lead in WORN and (entry := bilingual_lexicon().thing(items[at].word.key.replace("-", " "))):
-            found[at] = (
-                Item(Word("other", entry.english), items[at].text) if entry.kind == "clothing" else items[at]
-            )
+        elif lead in WORN and _is_clothing(items[at].word.key):
+            found[at] = Item(Word("other", items[at].word.key), items[at].text)
     return found
 
 
 def _lead(items: Sequence[Item], at: int) -> str:
     """The preposition or verb before a noun and its adjectives."""
-    while at and items[at - 1].kind in SAID_BETWEEN:
-        at -= 1
-        if items[at].text in WORN:
-            break
-    return items[at - 1].text if at and items[at].text not in WORN else items[at].text
+    before = reversed(items[:at])
+    return next((each.text for each in before if each.kind not in SAID_BETWEEN or each.text in WORN), "")
+
+
+def _is_clothing(subject: str) -> bool:
+    entry = bilingual_lexicon().thing(subject.replace("-", " "))
+    return entry is not None and entry.kind == "clothing"
 
 
 def _things(items: Sequence[Item], world: World | None) -> tuple[tuple[Thing, ...], Word | None, Word | None]:
