@@ -84,7 +84,7 @@ class Params:
     `factor` and `method` are of an upscale. `reword` is the operator's choice: a reroll rewrites the prompt
     anew. `repeat` is how often a message's request is made; what is `pasted` was read from another program's
     generation data; `edit` says what of an image is drawn anew. With `fast` the prompt's complexity chooses
-    at most `steps` steps.
+    at most `steps` steps. `locale` is of whoever wrote the prompt, where a button was pressed since.
     """
 
     prompt: str
@@ -109,6 +109,7 @@ class Params:
     pasted: bool = False
     ignored: tuple[str, ...] = ()
     edit: Edit = ""
+    locale: str = ""
 
 
 @dataclass(frozen=True, slots=True)

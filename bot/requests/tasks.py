@@ -100,7 +100,7 @@ def tasks(job: Job, image: bytes | None) -> list[Task]:
 
 def task(job: Job, index: int, image: bytes | None) -> Task:
     """Return the engine's task for picture `index` of a job."""
-    params, locale = job.request.params, job.request.user.locale
+    params, locale = job.request.params, job.request.params.locale or job.request.user.locale
     if job.request.kind == "optimize":
         return Optimize(params.prompt, job.request.index, params.enhance, params.negative_prompt, locale)
     if job.request.kind == "upscale":
@@ -272,7 +272,8 @@ def _wording(request: Request) -> int:
 
 def _from(job: Job, user: User, address: Address, event_id: str) -> Request:
     request = replace(job.request, user=user, address=address, event_id=event_id, parent=job.id, index=0)
-    return replace(request, params=_plain(request.params))
+    locale = request.params.locale or job.request.user.locale
+    return replace(request, params=replace(_plain(request.params), locale=locale))
 
 
 def _plain(params: Params) -> Params:

@@ -172,10 +172,18 @@ def test_the_seeds_of_a_job_begin_anew_after_the_last_one_of_64_bits() -> None:
     assert [tasks.picture_seed(job, index) for index in (0, 1)] == [2**64 - 1, 0]
 
 
+def test_a_wish_is_read_in_the_language_of_whoever_wrote_it() -> None:
+    job = made(replace(asked(), user=replace(ANN, locale="es")))
+    pressed = replace(job, request=tasks.again(job, replace(ANN, locale="fr"), THERE, "e2", dice))
+    task = tasks.task(pressed, 0, None)
+    assert isinstance(task, Generate)
+    assert task.locale == "es"
+
+
 def test_a_reroll_keeps_everything_but_the_seed_and_adds_noise_to_the_prompt() -> None:
     job = made(asked(count=2, seed=40, aspect="3:2", steps=9, image="in.png"))
     request = tasks.again(job, ANN, THERE, "e2", dice)
-    assert request.params == replace(job.request.params, seed=None)
+    assert request.params == replace(job.request.params, seed=None, locale=job.request.user.locale)
     assert request.variation == Variation(99, prompt_noise=tasks.REROLL_PROMPT_NOISE)
     assert (request.parent, request.address, request.event_id, request.image) == (7, THERE, "e2", "in.png")
 
