@@ -49,14 +49,15 @@ export class Card {
     this.element.dataset.progress = reply.progress ? "true" : "false";
     this.showParent(parent);
     this.showJob(entry);
-    put(this.text, reply.text);
+    const suggestions = reply.suggestions ?? [];
+    put(this.text, withoutList(reply.text, suggestions));
     put(this.prompt, reply.prompt);
     put(this.note, reply.note);
     this.showEta(reply.eta);
     this.bar.hidden = !reply.progress;
     if (reply.progress) [this.bar.value, this.bar.max] = reply.progress;
     this.showImages(entry);
-    this.showSuggestions((reply.suggestions ?? []).filter((each) => !reply.text.includes(each)));
+    this.showSuggestions(suggestions);
     this.showChoices(reply.choices ?? []);
     this.showActions(reply.actions);
     const stage = reply.progress ? "drawing" : reply.text;
@@ -230,6 +231,12 @@ export class Card {
     button.addEventListener("click", gone);
     this.element.prepend(button);
   }
+}
+
+/** A text that ends with a list of prompts, without it: they stand below as buttons. */
+function withoutList(text, prompts) {
+  const [before, after] = prompts.length ? text.split(prompts.join(" / ")) : [text];
+  return after === undefined ? text : before.trimEnd() + after.replace(/^[.。]/, "");
 }
 
 /** Make an item of a list of prompts, drawn at a click. */

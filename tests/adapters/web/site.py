@@ -58,6 +58,8 @@ class GatedEngine(FakeEngine):
                         yield replace(event, preview=_preview())
                     case PromptReady() if "dragon" in event.original:
                         yield replace(event, notes=("nearest=dragon → bird", "near=cat, fish"))
+                    case PromptReady() if "blorb" in event.original:
+                        yield replace(event, notes=("outside-world",))
                     case _:
                         yield event
 

@@ -8,7 +8,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.adapters.web.browser import Visitor, needs_browser, visiting
-from tests.adapters.web.site import Grace, Site, serving
+from tests.adapters.web.site import PROFILE, Grace, Site, serving
 
 pytestmark = [pytest.mark.browser, needs_browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -46,6 +46,15 @@ async def test_what_was_not_known_is_said_first_with_prompts_to_draw_instead(
     await card.locator(".suggestions button").first.click()
     await visitor.picture(visitor.cards.nth(1))
     await expect(visitor.page.locator(".words").nth(1)).to_have_text(nearer[0])
+
+
+async def test_prompts_for_a_wish_of_which_nothing_is_known_are_buttons(visitor: Visitor) -> None:
+    card = await visitor.say("a blorb")
+    text = "This small model knows nothing of what you named. It does well with:"
+    await expect(card.locator(".text")).to_contain_text(text)
+    await expect(card.locator(".text")).not_to_contain_text(PROFILE.suggestions[0])
+    await card.get_by_role("button", name=PROFILE.suggestions[0]).click()
+    await visitor.picture(visitor.cards.nth(1))
 
 
 async def test_what_was_deleted_comes_back_with_undo(site: Site, visitor: Visitor) -> None:

@@ -1,0 +1,49 @@
+"""What a limited world cannot draw of a scene: too many things, colours that one never has, rain indoors."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from engine.prompts.small_world.lexicon import Item, Word
+from engine.prompts.small_world.scene import Scene, Thing
+from engine.prompts.small_world.world import World
+
+MOST_THINGS = 2
+"""Subjects that a limited world draws in one picture."""
+
+
+def possible(scene: Scene, world: World) -> tuple[Scene, tuple[Word, ...]]:
+    """The scene without what a world never has together, and the words for that.
+
+    Colours of things that keep their own, and weather indoors or under water.
+    """
+    impossible = [
+        thing.colour for thing in scene.things if thing.colour and thing.subject.key in world.uncoloured
+    ]
+    things = tuple(
+        replace(thing, colour=None) if thing.subject.key in world.uncoloured else thing
+        for thing in scene.things
+    )
+    weather = scene.weather
+    if weather and scene.place and scene.place.key in world.sealed:
+        impossible, weather = [*impossible, weather], None
+    return replace(scene, things=things, weather=weather), tuple(impossible)
+
+
+def with_nearest(scene: Scene, items: Sequence[Item], name: str, subject: str) -> Scene:
+    """The scene with a subject in place of what a text calls `name`, before or behind the one it has."""
+    if not scene.things:
+        colour = next((item.word for item in items if item.kind == "colour"), None)
+        return replace(scene, things=(Thing(Word("subject", subject), colour),), colour=None)
+    order = [item.kind for item in items if item.kind == "subject" or item.text == name]
+    added = Thing(Word("subject", subject))
+    things = (*scene.things, added) if order[0] == "subject" else (added, *scene.things)
+    return replace(scene, things=things, distance=None)
+
+
+def countable(scene: Scene, numbers: Sequence[str]) -> tuple[Scene, bool]:
+    """The scene with as many things as a world draws, and whether these are the `numbers` that were said."""
+    if len(scene.things) < MOST_THINGS:
+        said = [str(thing.count) for thing in scene.things if thing.count > 1]
+        return scene, said == list(numbers) or not scene.things
+    things = tuple(replace(thing, count=1) for thing in scene.things[:MOST_THINGS])
+    return replace(scene, things=things), len(scene.things) == MOST_THINGS and not numbers
