@@ -5,10 +5,9 @@ Rules by default, a language model where one is handed in; no torch here. Word l
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from time import monotonic
 
-from engine import embedded
-from engine.files import hub
 from engine.prompts.complete.enhance import enhance
 from engine.prompts.complete.negatives import merged, negatives
 from engine.prompts.complete.optimize import ENGLISH, Target, optimize
@@ -113,9 +112,8 @@ class Optimizer:
         return (yield from self._rewriter.rewrite(task.prompt, ruled, task.wording, self._target))
 
 
-def ruled(settings: EngineSettings, profile: ModelProfile) -> Optimizer | None:
-    """Return what prepares prompts where rules alone do, which takes no model; else None."""
-    folder = embedded.WEIGHTS if settings.model == embedded.NAME else hub.folder(settings.model)
+def ruled(settings: EngineSettings, profile: ModelProfile, folder: Path | None = None) -> Optimizer | None:
+    """Return what prepares prompts for the model in `folder` where rules alone do; else None."""
     if folder and (world := world_in(folder)):
         return Optimizer(world)
     if settings.optimizer != "rules":

@@ -1,15 +1,17 @@
 """Facts about reading prompts for the picture book: counts, relations, scenery, own colours."""
 
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import pytest
 
-from engine.prompts import embedded_world, enhance, optimize, world_of
-from engine.types import EngineError
+from engine.models.profiles import locate, profile
+from engine.prompts import embedded_world, enhance, optimize, ruled, world_of
+from engine.types import EngineError, EngineSettings, Optimize
 from lab.render.book.scene import sample_book
 from lab.render.captions import caption
-from lab.render.taught import taught
+from lab.render.taught import taught, write
 from lab.render.world import BOOK
 
 WORLD = replace(world_of(taught(BOOK)), names=embedded_world().names)
@@ -85,6 +87,14 @@ def test_what_the_book_cannot_draw_is_told(wish: str, prompt: str, note: str) ->
     rewritten = optimize(wish, WORLD)
     assert rewritten.text == prompt
     assert note in rewritten.notes
+
+
+def test_a_folder_with_a_vocabulary_is_asked_in_its_own_words(tmp_path: Path) -> None:
+    write(BOOK, tmp_path)
+    settings, described = EngineSettings(model=str(tmp_path)), profile(str(tmp_path))
+    optimizer = ruled(settings, described, locate(str(tmp_path)))
+    assert optimizer is not None
+    assert optimizer.prepare(Optimize("三只猫头鹰")).used == "three owls"
 
 
 def test_a_place_and_a_time_that_suit_are_added() -> None:
