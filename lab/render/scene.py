@@ -29,7 +29,7 @@ SKIES, BACKDROPS, MODELS = 3, 3, 2
 
 MANY = (
     "pancakes fries blueberries cherries grapes headphones sunglasses scissors noodles fireworks popcorn "
-    "spaghetti sushi honey ice bread broccoli corn fire yarn"
+    "spaghetti sushi honey ice bread broccoli corn fire yarn rice milk juice wine cheese luggage"
 )
 """Names of things of which one says `some`."""
 

@@ -55,6 +55,8 @@ def _completed(
     scene: Scene, text: str, world: World, unwanted: frozenset[tuple[str, str]], wording: int
 ) -> tuple[Scene, tuple[str, ...]]:
     full, notes = scene, list[str]()
+    is_clear = scene.weather is None or scene.weather.key == "clear"
+    unwanted |= frozenset() if is_clear else {("place", key) for key in world.sealed}
     subject = scene.things[0].subject.key if scene.things else ""
     if not scene.place and (where := _choice("place", subject, text, world, unwanted, wording)):
         full, notes = replace(full, place=Word("place", where)), [*notes, "enhanced:place"]
@@ -62,7 +64,6 @@ def _completed(
     suits = place if place in world.suits["times"] else subject
     if not scene.time and (time := _choice("time", suits, text, world, unwanted, wording)):
         full, notes = replace(full, time=Word("time", time)), [*notes, "enhanced:time"]
-    is_clear = scene.weather is None or scene.weather.key == "clear"
     if full.time and is_clear and not scene.light and ("light", full.time.key) not in unwanted:
         lights = world.lights[full.time.key]
         light = Word("light", full.time.key, lights[wording % len(lights)])

@@ -101,7 +101,8 @@ def _within(cleaned: Rewritten, world: World, locale: str) -> Rewritten:
     numbers = [item.word.key for item in words.items(cleaned.text) if item.kind == "count"]
     scene, is_drawn = countable(scene, numbers)
     notes += [] if is_drawn else ["world:count"]
-    text = render(scene, world)
+    # Put together, words may mean something else: "in front of a castle" is a place.
+    text = render(read(render(scene, world), words), world)
     return Rewritten(text, (*notes, *_changed(text, cleaned.text)), ", ".join(denied_names(scene, world)))
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from engine.prompts.small_world.lexicon import Item, Word
 from engine.prompts.small_world.scene import Scene, Thing
+from engine.prompts.small_world.sides import opposite
 from engine.prompts.small_world.world import World
 
 MOST_THINGS = 2
@@ -35,7 +36,8 @@ def with_nearest(scene: Scene, items: Sequence[Item], name: str, subject: str) -
         colour = next((item.word for item in items if item.kind == "colour"), None)
         return replace(scene, things=(Thing(Word("subject", subject), colour),), colour=None)
     order = [item.kind for item in items if item.kind == "subject" or item.text == name]
-    added = Thing(Word("subject", subject))
+    side = scene.things[0].position
+    added = Thing(Word("subject", subject), position=opposite(side) if side else None)
     things = (*scene.things, added) if order[0] == "subject" else (added, *scene.things)
     return replace(scene, things=things, distance=None)
 

@@ -104,5 +104,10 @@ def _opposed(found: Mapping[int, Word], pair: Sequence[int]) -> dict[int, Word]:
     sides = {subject: word for subject, word in found.items() if subject in pair and word.key in OPPOSITE}
     for subject, word in sides.items():
         (other,) = (each for each in pair if each != subject)
-        return {subject: word, other: replace(word, key=OPPOSITE[word.key], english="", exact=False)}
+        return {subject: word, other: opposite(word)}
     return {}
+
+
+def opposite(side: Word) -> Word:
+    """The other side; the middle is opposite itself."""
+    return replace(side, key=OPPOSITE.get(side.key, side.key), english="", exact=False)

@@ -31,6 +31,22 @@ def test_free_wordings_are_read_as_the_canonical_prompt() -> None:
     assert right >= 394
 
 
+SOUP = (
+    "a two 三 两只 red 红色的 cats 猫 狗 伞 dog under behind 前面 后面 下 在 的 and 和 , 。 左边 城堡 mountain 雪花 in rain 下雨 "
+    "穿着 dress 月亮 晚上 noodles rice five 许多 corgi 妈妈 不要 panda space 桌上 水彩 弹吉他 骑马 ( 🐱"
+)
+
+
+def test_what_came_of_any_words_is_read_as_itself_with_additions_and_without() -> None:
+    rng = Random(1)
+    for wish in (" ".join(rng.choices(SOUP.split(), k=rng.randint(1, 9))) for _ in range(600)):
+        text = optimize(wish, WORLD).text
+        assert optimize(text, WORLD).text == text
+        if text != wish:
+            full = enhance(text, WORLD).text
+            assert optimize(full, WORLD).text == full
+
+
 @pytest.mark.parametrize(
     ("wish", "prompt"),
     [
