@@ -32,8 +32,9 @@ def test_free_wordings_are_read_as_the_canonical_prompt() -> None:
 
 
 SOUP = (
-    "a two 三 两只 red 红色的 cats 猫 狗 伞 dog under behind 前面 后面 下 在 的 and 和 , 。 左边 城堡 mountain 雪花 in rain 下雨 "
-    "穿着 dress 月亮 晚上 noodles rice five 许多 corgi 妈妈 不要 panda space 桌上 水彩 弹吉他 骑马 ( 🐱"
+    "a two 三 两只 red 红色的 cats 猫 狗 伞 dog under behind 前面 后面 下 在 的 and 和 , 。 左边 城堡 "
+    "mountain 雪花 in rain 下雨 穿着 dress 月亮 晚上 noodles rice five 许多 corgi 妈妈 不要 panda "
+    "space 桌上 水彩 弹吉他 骑马 ( 🐱"
 )
 
 
