@@ -22,11 +22,10 @@ from engine.models.zimage.pipeline import ZImagePipeline
 from engine.types import EngineSettings
 from lab.evaluate.prompts import GRADES, graded, wordings
 from lab.judge.adherence import ALL, ALWAYS, BOTH, Manner, adherence, draw
-from lab.judge.judge import JUDGE_WEIGHTS, Judge, judge_sets, load_judge, render_accuracy, train_judge
+from lab.judge.judge import JUDGE_SETS, JUDGE_WEIGHTS, Judge, load_judge, render_accuracy, train_judge
 from lab.judge.measures import detail, outline, reconstruction, variety
 from lab.render.scene import Scene
 from lab.render.scenes import render_array
-from lab.render.world import SMALL_WORLD
 from lab.train import parallel
 from lab.train.loop import Plan
 from lab.train.train_distill import GUIDANCE
@@ -87,7 +86,7 @@ def main() -> None:
 
 
 def drawn(
-    pipeline: ZImagePipeline, scenes: list[Scene], manner: Manner
+    pipeline: ZImagePipeline, scenes: Sequence[Scene], manner: Manner
 ) -> tuple[list[str], list[NDArray[np.uint8]]]:
     """The scenes' prompts, and a picture of each from a fixed seed."""
     prompts = wordings(scenes, SEED)
@@ -114,7 +113,7 @@ def _judge(args: argparse.Namespace) -> Judge:
     """The judge of the package, or one trained now where there is none."""
     if args.retrain_judge or not args.judge.exists():
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        plan = Plan(args.out, args.judge_minutes, device, sets=judge_sets(SMALL_WORLD))
+        plan = Plan(args.out, args.judge_minutes, device, sets=JUDGE_SETS)
         for part in plan.sets:
             part.pictures(plan.scenes, plan.out)
         parallel.spread(plan.device, train_judge, plan, args.judge)

@@ -1,22 +1,17 @@
 """Does a model of the picture book draw its prompts? `python -m lab.evaluate.book`.
 
-Draws held-out scenes, one picture each with a fixed seed. Counts those that are most like their own subject;
-the book's judge names what it sees, if there is one.
+Draws held-out scenes, one picture each with a fixed seed, and compares them with renders.
 """
 
 import argparse
 from pathlib import Path
 
 from lab.evaluate.__main__ import SEED, contact_sheet, drawn, in_turn, loaded
-from lab.judge.adherence import Manner, adherence
-from lab.judge.judge import held_out_scenes, load_judge, render_accuracy, train_judge
-from lab.judge.likeness import OTHERS, likeness
+from lab.judge.adherence import Manner
+from lab.judge.likeness import held_out, likeness
 from lab.judge.measures import reconstruction
 from lab.render.book import drawings
 from lab.render.world import BOOK, book_of
-from lab.train import parallel
-from lab.train.dataset import sets_of
-from lab.train.loop import Plan
 
 SHEET = 48
 FOLDER = Path("checkpoints/world")
@@ -27,11 +22,7 @@ def main() -> None:
     args = _arguments()
     drawings.fetch()
     world = book_of(args.subjects) if args.subjects else BOOK
-    if args.judge_minutes:
-        plan = Plan(args.out, args.judge_minutes, scenes=args.scenes, sets=sets_of(world)[:1])
-        plan.small.pictures(plan.scenes, plan.out)
-        parallel.spread(plan.device, train_judge, plan, args.judge)
-    scenes = held_out_scenes(args.prompts, SEED, world)
+    scenes = held_out(args.prompts, SEED, world)
     pipeline = loaded(str(args.weights))
     ratio = reconstruction(pipeline.components.vae, [world.picture(scene, 256, 256) for scene in scenes[:24]])
     print(f"autoencoder: {ratio:.1f} dB on held-out scenes")
@@ -41,25 +32,15 @@ def main() -> None:
         first = in_turn([scene.place for scene in scenes])[:SHEET]
         contact_sheet([pictures[i] for i in first]).save(args.sheet)
         print(*(prompts[i] for i in first), sep="\n")
-    print(f"more like its own subject than like {OTHERS} others: {likeness(pictures, scenes, world):.1%}")
-    if args.judge.exists():
-        judge = load_judge(args.judge, world)
-        for name, found in (
-            ("judge on renders", render_accuracy(judge, args.side, world=world)),
-            ("pictures", adherence(judge, pictures, scenes)),
-        ):
-            print(name, "  ".join(f"{head} {share:.1%}" for head, share in found.items()))
+    print(
+        "pictures",
+        "  ".join(f"{name} {share:.1%}" for name, share in likeness(pictures, scenes, world).items()),
+    )
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m lab.evaluate.book", description=__doc__)
-    parser.add_argument("--out", type=Path, default=FOLDER, help="training folder")
     parser.add_argument("--weights", type=Path, default=FOLDER / "weights", help="the model's folder")
-    parser.add_argument(
-        "--judge", type=Path, default=FOLDER / "judge.safetensors", help="the judge's weights"
-    )
-    parser.add_argument("--judge-minutes", type=float, help="train the judge first, or on, this long in all")
-    parser.add_argument("--scenes", type=int, default=20_000, help="rendered training scenes, as in training")
     parser.add_argument("--subjects", type=int, help="the book with so many of its subjects, as in training")
     parser.add_argument("--prompts", type=int, default=1000)
     parser.add_argument("--side", type=int, default=128, help="pixels")

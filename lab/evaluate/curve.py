@@ -1,22 +1,20 @@
 """How fast the picture book is learnt as it grows: `python -m lab.evaluate.curve`.
 
-Trains the flow on small pictures of a few subjects, of more, and of most, equally long each; a judge that
-learnt the same subjects names what is drawn of held-out scenes.
+Trains the flow on small pictures of a few subjects, of more, and of most, equally long each; what is
+drawn of held-out scenes is compared with renders.
 """
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from engine.embedded import WEIGHTS
 from lab.evaluate.__main__ import SEED, contact_sheet, drawn, in_turn, loaded
-from lab.judge.adherence import Manner, adherence
-from lab.judge.judge import held_out_scenes, load_judge, render_accuracy, train_judge
+from lab.judge.adherence import Manner
+from lab.judge.likeness import held_out, likeness
 from lab.render.book import drawings
 from lab.render.world import World, book_of
-from lab.train import parallel
 from lab.train.__main__ import run
 from lab.train.dataset import sets_of
 from lab.train.export import export
@@ -36,27 +34,23 @@ def main() -> None:
 
 
 def _row(world: World, args: argparse.Namespace) -> str:
-    """What a model of `world` draws after the planned minutes, and how far its judge is to be trusted."""
+    """What a model of `world` draws after the planned minutes."""
     out = args.out / str(len(world.subjects))
     plan = Plan(out, args.minutes, args.device, args.scenes, warm=WEIGHTS, sets=sets_of(world)[:1])
     run("flow", plan)
     export(plan, out / "weights", ("flow",))
-    path = out / "judge.safetensors"
-    parallel.spread(plan.device, train_judge, replace(plan, minutes=args.judge_minutes), path)
-    judge, scenes = load_judge(path, world), held_out_scenes(args.prompts, SEED, world)
+    scenes = held_out(args.prompts, SEED, world)
     _, pictures = drawn(loaded(str(out / "weights")), scenes, MANNER)
     first = in_turn([scene.place for scene in scenes])[:SHEET]
     contact_sheet([pictures[index] for index in first]).save(out / "sheet.png")
-    found = adherence(judge, pictures, scenes)
-    known = render_accuracy(judge, count=args.prompts, world=world)
-    return "  ".join(f"{name} {found[name]:.1%} (judge {known[name]:.1%})" for name in SHOWN)
+    found = likeness(pictures, scenes, world)
+    return "  ".join(f"{name} {found[name]:.1%}" for name in SHOWN)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m lab.evaluate.curve", description=__doc__)
     parser.add_argument("--subjects", type=int, nargs="+", default=[24, 96, 300])
     parser.add_argument("--minutes", type=float, default=20.0, help="of training, for each")
-    parser.add_argument("--judge-minutes", type=float, default=8.0, help="of its judge's")
     parser.add_argument("--prompts", type=int, default=400)
     parser.add_argument("--scenes", type=int, default=20_000, help="rendered training scenes of each")
     parser.add_argument("--out", type=Path, default=Path("checkpoints/curve"))

@@ -1,5 +1,6 @@
 """Evaluation prompts: scenes of combinations that training never saw, in three grades, and wordings."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -31,7 +32,7 @@ def graded(grade: str, count: int, seed: int) -> list[Scene]:
     return scenes
 
 
-def wordings(scenes: list[Scene], seed: int) -> list[str]:
+def wordings(scenes: Sequence[Scene], seed: int) -> list[str]:
     """The canonical prompt of every other scene; for the rest a free wording of the whole scene."""
     rng = Random(seed)
     return [

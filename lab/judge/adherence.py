@@ -4,7 +4,7 @@ Only what the prompt says is asked for, not what it leaves at its default.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,18 +84,21 @@ def _heads_for_book(scene: BookScene, stated: list[str]) -> tuple[str, ...]:
 
 def adherence(judge: Judge, pictures: list[Bytes], scenes: Sequence[Scene]) -> dict[str, float]:
     """Share of pictures that match their prompt: by head, over the prompts that name it, and in all."""
-    asks = [heads_for(scene) for scene in scenes]
     seen = [
-        {name: verdict[name] == truth(scene)[name] for name in verdict}
+        {name: verdict[name] == truth(scene)[name] for name in heads_for(scene)}
         for verdict, scene in zip(judge.verdicts(pictures), scenes, strict=True)
     ]
-    rows = list(zip(seen, asks, strict=True))
-    names = dict.fromkeys(name for ask in asks for name in ask)
-    found = {name: _share(right[name] for right, ask in rows if name in ask) for name in names}
-    pairs = [all(right[name] for name in PAIR if name in ask) for right, ask in rows if SECOND[0] in ask]
+    return shares(seen)
+
+
+def shares(seen: Sequence[Mapping[str, bool]]) -> dict[str, float]:
+    """Of verdicts on pictures by question: the share of right ones, of right pairs, of pictures all right."""
+    names = dict.fromkeys(name for each in seen for name in each)
+    found = {name: _share(each[name] for each in seen if name in each) for name in names}
+    pairs = [all(each.get(name, True) for name in PAIR) for each in seen if SECOND[0] in each]
     if pairs:
         found[BOTH] = _share(pairs)
-    return found | {ALL: _share(all(right[name] for name in ask) for right, ask in rows)}
+    return found | {ALL: _share(all(each.values()) for each in seen)}
 
 
 def _share(right: Iterable[bool]) -> float:

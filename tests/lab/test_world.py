@@ -3,16 +3,15 @@
 from itertools import product
 from random import Random
 
-from lab.judge.judge import judge_sets
+from lab.judge.judge import JUDGE_SETS
 from lab.render import vocabulary
 from lab.render.scene import Scene, Thing, is_evaluation, is_held_out, sample_pair, sample_scene
 from lab.render.vocabulary import COLOURS, PLACES, SUBJECTS, TIMES
-from lab.render.world import SMALL_WORLD
 
 
 def test_no_training_set_holds_a_held_out_combination() -> None:
     """Whatever model and judge learn from, no subject in it is a held-out combination."""
-    for part in judge_sets(SMALL_WORLD):
+    for part in JUDGE_SETS:
         for scene in part.scenes(3000):
             for thing in scene.things:
                 assert not is_held_out(thing.subject, thing.colour, scene.place, scene.time)
