@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from engine.embedded import VOCABULARY
 from lab.render import vocabulary
 from lab.render.book.scene import ABOVE
 from lab.render.book.subjects import SUBJECTS, UNCOUNTED, plural
@@ -13,7 +14,6 @@ from lab.render.book.vocabulary import PLACE_PHRASES, PLACE_WORDS, RELATIONS, SE
 from lab.render.scene import article
 from lab.render.world import World
 
-FILE = "vocabulary.json"
 MOST = 3
 """How many of a kind a picture of the book has at most."""
 Table = Mapping[str, Sequence[str]]
@@ -41,7 +41,7 @@ def taught(world: World) -> dict[str, Any]:
 def write(world: World, folder: Path) -> None:
     """Write the vocabulary of a world into a model's folder."""
     text = json.dumps(taught(world), ensure_ascii=False, indent=1)
-    (folder / FILE).write_text(f"{text}\n", encoding="utf-8")
+    (folder / VOCABULARY).write_text(f"{text}\n", encoding="utf-8")
 
 
 def _of_the_book(world: World) -> dict[str, Any]:

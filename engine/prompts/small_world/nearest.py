@@ -76,10 +76,11 @@ def _chinese(world: World) -> dict[str, str]:
     texts = {
         key: next(text for listed in groups.values() for text in listed if HAN.search(text))
         for key, groups in table("scenes")["subjects"].items()
+        if set(groups) & set(world.subjects.get(key, ()))
     }
-    keys = {word: key for key, words in world.subjects.items() for word in words}
+    keys = {word.replace("-", " "): key for key, words in world.subjects.items() for word in words}
     for chinese, entry in bilingual_lexicon().named(NOUNS):
-        texts.setdefault(keys.get(entry.english.removeprefix("the "), ""), chinese)
+        texts.setdefault(keys.get(entry.english.removeprefix("the ").replace("-", " "), ""), chinese)
     return texts
 
 

@@ -97,6 +97,7 @@ def test_what_people_say_becomes_the_canonical_prompt(wish: str, prompt: str) ->
         ("a nurse", "a doctor", "nearest=nurse → doctor"),
         ("妈妈和宝宝", "a woman and a baby", "nearest=妈妈 → 女人"),
         ("一轮明月", "a moon", "nearest=一轮明月 → 月亮"),
+        ("一艘飞艇", "a hot air balloon", "nearest=飞艇 → 热气球"),
         ("a blorb", "a blorb", "outside-world"),
     ],
 )
