@@ -273,8 +273,8 @@ async def rewrite(settings: Config, prompt: str) -> str:
     from engine.prompts import ruled
 
     profile, task = profile_of(settings), Optimize(prompt, locale=terminal_locale(prompt))
-    named = settings.model.base if hub.single_name(settings.model.name) else settings.model.name
-    if by_rules := ruled(build.engine_settings(settings), profile, profiles.locate(named) if named else None):
+    folder = profiles.locate(settings.model.name, settings.model.base)
+    if by_rules := ruled(build.engine_settings(settings), profile, folder):
         ready = by_rules.prepare(task)
     else:
         engine = _engine(settings, profile)

@@ -151,7 +151,7 @@ def report_device(found: dict[str, Any], config: Config) -> Iterator[Finding]:
     if found["device"] == "cpu" and shutil.which("nvidia-smi"):
         fix = 'install the CUDA build of the same torch version (pytorch.org, "Get started")'
         yield Finding("problem", "device", "there is an NVIDIA card, but torch cannot use it", fix)
-    if found["device"] == "cpu" and config.model.name != "embedded":
+    if found["device"] == "cpu" and config.model.name != "embedded" and not found.get("composes"):
         fix = "a large model needs a GPU: install a CUDA or Metal build of torch, or use the embedded model"
         yield Finding("problem", "device", f"{config.model.name} on a CPU takes many minutes a picture", fix)
 

@@ -16,7 +16,7 @@ from engine.memory.probe import Facts, probe
 from engine.memory.residency import free_memory
 from engine.memory.sizes import Sizes
 from engine.models import presets, sources
-from engine.models.profiles import EMBEDDED, profile
+from engine.models.profiles import profile
 from engine.models.registry import OURS, kind
 from engine.models.zimage.load import DTYPES, threads
 from engine.prompts.llm import choose
@@ -62,7 +62,7 @@ def _planned(facts: Facts, settings: EngineSettings) -> dict[str, Any]:
     found = {"plan": plan.describe(), "peak": plan.peak, "host": plan.host, "why": plan.why}
     found |= {"model": described.name, "side": plan.request.width, "dtype": plan.dtype}
     found |= _defaults(described)
-    if model != EMBEDDED:
+    if not described.composes:
         found |= _writer(settings.optimizer, plan, facts)
     return found | _speed(plan, torch.device(device if device.startswith(facts.kind) else facts.kind))
 
@@ -74,6 +74,7 @@ def _defaults(profile: ModelProfile) -> dict[str, Any]:
         "spares_guidance": profile.spares_guidance,
         "steps": profile.steps,
         "guidance": profile.guidance_scale,
+        "composes": profile.composes,
         "source": profile.source,
         "licence": profile.licence,
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import embedded
+from engine.embedded.vocabulary import world_in
 from engine.files import hub, shards
 from engine.files.published import form_of
 from engine.types import GRID, MOST_GUIDANCE, MOST_STEPS, EngineError, ModelProfile
@@ -132,8 +133,13 @@ def _described(model: str) -> ModelProfile:
     return ModelProfile(**({"name": folder.resolve().name} | _DEFAULTS | limits | card | own | values))
 
 
-def locate(model: str) -> Path | None:
-    """Return where a model's files are on this machine, or None; uses no network."""
+def locate(model: str, base: str = "") -> Path | None:
+    """Return where the files of a model, or of a single file's `base`, are on this machine, or None.
+
+    Uses no network.
+    """
+    if hub.single_name(model):
+        return locate(base) if base else None
     if model == EMBEDDED:
         return EMBEDDED_WEIGHTS
     with suppress(EngineError):
@@ -146,18 +152,15 @@ def _embedded() -> ModelProfile:
 
 
 def _limited(folder: Path) -> dict[str, Any]:
-    """Return sizes and what people are told of a model with a vocabulary; nothing of any other."""
-    told = embedded.vocabulary(folder)
-    world, prompts = told.get("introduction", {}), told.get("prompts", {})
-    if not all(isinstance(each, dict) for each in (world, prompts)) or ("en" not in world and told):
-        raise EngineError("bad_input", f"{folder / embedded.VOCABULARY}: introduction and prompts are tables")
+    """Return the sizes and the introduction of a model with a vocabulary; nothing of any other."""
+    world = world_in(folder)
+    if world is None:
+        return {}
     return {
         "base_size": 512, "max_size": 1024, "composes": 256, "inpaints": True,
-        "world": str(world["en"]),
-        "worlds": {language: str(text) for language, text in world.items() if language != "en"},
-        "suggestions": tuple(prompts),
-        "suggestions_in": {"zh": tuple(map(str, prompts.values()))},
-    } if told else {}  # fmt: skip
+        "world": world.introduction["en"], "worlds": dict(world.introduction),
+        "suggestions": tuple(world.prompts), "suggestions_in": {"zh": tuple(world.prompts.values())},
+    }  # fmt: skip
 
 
 _KINDS: dict[str, tuple[type, ...]] = {

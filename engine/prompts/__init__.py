@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
+from engine.embedded.vocabulary import World, embedded_world, world_in, world_of
 from engine.prompts.complete.enhance import enhance
 from engine.prompts.complete.negatives import merged, negatives
 from engine.prompts.complete.optimize import ENGLISH, Target, optimize
@@ -15,7 +16,6 @@ from engine.prompts.complete.prepare import completed, in_other_words, refusing
 from engine.prompts.llm.fallback import DEADLINE, PATIENCE, RewriterWithFallback
 from engine.prompts.llm.writer import Writer
 from engine.prompts.small_world.surroundings import surroundings
-from engine.prompts.small_world.world import World, embedded_world, world_in, world_of
 from engine.prompts.text.sanitize import Rewritten, sanitize
 from engine.types import EngineSettings, Generate, ModelProfile, Optimize, PromptReady
 

@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
-from lab.render.scene import Scene, Thing
+from lab.render.scene import Scene, Thing, sample_scene
+from lab.render.scenes import render_array
 from lab.render.vocabulary import (
     COLOURS,
     DISTANCES,
@@ -25,7 +26,6 @@ from lab.render.vocabulary import (
     TIMES,
     WEATHERS,
 )
-from lab.render.world import SMALL_WORLD, World
 from lab.train import parallel
 from lab.train.dataset import SETS, PictureSet, to_tensor
 from lab.train.loop import Average, Plan, Stage, set_rate
@@ -147,16 +147,16 @@ def accuracy(verdicts: list[dict[str, str]], scenes: list[Scene]) -> dict[str, f
     }
 
 
-def held_out_scenes(count: int, seed: int, world: World = SMALL_WORLD) -> list[Scene]:
+def held_out_scenes(count: int, seed: int) -> list[Scene]:
     """Scenes of the evaluation side of the split."""
     rng = Random(seed)
-    return [world.sample(rng, True) for _ in range(count)]
+    return [sample_scene(rng, True) for _ in range(count)]
 
 
 def render_accuracy(judge: Judge, side: int = SIDE, count: int = 1000) -> dict[str, float]:
     """The judge's own accuracy on renders of held-out combinations, `side` pixels square."""
     scenes = held_out_scenes(count, 31)
-    return accuracy(judge.verdicts([SMALL_WORLD.picture(scene, side, side) for scene in scenes]), scenes)
+    return accuracy(judge.verdicts([render_array(scene, side, side) for scene in scenes]), scenes)
 
 
 def train_judge(plan: Plan, path: Path = JUDGE_WEIGHTS, batch: int = BATCH) -> None:

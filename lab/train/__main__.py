@@ -14,7 +14,7 @@ import torch
 from engine.embedded import WEIGHTS
 from engine.prompts import world_of
 from lab.render.book import drawings, names
-from lab.render.taught import taught
+from lab.render.vocabulary_file import vocabulary_of
 from lab.render.world import SMALL_WORLD, WORLDS, World, book_of
 from lab.train import parallel
 from lab.train.dataset import sets_of
@@ -76,7 +76,7 @@ def main() -> None:
         folder = args.weights or (WEIGHTS if world is SMALL_WORLD else out / "weights")
         export(plan, folder, (args.of, *FLOWS) if args.of else FLOWS[1:] if args.undistilled else FLOWS)
         if world.is_book:
-            names.write(world_of(taught(world)), folder)
+            names.write(world_of(vocabulary_of(world)), folder)
 
 
 def session(plan: Plan, minutes: float) -> None:

@@ -11,7 +11,7 @@ from diffusers import ZImagePipeline
 from safetensors.torch import save_file
 
 from engine.embedded import WEIGHTS
-from lab.render.taught import write
+from lab.render.vocabulary_file import write
 from lab.train.latents import encode, latent_scaling, preview_map
 from lab.train.loop import Plan
 from lab.train.model import build_scheduler

@@ -9,12 +9,13 @@ import torch
 from diffusers import ZImagePipeline
 from safetensors.torch import load_file
 
-from engine.embedded import WEIGHTS, vocabulary
+from engine.embedded import WEIGHTS
+from engine.embedded.vocabulary import FILE
 from engine.models.zimage.load import load
 from engine.types import EngineSettings
 from lab.evaluate.costs import costs
 from lab.judge.adherence import Manner, draw
-from lab.render.taught import taught
+from lab.render.vocabulary_file import vocabulary_of
 from lab.render.world import SMALL_WORLD
 
 
@@ -85,4 +86,4 @@ async def test_what_the_model_costs_is_measured_in_a_child() -> None:
 
 def test_the_vocabulary_beside_the_weights_is_what_they_were_taught() -> None:
     """What the reader of prompts is told is what training drew and worded."""
-    assert vocabulary(WEIGHTS) == json.loads(json.dumps(taught(SMALL_WORLD)))
+    assert json.loads((WEIGHTS / FILE).read_text()) == json.loads(json.dumps(vocabulary_of(SMALL_WORLD)))

@@ -32,12 +32,13 @@ export class Card {
     this.bar.setAttribute("aria-label", strings.progress);
     this.prompt = element("blockquote", { hidden: true });
     this.suggestions = element("ul", { className: "suggestions", hidden: true });
+    this.rest = element("p", { className: "rest", hidden: true });
     this.note = element("p", { className: "note", hidden: true });
     this.choices = element("div", { className: "choices", hidden: true });
     this.actions = element("div", { className: "actions", role: "toolbar", hidden: true });
     this.actions.setAttribute("aria-label", strings.actions);
     for (const group of [this.frame, this.suggestions, this.actions]) rove(group);
-    const parts = [this.parent, this.head, this.eta, this.bar, this.prompt, this.note, this.suggestions, this.choices, this.actions];
+    const parts = [this.parent, this.head, this.suggestions, this.rest, this.eta, this.bar, this.prompt, this.note, this.choices, this.actions];
     const body = element("div", { className: "body" }, ...parts);
     this.element = element("div", { className: "card", hidden: true, tabIndex: -1 }, this.frame, body);
   }
@@ -49,15 +50,13 @@ export class Card {
     this.element.dataset.progress = reply.progress ? "true" : "false";
     this.showParent(parent);
     this.showJob(entry);
-    const suggestions = reply.suggestions ?? [];
-    put(this.text, withoutList(reply.text, suggestions));
+    this.showText(reply.text, reply.suggestions ?? []);
     put(this.prompt, reply.prompt);
     put(this.note, reply.note);
     this.showEta(reply.eta);
     this.bar.hidden = !reply.progress;
     if (reply.progress) [this.bar.value, this.bar.max] = reply.progress;
     this.showImages(entry);
-    this.showSuggestions(suggestions);
     this.showChoices(reply.choices ?? []);
     this.showActions(reply.actions);
     const stage = reply.progress ? "drawing" : reply.text;
@@ -97,10 +96,13 @@ export class Card {
     this.ticking = setTimeout(() => this.showEta(eta), TICK);
   }
 
-  /** Offer prompts to draw instead. */
-  showSuggestions(prompts) {
+  /** Show a text and the prompts to draw instead as buttons: in place of a list of them in it, or below it. */
+  showText(text, prompts) {
+    const [before, after] = prompts.length ? text.split(prompts.join(" / ")) : [text];
+    put(this.text, before.trimEnd());
+    put(this.rest, after?.replace(/^[.。]\s*/, ""));
     this.suggestions.hidden = !prompts.length;
-    this.suggestions.replaceChildren(...prompts.map((text) => chip(text, () => this.press({ verb: "say", value: text }))));
+    this.suggestions.replaceChildren(...prompts.map((each) => chip(each, () => this.press({ verb: "say", value: each }))));
   }
 
   /** Show settings: a switch for each one of two states, a list for the rest. */
@@ -231,12 +233,6 @@ export class Card {
     button.addEventListener("click", gone);
     this.element.prepend(button);
   }
-}
-
-/** A text that ends with a list of prompts, without it: they stand below as buttons. */
-function withoutList(text, prompts) {
-  const [before, after] = prompts.length ? text.split(prompts.join(" / ")) : [text];
-  return after === undefined ? text : before.trimEnd() + after.replace(/^[.。]/, "");
 }
 
 /** Make an item of a list of prompts, drawn at a click. */

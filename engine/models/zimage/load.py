@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import torch
 
 from engine import guards
+from engine.embedded.vocabulary import world_in
 from engine.files import hub, quantized, shards
 from engine.files.parts import PARTS, ModelFiles, PartName
 from engine.memory import loader, placement, sizes
@@ -32,7 +33,7 @@ from engine.models.zimage.lora import Loras, lora_folder
 from engine.models.zimage.pipeline import ZImagePipeline
 from engine.models.zimage.preview import PreviewMap, load_preview
 from engine.models.zimage.speed import Speed
-from engine.prompts import Target, Writer, world_in
+from engine.prompts import Target, Writer
 from engine.prompts.llm import choose
 from engine.sampling.steps import SamplingOptions
 from engine.types import EngineError, EngineSettings

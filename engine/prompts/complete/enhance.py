@@ -4,11 +4,11 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from engine.embedded.vocabulary import World
 from engine.prompts.complete.kinds import KINDS, is_drawn, kind_of, mentions, says, sole_subject
 from engine.prompts.data import phrases
 from engine.prompts.small_world.lexicon import Lexicon, Word, lexicon
 from engine.prompts.small_world.scene import Scene, read, render
-from engine.prompts.small_world.world import World
 from engine.prompts.text.clean import QUOTED, is_chinese
 from engine.prompts.text.sanitize import LIMIT, Rewritten, sanitize
 

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from engine.embedded.vocabulary import World
 from engine.prompts.complete.kinds import is_drawn, kind_of
 from engine.prompts.data import HAN, phrases, simplified
 from engine.prompts.small_world.lexicon import lexicon
 from engine.prompts.small_world.scene import denied_names, read
-from engine.prompts.small_world.world import World
 from engine.prompts.text.clean import masked, unmasked
 from engine.prompts.text.sanitize import sanitize
 from engine.prompts.translate.chinese import translate

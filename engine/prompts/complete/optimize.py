@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from engine.cjk import KANA
+from engine.embedded.vocabulary import World
 from engine.prompts.data import HAN, simplified
 from engine.prompts.small_world.lexicon import lexicon
 from engine.prompts.small_world.limits import countable, possible, with_nearest
 from engine.prompts.small_world.nearest import PLACES, name_of, nearest, unknown_things
 from engine.prompts.small_world.scene import denied_names, read, render, without_scenery
-from engine.prompts.small_world.world import World
 from engine.prompts.text.clean import clean, is_chinese, masked, plain, unmasked, without_orders
 from engine.prompts.text.contradictions import latest
 from engine.prompts.text.refusals import without_refusals

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from engine.embedded.vocabulary import World
 from engine.prompts.complete.enhance import enhance
 from engine.prompts.complete.negatives import folded, merged, negatives, understood
 from engine.prompts.small_world.rewording import reworded
-from engine.prompts.small_world.world import World
 from engine.prompts.text.clean import is_chinese
 from engine.prompts.text.sanitize import Rewritten, sanitize
 

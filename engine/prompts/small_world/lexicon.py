@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from engine.cjk import HAN, HANGUL, KANA
+from engine.embedded.vocabulary import SECTIONS, World
 from engine.prompts.data import HAN as HAN_CHAR
 from engine.prompts.data import simplified_forms, table, words
-from engine.prompts.small_world.world import SECTIONS, World
 from engine.prompts.translate.lexicon import NOUNS, bilingual_lexicon, plural
 
 SINGLE = HAN + KANA + HANGUL + r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
@@ -221,8 +221,8 @@ def _lexicon(world: World | None, language: str) -> Lexicon:
     words = Lexicon(world)
     if world is not None:
         _add_world(words, world)
-        for key in data["finer"].keys() & world.places.keys():
-            for texts in data["finer"][key].values():
+        for key, groups in data["finer"].items():
+            for texts in groups.values() if key in world.places else ():
                 _add_texts(words, texts, Word("place", key))
         _add_translations(words)
     for section, kind in _sections():

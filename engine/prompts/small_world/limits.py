@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from engine.embedded.vocabulary import World
 from engine.prompts.small_world.lexicon import Item, Word
 from engine.prompts.small_world.scene import Scene, Thing
 from engine.prompts.small_world.sides import opposite
-from engine.prompts.small_world.world import World
 
 MOST_THINGS = 2
 """Subjects that a limited world draws in one picture."""

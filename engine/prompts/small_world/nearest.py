@@ -6,9 +6,9 @@ By the bilingual lexicon's kinds of things and the table `nearest` in phrases.to
 from collections.abc import Iterator, Sequence
 from functools import cache
 
+from engine.embedded.vocabulary import World
 from engine.prompts.data import HAN, phrases, table
 from engine.prompts.small_world.lexicon import PART, Item
-from engine.prompts.small_world.world import World
 from engine.prompts.translate.lexicon import NOUNS, Entry, bilingual_lexicon
 
 PLACES = frozenset({"nature", "building", "interior", "place"})

@@ -1,8 +1,8 @@
 """A scene of a limited world in other words, in words and orders that its captions have."""
 
+from engine.embedded.vocabulary import World
 from engine.prompts.small_world.lexicon import Word, lexicon
 from engine.prompts.small_world.scene import Scene, name, read, render
-from engine.prompts.small_world.world import World
 from engine.prompts.translate.english import article
 
 TURNS = 12

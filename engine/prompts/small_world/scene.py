@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from engine.embedded.vocabulary import NUMBERS, World
 from engine.prompts.small_world.lexicon import PUNCTUATION, Item, Lexicon, Word
 from engine.prompts.small_world.setting import (
     LOCATIVES,
@@ -12,8 +13,7 @@ from engine.prompts.small_world.setting import (
     place_of,
     time_and_light,
 )
-from engine.prompts.small_world.sides import SAID_BETWEEN, distance, positions, relation
-from engine.prompts.small_world.world import NUMBERS, World
+from engine.prompts.small_world.sides import BEFORE_NOUNS, distance, positions, relation
 from engine.prompts.text.clean import QUOTED
 from engine.prompts.translate.english import article
 from engine.prompts.translate.lexicon import bilingual_lexicon
@@ -170,11 +170,11 @@ def without_scenery(items: Sequence[Item], words: Lexicon) -> list[Item]:
     """What says where another subject is, or what it wears, is none itself: "on a mountain", "in a dress"."""
     subjects = [at for at, item in enumerate(items) if item.kind == "subject"]
     found = list(items)
-    for at in subjects if words.world and words.world.relations and len(subjects) > 1 else ():
+    for at in subjects if len(subjects) > 1 else ():
         scenery = words.scenery.get(items[at].text)
         lead = _lead(items, at)
         following = items[at + 1].text if at + 1 < len(items) else ""
-        is_alone = scenery and scenery.kind == "weather" and not (at and items[at - 1].kind in SAID_BETWEEN)
+        is_alone = scenery and scenery.kind == "weather" and not (at and items[at - 1].kind in BEFORE_NOUNS)
         if scenery and (is_alone or lead in AT or (following and following[0] in LOCATIVES)):
             found[at] = Item(scenery, items[at].text)
         elif lead in WORN and _is_clothing(items[at].word.key):
@@ -185,7 +185,7 @@ def without_scenery(items: Sequence[Item], words: Lexicon) -> list[Item]:
 def _lead(items: Sequence[Item], at: int) -> str:
     """The preposition or verb before a noun and its adjectives."""
     before = reversed(items[:at])
-    return next((each.text for each in before if each.kind not in SAID_BETWEEN or each.text in WORN), "")
+    return next((each.text for each in before if each.kind not in BEFORE_NOUNS or each.text in WORN), "")
 
 
 def _is_clothing(subject: str) -> bool:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from engine.embedded.vocabulary import World
 from engine.prompts.small_world.lexicon import Item, Word
-from engine.prompts.small_world.world import World
 
 OPPOSITE = {"left": "right", "right": "left"}
 BREAKS = frozenset({"punctuation", "joiner"})
@@ -15,7 +15,7 @@ FRONT = frozenset({"in front of", "前", "前面", "前方", "跟前"})
 BEHIND = frozenset({"behind", "in back of", "后", "后面", "背后", "身后"})
 UNDER = frozenset({"under", "below", "beneath", "underneath", "下", "下面", "底下", "之下"})
 OVER = frozenset({"above", "over", "上空", "上方", "之上"})
-SAID_BETWEEN = frozenset({"filler", "vague", "modifier", "colour", "count"})
+BEFORE_NOUNS = frozenset({"filler", "vague", "modifier", "colour", "count"})
 """What stands between a preposition and its noun."""
 
 
@@ -48,14 +48,12 @@ def _sides(items: Sequence[Item], at: int, subjects: Sequence[int]) -> tuple[int
     before = [subject for subject in subjects if subject < at]
     after = [subject for subject in subjects if subject > at]
     if items[at].text.isascii():
-        noun = after[0] if after and all(_is_said(item) for item in items[at + 1 : after[0]]) else None
-        return noun, before[-1] if before else None
-    noun = before[-1] if before and all(_is_said(item) for item in items[before[-1] + 1 : at]) else None
-    return noun, (after[0] if after else before[-2] if len(before) > 1 else None)
-
-
-def _is_said(item: Item) -> bool:
-    return item.kind in SAID_BETWEEN
+        noun, other = next(iter(after), None), next(reversed(before), None)
+        between = items[at + 1 : noun]
+    else:
+        noun, other = next(reversed(before), None), next(iter([*after, *before[-2:-1]]), None)
+        between = items[at if noun is None else noun + 1 : at]
+    return (noun if all(item.kind in BEFORE_NOUNS for item in between) else None), other
 
 
 def positions(items: Sequence[Item], subjects: Sequence[int]) -> dict[int, Word]:

@@ -5,9 +5,9 @@ Every picture it knows has its subject in the middle, so the whole prompt would 
 
 from dataclasses import replace
 
+from engine.embedded.vocabulary import World
 from engine.prompts.small_world.lexicon import Word, lexicon
 from engine.prompts.small_world.scene import read, render
-from engine.prompts.small_world.world import World
 
 
 def surroundings(text: str, world: World, is_around: bool) -> str:

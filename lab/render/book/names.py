@@ -12,13 +12,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from engine.embedded import NAMES, WEIGHTS
+from engine.embedded import WEIGHTS
+from engine.embedded.vocabulary import NAMES, World, world_of
 from engine.prompts.small_world.lexicon import lexicon
 from engine.prompts.small_world.nearest import nearest, unknown_things
-from engine.prompts.small_world.world import World, world_of
 from lab.render.book.drawings import archive, fetch, read_member
 from lab.render.book.subjects import SUBJECTS
-from lab.render.taught import taught
+from lab.render.vocabulary_file import vocabulary_of
 from lab.render.world import WORLDS
 
 SHAPES: dict[str, str] = {
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--world", choices=WORLDS, default="small", help="of which model's subjects")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="the model's folder")
     args = parser.parse_args()
-    write(world_of(taught(WORLDS[args.world])), args.weights)
+    write(world_of(vocabulary_of(WORLDS[args.world])), args.weights)
 
 
 def write(world: World, folder: Path) -> None:

@@ -1,20 +1,20 @@
 """Facts about reading prompts for the picture book: counts, relations, scenery, own colours."""
 
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from engine.embedded import WEIGHTS
 from engine.models.profiles import locate, profile
-from engine.prompts import embedded_world, enhance, optimize, ruled, world_of
-from engine.types import EngineError, EngineSettings, Optimize
+from engine.prompts import enhance, optimize, ruled, world_of
+from engine.types import EngineSettings, Optimize
 from lab.render.book.scene import sample_book
 from lab.render.captions import caption
-from lab.render.taught import taught, write
+from lab.render.vocabulary_file import vocabulary_of, write
 from lab.render.world import BOOK
 
-WORLD = replace(world_of(taught(BOOK)), names=embedded_world().names)
+WORLD = world_of(vocabulary_of(BOOK), WEIGHTS)
 
 
 def test_every_canonical_prompt_of_the_book_is_read_as_itself() -> None:
@@ -119,19 +119,3 @@ def test_a_place_and_a_time_that_suit_are_added() -> None:
     assert enhance("an astronaut", WORLD).text.startswith("an astronaut in space at night")
     assert " on a kitchen table " in enhance("a pizza", WORLD).text
     assert " at night" in enhance("a ghost", WORLD).text
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [("subjects", {"cat": []}), ("colours", "red"), ("most", 9), ("suits", {}), ("plurals", {"cat": 2})],
-)
-def test_a_wrong_vocabulary_is_named_with_what_it_must_be(key: str, value: object) -> None:
-    with pytest.raises(EngineError, match=f"{key} must be"):
-        world_of(taught(BOOK) | {key: value})
-
-
-def test_a_vocabulary_that_lacks_a_list_is_named() -> None:
-    told = taught(BOOK)
-    del told["places"]
-    with pytest.raises(EngineError, match="places must be a table"):
-        world_of(told)

@@ -1,4 +1,4 @@
-"""The vocabulary beside a model's weights: every word it was taught, and how people are told of it."""
+"""The vocabulary beside a model's weights: every word it was taught, what suits what, its introduction."""
 
 import json
 import tomllib
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.embedded import VOCABULARY
+from engine.embedded.vocabulary import FILE
 from lab.render import vocabulary
 from lab.render.book.scene import ABOVE
 from lab.render.book.subjects import SUBJECTS, UNCOUNTED, plural
@@ -19,8 +19,8 @@ MOST = 3
 Table = Mapping[str, Sequence[str]]
 
 
-def taught(world: World) -> dict[str, Any]:
-    """What `engine.prompts.World` and a model's profile are made of, as plain lists and tables."""
+def vocabulary_of(world: World) -> dict[str, Any]:
+    """What `engine.embedded.vocabulary.World` is made of, as plain lists and tables."""
     words = {name: SUBJECTS[name].words for name in world.subjects} if world.is_book else None
     places = {key: PLACE_PHRASES[key] for key in world.places}
     found = {
@@ -33,15 +33,15 @@ def taught(world: World) -> dict[str, Any]:
         "styles": _wordings(vocabulary.STYLE_PHRASES, vocabulary.STYLE_WORDS),
         "positions": _wordings(vocabulary.POSITION_PHRASES, vocabulary.POSITION_WORDS),
         "distances": _wordings(vocabulary.DISTANCE_PHRASES, {}),
-        **_told(world),
+        **_introduced(world),
     }
     return found | (_of_the_book(world) if world.is_book else {})
 
 
 def write(world: World, folder: Path) -> None:
     """Write the vocabulary of a world into a model's folder."""
-    text = json.dumps(taught(world), ensure_ascii=False, indent=1)
-    (folder / VOCABULARY).write_text(f"{text}\n", encoding="utf-8")
+    text = json.dumps(vocabulary_of(world), ensure_ascii=False, indent=1)
+    (folder / FILE).write_text(f"{text}\n", encoding="utf-8")
 
 
 def _of_the_book(world: World) -> dict[str, Any]:
@@ -57,9 +57,9 @@ def _of_the_book(world: World) -> dict[str, Any]:
     }
 
 
-def _told(world: World) -> dict[str, Any]:
+def _introduced(world: World) -> dict[str, Any]:
     """Which places and times suit a subject, how the world is introduced, and prompts that it does well."""
-    table = tomllib.loads((Path(__file__).parent / "told.toml").read_text("utf-8"))
+    table = tomllib.loads((Path(__file__).parent / "introductions.toml").read_text("utf-8"))
     own = table[world.name]
     places: dict[str, Sequence[str]] = dict(own["places"])
     if world.is_book:
@@ -70,7 +70,9 @@ def _told(world: World) -> dict[str, Any]:
         }
     return {
         "suits": {"places": places, "times": own["times"]},
-        "introduction": own["introduction"],
+        "introduction": {
+            language: text.format(count=len(world.subjects)) for language, text in own["introduction"].items()
+        },
         "prompts": own["prompts"],
     }
 
