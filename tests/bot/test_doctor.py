@@ -1,5 +1,6 @@
 """What the doctor says of speed: measured where something was drawn, else the least it could be."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.setup.config import Config, DefaultsConfig, ModelConfig
-from bot.setup.doctor import MOST_LATEST, files, plan, speed, writer
+from bot.setup.doctor import MOST_LATEST, files, plan, report_device, speed, writer
 from bot.storage.database import DATABASE
 from bot.storage.jobs import JobStore
 
@@ -57,6 +58,16 @@ def test_what_guidance_costs_a_picture_is_reported(cfg: float, spares: bool, gui
     [finding] = plan(ESTIMATED | known | {"guided_steps": guided}, config)
     assert finding.text.partition("(its card)")[2].startswith(said)
     assert ("refuses" in finding.text) is ("refuses" in said)
+
+
+@pytest.mark.parametrize(("composes", "grades"), [(0, ["ok", "problem"]), (256, ["ok"])])
+def test_a_large_model_needs_a_gpu_and_a_small_one_of_ones_own_does_not(
+    monkeypatch: pytest.MonkeyPatch, composes: int, grades: list[str]
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    found = {"device": "cpu", "name": "CPU", "free": 8.0, "total": 8.0, "bfloat16": False, "threads": 2}
+    config = Config(model=ModelConfig(name="a folder"))
+    assert [each.grade for each in report_device(found | {"composes": composes}, config)] == grades
 
 
 async def test_what_pictures_of_this_model_and_size_really_took_is_reported_instead(tmp_path: Path) -> None:
