@@ -8,7 +8,7 @@ from engine.cjk import KANA
 from engine.embedded.vocabulary import World
 from engine.prompts.data import HAN, simplified
 from engine.prompts.small_world.lexicon import lexicon
-from engine.prompts.small_world.limits import countable, possible, with_nearest
+from engine.prompts.small_world.limits import apart, countable, possible, with_nearest
 from engine.prompts.small_world.nearest import PLACES, name_of, nearest, unknown_things
 from engine.prompts.small_world.scene import denied_names, read, render, without_scenery
 from engine.prompts.text.clean import clean, is_chinese, masked, plain, unmasked, without_orders
@@ -102,7 +102,7 @@ def _within(cleaned: Rewritten, world: World, locale: str) -> Rewritten:
     scene, is_drawn = countable(scene, numbers)
     notes += [] if is_drawn else ["world:count"]
     # Put together, words may mean something else: "in front of a castle" is a place.
-    text = render(read(render(scene, world), words), world)
+    text = render(read(render(apart(scene), world), words), world)
     return Rewritten(text, (*notes, *_changed(text, cleaned.text)), ", ".join(denied_names(scene, world)))
 
 

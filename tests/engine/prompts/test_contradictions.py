@@ -93,9 +93,12 @@ def test_no_wish_that_people_write_in_one_go_is_touched(half: str) -> None:
         ("a cat on a rainy day at sunset", "a cat at sunset in the rain"),
         ("a cat, red, orange, yellow", "a red cat"),
         # two subjects keep their own colours
-        ("a red boat and a white house", "a red sailboat and a white house"),
-        ("a red boat and a white house, blue", "a red sailboat and a white house"),
-        ("一艘红色的船和一座白色的房子，晚上", "a red sailboat and a white house at night"),
+        ("a red boat and a white house", "a red sailboat on the left and a white house on the right"),
+        ("a red boat and a white house, blue", "a red sailboat on the left and a white house on the right"),
+        (
+            "一艘红色的船和一座白色的房子，晚上",
+            "a red sailboat on the left and a white house on the right at night",
+        ),
     ],
 )
 def test_a_small_world_is_told_the_later_one_too(wish: str, prompt: str) -> None:
