@@ -36,7 +36,7 @@ MINUTES = {
     "decoder": 10.0,
     "reuse": 60.0,
 }
-BOOK_MINUTES = {"vae": 60.0, "flow": 130.0, "large": 200.0, "polish": 60.0, "distill": 60.0, "decoder": 30.0}
+BOOK_MINUTES = {"vae": 60.0, "flow": 28.0, "large": 52.0, "polish": 12.0, "distill": 13.0, "decoder": 10.0}
 MINUTES_ON_A_GPU = {"vae": 4.0, "flow": 9.0, "large": 6.0, "polish": 4.0, "distill": 5.0, "decoder": 3.0}
 STAGES: dict[str, Callable[[Plan], None]] = {
     "vae": train_vae,

@@ -9,6 +9,8 @@ import torch
 from diffusers import ZImageTransformer2DModel
 from transformers import PreTrainedTokenizerFast, Qwen3Model
 
+from lab.train.blocks import encoder_layers, transformer_block
+
 MULTIPLE = 32
 FIRST_TAPPED, CAPTION_TAPPED, TAPPED = 2, 4, 5
 """Transformer layers below the places where training looks inside."""
@@ -45,9 +47,7 @@ def encode_text(encoder: Qwen3Model, embeddings: torch.Tensor) -> torch.Tensor:
 
     Causal with padding on the right, so valid places need no mask.
     """
-    states = encoder(inputs_embeds=embeddings, output_hidden_states=True, use_cache=False).hidden_states
-    features: torch.Tensor = states[-2]
-    return features
+    return encoder_layers(encoder, embeddings)
 
 
 def forward(
@@ -103,27 +103,27 @@ def forward_tokens(
     x = torch.cat([x, model.x_pad_token.type_as(x).expand(len(x), fill, -1)], 1)
     x_rope = _image_rope(model, length + 1, height // 2, width // 2, fill)
     for layer in model.noise_refiner:
-        x = layer(x, None, x_rope, signal)
+        x = transformer_block(layer, x, x_rope, signal)
     caption = torch.where(valid[..., None], model.cap_embedder(features), model.cap_pad_token)
     caption_rope = _caption_rope(model, length)
     for layer in model.context_refiner:
-        caption = layer(caption, None, caption_rope)
+        caption = transformer_block(layer, caption, caption_rope)
     if kept is not None:
         count = kept.shape[1]
         x, x_rope = gather(x, kept), x_rope[0][kept]
         caption_rope = caption_rope.expand(len(x), -1, -1)
     joint, rope = torch.cat([x, caption], 1), torch.cat([x_rope, caption_rope], 1)
     for layer in model.layers[:FIRST_TAPPED]:
-        joint = layer(joint, None, rope, signal)
+        joint = transformer_block(layer, joint, rope, signal)
     first = joint[:, :1]
     for layer in model.layers[FIRST_TAPPED:CAPTION_TAPPED]:
-        joint = layer(joint, None, rope, signal)
+        joint = transformer_block(layer, joint, rope, signal)
     words = joint[:, -length:]
     for layer in model.layers[CAPTION_TAPPED:TAPPED]:
-        joint = layer(joint, None, rope, signal)
+        joint = transformer_block(layer, joint, rope, signal)
     taps = Taps(first, words, joint[:, :count])
     for layer in model.layers[TAPPED:]:
-        joint = layer(joint, None, rope, signal)
+        joint = transformer_block(layer, joint, rope, signal)
     tokens: torch.Tensor = model.all_final_layer["2-1"](joint[:, :count], c=signal)
     return tokens, taps
 

@@ -1,6 +1,6 @@
-"""Muon in float32: momentum made orthogonal for hidden matrices and kernels, one shape at a time.
+"""Muon: momentum made orthogonal for hidden matrices and kernels, one shape at a time.
 
-`torch.optim.Muon` computes in bfloat16, which CPUs without native bfloat16 do slowly.
+`torch.optim.Muon` computes in bfloat16, which CPUs without matrix units do slowly; there it is float32.
 """
 
 from collections import defaultdict
@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from lab.train import parallel
+from lab.train.blocks import are_compiled
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
@@ -56,8 +57,9 @@ def orthogonal(matrices: torch.Tensor, rounds: int = 5) -> torch.Tensor:
     a, b, c = COEFFICIENTS
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if tall else matrices
+    x = x.bfloat16() if x.device.type != "cpu" or are_compiled() else x
     x = x / (x.flatten(1).norm(dim=1)[:, None, None] + 1e-7)
     for _ in range(rounds):
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x.mT if tall else x
+    return (x.mT if tall else x).to(matrices.dtype)

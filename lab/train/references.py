@@ -14,7 +14,7 @@ from PIL import Image
 from tokenizers import AddedToken, Regex, normalizers
 from torch import nn
 from torch.nn import functional
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast, Qwen3Model
 
 from lab.render.book.scenes import portrait
 from lab.render.book.subjects import SUBJECTS, plural
@@ -38,16 +38,19 @@ GROUND = (128, 128, 128)
 SCALE = 0.05
 """About what the other embeddings have as standard deviation."""
 BATCH = 16
+PRECISION = 1e-5
+"""Share of the greatest singular value below which one counts as none."""
 
 
 def count_of(world: World) -> int:
-    """How many references a world has."""
+    """How many references a world has: those of every subject's first model, then those of the second."""
     return len(world.subjects) * MODELS * TOKENS if world.is_book else 0
 
 
 def add_references(tokenizer: PreTrainedTokenizerFast, world: World) -> None:
     """Have the tokenizer put a subject's references, those of its first model, in place of its words."""
-    signs = [AddedToken(chr(FIRST + place), normalized=True) for place in range(count_of(world))]
+    count = len(world.subjects) * TOKENS
+    signs = [AddedToken(chr(FIRST + place), normalized=True) for place in range(count)]
     tokenizer.add_tokens(signs)
     recognise(tokenizer, world)
 
@@ -76,19 +79,19 @@ def first_reference(tokenizer: PreTrainedTokenizerFast) -> int:
 def of_models(ids: torch.Tensor, scene: Scene, world: World, first: int) -> torch.Tensor:
     """Token ids (L,) of a caption with the references of the models that its scene shows."""
     for thing, model in zip(scene.things, scene.models, strict=False):
-        start = first + world.subjects.index(thing.subject) * MODELS * TOKENS
+        start = first + world.subjects.index(thing.subject) * TOKENS
         is_its = (ids >= start) & (ids < start + TOKENS)
-        ids = torch.where(is_its, ids + model * TOKENS, ids)
+        ids = torch.where(is_its, ids + model * len(world.subjects) * TOKENS, ids)
     return ids
 
 
 @torch.inference_mode()
 def features(world: World, vae: AutoencoderKL, scaling: Scaling) -> torch.Tensor:
-    """What references are projected from, (subjects * `MODELS` * `TOKENS`, `FEATURES`).
+    """What references are projected from, (`MODELS` * subjects * `TOKENS`, `FEATURES`).
 
     Sampler-space latents of each part of a drawing on grey, and from -1 to 1 how far it covers the part.
     """
-    drawn = [portrait(name, model, SIDE) for name in world.subjects for model in range(MODELS)]
+    drawn = [portrait(name, model, SIDE) for model in range(MODELS) for name in world.subjects]
     grey = Image.new("RGBA", (SIDE, SIDE), (*GROUND, 255))
     pictures = np.stack([np.asarray(Image.alpha_composite(grey, each).convert("RGB")) for each in drawn])
     alpha = np.stack([np.asarray(each.getchannel("A")) for each in drawn])
@@ -117,13 +120,30 @@ class References(nn.Module):
         """Embeddings (B, L, D) of token ids (B, L)."""
         place = (ids - self.first).clamp(0, len(self.features) - 1)
         references = self.projection(self.features[place]) + self.places[place % TOKENS]
-        return torch.where((ids >= self.first)[..., None], references * SCALE, words(ids))
+        plain = words(ids.clamp(max=self.first - 1))
+        return torch.where((ids >= self.first)[..., None], references * SCALE, plain)
 
     @torch.no_grad()
-    def write(self, encoder: nn.Module) -> None:
-        """Make plain embeddings of a text encoder of the references."""
-        ids = torch.arange(self.first, self.first + len(self.features))
-        encoder.get_parameter("embed_tokens.weight")[ids] = self(ids, encoder.get_submodule("embed_tokens"))
+    def write(self, encoder: Qwen3Model) -> None:
+        """Make plain embeddings of a text encoder, behind those of its words, of first models' references."""
+        ids = torch.arange(self.first, self.first + len(self.features) // MODELS)
+        embeddings = self(ids, encoder.get_input_embeddings())
+        encoder.resize_token_embeddings(self.first + len(ids), mean_resizing=False)
+        encoder.get_parameter("embed_tokens.weight")[ids] = embeddings
+
+    @torch.no_grad()
+    def read(self, encoder: dict[str, torch.Tensor]) -> bool:
+        """Take the projection from what `write` made of it, by least squares; False where there is none."""
+        rows = encoder["embed_tokens.weight"][self.first :].double() / SCALE
+        if len(rows) != len(self.features) // MODELS:
+            return False
+        places = functional.one_hot(torch.arange(len(rows)) % TOKENS)
+        known = torch.cat([self.features[: len(rows)], places], 1).double()
+        solution = torch.linalg.lstsq(known, rows, rcond=PRECISION, driver="gelsd").solution
+        self.projection.weight.copy_(solution[:FEATURES].T)
+        self.projection.bias.zero_()
+        self.places.copy_(solution[FEATURES:])
+        return True
 
 
 def references_of(models: nn.ModuleDict) -> References | None:
@@ -139,5 +159,5 @@ def encode(models: nn.ModuleDict, ids: torch.Tensor) -> torch.Tensor:
 
 
 def _characters(subject: int) -> str:
-    start = FIRST + subject * MODELS * TOKENS
+    start = FIRST + subject * TOKENS
     return "".join(chr(start + place) for place in range(TOKENS))

@@ -14,13 +14,14 @@ import torch
 from torch import nn
 
 from lab.train import parallel
+from lab.train.blocks import compile_blocks
 from lab.train.coupling import couple, stated_flags
 from lab.train.flow import MULTIPLE, forward
 from lab.train.loop import Average, Plan, Stage, set_rate
 from lab.train.references import encode
 from lab.train.train_flow import BATCH, Material, build_optimizers, is_loose, load_flow, prepare
 from lab.train.train_vae import descend
-from lab.train.wordings import Wordings, by_length
+from lab.train.wordings import Wordings, valid_places
 
 WINDOWS = 4
 SHIFT = 3.0
@@ -45,6 +46,7 @@ def teach(
     loss_of: Callable[[Material, int, Random], torch.Tensor],
 ) -> None:
     """Train `student` as stage `name` by `loss_of` batches of the plan's pictures, in every shape."""
+    compile_blocks(plan)
     materials = [prepare(plan, part) for part in plan.sets]
     optimizers = build_optimizers(student, PEAK)
     average = Average(student)
@@ -86,26 +88,19 @@ def distill_loss(
     student: nn.ModuleDict, teacher: nn.ModuleDict, material: Material, count: int, rng: Random
 ) -> torch.Tensor:
     """Squared error of the student's direction against the teacher's line through one window a picture."""
-    picks = torch.tensor(rng.choices(range(len(material.latents)), k=count))
-    ids, lengths, stated = material.wordings.pick(picks, rng)
-    device = material.latents.device
-    total = torch.zeros((), device=device)
-    for size, places in by_length(lengths):
-        tokens, valid = ids[places, :size].to(device), valid_places(lengths[places], size).to(device)
-        latents = material.latents[picks[places].to(device)].float()
-        high, low = _window(len(latents), device)
-        groups = material.world.groups
-        free = stated_flags(stated[places], len(groups)) | is_loose(high.flatten())[:, None]
-        noise = couple(torch.randn_like(latents), material.chosen[picks[places]], free, groups)
-        start = (1 - high) * latents + high * noise
-        end = follow(read_captions(teacher, tokens, valid, material.wordings), start, high, low)
-        at = torch.rand(len(latents), device=device)[:, None, None, None]
-        time = 1 - (high + (low - high) * at).flatten()
-        features = encode(student, tokens)
-        output = forward(student["transformer"], start.lerp(end, at), time, features, valid)
-        error = (output.float() - (end - start) / (high - low)).square().mean()
-        total = total + error * len(places) / count
-    return total
+    picks, ids, valid, stated = material.wordings.pick(count, rng)
+    device, groups = material.latents.device, material.world.groups
+    ids, valid = ids.to(device), valid.to(device)
+    latents = material.latents[picks.to(device)].float()
+    high, low = _window(count, device)
+    free = stated_flags(stated, len(groups)) | is_loose(high.flatten())[:, None]
+    noise = couple(torch.randn_like(latents), material.chosen[picks], free, groups)
+    start = (1 - high) * latents + high * noise
+    end = follow(read_captions(teacher, ids, valid, material.wordings), start, high, low)
+    at = torch.rand(count, device=device)[:, None, None, None]
+    time = 1 - (high + (low - high) * at).flatten()
+    output = forward(student["transformer"], start.lerp(end, at), time, encode(student, ids), valid)
+    return (output.float() - (end - start) / (high - low)).square().mean()
 
 
 def edges(steps: int = WINDOWS, shift: torch.Tensor | float = SHIFT) -> torch.Tensor:
@@ -148,8 +143,3 @@ def read_captions(
     scale = torch.where(unsaid, 1.0, GUIDANCE if guidance is None else guidance)[:, None, None, None]
     caption = encode(teacher, tokens)
     return Guided(teacher, (caption, valid), (silent, silent_valid), scale)
-
-
-def valid_places(lengths: torch.Tensor, size: int) -> torch.Tensor:
-    """Which of `size` places of each caption (B, size) have a token."""
-    return torch.arange(size) < lengths[:, None]

@@ -10,10 +10,12 @@ from random import Random
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from lab.render.world import World
 from lab.train import parallel
+from lab.train.blocks import compile_blocks
 from lab.train.coupling import build_reader, choices, couple, reading_loss, stated_flags
 from lab.train.dataset import PictureSet
 from lab.train.flow import flow_loss, sample_sigmas
@@ -23,7 +25,6 @@ from lab.train.model import build_text_encoder, build_transformer
 from lab.train.muon import Muon
 from lab.train.references import (
     References,
-    count_of,
     encode,
     features,
     first_reference,
@@ -32,7 +33,7 @@ from lab.train.references import (
 from lab.train.train_vae import descend, load_vae
 from lab.train.warm import warm_embeddings, warm_start
 from lab.train.where import HINT, build_head, error_weights, hint_loss, subject_indices, tokens_to_keep
-from lab.train.wordings import Wordings, by_length, kept_tokenizer, worded
+from lab.train.wordings import Wordings, kept_tokenizer, worded
 
 BATCH = 32
 MUON_PEAK = 2.5e-3
@@ -95,7 +96,7 @@ def build_flow(world: World) -> nn.ModuleDict:
     """Transformer and text encoder, every gate a little open, and the head for where things are."""
     torch.manual_seed(5)
     transformer = build_transformer()
-    encoder = build_text_encoder(vocab_size=world.vocabulary + count_of(world))
+    encoder = build_text_encoder(vocab_size=world.vocabulary)
     for name, parameter in transformer.named_parameters():
         if "adaLN_modulation" in name or name.startswith("all_final_layer"):
             nn.init.normal_(parameter, std=0.01)
@@ -158,6 +159,7 @@ def word(plan: Plan, part: PictureSet) -> Wordings:
 def _train(
     name: str, plan: Plan, sets: tuple[PictureSet, ...], batch: int, course: Course, *starts: str
 ) -> None:
+    compile_blocks(plan)
     materials = [prepare(plan, part) for part in sets]
     models = load_flow(plan, *starts).to(plan.device)
     optimizers = build_optimizers(models, course.peak)
@@ -205,39 +207,30 @@ def batch_loss(
     kept_share: float = 1.0,
     mean: float = MEAN,
 ) -> torch.Tensor:
-    """The loss of `count` random pictures of a set; captions of one padded length go through together.
+    """The loss of `count` random pictures of a set.
 
     `care`, from 0 to 1, is how much the subjects' places count: 0 is the plain error of the flow. Only about
     `kept_share` of a picture's tokens go through the transformer.
     """
-    picks = torch.tensor(rng.choices(range(len(material.latents)), k=count))
-    ids, lengths, stated = material.wordings.pick(picks, rng)
-    device = material.latents.device
-    sigmas = sample_sigmas(count, mean=mean + 0.5 * math.log(material.weight) / 2)
-    sigmas = sigmas[torch.randperm(count)].to(device)
-    total = torch.zeros((), device=device)
-    for size, places in by_length(lengths):
-        features = encode(models, ids[places, :size].to(device))
-        valid = (torch.arange(size) < lengths[places, None]).to(device)
-        latents = material.latents[picks[places].to(device)].float()
-        covers = material.silhouettes[picks[places]].to(device).float() / 255
-        weights = error_weights(covers, care)
-        noised = sigmas[places.to(device)]
-        kept = tokens_to_keep(covers, kept_share)
-        chosen, loose = material.chosen[picks[places]], is_loose(noised)
-        groups = material.world.groups
-        free = stated_flags(stated[places], len(groups)) | loose[:, None]
-        noise = couple(torch.randn_like(latents), chosen, free, groups)
-        model = models["transformer"]
-        loss, taps = flow_loss(model, latents, noise, features, valid, noised, weights, kept)
-        if care:
-            subjects = material.subjects[picks[places]].to(device)
-            loss = loss + care * HINT * hint_loss(
-                models["where"], taps.tokens, covers, subjects, material.world, kept
-            )
-            loss = loss + care * READING * reading_loss(models["reader"], taps, chosen, ~loose, groups)
-        total = total + loss * len(places) / count
-    return total
+    picks, ids, valid, stated = material.wordings.pick(count, rng)
+    device, groups = material.latents.device, material.world.groups
+    sigmas = sample_sigmas(count, mean=mean + 0.5 * math.log(material.weight) / 2).to(device)
+    features = encode(models, ids.to(device))
+    latents = material.latents[picks.to(device)].float()
+    covers = material.silhouettes[picks].to(device).float() / 255
+    weights = error_weights(covers, care)
+    kept = tokens_to_keep(covers, kept_share)
+    chosen, loose = material.chosen[picks], is_loose(sigmas)
+    free = stated_flags(stated, len(groups)) | loose[:, None]
+    noise = couple(torch.randn_like(latents), chosen, free, groups)
+    model = models["transformer"]
+    loss, taps = flow_loss(model, latents, noise, features, valid.to(device), sigmas, weights, kept)
+    if care:
+        subjects = material.subjects[picks].to(device)
+        hint = hint_loss(models["where"], taps.tokens, covers, subjects, material.world, kept)
+        reading = reading_loss(models["reader"], taps, chosen, ~loose, groups)
+        loss = loss + care * (HINT * hint + READING * reading)
+    return loss
 
 
 def is_loose(sigmas: torch.Tensor) -> torch.Tensor:
@@ -257,7 +250,8 @@ def build_optimizers(models: nn.ModuleDict, scale: float = 1.0) -> list[torch.op
         is_hidden = inside and parameter.ndim == 2 and "adaLN" not in name
         (hidden if is_hidden else rest).append(parameter)
     groups = [{"params": rest, "peak": ADAM_PEAK * scale}]
-    return [Muon(hidden, MUON_PEAK * scale), torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0)]
+    adam = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
+    return [Muon(hidden, MUON_PEAK * scale), adam]
 
 
 def fresh_flow(plan: Plan) -> nn.ModuleDict:
@@ -270,6 +264,8 @@ def fresh_flow(plan: Plan) -> nn.ModuleDict:
         warm_start(models["transformer"], plan.warm / "transformer")
         warm_start(models["text_encoder"], plan.warm / "text_encoder")
         warm_embeddings(models["text_encoder"], plan.warm, kept_tokenizer(plan.out, plan.world))
+        if references:
+            references.read(load_file(plan.warm / "text_encoder" / "model.safetensors"))
     return models
 
 

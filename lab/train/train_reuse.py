@@ -20,9 +20,8 @@ from lab.train.coupling import couple, stated_flags
 from lab.train.flow import forward
 from lab.train.loop import Plan
 from lab.train.references import encode
-from lab.train.train_distill import GUIDANCE, edges, follow, read_captions, teach, valid_places
+from lab.train.train_distill import GUIDANCE, edges, follow, read_captions, teach
 from lab.train.train_flow import BATCH, Material, is_loose, load_flow
-from lab.train.wordings import by_length
 
 STEPS = 8
 SHIFTS = (2.0, 4.5)
@@ -79,31 +78,25 @@ def reuse_loss(
     guidance: float = GUIDANCE,
 ) -> torch.Tensor:
     """Squared error of the student's direction in one step of a schedule, the same step for all pictures."""
-    picks = torch.tensor(rng.choices(range(len(material.latents)), k=count))
-    ids, lengths, stated = material.wordings.pick(picks, rng)
+    picks, ids, valid, stated = material.wordings.pick(count, rng)
     device, groups, at = material.latents.device, material.world.groups, rng.randrange(STEPS)
-    total = torch.zeros((), device=device)
-    for size, places in by_length(lengths):
-        tokens, valid = ids[places, :size].to(device), valid_places(lengths[places], size).to(device)
-        latents = material.latents[picks[places].to(device)].float()
-        shifts = torch.empty(len(latents), 1).uniform_(*SHIFTS)
-        sigmas = edges(STEPS, shifts).to(device)[..., None, None, None]
-        free = stated_flags(stated[places], len(groups)) | is_loose(sigmas[:, at].flatten())[:, None]
-        noise = couple(torch.randn_like(latents), material.chosen[picks[places]], free, groups)
-        high, low = sigmas[:, at], sigmas[:, at + 1]
-        start = (1 - high) * latents + high * noise
-        guided = read_captions(teacher, tokens, valid, material.wordings, guidance)
-        target = (follow(guided, start, high, low) - start) / (high - low)
-        caption = (encode(student, tokens), valid)
-        model = student["transformer"]
-        if at in Reuse.of(NAME, STEPS).steps:
-            earlier = sigmas[:, FIRST - 2]
-            begun = (1 - earlier) * latents + earlier * noise
-            residual = middle_residual(model, begun, 1 - earlier.flatten(), caption)
-            model = reusing(model, student["gate"](residual, (at - FIRST) // 2 + 1))
-        error = (forward(model, start, 1 - high.flatten(), *caption).float() - target).square().mean()
-        total = total + error * len(places) / count
-    return total
+    ids, valid = ids.to(device), valid.to(device)
+    latents = material.latents[picks.to(device)].float()
+    sigmas = edges(STEPS, torch.empty(count, 1).uniform_(*SHIFTS)).to(device)[..., None, None, None]
+    free = stated_flags(stated, len(groups)) | is_loose(sigmas[:, at].flatten())[:, None]
+    noise = couple(torch.randn_like(latents), material.chosen[picks], free, groups)
+    high, low = sigmas[:, at], sigmas[:, at + 1]
+    start = (1 - high) * latents + high * noise
+    guided = read_captions(teacher, ids, valid, material.wordings, guidance)
+    target = (follow(guided, start, high, low) - start) / (high - low)
+    caption = (encode(student, ids), valid)
+    model = student["transformer"]
+    if at in Reuse.of(NAME, STEPS).steps:
+        earlier = sigmas[:, FIRST - 2]
+        begun = (1 - earlier) * latents + earlier * noise
+        residual = middle_residual(model, begun, 1 - earlier.flatten(), caption)
+        model = reusing(model, student["gate"](residual, (at - FIRST) // 2 + 1))
+    return (forward(model, start, 1 - high.flatten(), *caption).float() - target).square().mean()
 
 
 def middle_residual(

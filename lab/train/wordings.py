@@ -1,12 +1,15 @@
 """The captions of a set of scenes as token ids, worded once: several plain ones and a long one each."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from random import Random
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 from transformers import PreTrainedTokenizerFast
 
 from lab.render.captions import caption, long_caption, stated
@@ -22,6 +25,16 @@ PLAIN = 5
 LONGEST = 96
 EMPTY_SHARE = 0.1
 PIECE = 500
+Length = TypeVar("Length", int, torch.Tensor)
+
+
+class Picked(NamedTuple):
+    """Captions of one padded length: scenes (B,), ids and which are valid (B, L), what each states (B,)."""
+
+    scenes: torch.Tensor
+    ids: torch.Tensor
+    valid: torch.Tensor
+    stated: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -36,22 +49,34 @@ class Wordings:
     stated: torch.Tensor
     empty: torch.Tensor
 
-    def pick(self, scenes: torch.Tensor, rng: Random) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """One wording (B, `LONGEST`) of each scene, its length (B,), what it states (B,); some are empty."""
-        choice = torch.tensor([rng.randrange(PLAIN + 1) for _ in scenes])
-        ids, lengths = self.ids[scenes, choice].long(), self.lengths[scenes, choice].long()
-        bits = self.stated[scenes, choice].clone()
-        for index in range(len(scenes)):
-            if rng.random() < EMPTY_SHARE:
-                ids[index, : len(self.empty)], ids[index, len(self.empty) :] = self.empty, 0
-                lengths[index], bits[index] = len(self.empty), 0
-        return ids, lengths, bits
+    def pick(self, count: int, rng: Random) -> Picked:
+        """`count` random wordings of one padded length, drawn as often as there are; some are empty."""
+        short = _padded(len(self.empty))
+        total = self.lengths.numel()
+        chances = {size: (1 - EMPTY_SHARE) * len(rows) / total for size, rows in self._rows.items()}
+        chances[short] = chances.get(short, 0.0) + EMPTY_SHARE
+        size = rng.choices(list(chances), list(chances.values()))[0]
+        rows = self._rows.get(size, torch.arange(total))
+        rows = rows[torch.tensor(rng.choices(range(len(rows)), k=count))]
+        ids, lengths, stated = (each.flatten(0, 1)[rows] for each in (self.ids, self.lengths, self.stated))
+        if size == short:
+            silent = torch.tensor([rng.random() < EMPTY_SHARE / chances[short] for _ in rows])
+            blank = functional.pad(self.empty, (0, LONGEST - len(self.empty))).to(ids.dtype)
+            ids = torch.where(silent[:, None], blank, ids)
+            lengths = torch.where(silent, len(self.empty), lengths)
+            stated = torch.where(silent, 0, stated)
+        return Picked(rows // (PLAIN + 1), ids[:, :size].long(), valid_places(lengths, size), stated)
+
+    @cached_property
+    def _rows(self) -> dict[int, torch.Tensor]:
+        """The rows of all wordings that pad to each multiple of 32, as the pipeline pads them."""
+        padded = _padded(self.lengths.flatten().long())
+        return {int(size): (padded == size).nonzero()[:, 0] for size in padded.unique()}
 
 
-def by_length(lengths: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
-    """The places (n,) in a batch of captions that pad to each multiple of 32, as the pipeline pads them."""
-    padded = -(-lengths // MULTIPLE) * MULTIPLE
-    return [(int(size), (padded == size).nonzero()[:, 0]) for size in padded.unique()]
+def valid_places(lengths: torch.Tensor, size: int) -> torch.Tensor:
+    """Which of `size` places of each caption (B, size) have a token."""
+    return torch.arange(size) < lengths[:, None]
 
 
 def kept_tokenizer(folder: Path, world: World) -> PreTrainedTokenizerFast:
@@ -80,6 +105,10 @@ def worded(part: PictureSet, total: int, tokenizer: PreTrainedTokenizerFast, pat
     table = torch.from_numpy(np.load(path)).view(len(scenes), PLAIN + 1, LONGEST + 2)
     empty = tokenize(tokenizer, [""])
     return Wordings(table[..., 2:], table[..., 0], table[..., 1], empty[0][0][empty[1][0]])
+
+
+def _padded(length: Length) -> Length:
+    return -(-length // MULTIPLE) * MULTIPLE
 
 
 def _word(

@@ -30,7 +30,7 @@ from lab.render.book.scenes import render_array, silhouettes
 from lab.render.book.subjects import SUBJECTS, plural
 from lab.render.book.vocabulary import PLACES
 from lab.render.captions import COLOUR_WORDS, caption
-from lab.render.scene import MODELS, Thing, is_evaluation
+from lab.render.scene import Thing, is_evaluation
 from lab.render.vocabulary import COLOURS
 from lab.render.world import BOOK, book_of
 from lab.train import train_flow
@@ -46,7 +46,7 @@ from lab.train.references import (
     of_models,
     references_of,
 )
-from lab.train.train_flow import load_flow
+from lab.train.train_flow import fresh_flow, load_flow
 from lab.train.train_vae import train_vae
 
 MOODS = {"orange", "pink", "blue", "green"}
@@ -305,7 +305,7 @@ def test_a_word_of_a_subject_becomes_its_references() -> None:
     add_references(tokenizer, world)
     first = first_reference(tokenizer)
     for index, name in enumerate(world.subjects):
-        start = first + index * MODELS * TOKENS
+        start = first + index * TOKENS
         for word in (SUBJECTS[name].words[-1], plural(SUBJECTS[name].words[0]).title()):
             ids = tokenizer(f"Two {word} at sea").input_ids
             assert [each for each in ids if each >= first] == list(range(start, start + TOKENS)), word
@@ -316,10 +316,10 @@ def test_a_caption_refers_to_the_model_that_its_scene_shows() -> None:
     """Of a subject whose second model is drawn the second model's references are told."""
     world = book_of(12)
     scene = next(each for each in sets_of(world)[0].scenes(400) if each.models == (1, 0) and each.companion)
-    starts = [world.subjects.index(thing.subject) * MODELS * TOKENS for thing in scene.things]
+    starts = [world.subjects.index(thing.subject) * TOKENS for thing in scene.things]
     ids = torch.tensor([5 + place for start in starts for place in range(start, start + TOKENS)])
     told = of_models(ids, scene, world, first=5)
-    assert torch.equal(told, torch.cat([ids[:TOKENS] + TOKENS, ids[TOKENS:]]))
+    assert torch.equal(told, torch.cat([ids[:TOKENS] + 12 * TOKENS, ids[TOKENS:]]))
 
 
 def test_what_is_exported_reads_captions_as_what_was_trained(tmp_path: Path) -> None:
@@ -336,6 +336,13 @@ def test_what_is_exported_reads_captions_as_what_was_trained(tmp_path: Path) -> 
     references.write(models["text_encoder"])
     models.pop("references")
     assert torch.allclose(encode(models, ids), trained, atol=1e-5)
+    fresh = fresh_flow(plan)
+    again = references_of(fresh)
+    assert again is not None
+    assert again.read(models["text_encoder"].state_dict())
+    everything = torch.arange(references.first, references.first + 12 * TOKENS)
+    words = torch.nn.Embedding(references.first, references.places.shape[1])
+    assert torch.allclose(again(everything, words), references(everything, words), atol=1e-4)
 
 
 def test_the_flow_learns_from_the_book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
