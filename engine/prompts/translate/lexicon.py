@@ -22,6 +22,8 @@ MODIFIERS = frozenset({"material", "colour", "quality"})
 LONGEST = 12
 NUMERALS = "零〇一二三四五六七八九十百千万两"
 PIECE = re.compile(rf"[{cjk.HAN}]+|{MARK}|[^\W{cjk.HAN}]+(?:['’./:-][^\W{cjk.HAN}]+)*|\S")
+MOVED = re.compile(r"(.)(?:[过上下出进回起]?[来去]|来\1去)")
+"""跑过来, 飞来飞去."""
 UNKNOWN_COST = 4.0
 
 
@@ -134,6 +136,8 @@ class BilingualLexicon:
         if word[0] in words("counting_start"):
             is_one = word[0] == "一" and self._token(word[1:2]).is_a("measure")
             return not rest.text or is_one or rest.is_a("measure", "people", "quality", "vague")
+        if _moving(word):
+            return False
         return (
             len(word) == 1
             or word[-1] == "的"
@@ -151,9 +155,16 @@ class BilingualLexicon:
 
     def _token(self, word: str) -> Token:
         entries = self.meanings(word)
+        entries = entries or self.meanings(_moving(word))
         if not entries and len(word) > 1 and set(word) <= set(NUMERALS):
             entries = (Entry("number", number(word)),)
         return Token(word, entries)
+
+
+def _moving(word: str) -> str:
+    """The verb of a word that tells how somebody moves and where to; empty for any other word."""
+    match = MOVED.fullmatch(word)
+    return match[1] if match and match[1] in words("moving") else ""
 
 
 @cache
