@@ -17,6 +17,7 @@ from lab.render.book import drawings, names
 from lab.render.vocabulary_file import vocabulary_of
 from lab.render.world import SMALL_WORLD, WORLDS, World, book_of
 from lab.train import parallel
+from lab.train.blocks import has_matrix_units
 from lab.train.dataset import sets_of
 from lab.train.export import FLOWS, export
 from lab.train.latents import encode_all
@@ -36,7 +37,9 @@ MINUTES = {
     "decoder": 10.0,
     "reuse": 60.0,
 }
-BOOK_MINUTES = {"vae": 60.0, "flow": 28.0, "large": 52.0, "polish": 12.0, "distill": 13.0, "decoder": 10.0}
+BOOK_MINUTES = {"vae": 60.0, "flow": 60.0, "large": 100.0, "polish": 30.0, "distill": 30.0, "decoder": 30.0}
+WITHOUT_MATRIX_UNITS = 2.5
+"""How many times as long the book's stages of transformer and text encoder are on other CPUs."""
 MINUTES_ON_A_GPU = {"vae": 4.0, "flow": 9.0, "large": 6.0, "polish": 4.0, "distill": 5.0, "decoder": 3.0}
 STAGES: dict[str, Callable[[Plan], None]] = {
     "vae": train_vae,
@@ -101,7 +104,9 @@ def _unfinished(name: str, plan: Plan) -> str:
 
 def usual_minutes(plan: Plan) -> dict[str, float]:
     """Minutes of every stage on the plan's device; the picture book's on a GPU have never been tried."""
-    on_a_cpu = BOOK_MINUTES if plan.world.is_book else MINUTES
+    slower = 1.0 if has_matrix_units() else WITHOUT_MATRIX_UNITS
+    book = {name: minutes * (slower if name in TOLD else 1.0) for name, minutes in BOOK_MINUTES.items()}
+    on_a_cpu = book if plan.world.is_book else MINUTES
     return (
         dict.fromkeys(STAGES, 1.0)
         | dict.fromkeys(EXPERIMENTS, 60.0)

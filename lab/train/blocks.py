@@ -26,10 +26,15 @@ COMPILED_FROM = 10.0
 _compiled = dict[str, Callable[..., torch.Tensor]]()
 
 
+def has_matrix_units() -> bool:
+    """Whether this CPU multiplies bfloat16 by matrix units."""
+    return bool(torch.cpu.get_capabilities().get("amx_bf16"))
+
+
 def compile_blocks(plan: Plan) -> None:
     """From now on run compiled blocks in this process, where that pays: on a CPU with matrix units."""
-    can_be = torch.cpu.get_capabilities().get("amx_bf16") and shutil.which("g++")
-    if can_be and plan.device == "cpu" and (plan.session or plan.minutes) >= COMPILED_FROM:
+    lasts = (plan.session or plan.minutes) >= COMPILED_FROM
+    if lasts and plan.device == "cpu" and has_matrix_units() and shutil.which("g++"):
         torch._dynamo.config.recompile_limit = SHAPES
         _compiled.update(
             {
