@@ -1,6 +1,7 @@
 """Muon: momentum made orthogonal for hidden matrices and kernels, one shape at a time.
 
-`torch.optim.Muon` computes in bfloat16, which CPUs without matrix units do slowly; there it is float32.
+`torch.optim.Muon` computes in bfloat16, which CPUs without matrix units do slowly; it is float32 but where
+blocks are compiled for such units.
 """
 
 from collections import defaultdict
@@ -57,7 +58,7 @@ def orthogonal(matrices: torch.Tensor, rounds: int = 5) -> torch.Tensor:
     a, b, c = COEFFICIENTS
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if tall else matrices
-    x = x.bfloat16() if x.device.type != "cpu" or are_compiled() else x
+    x = x.bfloat16() if are_compiled() else x
     x = x / (x.flatten(1).norm(dim=1)[:, None, None] + 1e-7)
     for _ in range(rounds):
         gram = x @ x.mT

@@ -154,8 +154,7 @@ class BilingualLexicon:
         return 1.1 if set(word) <= set(NUMERALS) else 1.2 if is_word else 1000.0
 
     def _token(self, word: str) -> Token:
-        entries = self.meanings(word)
-        entries = entries or self.meanings(_moving(word))
+        entries = self.meanings(word) or self.meanings(_moving(word))
         if not entries and len(word) > 1 and set(word) <= set(NUMERALS):
             entries = (Entry("number", number(word)),)
         return Token(word, entries)
