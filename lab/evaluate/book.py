@@ -43,7 +43,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, default=FOLDER / "weights", help="the model's folder")
     parser.add_argument("--subjects", type=int, help="the book with so many of its subjects, as in training")
     parser.add_argument("--prompts", type=int, default=1000)
-    parser.add_argument("--side", type=int, default=128, help="pixels")
+    parser.add_argument("--side", type=int, default=256, help="pixels")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--guidance", type=float, default=3.0, help="on every step; 1 for a distilled model")
     parser.add_argument("--sheet", type=Path, help=f"also write a sheet of {SHEET}, and print its prompts")

@@ -1,6 +1,6 @@
 """How fast the picture book is learnt as it grows: `python -m lab.evaluate.curve`.
 
-Trains the flow on small pictures of a few subjects, of more, and of most, equally long each; what is
+Trains the flow on square pictures of a few subjects, of more, and of most, equally long each; what is
 drawn of held-out scenes is compared with renders.
 """
 
@@ -22,7 +22,7 @@ from lab.train.loop import Plan
 
 SHOWN = ("subject", "colour", "place", "time")
 SHEET = 24
-MANNER = Manner(128, 128, steps=20, cfg=3.0, share=1.0)
+MANNER = Manner(256, 256, steps=20, cfg=3.0, share=1.0)
 
 
 def main() -> None:

@@ -25,8 +25,7 @@ TELLABLE = ("subject", "colour", "place", "time", "side")
 class World:
     """What there is to draw, how scenes of it are sampled (training side of the split or not) and drawn.
 
-    `cells` is how many parts a side of a token's square has in which training tells what stands there;
-    `vocabulary` the size of the tokenizer.
+    `vocabulary` is the size of the tokenizer.
     """
 
     name: str
@@ -35,7 +34,6 @@ class World:
     sample: Callable[[Random, bool], Scene]
     picture: Draw
     silhouettes: Draw
-    cells: int
     vocabulary: int
     leaves_subjects_open: bool
 
@@ -68,11 +66,11 @@ class World:
 
 SMALL_WORLD = World(
     "small", vocabulary.SUBJECTS, vocabulary.PLACES, sample_scene, scenes.render_array, scenes.silhouettes,
-    cells=4, vocabulary=1024, leaves_subjects_open=True,
+    vocabulary=1024, leaves_subjects_open=True,
 )  # fmt: skip
 BOOK = World(
     "book", tuple(SUBJECTS), PLACES, sample_book, book_scenes.render_array, book_scenes.silhouettes,
-    cells=2, vocabulary=2048, leaves_subjects_open=False,
+    vocabulary=2048, leaves_subjects_open=False,
 )  # fmt: skip
 WORLDS = {world.name: world for world in (SMALL_WORLD, BOOK)}
 

@@ -122,7 +122,7 @@ def _folder(world: World) -> Path:
 
 
 def run(name: str, plan: Plan) -> None:
-    """One stage and the data it needs; `flow` sees the small pictures only."""
+    """One stage and the data it needs; `flow` sees the first set of pictures only."""
     if name == "flow":
         plan = replace(plan, sets=plan.sets[:1])
     for part in plan.sets:

@@ -9,13 +9,14 @@ is Gaussian as before, and pure noise with a caption names one picture: the mode
 that could be meant.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 from torch.nn import functional
 
 from lab.render.scene import Scene
 from lab.render.world import TELLABLE, World
-from lab.train.flow import Taps
 
 
 def choices(scenes: list[Scene], world: World) -> torch.Tensor:
@@ -67,7 +68,11 @@ def build_reader(width: int, groups: tuple[int, ...]) -> nn.Linear:
 
 
 def reading_loss(
-    reader: nn.Module, taps: Taps, chosen: torch.Tensor, known: torch.Tensor, groups: tuple[int, ...]
+    reader: nn.Module,
+    taps: Sequence[torch.Tensor],
+    chosen: torch.Tensor,
+    known: torch.Tensor,
+    groups: tuple[int, ...],
 ) -> torch.Tensor:
     """Cross entropy of the choices (B, `len(groups)`) named from what tokens hold, summed over choices.
 
@@ -75,7 +80,7 @@ def reading_loss(
     share its place, a third all the picture's, which must be predicted from them.
     Only pictures that are `known` (B,) to follow their noise count.
     """
-    held = torch.cat(taps, 1)
+    held = torch.cat(list(taps), 1)
     chosen, known = chosen.to(held.device), known.to(held.device)
     weights = torch.cat([held.new_full((part.shape[1],), 1 / part.shape[1]) for part in taps]) / len(taps)
     loss = torch.zeros((), device=held.device)

@@ -63,11 +63,13 @@ LARGE = (
     PictureSet("big", 384, 384, 0.02, seed=26),
 )
 SETS = (SMALL, *LARGE)
+BOOK_SETS = (replace(LARGE[0], share=0.6), *(replace(part, share=0.1) for part in LARGE[1:5]))
+"""The picture book's: its drawings are copied by whole patches, which smaller pictures have too few of."""
 
 
 def sets_of(world: World) -> tuple[PictureSet, ...]:
-    """The sets of training pictures of a world, the small ones first."""
-    return tuple(replace(part, world=world) for part in SETS)
+    """The sets of training pictures of a world; those that it begins with first."""
+    return tuple(replace(part, world=world) for part in (BOOK_SETS if world.is_book else SETS))
 
 
 def to_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:

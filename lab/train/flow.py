@@ -16,15 +16,28 @@ FIRST_TAPPED, CAPTION_TAPPED, TAPPED = 2, 4, 5
 """Transformer layers below the places where training looks inside."""
 
 
+class Entering(NamedTuple):
+    """What enters a transformer's layer: all tokens (B, S, D), their turns, the time's signal (B, D).
+
+    The last `caption` tokens are the caption's.
+    """
+
+    tokens: torch.Tensor
+    rope: torch.Tensor
+    signal: torch.Tensor
+    caption: int
+
+
 class Taps(NamedTuple):
     """What training sees inside: the first token (B, 1, D), the caption's (B, L, D), the picture's (B, T, D).
 
-    They are taken after `FIRST_TAPPED`, `CAPTION_TAPPED` and `TAPPED` layers.
+    They are taken after `FIRST_TAPPED`, `CAPTION_TAPPED` and `TAPPED` layers; `entering` goes into the next.
     """
 
     first: torch.Tensor
     caption: torch.Tensor
     tokens: torch.Tensor
+    entering: Entering
 
 
 def tokenize(tokenizer: PreTrainedTokenizerFast, prompts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -121,7 +134,7 @@ def forward_tokens(
     words = joint[:, -length:]
     for layer in model.layers[CAPTION_TAPPED:TAPPED]:
         joint = transformer_block(layer, joint, rope, signal)
-    taps = Taps(first, words, joint[:, :count])
+    taps = Taps(first, words, joint[:, :count], Entering(joint, rope, signal, length))
     for layer in model.layers[TAPPED:]:
         joint = transformer_block(layer, joint, rope, signal)
     tokens: torch.Tensor = model.all_final_layer["2-1"](joint[:, :count], c=signal)

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional
 from transformers import PreTrainedTokenizerFast, Qwen3Model
 
-from lab.render.book.scenes import portrait
+from lab.render.book.scenes import PARTS, portrait
 from lab.render.book.subjects import SUBJECTS, plural
 from lab.render.scene import MODELS, Scene
 from lab.render.world import World
@@ -24,20 +24,26 @@ from lab.train.dataset import to_tensor
 from lab.train.flow import encode_text
 from lab.train.latents import Scaling
 
-SIDE, GRID = 96, 4
+SIDE, GRID = 128, PARTS
 """Pixels of a drawing's square, and how many parts a side of it has."""
 TOKENS = GRID**2
 """Tokens of a word."""
 PATCH = SIDE // 8 // GRID
-"""Latents of a part's side; what the drawing covers is kept twice as finely."""
-FEATURES = (16 + 4) * PATCH**2
-"""Numbers that a token is projected from."""
+"""Latents of a part's side."""
+KNOWN = ("ground", "water", "sky")
+FEATURES = (16 + 1) * PATCH**2 + 1 + len(KNOWN)
+"""Numbers that a token is projected from: the part's latents, what is covered, the height, the stance."""
 FIRST = 0xF0000
 """The first of the private characters that stand for references in a text."""
 GROUND = (128, 128, 128)
-SCALE = 0.05
-"""About what the other embeddings have as standard deviation."""
+SCALE = 60.0
+"""Size of a reference: about what the encoder's layers add to it, so that it gets through them.
+
+At 0.05, the size of the words' embeddings, a third of a drawing was left behind the encoder.
+"""
 BATCH = 16
+LEAST = 1e-3
+"""Share of the mean variance that a direction of the features has at least."""
 PRECISION = 1e-5
 """Share of the greatest singular value below which one counts as none."""
 
@@ -89,7 +95,8 @@ def of_models(ids: torch.Tensor, scene: Scene, world: World, first: int) -> torc
 def features(world: World, vae: AutoencoderKL, scaling: Scaling) -> torch.Tensor:
     """What references are projected from, (`MODELS` * subjects * `TOKENS`, `FEATURES`).
 
-    Sampler-space latents of each part of a drawing on grey, and from -1 to 1 how far it covers the part.
+    Sampler-space latents of each part of a drawing on grey, from -1 to 1 how far it covers the part, how
+    tall the subject is, and where it stands.
     """
     drawn = [portrait(name, model, SIDE) for model in range(MODELS) for name in world.subjects]
     grey = Image.new("RGBA", (SIDE, SIDE), (*GROUND, 255))
@@ -97,10 +104,26 @@ def features(world: World, vae: AutoencoderKL, scaling: Scaling) -> torch.Tensor
     alpha = np.stack([np.asarray(each.getchannel("A")) for each in drawn])
     parts = [vae.encode(each).latent_dist.mean for each in to_tensor(pictures).split(BATCH)]
     latents = (torch.cat(parts) - scaling.shift) * scaling.scale
-    covers = functional.avg_pool2d(torch.from_numpy(alpha)[:, None].float() / 127.5 - 1, 4)
-    sizes = ((latents, PATCH), (covers, 2 * PATCH))
-    patches = torch.cat([functional.unfold(each, size, stride=size) for each, size in sizes], 1)
-    return patches.transpose(1, 2).reshape(-1, FEATURES).clone()
+    covers = functional.avg_pool2d(torch.from_numpy(alpha)[:, None].float() / 127.5 - 1, 8)
+    patches = functional.unfold(torch.cat([latents, covers], 1), PATCH, stride=PATCH).transpose(1, 2)
+    known = [
+        [10 * (each.height - 0.42), *(float(each.stance == stance) for stance in KNOWN)]
+        for each in (SUBJECTS[name] for name in world.subjects)
+    ]
+    beside = torch.tensor(known).repeat(MODELS, 1)[:, None].expand(-1, TOKENS, -1)
+    return evened(torch.cat([patches, beside], 2).reshape(-1, FEATURES))
+
+
+def evened(features: torch.Tensor) -> torch.Tensor:
+    """Features (N, F) with mean 0 whose directions differ in size by the root of what they did, about 1.
+
+    Of a drawing the few directions that vary most are its colours; fine ones would be lost on their way.
+    """
+    centred = (features - features.mean(0)).double()
+    sizes, directions = torch.linalg.eigh(centred.T @ centred / len(centred))
+    weights = (sizes.clamp(min=0) + LEAST * sizes.mean()) ** -0.25
+    even: torch.Tensor = centred @ (directions * weights) @ directions.T
+    return (even / even.square().mean().sqrt()).float()
 
 
 class References(nn.Module):
@@ -114,7 +137,7 @@ class References(nn.Module):
         self.register_buffer("features", torch.zeros(count_of(world), FEATURES), persistent=False)
         self.projection = nn.Linear(FEATURES, width)
         self.places = nn.Parameter(0.5 * torch.randn(TOKENS, width))
-        nn.init.normal_(self.projection.weight, std=FEATURES**-0.5)
+        nn.init.orthogonal_(self.projection.weight)
 
     def forward(self, ids: torch.Tensor, words: nn.Module) -> torch.Tensor:
         """Embeddings (B, L, D) of token ids (B, L)."""

@@ -10,19 +10,22 @@ from random import Random
 
 import numpy as np
 import torch
+from diffusers.models.transformers.transformer_z_image import ZImageTransformerBlock
 from safetensors.torch import load_file
 from torch import nn
 
+from lab.render.book.scenes import parts
 from lab.render.world import World
 from lab.train import parallel
 from lab.train.blocks import compile_blocks
 from lab.train.coupling import build_reader, choices, couple, reading_loss, stated_flags
 from lab.train.dataset import PictureSet
-from lab.train.flow import flow_loss, sample_sigmas
+from lab.train.flow import TAPPED, Taps, flow_loss, gather, sample_sigmas
 from lab.train.latents import latent_scaling, load_latents
 from lab.train.loop import Average, Plan, Stage, set_rate
 from lab.train.model import build_text_encoder, build_transformer
 from lab.train.muon import Muon
+from lab.train.pointer import WEIGHT, Pointer, attention_loss, first_parts, holding_loss, named, pointer_loss
 from lab.train.references import (
     References,
     encode,
@@ -35,7 +38,7 @@ from lab.train.warm import warm_embeddings, warm_start
 from lab.train.where import HINT, build_head, error_weights, hint_loss, subject_indices, tokens_to_keep
 from lab.train.wordings import Wordings, kept_tokenizer, worded
 
-BATCH = 32
+BATCH, BOOK_BATCH = 32, 16
 MUON_PEAK = 2.5e-3
 ADAM_PEAK = 1e-3
 GATE = 0.3
@@ -48,6 +51,8 @@ MEAN = 1.7
 """Mean logit of a small picture's noise levels: most lie above 0.7, where forms are decided."""
 VISIBLE = 0.85
 """Noise level below which a picture can be made out."""
+LOUDER = 3.0
+"""How much larger than in the earlier weights captions enter the transformer where they hold drawings."""
 READING = 0.2
 """Weight of the reader's cross entropy beside the flow's error."""
 
@@ -66,6 +71,7 @@ class Course:
 
 
 FLOW = Course(peak=1.0)
+BOOK_FLOW = Course(peak=1.0, whole_from=0.85)
 LARGE = Course(peak=0.7, care=(1.0, 0.0), whole_from=0.7)
 POLISH = Course(peak=0.6, care=(0.3, 0.0), whole_from=0.35, mean=1.0)
 
@@ -75,7 +81,8 @@ class Material:
     """One set ready for training: sampler-space latents, wordings, and which subjects stand where.
 
     Latents (N, 16, h, w) lie on the device; silhouettes (N, 2, 2h, 2w) in bytes, subjects (N, 2) and
-    what each scene chose (N, choices) beside.
+    what each scene chose (N, choices) beside. Of the picture book `shown` (N, 2, T) says what each patch
+    shows, as `parts` does, and `first` (N, 2) the things' first references.
     """
 
     latents: torch.Tensor
@@ -85,6 +92,8 @@ class Material:
     subjects: torch.Tensor
     chosen: torch.Tensor
     world: World
+    shown: torch.Tensor | None = None
+    first: torch.Tensor | None = None
 
     @property
     def weight(self) -> float:
@@ -109,7 +118,7 @@ def build_flow(world: World) -> nn.ModuleDict:
         {
             "transformer": transformer,
             "text_encoder": encoder,
-            "where": build_head(transformer.dim, world),
+            "where": Pointer(transformer.dim) if world.is_book else build_head(transformer.dim, world),
             "reader": build_reader(transformer.dim, world.groups),
         }
     )
@@ -118,10 +127,12 @@ def build_flow(world: World) -> nn.ModuleDict:
     return models
 
 
-def train_flow(plan: Plan, batch: int = BATCH) -> None:
-    """Rectified flow on the small pictures."""
-    course = replace(FLOW, peak=GENTLE) if plan.gently else FLOW
-    _train("flow", plan, (plan.small,), batch, course)
+def train_flow(plan: Plan, batch: int | None = None) -> None:
+    """Rectified flow on the first set of pictures."""
+    course, usual = (BOOK_FLOW, BOOK_BATCH) if plan.world.is_book else (FLOW, BATCH)
+    if plan.gently:
+        course = replace(course, peak=GENTLE)
+    _train("flow", plan, (plan.small,), batch or usual, course)
 
 
 def train_large(plan: Plan, batch: int = BATCH) -> None:
@@ -139,14 +150,26 @@ def prepare(plan: Plan, part: PictureSet) -> Material:
     scale = latent_scaling(plan)
     latents = ((load_latents(plan, part).float() - scale.shift) * scale.scale).half().to(plan.device)
     scenes = part.scenes(plan.scenes)
-    return Material(
+    silhouettes = part.silhouettes(plan.scenes, plan.out)
+    material = Material(
         latents,
         word(plan, part),
-        SMALL_SHARE if part is plan.small else part.share,
-        torch.from_numpy(np.array(part.silhouettes(plan.scenes, plan.out))),
+        SMALL_SHARE if part is plan.small and not plan.world.is_book else part.share,
+        torch.from_numpy(np.array(silhouettes)),
         subject_indices(scenes, plan.world),
         choices(scenes, plan.world),
         plan.world,
+    )
+    if not plan.world.is_book:
+        return material
+    shown = [
+        parts(scene, part.width, part.height, covers)
+        for scene, covers in zip(scenes, silhouettes, strict=True)
+    ]
+    return replace(
+        material,
+        shown=torch.from_numpy(np.stack(shown)).flatten(2),
+        first=first_parts(scenes, plan.world),
     )
 
 
@@ -226,11 +249,40 @@ def batch_loss(
     model = models["transformer"]
     loss, taps = flow_loss(model, latents, noise, features, valid.to(device), sigmas, weights, kept)
     if care:
-        subjects = material.subjects[picks].to(device)
-        hint = hint_loss(models["where"], taps.tokens, covers, subjects, material.world, kept)
-        reading = reading_loss(models["reader"], taps, chosen, ~loose, groups)
-        loss = loss + care * (HINT * hint + READING * reading)
+        hint = _hint(models, material, picks, ids, taps, covers, kept)
+        reading = reading_loss(models["reader"], taps[:3], chosen, ~loose, groups)
+        loss = loss + care * (hint + READING * reading)
     return loss
+
+
+def _hint(
+    models: nn.ModuleDict,
+    material: Material,
+    picks: torch.Tensor,
+    ids: torch.Tensor,
+    taps: Taps,
+    covers: torch.Tensor,
+    kept: torch.Tensor | None,
+) -> torch.Tensor:
+    """The loss of what patches say they show: which reference, or which subject in the small world."""
+    device, head = taps.tokens.device, models["where"]
+    if not isinstance(head, Pointer) or material.shown is None or material.first is None:
+        subjects = material.subjects[picks].to(device)
+        return HINT * hint_loss(head, taps.tokens, covers, subjects, material.world, kept)
+    shown, within = material.shown[picks].to(device).unbind(1)
+    if kept is not None:
+        shown, within = gather(shown, kept), gather(within, kept)
+    references, ids = references_of(models), ids.to(device)
+    if references is None:
+        raise TypeError("a pointer is for references")
+    target = named(shown, material.first[picks].to(device), ids, references.first)
+    looking = models["transformer"].get_submodule(f"layers.{TAPPED}")
+    if not isinstance(looking, ZImageTransformerBlock):
+        raise TypeError(f"{looking} is no block of a transformer")
+    pointed = pointer_loss(head, taps.tokens, taps.caption, target, within)
+    held = taps.entering.tokens[:, -ids.shape[1] :]
+    holding = holding_loss(head, held, ids - references.first, references.features)
+    return WEIGHT * (pointed + holding + attention_loss(looking, taps.entering, target))
 
 
 def is_loose(sigmas: torch.Tensor) -> torch.Tensor:
@@ -264,9 +316,20 @@ def fresh_flow(plan: Plan) -> nn.ModuleDict:
         warm_start(models["transformer"], plan.warm / "transformer")
         warm_start(models["text_encoder"], plan.warm / "text_encoder")
         warm_embeddings(models["text_encoder"], plan.warm, kept_tokenizer(plan.out, plan.world))
-        if references:
-            references.read(load_file(plan.warm / "text_encoder" / "model.safetensors"))
+        if references and not references.read(load_file(plan.warm / "text_encoder" / "model.safetensors")):
+            even_out(models["transformer"].get_parameter("cap_embedder.1.weight"), LOUDER)
     return models
+
+
+@torch.no_grad()
+def even_out(matrix: torch.Tensor, factor: float) -> None:
+    """Make all directions of a matrix equally large: `factor` times their root mean square.
+
+    The earlier weights let through a dozen directions of captions, too few to see a drawing by, and what
+    layers add is as large as a caption: so references come louder.
+    """
+    left, sizes, right = torch.linalg.svd(matrix, full_matrices=False)
+    matrix.copy_(left @ right * sizes.square().mean().sqrt() * factor)
 
 
 def load_flow(plan: Plan, *names: str) -> nn.ModuleDict:

@@ -19,8 +19,8 @@ EMPHASIS = 8.0
 """How much more than the background a subject's latents weigh, at most."""
 HINT = 0.5
 """Weight of the head's cross entropy beside the flow's error."""
-FINEST = 4
-"""Cells a side in a token of the transformer, which is 16 by 16 pixels; a world may have fewer."""
+CELLS = 4
+"""Cells a side in a token of the transformer, which is 16 by 16 pixels."""
 LIKELIER = 7.0
 """How much likelier a token that a subject covers is kept than one of the background."""
 SURELY = 1e9
@@ -30,7 +30,7 @@ RARE = -4.0
 
 def build_head(width: int, world: World) -> nn.Linear:
     """From a token's `width` features to a logit for every subject and cell of it."""
-    head = nn.Linear(width, len(world.subjects) * world.cells**2)
+    head = nn.Linear(width, len(world.subjects) * CELLS**2)
     nn.init.zeros_(head.weight)
     nn.init.constant_(head.bias, RARE)
     return head
@@ -75,14 +75,12 @@ def hint_loss(
     `tapped` (B, T, D) are tokens, `covers` (B, 2, 4h, 4w) silhouettes in [0, 1] of `subjects` (B, 2); `kept`
     (B, T) says which tokens of the picture these are where they are not all.
     """
-    side = world.cells
-    covers = functional.avg_pool2d(covers, FINEST // side)
     batch, _, height, width = covers.shape
-    cells = covers.view(batch, 2, height // side, side, width // side, side).permute(0, 2, 4, 1, 3, 5)
+    cells = covers.view(batch, 2, height // CELLS, CELLS, width // CELLS, CELLS).permute(0, 2, 4, 1, 3, 5)
     cells = cells.flatten(4).flatten(1, 2)
     if kept is not None:
         cells = gather(cells, kept)
-    target = cells.new_zeros(batch, cells.shape[1], len(world.subjects), side**2)
+    target = cells.new_zeros(batch, cells.shape[1], len(world.subjects), CELLS**2)
     places = subjects[:, None, :, None].expand_as(cells)
     target = target.scatter_reduce(2, places, cells, "amax")
     logits = head(tapped).float().view_as(target)

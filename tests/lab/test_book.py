@@ -20,13 +20,14 @@ import pytest
 import torch
 from PIL import Image
 
+from engine.embedded import WEIGHTS
 from engine.prompts import embedded_world
 from lab.evaluate import curve
 from lab.judge.likeness import held_out, likeness, verdicts
 from lab.render.book import drawings, names
 from lab.render.book.drawings import PACKAGES, archive, drawing, fetch, recoloured
 from lab.render.book.scene import BookScene, sample_book
-from lab.render.book.scenes import render_array, silhouettes
+from lab.render.book.scenes import parts, render_array, silhouettes
 from lab.render.book.subjects import SUBJECTS, plural
 from lab.render.book.vocabulary import PLACES
 from lab.render.captions import COLOUR_WORDS, caption
@@ -35,13 +36,27 @@ from lab.render.vocabulary import COLOURS
 from lab.render.world import BOOK, book_of
 from lab.train import train_flow
 from lab.train.dataset import sets_of
+from lab.train.flow import TAPPED, forward_tokens
 from lab.train.latents import encode_all
 from lab.train.loop import Plan
-from lab.train.model import build_text_encoder, build_tokenizer, build_transformer
+from lab.train.model import TEXT_WIDTH, build_text_encoder, build_tokenizer, build_transformer
+from lab.train.pointer import (
+    MISSING,
+    WIDTH,
+    Pointer,
+    attention_logits,
+    attention_loss,
+    first_parts,
+    holding_loss,
+    named,
+    pointer_loss,
+)
 from lab.train.references import (
+    FEATURES,
     TOKENS,
     add_references,
     encode,
+    evened,
     first_reference,
     of_models,
     references_of,
@@ -135,15 +150,40 @@ def test_a_drawing_is_cut_to_what_it_shows() -> None:
 
 
 def test_silhouettes_of_the_book_lie_where_things_are_drawn() -> None:
-    """Two kinds have a silhouette each; three of one kind share the first, in three columns."""
+    """Two kinds have a silhouette each; three of one kind share the first, two below and one behind."""
     pair = BookScene("cat", "red", "desert", "noon", position="left", companion=Thing("dog", "blue"))
     first, second = silhouettes(pair).astype(float)
     assert first[:, :16].sum() > 10 * first[:, 16:].sum()
     assert second[:, 16:].sum() > 10 * second[:, :16].sum()
-    three, none = silhouettes(replace(CAT, count=3))
-    columns = (three > 128).any(0)
-    assert (np.diff(columns.astype(int)) == 1).sum() == 3
+    three, none = silhouettes(replace(CAT, count=3), 256)
+    upper, lower = three[16] > 128, three[57] > 128
+    assert [(np.diff(row.astype(int)) == 1).sum() for row in (upper, lower)] == [1, 2]
     assert not none.any()
+
+
+def test_a_drawing_stands_in_whole_patches_and_looks_the_same_wherever_it_stands() -> None:
+    """Of two footballs in space each patch is like the other's, and the parts are those of the square."""
+    scene = BookScene("football", "", "space", "night", count=2)
+    picture, covers = render_array(scene, 256), silhouettes(scene, 256)
+    shown = parts(scene, 256, 256, covers)
+    left, right = (np.argwhere(shown[0][:, half] == 10) for half in (slice(0, 8), slice(8, 16)))
+    assert len(left) == 4
+    assert np.array_equal(left, right)
+    row, column = 16 * left[0]
+    first, second = (picture[row : row + 16, start : start + 16] for start in (column, column + 128))
+    assert np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("shape", [(256, 256), (320, 208), (208, 320), (336, 192), (192, 336)])
+def test_every_thing_stands_within_the_picture(shape: tuple[int, int]) -> None:
+    """In every shape a scene shows most parts of each of its things."""
+    rng = Random(8)
+    for _ in range(60):
+        scene = sample_book(rng)
+        shown, _ = parts(scene, *shape, silhouettes(scene, *shape))
+        for thing in range(len(scene.things)):
+            found = np.unique(shown[(shown >= 16 * thing) & (shown < 16 * thing + 16)])
+            assert len(found) >= 5, scene
 
 
 def test_what_is_over_something_is_drawn_above_it() -> None:
@@ -322,6 +362,91 @@ def test_a_caption_refers_to_the_model_that_its_scene_shows() -> None:
     assert torch.equal(told, torch.cat([ids[:TOKENS] + 12 * TOKENS, ids[TOKENS:]]))
 
 
+def test_a_patch_must_name_the_reference_that_it_shows() -> None:
+    """A part of the second thing is found where its reference stands; one of a thing left unsaid is not."""
+    world = book_of(12)
+    cat, owl = Thing(world.subjects[2], ""), Thing(world.subjects[7], "")
+    scene = BookScene(cat.subject, "", "desert", "noon", seed=9, companion=owl)
+    first = first_parts([scene], world)
+    assert first.tolist() == [
+        [(model * 12 + index) * TOKENS for model, index in zip(scene.models, (2, 7), strict=True)]
+    ]
+    ids = torch.tensor([[4, 5, *(100 + first[0, 1] + torch.arange(TOKENS)).tolist(), 6]])
+    shown = torch.tensor([[-1, TOKENS + 3, 3]], dtype=torch.int8)
+    assert named(shown, first, ids, 100).tolist() == [[0, 1 + 2 + 3, MISSING]]
+
+
+def test_naming_the_right_reference_and_place_costs_least() -> None:
+    """The pointer's loss is small where each patch is like its own token, and great where like another's."""
+    pointer = Pointer(WIDTH)
+    for each in (pointer.asks, pointer.offers, pointer.within):
+        each.weight.data.copy_(20 * torch.eye(WIDTH)[: len(each.weight)])
+        each.bias.data.zero_()
+    caption = torch.eye(WIDTH)[None, :4]
+    target, within = torch.tensor([[1, 2, 3, 4]]), torch.tensor([[0, 1, 2, -1]])
+    assert pointer_loss(pointer, caption, caption, target, within) < 0.01
+    assert pointer_loss(pointer, caption, caption, target.roll(1), within) > 10
+    assert pointer_loss(pointer, caption, caption, target, within + 1) > 10
+
+
+@pytest.mark.parametrize("share", [1.0, 0.25])
+def test_attention_that_is_taught_is_that_of_the_block(share: float) -> None:
+    """Values weighed by its softmax are what the stock attention makes of them, and its loss is theirs."""
+    model = build_transformer(n_layers=TAPPED + 1).eval()
+    features, valid = torch.randn(2, 32, TEXT_WIDTH), torch.ones(2, 32, dtype=torch.bool)
+    kept = None if share == 1 else torch.arange(64).expand(2, 64)
+    _, taps = forward_tokens(model, torch.randn(2, 16, 32, 32), torch.rand(2), features, valid, kept)
+    block, (tokens, rope, signal, length) = model.layers[TAPPED], taps.entering
+    assert length == 32
+    weights = attention_logits(block, taps.entering, tokens.shape[1]).softmax(-1)
+    inner = block.attention_norm1(tokens) * (1 + block.adaLN_modulation(signal)[:, None].chunk(4, 2)[0])
+    values = block.attention.to_v(inner).unflatten(2, (3, -1))
+    ours = block.attention.to_out[0](torch.einsum("bhqk,bkhd->bqhd", weights, values).flatten(2))
+    assert torch.allclose(ours, block.attention(inner, freqs_cis=rope), atol=1e-4)
+    target = torch.tensor([[0, 5]])
+    wanted = -weights[:1, :, 1, -32 + 4].log().mean()
+    entering = taps.entering._replace(tokens=tokens[:1], rope=rope[:1], signal=signal[:1])
+    assert torch.allclose(attention_loss(block, entering, target), wanted, atol=1e-4)
+
+
+def test_a_caption_must_hold_its_references() -> None:
+    """The loss is 0 for tokens whose features are the references', whatever other tokens hold."""
+    pointer, features = Pointer(FEATURES), torch.randn(3, FEATURES)
+    pointer.holds.weight.data.copy_(torch.eye(FEATURES))
+    pointer.holds.bias.data.zero_()
+    numbers = torch.tensor([[-5, 2, 0]])
+    caption = torch.stack([features[1], features[2], features[0]])[None]
+    assert holding_loss(pointer, caption, numbers, features) < 1e-6
+    assert holding_loss(pointer, caption.flip(1), numbers, features) > 0.5
+    assert holding_loss(pointer, caption, numbers - 9, features) == 0
+
+
+def test_fine_features_are_almost_as_large_as_coarse_ones() -> None:
+    """Of two directions, one of them sixteen times as large, that one becomes four times as large."""
+    given = torch.randn(500, 2) * torch.tensor([16.0, 1.0]) + 7
+    found = evened(given)
+    assert found.mean().abs() < 1e-5
+    assert found.square().mean().item() == pytest.approx(1, abs=1e-4)
+    large, small = found.std(0)
+    assert 3 < large / small < 5
+    assert torch.corrcoef(torch.stack([found[:, 0], given[:, 0]]))[0, 1] > 0.99
+
+
+def test_a_drawing_gets_through_the_text_encoder(tmp_path: Path) -> None:
+    """The encoder's layers add no more to a reference than it was; all directions enter the transformer."""
+    plan = Plan(tmp_path, 0.001, scenes=4, sets=sets_of(book_of(12))[:1])
+    train_vae(plan)
+    encode_all(plan)
+    models = load_flow(replace(plan, warm=WEIGHTS))
+    references = references_of(models)
+    assert references is not None
+    ids = references.first + torch.arange(TOKENS)[None]
+    given = references(ids, models["text_encoder"].get_submodule("embed_tokens"))
+    assert (encode(models, ids) - given).norm() < given.norm()
+    sizes = torch.linalg.svdvals(models["transformer"].get_parameter("cap_embedder.1.weight"))
+    assert sizes.max() < 1.001 * sizes.min()
+
+
 def test_what_is_exported_reads_captions_as_what_was_trained(tmp_path: Path) -> None:
     """The references as plain embeddings give the same caption features."""
     plan = Plan(tmp_path, 0.001, scenes=4, sets=sets_of(book_of(12))[:1])
@@ -347,7 +472,7 @@ def test_what_is_exported_reads_captions_as_what_was_trained(tmp_path: Path) -> 
 
 def test_the_flow_learns_from_the_book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A step of the flow on scenes of the book."""
-    monkeypatch.setattr(train_flow, "build_transformer", partial(build_transformer, n_layers=1))
+    monkeypatch.setattr(train_flow, "build_transformer", partial(build_transformer, n_layers=TAPPED + 1))
     monkeypatch.setattr(train_flow, "build_text_encoder", partial(build_text_encoder, num_hidden_layers=2))
     world = book_of(12)
     small = sets_of(world)[:1]
@@ -364,7 +489,7 @@ def test_the_learning_curve_has_a_row_for_each_number_of_subjects(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Flow, export and pictures of two worlds, one step of training each."""
-    monkeypatch.setattr(train_flow, "build_transformer", partial(build_transformer, n_layers=1))
+    monkeypatch.setattr(train_flow, "build_transformer", partial(build_transformer, n_layers=TAPPED + 1))
     monkeypatch.setattr(train_flow, "build_text_encoder", partial(build_text_encoder, num_hidden_layers=2))
     monkeypatch.setattr(curve, "MANNER", replace(curve.MANNER, steps=1, cfg=1.0))
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)

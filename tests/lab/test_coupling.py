@@ -21,7 +21,6 @@ from lab.train.coupling import (
     stated_flags,
 )
 from lab.train.dataset import SMALL
-from lab.train.flow import Taps
 
 GROUPS = SMALL_WORLD.groups
 NONE_FREE = torch.zeros(1, len(GROUPS), dtype=torch.bool)
@@ -91,8 +90,8 @@ def test_a_reader_is_right_when_every_token_names_the_choices() -> None:
     groups = [functional.one_hot(chosen[:, i], count) for i, count in enumerate(GROUPS)]
     sure = (torch.cat(groups, 1) * 99.0)[:, None].expand(-1, 6, -1)
     known = torch.ones(len(chosen), dtype=torch.bool)
-    assert reading_loss(nn.Identity(), Taps(sure[:, :1], sure[:, :3], sure), chosen, known, GROUPS) < 1e-6
-    taps, even = Taps(torch.randn(4, 1, 8), torch.randn(4, 3, 8), torch.randn(4, 6, 8)), sum(map(log, GROUPS))
+    assert reading_loss(nn.Identity(), (sure[:, :1], sure[:, :3], sure), chosen, known, GROUPS) < 1e-6
+    taps, even = (torch.randn(4, 1, 8), torch.randn(4, 3, 8), torch.randn(4, 6, 8)), sum(map(log, GROUPS))
     assert reading_loss(build_reader(8, GROUPS), taps, chosen, known, GROUPS).item() == pytest.approx(
         even, 1e-4
     )
@@ -103,6 +102,4 @@ def test_pictures_that_do_not_follow_their_noise_teach_no_reading() -> None:
     chosen = choices(SMALL.scenes(4), SMALL_WORLD)
     logits = torch.randn(len(chosen), 6, sum(GROUPS))
     nothing = torch.zeros(len(chosen), dtype=torch.bool)
-    assert (
-        reading_loss(nn.Identity(), Taps(logits[:, :1], logits[:, :3], logits), chosen, nothing, GROUPS) == 0
-    )
+    assert reading_loss(nn.Identity(), (logits[:, :1], logits[:, :3], logits), chosen, nothing, GROUPS) == 0

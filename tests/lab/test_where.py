@@ -11,6 +11,7 @@ from lab.render.scenes import CELL, render_array, silhouettes
 from lab.render.vocabulary import SUBJECTS
 from lab.render.world import SMALL_WORLD
 from lab.train.where import (
+    CELLS,
     EMPHASIS,
     build_head,
     error_weights,
@@ -19,7 +20,6 @@ from lab.train.where import (
     tokens_to_keep,
 )
 
-CELLS = SMALL_WORLD.cells**2
 HOUSE = Scene("house", "red", "snowfield", "noon", seed=4)
 
 
@@ -60,7 +60,7 @@ def test_the_hint_is_won_by_naming_the_right_subject_in_the_right_cells() -> Non
     covers[0, 0, 1, 2] = 1
 
     def loss(subject: str, cell: int) -> float:
-        logits = torch.full((1, 1, len(SUBJECTS), CELLS), -9.0)
+        logits = torch.full((1, 1, len(SUBJECTS), CELLS**2), -9.0)
         logits[..., SUBJECTS.index(subject), cell] = 9.0
         return hint_loss(nn.Identity(), logits.flatten(2), covers, subjects, SMALL_WORLD).item()
 
@@ -73,7 +73,7 @@ def test_of_some_tokens_the_head_is_asked_for_those_alone() -> None:
     """A picture of two tokens with a house in the second: asked for that one alone, naming it is right."""
     subjects, covers = subject_indices([HOUSE], SMALL_WORLD), torch.zeros(1, 2, 4, 8)
     covers[0, 0, :, 4:] = 1
-    logits = torch.full((1, 1, len(SUBJECTS), CELLS), -9.0)
+    logits = torch.full((1, 1, len(SUBJECTS), CELLS**2), -9.0)
     logits[..., SUBJECTS.index("house"), :] = 9.0
     assert (
         hint_loss(nn.Identity(), logits.flatten(2), covers, subjects, SMALL_WORLD, torch.tensor([[1]])) < 0.01
@@ -99,5 +99,5 @@ def test_tokens_of_a_subject_are_kept_more_often_than_the_others() -> None:
 def test_a_new_head_says_that_nothing_stands_anywhere() -> None:
     """Before training every subject is unlikely in every cell, whatever the tokens hold."""
     logits = torch.sigmoid(build_head(8, SMALL_WORLD)(torch.randn(3, 8)))
-    assert logits.shape == (3, len(SUBJECTS) * CELLS)
+    assert logits.shape == (3, len(SUBJECTS) * CELLS**2)
     assert logits.max().item() == pytest.approx(0.018, abs=1e-3)

@@ -83,19 +83,21 @@ class Figure:
 
 @dataclass(frozen=True)
 class Stand:
-    """Where a figure stands: foot in units of the canvas, and whether it casts or mirrors."""
+    """Where a figure stands: foot in units of the canvas, and whether it casts, mirrors and has form."""
 
     x: float
     y: float
     shadow: bool = False
     mirror: bool = False
+    shine: bool = True
 
 
 def place(brush: Brush, figure: Figure, stand: Stand, setting: Setting) -> None:
     """Bring the figure into the picture with its shadow or reflection, lit from where the light stands."""
     left, top = _corner(brush, figure, stand)
     side = 1 if setting.glow_x > stand.x else -1
-    _shine(figure, setting, side)
+    if stand.shine:
+        _shine(figure, setting, side)
     if stand.mirror:
         _mirror(brush, figure, (left, round(stand.y * brush.scale)), setting)
     if stand.shadow and setting.light.shadow:
