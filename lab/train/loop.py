@@ -45,7 +45,7 @@ class Plan:
 
     @property
     def small(self) -> PictureSet:
-        """The set of small pictures."""
+        """The set that training begins with: small pictures, or the picture book's squares."""
         return self.sets[0]
 
     @property

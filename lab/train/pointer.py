@@ -12,11 +12,11 @@ from diffusers.models.transformers.transformer_z_image import ZImageTransformerB
 from torch import nn
 from torch.nn import functional
 
-from lab.render.book.scenes import PARTS, PLACES_WITHIN
-from lab.render.scene import MODELS, Scene
+from lab.render.book.scenes import PLACES_WITHIN
+from lab.render.scene import Scene
 from lab.render.world import World
 from lab.train.flow import Entering
-from lab.train.references import FEATURES
+from lab.train.references import FEATURES, TOKENS
 
 WIDTH = 64
 WEIGHT = 0.5
@@ -42,17 +42,14 @@ class Pointer(nn.Module):
 
 def first_parts(scenes: list[Scene], world: World) -> torch.Tensor:
     """The number of the reference that each scene's things begin with, (N, 2); one alone has it twice."""
-    return torch.tensor(
+    starts = [
         [
-            [
-                (scene.models[place] * len(world.subjects) + world.subjects.index(things[place].subject))
-                * PARTS**2
-                for place in (0, len(things) - 1)
-            ]
-            for scene in scenes
-            for things in (scene.things,)
+            (model * len(world.subjects) + world.subjects.index(thing.subject)) * TOKENS
+            for thing, model in zip(scene.things, scene.models, strict=False)
         ]
-    )
+        for scene in scenes
+    ]
+    return torch.tensor([[each[0], each[-1]] for each in starts])
 
 
 def named(shown: torch.Tensor, first: torch.Tensor, ids: torch.Tensor, first_id: int) -> torch.Tensor:
@@ -61,8 +58,8 @@ def named(shown: torch.Tensor, first: torch.Tensor, ids: torch.Tensor, first_id:
     `shown` (B, T) is the first of what `parts` makes, `first` (B, 2) the things' first references, which
     ids (B, L) have from `first_id` on. A part of a thing that the caption leaves unsaid is `MISSING`.
     """
-    things = (shown.long().clamp(min=0) // PARTS**2).clamp(max=MODELS - 1)
-    wanted = first_id + first.gather(1, things) + shown.long() % PARTS**2
+    things = shown.long().clamp(min=0) // TOKENS
+    wanted = first_id + first.gather(1, things) + shown.long() % TOKENS
     is_it = ids[:, None, :] == wanted[..., None]
     found = torch.where(is_it.any(2), 1 + is_it.int().argmax(2), MISSING)
     return torch.where(shown < 0, 0, found)

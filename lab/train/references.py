@@ -2,7 +2,7 @@
 
 A word for a subject of the picture book becomes `TOKENS` tokens. Their embeddings are one learnt projection
 of the subject's drawing as the autoencoder encodes it, so that training learns to put any drawing into a
-scene, turned, sized and coloured as the caption says, and not each subject by heart. Several vectors for a
+scene, sized, lit and coloured as the caption says, and not each subject by heart. Several vectors for a
 word are those of textual inversion (Gal et al. 2022, arXiv:2208.01618), projected features of a picture
 beside the words those of IP-Adapter (Ye et al. 2023, arXiv:2308.06721). The export writes plain embeddings.
 """
