@@ -87,6 +87,7 @@ class Stage:
     plan: Plan
     parts: dict[str, Any]
     progress: Progress = field(default_factory=Progress)
+    samples: int = 0
 
     @property
     def checkpoint(self) -> Path:
@@ -105,8 +106,12 @@ class Stage:
         return warm * (0.5 + 0.5 * math.cos(math.pi * self.share)) + 1e-4
 
     def run(self, step: Callable[[], torch.Tensor], samples: int) -> None:
-        """Repeat `step` (which draws `samples` samples in each process) until the planned time has passed."""
+        """Repeat `step` until the planned time has passed.
+
+        It draws `samples` samples in each process, or as many as it says in `self.samples`.
+        """
         self.resume()
+        self.samples = samples
         log, saved = _Log(self.name), time.monotonic()
         until = self.progress.seconds + 60 * (self.plan.session or math.inf)
         with ExitStack() as stack:
@@ -118,7 +123,7 @@ class Stage:
             ):
                 began = self._clock()
                 loss = step()
-                log.add(loss, samples * parallel.count(), self)
+                log.add(loss, self.samples * parallel.count(), self)
                 self.progress.step += 1
                 self.progress.seconds += parallel.mean(self._clock() - began)
                 if show:

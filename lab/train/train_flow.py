@@ -199,7 +199,7 @@ def _train(
         first, last = course.care
         care = first + (last - first) * stage.share
         kept = KEPT if stage.share < course.whole_from else 1.0
-        count = max(2, round(batch * plan.scale / material.weight / kept**0.5))
+        stage.samples = count = max(2, round(batch * plan.scale / material.weight / kept**0.5))
         with plan.autocast():
             loss = batch_loss(models, material, count, rng, care, kept, course.mean)
         return descend(models, loss, optimizers, average, stage)
